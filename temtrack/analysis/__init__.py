@@ -1,0 +1,1 @@
+"""From masks to tables: particles, tracks, merges, fates, frames."""

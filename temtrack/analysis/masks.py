@@ -1,0 +1,166 @@
+"""From a series of masks, of this program or another, to all tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from temtrack.analysis.frames import measure_frames
+from temtrack.analysis.merges import measure_merges
+from temtrack.analysis.particles import Columns, measure_particles
+from temtrack.analysis.tracks import measure_tracks
+from temtrack.analysis.translation import IdTranslation
+from temtrack.errors import InputError
+from temtrack.lineage import Lineage
+from temtrack.movie import Movie
+from temtrack.tables import FRAMES, MERGES, PARTICLES, TRACKS, Calibration
+
+Labels = NDArray[np.integer]
+
+#: Links masks whatever their ids: linked label images and their family tree.
+Link = Callable[["Masks"], tuple[Iterable[Labels], Lineage]]
+
+
+class Masks(Protocol):
+    """Label images (Y, X) in the order of frames, which can be walked through more than once."""
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        ...
+
+    def __iter__(self) -> Iterator[Labels]:
+        """Walk through the frames from the first."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrackerRecord:
+    """What the tracker that made the masks left beside them; all unknown for another program's masks.
+
+    Parameters
+    ----------
+    lineage
+        Family tree in the ids of the masks.
+    carried
+        By frame, the ids whose mask was carried over from other frames; a frame without any may be missing.
+    quality
+        A word on each frame, (T,).
+    """
+
+    lineage: Lineage | None = None
+    carried: Mapping[int, Set[int]] | None = None
+    quality: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of a masks folder; ``merges`` is ``None`` where the family tree is unknown."""
+
+    particles: pa.Table
+    tracks: pa.Table
+    frames: pa.Table
+    merges: pa.Table | None
+
+    def items(self) -> Iterator[tuple[str, pa.Table]]:
+        """Yield name and content of each table that there is."""
+        for name in ("particles", "tracks", "frames", "merges"):
+            if (table := getattr(self, name)) is not None:
+                yield name, table
+
+
+def analyze_masks(
+    masks: Masks,
+    record: TrackerRecord,
+    movie: Movie | None,
+    calibration: Calibration,
+    on_frame: Callable[[int], None] = lambda frame: None,
+) -> Tables:
+    """Measure particles, tracks, frames and, where the family tree is known, merges.
+
+    Memory holds one frame at a time, and the tables.
+
+    Parameters
+    ----------
+    masks
+        Label images of one size.
+    record
+        What is known from the tracker; `find_lineage` gives a family tree where it left none.
+    movie
+        Grey frames for ``mean_intensity``, of the same number and size; or ``None``.
+    calibration
+        Scale and time as far as they are known.
+    on_frame
+        Called with each frame number when it is done.
+
+    Raises
+    ------
+    InputError
+        Where masks are no integer images of one size, or do not fit the movie.
+    """
+    parts: list[Columns] = []
+    shape: tuple[int, int] | None = None
+    for frame, labels in enumerate(masks):
+        shape = check_labels(labels, frame, shape)
+        image = None if movie is None else _image(movie, frame, len(masks), shape)
+        carried = None if record.carried is None else record.carried.get(frame, frozenset())
+        parts.append(measure_particles(labels, image, frame, carried))
+        on_frame(frame)
+    if shape is None:
+        raise InputError("no masks to analyse: 0 frames; give at least one")
+    particles = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    frames = measure_frames(particles, (len(parts), *shape), record.lineage, record.quality)
+    return Tables(
+        particles=PARTICLES.fill(particles, calibration),
+        tracks=TRACKS.fill(measure_tracks(particles, record.lineage), calibration),
+        frames=FRAMES.fill(frames, calibration),
+        merges=record.lineage and MERGES.fill(measure_merges(particles, record.lineage), calibration),
+    )
+
+
+def find_lineage(masks: Masks, link: Link) -> Lineage:
+    """Find the family tree of masks from their regions alone, in the ids that they carry.
+
+    So merges come out also where the tracker kept a parent's id on for the child.
+    """
+    linked, lineage = link(masks)
+    translation = IdTranslation()
+    for linked_labels, given_labels in zip(linked, masks, strict=True):
+        translation.add(linked_labels, given_labels)
+    return translation.translate(lineage)
+
+
+def check_labels(labels: NDArray[Any], frame: int, shape: tuple[int, int] | None) -> tuple[int, int]:
+    """Return the size of a frame's labels; ``shape`` is that of the frames before, ``None`` at first.
+
+    Raises
+    ------
+    InputError
+        Where the labels are no integer image, or their size is not that of the frames before.
+    """
+    if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(
+            f"mask of frame {frame} is {labels.dtype} of shape {labels.shape}: masks are integer ids (Y, X)"
+            " with 0 background; save it as uint16 labels"
+        )
+    if shape is not None and labels.shape != shape:
+        raise InputError(
+            f"mask of frame {frame} is {labels.shape[0]} x {labels.shape[1]} px, those before"
+            f" {shape[0]} x {shape[1]} px: all masks of a folder have one size; analyse them in two folders"
+        )
+    return labels.shape[0], labels.shape[1]
+
+
+def _image(movie: Movie, frame: int, n_frames: int, shape: tuple[int, int]) -> NDArray[Any]:
+    sizes = (movie.n_frames, movie.height, movie.width), (n_frames, *shape)
+    if sizes[0] != sizes[1]:
+        movie_size, mask_size = ("{} frames of {} x {} px".format(*size) for size in sizes)
+        raise InputError(
+            f"{movie.path}: {movie_size}, but the masks are {mask_size};"
+            " give the movie that the masks were made from"
+        )
+    return movie.read_frame(frame)

@@ -1,0 +1,94 @@
+"""From one frame's masks to the rows of ``particles.parquet``."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temtrack.analysis.shape import Reals, Regions, count_hull_pixels, measure_axes, measure_perimeters
+
+#: Below this area (px) a region has no shape worth a number: perimeter, axes and what follows are null.
+MIN_SHAPE_AREA_PX = 4
+
+Columns = dict[str, NDArray[Any]]
+
+
+def measure_particles(
+    labels: NDArray[np.integer],
+    image: NDArray[Any] | None,
+    frame: int,
+    carried: Set[int] | None = None,
+) -> Columns:
+    """Measure all particles of a frame, in pixels.
+
+    Parameters
+    ----------
+    labels
+        Ids (Y, X), 0 background. An id in several pieces is one particle.
+    image
+        Grey values (Y, X), or ``None``; NaN pixels are left out of the mean.
+    frame
+        Frame number, from 0.
+    carried
+        Ids whose mask is carried over from other frames; ``None`` where nobody knows.
+
+    Returns
+    -------
+    The measured columns of `temtrack.tables.PARTICLES`, one row per particle in the order of ids, NaN or
+    ``None`` for null.
+
+    Raises
+    ------
+    ValueError
+        Where image and labels differ in size.
+    """
+    regions = Regions.of(labels)
+    n = len(regions)
+    area = regions.total().astype(np.int64)
+    return {
+        "frame": np.full(n, frame, dtype=np.int64),
+        "particle_id": regions.ids,
+        "y_px": regions.mean(regions.y),
+        "x_px": regions.mean(regions.x),
+        "area_px": area,
+        "equivalent_diameter_px": 2 * np.sqrt(area / np.pi),
+        **_shape_columns(labels, regions, area),
+        "mean_intensity": np.full(n, np.nan) if image is None else _mean_intensity(labels, image, regions),
+        "touches_border": _touches_border(labels.shape, regions),
+        "carried": np.full(n, None) if carried is None else np.isin(regions.ids, list(carried)),
+    }
+
+
+def _shape_columns(labels: NDArray[Any], regions: Regions, area: NDArray[np.int64]) -> dict[str, Reals]:
+    major, minor = measure_axes(regions)
+    perimeter = measure_perimeters(labels, regions)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        circularity = np.minimum(4 * np.pi * area / perimeter**2, 1)
+    columns = {
+        "perimeter_px": perimeter,
+        "major_axis_px": major,
+        "minor_axis_px": minor,
+        "circularity": circularity,
+        "solidity": np.minimum(area / count_hull_pixels(regions), 1),
+    }
+    return {name: np.where(area < MIN_SHAPE_AREA_PX, np.nan, values) for name, values in columns.items()}
+
+
+def _mean_intensity(labels: NDArray[Any], image: NDArray[Any], regions: Regions) -> Reals:
+    if image.shape != labels.shape:
+        raise ValueError(f"image {image.shape} and labels {labels.shape} differ in size")
+    grey = image[regions.y, regions.x].astype(np.float64)
+    finite = np.isfinite(grey)
+    n_finite = regions.total(finite)
+    mean = np.full(len(regions), np.nan)
+    np.divide(regions.total(np.where(finite, grey, 0)), n_finite, out=mean, where=n_finite > 0)
+    return mean
+
+
+def _touches_border(shape: tuple[int, ...], regions: Regions) -> NDArray[np.bool_]:
+    height, width = shape
+    y, x = regions.y, regions.x
+    return regions.total((y == 0) | (x == 0) | (y == height - 1) | (x == width - 1)) > 0

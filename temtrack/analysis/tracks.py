@@ -1,0 +1,68 @@
+"""From all rows of the particles and the family tree to the rows of ``tracks.parquet``."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from temtrack.analysis.particles import Columns
+from temtrack.lineage import Lineage
+
+
+def measure_tracks(particles: Columns, lineage: Lineage | None) -> dict[str, object]:
+    """Summarise each particle over its frames, in pixels.
+
+    Parameters
+    ----------
+    particles
+        The measured columns of all frames, as `measure_particles` gives them, one after another.
+    lineage
+        Fates, origins and merges in the same ids; ``None`` where nobody knows, which leaves them null.
+
+    Returns
+    -------
+    The measured columns of `temtrack.tables.TRACKS`, one row per id in ascending order.
+    """
+    names = ["frame", "particle_id", "area_px", "equivalent_diameter_px", "y_px", "x_px"]
+    rows = pd.DataFrame({name: particles[name] for name in names}).sort_values(["particle_id", "frame"])
+    group = rows.groupby("particle_id", sort=True)
+    first, last, mean = group.first(), group.last(), group.mean()
+    ids = first.index.to_numpy()
+    return {
+        "particle_id": ids,
+        "start_frame": first["frame"].to_numpy(),
+        "end_frame": last["frame"].to_numpy(),
+        "n_frames": group.size().to_numpy(),
+        **_family_columns(ids, lineage),
+        "mean_area_px": mean["area_px"].to_numpy(),
+        "initial_area_px": first["area_px"].to_numpy(),
+        "final_area_px": last["area_px"].to_numpy(),
+        "mean_diameter_px": mean["equivalent_diameter_px"].to_numpy(),
+        "initial_diameter_px": first["equivalent_diameter_px"].to_numpy(),
+        "final_diameter_px": last["equivalent_diameter_px"].to_numpy(),
+        "path_length_px": _path_lengths(rows),
+    }
+
+
+def _path_lengths(rows: pd.DataFrame) -> NDArray[np.float64]:
+    """Sum the steps between a particle's frames; a gap counts as one straight step."""
+    ids = rows["particle_id"].to_numpy()
+    step = np.hypot(np.diff(rows["y_px"].to_numpy()), np.diff(rows["x_px"].to_numpy()))
+    same = ids[1:] == ids[:-1]
+    unique, track = np.unique(ids, return_inverse=True)
+    return np.bincount(track[1:][same], weights=step[same], minlength=len(unique)).astype(np.float64)
+
+
+def _family_columns(ids: NDArray[np.int64], lineage: Lineage | None) -> dict[str, list[object]]:
+    """Return origin, fate, parents and child of each id; an id that the lineage lacks stays null."""
+    tracks = {} if lineage is None else {track.id: track for track in lineage.tracks}
+    merges = () if lineage is None else lineage.merges
+    children = {parent: merge.child for merge in merges for parent in merge.parents}
+    known = [tracks.get(int(one)) for one in ids]
+    return {
+        "origin": [track.origin if track else None for track in known],
+        "fate": [track.fate if track else None for track in known],
+        "parent_ids": [list(track.parents) if track else None for track in known],
+        "child_id": [children.get(track.id) if track and track.fate == "merged" else None for track in known],
+    }

@@ -1,0 +1,141 @@
+"""The family tree of linked regions, retold in the ids that the masks already carry.
+
+Linking ignores the ids of a masks folder and finds tracks and merges of its own. A particle of the folder
+*stands for* a linked one in a frame where most of the linked region's pixels bear its id. The folder's
+tracker may have kept a parent's id on for the child: the event then has a child that is one of its parents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temtrack.lineage import Fate, Lineage, Merge, Origin, Track
+
+_Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class _Story:
+    """Linked tracks by linked id; by given id, the merge that bore it and the frame it merged in."""
+
+    linked: dict[int, Track]
+    births: dict[int, Merge]
+    merged: dict[int, int]
+
+
+class IdTranslation:
+    """Which given id stands for which linked id, frame by frame."""
+
+    def __init__(self) -> None:
+        self._given_of: list[_Pairs] = []
+        self._linked_of: list[_Pairs] = []
+        self._first: dict[int, int] = {}
+        self._last: dict[int, int] = {}
+
+    def add(self, linked: NDArray[np.integer], given: NDArray[np.integer]) -> None:
+        """Take the next frame: linked ids and given ids, both (Y, X)."""
+        linked_ids, given_ids, n_pixels = _overlaps(linked, given)
+        self._given_of.append(_majority(linked_ids, given_ids, n_pixels))
+        self._linked_of.append(_majority(given_ids, linked_ids, n_pixels))
+        frame = len(self._given_of) - 1
+        for one in np.unique(given[given > 0]).tolist():
+            self._first.setdefault(one, frame)
+            self._last[one] = frame
+
+    def translate(self, lineage: Lineage) -> Lineage:
+        """Retell ``lineage`` of the linked ids in the given ids.
+
+        A merge of linked particles that the given masks hold as a single particle all along has fewer than
+        two parents there, so it is none.
+        """
+        found = (self._translate_merge(merge) for merge in lineage.merges)
+        merges = tuple(merge for merge in found if merge is not None)
+        story = _Story(
+            linked={track.id: track for track in lineage.tracks},
+            births={merge.child: merge for merge in merges if merge.child not in merge.parents},
+            merged={parent: merge.frame for merge in merges for parent in merge.parents},
+        )
+        tracks = tuple(self._translate_track(one, story) for one in sorted(self._first))
+        return Lineage(n_frames=lineage.n_frames, tracks=tracks, merges=merges)
+
+    def _translate_merge(self, merge: Merge) -> Merge | None:
+        parents = self._given_parents(merge)
+        child = self._given(merge.child, merge.frame)
+        if len(parents) < 2 or child is None:
+            return None
+        return replace(merge, child=child, parents=parents)
+
+    def _given_parents(self, merge: Merge) -> tuple[int, ...]:
+        """Return the parents' ids in the last frame before the merge that tells them all apart.
+
+        Masks often show one particle from the contact on, while the merge is complete only later.
+        """
+        best: set[int] = set()
+        for frame in range(merge.frame - 1, -1, -1):
+            found = {self._given(one, frame) for one in merge.parents}
+            if found == {None}:
+                break
+            best = max(best, {one for one in found if one is not None}, key=len)
+            if len(best) == len(merge.parents):
+                break
+        return tuple(sorted(best))
+
+    def _translate_track(self, one: int, story: _Story) -> Track:
+        start, end = self._first[one], self._last[one]
+        origin, parents = self._origin(one, start, story)
+        return Track(one, start, end, origin, self._fate(one, end, story), parents)
+
+    def _origin(self, one: int, start: int, story: _Story) -> tuple[Origin, tuple[int, ...]]:
+        if one in story.births:
+            return "merge", story.births[one].parents
+        if start == 0:
+            return "present", ()
+        track = story.linked.get(self._linked(one, start))
+        if track is None or track.start != start or track.origin == "merge":
+            return "found", ()  # the folder's tracker gave a new id to something that stood already
+        if track.origin != "split":
+            return track.origin, ()
+        sources = (self._given(parent, start - 1) for parent in track.parents)
+        return "split", tuple(source for source in sources if source is not None)
+
+    def _fate(self, one: int, end: int, story: _Story) -> Fate:
+        if end < story.merged.get(one, 0):
+            return "merged"
+        if end == len(self._given_of) - 1:
+            return "present"
+        track = story.linked.get(self._linked(one, end))
+        if track is None or track.end != end or track.fate == "merged":
+            return "lost"  # linking follows it on, the folder's tracker did not
+        return track.fate
+
+    def _given(self, linked_id: int, frame: int) -> int | None:
+        return _look_up(self._given_of[frame], linked_id)
+
+    def _linked(self, given_id: int, frame: int) -> int:
+        return _look_up(self._linked_of[frame], given_id) or 0
+
+
+def _overlaps(linked: NDArray[Any], given: NDArray[Any]) -> tuple[NDArray[np.int64], ...]:
+    """Count the pixels that each pair of a linked and a given id shares."""
+    both = (linked > 0) & (given > 0)
+    base = int(given.max(initial=0)) + 1
+    code, n_pixels = np.unique(linked[both].astype(np.int64) * base + given[both], return_counts=True)
+    return code // base, code % base, n_pixels
+
+
+def _majority(keys: NDArray[np.int64], values: NDArray[np.int64], n_pixels: NDArray[np.int64]) -> _Pairs:
+    """Keep the value that shares most pixels with each key; keys come out ascending."""
+    order = np.lexsort((n_pixels, keys))
+    keys, values = keys[order], values[order]
+    last = np.append(keys[1:] != keys[:-1], [True])[: len(keys)]
+    return keys[last], values[last]
+
+
+def _look_up(pairs: _Pairs, key: int) -> int | None:
+    keys, values = pairs
+    at = int(np.searchsorted(keys, key))
+    return int(values[at]) if at < len(keys) and keys[at] == key else None

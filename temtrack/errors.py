@@ -1,0 +1,54 @@
+"""Every error that a user can mend, and the exit code that each one ends in.
+
+::
+
+    TemtrackError            exit 1
+    ├── UsageError           exit 2   an option or argument has a value that is not allowed
+    ├── InputError           exit 1   an input is missing, unreadable or of the wrong kind
+    ├── OutputError          exit 1   an output cannot be written, or would overwrite something
+    ├── ModelError           exit 1   a model is unknown, incomplete, or does not fit its checksum
+    │   └── MissingExtraError         a model needs a package that is not installed
+    ├── TrainingError        exit 1   training cannot go on
+    └── PartialFailure       exit 3   some inputs failed, the others are done
+
+A message is one line: what failed, the value received, what is allowed, the next step.
+Only these errors become one line on stderr; anything else is a bug and keeps its traceback.
+"""
+
+
+class TemtrackError(Exception):
+    """Root of all errors that temtrack raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(TemtrackError):
+    """An option or argument has a value that is not allowed."""
+
+    exit_code = 2
+
+
+class InputError(TemtrackError):
+    """An input is missing, unreadable or of the wrong kind."""
+
+
+class OutputError(TemtrackError):
+    """An output cannot be written, or would overwrite something."""
+
+
+class ModelError(TemtrackError):
+    """A model is unknown, incomplete, or does not fit its checksum."""
+
+
+class MissingExtraError(ModelError):
+    """A model needs a package that is not installed."""
+
+
+class TrainingError(TemtrackError):
+    """Training cannot go on."""
+
+
+class PartialFailure(TemtrackError):
+    """Some inputs failed; the others are done."""
+
+    exit_code = 3

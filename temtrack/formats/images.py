@@ -1,0 +1,124 @@
+"""Single images, and folders or glob patterns of images: one file a frame, in natural order."""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+from natsort import natsorted
+from numpy.typing import NDArray
+
+from temtrack.errors import InputError
+from temtrack.formats import tiff
+from temtrack.formats.decoding import refused_as, to_grey
+from temtrack.movie import Movie
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", *tiff.SUFFIXES)
+
+_DECODERS = {
+    b"\x89PNG": imagecodecs.png_decode,
+    b"\xff\xd8\xff": imagecodecs.jpeg_decode,
+    b"BM": imagecodecs.bmp_decode,
+}
+
+
+def can_read(path: Path) -> bool:
+    """Tell whether the path is an image by its first bytes, a folder, or a glob pattern."""
+    return path.is_dir() or is_pattern(path) or _decoder(path) is not None
+
+
+def is_pattern(path: Path) -> bool:
+    """Tell whether the path is a glob pattern and not the name of something that is there."""
+    return glob.has_magic(str(path)) and not path.exists()
+
+
+def list_images(source: Path) -> list[Path]:
+    """Return the images of a folder, or the files that a glob pattern matches, in natural order.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if is_pattern(source):
+        found = [Path(p) for p in glob.glob(str(source), recursive=True)]
+        files = [p for p in found if p.is_file()]
+        missing = f"{source}: no file matches this pattern; quote it, and check the folder and the suffix"
+    else:
+        with refused_as(f"{source}: folder cannot be read"):
+            visible = [p for p in source.iterdir() if not p.name.startswith(".")]
+        files = [p for p in visible if p.suffix.lower() in SUFFIXES and p.is_file()]
+        missing = f"{source}: folder holds no image; allowed are {', '.join(SUFFIXES)}"
+    if not files:
+        raise InputError(missing)
+    return natsorted(files)
+
+
+def read_movie(path: Path) -> Movie:
+    """Open an image, a folder or a glob pattern as a movie; only the first file is read now.
+
+    Raises
+    ------
+    InputError
+        If there is no image or the first one is damaged. Later, when its frame is asked for: if a file is
+        damaged, or differs from the first in size or type.
+    """
+    files = list_images(path) if path.is_dir() or is_pattern(path) else [path]
+    first = read_image(files[0])
+    pixel_size = tiff.read_movie(files[0]).pixel_size if tiff.can_read(files[0]) else None
+    frames = _Files(tuple(files), first.shape, first.dtype)
+    return Movie(path, len(files), *first.shape, first.dtype, frames, pixel_size)
+
+
+def read_image(path: Path) -> NDArray:
+    """Read one image file as grey (Y, X).
+
+    Raises
+    ------
+    InputError
+        If the file is no image, damaged, or a stack of several.
+    """
+    if tiff.can_read(path):
+        movie = tiff.read_movie(path)
+        if movie.n_frames > 1:
+            raise InputError(f"{path}: holds {movie.n_frames} planes; among images each file is one plane")
+        return movie.read_frame(0)
+    decode = _decoder(path)
+    if decode is None:
+        raise InputError(f"{path}: is not an image; allowed are {', '.join(SUFFIXES)}")
+    with refused_as(f"{path}: image is damaged"):
+        pixels = decode(path.read_bytes())
+    return to_grey(pixels, sample_axis=2 if pixels.ndim == 3 else None, what=str(path))
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Reads file ``t`` and holds it against the first one's shape and type."""
+
+    paths: tuple[Path, ...]
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    def __call__(self, t: int) -> NDArray:
+        frame = read_image(self.paths[t])
+        if frame.shape != self.shape or frame.dtype != self.dtype:
+            raise InputError(
+                f"{self.paths[t]}: is {_kind(frame.shape, frame.dtype)}, but the first image {self.paths[0].name} "
+                f"is {_kind(self.shape, self.dtype)}; a movie needs frames of one size and type"
+            )
+        return frame
+
+
+def _kind(shape: tuple[int, ...], dtype: np.dtype) -> str:
+    return f"{shape[0]}x{shape[1]} {dtype}"
+
+
+def _decoder(path: Path):
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        head = file.read(4)
+    return next((decode for signature, decode in _DECODERS.items() if head.startswith(signature)), None)

@@ -1,0 +1,168 @@
+"""Pure functions on label images: integer ids, 0 is background, one id one particle.
+
+Everything is linear in pixels and returns new arrays; thousands of ids cost no more than ten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, sparse
+
+Labels = NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Regions:
+    """One row per id of a label image, ids ascending.
+
+    Parameters
+    ----------
+    ids
+        (N,) int64.
+    area_px
+        (N,) int64.
+    y_px, x_px
+        (N,) float64, the centroid.
+    touches_border
+        (N,) bool.
+    """
+
+    ids: NDArray[np.int64]
+    area_px: NDArray[np.int64]
+    y_px: NDArray[np.float64]
+    x_px: NDArray[np.float64]
+    touches_border: NDArray[np.bool_]
+
+    @property
+    def radius_px(self) -> NDArray[np.float64]:
+        """Radius of the disc of equal area, (N,)."""
+        return np.sqrt(self.area_px / np.pi)
+
+
+@dataclass(frozen=True)
+class Overlaps:
+    """Pixels that two label images share, one row per pair of ids that share any, sorted by ``a``, ``b``."""
+
+    a: NDArray[np.int64]
+    b: NDArray[np.int64]
+    n_px: NDArray[np.int64]
+
+
+def compact(labels: Labels) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the labels renumbered 1..N in ascending order, and the N old ids, so ``ids[new - 1]`` is the old one."""
+    foreground = labels != 0
+    ids, inverse = np.unique(labels[foreground], return_inverse=True)
+    out = np.zeros(labels.shape, np.int32)
+    out[foreground] = inverse.reshape(-1) + 1
+    return out, ids.astype(np.int64)
+
+
+def measure_regions(labels: Labels) -> Regions:
+    """Measure area, centroid and border contact of each id of ``labels`` (Y, X)."""
+    flat = labels.ravel()
+    at = np.flatnonzero(flat)
+    ids, index = _index_of(flat[at])
+    area = np.bincount(index, minlength=ids.size)
+    y, x = np.divmod(at, labels.shape[1])
+    return Regions(
+        ids=ids,
+        area_px=area,
+        y_px=np.bincount(index, weights=y, minlength=ids.size) / area,
+        x_px=np.bincount(index, weights=x, minlength=ids.size) / area,
+        touches_border=np.isin(ids, border_ids(labels)),
+    )
+
+
+def border_ids(labels: Labels) -> NDArray[np.int64]:
+    """Return the ids, ascending, that have a pixel in the outermost rows or columns."""
+    edges = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
+    ids = np.unique(np.concatenate(edges)).astype(np.int64)
+    return ids[ids != 0]
+
+
+def map_ids(labels: Labels, new_ids: Mapping[int, int]) -> NDArray[np.int32]:
+    """Return the labels with each id that ``new_ids`` names replaced; 0 removes, two ids may become one."""
+    highest = int(labels.max(initial=0))
+    table = np.arange(highest + 1, dtype=np.int32)
+    for old, new in new_ids.items():
+        if old <= highest:
+            table[old] = new
+    return table[labels]
+
+
+def overlap_counts(a: Labels, b: Labels) -> Overlaps:
+    """Count the pixels that each id of ``a`` shares with each id of ``b``; background is left out."""
+    both = np.flatnonzero((a != 0) & (b != 0))
+    rows, columns = a.ravel()[both], b.ravel()[both]
+    if both.size == 0:
+        none = np.zeros(0, np.int64)
+        return Overlaps(none, none, none)
+    counts = sparse.coo_array((np.ones(both.size, np.int64), (rows, columns))).tocsr()
+    counts.sum_duplicates()
+    found = counts.tocoo()
+    return Overlaps(found.row.astype(np.int64), found.col.astype(np.int64), found.data)
+
+
+def touching_pairs(labels: Labels, max_gap_px: int = 1) -> NDArray[np.int64]:
+    """Return the pairs of ids, (N, 2) with the lower first, at most ``max_gap_px`` background pixels apart.
+
+    With ``max_gap_px=0`` these are the pairs of 8-neighbours.
+    """
+    reach = max_gap_px + 1
+    padded = np.pad(labels, reach)
+    width = padded.shape[1]
+    flat = padded.ravel()
+    at = _outline(padded, flat)
+    own = flat[at]
+    found = [np.zeros((0, 2), np.int64)]
+    for dy in range(reach + 1):
+        for dx in range(-reach if dy else 1, reach + 1):
+            other = flat[at + dy * width + dx]
+            differ = (other != 0) & (other != own)
+            found.append(np.stack([own[differ], other[differ]], axis=1).astype(np.int64))
+    pairs = np.sort(np.concatenate(found), axis=1)
+    return np.unique(pairs, axis=0)
+
+
+def filter_fragments(labels: Labels, min_area_share: float, min_area_px: int = 1) -> NDArray[np.int32]:
+    """Remove ids smaller than ``min_area_px`` or than a share of the area-weighted median area.
+
+    The median is that of the pixels: half of the foreground belongs to particles of at least this area.
+    """
+    regions = measure_regions(labels)
+    if regions.ids.size == 0:
+        return labels.astype(np.int32)
+    order = np.argsort(regions.area_px)
+    pixels = np.cumsum(regions.area_px[order])
+    median = regions.area_px[order][np.searchsorted(pixels, pixels[-1] / 2)]
+    small = regions.area_px < max(min_area_px, min_area_share * median)
+    return map_ids(labels, dict.fromkeys(regions.ids[small].tolist(), 0))
+
+
+def bounding_boxes(labels: Labels) -> dict[int, tuple[slice, slice]]:
+    """Return the box (y slice, x slice) of each id."""
+    boxes = ndimage.find_objects(labels)
+    return {i: box for i, box in enumerate(boxes, start=1) if box is not None}
+
+
+def _index_of(values: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the ids in ``values`` ascending and the place of each value among them, without sorting."""
+    counts = np.bincount(values)
+    ids = np.flatnonzero(counts)
+    place = np.zeros(counts.size, np.int64)
+    place[ids] = np.arange(ids.size)
+    return ids, place[values]
+
+
+def _outline(padded: Labels, flat: Labels) -> NDArray[np.int64]:
+    """Return the flat places of the labelled pixels that have a 4-neighbour of another value."""
+    at = np.flatnonzero(flat)
+    own = flat[at]
+    width = padded.shape[1]
+    inner = (flat[at - 1] == own) & (flat[at + 1] == own)
+    inner &= (flat[at - width] == own) & (flat[at + width] == own)
+    return at[~inner]

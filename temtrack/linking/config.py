@@ -1,0 +1,46 @@
+"""Every setting of the linker, each default stated once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LinkingConfig:
+    """How particles are carried from frame to frame and when an event counts.
+
+    Parameters
+    ----------
+    look_ahead_frames
+        A frame is decided when this many informative frames, itself included, are known.
+    max_gap_frames
+        A track without a segment is carried for so many frames; must be below ``look_ahead_frames``.
+    lasting_share
+        A fusion or a split is lasting where at least this share of the look-ahead shows it.
+    min_seen_frames
+        A new particle inside the field is kept when it is seen in so many frames of the look-ahead.
+    min_overlap_share
+        Track and segment may be linked where they share at least this part of either.
+    min_member_share
+        A track counts as inside a fused segment (a segment as part of a track) with at least this part of it.
+    reach_radii
+        Without overlap, track and segment are linked up to this distance in units of the sum of their radii.
+    min_neck_ratio
+        A fused segment whose neck's half width, as a share of the smaller radius, is below this is contact
+        only. Below ``lineage.NECK_RATIO``, since here the segmentation itself already says one particle.
+    blank_share
+        A frame is blank where less than this share of the tracks and of their area found a segment.
+    max_blank_frames
+        Longer runs of blank frames are taken for what they show.
+    """
+
+    look_ahead_frames: int = 8
+    max_gap_frames: int = 3
+    lasting_share: float = 0.65
+    min_seen_frames: int = 2
+    min_overlap_share: float = 0.1
+    min_member_share: float = 0.4
+    reach_radii: float = 1.5
+    min_neck_ratio: float = 0.15
+    blank_share: float = 0.4
+    max_blank_frames: int = 10

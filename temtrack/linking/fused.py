@@ -1,0 +1,90 @@
+"""Inside a fused segment: whose pixels are whose, and how thick is the neck between two members."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+#: Width of the slices, in pixels, over which the neck's width is averaged: one alone is too ragged.
+SLICE_PX = 2
+
+#: Centres nearer than this many pixels have no neck between them.
+MIN_CENTRE_DISTANCE_PX = 4.0
+
+
+def share_out(segment: NDArray[np.bool_], carried: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Give each pixel of a fused segment to the member whose carried mask is nearest.
+
+    Parameters
+    ----------
+    segment
+        (Y, X) mask of the fused segment.
+    carried
+        (Y, X) ids of its members where they were predicted, 0 elsewhere.
+    """
+    seeds = np.where(segment, carried, 0)
+    if not seeds.any():
+        return np.zeros(segment.shape, np.int32)
+    _, nearest = ndimage.distance_transform_edt(seeds == 0, return_indices=True)
+    return np.where(segment, seeds[tuple(nearest)], 0).astype(np.int32)
+
+
+def neck_clusters(
+    segment: NDArray[np.bool_], shared: NDArray[np.int32], min_neck_ratio: float
+) -> list[frozenset[int]]:
+    """Return the groups of members that a thick enough neck joins, groups of two or more only.
+
+    Members are joined along the shortest tree between their centres; a tree's edge counts where the
+    neck's half width reaches ``min_neck_ratio`` of the smaller one's radius.
+    """
+    ids = np.unique(shared[shared != 0])
+    members = [np.argwhere(shared == i) for i in ids]
+    centres = np.array([m.mean(axis=0) for m in members]).reshape(-1, 2)
+    radii = np.sqrt([len(m) / np.pi for m in members])
+    pixels = np.argwhere(segment)
+    group = list(range(len(ids)))
+    for i, j in _shortest_tree(centres):
+        half_width = neck_half_width(pixels, centres[i], centres[j])
+        if half_width >= min_neck_ratio * min(radii[i], radii[j]):
+            group = [group[i] if g == group[j] else g for g in group]
+    clusters = [frozenset(int(ids[k]) for k in range(len(ids)) if group[k] == g) for g in set(group)]
+    return [c for c in clusters if len(c) > 1]
+
+
+def neck_half_width(
+    pixels: NDArray[np.integer], centre_a: NDArray[np.float64], centre_b: NDArray[np.float64]
+) -> float:
+    """Return half of the least extent (pixels) across the line between two centres.
+
+    Infinite where the centres are so near each other that nothing like a neck lies between them.
+
+    Parameters
+    ----------
+    pixels
+        (N, 2) row and column of the pixels of the joined particle.
+    centre_a, centre_b
+        (y, x) of its two parts.
+    """
+    line = centre_b - centre_a
+    length = float(np.hypot(*line))
+    if length < MIN_CENTRE_DISTANCE_PX:
+        return np.inf
+    along = (pixels - centre_a) @ (line / length)
+    n_slices = int(length // SLICE_PX)
+    slices = np.floor(along / length * n_slices).astype(int)
+    inside = (slices >= 0) & (slices < n_slices)
+    n_px = np.bincount(slices[inside], minlength=n_slices)
+    return float(n_px.min() / (length / n_slices) / 2)
+
+
+def _shortest_tree(centres: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Return the edges of the shortest tree that joins a few points (Prim)."""
+    joined, edges = [0], []
+    apart = list(range(1, len(centres)))
+    while apart:
+        distance = np.linalg.norm(centres[joined][:, None] - centres[apart][None], axis=2)
+        i, j = np.unravel_index(np.argmin(distance), distance.shape)
+        edges.append((joined[i], apart[j]))
+        joined.append(apart.pop(j))
+    return edges

@@ -1,0 +1,1 @@
+"""Measures that compare a result with the truth."""

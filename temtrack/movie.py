@@ -1,0 +1,70 @@
+"""A movie: lazily read frames with what is known of their scale and time, and from where it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class PixelSize:
+    """Side of a square pixel in nanometres and where the number comes from."""
+
+    nm: float
+    source: str
+
+
+@dataclass(frozen=True)
+class FrameTimes:
+    """Time of each frame in seconds, shape (T,) float64, and where the numbers come from."""
+
+    seconds: NDArray[np.float64]
+    source: str
+
+
+@dataclass(frozen=True)
+class Movie:
+    """Grey frames (T, Y, X), read one at a time.
+
+    Parameters
+    ----------
+    path
+        File, folder or glob pattern that the frames come from.
+    n_frames, height, width
+        Size of the movie; a single image is a movie of one frame.
+    dtype
+        Type of each frame as stored: integers of 8 to 32 bits or floats, which may hold NaN.
+    read_frame
+        Reads frame ``t`` (0-based) as (Y, X); fastest when frames are asked for in order.
+    pixel_size, frame_times
+        What the file or the user said of scale and time. ``None`` where nobody said: never a default.
+    """
+
+    path: Path
+    n_frames: int
+    height: int
+    width: int
+    dtype: np.dtype
+    read_frame: Callable[[int], NDArray]
+    pixel_size: PixelSize | None = None
+    frame_times: FrameTimes | None = None
+
+    def __len__(self) -> int:
+        return self.n_frames
+
+    def __iter__(self) -> Iterator[NDArray]:
+        return (self.read_frame(t) for t in range(self.n_frames))
+
+    def calibrated(self, pixel_size_nm: float | None, frame_time_s: float | None) -> Movie:
+        """Return the movie with the scale (nm) and the time between frames (s) that the user gave."""
+        movie = self
+        if pixel_size_nm is not None:
+            movie = replace(movie, pixel_size=PixelSize(pixel_size_nm, "given by --pixel-size"))
+        if frame_time_s is not None:
+            seconds = np.arange(self.n_frames, dtype=np.float64) * frame_time_s
+            movie = replace(movie, frame_times=FrameTimes(seconds, "given by --frame-time"))
+        return movie

@@ -1,0 +1,1 @@
+"""Pictures and overlay movies, built from tables and movies, never from models."""

@@ -1,0 +1,1 @@
+"""From an image to labels: one adapter for each network, tiling and stitching."""

@@ -1,0 +1,1 @@
+"""Sintering movies with known truth: dynamics, true masks and lineage, image formation."""

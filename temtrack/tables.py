@@ -1,0 +1,250 @@
+"""Every table that temtrack writes, in one place: the columns' names, types, units and meanings.
+
+A column is filled in one of three ways, and the column itself says which:
+
+- measured, from the masks, in frames and pixels;
+- a *twin* of a measured column in nanometres, only where the pixel size is known;
+- the *time* of a frame column in seconds, only where the frame times are known.
+
+What nobody gave is absent: a table without a scale has no ``_nm`` column. What could not be measured is
+null, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+FRAME, COUNT, ID = pa.int64(), pa.int64(), pa.int64()
+REAL, FLAG, TEXT = pa.float64(), pa.bool_(), pa.string()
+IDS = pa.list_(pa.int64())
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What is known of scale and time, and who said so.
+
+    Parameters
+    ----------
+    pixel_size_nm
+        Side of a pixel in nm, or ``None``.
+    frame_seconds
+        Time of each frame in s, shape (T,), or ``None``.
+    pixel_size_source, frame_times_source
+        Where the numbers come from; empty where there are none.
+    """
+
+    pixel_size_nm: float | None = None
+    frame_seconds: NDArray[np.float64] | None = None
+    pixel_size_source: str = ""
+    frame_times_source: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Parameters
+    ----------
+    name, type, unit, meaning
+        As they stand in the file; unit ``1`` is a pure number, an empty unit a label.
+    length_power
+        Power of the pixel size that turns the value into nm: 1 for lengths, 2 for areas, -2 for
+        densities; 0 where there is no twin.
+    time_of
+        The frame column whose time this column holds.
+    """
+
+    name: str
+    type: pa.DataType
+    unit: str
+    meaning: str
+    length_power: int = 0
+    time_of: str = ""
+
+    @property
+    def twin(self) -> Column | None:
+        """The same quantity in nanometres: ``area_px`` has ``area_nm2``; ``None`` for a pure number."""
+        if not self.length_power:
+            return None
+        per = self.length_power < 0
+        unit = {1: "nm", 2: "nm2", -2: "nm2"}[self.length_power]
+        stem = self.name.removesuffix("_px2" if per else "_px")
+        return replace(
+            self, name=f"{stem}_{unit}", type=REAL, unit=f"1/{unit}" if per else unit, length_power=0
+        )
+
+    def field(self) -> pa.Field:
+        """Return the Arrow field, with unit and description in its metadata."""
+        return pa.field(self.name, self.type, metadata={"unit": self.unit, "description": self.meaning})
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's name, meaning and columns, without the twins, which follow from the columns."""
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+
+    def schema(self, calibration: Calibration) -> pa.Schema:
+        """Return the Arrow schema: ``_nm`` and ``_s`` columns only where scale and time are known."""
+        return pa.schema([column.field() for column in self._known(calibration)])
+
+    def fill(self, measured: Mapping[str, object], calibration: Calibration) -> pa.Table:
+        """Turn measured columns into the table, with their twins and times.
+
+        Parameters
+        ----------
+        measured
+            One array or list per measured column, all of one length; NaN and ``None`` become null.
+        calibration
+            Scale and time, as far as they are known.
+
+        Raises
+        ------
+        ValueError
+            Where the measured columns are not exactly those of the table.
+        """
+        wanted = {column.name for column in self.columns if not column.time_of}
+        if wanted != set(measured):
+            raise ValueError(f"{self.name}: columns differ in {sorted(wanted ^ set(measured))}")
+        arrays = {}
+        for column in self.columns:
+            if column.time_of:
+                if calibration.frame_seconds is not None:
+                    frames = np.asarray(measured[column.time_of], dtype=np.intp)
+                    arrays[column.name] = _arrow(calibration.frame_seconds[frames], column.type)
+                continue
+            arrays[column.name] = _arrow(measured[column.name], column.type)
+            if column.twin and calibration.pixel_size_nm is not None:
+                values = arrays[column.name].cast(REAL).to_numpy(zero_copy_only=False)
+                arrays[column.twin.name] = _arrow(
+                    values * calibration.pixel_size_nm**column.length_power, REAL
+                )
+        schema = self.schema(calibration)
+        return pa.table([arrays[name] for name in schema.names], schema=schema)
+
+    def describe(self) -> str:
+        """Return the columns as a Markdown table, for the README."""
+        lines = ["| column | type | unit | meaning |", "|---|---|---|---|"]
+        for column in self.columns:
+            names = f"`{column.name}`" + (f", `{column.twin.name}`" if column.twin else "")
+            units = column.unit + (f", {column.twin.unit}" if column.twin else "")
+            lines.append(f"| {names} | {_type_name(column.type)} | {units or '-'} | {column.meaning} |")
+        return "\n".join(lines)
+
+    def _known(self, calibration: Calibration) -> Iterator[Column]:
+        """Yield the columns that can be filled: all in pixels and frames first, then the twins."""
+        for column in self.columns:
+            if not column.time_of or calibration.frame_seconds is not None:
+                yield column
+        if calibration.pixel_size_nm is not None:
+            yield from (column.twin for column in self.columns if column.twin)
+
+
+def _arrow(values: object, dtype: pa.DataType) -> pa.Array:
+    return pa.array(values, type=dtype, from_pandas=True)
+
+
+def _type_name(dtype: pa.DataType) -> str:
+    names = {
+        "double": "float64",
+        "list<item: int64>": "list of int64",
+        "list<element: int64>": "list of int64",
+    }
+    return names.get(str(dtype), str(dtype))
+
+
+def _px(name: str, meaning: str) -> Column:
+    return Column(name, REAL, "px", meaning, length_power=1)
+
+
+PARTICLES = Table(
+    "particles",
+    "One row per particle and frame.",
+    (
+        Column("frame", FRAME, "frame", "frame number, from 0"),
+        Column("time_s", REAL, "s", "time of the frame", time_of="frame"),
+        Column("particle_id", ID, "", "id of the particle in the masks, the same in all its frames"),
+        _px("y_px", "row of the centroid; the centre of the first pixel is 0"),
+        _px("x_px", "column of the centroid"),
+        Column("area_px", COUNT, "px2", "projected area", length_power=2),
+        _px("equivalent_diameter_px", "diameter of the disc of the same area"),
+        _px("perimeter_px", "length of the outline (Crofton, 4 directions); null below 4 px of area"),
+        _px("major_axis_px", "long axis of the ellipse with the same second moments; null below 4 px"),
+        _px("minor_axis_px", "short axis of that ellipse; null below 4 px"),
+        Column("circularity", REAL, "1", "4 pi area / perimeter^2, at most 1; null below 4 px"),
+        Column("solidity", REAL, "1", "area / area of the convex hull in pixels; null below 4 px"),
+        Column("mean_intensity", REAL, "", "mean grey value of the image; null without an image"),
+        Column("touches_border", FLAG, "", "a pixel lies on the edge of the frame"),
+        Column("carried", FLAG, "", "mask carried over from other frames; null where the tracker is unknown"),
+    ),
+)
+
+TRACKS = Table(
+    "tracks",
+    "One row per particle.",
+    (
+        Column("particle_id", ID, "", "id of the particle in the masks"),
+        Column("start_frame", FRAME, "frame", "first frame"),
+        Column("end_frame", FRAME, "frame", "last frame, inclusive"),
+        Column("n_frames", COUNT, "1", "frames in which the particle has a mask"),
+        Column("start_time_s", REAL, "s", "time of the first frame", time_of="start_frame"),
+        Column("end_time_s", REAL, "s", "time of the last frame", time_of="end_frame"),
+        Column("origin", TEXT, "", "present, entered, nucleated, merge, split or found; null if unknown"),
+        Column("fate", TEXT, "", "present, left, merged, dissolved, split or lost; null if unknown"),
+        Column("parent_ids", IDS, "", "particles that it came from, by a merge or a split"),
+        Column("child_id", ID, "", "particle that it merged into"),
+        Column("mean_area_px", REAL, "px2", "mean of the area over its frames", length_power=2),
+        Column("initial_area_px", COUNT, "px2", "area in its first frame", length_power=2),
+        Column("final_area_px", COUNT, "px2", "area in its last frame", length_power=2),
+        _px("mean_diameter_px", "mean of the equivalent diameter over its frames"),
+        _px("initial_diameter_px", "equivalent diameter in its first frame"),
+        _px("final_diameter_px", "equivalent diameter in its last frame"),
+        _px("path_length_px", "sum of the centroid's steps, drift included"),
+    ),
+)
+
+FRAMES = Table(
+    "frames",
+    "One row per frame, frames without particles too.",
+    (
+        Column("frame", FRAME, "frame", "frame number, from 0"),
+        Column("time_s", REAL, "s", "time of the frame", time_of="frame"),
+        Column("n_particles", COUNT, "1", "particles"),
+        Column("total_area_px", COUNT, "px2", "sum of their areas", length_power=2),
+        Column("coverage", REAL, "1", "that sum / area of the frame"),
+        _px("mean_diameter_px", "mean equivalent diameter; null without particles"),
+        _px("median_diameter_px", "median equivalent diameter; null without particles"),
+        Column("number_density_per_px2", REAL, "1/px2", "particles / area of the frame", length_power=-2),
+        Column("n_merges", COUNT, "1", "merges whose child first stands in this frame; null if unknown"),
+        Column("n_new", COUNT, "1", "particles that begin here, from frame 1 on"),
+        Column("n_ended", COUNT, "1", "particles whose last frame was the one before"),
+        Column("quality", TEXT, "", "the tracker's word on the frame; null where unknown"),
+    ),
+)
+
+MERGES = Table(
+    "merges",
+    "One row per merge (coalescence).",
+    (
+        Column("event_id", ID, "", "number of the event, from 1, in the order of frames"),
+        Column("frame", FRAME, "frame", "first frame in which the child stands as one particle"),
+        Column("time_s", REAL, "s", "time of that frame", time_of="frame"),
+        Column("child_id", ID, "", "the child; a parent's own id where a tracker kept it on"),
+        Column("parent_ids", IDS, "", "the parents, all of them"),
+        Column("n_parents", COUNT, "1", "number of parents"),
+        Column("contact_frame", FRAME, "frame", "first frame of the lasting contact"),
+        _px("y_px", "row of the child's centre in the merge frame"),
+        _px("x_px", "column of the child's centre in the merge frame"),
+        Column("area_ratio", REAL, "1", "child's area just after / sum of the parents' just before"),
+        Column("confidence", REAL, "1", "score from 0 to 1, not a calibrated probability"),
+    ),
+)
+
+TABLES = (PARTICLES, TRACKS, FRAMES, MERGES)

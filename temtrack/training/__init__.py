@@ -1,0 +1,1 @@
+"""Training of segmentation networks: configuration, data, losses, one visible loop."""

@@ -1,0 +1,126 @@
+"""Training samples: crops of labelled images and freshly simulated scenes, mixed at given shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.measure import label as connected_parts
+
+from temtrack.errors import InputError, UsageError
+from temtrack.formats.images import read_image
+from temtrack.segmentation.contrast import normalise
+from temtrack.segmentation.instances import encode
+from temtrack.training.augment import crop, degrade
+from temtrack.training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """An image (Y, X) in [0, 1] with labels.
+
+    ``semantic`` marks a mask that tells particles from ground but not from each other, so that only its
+    foreground can be learned. ``diameter_px`` is the area-weighted mean particle diameter, 0 without particles.
+    """
+
+    name: str
+    image: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    semantic: bool
+    diameter_px: float
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A crop: image (S, S), target maps (3, S, S) with the labels behind them, and what may be learned of it."""
+
+    image: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    maps: NDArray[np.float32]
+    semantic: bool
+
+
+Source = Callable[[np.random.Generator], Sample]
+
+
+def read_folder(folder: Path, excluded: frozenset[str] = frozenset()) -> list[LabelledImage]:
+    """Read ``folder/images`` with the masks of the same stem in ``folder/masks``.
+
+    ``excluded`` names images as ``<folder>/<stem>``; they are never opened.
+    """
+    masks = {path.stem: path for path in sorted((folder / "masks").glob("*")) if path.is_file()}
+    images = sorted(path for path in (folder / "images").glob("*") if path.is_file())
+    if not images:
+        raise InputError(f"{folder} holds no images: needs {folder}/images/ and {folder}/masks/ with equal names")
+    return [
+        _read_pair(path, masks.get(path.stem)) for path in images if f"{folder.name}/{path.stem}" not in excluded
+    ]
+
+
+def _read_pair(path: Path, mask_path: Path | None) -> LabelledImage:
+    if mask_path is None:
+        raise InputError(f"{path} has no mask: needs a file of that name in {path.parent.parent / 'masks'}")
+    image, mask = read_image(path), read_image(mask_path)
+    if image.shape != mask.shape:
+        raise InputError(f"{mask_path} is {mask.shape}, its image {image.shape}: both must be of one size")
+    semantic = len(np.unique(mask)) <= 2
+    labels = connected_parts(mask, background=0, connectivity=2).astype(np.int32)
+    areas = np.bincount(labels.ravel())[1:]
+    diameter = float(np.sum(areas**1.5) / areas.sum() * 2 / np.sqrt(np.pi)) if areas.size else 0.0
+    lone = semantic and len(areas) <= 1  # one particle alone is an instance all the same
+    return LabelledImage(path.stem, normalise(image), labels, semantic and not lone, diameter)
+
+
+def split(
+    images: Sequence[LabelledImage], test_fraction: float, rng: np.random.Generator
+) -> tuple[list[LabelledImage], list[LabelledImage]]:
+    """Split images into training and test ones; the test part has at least one image where there are two."""
+    n_test = min(max(1, round(test_fraction * len(images))), len(images) - 1)
+    order = rng.permutation(len(images))
+    return [images[i] for i in order[n_test:]], [images[i] for i in order[:n_test]]
+
+
+def image_source(images: Sequence[LabelledImage], config: TrainConfig) -> Source:
+    """Draw crops of labelled images, particles scaled to the sizes that the network shall know."""
+
+    def draw(rng: np.random.Generator) -> Sample:
+        labelled = images[rng.integers(len(images))]
+        low, high = np.log([config.min_diameter_px, config.max_diameter_px])
+        wanted = float(np.exp(rng.uniform(low, high)))
+        scale = float(np.clip(wanted / labelled.diameter_px, 0.15, 5.0)) if labelled.diameter_px else 1.0
+        image, labels = crop(labelled.image, labelled.labels, scale, config.crop_px, rng)
+        return _sample(degrade(image, rng), labels, labelled.semantic)
+
+    return draw
+
+
+def scene_source(config: TrainConfig) -> Source:
+    """Draw freshly simulated scenes."""
+    from temtrack.simulation.scenes import SceneConfig, simulate_scene
+
+    scenes = SceneConfig(height=config.crop_px, width=config.crop_px)
+
+    def draw(rng: np.random.Generator) -> Sample:
+        scene = simulate_scene(rng, scenes)
+        return _sample(scene.image, scene.labels, semantic=False)
+
+    return draw
+
+
+def mix(sources: Sequence[tuple[Source, float]]) -> Source:
+    """Draw from several sources at their shares, which are scaled to sum to 1."""
+    shares = np.array([share for _, share in sources], float)
+    if not len(shares) or shares.min() < 0 or shares.sum() <= 0:
+        raise UsageError(f"shares of the training data are {shares.tolist()}: give positive numbers")
+
+    def draw(rng: np.random.Generator) -> Sample:
+        return sources[rng.choice(len(sources), p=shares / shares.sum())][0](rng)
+
+    return draw
+
+
+def _sample(image: NDArray[np.float32], labels: NDArray[np.int32], semantic: bool) -> Sample:
+    return Sample(normalise(image), labels, encode(labels), semantic)

@@ -1,0 +1,41 @@
+import numpy as np
+
+from temtrack.analysis.frames import measure_frames
+from temtrack.lineage import Lineage, Merge
+
+ROWS = {
+    "frame": np.array([0, 0, 2, 2, 2]),
+    "particle_id": np.array([1, 2, 2, 3, 4]),
+    "area_px": np.array([10, 20, 30, 10, 10]),
+    "equivalent_diameter_px": np.array([3.0, 5, 6, 3, 3]),
+}
+
+
+def test_counts_areas_and_densities():
+    frames = measure_frames(ROWS, (4, 10, 20), None)
+    assert frames["n_particles"].tolist() == [2, 0, 3, 0]
+    assert frames["total_area_px"].tolist() == [30, 0, 50, 0]
+    assert frames["coverage"].tolist() == [0.15, 0, 0.25, 0]
+    assert frames["number_density_per_px2"].tolist() == [0.01, 0, 0.015, 0]
+    np.testing.assert_array_equal(frames["mean_diameter_px"], [4, np.nan, 4, np.nan])
+    np.testing.assert_array_equal(frames["median_diameter_px"], [4, np.nan, 3, np.nan])
+
+
+def test_beginnings_and_ends():
+    frames = measure_frames(ROWS, (4, 10, 20), None)
+    assert frames["n_new"].tolist() == [0, 0, 2, 0]
+    assert frames["n_ended"].tolist() == [0, 1, 0, 3]
+
+
+def test_merges_are_counted_or_unknown():
+    lineage = Lineage(4, (), (Merge(2, 3, (1, 9), 1, 0, 0), Merge(2, 4, (7, 8), 2, 0, 0)))
+    assert measure_frames(ROWS, (4, 10, 20), lineage)["n_merges"].tolist() == [0, 0, 2, 0]
+    assert measure_frames(ROWS, (4, 10, 20), None)["n_merges"] == [None] * 4
+
+
+def test_a_movie_without_particles():
+    empty = {name: values[:0] for name, values in ROWS.items()}
+    frames = measure_frames(empty, (3, 10, 20), None)
+    assert frames["n_particles"].tolist() == [0, 0, 0]
+    assert frames["n_new"].tolist() == [0, 0, 0]
+    assert np.isnan(frames["mean_diameter_px"]).all()

@@ -1,0 +1,101 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from temtrack.analysis.masks import TrackerRecord, analyze_masks, find_lineage
+from temtrack.errors import InputError
+from temtrack.lineage import Lineage, Merge, Track
+from temtrack.movie import Movie
+from temtrack.tables import Calibration
+
+KNOWN = Calibration(pixel_size_nm=0.5, frame_seconds=np.arange(3) * 2.0)
+
+
+def masks():
+    """Two squares, one of them in all three frames; the middle frame is empty of the other."""
+    frames = np.zeros((3, 20, 30), dtype=np.uint16)
+    frames[:, 2:6, 2:6] = 1
+    frames[[0, 2], 10:14, 20:24] = 2
+    return frames
+
+
+def movie_of(frames):
+    n_frames, height, width = frames.shape
+    return Movie(Path("movie.tif"), n_frames, height, width, frames.dtype, lambda t: frames[t])
+
+
+def test_all_tables_of_plain_masks():
+    tables = dict(analyze_masks(list(masks()), TrackerRecord(), None, Calibration()).items())
+    assert {name: table.num_rows for name, table in tables.items()} == {
+        "particles": 5,
+        "tracks": 2,
+        "frames": 3,
+    }
+    assert tables["particles"]["mean_intensity"].null_count == 5
+    assert tables["tracks"]["fate"].null_count == 2
+    assert not any(name.endswith(("_nm", "_nm2", "_s")) for name in tables["tracks"].column_names)
+
+
+def test_calibration_image_and_tracker_record_reach_the_tables():
+    image = np.arange(3, dtype=np.float32)[:, None, None] * np.ones((3, 20, 30), np.float32)
+    lineage = Lineage(
+        3,
+        (Track(1, 0, 2, "present", "present"), Track(2, 0, 2, "present", "present")),
+        (),
+    )
+    record = TrackerRecord(lineage, carried={2: {1}}, quality=("good", "blank", "good"))
+    tables = analyze_masks(list(masks()), record, movie_of(image), KNOWN)
+    particles = tables.particles.to_pydict()
+    assert particles["mean_intensity"] == [0, 0, 1, 2, 2]
+    assert particles["carried"] == [False, False, False, True, False]
+    assert particles["area_nm2"] == [4] * 5
+    assert particles["time_s"] == [0, 0, 2, 4, 4]
+    assert tables.frames["quality"].to_pylist() == ["good", "blank", "good"]
+    assert tables.merges.num_rows == 0
+
+
+def test_merges_found_from_masks_whatever_their_ids():
+    frames = np.zeros((3, 20, 30), dtype=np.uint16)
+    frames[:2, 2:6, 2:6], frames[:2, 2:6, 6:10], frames[2, 2:6, 2:10] = 8, 4, 4
+    linked = np.zeros_like(frames)
+    linked[:2, 2:6, 2:6], linked[:2, 2:6, 6:10], linked[2, 2:6, 2:10] = 1, 2, 3
+    tree = Lineage(
+        3,
+        (
+            Track(1, 0, 1, "present", "merged"),
+            Track(2, 0, 1, "present", "merged"),
+            Track(3, 2, 2, "merge", "present", (1, 2)),
+        ),
+        (Merge(2, 3, (1, 2), 0, 3.5, 5.5),),
+    )
+    lineage = find_lineage(list(frames), link=lambda masks: (list(linked), tree))
+    tables = analyze_masks(list(frames), TrackerRecord(lineage), None, KNOWN)
+    (merge,) = tables.merges.to_pylist()
+    assert (merge["frame"], merge["child_id"], merge["parent_ids"]) == (2, 4, [4, 8])
+    assert merge["time_s"] == 4
+    assert merge["area_ratio"] == 1
+    assert tables.frames["n_merges"].to_pylist() == [0, 0, 1]
+    assert dict(zip(*tables.tracks.select(["particle_id", "fate"]).to_pydict().values(), strict=True)) == {
+        4: "present",
+        8: "merged",
+    }
+
+
+@pytest.mark.parametrize(
+    ("frames", "words"),
+    [
+        ([], "no masks to analyse: 0 frames"),
+        ([np.zeros((4, 4), np.float32)], "mask of frame 0 is float32"),
+        ([np.zeros((4, 4, 3), np.uint8)], r"shape \(4, 4, 3\)"),
+        ([np.zeros((4, 4), np.uint8), np.zeros((4, 5), np.uint8)], "frame 1 is 4 x 5 px, those before 4 x 4"),
+    ],
+)
+def test_masks_that_cannot_be_analysed(frames, words):
+    with pytest.raises(InputError, match=words):
+        analyze_masks(frames, TrackerRecord(), None, Calibration())
+
+
+def test_a_movie_of_another_size_is_refused():
+    with pytest.raises(InputError, match="4 frames of 20 x 30 px, but the masks are 3 frames of 20 x 30 px"):
+        analyze_masks(list(masks()), TrackerRecord(), movie_of(np.zeros((4, 20, 30))), Calibration())
