@@ -27,7 +27,10 @@ Origin = Literal["present", "entered", "nucleated", "merge", "split", "found"]
 
 @dataclass(frozen=True)
 class Track:
-    """One particle from its first to its last frame (both inclusive, 0-based)."""
+    """One particle from its first to its last frame (both inclusive, 0-based).
+
+    ``parents`` begin with the largest by area in its last frame: the one parent that a CTC table can hold.
+    """
 
     id: int
     start: int

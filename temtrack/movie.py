@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,14 +50,14 @@ class Movie:
     height: int
     width: int
     dtype: np.dtype
-    read_frame: Callable[[int], NDArray]
+    read_frame: Callable[[int], NDArray[Any]]
     pixel_size: PixelSize | None = None
     frame_times: FrameTimes | None = None
 
     def __len__(self) -> int:
         return self.n_frames
 
-    def __iter__(self) -> Iterator[NDArray]:
+    def __iter__(self) -> Iterator[NDArray[Any]]:
         return (self.read_frame(t) for t in range(self.n_frames))
 
     def calibrated(self, pixel_size_nm: float | None, frame_time_s: float | None) -> Movie:

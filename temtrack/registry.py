@@ -34,7 +34,9 @@ def read_registry() -> dict[str, ModelSpec]:
     with (inside if inside.exists() else beside).open("rb") as file:
         entries = tomllib.load(file)
     return {
-        name: ModelSpec(name, entry["architecture"], PACKAGE / "weights" / entry["file"], entry["sha256"], entry)
+        name: ModelSpec(
+            name, entry["architecture"], PACKAGE / "weights" / entry["file"], entry["sha256"], entry
+        )
         for name, entry in entries.items()
     }
 
@@ -53,7 +55,9 @@ def find_model(name: str) -> ModelSpec:
     if name not in models:
         near = difflib.get_close_matches(name, models, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise ModelError(f"unknown model '{name}': known are {', '.join(models)}, or a training run's folder.{hint}")
+        raise ModelError(
+            f"unknown model '{name}': known are {', '.join(models)}, or a training run's folder.{hint}"
+        )
     return models[name]
 
 
@@ -68,9 +72,13 @@ def verify(spec: ModelSpec) -> str:
     try:
         found = hashlib.sha256(spec.weights.read_bytes()).hexdigest()
     except OSError as error:
-        raise ModelError(f"weights of '{spec.name}' cannot be read: {spec.weights} ({error.strerror})") from error
+        raise ModelError(
+            f"weights of '{spec.name}' cannot be read: {spec.weights} ({error.strerror})"
+        ) from error
     if spec.sha256 is not None and found != spec.sha256:
-        raise ModelError(f"weights of '{spec.name}' are damaged: sha256 {found[:12]}, expected {spec.sha256[:12]}")
+        raise ModelError(
+            f"weights of '{spec.name}' are damaged: sha256 {found[:12]}, expected {spec.sha256[:12]}"
+        )
     return found
 
 
@@ -85,4 +93,6 @@ def _read_run(folder: Path) -> ModelSpec:
         entry = tomllib.loads((folder / RUN_FILE).read_text())
         return ModelSpec(str(folder), entry["architecture"], folder / entry["file"], None, entry)
     except (tomllib.TOMLDecodeError, KeyError, UnicodeDecodeError) as error:
-        raise ModelError(f"{folder / RUN_FILE} is no model description: needs 'architecture' and 'file'") from error
+        raise ModelError(
+            f"{folder / RUN_FILE} is no model description: needs 'architecture' and 'file'"
+        ) from error

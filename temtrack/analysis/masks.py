@@ -17,13 +17,14 @@ from temtrack.analysis.tracks import measure_tracks
 from temtrack.analysis.translation import IdTranslation
 from temtrack.errors import InputError
 from temtrack.lineage import Lineage
+from temtrack.linking import link_masks
 from temtrack.movie import Movie
 from temtrack.tables import FRAMES, MERGES, PARTICLES, TRACKS, Calibration
 
 Labels = NDArray[np.integer]
 
-#: Links masks whatever their ids: linked label images and their family tree.
-Link = Callable[["Masks"], tuple[Iterable[Labels], Lineage]]
+#: Stands around the frames while they are walked through: a progress bar, for one.
+Watch = Callable[[Iterable[Labels]], Iterable[Labels]]
 
 
 class Masks(Protocol):
@@ -78,7 +79,7 @@ def analyze_masks(
     record: TrackerRecord,
     movie: Movie | None,
     calibration: Calibration,
-    on_frame: Callable[[int], None] = lambda frame: None,
+    watch: Watch = iter,
 ) -> Tables:
     """Measure particles, tracks, frames and, where the family tree is known, merges.
 
@@ -94,8 +95,8 @@ def analyze_masks(
         Grey frames for ``mean_intensity``, of the same number and size; or ``None``.
     calibration
         Scale and time as far as they are known.
-    on_frame
-        Called with each frame number when it is done.
+    watch
+        Stands around the frames while they are measured.
 
     Raises
     ------
@@ -104,12 +105,11 @@ def analyze_masks(
     """
     parts: list[Columns] = []
     shape: tuple[int, int] | None = None
-    for frame, labels in enumerate(masks):
+    for frame, labels in enumerate(watch(masks)):
         shape = check_labels(labels, frame, shape)
         image = None if movie is None else _image(movie, frame, len(masks), shape)
         carried = None if record.carried is None else record.carried.get(frame, frozenset())
         parts.append(measure_particles(labels, image, frame, carried))
-        on_frame(frame)
     if shape is None:
         raise InputError("no masks to analyse: 0 frames; give at least one")
     particles = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -122,16 +122,16 @@ def analyze_masks(
     )
 
 
-def find_lineage(masks: Masks, link: Link) -> Lineage:
+def find_lineage(masks: Masks, watch: Watch = iter) -> Lineage:
     """Find the family tree of masks from their regions alone, in the ids that they carry.
 
     So merges come out also where the tracker kept a parent's id on for the child.
     """
-    linked, lineage = link(masks)
+    linked = link_masks(watch(masks))
     translation = IdTranslation()
-    for linked_labels, given_labels in zip(linked, masks, strict=True):
-        translation.add(linked_labels, given_labels)
-    return translation.translate(lineage)
+    for frame, given_labels in zip(linked, masks, strict=True):
+        translation.add(frame.labels, given_labels)
+    return translation.translate(linked.lineage)
 
 
 def check_labels(labels: NDArray[Any], frame: int, shape: tuple[int, int] | None) -> tuple[int, int]:

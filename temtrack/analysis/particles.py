@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.analysis.shape import Reals, Regions, count_hull_pixels, measure_axes, measure_perimeters
+from temtrack.analysis.shape import Reals, RegionPixels, count_hull_pixels, measure_axes, measure_perimeters
 
 #: Below this area (px) a region has no shape worth a number: perimeter, axes and what follows are null.
 MIN_SHAPE_AREA_PX = 4
@@ -45,7 +45,7 @@ def measure_particles(
     ValueError
         Where image and labels differ in size.
     """
-    regions = Regions.of(labels)
+    regions = RegionPixels.of(labels)
     n = len(regions)
     area = regions.total().astype(np.int64)
     return {
@@ -62,7 +62,7 @@ def measure_particles(
     }
 
 
-def _shape_columns(labels: NDArray[Any], regions: Regions, area: NDArray[np.int64]) -> dict[str, Reals]:
+def _shape_columns(labels: NDArray[Any], regions: RegionPixels, area: NDArray[np.int64]) -> dict[str, Reals]:
     major, minor = measure_axes(regions)
     perimeter = measure_perimeters(labels, regions)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -77,7 +77,7 @@ def _shape_columns(labels: NDArray[Any], regions: Regions, area: NDArray[np.int6
     return {name: np.where(area < MIN_SHAPE_AREA_PX, np.nan, values) for name, values in columns.items()}
 
 
-def _mean_intensity(labels: NDArray[Any], image: NDArray[Any], regions: Regions) -> Reals:
+def _mean_intensity(labels: NDArray[Any], image: NDArray[Any], regions: RegionPixels) -> Reals:
     if image.shape != labels.shape:
         raise ValueError(f"image {image.shape} and labels {labels.shape} differ in size")
     grey = image[regions.y, regions.x].astype(np.float64)
@@ -88,7 +88,7 @@ def _mean_intensity(labels: NDArray[Any], image: NDArray[Any], regions: Regions)
     return mean
 
 
-def _touches_border(shape: tuple[int, ...], regions: Regions) -> NDArray[np.bool_]:
+def _touches_border(shape: tuple[int, ...], regions: RegionPixels) -> NDArray[np.bool_]:
     height, width = shape
     y, x = regions.y, regions.x
     return regions.total((y == 0) | (x == 0) | (y == height - 1) | (x == width - 1)) > 0

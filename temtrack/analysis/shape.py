@@ -18,7 +18,7 @@ _HULL_DIRECTIONS = 64
 
 
 @dataclass(frozen=True)
-class Regions:
+class RegionPixels:
     """The pixels of all regions of a label image, background left out.
 
     Parameters
@@ -37,7 +37,7 @@ class Regions:
     x: NDArray[np.intp]
 
     @classmethod
-    def of(cls, labels: NDArray[np.integer]) -> Regions:
+    def of(cls, labels: NDArray[np.integer]) -> RegionPixels:
         """Collect the regions of ``labels`` (Y, X)."""
         y, x = np.nonzero(labels)
         ids, region = np.unique(labels[y, x], return_inverse=True)
@@ -55,7 +55,7 @@ class Regions:
         return self.total(values) / self.total()
 
 
-def measure_axes(regions: Regions) -> tuple[Reals, Reals]:
+def measure_axes(regions: RegionPixels) -> tuple[Reals, Reals]:
     """Measure the axes of the ellipses that have the regions' second moments.
 
     A pixel counts as a square, so its own moment of 1/12 is added.
@@ -73,7 +73,7 @@ def measure_axes(regions: Regions) -> tuple[Reals, Reals]:
     return 4 * np.sqrt(middle + spread), 4 * np.sqrt(np.maximum(middle - spread, 0))
 
 
-def measure_perimeters(labels: NDArray[np.integer], regions: Regions) -> Reals:
+def measure_perimeters(labels: NDArray[np.integer], regions: RegionPixels) -> Reals:
     """Measure perimeters in px, (N,), by Crofton's formula in four directions.
 
     ``P = pi/8 (C_0 + C_90 + (C_45 + C_135) / sqrt 2)``, ``C`` the number of times that the grid lines of
@@ -91,7 +91,7 @@ def measure_perimeters(labels: NDArray[np.integer], regions: Regions) -> Reals:
     return np.pi / 8 * regions.total(weight)
 
 
-def count_hull_pixels(regions: Regions) -> Reals:
+def count_hull_pixels(regions: RegionPixels) -> Reals:
     """Count the pixels of each region's convex hull, (N,).
 
     The hull's corners are pixel centres, found as the regions' extremes in 64 directions; Pick's theorem
@@ -106,7 +106,7 @@ def count_hull_pixels(regions: Regions) -> Reals:
     return n_pixels
 
 
-def _hull_corners(regions: Regions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _hull_corners(regions: RegionPixels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return rows and columns of the extreme pixels, each (directions, N), in the order of the angle."""
     region, y, x = _row_ends(regions)
     starts = np.searchsorted(region, np.arange(len(regions)))
@@ -120,7 +120,7 @@ def _hull_corners(regions: Regions) -> tuple[NDArray[np.int64], NDArray[np.int64
     return y[extreme], x[extreme]
 
 
-def _row_ends(regions: Regions) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.int64]]:
+def _row_ends(regions: RegionPixels) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.int64]]:
     """Return region, row and column of the first and last pixel of each row of each region, by region."""
     by_region = np.argsort(regions.region, kind="stable")  # raster order stays within a region
     region, y, x = regions.region[by_region], regions.y[by_region], regions.x[by_region]

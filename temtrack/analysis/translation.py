@@ -64,7 +64,7 @@ class IdTranslation:
 
     def _translate_merge(self, merge: Merge) -> Merge | None:
         parents = self._given_parents(merge)
-        child = self._given(merge.child, merge.frame)
+        child = self._given_child(merge)
         if len(parents) < 2 or child is None:
             return None
         return replace(merge, child=child, parents=parents)
@@ -74,15 +74,19 @@ class IdTranslation:
 
         Masks often show one particle from the contact on, while the merge is complete only later.
         """
-        best: set[int] = set()
+        best: tuple[int, ...] = ()
         for frame in range(merge.frame - 1, -1, -1):
-            found = {self._given(one, frame) for one in merge.parents}
-            if found == {None}:
-                break
-            best = max(best, {one for one in found if one is not None}, key=len)
+            found = dict.fromkeys(self._given(one, frame) for one in merge.parents)
+            known = tuple(one for one in found if one is not None)
+            best = max(best, known, key=len)
             if len(best) == len(merge.parents):
                 break
-        return tuple(sorted(best))
+        return best
+
+    def _given_child(self, merge: Merge) -> int | None:
+        """Return the child's id in the first frame that shows it; masks may be blank in the merge frame."""
+        shown = (self._given(merge.child, frame) for frame in range(merge.frame, len(self._given_of)))
+        return next((one for one in shown if one is not None), None)
 
     def _translate_track(self, one: int, story: _Story) -> Track:
         start, end = self._first[one], self._last[one]

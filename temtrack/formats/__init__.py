@@ -8,12 +8,22 @@ A movie's family has ``can_read(path) -> bool``, which looks at the content wher
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 from temtrack.errors import InputError
 from temtrack.formats import images, tiff, video
 from temtrack.movie import Movie
 
-_FAMILIES = (tiff, images, video)
+
+class _Family(Protocol):
+    """What each module of a family of formats has."""
+
+    def can_read(self, path: Path) -> bool: ...
+
+    def read_movie(self, path: Path) -> Movie: ...
+
+
+_FAMILIES: tuple[_Family, ...] = (tiff, images, video)
 
 _SUFFIXES = tuple(dict.fromkeys((*tiff.SUFFIXES, *images.SUFFIXES, *video.SUFFIXES)))
 

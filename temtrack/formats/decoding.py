@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ def refused_as(what: str) -> Iterator[None]:
         raise InputError(f"{what}: {reason[:200]}") from error
 
 
-def to_grey(pixels: NDArray, *, sample_axis: int | None, what: str) -> NDArray:
+def to_grey(pixels: NDArray[Any], *, sample_axis: int | None, what: str) -> NDArray[Any]:
     """Return the plane as grey (Y, X) in its own type and native byte order.
 
     Parameters
@@ -58,17 +59,18 @@ def to_grey(pixels: NDArray, *, sample_axis: int | None, what: str) -> NDArray:
     return _plain_type(pixels)
 
 
-def _mix(samples: NDArray, what: str) -> NDArray:
+def _mix(samples: NDArray[Any], what: str) -> NDArray[Any]:
     n_samples = samples.shape[-1]
     if n_samples > 4:
         raise InputError(f"{what}: has {n_samples} samples per pixel; allowed are grey, RGB and RGBA")
     if n_samples < 3:
         return samples[..., 0]
     grey = samples[..., :3] @ _LUMA.astype(np.result_type(samples.dtype, np.float32))
-    return np.rint(grey).astype(samples.dtype) if samples.dtype.kind in "ui" else grey.astype(samples.dtype)
+    plane: NDArray[Any] = np.rint(grey) if samples.dtype.kind in "ui" else grey
+    return plane.astype(samples.dtype)
 
 
-def _plain_type(plane: NDArray) -> NDArray:
+def _plain_type(plane: NDArray[Any]) -> NDArray[Any]:
     if plane.dtype == bool:
         return plane.astype(np.uint8) * np.uint8(255)
     if plane.dtype.kind in "ui" and plane.dtype.itemsize == 8:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -18,9 +20,21 @@ from temtrack.movie import Movie
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", *tiff.SUFFIXES)
 
-_DECODERS = {
+#: A JPEG's last marker, and how much a camera may write behind it.
+_JPEG_END, _JPEG_TRAILER_BYTES = b"\xff\xd9", 4096
+
+
+def _decode_jpeg(content: bytes) -> NDArray[Any]:
+    # libjpeg fills what is cut off with grey and says nothing.
+    if _JPEG_END not in content[-_JPEG_TRAILER_BYTES:]:
+        raise ValueError("JPEG is cut off before its end")
+    pixels: NDArray[Any] = imagecodecs.jpeg_decode(content)
+    return pixels
+
+
+_DECODERS: dict[bytes, Callable[[bytes], NDArray[Any]]] = {
     b"\x89PNG": imagecodecs.png_decode,
-    b"\xff\xd8\xff": imagecodecs.jpeg_decode,
+    b"\xff\xd8\xff": _decode_jpeg,
     b"BM": imagecodecs.bmp_decode,
 }
 
@@ -44,7 +58,7 @@ def list_images(source: Path) -> list[Path]:
         If there is none.
     """
     if is_pattern(source):
-        found = [Path(p) for p in glob.glob(str(source), recursive=True)]
+        found = [Path(p) for p in glob.glob(str(source), recursive=True)]  # noqa: PTH207 - may be absolute
         files = [p for p in found if p.is_file()]
         missing = f"{source}: no file matches this pattern; quote it, and check the folder and the suffix"
     else:
@@ -69,11 +83,12 @@ def read_movie(path: Path) -> Movie:
     files = list_images(path) if path.is_dir() or is_pattern(path) else [path]
     first = read_image(files[0])
     pixel_size = tiff.read_movie(files[0]).pixel_size if tiff.can_read(files[0]) else None
+    height, width = first.shape
     frames = _Files(tuple(files), first.shape, first.dtype)
-    return Movie(path, len(files), *first.shape, first.dtype, frames, pixel_size)
+    return Movie(path, len(files), height, width, first.dtype, frames, pixel_size)
 
 
-def read_image(path: Path) -> NDArray:
+def read_image(path: Path) -> NDArray[Any]:
     """Read one image file as grey (Y, X).
 
     Raises
@@ -88,7 +103,8 @@ def read_image(path: Path) -> NDArray:
         return movie.read_frame(0)
     decode = _decoder(path)
     if decode is None:
-        raise InputError(f"{path}: is not an image; allowed are {', '.join(SUFFIXES)}")
+        what = "file is empty (0 bytes)" if path.stat().st_size == 0 else "content is no image"
+        raise InputError(f"{path}: {what}; allowed are {', '.join(SUFFIXES)}")
     with refused_as(f"{path}: image is damaged"):
         pixels = decode(path.read_bytes())
     return to_grey(pixels, sample_axis=2 if pixels.ndim == 3 else None, what=str(path))
@@ -102,12 +118,13 @@ class _Files:
     shape: tuple[int, ...]
     dtype: np.dtype
 
-    def __call__(self, t: int) -> NDArray:
+    def __call__(self, t: int) -> NDArray[Any]:
         frame = read_image(self.paths[t])
         if frame.shape != self.shape or frame.dtype != self.dtype:
+            found, first = _kind(frame.shape, frame.dtype), _kind(self.shape, self.dtype)
             raise InputError(
-                f"{self.paths[t]}: is {_kind(frame.shape, frame.dtype)}, but the first image {self.paths[0].name} "
-                f"is {_kind(self.shape, self.dtype)}; a movie needs frames of one size and type"
+                f"{self.paths[t]}: is {found}, but the first frame ({self.paths[0].name}) is {first}; "
+                "a movie needs frames of one size and type"
             )
         return frame
 
@@ -116,7 +133,7 @@ def _kind(shape: tuple[int, ...], dtype: np.dtype) -> str:
     return f"{shape[0]}x{shape[1]} {dtype}"
 
 
-def _decoder(path: Path):
+def _decoder(path: Path) -> Callable[[bytes], NDArray[Any]] | None:
     if not path.is_file():
         return None
     with path.open("rb") as file:

@@ -1,22 +1,20 @@
-"""Masks folders: one TIFF of integer ids a frame, 0 background, as Fiji, napari and the CTC tools read them."""
+"""Masks folders as Fiji, napari and CTC tools read them: one TIFF of ids a frame, 0 background."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
-from natsort import natsorted
 from numpy.typing import NDArray
 
 from temtrack.errors import InputError
 from temtrack.formats import images, tiff
 from temtrack.formats.atomic import whole_file
-from temtrack.formats.decoding import refused_as
-from temtrack.movie import Movie
 
 _OWN_NAME = re.compile(r"mask\d+\.tiff?", re.IGNORECASE)
 
@@ -26,7 +24,7 @@ def mask_name(frame: int) -> str:
     return f"mask{frame:04d}.tif"
 
 
-def write_mask(path: Path, labels: NDArray) -> None:
+def write_mask(path: Path, labels: NDArray[Any]) -> None:
     """Write ids (Y, X) as one zlib-compressed TIFF of uint16, or uint32 where an id is above 65,535.
 
     Raises
@@ -50,27 +48,11 @@ def remove_masks(folder: Path) -> None:
 class Masks:
     """Ids (T, Y, X) of a movie, read one frame at a time: ``masks[t]`` is int32 (Y, X), 0 background."""
 
-    movie: Movie
-
-    @property
-    def path(self) -> Path:
-        """Folder or file that the masks come from."""
-        return self.movie.path
-
-    @property
-    def n_frames(self) -> int:
-        """Number of frames."""
-        return self.movie.n_frames
-
-    @property
-    def height(self) -> int:
-        """Rows of each frame."""
-        return self.movie.height
-
-    @property
-    def width(self) -> int:
-        """Columns of each frame."""
-        return self.movie.width
+    path: Path
+    n_frames: int
+    height: int
+    width: int
+    read_frame: Callable[[int], NDArray[np.int32]]
 
     def __len__(self) -> int:
         return self.n_frames
@@ -78,7 +60,13 @@ class Masks:
     def __getitem__(self, t: int) -> NDArray[np.int32]:
         if not 0 <= t < self.n_frames:
             raise IndexError(t)
-        return _as_labels(self.movie.read_frame(t), f"{self.path}: frame {t}")
+        labels = self.read_frame(t)
+        if labels.shape != (self.height, self.width):
+            raise InputError(
+                f"{self.path}: mask of frame {t} is {labels.shape[0]}x{labels.shape[1]}, the first one "
+                f"{self.height}x{self.width}; masks of a movie have one size"
+            )
+        return labels
 
     def __iter__(self) -> Iterator[NDArray[np.int32]]:
         return (self[t] for t in range(self.n_frames))
@@ -98,13 +86,13 @@ def read_masks(source: Path | str) -> Masks:
     """
     path = Path(source)
     if path.is_dir():
-        masks = Masks(_folder_movie(path))
-    elif tiff.can_read(path):
-        masks = Masks(tiff.read_movie(path))
-    else:
-        raise InputError(f"{path}: is no masks folder and no TIFF stack of ids; give what `temtrack track` wrote")
-    masks[0]
-    return masks
+        files = _mask_files(path)
+        return _masks(path, len(files), lambda t: read_labels(files[t]))
+    if tiff.can_read(path):
+        movie = tiff.read_movie(path)
+        return _masks(path, movie.n_frames, lambda t: _as_labels(movie.read_frame(t), f"{path}: frame {t}"))
+    what = "is neither a masks folder nor a TIFF stack of ids" if path.exists() else "there is no such folder"
+    raise InputError(f"{path}: {what}; give a folder that `temtrack track` wrote, or label images as TIFF")
 
 
 def read_labels(path: Path) -> NDArray[np.int32]:
@@ -116,3 +104,25 @@ def read_labels(path: Path) -> NDArray[np.int32]:
         If the file is damaged or holds other values than whole numbers from 0.
     """
     return _as_labels(images.read_image(path), str(path))
+
+
+def _masks(path: Path, n_frames: int, read_frame: Callable[[int], NDArray[np.int32]]) -> Masks:
+    height, width = read_frame(0).shape
+    return Masks(path, n_frames, height, width, read_frame)
+
+
+def _mask_files(folder: Path) -> list[Path]:
+    found = images.list_images(folder)
+    tiffs = [p for p in found if p.suffix.lower() in tiff.SUFFIXES]
+    named = [p for p in tiffs if p.name.lower().startswith("mask")]
+    return named or tiffs or found
+
+
+def _as_labels(plane: NDArray[Any], what: str) -> NDArray[np.int32]:
+    labels = np.asarray(plane)
+    limit = np.iinfo(np.int32).max
+    if labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels)):
+        raise InputError(f"{what}: holds values that are no whole numbers; a mask holds an id in each pixel")
+    if labels.min(initial=0) < 0 or labels.max(initial=0) > limit:
+        raise InputError(f"{what}: holds ids from {labels.min()} to {labels.max()}; allowed are 0 to {limit}")
+    return labels.astype(np.int32, copy=False)

@@ -7,6 +7,7 @@ import struct
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from temtrack.errors import InputError
 from temtrack.formats.decoding import refused_as, to_grey
 from temtrack.formats.tiff_calibration import read_frame_interval, read_pixel_size
-from temtrack.movie import FrameTimes, Movie
+from temtrack.movie import Movie
 
 SUFFIXES = (".tif", ".tiff")
 
@@ -52,8 +53,9 @@ def read_movie(path: Path) -> Movie:
         planes = _Planes(path, series, n_frames=_count_frames(series, path))
         pixel_size, interval = read_pixel_size(tif), read_frame_interval(tif)
     first = planes(0)
-    times = interval and FrameTimes(np.arange(planes.n_frames) * interval.seconds, interval.source)
-    return Movie(path, planes.n_frames, *first.shape, first.dtype, planes, pixel_size, times)
+    height, width = first.shape
+    times = interval.times_of(planes.n_frames) if interval else None
+    return Movie(path, planes.n_frames, height, width, first.dtype, planes, pixel_size, times)
 
 
 @dataclass
@@ -74,7 +76,7 @@ class _Planes:
         whole_bytes = page.bitspersample == 8 * self._dtype.itemsize
         self._offset: int | None = self.series.dataoffset if whole_bytes else None
 
-    def __call__(self, t: int) -> NDArray:
+    def __call__(self, t: int) -> NDArray[Any]:
         what = f"{self.path}: frame {t} of {self.n_frames}"
         if not 0 <= t < self.n_frames:
             raise InputError(f"{what}: there is no such frame")
@@ -82,13 +84,13 @@ class _Planes:
             pixels = self._decode(t) if self._offset is None else self._load(t)
         return to_grey(pixels, sample_axis=self._sample_axis, what=what)
 
-    def _load(self, t: int) -> NDArray:
+    def _load(self, t: int) -> NDArray[Any]:
         count = int(np.prod(self._shape))
         offset = self._offset + t * count * self._dtype.itemsize
         pixels = np.fromfile(self.path, self._dtype, count, offset=offset)
         return pixels.reshape(self._shape)
 
-    def _decode(self, t: int) -> NDArray:
+    def _decode(self, t: int) -> NDArray[Any]:
         page = self.series.pages[t]
         if page is None:
             raise InputError(f"{self.path}: frame {t} of {self.n_frames} is missing from the file")
@@ -99,11 +101,14 @@ class _Planes:
         end = max(o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=True))
         if end > file.size:
             raise InputError(f"{self.path}: frame {t} of {self.n_frames} is cut off: the file is truncated")
-        return page.asarray()
+        pixels: NDArray[Any] = page.asarray()
+        return pixels
 
 
 def _refuse_broken_chain(tif: tifffile.TiffFile, path: Path) -> None:
     """Refuse a file whose last page points to a next one that is not there: tifffile would only log it."""
+    if len(tif.pages) == 0:
+        raise InputError(f"{path}: TIFF holds no page; it is truncated: copy it again from its source")
     last, layout, file = tif.pages[-1].offset, tif.tiff, tif.filehandle
     file.seek(last)
     (n_tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
@@ -133,8 +138,8 @@ def _count_frames(series: tifffile.TiffPageSeries, path: Path) -> int:
     if len(stack) > 1 or plane_axes != ["Y", "X"]:
         shape = "x".join(map(str, series.shape))
         raise InputError(
-            f"{path}: has {len(series.shape)} axes ({shape}, {series.axes}); allowed are an image (Y, X) or a "
-            "movie (T, Y, X), each grey or RGB(A); save one channel and one plane at each time"
+            f"{path}: has {len(series.shape)} axes ({shape}, {series.axes}); allowed are an image (Y, X) or "
+            "a movie (T, Y, X), each grey or RGB(A); save one channel and one plane at each time"
         )
     n_frames = stack[0][1] if stack else 1
     _refuse_short(series, n_frames, path)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
+import numpy as np
 import tifffile
 
 from temtrack.formats.units import duration_s, length_nm
-from temtrack.movie import PixelSize
+from temtrack.movie import FrameTimes, PixelSize
 
 # DigitalMicrograph's export: units (ASCII) and steps (float) of the axes x, y and z.
 _DM_UNIT_X, _DM_UNIT_Z = 65003, 65005
@@ -24,6 +25,10 @@ class FrameInterval:
 
     seconds: float
     source: str
+
+    def times_of(self, n_frames: int) -> FrameTimes:
+        """Return the times of the frames, the first at 0 s."""
+        return FrameTimes(np.arange(n_frames, dtype=np.float64) * self.seconds, self.source)
 
 
 def read_pixel_size(tif: tifffile.TiffFile) -> PixelSize | None:

@@ -25,12 +25,12 @@ _TIMES_S = {
 
 
 def length_nm(value: float, unit: str) -> float | None:
-    """Return a length in nanometres, or ``None`` where the unit is none of length or the value not positive."""
+    """Return a length in nanometres; ``None`` for a unit not of length or a value not positive."""
     return _convert(value, unit, _LENGTHS_NM)
 
 
 def duration_s(value: float, unit: str) -> float | None:
-    """Return a duration in seconds, or ``None`` where the unit is none of time or the value not positive."""
+    """Return a duration in seconds; ``None`` for a unit not of time or a value not positive."""
     return _convert(value, unit, _TIMES_S)
 
 
@@ -43,6 +43,6 @@ def _convert(value: float, unit: str, factors: dict[str, float]) -> float | None
 
 
 def _plain(unit: str) -> str:
-    """Fold case, both micro signs and both angstrom signs, and ImageJ's escaped ``\\u00B5m``."""
+    r"""Fold case, both micro signs and both angstrom signs, and ImageJ's escaped ``\u00B5m``."""
     unescaped = unit.strip().strip("\0").replace("\\u00B5", "µ").replace("\\u00b5", "µ")
     return unicodedata.normalize("NFKC", unescaped).casefold()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -38,13 +39,16 @@ def read_movie(path: Path) -> Movie:
     """
     with refused_as(f"{path}: cannot be read as video; it may be truncated"), av.open(str(path)) as container:
         if not container.streams.video:
-            raise InputError(f"{path}: holds no video stream; it may be truncated: copy it again from its source")
+            raise InputError(
+                f"{path}: holds no video stream; it may be truncated: copy it again from its source"
+            )
         index = _index(container, container.streams.video[0], path)
     frames = _Frames(path, index)
     first = frames(0)
     frames.shape = first.shape
     times = FrameTimes(index.seconds, "timestamps of the video")
-    return Movie(path, len(index.stamps), *first.shape, first.dtype, frames, None, times)
+    height, width = first.shape
+    return Movie(path, len(index.stamps), height, width, first.dtype, frames, None, times)
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def _index(container: av.container.InputContainer, stream: av.VideoStream, path:
     avi_reordered = container.format.name == "avi" and stream.codec_context.has_b_frames
     by_stamp = not avi_reordered and all(pts is not None for pts, _ in shown)
     stamps = np.sort(np.array([pts if by_stamp else dts for pts, dts in shown], dtype=np.int64))
-    seconds = stamps * float(stream.time_base)
+    seconds = stamps.astype(np.float64) * float(stream.time_base)
     _refuse_truncated(path, stream, len(packets), seconds)
     return _Index(stamps, seconds, by_stamp)
 
@@ -116,7 +120,7 @@ class _Frames:
     _container: av.container.InputContainer | None = field(default=None, repr=False)
     _next: int = 0
 
-    def __call__(self, t: int) -> NDArray:
+    def __call__(self, t: int) -> NDArray[Any]:
         what = f"{self.path}: frame {t} of {len(self.index.stamps)}"
         if not 0 <= t < len(self.index.stamps):
             raise InputError(f"{what}: there is no such frame")
@@ -128,7 +132,9 @@ class _Frames:
             raise
         self._next = t + 1
         if self.shape is not None and pixels.shape != self.shape:
-            raise InputError(f"{what}: is {pixels.shape}, the first frame {self.shape}; sizes must not change")
+            raise InputError(
+                f"{what}: is {pixels.shape}, the first frame {self.shape}; sizes must not change"
+            )
         return pixels
 
     def _find(self, t: int) -> av.VideoFrame:
@@ -162,6 +168,6 @@ class _Frames:
         self._next = t if self.index.by_stamp else 0
 
 
-def _grey(frame: av.VideoFrame) -> NDArray:
+def _grey(frame: av.VideoFrame) -> NDArray[Any]:
     deep = any(component.bits > 8 for component in frame.format.components)
     return np.asarray(frame.to_ndarray(format="gray16le" if deep else "gray"))

@@ -1,1 +1,8 @@
-"""Linking of label images over time: association on the overlap graph, merges, lineage. No files, no models."""
+"""Association on overlap graphs, merges, splits and lineage; pure, for tracker and analysis alike."""
+
+from temtrack.linking.config import LinkingConfig
+from temtrack.linking.linker import Linker
+from temtrack.linking.masks import LinkedMasks, link_masks
+from temtrack.linking.pedigree import LinkedFrame
+
+__all__ = ["LinkedFrame", "LinkedMasks", "Linker", "LinkingConfig", "link_masks"]

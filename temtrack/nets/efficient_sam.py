@@ -8,6 +8,7 @@ an image, N points a query, C channels, (H, W) the image, (h, w) = (H/16, W/16) 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -115,7 +116,9 @@ class ImageEncoder(nn.Module):
 
     def positions(self, h: int, w: int) -> Tensor:
         """Return the position embedding at h x w tokens, BxCxhxw."""
-        grid = self.pos_embed[:, 1:].unflatten(1, (self.pretrain_side, self.pretrain_side)).permute(0, 3, 1, 2)
+        grid = (
+            self.pos_embed[:, 1:].unflatten(1, (self.pretrain_side, self.pretrain_side)).permute(0, 3, 1, 2)
+        )
         return F.interpolate(grid.float(), size=(h, w), mode="bicubic", align_corners=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -130,6 +133,8 @@ class ImageEncoder(nn.Module):
 class RandomFourierPositions(nn.Module):
     """Encode positions in [0, 1] as sines and cosines of random projections."""
 
+    positional_encoding_gaussian_matrix: Tensor
+
     def __init__(self, n_features: int) -> None:
         super().__init__()
         self.register_buffer("positional_encoding_gaussian_matrix", torch.randn(2, n_features))
@@ -140,9 +145,9 @@ class RandomFourierPositions(nn.Module):
 
     def grid(self, h: int, w: int) -> Tensor:
         """Return the encoding of the centres of h x w cells, Cxhxw."""
-        device = self.positional_encoding_gaussian_matrix.device
-        y = (torch.arange(h, device=device) + 0.5) / h
-        x = (torch.arange(w, device=device) + 0.5) / w
+        matrix = self.positional_encoding_gaussian_matrix
+        y = (torch.arange(h, device=matrix.device) + 0.5) / h
+        x = (torch.arange(w, device=matrix.device) + 0.5) / w
         return self(torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)).permute(2, 0, 1)
 
 
@@ -194,9 +199,7 @@ class MlpHead(nn.Module):
     def __init__(self, dim: int, hidden: int, out: int, n_hidden: int) -> None:
         super().__init__()
         widths = [dim] + [hidden] * n_hidden
-        self.layers = nn.ModuleList(
-            nn.Sequential(nn.Linear(a, b), nn.GELU()) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.layers = nn.ModuleList(nn.Sequential(nn.Linear(a, b), nn.GELU()) for a, b in pairwise(widths))
         self.fc = nn.Linear(hidden, out)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -220,7 +223,9 @@ class TwoWayLayer(nn.Module):
         self.norm4 = nn.LayerNorm(dim)
         self.cross_attn_image_to_token = CrossAttention(dim, dim // 2, n_heads)
 
-    def forward(self, tokens: Tensor, image: Tensor, token_pe: Tensor, image_pe: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, tokens: Tensor, image: Tensor, token_pe: Tensor, image_pe: Tensor
+    ) -> tuple[Tensor, Tensor]:
         if not self.first:
             tokens = tokens + token_pe  # into the residual too, unlike SAM: so says the published network
         tokens = self.norm1(tokens + self.self_attn(tokens, tokens, tokens))
@@ -268,7 +273,7 @@ class MaskDecoder(nn.Module):
         self.iou_prediction_head = MlpHead(dim, dim, N_MASK_TOKENS, 2)
 
     def forward(self, embedding: Tensor, image_pe: Tensor, prompt: Tensor) -> tuple[Tensor, Tensor]:
-        b, c, h, w = embedding.shape
+        b, _, h, w = embedding.shape
         own = torch.cat([self.iou_token.weight, self.mask_tokens.weight]).expand(b, -1, -1)
         tokens = torch.cat([own, prompt], dim=1)  # Bx(1+4+6)xC
         image = embedding.flatten(2).transpose(1, 2)
@@ -291,7 +296,12 @@ class EfficientSam(nn.Module):
     """
 
     def __init__(
-        self, dim: int = 192, depth: int = 12, n_heads: int = 3, prompt_dim: int = 256, kind: Attention = "fused"
+        self,
+        dim: int = 192,
+        depth: int = 12,
+        n_heads: int = 3,
+        prompt_dim: int = 256,
+        kind: Attention = "fused",
     ) -> None:
         super().__init__()
         self.image_encoder = ImageEncoder(dim, depth, n_heads, prompt_dim, kind)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.5, 99.5
 
 
-def normalise(image: NDArray) -> NDArray[np.float32]:
+def normalise(image: NDArray[Any]) -> NDArray[np.float32]:
     """Stretch an image (Y, X) of any type to [0, 1] between its 0.5 and 99.5 percentiles.
 
     NaN and infinite pixels become the median of the others. An image without contrast becomes all 0.

@@ -7,6 +7,8 @@ Distances are in pixels of the network's input, where a particle is some 20 to 1
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -18,7 +20,7 @@ CORE_MARGIN_PX = 4  # a core keeps this far from every other particle
 FOREGROUND, CORE, CONTACT = range(3)
 
 
-def encode(labels: NDArray) -> NDArray[np.float32]:
+def encode(labels: NDArray[Any]) -> NDArray[np.float32]:
     """Encode labels (Y, X) as maps (3, Y, X) in {0, 1}: foreground, core, contact line.
 
     The core is the particle less its outline and less a margin towards other particles; the contact line
@@ -47,22 +49,23 @@ def decode(maps: NDArray[np.float32], min_area_px: float = 0.0) -> NDArray[np.in
     return _relabel_above(labels, min_area_px)
 
 
-def _near_two(labels: NDArray, reach_px: int) -> NDArray[np.bool_]:
+def _near_two(labels: NDArray[Any], reach_px: int) -> NDArray[np.bool_]:
     """Tell where two different labels stand within a square of ``reach_px`` around a pixel."""
     size = 2 * reach_px + 1
     top = ndimage.maximum_filter(labels, size)
     low = ndimage.minimum_filter(np.where(labels > 0, labels, np.iinfo(labels.dtype).max), size)
-    return (low < top) & (top > 0)
+    two: NDArray[np.bool_] = (low < top) & (top > 0)
+    return two
 
 
-def _without(core: NDArray[np.bool_], labels: NDArray) -> NDArray:
+def _without(core: NDArray[np.bool_], labels: NDArray[Any]) -> NDArray[Any]:
     """List the labels that have no core pixel."""
     return np.setdiff1d(np.unique(labels[labels > 0]), np.unique(labels[core]))
 
 
-def _relabel_above(labels: NDArray, min_area_px: float) -> NDArray[np.int32]:
+def _relabel_above(labels: NDArray[Any], min_area_px: float) -> NDArray[np.int32]:
     areas = np.bincount(labels.ravel())
     keep = areas >= max(min_area_px, 1)
     keep[0] = False
-    lookup = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
+    lookup: NDArray[np.int32] = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
     return lookup[labels]

@@ -11,8 +11,8 @@ from temtrack.registry import ModelSpec, find_model, verify
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
 
+    from temtrack.nets.efficient_sam import EfficientSam
     from temtrack.segmentation.segmenter import Segmenter
 
 #: architecture -> module and function that builds its network; nothing is imported before it is asked for
@@ -37,16 +37,16 @@ def load_segmenter(model: str, device: str = "auto") -> Segmenter:
     return Segmenter(net, spec, sha256, find_device(device))
 
 
-def build_network(architecture: str) -> nn.Module:
+def build_network(architecture: str) -> EfficientSam:
     """Build the network of an architecture, initialised for training from nothing."""
     if architecture not in NETWORKS:
         raise ModelError(f"unknown architecture '{architecture}': known are {', '.join(NETWORKS)}")
     module, function = NETWORKS[architecture]
-    build: Callable[[], nn.Module] = getattr(import_module(module), function)
+    build: Callable[[], EfficientSam] = getattr(import_module(module), function)
     return build()
 
 
-def load_weights(net: nn.Module, spec: ModelSpec) -> str:
+def load_weights(net: EfficientSam, spec: ModelSpec) -> str:
     """Load a model's verified weights into its network and return their sha256."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file

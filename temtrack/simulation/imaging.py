@@ -20,8 +20,11 @@ Image = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Diffraction:
-    """Contrast inside N grains, arrays (N,): factor on the absorption, stripes (bend contours or lattice
-    fringes, wave vector in rad/px) and a step across the grain (twins)."""
+    """Contrast inside N grains, arrays (N,).
+
+    ``factor`` on the absorption; ``stripe``, the amplitude of bend contours or lattice fringes of wave vector
+    ``stripe_ky``, ``stripe_kx`` (rad/px); ``step``, that of a change across the grain (twins).
+    """
 
     factor: Floats
     stripe: Floats
@@ -93,8 +96,8 @@ def optical_depth(
 def expose(depth: Image, support: Image, texture: NDArray[np.complex64], optics: Optics) -> Image:
     """Return the noise-free image (Y, X), 1 where nothing absorbs (or scatters, in dark field: 0).
 
-    ``depth`` and ``support`` are mu t of the particles and of the ground; ``texture`` is the white spectrum of
-    the amorphous support as `white_spectrum` draws it.
+    ``depth`` and ``support`` are mu t of the particles and of the ground; ``texture`` is the white spectrum
+    of the amorphous support as `white_spectrum` draws it.
     """
     total = depth + support
     ky = fft.fftfreq(depth.shape[0]).astype(np.float32)[:, None]
@@ -121,8 +124,8 @@ def detect(rng: np.random.Generator, image: Image, detector: Detector) -> Image:
     """Count electrons: Poisson of dose times ``image``, plus readout noise, in units of the dose."""
     expected = np.maximum(image, 0) * np.float32(detector.dose_e_px)
     if detector.dose_e_px < 100:
-        counts = rng.poisson(expected).astype(np.float32)
-    else:
+        counts = np.asarray(rng.poisson(expected), dtype=np.float32)
+    else:  # so near to a normal distribution that nobody sees the difference, and faster
         counts = expected + np.sqrt(expected) * rng.standard_normal(expected.shape, dtype=np.float32)
     counts += np.float32(detector.readout_e) * rng.standard_normal(expected.shape, dtype=np.float32)
     return np.asarray(counts / np.float32(detector.dose_e_px), dtype=np.float32)

@@ -15,17 +15,15 @@ from temtrack.simulation.projection import Floats, Grains, Projection, measure_n
 
 #: Storeys that overlapping particles are spread over.
 N_LAYERS = 3
-#: Share of the sharp neck's half width that the blend adds in quadrature (times ln 2).
-_BLEND = 1.0
 
 
 @dataclass(frozen=True)
 class Arrangement:
     """How many grains there are, of what size, and how they hang together.
 
-    ``attached`` is the share of grains set beside another one; there, ``gap``, ``neck`` and ``overlap`` weigh a
-    narrow slit, a neck of any width, and a projected overlap. ``chained`` favours the last grain set (1) over
-    any (0). ``flatness`` leads from spheres (0) to plates with sharp edges (1).
+    ``attached`` is the share of grains set beside another one; there, ``gap``, ``neck`` and ``overlap`` weigh
+    a narrow slit, a neck of any width, and a projected overlap. ``chained`` favours the last grain set (1)
+    over any (0). ``flatness`` leads from spheres (0) to plates with sharp edges (1).
     """
 
     coverage: float
@@ -71,7 +69,7 @@ def label_particles(projection: Projection, grains: Grains) -> NDArray[np.int32]
     return np.asarray(label + 1, dtype=np.int32)
 
 
-def select(grains: Grains, keep: NDArray) -> Grains:
+def select(grains: Grains, keep: NDArray[np.integer] | NDArray[np.bool_]) -> Grains:
     """Return the grains that an index or boolean array ``keep`` picks."""
     return replace(
         grains,
@@ -211,4 +209,4 @@ def _blended(grains: Grains) -> Grains:
     necked = grains.blend > 0
     np.minimum.at(narrowest, grains.cluster[necked], grains.blend[necked])
     blend = narrowest[grains.cluster]
-    return replace(grains, blend=np.where(np.isfinite(blend), _BLEND * blend, 0.0))
+    return replace(grains, blend=np.where(np.isfinite(blend), blend, 0.0))

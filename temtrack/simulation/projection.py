@@ -4,9 +4,9 @@ A *grain* is a star-shaped lump. Grains of one *cluster* are joined into one bod
 *particle* is what has one label, one grain or several. Everything works on all grains at once, on one flat
 list of the pixels in their boxes.
 
-Each grain has the squared half thickness ``q = R^2 - d^2 / m(theta)^2``; q > 0 is its projection. A cluster is
-the smooth maximum ``k log(sum exp(q / k))`` of its grains' q with ``k`` its blend (px^2). Two spheres that
-intersect in a circle of radius w0 so get the neck ``w^2 = w0^2 + k ln 2``.
+Each grain has the squared half thickness ``q = R^2 - d^2 / m(theta)^2``; q > 0 is its projection. A
+cluster is the smooth maximum ``k log(sum exp(q / k))`` of its grains' q with ``k`` its blend (px^2). Two
+spheres that intersect in a circle of radius w0 so get the neck ``w^2 = w0^2 + k ln 2``.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Grains:
 
 @dataclass(frozen=True)
 class Projection:
-    """Per layer and pixel the grain (``owner`` (L, Y, X) int32, -1 none) and the thickness in px (float32)."""
+    """Per layer and pixel the ``owner``, a grain or -1 (L, Y, X) int32, and the thickness (float32)."""
 
     owner: NDArray[np.int32]
     thickness_px: NDArray[np.float32]
@@ -66,7 +66,7 @@ class Projection:
         for owner in self.owner[1:]:
             layer = table[owner]
             np.copyto(canvas, layer, where=layer > 0)
-        return canvas
+        return np.asarray(canvas, dtype=np.int32)
 
 
 def project(grains: Grains, height: int, width: int, n_layers: int | None = None) -> Projection:
@@ -140,7 +140,7 @@ def _neck_fill(
     q: NDArray[np.float32],
     highest: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """What the smooth maximum adds to the plain one: k log(sum exp((q - max) / k))."""
+    """Return what the smooth maximum adds to the plain one: k log(sum exp((q - max) / k))."""
     fill = np.zeros(highest.size, dtype=np.float32)
     blended = np.flatnonzero(grains.blend[grain] > 0)
     if blended.size:
@@ -158,12 +158,11 @@ def measure_necks(projection: Projection, grains: Grains) -> tuple[NDArray[np.in
     Returns pairs (P, 2) of grain indices and half widths (P,) in px: half the extent of the line between the
     two grains' pixels, across the axis of their centres.
     """
-    sides = [_borders(projection.owner, axis) for axis in (1, 2)]
-    a, b = (np.concatenate([side[i] for side in sides]) for i in (0, 1))
-    y, x = (np.concatenate([side[i] for side in sides]) for i in (2, 3))
+    a, b, y, x = np.concatenate([_borders(projection.owner, axis) for axis in (1, 2)], axis=1)
+    a, b = a.astype(np.int64), b.astype(np.int64)
     same = grains.cluster[a] == grains.cluster[b]
     a, b, y, x = a[same], b[same], y[same], x[same]
-    low, high = np.minimum(a, b).astype(np.int64), np.maximum(a, b).astype(np.int64)
+    low, high = np.minimum(a, b), np.maximum(a, b)
     pairs, inverse = np.unique(low * len(grains) + high, return_inverse=True)
     pair = np.stack([pairs // max(len(grains), 1), pairs % max(len(grains), 1)], axis=1)
     axis_y = grains.y_px[pair[:, 1]] - grains.y_px[pair[:, 0]]
@@ -176,10 +175,10 @@ def measure_necks(projection: Projection, grains: Grains) -> tuple[NDArray[np.in
     return pair, (highest - lowest + 1) / 2
 
 
-def _borders(owner: NDArray[np.int32], axis: int) -> tuple[NDArray[np.int32], ...]:
-    """Neighbouring pixels along ``axis`` with different owners: both owners, and y, x between them."""
+def _borders(owner: NDArray[np.int32], axis: int) -> Floats:
+    """Return both owners and the place y, x between them, (4, B), where owners differ along ``axis``."""
     before = owner[:, :-1] if axis == 1 else owner[:, :, :-1]
     after = owner[:, 1:] if axis == 1 else owner[:, :, 1:]
     where = np.nonzero((before != after) & (before >= 0) & (after >= 0))
     shift = (0.5, 0.0) if axis == 1 else (0.0, 0.5)
-    return before[where], after[where], where[1] + shift[0], where[2] + shift[1]
+    return np.stack([before[where], after[where], where[1] + shift[0], where[2] + shift[1]])

@@ -50,8 +50,8 @@ class SceneConfig:
     contrast
         Least and greatest optical depth mu t in the middle of a mean particle; drawn log-uniformly.
     dark_field_share, overlay_share, clutter_share, holes_share, empty_share
-        Share of scenes that are bright on dark; with letters or scale bars; with dirt or lattice fringes; with
-        holes in the film; without any particle.
+        Share of scenes that are bright on dark; with letters or scale bars; with dirt or lattice fringes;
+        with holes in the film; without any particle.
     """
 
     height: int = 256
@@ -160,6 +160,10 @@ def _draw_diffraction(rng: np.random.Generator, grains: Grains) -> Diffraction:
     n = len(grains)
     factor = np.exp(rng.normal(0, rng.uniform(0.03, 0.35), n))
     factor[rng.random(n) < rng.uniform(0, 0.25)] *= rng.uniform(1.3, 2.5)
+    if rng.random() < 0.7:  # grains grown together are often one crystal
+        factor = factor[np.unique(grains.cluster, return_index=True)[1]][
+            np.unique(grains.cluster, return_inverse=True)[1]
+        ]
     striped = rng.random(n) < rng.uniform(0, 0.5)
     fine = rng.random() < 0.5
     period = rng.uniform(2.5, 6, n) if fine else grains.radius_px * rng.uniform(0.4, 1.5, n)

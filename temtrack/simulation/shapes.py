@@ -59,13 +59,25 @@ def rounded_polygon(
     """
     slopes = np.cos(_THETA[None, None, :] - normals[:, :, None]) / distances[:, :, None]
     power = sharpness[:, None]
-    return (np.maximum(slopes, 0.0) ** power[:, :, None]).sum(axis=1) ** (-1.0 / power)
+    return np.asarray((np.maximum(slopes, 0.0) ** power[:, :, None]).sum(axis=1) ** (-1.0 / power))
 
 
 def unit_area(radii: NDArray[np.float64]) -> NDArray[np.float32]:
     """Scale outlines (n, N_ANGLES) to mean square radius 1."""
     rms = np.sqrt((radii**2).mean(axis=1, keepdims=True))
     return np.asarray(radii / rms, dtype=np.float32)
+
+
+def outline_at(outline: NDArray[np.float32], angle: float) -> float:
+    """Return m at one angle (rad) of one outline (N_ANGLES,)."""
+    return float(outline[round(angle * N_ANGLES / (2 * np.pi)) % N_ANGLES])
+
+
+def rounded(outlines: NDArray[np.float32], roundness: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Draw outlines (n, N_ANGLES) nearer to circles by ``roundness`` (n,), 0 unchanged and 1 a circle."""
+    if not roundness.any():
+        return outlines
+    return unit_area(1 + (outlines - 1) * (1 - roundness[:, None]))
 
 
 def _aspect(rng: np.random.Generator, kind: int, max_aspect: float) -> float:
@@ -75,7 +87,7 @@ def _aspect(rng: np.random.Generator, kind: int, max_aspect: float) -> float:
 
 
 def _facets(rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Normals, distances and sharpness of one polygon of 3 to 8 facets, a little irregular."""
+    """Draw normals, distances and sharpness of one polygon of 3 to 8 facets, a little irregular."""
     n = int(rng.choice([3, 4, 5, 6, 6, 7, 8]))
     normals, distances = np.zeros(_MAX_FACETS), np.full(_MAX_FACETS, np.inf)
     normals[:n] = 2 * np.pi * np.arange(n) / n + rng.normal(0, 0.06, n)
@@ -89,4 +101,4 @@ def _rough_edge(rng: np.random.Generator, n: int, roughness: float) -> NDArray[n
     amplitude = rng.normal(0, 1, (n, modes.size)) * roughness * 2 / modes
     phase = rng.uniform(0, 2 * np.pi, (n, modes.size))
     waves = np.cos(_THETA[None, None, :] * modes[None, :, None] + phase[:, :, None])
-    return 1 + np.einsum("nm,nmk->nk", amplitude, waves).clip(-0.4, 0.4)
+    return np.asarray(1 + np.einsum("nm,nmk->nk", amplitude, waves).clip(-0.4, 0.4))

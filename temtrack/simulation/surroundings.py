@@ -91,7 +91,7 @@ def spots(rng: np.random.Generator, height: int, width: int, n: int, radius_px: 
 
 
 def burn_in(rng: np.random.Generator, image: Image, *, letters: bool, scale_bar: bool) -> NDArray[np.bool_]:
-    """Burn a figure's letters and a scale bar into ``image`` (in place); return the mask of what is covered."""
+    """Burn letters and a scale bar into ``image`` (in place); return the mask of what is covered."""
     height, width = image.shape
     covered = np.zeros(image.shape, dtype=bool)
     size = int(np.clip(min(height, width) * rng.uniform(0.05, 0.11), 9, 60))
@@ -101,11 +101,11 @@ def burn_in(rng: np.random.Generator, image: Image, *, letters: bool, scale_bar:
         x = 4 if rng.random() < 0.8 else max(0, width - ink.shape[1] - 20)
         _stamp(rng, image, covered, ink, int(4 + rng.integers(0, 8)), int(x + rng.integers(0, 8)))
     if scale_bar:
-        text = _text(str(rng.choice(_BAR_LENGTHS)), size)
+        length = _text(str(rng.choice(_BAR_LENGTHS)), size)
         bar = np.ones(
-            (max(2, size // 6), int(max(text.shape[1], width * rng.uniform(0.1, 0.25)))), dtype=np.float32
+            (max(2, size // 6), int(max(length.shape[1], width * rng.uniform(0.1, 0.25)))), dtype=np.float32
         )
-        sign = _under(text, bar) if rng.random() < 0.7 else bar
+        sign = _under(length, bar) if rng.random() < 0.7 else bar
         left = rng.random() < 0.4
         x = rng.integers(4, 14) if left else width - sign.shape[1] - rng.integers(4, 14)
         _stamp(rng, image, covered, sign, int(height - sign.shape[0] - rng.integers(3, 12)), int(max(x, 0)))
@@ -117,7 +117,7 @@ def _bilinear(field: Image, y: Image, x: Image) -> Image:
     i, j = y.astype(np.int32), x.astype(np.int32)
     fy, fx = (y - i)[:, None], (x - j)[None, :]
     rows = field[i] * (1 - fy) + field[i + 1] * fy
-    return np.asarray(rows[:, j] * (1 - fx) + rows[:, j + 1] * fx)
+    return np.asarray(rows[:, j] * (1 - fx) + rows[:, j + 1] * fx, dtype=np.float32)
 
 
 def _text(text: str, size: int) -> Image:

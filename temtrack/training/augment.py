@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -11,7 +13,7 @@ from skimage.measure import label as connected_parts
 def crop(
     image: NDArray[np.float32], labels: NDArray[np.int32], scale: float, side: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Cut a turned, mirrored and scaled square out of an image; particles cut apart get labels of their own."""
+    """Cut a turned, mirrored and scaled square out of an image; torn particles get labels of their own."""
     angle = rng.uniform(0, 2 * np.pi)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     mirror = np.diag([1, rng.choice([-1, 1])])
@@ -24,7 +26,7 @@ def crop(
     return grey, connected_parts(ids, background=0, connectivity=2).astype(np.int32)
 
 
-def _centre(labels: NDArray, reach: float, rng: np.random.Generator) -> NDArray[np.float64]:
+def _centre(labels: NDArray[Any], reach: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Pick a crop's centre (y, x): mostly near a particle, and as far inside as the image allows."""
     size = np.array(labels.shape, float)
     margin = np.minimum(reach / 2, size / 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +34,9 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""
-        return Batch(*(getattr(self, name).to(device, non_blocking=True) for name in self.__dataclass_fields__))
+        return Batch(
+            *(getattr(self, name).to(device, non_blocking=True) for name in self.__dataclass_fields__)
+        )
 
 
 def collate(samples: Sequence[Sample], n_prompts: int, rng: np.random.Generator) -> Batch:
@@ -50,7 +53,7 @@ def collate(samples: Sequence[Sample], n_prompts: int, rng: np.random.Generator)
     )
 
 
-def _queries(sample: Sample, n_prompts: int, rng: np.random.Generator) -> tuple[NDArray, ...]:
+def _queries(sample: Sample, n_prompts: int, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
     n = 1 + n_prompts
     xy = np.zeros((n, 2, 2), np.float32)
     point_labels = np.full((n, 2), INVALID)
@@ -69,7 +72,7 @@ def _queries(sample: Sample, n_prompts: int, rng: np.random.Generator) -> tuple[
     return xy, point_labels, targets, weights
 
 
-def _prompt(particle: NDArray[np.bool_], rng: np.random.Generator) -> tuple[NDArray, NDArray]:
+def _prompt(particle: NDArray[np.bool_], rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any]]:
     """Ask for a particle by a point within it or by a jittered box around it: xy (2, 2) and labels (2,)."""
     yx = np.argwhere(particle)
     if rng.random() < 0.5:

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from temtrack.errors import TrainingError
-from temtrack.formats.atomic import written_whole
+from temtrack.formats.atomic import whole_file
 
 STATE_FILE = "state.pt"
 
@@ -21,7 +21,7 @@ def save_weights(path: Path, net: nn.Module) -> None:
         name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
         for name, tensor in net.state_dict().items()
     }
-    with written_whole(path) as whole:
+    with whole_file(path) as whole:
         save_file(tensors, whole)
 
 
@@ -35,7 +35,7 @@ def save_state(
         "average": average.state_dict(),
         "optimizer": optimizer.state_dict(),
     }
-    with written_whole(folder / STATE_FILE) as path:
+    with whole_file(folder / STATE_FILE) as path:
         torch.save(state, path)
 
 
@@ -51,4 +51,6 @@ def load_state(folder: Path, net: nn.Module, average: nn.Module, optimizer: torc
         optimizer.load_state_dict(state["optimizer"])
         return int(state["step"])
     except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        raise TrainingError(f"{path} does not fit this network ({error}): start anew in another folder") from error
+        raise TrainingError(
+            f"{path} does not fit this network ({error}): start anew in another folder"
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ class LabelledImage:
     """An image (Y, X) in [0, 1] with labels.
 
     ``semantic`` marks a mask that tells particles from ground but not from each other, so that only its
-    foreground can be learned. ``diameter_px`` is the area-weighted mean particle diameter, 0 without particles.
+    foreground can be learned. ``diameter_px`` is the area-weighted mean particle diameter, 0 without any.
     """
 
     name: str
@@ -35,13 +36,16 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class Sample:
-    """A crop: image (S, S), target maps (3, S, S) with the labels behind them, and what may be learned of it."""
+    """A crop: image (S, S), target maps (3, S, S), the labels behind them, and what they can teach."""
 
     image: NDArray[np.float32]
     labels: NDArray[np.int32]
     maps: NDArray[np.float32]
     semantic: bool
 
+
+SCENE_RADII_PX = (3.0, 40.0)  # mean particle radii of simulated scenes, before scaling
+SCENE_MIN_SCALE = 0.6
 
 Source = Callable[[np.random.Generator], Sample]
 
@@ -54,9 +58,13 @@ def read_folder(folder: Path, excluded: frozenset[str] = frozenset()) -> list[La
     masks = {path.stem: path for path in sorted((folder / "masks").glob("*")) if path.is_file()}
     images = sorted(path for path in (folder / "images").glob("*") if path.is_file())
     if not images:
-        raise InputError(f"{folder} holds no images: needs {folder}/images/ and {folder}/masks/ with equal names")
+        raise InputError(
+            f"{folder} holds no images: needs {folder}/images/ and {folder}/masks/ with equal names"
+        )
     return [
-        _read_pair(path, masks.get(path.stem)) for path in images if f"{folder.name}/{path.stem}" not in excluded
+        _read_pair(path, masks.get(path.stem))
+        for path in images
+        if f"{folder.name}/{path.stem}" not in excluded
     ]
 
 
@@ -87,9 +95,8 @@ def image_source(images: Sequence[LabelledImage], config: TrainConfig) -> Source
     """Draw crops of labelled images, particles scaled to the sizes that the network shall know."""
 
     def draw(rng: np.random.Generator) -> Sample:
-        labelled = images[rng.integers(len(images))]
-        low, high = np.log([config.min_diameter_px, config.max_diameter_px])
-        wanted = float(np.exp(rng.uniform(low, high)))
+        labelled = images[int(rng.integers(len(images)))]
+        wanted = _wanted_diameter(config, rng)
         scale = float(np.clip(wanted / labelled.diameter_px, 0.15, 5.0)) if labelled.diameter_px else 1.0
         image, labels = crop(labelled.image, labelled.labels, scale, config.crop_px, rng)
         return _sample(degrade(image, rng), labels, labelled.semantic)
@@ -98,16 +105,21 @@ def image_source(images: Sequence[LabelledImage], config: TrainConfig) -> Source
 
 
 def scene_source(config: TrainConfig) -> Source:
-    """Draw freshly simulated scenes."""
+    """Draw freshly simulated scenes, particles scaled to the sizes that the network shall know."""
     from temtrack.simulation.scenes import SceneConfig, simulate_scene
 
-    scenes = SceneConfig(height=config.crop_px, width=config.crop_px)
-
     def draw(rng: np.random.Generator) -> Sample:
-        scene = simulate_scene(rng, scenes)
-        return _sample(scene.image, scene.labels, semantic=False)
+        radius = float(np.exp(rng.uniform(*np.log(SCENE_RADII_PX))))
+        scale = max(_wanted_diameter(config, rng) / (2 * radius), SCENE_MIN_SCALE)
+        side = math.ceil(config.crop_px / scale) + 8
+        scene = simulate_scene(rng, SceneConfig(height=side, width=side, mean_radius_px=(radius, radius)))
+        return _sample(*crop(scene.image, scene.labels, scale, config.crop_px, rng), semantic=False)
 
     return draw
+
+
+def _wanted_diameter(config: TrainConfig, rng: np.random.Generator) -> float:
+    return float(np.exp(rng.uniform(np.log(config.min_diameter_px), np.log(config.max_diameter_px))))
 
 
 def mix(sources: Sequence[tuple[Source, float]]) -> Source:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from temtrack.formats.atomic import written_whole
+from temtrack.formats.atomic import whole_file
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ def read_rows(folder: Path) -> list[EpochRow]:
 
 def write_rows(folder: Path, rows: Sequence[EpochRow]) -> None:
     """Write ``folder/log.csv`` and ``folder/curves.png`` anew with all rows."""
-    with written_whole(folder / "log.csv") as path, path.open("w", newline="") as file:
+    with whole_file(folder / "log.csv") as path, path.open("w", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(EpochRow)])
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
-    with written_whole(folder / "curves.png") as path:
+    with whole_file(folder / "curves.png") as path:
         _draw_curves(path, rows)
 
 

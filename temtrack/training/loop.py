@@ -16,11 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from temtrack.errors import TrainingError
+from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.training.batches import Batch, collate
 from temtrack.training.checkpoints import load_state, save_state, save_weights
 from temtrack.training.config import TrainConfig
 from temtrack.training.dataset import Sample, Source
-from temtrack.training.history import EpochRow, write_rows, read_rows
+from temtrack.training.history import EpochRow, read_rows, write_rows
 from temtrack.training.losses import foreground_counts, iou_loss, map_loss
 
 
@@ -56,7 +57,7 @@ class ScoreSum:
 
 
 def train(
-    net: nn.Module,
+    net: EfficientSam,
     draw: Source,
     test_samples: Sequence[Sample],
     config: TrainConfig,
@@ -64,7 +65,7 @@ def train(
     device: torch.device,
     report: Callable[[EpochRow], None],
 ) -> None:
-    """Train ``net`` and write weights, state and log into ``folder``; go on from ``folder/state.pt`` if there.
+    """Train ``net`` and write weights, state and log into ``folder``, or go on from its ``state.pt``.
 
     Each step's samples depend on the seed and the step alone, so a resumed run repeats an unbroken one.
 
@@ -77,35 +78,36 @@ def train(
     average = copy.deepcopy(net).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(_parameter_groups(net, config.weight_decay), lr=config.learning_rate)
     start = load_state(folder, net, average, optimizer)
-    rows = read_rows(folder)[: start // config.steps_per_epoch]
+    rows = read_rows(folder)[: -(-start // config.steps_per_epoch)]
     test_batches = _test_batches(test_samples, config)
     running, since = ScoreSum(), time.monotonic()
     for step in range(start, config.n_steps):
         rng = np.random.default_rng([config.seed, step])
-        torch.manual_seed(config.seed * 1_000_003 + step)
         batch = collate([draw(rng) for _ in range(config.batch_size)], config.n_prompts, rng).to(device)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, config)
         loss, counts = _loss(net, batch, device)
         if not torch.isfinite(loss):
-            raise TrainingError(f"loss is {float(loss)} at step {step}: the last good weights are in {folder}; try a lower --lr")
+            raise TrainingError(
+                f"loss is {loss.item()} at step {step}: {folder} keeps the last good weights; lower --lr"
+            )
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(net.parameters(), config.clip_norm)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, config)
         optimizer.step()
         _follow(average, net, min(config.ema_decay, (1 + step) / (10 + step)))
         running.add(loss.detach(), counts)
         if (step + 1) % config.steps_per_epoch and step + 1 < config.n_steps:
             continue
-        row = _epoch_row(len(rows), running.score(), _test(average, test_batches, device), time.monotonic() - since)
-        rows.append(row)
-        write_rows(folder, rows)
-        save_weights(folder / "last.safetensors", average)
-        best = min(range(len(rows)), key=lambda i: rows[i].test_loss)
+        test = _test(average, test_batches, device)
+        rows.append(_epoch_row(len(rows), running.score(), test, time.monotonic() - since))
+        best = min(range(len(rows)), key=lambda epoch: rows[epoch].test_loss)
         if best == len(rows) - 1:
             save_weights(folder / "best.safetensors", average)
+        save_weights(folder / "last.safetensors", average)
         save_state(folder, step + 1, net, average, optimizer)
-        report(row)
+        write_rows(folder, rows)
+        report(rows[-1])
         running, since = ScoreSum(), time.monotonic()
         if config.patience_epochs and len(rows) - 1 - best >= config.patience_epochs:
             break
@@ -129,18 +131,18 @@ def bf16_where_native(device: torch.device) -> AbstractContextManager[None]:
     return torch.autocast(device.type, torch.bfloat16, enabled=native)
 
 
-def _loss(net: nn.Module, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
+def _loss(net: EfficientSam, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
     with bf16_where_native(device):
         logits, iou = net.decode(net.embed(batch.images), batch.xy, batch.point_labels)
     size = batch.images.shape[-2:]
     full = F.interpolate(logits.flatten(0, 1).float(), size, mode="bilinear", align_corners=False)
-    full = full.unflatten(0, logits.shape[:2])
+    full = full.view(*logits.shape[:3], *size)
     loss = map_loss(full, batch.targets, batch.weights) + iou_loss(iou, full, batch.targets, batch.weights)
     return loss, foreground_counts(full.detach(), batch.targets, batch.weights)
 
 
 @torch.no_grad()
-def _test(net: nn.Module, batches: Sequence[Batch], device: torch.device) -> Score:
+def _test(net: EfficientSam, batches: Sequence[Batch], device: torch.device) -> Score:
     total = ScoreSum()
     for batch in batches:
         total.add(*_loss(net, batch.to(device), device))
@@ -154,13 +156,13 @@ def _test_batches(samples: Sequence[Sample], config: TrainConfig) -> list[Batch]
 
 
 @torch.no_grad()
-def _follow(average: nn.Module, net: nn.Module, decay: float) -> None:
+def _follow(average: EfficientSam, net: EfficientSam, decay: float) -> None:
     """Move the averaged weights towards the trained ones."""
     for slow, fast in zip(average.parameters(), net.parameters(), strict=True):
         slow.lerp_(fast, 1 - decay)
 
 
-def _parameter_groups(net: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+def _parameter_groups(net: EfficientSam, weight_decay: float) -> list[dict[str, object]]:
     """Decay matrices and kernels, not biases, norms and embeddings of position."""
     decayed = [p for name, p in net.named_parameters() if p.ndim >= 2 and "pos_embed" not in name]
     kept = [p for name, p in net.named_parameters() if p.ndim < 2 or "pos_embed" in name]

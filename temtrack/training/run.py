@@ -45,7 +45,9 @@ def run_training(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder {folder} ({error.strerror}): name another with -o") from error
+        raise OutputError(
+            f"cannot make the folder {folder} ({error.strerror}): name another with -o"
+        ) from error
     rng = np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
     draw, test_samples = _sources(data, config, rng)
@@ -61,7 +63,9 @@ def read_excluded(path: Path) -> frozenset[str]:
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the list {path}: needs text with one <folder>/<stem> a line") from error
+        raise InputError(
+            f"cannot read the list {path}: needs text with one <folder>/<stem> a line"
+        ) from error
     return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
@@ -81,6 +85,8 @@ def _sources(
         train_sources.append((scenes, data.simulated_share))
         test_sources.append((scenes, data.simulated_share))
     if not train_sources:
-        raise UsageError("nothing to train on: name folders with images/ and masks/, or give --simulated a share")
+        raise UsageError(
+            "nothing to train on: name folders with images/ and masks/, or give --simulated a share"
+        )
     draw_test, test_rng = mix(test_sources), np.random.default_rng([config.seed, 2**31])
     return mix(train_sources), [draw_test(test_rng) for _ in range(config.n_test_crops)]

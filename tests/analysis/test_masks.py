@@ -2,10 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from skimage.draw import disk
 
 from temtrack.analysis.masks import TrackerRecord, analyze_masks, find_lineage
 from temtrack.errors import InputError
-from temtrack.lineage import Lineage, Merge, Track
+from temtrack.lineage import Lineage, Track
 from temtrack.movie import Movie
 from temtrack.tables import Calibration
 
@@ -55,31 +56,32 @@ def test_calibration_image_and_tracker_record_reach_the_tables():
     assert tables.merges.num_rows == 0
 
 
-def test_merges_found_from_masks_whatever_their_ids():
-    frames = np.zeros((3, 20, 30), dtype=np.uint16)
-    frames[:2, 2:6, 2:6], frames[:2, 2:6, 6:10], frames[2, 2:6, 2:10] = 8, 4, 4
-    linked = np.zeros_like(frames)
-    linked[:2, 2:6, 2:6], linked[:2, 2:6, 6:10], linked[2, 2:6, 2:10] = 1, 2, 3
-    tree = Lineage(
-        3,
-        (
-            Track(1, 0, 1, "present", "merged"),
-            Track(2, 0, 1, "present", "merged"),
-            Track(3, 2, 2, "merge", "present", (1, 2)),
-        ),
-        (Merge(2, 3, (1, 2), 0, 3.5, 5.5),),
-    )
-    lineage = find_lineage(list(frames), link=lambda masks: (list(linked), tree))
-    tables = analyze_masks(list(frames), TrackerRecord(lineage), None, KNOWN)
+def merging_discs(ids):
+    """Two discs that approach and become one in frame 8 of 16, a third beside them; ids as given."""
+    first, second, child = ids
+    frames = np.zeros((16, 80, 120), dtype=np.uint16)
+    for t, labels in enumerate(frames):
+        labels[disk((60, 100), 12)] = 40
+        left, right = min(26 + 2 * t, 44), max(68 - t, 60)
+        labels[disk((30, left), 13)] = first if t < 8 else child
+        labels[disk((30, right), 11)] = second if t < 8 else child
+    return frames
+
+
+@pytest.mark.parametrize(
+    "ids", [(7, 3, 21), (7, 3, 7), (7, 3, 3)], ids=["new id", "larger kept", "smaller kept"]
+)
+def test_merges_are_found_from_masks_whatever_id_the_child_has(ids):
+    frames = merging_discs(ids)
+    lineage = find_lineage(list(frames))
+    tables = analyze_masks(list(frames), TrackerRecord(lineage), None, Calibration())
     (merge,) = tables.merges.to_pylist()
-    assert (merge["frame"], merge["child_id"], merge["parent_ids"]) == (2, 4, [4, 8])
-    assert merge["time_s"] == 4
-    assert merge["area_ratio"] == 1
-    assert tables.frames["n_merges"].to_pylist() == [0, 0, 1]
-    assert dict(zip(*tables.tracks.select(["particle_id", "fate"]).to_pydict().values(), strict=True)) == {
-        4: "present",
-        8: "merged",
-    }
+    assert (merge["frame"], merge["child_id"], sorted(merge["parent_ids"])) == (8, ids[2], [3, 7])
+    assert merge["area_ratio"] == pytest.approx(0.9, abs=0.05)
+    assert merge["confidence"] > 0.8
+    assert tables.frames["n_merges"].to_pylist() == [0] * 8 + [1] + [0] * 7
+    fates = dict(zip(*tables.tracks.select(["particle_id", "fate"]).to_pydict().values(), strict=True))
+    assert fates == dict.fromkeys((3, 7), "merged") | {ids[2]: "present", 40: "present"}
 
 
 @pytest.mark.parametrize(

@@ -34,19 +34,19 @@ def translated(given, lineage=LINEAGE, linked=LINKED):
 def test_ids_of_another_program_are_used():
     lineage = translated([row(70, 5, 9), row(70, 5, 9), row(8, 8, 0), row(8, 8, 0)])
     (merge,) = lineage.merges
-    assert (merge.frame, merge.child, merge.parents, merge.contact_frame) == (2, 8, (5, 70), 1)
+    assert (merge.frame, merge.child, merge.parents, merge.contact_frame) == (2, 8, (70, 5), 1)
     assert {track.id: (track.origin, track.fate, track.parents) for track in lineage.tracks} == {
         5: ("present", "merged", ()),
         70: ("present", "merged", ()),
         9: ("present", "dissolved", ()),
-        8: ("merge", "present", (5, 70)),
+        8: ("merge", "present", (70, 5)),
     }
 
 
 def test_a_parents_id_kept_on_for_the_child():
     lineage = translated([row(70, 5, 9), row(70, 5, 9), row(5, 5, 0), row(5, 5, 0)])
     (merge,) = lineage.merges
-    assert (merge.child, merge.parents) == (5, (5, 70))
+    assert (merge.child, merge.parents) == (5, (70, 5))
     assert (lineage.track(5).fate, lineage.track(5).parents) == ("present", ())
     assert lineage.track(70).fate == "merged"
 
@@ -65,17 +65,22 @@ def test_masks_that_show_one_particle_before_the_merge_is_complete():
     )
     given = [row(70, 5, 9), row(70, 5, 9), row(8, 8, 9), row(8, 8, 0)]
     found = translated(given, lineage, linked)
-    assert found.merges[0].parents == (5, 70)
+    assert found.merges[0].parents == (70, 5)
     assert found.merges[0].child == 8
     assert found.track(70).fate == "merged"
     assert found.track(8).origin == "merge"
+
+
+def test_blank_masks_around_the_merge_are_bridged():
+    (merge,) = translated([row(70, 5, 9), row(0, 0, 9), row(0, 0, 0), row(8, 8, 0)]).merges
+    assert (merge.child, merge.parents) == (8, (70, 5))
 
 
 def test_a_tracker_that_loses_and_renames_a_particle():
     lineage = translated([row(70, 5, 9), row(71, 5, 9), row(8, 8, 0), row(8, 8, 0)])
     assert lineage.track(70).fate == "lost"
     assert lineage.track(71).origin == "found"
-    assert lineage.merges[0].parents == (5, 71)
+    assert lineage.merges[0].parents == (71, 5)
 
 
 @pytest.mark.parametrize("one_id", [[3, 3, 3, 3], [0, 0, 0, 0]])

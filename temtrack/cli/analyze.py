@@ -1,0 +1,118 @@
+"""`temtrack analyze`: from masks to tables."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from temtrack.cli import options, output
+from temtrack.errors import UsageError
+
+if TYPE_CHECKING:
+    from temtrack.analysis.masks import Tables
+    from temtrack.tables import Calibration
+
+#: What a person needs of a merge on one screen; the rest stands in the table.
+_SHOWN = ("frame", "time_s", "contact_frame", "parent_ids", "child_id", "area_ratio", "confidence")
+
+_TABLES = ("particles", "tracks", "frames", "merges")
+
+
+def analyze(
+    masks: Annotated[
+        Path,
+        typer.Argument(metavar="MASKS", help="A masks folder, of this program or another, or a TIFF stack."),
+    ],
+    merges: Annotated[
+        bool,
+        typer.Option("--merges", help="Write the merges too; found from the masks if no lineage lies there."),
+    ] = False,
+    out: options.Output = None,
+    image: Annotated[
+        str | None,
+        typer.Option(
+            "--image", metavar="MOVIE", help="The movie, for the mean intensities.", show_default=False
+        ),
+    ] = None,
+    pixel_size: options.PixelSize = None,
+    frame_time: options.FrameTime = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Measure particles, tracks, frames and merges of a masks folder; write them as Parquet tables."""
+    from temtrack.analysis.folder import open_masks_folder
+    from temtrack.formats import read_movie
+
+    folder = open_masks_folder(masks)
+    target = _prepare_target(masks, out, force)
+    movie = None if image is None else read_movie(image)
+    calibration = folder.calibrated(pixel_size, frame_time, movie)
+    _tell_unknowns(calibration)
+    watch = partial(output.with_progress, description="analysing", total=len(folder.masks))
+    tables = folder.analyze(movie, calibration, merges, watch)
+    facts = folder.metadata(calibration, shlex.join(["temtrack", *sys.argv[1:]]))
+    _write(target, tables, facts)
+    _show(target, tables, as_json)
+
+
+def _prepare_target(masks: Path, out: Path | None, force: bool) -> Path:
+    """Make the folder for the tables and refuse to overwrite any, unless ``force``."""
+    from temtrack.formats.atomic import check_output_file, check_output_folder
+
+    if out is None and not masks.is_dir():
+        raise UsageError(f"{masks} is a file: give a folder for the tables with -o DIR")
+    target = masks if out is None else out
+    check_output_folder(target, force=True)  # masks and tables lie together, so it need not be empty
+    for name in _TABLES:
+        check_output_file(target / f"{name}.parquet", force)
+    return target
+
+
+def _tell_unknowns(calibration: Calibration) -> None:
+    if calibration.pixel_size_nm is None:
+        output.tell("pixel size unknown: the tables are in pixels only; give --pixel-size 0.21nm, say")
+    if calibration.frame_seconds is None:
+        output.tell("frame times unknown: the tables count frames only; give --frame-time 0.5s, say")
+
+
+def _write(target: Path, tables: Tables, facts: dict[str, str]) -> None:
+    import pandas as pd
+
+    from temtrack.formats.parquet import write_table
+
+    # A merge table of an earlier run would no longer fit the others.
+    (target / "merges.parquet").unlink(missing_ok=True)
+    for name, table in tables.items():
+        frame = table.to_pandas(types_mapper=pd.ArrowDtype)
+        write_table(target / f"{name}.parquet", frame, table.schema, facts)
+
+
+def _show(target: Path, tables: Tables, as_json: bool) -> None:
+    summary = _summary(tables)
+    merges = None if tables.merges is None else tables.merges.to_pylist()
+    if as_json:
+        paths = {name: str(target / f"{name}.parquet") for name, _ in tables.items()}
+        output.show_json({"summary": summary, "merges": merges, "tables": paths})
+        return
+    output.show_rows([summary], as_json=False, title=f"Tables in {target}")
+    if merges:
+        shown = [{name: merge[name] for name in _SHOWN if name in merge} for merge in merges]
+        output.show_rows(shown, as_json=False, title="Merges")
+
+
+def _summary(tables: Tables) -> dict[str, object]:
+    """Count frames, particles, tracks, merges and, where they are known, fates."""
+    fates = Counter(fate for fate in tables.tracks["fate"].to_pylist() if fate is not None)
+    return {
+        "frames": tables.frames.num_rows,
+        "masks": tables.particles.num_rows,
+        "tracks": tables.tracks.num_rows,
+        "merges": None if tables.merges is None else tables.merges.num_rows,
+        **dict(sorted(fates.items())),
+    }

@@ -1,0 +1,123 @@
+"""The only place that prints: results on stdout, messages and progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+T = TypeVar("T")
+Row = Mapping[str, object]
+
+# Without a fixed file these follow sys.stdout and sys.stderr wherever a test or a pipe puts them.
+_RESULTS = Console(highlight=False, markup=False, soft_wrap=True)
+_MESSAGES = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+#: Ends of names that are units, and how a table's head writes them.
+_UNITS = {"nm2": "nm²", "um2": "µm²", "nm": "nm", "px": "px", "s": "s", "percent": "%"}
+
+
+def show_rows(rows: Sequence[Row], *, as_json: bool, title: str | None = None) -> None:
+    """Print results: a table for a person, or a JSON list for a program.
+
+    Columns are the keys of the rows, in the order in which they first come. ``None`` and NaN are null in
+    JSON and a dash in the table; a column of nothing else is left out of the table.
+    """
+    if as_json:
+        show_json([dict(row) for row in rows])
+        return
+    if not rows:
+        return
+    names = [n for n in _names(rows) if any(not _is_missing(row.get(n)) for row in rows)]
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for name in names:
+        numeric = all(isinstance(row.get(name), (int, float, type(None))) for row in rows)
+        table.add_column(_heading(name), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row.get(name)) for name in names))
+    if _RESULTS.is_terminal:
+        _RESULTS.print(table, soft_wrap=False)
+    else:
+        Console(width=_full_width(table)).print(table)
+
+
+def show_json(results: object) -> None:
+    """Print one JSON document."""
+    _RESULTS.print(json.dumps(_plain(results), indent=2, ensure_ascii=False))
+
+
+def show_text(text: str) -> None:
+    """Print a result that is a line of text."""
+    _RESULTS.print(text)
+
+
+def tell(message: str) -> None:
+    """Print a message for the person at the terminal."""
+    _MESSAGES.print(message)
+
+
+def warn(message: str) -> None:
+    """Print a message about what may not be as the user expects."""
+    _MESSAGES.print(f"temtrack: warning: {message}")
+
+
+def fail(message: str) -> None:
+    """Print the one line that an error ends in."""
+    _MESSAGES.print(f"temtrack: error: {' '.join(message.split())}")
+
+
+def with_progress(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+    """Yield the items under a progress bar, which vanishes at the end and never shows outside a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    hidden = not _MESSAGES.is_terminal
+    with Progress(*columns, console=_MESSAGES, transient=True, disable=hidden) as progress:
+        yield from progress.track(items, total=total, description=description)
+
+
+def _names(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _heading(name: str) -> str:
+    """Write ``mean_diameter_nm`` as ``mean diameter (nm)``."""
+    stem, _, end = name.rpartition("_")
+    return f"{stem} ({_UNITS[end]})".replace("_", " ") if stem and end in _UNITS else name.replace("_", " ")
+
+
+def _cell(value: object) -> str:
+    if _is_missing(value):
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_cell, value))
+    return str(value)
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
+
+
+def _plain(value: object) -> object:
+    """Turn paths into text, NumPy numbers into plain ones, what is missing into null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if _is_missing(value):
+        return None
+    return value if isinstance(value, (str, int, float, bool)) else str(value)
+
+
+def _full_width(table: Table) -> int:
+    """Return the width at which no cell breaks: a file or a pipe has no edge."""
+    return max(1, _RESULTS.measure(table, options=_RESULTS.options.update(max_width=10_000)).maximum)

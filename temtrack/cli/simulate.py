@@ -1,0 +1,168 @@
+"""`temtrack simulate`: make a sintering movie whose truth is known."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from temtrack.cli import options, output
+from temtrack.cli.output import Row
+from temtrack.errors import UsageError
+
+if TYPE_CHECKING:
+    from temtrack.lineage import Lineage
+    from temtrack.simulation.movie import SimulatedMovie
+
+TRUTH_FOLDER, MOVIE_NAME = "truth", "movie.tif"
+
+
+def simulate(
+    output_folder: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="Folder for movie and truth.", show_default=False),
+    ],
+    seed: options.Seed = 0,
+    n_frames: Annotated[int, typer.Option("--frames", min=1, help="Number of frames.")] = 60,
+    size: Annotated[
+        str, typer.Option("--size", metavar="PX", help="Side of the square field, or HEIGHTxWIDTH.")
+    ] = "384",
+    n_particles: Annotated[
+        int, typer.Option("--particles", min=0, help="Particles in the first frame.")
+    ] = 30,
+    radius_px: Annotated[
+        float, typer.Option("--radius", min=2, metavar="PX", help="Their mean radius.")
+    ] = 12.0,
+    merges: Annotated[
+        str, typer.Option("--merges", metavar="K:N,...", help="Merges as PARENTS:EVENTS; none is ''.")
+    ] = "2:2,3:1",
+    n_cascades: Annotated[
+        int, typer.Option("--cascades", min=0, help="Threes that become one in two merges.")
+    ] = 0,
+    n_dissolutions: Annotated[
+        int, typer.Option("--dissolutions", min=0, help="Particles that dissolve.")
+    ] = 1,
+    n_crossings: Annotated[
+        int, typer.Option("--crossings", min=0, help="Pairs that overlap and part again.")
+    ] = 1,
+    n_touches: Annotated[int, typer.Option("--touches", min=0, help="Pairs that touch and part again.")] = 1,
+    n_nucleations: Annotated[int, typer.Option("--nucleations", min=0, help="Particles that nucleate.")] = 0,
+    n_entering: Annotated[int, typer.Option("--entering", min=0, help="Particles that enter the field.")] = 0,
+    n_leaving: Annotated[int, typer.Option("--leaving", min=0, help="Particles that leave the field.")] = 0,
+    drift: Annotated[
+        str, typer.Option("--drift", metavar="DY,DX", help="Drift of the specimen in px per frame.")
+    ] = "0,0",
+    dose_e_px: Annotated[
+        float, typer.Option("--dose", min=0.01, help="Electrons per pixel and frame.")
+    ] = 50.0,
+    contrast: Annotated[
+        float, typer.Option("--contrast", min=0.001, help="Optical depth in the middle of a mean particle.")
+    ] = 0.6,
+    dark_field: Annotated[
+        bool, typer.Option("--dark-field", help="Bright particles on dark ground.")
+    ] = False,
+    pixel_size_nm: options.PixelSize = None,
+    frame_time_s: options.FrameTime = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Make a sintering movie whose truth is known.
+
+    Writes movie.tif, and into truth/ the masks, res_track.txt and lineage.json; prints the true merges.
+    """
+    from temtrack.formats.atomic import check_output_folder
+    from temtrack.simulation.config import MovieConfig
+    from temtrack.simulation.imaging import Detector, Optics
+    from temtrack.simulation.movie import simulate_movie
+
+    height, width = _parse_size(size)
+    config = MovieConfig(
+        n_frames=n_frames,
+        height=height,
+        width=width,
+        n_particles=n_particles,
+        radius_px=radius_px,
+        merges=_parse_merges(merges),
+        n_cascades=n_cascades,
+        n_dissolutions=n_dissolutions,
+        n_crossings=n_crossings,
+        n_touches=n_touches,
+        n_nucleations=n_nucleations,
+        n_entering=n_entering,
+        n_leaving=n_leaving,
+        drift_px_per_frame=_parse_drift(drift),
+        contrast=contrast,
+        optics=Optics(dark_field=dark_field),
+        detector=Detector(dose_e_px=dose_e_px),
+    )
+    check_output_folder(output_folder, force)
+    movie = simulate_movie(seed, config)
+    _write(output_folder, movie, pixel_size_nm, frame_time_s)
+    rows = _merge_rows(movie.lineage, frame_time_s)
+    output.show_rows(rows, as_json=as_json, title="true merges")
+    output.tell(
+        f"{output_folder}: {len(movie.lineage.tracks)} particles, {len(rows)} merges in {n_frames} frames"
+    )
+
+
+def _write(
+    folder: Path, movie: SimulatedMovie, pixel_size_nm: float | None, frame_time_s: float | None
+) -> None:
+    from temtrack.formats.lineage_files import write_ctc_table, write_lineage
+    from temtrack.formats.masks import mask_name, remove_masks, write_mask
+    from temtrack.formats.tiff_writer import write_movie
+
+    truth = folder / TRUTH_FOLDER
+    truth.mkdir(exist_ok=True)
+    remove_masks(truth)
+    write_movie(folder / MOVIE_NAME, movie.to_movie().calibrated(pixel_size_nm, frame_time_s))
+    for t in output.with_progress(range(len(movie)), "masks", total=len(movie)):
+        write_mask(truth / mask_name(t), movie.labels(t))
+    write_ctc_table(truth / "res_track.txt", movie.lineage)
+    write_lineage(truth / "lineage.json", movie.lineage)
+
+
+def _merge_rows(lineage: Lineage, frame_time_s: float | None) -> list[Row]:
+    return [
+        {
+            "event_id": number,
+            "frame": merge.frame,
+            "time_s": None if frame_time_s is None else merge.frame * frame_time_s,
+            "child_id": merge.child,
+            "parent_ids": list(merge.parents),
+            "n_parents": len(merge.parents),
+            "contact_frame": merge.contact_frame,
+            "y_px": round(merge.y_px, 1),
+            "x_px": round(merge.x_px, 1),
+        }
+        for number, merge in enumerate(lineage.merges, start=1)
+    ]
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,5})(?:x(\d{1,5}))?", text.strip())
+    if match is None or int(match[1]) == 0 or match[2] == "0":
+        raise UsageError(f"--size {text!r}: not understood; give px as 384 or HEIGHTxWIDTH as 384x512")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def _parse_merges(text: str) -> dict[int, int]:
+    if not text.strip():
+        return {}
+    if not re.fullmatch(r"\d{1,3}:\d{1,4}(,\d{1,3}:\d{1,4})*", text.strip()):
+        raise UsageError(f"--merges {text!r}: not understood; give PARENTS:EVENTS as in 2:2,3:1")
+    merges: dict[int, int] = {}
+    for part in text.strip().split(","):
+        parents, events = (int(number) for number in part.split(":"))
+        merges[parents] = merges.get(parents, 0) + events
+    return merges
+
+
+def _parse_drift(text: str) -> tuple[float, float]:
+    try:
+        dy, dx = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--drift {text!r}: not understood; give two numbers of px as in 0.2,-0.1") from None
+    return dy, dx

@@ -1,0 +1,30 @@
+"""One hash for an input of many files, so that a table says which masks it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import file_digest, sha256
+from pathlib import Path
+
+from temtrack.errors import InputError
+
+
+def fingerprint(files: Iterable[Path]) -> str:
+    """Return the SHA-256 (hex) over names and contents of files, in their order.
+
+    The folder that they lie in does not count, so a copied folder has the same fingerprint.
+
+    Raises
+    ------
+    InputError
+        Where a file cannot be read.
+    """
+    whole = sha256()
+    for path in files:
+        try:
+            with path.open("rb") as content:
+                digest = file_digest(content, "sha256").hexdigest()
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        whole.update(f"{digest}  {path.name}\n".encode())
+    return whole.hexdigest()

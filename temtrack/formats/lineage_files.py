@@ -1,0 +1,101 @@
+"""The lineage on disk: ``res_track.txt`` for CTC tools, ``lineage.json`` with all parents and merges."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_args
+
+from temtrack.errors import InputError
+from temtrack.formats.atomic import whole_file
+from temtrack.lineage import Fate, Lineage, Merge, Origin, Track
+
+_FORMAT, _VERSION = "temtrack-lineage", 1
+
+
+def write_ctc_table(path: Path, lineage: Lineage) -> None:
+    """Write the tracks as lines ``L B E P``: id, first and last frame, one parent or 0.
+
+    The table holds one parent: the first of `Track.parents`, which is the largest.
+    """
+    lines = [f"{t.id} {t.start} {t.end} {t.parents[0] if t.parents else 0}\n" for t in lineage.tracks]
+    with whole_file(path) as part:
+        part.write_text("".join(lines), encoding="ascii")
+
+
+def write_lineage(path: Path, lineage: Lineage) -> None:
+    """Write all of the lineage as JSON, with the version of its layout."""
+    document = {"format": _FORMAT, "version": _VERSION, **asdict(lineage)}
+    with whole_file(path) as part:
+        part.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def read_lineage(path: Path) -> Lineage:
+    """Read what `write_lineage` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, no lineage of a known version, or contradicts itself.
+    """
+    document = _document(path)
+    try:
+        lineage = Lineage(
+            n_frames=int(document["n_frames"]),
+            tracks=tuple(_track(entry) for entry in document["tracks"]),
+            merges=tuple(_merge(entry) for entry in document["merges"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"field {error} is missing" if isinstance(error, KeyError) else str(error)
+        raise InputError(f"{path}: lineage is damaged: {reason}; run `temtrack track` again") from error
+    _refuse_contradictions(path, lineage)
+    return lineage
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: lineage cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{path}: is not JSON ({error}); run `temtrack track` again") from error
+    found = (document.get("format"), document.get("version")) if isinstance(document, dict) else None
+    if found != (_FORMAT, _VERSION):
+        raise InputError(f"{path}: is no {_FORMAT} file of version {_VERSION}, but {found}")
+    return dict(document)
+
+
+def _track(entry: dict[str, Any]) -> Track:
+    if entry["origin"] not in get_args(Origin) or entry["fate"] not in get_args(Fate):
+        raise ValueError(f"track {entry['id']} has origin {entry['origin']!r} and fate {entry['fate']!r}")
+    numbers = {name: int(entry[name]) for name in ("id", "start", "end")}
+    parents = tuple(int(p) for p in entry["parents"])
+    return Track(**numbers, origin=entry["origin"], fate=entry["fate"], parents=parents)
+
+
+def _merge(entry: dict[str, Any]) -> Merge:
+    return Merge(
+        frame=int(entry["frame"]),
+        child=int(entry["child"]),
+        parents=tuple(int(p) for p in entry["parents"]),
+        contact_frame=int(entry["contact_frame"]),
+        y_px=float(entry["y_px"]),
+        x_px=float(entry["x_px"]),
+    )
+
+
+def _refuse_contradictions(path: Path, lineage: Lineage) -> None:
+    ids = [track.id for track in lineage.tracks]
+    known = set(ids)
+    named = {p for t in lineage.tracks for p in t.parents}
+    named |= {i for m in lineage.merges for i in (m.child, *m.parents)}
+    backward = [t.id for t in lineage.tracks if not 0 <= t.start <= t.end < lineage.n_frames]
+    if len(known) < len(ids) or min(ids, default=1) < 1:
+        raise InputError(f"{path}: track ids are not positive and unique")
+    if named - known:
+        raise InputError(f"{path}: names tracks that it does not hold: {sorted(named - known)[:5]}")
+    if backward:
+        raise InputError(
+            f"{path}: tracks {backward[:5]} do not lie within frames 0 to {lineage.n_frames - 1}"
+        )

@@ -1,0 +1,69 @@
+"""Parquet tables: units of columns in the field metadata, facts of the run in the schema metadata."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from temtrack.formats.atomic import whole_file
+from temtrack.formats.decoding import refused_as
+
+
+def write_table(path: Path, frame: pd.DataFrame, schema: pa.Schema, metadata: dict[str, str]) -> None:
+    """Write the columns of `schema`, in its order and types, with `metadata` beside them.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    # A list column without rows has no type of its own that Arrow could turn into lists.
+    columns = {
+        f.name: frame[f.name].astype(object) if pa.types.is_list(f.type) else frame[f.name] for f in schema
+    }
+    table = pa.Table.from_pandas(pd.DataFrame(columns), schema=schema, preserve_index=False)
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata})
+    with whole_file(path) as part:
+        pq.write_table(table, part)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read all columns of a Parquet table.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or no Parquet table.
+    """
+    with refused_as(f"{path}: cannot be read as a Parquet table"):
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    return frame
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Read the facts of the run that stand in the table: version, command, model, input, calibration.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or no Parquet table.
+    """
+    with refused_as(f"{path}: cannot be read as a Parquet table"):
+        stored = pq.read_schema(path).metadata or {}
+    return {key.decode(): value.decode() for key, value in stored.items() if key != b"pandas"}
+
+
+def read_units(path: Path) -> dict[str, str]:
+    """Read the unit of each column that has one.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or no Parquet table.
+    """
+    with refused_as(f"{path}: cannot be read as a Parquet table"):
+        fields = list(pq.read_schema(path))
+    return {f.name: f.metadata[b"unit"].decode() for f in fields if f.metadata and f.metadata.get(b"unit")}

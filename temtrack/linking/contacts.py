@@ -1,0 +1,36 @@
+"""Unbroken contact between pairs of tracks, and the contact frame of a merge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+
+from temtrack.linking.evidence import connected
+
+
+class ContactRuns:
+    """Since which frame each pair of tracks has been in contact, up to the frame last given."""
+
+    def __init__(self) -> None:
+        self._since: dict[tuple[int, int], int] = {}
+
+    def go_on(self, frame: int, contacts: set[tuple[int, int]]) -> None:
+        """Take the contacts of the next frame; pairs that are not among them have parted."""
+        self._since = {pair: self._since.get(pair, frame) for pair in contacts}
+
+    def rename(self, new_ids: Mapping[int, int]) -> None:
+        """Replace ids; where two become one, their longer contact counts."""
+        renamed: dict[tuple[int, int], int] = {}
+        for (a, b), since in self._since.items():
+            a, b = sorted((new_ids.get(a, a), new_ids.get(b, b)))
+            if a and a != b:
+                renamed[a, b] = min(since, renamed.get((a, b), since))
+        self._since = renamed
+
+    def contact_frame(self, parents: frozenset[int], merge_frame: int) -> int:
+        """Return the first frame from which on all parents were one connected cluster up to the merge."""
+        pairs = [pair for pair in combinations(sorted(parents), 2) if pair in self._since]
+        for since in sorted({self._since[pair] for pair in pairs}):
+            if parents in connected(pair for pair in pairs if self._since[pair] <= since):
+                return since
+        return merge_frame

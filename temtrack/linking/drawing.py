@@ -1,0 +1,75 @@
+"""Draw the labels of a frame from its segments, its carried tracks and the links between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temtrack.labels import bounding_boxes
+from temtrack.linking.association import Link
+from temtrack.linking.fused import neck_clusters, share_out
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Labels (Y, X) of a frame, and the sets of ids in it that a thick enough neck joins."""
+
+    labels: NDArray[np.int32]
+    fused: list[frozenset[int]]
+
+
+def draw_frame(
+    carried: NDArray[np.integer],
+    segments: NDArray[np.int32],
+    id_of_segment: Mapping[int, int],
+    fused: list[Link],
+    missing: list[int],
+    min_neck_ratio: float,
+) -> Drawing:
+    """Draw a frame: segments with their ids, fused ones shared out, missing tracks where they were carried.
+
+    Parameters
+    ----------
+    carried
+        (Y, X) ids predicted into the frame.
+    segments
+        (Y, X) segments, compact ids.
+    id_of_segment
+        The track of each segment that is not fused.
+    fused
+        Links of several tracks in one segment.
+    missing
+        Tracks to be drawn from ``carried``.
+    min_neck_ratio
+        See `LinkingConfig`.
+    """
+    table = np.zeros(int(segments.max(initial=0)) + 1, np.int32)
+    table[list(id_of_segment)] = list(id_of_segment.values())
+    labels = table[segments]
+    clusters: list[frozenset[int]] = []
+    boxes = bounding_boxes(segments) if fused else {}
+    for link in fused:
+        (segment,) = link.segments
+        box = boxes[segment]
+        mask = segments[box] == segment
+        members = np.where(np.isin(carried[box], link.tracks), carried[box], 0)
+        shared = share_out(mask, members)
+        labels[box][mask] = shared[mask]
+        clusters += neck_clusters(mask, shared, min_neck_ratio)
+    _paint_missing(labels, carried, missing)
+    return Drawing(labels, clusters)
+
+
+def _paint_missing(labels: NDArray[np.int32], carried: NDArray[np.integer], missing: list[int]) -> None:
+    """Paint the missing tracks into the background, and one that found none of it over what is there."""
+    if not missing:
+        return
+    is_missing = np.isin(carried, missing)
+    free = is_missing & (labels == 0)
+    labels[free] = carried[free]
+    for hidden in np.setdiff1d(missing, carried[free]):
+        own = carried == hidden
+        labels[own] = hidden

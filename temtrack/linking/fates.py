@@ -1,0 +1,53 @@
+"""Where a track comes from and what becomes of it, where neither a merge nor a split explains it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from temtrack.lineage import Fate, Origin
+from temtrack.linking.evidence import is_dissolving
+from temtrack.linking.records import FrameRecord, TrackState
+
+#: A new particle below this share of its own area at the end of the look-ahead is growing ...
+GROWING_SHARE = 0.7
+
+#: ... and one below this share of the median area of the others is a nucleus.
+NUCLEUS_SHARE = 0.25
+
+#: A last area below this many pixels is that of a particle about to vanish.
+TINY_AREA_PX = 12
+
+
+def tell_origin(track_id: int, window: list[FrameRecord], touches_border: bool) -> Origin:
+    """Return the origin of a track that begins, without whole or parents, in the window's first frame."""
+    if window[0].frame == 0:
+        return "present"
+    if touches_border:
+        return "entered"
+    area = window[0].area_px[track_id]
+    latest = [r.area_px[track_id] for r in window if r.is_seen(track_id)][-1]
+    others = [a for i, a in window[0].area_px.items() if i != track_id]
+    is_small = bool(others) and area <= NUCLEUS_SHARE * float(np.median(others))
+    return "nucleated" if is_small or area <= GROWING_SHARE * latest else "found"
+
+
+def tell_fate(track: TrackState, shape: tuple[int, int]) -> Fate:
+    """Return the fate of a track that was not found again after its last sighting."""
+    if track.touches_border or _is_outside(track, shape):
+        return "left"
+    after = track.last_seen + 1
+    areas = track.areas_before(after)
+    if is_dissolving(track, after) or (areas and areas[-1] <= TINY_AREA_PX):
+        return "dissolved"
+    return "lost"
+
+
+def _is_outside(track: TrackState, shape: tuple[int, int]) -> bool:
+    """Tell whether a track's velocity has carried its centre out of the field since its last sighting."""
+    if not track.sightings:
+        return False
+    last = track.sightings[-1]
+    steps = track.last_seen + 1 - last.frame
+    y = last.y_px + track.velocity_px[0] * steps
+    x = last.x_px + track.velocity_px[1] * steps
+    return not (0 <= y < shape[0] and 0 <= x < shape[1])

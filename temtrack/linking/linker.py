@@ -1,0 +1,211 @@
+"""The linker: frame after frame of segments in, frames with final ids out, the lineage at the end.
+
+It decides with a fixed delay. Each new frame is linked at once, keeping apart all that may prove to be
+separate: the parents of a merge not yet sure inside their shared segment, the pieces of a particle that
+one frame breaks. When a frame's look-ahead is complete, what lasts in it is settled and the ids of all
+waiting frames are renamed accordingly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temtrack.labels import Regions, compact, map_ids, measure_regions, overlap_counts, touching_pairs
+from temtrack.lineage import Lineage
+from temtrack.linking.association import Association, Link, associate
+from temtrack.linking.config import LinkingConfig
+from temtrack.linking.decisions import decide_first_frame
+from temtrack.linking.drawing import Drawing, draw_frame
+from temtrack.linking.evidence import MIN_GAIN_OF_STEADY
+from temtrack.linking.partings import settle_partings
+from temtrack.linking.pedigree import LinkedFrame
+from temtrack.linking.records import FrameRecord, Sighting, TrackState
+from temtrack.linking.state import LinkerState
+
+#: Fewer tracks than this cannot tell a blank frame from particles that vanish.
+MIN_TRACKS_FOR_BLANK = 4
+
+#: However many frames are blank, no more look-aheads than this wait undecided.
+MAX_WAITING_LOOK_AHEADS = 4
+
+
+class Linker:
+    """Links the segments of a movie into tracks, merges and splits.
+
+    Parameters
+    ----------
+    config
+        Thresholds; their defaults where none are given.
+
+    Examples
+    --------
+    >>> linker = Linker()
+    >>> provisional = linker.push(np.zeros((4, 4), np.int32), np.full((4, 4), 7))
+    >>> lineage = linker.finish()
+    >>> [int(frame.labels.max()) for frame in linker.finished()]
+    [1]
+    """
+
+    def __init__(self, config: LinkingConfig | None = None) -> None:
+        self.config = config or LinkingConfig()
+        self.state = LinkerState()
+
+    def push(
+        self, carried: NDArray[np.integer], segments: NDArray[np.integer], is_blank: bool = False
+    ) -> NDArray[np.int32]:
+        """Link the next frame and return its provisional labels (Y, X).
+
+        Parameters
+        ----------
+        carried
+            (Y, X) the last provisional labels, predicted into this frame; zeros for the first.
+        segments
+            (Y, X) this frame's segmentation, any positive ids.
+        is_blank
+            The frame is known to be bad: tracks go on through it; nothing ends, begins or merges.
+        """
+        segments, _ = compact(segments)
+        found, expected = measure_regions(segments), measure_regions(carried)
+        is_blank = self._take_for_blank(expected, found, is_blank)
+        links = associate(expected, found, overlap_counts(carried, segments), self.config)
+        links = settle_partings(links, self.state.window, self.state.tracks, found)
+        links = self._without_stowaways(links, found)
+        record = self._record(carried, segments, links, is_blank)
+        self.state.window.append(record)
+        self.state.n_frames += 1
+        self._end_lost_tracks(record)
+        self._decide_ready_frames()
+        return map_ids(record.labels, record.new_ids)
+
+    def finished(self) -> Iterator[LinkedFrame]:
+        """Yield, once each and in order, the frames whose ids have become final."""
+        while self.state.decided:
+            yield self.state.decided.pop(0)
+
+    def finish(self) -> Lineage:
+        """Decide all remaining frames on what is known, and return the lineage."""
+        for track in list(self.state.tracks.values()):
+            if track.n_missing:
+                self.state.end(track)
+        while self.state.window:
+            decide_first_frame(self.state, self.config)
+        return self.state.pedigree.lineage()
+
+    def _take_for_blank(self, expected: Regions, found: Regions, is_blank: bool) -> bool:
+        """Tell whether to take the frame for blank, in runs of limited length."""
+        share, n_tracks = self.config.blank_share, expected.ids.size
+        if n_tracks >= MIN_TRACKS_FOR_BLANK:
+            few = found.ids.size < share * n_tracks
+            is_blank |= bool(few and found.area_px.sum() < share * expected.area_px.sum())
+        self.state.n_blank = self.state.n_blank + 1 if is_blank else 0
+        return is_blank and self.state.n_blank <= self.config.max_blank_frames
+
+    def _without_stowaways(self, links: Association, found: Regions) -> Association:
+        """Leave missing tracks out of a shared segment to which they bring no area."""
+        kept, missing = [], list(links.missing)
+        tracks, frame = self.state.tracks, self.state.n_frames
+        for link in links.links:
+            lost = [i for i in link.tracks if tracks[i].n_missing]
+            for i in lost[: len(link.tracks) - 1]:
+                others = sum(tracks[j].area_before(frame) for j in link.tracks if j != i)
+                gain = found.area_px[link.segments[0] - 1] - others
+                if gain < MIN_GAIN_OF_STEADY * tracks[i].area_before(frame):
+                    link = Link(tuple(j for j in link.tracks if j != i), link.segments)
+                    missing.append(i)
+            kept.append(link)
+        return Association(tuple(kept), tuple(missing), links.new)
+
+    def _record(
+        self, carried: NDArray[np.integer], segments: NDArray[np.int32], links: Association, is_blank: bool
+    ) -> FrameRecord:
+        """Give the segments their ids, draw the frame and bring the tracks up to date."""
+        id_of_segment, pieces = self._continue_tracks(links, segments, is_blank)
+        born = {} if is_blank else {s: self._begin_track().id for s in links.new}
+        fused = [link for link in links.links if len(link.tracks) > 1]
+        ids = id_of_segment | born
+        ratio = self.config.min_neck_ratio
+        drawing = draw_frame(carried, segments, ids, fused, list(links.missing), ratio)
+        drawn = measure_regions(drawing.labels)
+        self._update_tracks(drawn, drawing, set(links.missing), is_blank)
+        return FrameRecord(
+            frame=self.state.n_frames,
+            labels=drawing.labels,
+            area_px=dict(zip(drawn.ids.tolist(), drawn.area_px.tolist(), strict=True)),
+            fused=[] if is_blank else drawing.fused,
+            missing=set(links.missing),
+            contacts={(a, b) for a, b in touching_pairs(drawing.labels).tolist()},
+            born=list(born.values()),
+            pieces=pieces,
+            is_informative=not is_blank,
+        )
+
+    def _continue_tracks(
+        self, links: Association, segments: NDArray[np.int32], is_blank: bool
+    ) -> tuple[dict[int, int], dict[int, int]]:
+        """Return the track of each segment that no two tracks share, and the new pieces with their wholes.
+
+        The largest of several segments goes on with the track's id; the others get ids of their own,
+        until it is sure whether they stay apart.
+        """
+        id_of_segment = {link.segments[0]: link.tracks[0] for link in links.links if len(link.tracks) == 1}
+        pieces: dict[int, int] = {}
+        for link in links.links:
+            if len(link.segments) > 1:
+                (whole,) = link.tracks
+                area = {s: int((segments == s).sum()) for s in link.segments}
+                largest = max(link.segments, key=lambda s: area[s])
+                for segment in link.segments:
+                    if segment == largest or is_blank:
+                        id_of_segment[segment] = whole
+                    else:
+                        piece = self._begin_track().id
+                        id_of_segment[segment] = piece
+                        pieces[piece] = whole
+        return id_of_segment, pieces
+
+    def _begin_track(self) -> TrackState:
+        track = TrackState(self.state.new_id(), born=self.state.n_frames, last_seen=self.state.n_frames)
+        self.state.tracks[track.id] = track
+        return track
+
+    def _update_tracks(self, drawn: Regions, drawing: Drawing, missing: set[int], is_blank: bool) -> None:
+        """Bring the live tracks up to date: sightings of those alone, gaps of those missing."""
+        frame = self.state.n_frames
+        joined = frozenset[int]().union(*drawing.fused)
+        rows = zip(
+            drawn.ids.tolist(),
+            drawn.area_px.tolist(),
+            drawn.y_px.tolist(),
+            drawn.x_px.tolist(),
+            drawn.touches_border.tolist(),
+            strict=True,
+        )
+        seen = set()
+        for i, area, y, x, touches_border in rows:
+            track = self.state.tracks[i]
+            if i not in missing:
+                seen.add(i)
+                track.last_seen, track.n_missing = frame, 0
+                if i not in joined:
+                    track.see(Sighting(frame, area, y, x), touches_border)
+        if not is_blank:
+            for i in self.state.tracks.keys() - seen:
+                self.state.tracks[i].n_missing += 1
+
+    def _end_lost_tracks(self, record: FrameRecord) -> None:
+        """End the tracks whose gap has grown too long or that were carried out of the field."""
+        for track in list(self.state.tracks.values()):
+            if track.n_missing > self.config.max_gap_frames or track.id not in record.area_px:
+                self.state.end(track)
+
+    def _decide_ready_frames(self) -> None:
+        n_wanted = self.config.look_ahead_frames
+        window = self.state.window
+        while window and (
+            sum(r.is_informative for r in window) >= n_wanted
+            or len(window) >= MAX_WAITING_LOOK_AHEADS * n_wanted
+        ):
+            decide_first_frame(self.state, self.config)

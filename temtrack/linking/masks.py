@@ -1,0 +1,47 @@
+"""Link masks alone: no movie, no model, only the label images of a segmentation or of another tracker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temtrack.lineage import Lineage
+from temtrack.linking.config import LinkingConfig
+from temtrack.linking.linker import Linker
+from temtrack.linking.motion import MotionModel
+from temtrack.linking.pedigree import LinkedFrame
+
+
+class LinkedMasks:
+    """The frames of `link_masks`, to be iterated once, and then their lineage."""
+
+    def __init__(self, masks: Iterable[NDArray[np.integer]], config: LinkingConfig | None) -> None:
+        self._masks = masks
+        self._linker = Linker(config)
+        self._lineage: Lineage | None = None
+
+    def __iter__(self) -> Iterator[LinkedFrame]:
+        motion = MotionModel()
+        for t, segments in enumerate(self._masks):
+            carried = motion.predict_into(segments) if t else np.zeros(segments.shape, np.int32)
+            motion.learn(self._linker.push(carried, segments))
+            yield from self._linker.finished()
+        self._lineage = self._linker.finish()
+        yield from self._linker.finished()
+
+    @property
+    def lineage(self) -> Lineage:
+        """The lineage; known once all frames have been taken."""
+        if self._lineage is None:
+            raise ValueError("the lineage is known after the last frame: iterate over all frames first")
+        return self._lineage
+
+
+def link_masks(masks: Iterable[NDArray[np.integer]], config: LinkingConfig | None = None) -> LinkedMasks:
+    """Link label images (Y, X), whose ids need not agree from frame to frame, into tracks and merges.
+
+    Frames are read one at a time and given out with a delay of the look-ahead.
+    """
+    return LinkedMasks(masks, config)

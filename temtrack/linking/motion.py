@@ -1,0 +1,153 @@
+"""Predict where particles are in the next frame: drift of all, and each one's own mean velocity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from temtrack.labels import Regions, measure_regions
+
+#: Weight of the newest step in a particle's mean velocity.
+NEWEST_WEIGHT = 0.3
+
+#: Share of its mean velocity, less drift, that a particle is expected to keep: much of it is chance.
+KEPT_SHARE = 0.6
+
+#: Below this overlap of the predicted foreground with the next one, the field may have jumped.
+EXPECTED_OVERLAP = 0.75
+
+#: A jump is believed where it makes the overlap this much greater.
+MIN_JUMP_ADVANTAGE = 1.15
+
+#: Foregrounds are registered on a grid of at most this many points a side.
+MAX_GRID = 512
+
+Step = tuple[float, float]
+
+
+@dataclass
+class MotionModel:
+    """Learns steps (y, x) in pixels per frame from labels in order and moves the last ones on."""
+
+    drift: Step = (0.0, 0.0)
+    _velocity: dict[int, Step] = field(default_factory=dict)
+    _last: Regions | None = None
+    _labels: NDArray[np.integer] | None = None
+
+    def learn(self, labels: NDArray[np.integer]) -> None:
+        """Take the labels (Y, X) of the next frame; an id stands for the same particle as before."""
+        regions = measure_regions(labels)
+        steps = {} if self._last is None else _steps(self._last, regions)
+        if steps:
+            drift = np.median(list(steps.values()), axis=0)
+            self.drift = (float(drift[0]), float(drift[1]))
+        self._velocity = {
+            i: _blend(self._velocity.get(i, self.drift), steps.get(i)) for i in regions.ids.tolist()
+        }
+        self._last, self._labels = regions, labels
+
+    def predict(self, drift: Step | None = None) -> NDArray[np.int32]:
+        """Return the last labels moved on by one frame, with the drift into it where that is known."""
+        if self._labels is None or self._last is None:
+            raise ValueError("predict needs a frame: call learn first")
+        drift_now = np.array(self.drift if drift is None else drift)
+        velocity = np.array([self._velocity[i] for i in self._last.ids.tolist()]).reshape(-1, 2)
+        own = KEPT_SHARE * (velocity - velocity.mean(axis=0)) if len(velocity) > 1 else 0 * velocity
+        return move_labels(self._labels, self._last, drift_now + own)
+
+    def predict_into(self, segments: NDArray[np.integer]) -> NDArray[np.int32]:
+        """Return the last labels moved on into a frame of which the segments (Y, X) are known."""
+        moved = self.predict()
+        jump = find_jump(moved != 0, segments != 0)
+        return shift_labels(moved, jump) if any(jump) else moved
+
+
+def move_labels(
+    labels: NDArray[np.integer], regions: Regions, steps: NDArray[np.float64]
+) -> NDArray[np.int32]:
+    """Move each id by a step of its own, rounded to pixels; where two meet, the smaller one lies on top.
+
+    Parameters
+    ----------
+    labels
+        (Y, X) ids.
+    regions
+        Their regions.
+    steps
+        (N, 2) step (y, x) in pixels of each region.
+    """
+    height, width = labels.shape
+    at = np.flatnonzero(labels)
+    ids = labels.ravel()[at]
+    row_of = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
+    row_of[regions.ids] = np.arange(regions.ids.size)
+    row = row_of[ids]
+    whole = np.rint(steps).astype(np.int64)
+    y, x = np.divmod(at, width)
+    y, x = y + whole[row, 0], x + whole[row, 1]
+    order = np.argsort(-regions.area_px[row], kind="stable")
+    order = order[((y >= 0) & (y < height) & (x >= 0) & (x < width))[order]]
+    out = np.zeros(labels.shape, np.int32)
+    # Of several values assigned to one pixel the last one stands: the smallest particle's.
+    out[y[order], x[order]] = ids[order]
+    return out
+
+
+def shift_labels(labels: NDArray[np.integer], step_px: tuple[int, int]) -> NDArray[np.int32]:
+    """Shift the whole image by (y, x) pixels; what comes in from outside is background."""
+    out = np.zeros(labels.shape, np.int32)
+    (to_y, from_y), (to_x, from_x) = (_slices(s, n) for s, n in zip(step_px, labels.shape, strict=True))
+    out[to_y, to_x] = labels[from_y, from_x]
+    return out
+
+
+def find_jump(moved: NDArray[np.bool_], found: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return the step (y, x) in pixels by which the whole field jumped beyond what was predicted.
+
+    (0, 0) where the prediction fits, where the frame has too little to compare, or where no step makes
+    the overlap clearly greater.
+    """
+    n_moved, n_found = int(moved.sum()), int(found.sum())
+    overlap = int((moved & found).sum())
+    if 2 * n_found < n_moved or overlap >= EXPECTED_OVERLAP * min(n_moved, n_found):
+        return (0, 0)
+    step = _register(moved, found)
+    shifted = int((shift_labels(moved, step).astype(bool) & found).sum())
+    return step if shifted > MIN_JUMP_ADVANTAGE * overlap else (0, 0)
+
+
+def _register(moved: NDArray[np.bool_], found: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return the step of greatest cross-correlation, on a coarse grid where the image is large."""
+    grid = -(-max(moved.shape) // MAX_GRID)
+    a, b = (m[::grid, ::grid].astype(np.float32) for m in (moved, found))
+    shape = [fft.next_fast_len(2 * n, real=True) for n in a.shape]
+    spectrum = fft.rfft2(b, shape) * np.conj(fft.rfft2(a, shape))
+    peak = np.unravel_index(np.argmax(fft.irfft2(spectrum, shape)), shape)
+    y, x = (int(p) - n if p > n // 2 else int(p) for p, n in zip(peak, shape, strict=True))
+    return (y * grid, x * grid)
+
+
+def _steps(before: Regions, after: Regions) -> dict[int, Step]:
+    """Return the step (y, x) of each id in both frames, but for those cut by the border."""
+    ids, i, j = np.intersect1d(before.ids, after.ids, assume_unique=True, return_indices=True)
+    whole = ~(before.touches_border[i] | after.touches_border[j])
+    ids, i, j = ids[whole], i[whole], j[whole]
+    y, x = after.y_px[j] - before.y_px[i], after.x_px[j] - before.x_px[i]
+    return dict(zip(ids.tolist(), zip(y.tolist(), x.tolist(), strict=True), strict=True))
+
+
+def _blend(velocity: Step, step: Step | None) -> Step:
+    if step is None:
+        return velocity
+    (vy, vx), (sy, sx) = velocity, step
+    return (vy + NEWEST_WEIGHT * (sy - vy), vx + NEWEST_WEIGHT * (sx - vx))
+
+
+def _slices(step: int, n: int) -> tuple[slice, slice]:
+    """Return where to and where from to copy along an axis of ``n`` for a shift by ``step``."""
+    if step >= 0:
+        return slice(min(step, n), n), slice(0, max(n - step, 0))
+    return slice(0, max(n + step, 0)), slice(min(-step, n), n)

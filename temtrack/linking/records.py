@@ -1,0 +1,147 @@
+"""What the linker remembers of each live track and of each frame not yet decided."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Sightings remembered for each track, enough to tell shrinking from steady.
+N_SIGHTINGS = 16
+
+#: Weight of the newest frame in a track's mean velocity and smoothed area.
+NEWEST_WEIGHT = 0.3
+
+#: Over longer gaps than this many frames no velocity is learned.
+MAX_STEP_FRAMES = 3
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A track in a segment of its own."""
+
+    frame: int
+    area_px: float
+    y_px: float
+    x_px: float
+
+
+@dataclass
+class TrackState:
+    """One live track; sightings are only those in a segment of its own, neither fused nor carried."""
+
+    id: int
+    born: int
+    last_seen: int = 0
+    n_missing: int = 0
+    touches_border: bool = False
+    sightings: deque[Sighting] = field(default_factory=lambda: deque(maxlen=N_SIGHTINGS))
+    smooth_area_px: float = 0.0
+    peak_area_px: float = 0.0
+    velocity_px: tuple[float, float] = (0.0, 0.0)
+
+    def see(self, sighting: Sighting, touches_border: bool) -> None:
+        """Remember a sighting, update the mean velocity (pixels per frame) and the peak area."""
+        if self.sightings:
+            self._learn_velocity(self.sightings[-1], sighting)
+            self.smooth_area_px += NEWEST_WEIGHT * (sighting.area_px - self.smooth_area_px)
+        else:
+            self.smooth_area_px = sighting.area_px
+        self.peak_area_px = max(self.peak_area_px, self.smooth_area_px)
+        self.touches_border = touches_border
+        self.sightings.append(sighting)
+
+    def _learn_velocity(self, last: Sighting, new: Sighting) -> None:
+        steps = new.frame - last.frame
+        if 0 < steps <= MAX_STEP_FRAMES:
+            vy, vx = self.velocity_px
+            vy += NEWEST_WEIGHT * ((new.y_px - last.y_px) / steps - vy)
+            vx += NEWEST_WEIGHT * ((new.x_px - last.x_px) / steps - vx)
+            self.velocity_px = (vy, vx)
+
+    def areas_before(self, frame: int) -> list[float]:
+        """Return the areas in pixels of the sightings before ``frame``, oldest first."""
+        return [s.area_px for s in self.sightings if s.frame < frame]
+
+    def area_before(self, frame: int) -> float:
+        """Return the median area in pixels of the last three sightings before ``frame``, 0 without any."""
+        areas = self.areas_before(frame)[-3:]
+        return float(np.median(areas)) if areas else 0.0
+
+
+@dataclass
+class FrameRecord:
+    """One frame that is not decided yet.
+
+    Parameters
+    ----------
+    frame
+        0-based number.
+    labels
+        (Y, X) ids as drawn: fused tracks are kept apart, pieces of one track too. What was decided since
+        stands in ``new_ids`` and is applied when the frame goes out.
+    area_px
+        Pixels of each id.
+    fused
+        Sets of ids that share one segment.
+    missing
+        Ids without a segment, carried.
+    contacts
+        Pairs of ids, lower first, at most one pixel apart.
+    born, pieces
+        Ids that begin here, from nothing or (id, whole) as a piece of another id.
+    is_informative
+        False for a blank frame, which proves nothing.
+    """
+
+    frame: int
+    labels: NDArray[np.int32]
+    area_px: dict[int, int]
+    fused: list[frozenset[int]]
+    missing: set[int]
+    contacts: set[tuple[int, int]]
+    born: list[int]
+    pieces: dict[int, int]
+    is_informative: bool = True
+    new_ids: dict[int, int] = field(default_factory=dict)
+
+    def is_seen(self, track_id: int) -> bool:
+        """Tell whether an id has a segment here, alone or shared."""
+        return track_id in self.area_px and track_id not in self.missing
+
+    def fused_with(self, track_id: int) -> frozenset[int]:
+        """Return the set that shares the segment of an id, empty where it is alone or missing."""
+        return next((ids for ids in self.fused if track_id in ids), frozenset())
+
+    def mask_of(self, track_id: int) -> NDArray[np.bool_]:
+        """Return the mask (Y, X) of an id after all that was decided."""
+        drawn = [old for old, new in self.new_ids.items() if new == track_id]
+        return np.isin(self.labels, [*drawn, track_id])
+
+    def rename(self, new_ids: Mapping[int, int]) -> None:
+        """Replace ids; several may become one, 0 removes."""
+        seen = {new_ids.get(i, i) for i in self.area_px if i not in self.missing}
+        self.missing = {new_ids.get(i, i) for i in self.missing} - seen - {0}
+        self.new_ids = {old: new_ids.get(new, new) for old, new in self.new_ids.items()} | dict(
+            (old, new) for old, new in new_ids.items() if old not in self.new_ids
+        )
+        for old, new in new_ids.items():
+            area = self.area_px.pop(old, 0)
+            if new and area:
+                self.area_px[new] = self.area_px.get(new, 0) + area
+        sets = (frozenset(new_ids.get(i, i) for i in ids) - {0} for ids in self.fused)
+        self.fused = [ids for ids in sets if len(ids) > 1]
+        self.contacts = renamed_pairs(self.contacts, new_ids)
+        self.born = [i for i in self.born if i not in new_ids]
+        pieces = {q: new_ids.get(p, p) for q, p in self.pieces.items() if q not in new_ids}
+        self.born += [q for q, p in pieces.items() if p == 0]
+        self.pieces = {q: p for q, p in pieces.items() if p}
+
+
+def renamed_pairs(pairs: set[tuple[int, int]], new_ids: Mapping[int, int]) -> set[tuple[int, int]]:
+    """Return the pairs with ids replaced, lower first, without those removed or become one."""
+    renamed = ((new_ids.get(a, a), new_ids.get(b, b)) for a, b in pairs)
+    return {(min(a, b), max(a, b)) for a, b in renamed if a and b and a != b}

@@ -1,0 +1,54 @@
+"""From the grey values of a movie to what an eye sees: a fixed grey window, and a scale bar's length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temtrack.movie import Movie
+
+#: Frames, evenly spread, that the grey window is taken from.
+_N_SAMPLE_FRAMES = 8
+
+#: Share of the pixels, in percent, left out at the dark and the bright end.
+_CLIPPED_PERCENT = 0.3
+
+
+@dataclass(frozen=True)
+class GreyWindow:
+    """Grey values that are shown as black and as white, the same in all frames of a movie."""
+
+    black: float
+    white: float
+
+    @classmethod
+    def of(cls, movie: Movie) -> GreyWindow:
+        """Choose the window from a few frames, so that a film does not flicker."""
+        frames = np.unique(np.linspace(0, movie.n_frames - 1, _N_SAMPLE_FRAMES).astype(int))
+        sample = np.concatenate([movie.read_frame(int(t))[::2, ::2].ravel() for t in frames])
+        sample = sample[np.isfinite(sample)]
+        if not sample.size:
+            return cls(0.0, 1.0)
+        black, white = np.percentile(sample, [_CLIPPED_PERCENT, 100 - _CLIPPED_PERCENT])
+        return cls(float(black), float(white))
+
+    def show(self, frame: NDArray[Any]) -> NDArray[np.uint8]:
+        """Return the frame (Y, X) as grey levels 0 to 255; NaN is black."""
+        span = max(self.white - self.black, np.finfo(np.float64).tiny)
+        level = np.clip((frame.astype(np.float64) - self.black) / span, 0, 1)
+        return np.asarray(np.nan_to_num(level) * 255).astype(np.uint8)
+
+
+def scale_bar_nm(width_nm: float) -> float:
+    """Return the round length (1, 2 or 5 times a power of ten) nearest below a fifth of the width, in nm."""
+    longest = width_nm / 5
+    power = 10.0 ** np.floor(np.log10(longest))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= longest * 1.0001))
+
+
+def scale_bar_label(length_nm: float) -> str:
+    """Write a length with the unit that suits it: ``5 nm``, ``0.5 nm``, ``2 µm``."""
+    return f"{length_nm / 1000:g} µm" if length_nm >= 1000 else f"{length_nm:g} nm"

@@ -1,0 +1,100 @@
+"""Ask the network for single particles: by a point in each, or a box around each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from temtrack.nets.efficient_sam import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, INVALID, PATCH, POINT, EfficientSam
+from temtrack.segmentation.instances import FOREGROUND
+from temtrack.segmentation.tiled import OVERLAP_PX, TILE_PX
+from temtrack.tiles import tile_slices
+
+QUERIES_A_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """N prompts of up to two points: ``xy`` (N, 2, 2) in pixels, ``kinds`` (N, 2) as the network names them."""
+
+    xy: NDArray[np.float32]
+    kinds: NDArray[np.int64]
+
+    @classmethod
+    def from_points(cls, points: NDArray[Any]) -> Prompts:
+        """Build prompts from points (N, 2), y and x."""
+        xy = np.repeat(points[:, None, ::-1], 2, axis=1).astype(np.float32)
+        return cls(xy, np.tile([POINT, INVALID], (len(points), 1)))
+
+    @classmethod
+    def from_boxes(cls, boxes: NDArray[Any]) -> Prompts:
+        """Build prompts from boxes (N, 4), y0, x0, y1, x1."""
+        xy = boxes.reshape(-1, 2, 2)[:, :, ::-1].astype(np.float32)
+        return cls(xy, np.tile([BOX_TOP_LEFT, BOX_BOTTOM_RIGHT], (len(boxes), 1)))
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    def scaled(self, scale: float) -> Prompts:
+        """Return the prompts as they lie in the image zoomed by ``scale``."""
+        return Prompts(((self.xy + 0.5) * scale - 0.5).astype(np.float32), self.kinds)
+
+    @property
+    def centres(self) -> NDArray[np.float32]:
+        """Middle of each prompt (N, 2), x and y."""
+        middle: NDArray[np.float32] = self.xy.mean(axis=1)
+        return middle
+
+
+def answer(net: EfficientSam, scaled: Tensor, prompts: Prompts) -> NDArray[np.int32]:
+    """Return labels (Y, X) of a scaled image 1x3xYxX: prompt n's particle has the id n + 1.
+
+    One embedding serves all prompts of a tile. Where two answers meet, the surer one has the pixel.
+    """
+    shape = (scaled.shape[-2], scaled.shape[-1])
+    labels = torch.zeros(shape, dtype=torch.int32, device=scaled.device)
+    surest = torch.zeros(shape, device=scaled.device)
+    for (ys, xs), chosen in _by_tile(shape, prompts):
+        tile = scaled[:, :, ys, xs]
+        xy = prompts.xy[chosen] - np.array([xs.start, ys.start], np.float32)
+        for index, logits in zip(chosen, _decode(net, tile, xy, prompts.kinds[chosen]), strict=True):
+            better = logits > surest[ys, xs]
+            surest[ys, xs] = torch.where(better, logits, surest[ys, xs])
+            labels[ys, xs] = torch.where(better, int(index) + 1, labels[ys, xs])
+    return labels.cpu().numpy()
+
+
+def _decode(net: EfficientSam, tile: Tensor, xy: NDArray[Any], kinds: NDArray[Any]) -> Iterator[Tensor]:
+    embedding = net.embed(tile)
+    points = torch.from_numpy(xy).to(tile.device)
+    labels = torch.from_numpy(kinds).to(tile.device)
+    for i in range(0, len(xy), QUERIES_A_BATCH):
+        logits, _ = net.decode(
+            embedding, points[None, i : i + QUERIES_A_BATCH], labels[None, i : i + QUERIES_A_BATCH]
+        )
+        size = tile.shape[-2:]
+        yield from F.interpolate(
+            logits[0, :, FOREGROUND, None].float(), size, mode="bilinear", align_corners=False
+        )[:, 0]
+
+
+def _by_tile(
+    shape: tuple[int, int], prompts: Prompts
+) -> Iterator[tuple[tuple[slice, slice], NDArray[np.intp]]]:
+    """Yield each tile that is the most central one for some prompts, with their indices."""
+    units = (shape[0] // PATCH, shape[1] // PATCH)
+    cuts = [
+        (slice(ys.start * PATCH, ys.stop * PATCH), slice(xs.start * PATCH, xs.stop * PATCH))
+        for ys, xs in tile_slices(units, TILE_PX // PATCH, OVERLAP_PX // PATCH)
+    ]
+    middles = np.array([[(xs.start + xs.stop) / 2, (ys.start + ys.stop) / 2] for ys, xs in cuts])
+    nearest = np.abs(prompts.centres[:, None] - middles).max(axis=2).argmin(axis=1)
+    for i in np.unique(nearest):
+        yield cuts[i], np.flatnonzero(nearest == i)

@@ -1,0 +1,105 @@
+"""EfficientSAM as a particle segmenter: one question for everything, or one for each prompt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from temtrack.labels import filter_fragments
+from temtrack.nets.efficient_sam import PATCH, EfficientSam
+from temtrack.registry import ModelSpec
+from temtrack.segmentation.contrast import normalise
+from temtrack.segmentation.instances import decode
+from temtrack.segmentation.prompts import Prompts, answer
+from temtrack.segmentation.scale import find_scale, scale_for
+from temtrack.segmentation.tiled import predict_maps, scaled_input
+
+FRAGMENT_SHARE = 0.1  # of the area-weighted median area: what is smaller is a fragment or dirt
+
+
+class Segmenter:
+    """A loaded model that turns images into labels."""
+
+    def __init__(self, net: EfficientSam, spec: ModelSpec, sha256: str, device: torch.device) -> None:
+        self.net = net.to(device).eval()
+        self.spec = spec
+        self.sha256 = sha256
+        self.device = device
+
+    def segment(
+        self, image: NDArray[Any], scale: float | None = None, min_area_px: float = 0.0
+    ) -> NDArray[np.int32]:
+        """Find every particle of an image.
+
+        Parameters
+        ----------
+        image
+            (Y, X), any type; NaN counts as background.
+        scale
+            Zoom at which the network sees the image; chosen from the particles' own size where ``None``.
+        min_area_px
+            Particles below this area are left out, and always those below a tenth of the typical one.
+
+        Returns
+        -------
+        labels
+            (Y, X) ids from 1 on, 0 background; all 0 where the image has no contrast or no particles.
+        """
+        grey = normalise(image)
+        if not grey.any():
+            return np.zeros(grey.shape, np.int32)
+        labels = self._labels(grey, self.find_scale(image) if scale is None else scale)
+        labels[~np.isfinite(image)] = 0
+        return filter_fragments(labels, FRAGMENT_SHARE, max(1, round(min_area_px)))
+
+    def find_scale(self, image: NDArray[Any]) -> float:
+        """Return the scale at which an image's particles are as wide as the network likes them."""
+        grey = normalise(image)
+        return find_scale(grey, self._labels) if grey.any() else 1.0
+
+    def prompt(
+        self, image: NDArray[Any], points: NDArray[Any] | None = None, boxes: NDArray[Any] | None = None
+    ) -> NDArray[np.int32]:
+        """Find the particles that points (N, 2) as y, x or boxes (N, 4) as y0, x0, y1, x1 ask for, in pixels.
+
+        Returns
+        -------
+        labels
+            (Y, X): prompt n's particle has the id n + 1. A prompt without an answer has no pixels.
+        """
+        grey = normalise(image)
+        if boxes is not None:
+            prompts, sides = Prompts.from_boxes(boxes), np.abs(boxes[:, 2:] - boxes[:, :2]) + 1
+            scale = scale_for(float(np.median(np.sqrt(sides.prod(axis=1)))))
+        elif points is not None:
+            prompts, scale = Prompts.from_points(points), self.find_scale(image)
+        else:
+            raise ValueError("give points or boxes")
+        with torch.inference_mode():
+            scaled = scaled_input(grey, scale, PATCH, self.device)
+            labels = answer(self.net, scaled, prompts.scaled(scale))
+        inside = [max(1, round(n * scale)) for n in grey.shape]
+        return _nearest(labels[: inside[0], : inside[1]], grey.shape)
+
+    def _labels(self, grey: NDArray[np.float32], scale: float) -> NDArray[np.int32]:
+        with torch.inference_mode():
+            maps = predict_maps(self._everything, grey, scale, PATCH, self.device)
+        return _nearest(decode(maps), grey.shape)
+
+    def _everything(self, images: Tensor) -> Tensor:
+        """Ask for everything: a query without points, Bx3xHxW -> Bx3xH/4xW/4 logits."""
+        xy = images.new_zeros(len(images), 1, 0, 2)
+        logits, _ = self.net.decode(self.net.embed(images), xy, xy[..., 0].long())
+        return logits[:, 0]
+
+
+def _nearest(labels: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """Sample labels (Y', X') at the centres of ``shape`` pixels."""
+    if labels.shape == shape:
+        return labels
+    y, x = (((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip(shape, labels.shape, strict=True))
+    return labels[np.ix_(y, x)]

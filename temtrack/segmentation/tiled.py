@@ -1,0 +1,78 @@
+"""Run a network over an image of any size, at a scale, in overlapping tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from temtrack.tiles import blend, tile_slices
+
+TILE_PX = 512  # side of a tile at the network's scale
+OVERLAP_PX = 128
+GRID = 4  # pixels of the network's input to a cell of its output
+
+Predict = Callable[[Tensor], Tensor]  # Bx3xHxW in [0, 1] -> BxCxH/4xW/4
+
+
+def predict_maps(
+    predict: Predict, image: NDArray[np.float32], scale: float, multiple: int, device: torch.device
+) -> NDArray[np.float32]:
+    """Predict probability maps of an image (Y, X) in [0, 1].
+
+    The image is scaled, mirrored out to a ``multiple``, cut into tiles, and the tiles' logits are blended.
+
+    Returns
+    -------
+    maps
+        (C, Y, X) float32 at the image's size, or at half the network's input where that is finer.
+    """
+    scaled = scaled_input(image, scale, multiple, device)
+    shape = (scaled.shape[-2] // GRID, scaled.shape[-1] // GRID)
+    logits = blend(shape, ((cut, _tile(predict, scaled, cut)) for cut in _cuts(shape, multiple)))
+    inside = [max(1, round(n * scale)) / (g * GRID) for n, g in zip(image.shape, shape, strict=True)]
+    fine = max(1.0, scale / 2)
+    size = [round(n * fine) for n in image.shape]
+    return _resample(logits, inside, size)
+
+
+def scaled_input(image: NDArray[np.float32], scale: float, multiple: int, device: torch.device) -> Tensor:
+    """Return the image as 1x3xHxW at a scale, mirrored out at the far sides to a multiple."""
+    grey = torch.from_numpy(np.ascontiguousarray(image)).to(device)[None, None]
+    size = [max(1, round(n * scale)) for n in image.shape]
+    if list(image.shape) != size:
+        grey = F.interpolate(grey, size, mode="bilinear", align_corners=False, antialias=scale < 1)
+    missing = [-n % multiple for n in size]
+    mode = "reflect" if all(m < n for m, n in zip(missing, size, strict=True)) else "replicate"
+    return F.pad(grey, (0, missing[1], 0, missing[0]), mode=mode).expand(-1, 3, -1, -1)
+
+
+def _cuts(shape: tuple[int, int], multiple: int) -> list[tuple[slice, slice]]:
+    """Return tiles on the output's grid whose input begins at multiples of the patch size."""
+    step = multiple // GRID
+    coarse = (shape[0] // step, shape[1] // step)
+    return [
+        (slice(ys.start * step, ys.stop * step), slice(xs.start * step, xs.stop * step))
+        for ys, xs in tile_slices(coarse, TILE_PX // multiple, OVERLAP_PX // multiple)
+    ]
+
+
+def _tile(predict: Predict, scaled: Tensor, cut: tuple[slice, slice]) -> NDArray[np.float32]:
+    ys, xs = (slice(part.start * GRID, part.stop * GRID) for part in cut)
+    return predict(scaled[:, :, ys, xs])[0].float().cpu().numpy()
+
+
+def _resample(logits: NDArray[np.float32], inside: list[float], size: list[int]) -> NDArray[np.float32]:
+    """Sample logits bilinearly at ``size`` pixels over their first ``inside`` share, as probabilities."""
+    y, x = (
+        torch.from_numpy((2 * (np.arange(n) + 0.5) / n * share - 1).astype(np.float32))
+        for n, share in zip(size, inside, strict=True)
+    )
+    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)[None]
+    source = torch.from_numpy(logits)[None]
+    sampled = F.grid_sample(source, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return sampled[0].sigmoid().numpy()

@@ -1,0 +1,198 @@
+"""Coalescence: the neck grows, the centres draw together, the volume stays.
+
+At contact the parents' centres stand at offsets p_i. Later they stand at ``g s p_i`` with radii ``g R_i``: s
+falls from 1 to 0, and g keeps the volume. In two spheres that intersect in a circle of half width w0 the
+smooth union (blend k = w0^2) has the neck ``w = w0 sqrt(1 + ln 2)``; so a wanted neck ratio x gives s. Up to
+the merge x grows as ``NECK_RATIO (t / t_neck)^(1/n)`` (sintering, x/R = (B t)^(1/n)); from then on s decays
+exponentially (Koch and Friedlander, doi:10.1016/0021-9797(90)90262-R).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, label
+from scipy.sparse.csgraph import connected_components
+
+from temtrack.lineage import MIN_CHILD_FRAMES, NECK_RATIO
+from temtrack.simulation.projection import Floats, Grains, project
+from temtrack.simulation.shapes import rounded
+
+#: Neck of the smooth union over that of the sharp one.
+BLEND_GAIN = float(np.sqrt(1 + np.log(2)))
+
+#: Grid steps per smaller radius where volumes and necks are measured.
+_STEPS_PER_RADIUS = 32
+
+
+@dataclass(frozen=True)
+class NeckGrowth:
+    """Time course of one coalescence, in frames (real numbers)."""
+
+    contact: float
+    neck_frames: float = 5.0
+    exponent: float = 3.0
+    relax_frames: float = 6.0
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The grains that play together: radii (n,) px, outlines (n, N_ANGLES), and how far they may wander."""
+
+    radius_px: Floats
+    outlines: NDArray[np.float32]
+    n_frames: int
+    motion_px: float
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """What a coalescence makes of n grains: ``offsets`` (T, n, 2) px, (T, n) arrays, ``turn`` (n,)."""
+
+    offsets: Floats
+    radius_px: Floats
+    turn: Floats
+    blend: Floats
+    roundness: Floats
+    merge_frame: int
+
+
+def neck_ratio(growth: NeckGrowth, n_frames: int) -> Floats:
+    """Return the wanted neck over the smaller radius (n_frames,), held at `NECK_RATIO` after the merge."""
+    since = np.clip((np.arange(n_frames) - growth.contact) / growth.neck_frames, 0, 1)
+    return np.asarray(NECK_RATIO * since ** (1 / growth.exponent))
+
+
+def closeness(growth: NeckGrowth, n_frames: int, larger: float, smaller: float) -> Floats:
+    """Return s (n_frames,) for spheres of these radii in contact: 1 until the contact, 0 when round."""
+    w = neck_ratio(growth, n_frames) * smaller / BLEND_GAIN
+    s = (np.sqrt(larger**2 - w**2) + np.sqrt(smaller**2 - w**2)) / (larger + smaller)
+    after = np.arange(n_frames) - growth.contact - growth.neck_frames
+    s *= np.exp(-np.maximum(after, 0) / growth.relax_frames)
+    return np.asarray(np.where(s < 0.02, 0.0, s))
+
+
+def fuse(cast: Cast, places: Floats, turn: Floats, growth: NeckGrowth) -> Fusion | None:
+    """Fuse grains that touch at ``places`` (n, 2), turned by ``turn`` (n,).
+
+    None where their necks reach `NECK_RATIO` so far apart in time that it would be two events, or where the
+    child does not live for `MIN_CHILD_FRAMES` within the movie.
+    """
+    radii = np.sort(cast.radius_px)
+    s = closeness(growth, cast.n_frames, float(radii[-1]), float(radii[0]))
+    reach = min(np.sqrt(radii[0] * radii[-1]), 1.2 * radii[0])
+    blend = reach**2 * (1 - s**2)
+    g = _growth_factors(cast, places, turn, s, blend)
+
+    def body(t: int) -> Grains:
+        return grains_of(cast, places * s[t] * g[t], turn, g[t], blend[t] * g[t] ** 2, 1 - s[t])
+
+    def n_pieces(t: int) -> int:
+        return int(connected_components(joins(body(t), cast.radius_px))[0])
+
+    n, first, last = cast.radius_px.size, int(np.ceil(growth.contact)), cast.n_frames - 1
+    merge_frame = first_frame_for_good(lambda t: n_pieces(t) == 1, first, last)
+    first_neck = first_frame_for_good(lambda t: n_pieces(t) < n, first, last)
+    if merge_frame is None or first_neck is None:
+        return None
+    if merge_frame - first_neck >= MIN_CHILD_FRAMES or merge_frame + MIN_CHILD_FRAMES > cast.n_frames:
+        return None
+    return Fusion(
+        offsets=places * (s * g)[:, None, None],
+        radius_px=cast.radius_px * g[:, None],
+        turn=turn,
+        blend=np.tile((blend * g**2)[:, None], n),
+        roundness=np.tile((1 - s)[:, None], n),
+        merge_frame=merge_frame,
+    )
+
+
+def grains_of(
+    cast: Cast, places: Floats, turn: Floats, growth: float, blend: float, roundness: float
+) -> Grains:
+    """Return the cast's grains at ``places`` (n, 2) px, radii grown by ``growth``, in one blended body."""
+    n = cast.radius_px.size
+    return Grains(
+        y_px=places[:, 0],
+        x_px=places[:, 1],
+        radius_px=cast.radius_px * growth,
+        outline=np.arange(n),
+        outlines=rounded(cast.outlines, np.full(n, roundness)),
+        turn=turn,
+        height=np.ones(n),
+        profile=np.full(n, 0.5),
+        cluster=np.zeros(n, dtype=np.int64),
+        blend=np.full(n, blend),
+        layer=np.zeros(n, dtype=np.int64),
+    )
+
+
+def volume(grains: Grains) -> float:
+    """Measure the volume (px^3) of a small body on a fine grid."""
+    fine, _, shape = _on_fine_grid(grains)
+    scale = fine.radius_px[0] / grains.radius_px[0]
+    return float(project(fine, *shape, n_layers=1).thickness_px.sum(dtype=np.float64) / scale**3)
+
+
+def _growth_factors(cast: Cast, places: Floats, turn: Floats, s: Floats, blend: Floats) -> Floats:
+    """Return g (T,), by which the body must be scaled to keep its volume; 1 until the contact."""
+    total = volume(grains_of(cast, places, turn, 1.0, 0.0, 0.0))
+    g = np.ones(cast.n_frames)
+    changing = np.flatnonzero(s < 1)
+    for t in changing:
+        if s[t] == 0 and s[t - 1] == 0:
+            g[t] = g[t - 1]
+        else:
+            body = grains_of(cast, places * s[t], turn, 1.0, blend[t], 1 - s[t])
+            g[t] = (total / volume(body)) ** (1 / 3)
+    return g
+
+
+def joins(grains: Grains, radius_px: Floats, ratio: float = NECK_RATIO) -> NDArray[np.bool_]:
+    """Tell which pairs (n, n) are joined by a neck of half width ``ratio`` of the smaller ``radius_px`` (n,).
+
+    A neck is as wide as the widest disc that passes from one centre to the other inside the projection.
+    """
+    fine, centres, shape = _on_fine_grid(grains)
+    scale = fine.radius_px[0] / grains.radius_px[0]
+    room = distance_transform_edt(project(fine, *shape, n_layers=1).owner[0] >= 0) - 0.5
+    joined = np.eye(len(grains), dtype=bool)
+    for i, j in zip(*np.triu_indices(len(grains), 1), strict=True):
+        pieces, _ = label(room >= ratio * scale * min(radius_px[i], radius_px[j]))
+        at_i, at_j = pieces[tuple(centres[i])], pieces[tuple(centres[j])]
+        joined[i, j] = joined[j, i] = at_i == at_j and at_i > 0
+    return joined
+
+
+def first_frame_for_good(holds: Callable[[int], bool], first: int, last: int) -> int | None:
+    """Return the first frame in [first, last] from which on ``holds``, which once true stays true; or None."""
+    if not holds(last):
+        return None
+    while first < last:
+        middle = (first + last) // 2
+        if holds(middle):
+            last = middle
+        else:
+            first = middle + 1
+    return last
+
+
+def _on_fine_grid(grains: Grains) -> tuple[Grains, NDArray[np.int64], tuple[int, int]]:
+    """Scale and shift grains to a grid of their own; also the grid positions of their centres."""
+    scale = _STEPS_PER_RADIUS / float(grains.radius_px.min())
+    extent = grains.radius_px * grains.outlines.max(axis=1)[grains.outline] + 2 * np.sqrt(grains.blend)
+    low_y, low_x = float((grains.y_px - extent).min()), float((grains.x_px - extent).min())
+    high_y, high_x = float((grains.y_px + extent).max()), float((grains.x_px + extent).max())
+    fine = replace(
+        grains,
+        y_px=(grains.y_px - low_y) * scale + 2,
+        x_px=(grains.x_px - low_x) * scale + 2,
+        radius_px=grains.radius_px * scale,
+        blend=grains.blend * scale**2,
+        layer=np.zeros_like(grains.layer),
+    )
+    centres = np.rint(np.column_stack([fine.y_px, fine.x_px])).astype(np.int64)
+    return fine, centres, (int((high_y - low_y) * scale) + 5, int((high_x - low_x) * scale) + 5)

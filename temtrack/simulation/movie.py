@@ -1,0 +1,189 @@
+"""Simulated movies: frames and true masks rendered on demand, and the true lineage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+from scipy.signal import lfilter
+
+from temtrack.lineage import Lineage
+from temtrack.movie import Movie
+from temtrack.simulation.config import MovieConfig
+from temtrack.simulation.imaging import Diffraction, Image, detect, expose, optical_depth, white_spectrum
+from temtrack.simulation.projection import Floats, Grains, Projection, project
+from temtrack.simulation.programme import prepare_specimen
+from temtrack.simulation.specimen import Specimen
+from temtrack.simulation.surroundings import burn_in, illumination
+from temtrack.simulation.truth import Truth, derive_truth
+
+#: Canvas beyond the field, so that fringes and filters do not wrap round.
+_MARGIN_PX = 16
+_BLUR_PX = 5.0
+_FLICKER_MEMORY_FRAMES = 6.0
+_MOTTLE_PX = 40.0
+
+
+class SimulatedMovie:
+    """A sintering movie with known truth; make one with `simulate_movie`.
+
+    Frames and masks are rendered when asked for, each from the seed and its own number alone, so they may be
+    asked for in any order.
+    """
+
+    def __init__(self, config: MovieConfig, specimen: Specimen, seed: int) -> None:
+        self.config = config
+        self.specimen = specimen
+        self._seed = seed
+        rng = np.random.default_rng((seed, 0))
+        self._ground = _Ground(rng, config)
+        self._diffraction = _Flicker(rng, config, specimen)
+
+    def __len__(self) -> int:
+        return self.config.n_frames
+
+    @cached_property
+    def truth(self) -> Truth:
+        """Ids of all grains, and the lineage."""
+        return derive_truth(self.specimen, self.config.height, self.config.width)
+
+    @property
+    def lineage(self) -> Lineage:
+        """True tracks, merges, origins and fates."""
+        return self.truth.lineage
+
+    def labels(self, t: int) -> NDArray[np.int32]:
+        """Return the true mask (Y, X) of frame ``t``: ids for all time, 0 background."""
+        return self._projection(t).labels(self.truth.ids[t])[_inner(self.config)]
+
+    def frame(self, t: int) -> NDArray[np.uint8]:
+        """Return frame ``t`` (Y, X) uint8 as the camera saw it."""
+        config = self.config
+        rng = np.random.default_rng((self._seed, t + 1))
+        if t in config.blank_frames:
+            expected = np.full((config.height, config.width), 0.02, dtype=np.float32)
+        else:
+            expected = self._expected(t)
+        # The range holds four standard deviations of the noise above the empty ground.
+        full = 1.15 + 4 / np.sqrt(config.detector.dose_e_px)
+        image = np.clip(detect(rng, expected, config.detector) / np.float32(full), 0, 1)
+        if config.scale_bar:
+            burn_in(np.random.default_rng((self._seed, 0)), image, letters=False, scale_bar=True)
+        return np.asarray(np.rint(image * 255), dtype=np.uint8)
+
+    def to_movie(self) -> Movie:
+        """Return a `temtrack.movie.Movie` that renders its frames from this simulation."""
+        config = self.config
+        return Movie(
+            Path(f"simulated-{self._seed}"),
+            len(self),
+            config.height,
+            config.width,
+            np.dtype(np.uint8),
+            self.frame,
+        )
+
+    def _expected(self, t: int) -> Image:
+        config = self.config
+        projection = self._projection(t)
+        mu_per_px = config.contrast / (2 * config.radius_px)
+        grains = self._shifted_grains(t)
+        depth = optical_depth(projection, grains, mu_per_px, self._diffraction.at(t))
+        optics = config.optics
+        if t in config.blurred_frames:
+            optics = replace(optics, mtf_px=_BLUR_PX)
+        support, texture = self._ground.at(self.specimen.drift_px[t])
+        image = expose(depth, support, texture, optics)[_inner(config)] * self._ground.light
+        return np.asarray(image + 0.05 if optics.dark_field else image)
+
+    def _projection(self, t: int) -> Projection:
+        config = self.config
+        height, width = config.height + 2 * _MARGIN_PX, config.width + 2 * _MARGIN_PX
+        n_layers = int(self.specimen.layer.max(initial=0)) + 1
+        return project(self._shifted_grains(t), height, width, n_layers)
+
+    def _shifted_grains(self, t: int) -> Grains:
+        grains = self.specimen.grains(t)
+        return replace(grains, y_px=grains.y_px + _MARGIN_PX, x_px=grains.x_px + _MARGIN_PX)
+
+
+def simulate_movie(seed: int, config: MovieConfig | None = None) -> SimulatedMovie:
+    """Simulate a movie; the same seed and config give the same frames, masks and lineage.
+
+    Raises
+    ------
+    UsageError
+        Where the planned events do not fit into the field or the time.
+    """
+    config = config or MovieConfig()
+    return SimulatedMovie(config, prepare_specimen(np.random.default_rng(seed), config), seed)
+
+
+class _Ground:
+    """The support film, fixed to the specimen, and the light, fixed to the camera."""
+
+    def __init__(self, rng: np.random.Generator, config: MovieConfig) -> None:
+        shape = config.height + 2 * _MARGIN_PX, config.width + 2 * _MARGIN_PX
+        self._shape = shape
+        self._ky = fft.fftfreq(shape[0])[:, None]
+        self._kx = fft.rfftfreq(shape[1])[None, :]
+        self._texture = white_spectrum(rng, *shape)
+        slow = white_spectrum(rng, *shape) * np.exp(-2 * _MOTTLE_PX**2 * (self._ky**2 + self._kx**2))
+        field = fft.irfft2(slow, s=shape)
+        field /= max(float(field.std()), 1e-9)
+        support = 0.1 + config.mottle * field
+        if config.holes:
+            support = support / (1 + np.exp(np.clip(-20 * (field + 1.2), -30, 30)))
+        self._support = fft.rfft2(support)
+        self.light = illumination(rng, config.height, config.width, config.unevenness)
+
+    def at(self, corner_px: Floats) -> tuple[Image, NDArray[np.complex64]]:
+        """Return support (Y, X) and texture spectrum where the field's corner lies at ``corner_px`` (y, x)."""
+        shift = np.exp(2j * np.pi * (self._ky * corner_px[0] + self._kx * corner_px[1]))
+        support = fft.irfft2(self._support * shift, s=self._shape)
+        return np.asarray(support, dtype=np.float32), np.asarray(self._texture * shift, dtype=np.complex64)
+
+
+class _Flicker:
+    """Diffraction contrast of every grain in every frame; the grains of one particle grow alike."""
+
+    def __init__(self, rng: np.random.Generator, config: MovieConfig, specimen: Specimen) -> None:
+        n_frames, n = specimen.radius_px.shape
+        keep = float(np.exp(-1 / _FLICKER_MEMORY_FRAMES))
+        kicks = rng.standard_normal((n_frames, n))
+        kicks[1:] *= np.sqrt(1 - keep**2)
+        slow = lfilter([1.0], [1.0, -keep], kicks, axis=0) if n else kicks
+        own = rng.normal(0, 0.12, n) + config.flicker * slow
+        leader = np.searchsorted(specimen.group, specimen.group)
+        reborn = [
+            grain for union in specimen.unions for grain in union.grains if specimen.radius_px[0, grain] == 0
+        ]
+        own[:, reborn] = own[:, leader[reborn]]
+        unity = np.clip(2 * specimen.roundness, 0, 1)
+        self._log_factor = own * (1 - unity) + own[:, leader] * unity
+        self._unity = unity
+        self._stripe = np.where(rng.random(n) < 0.25, rng.uniform(0.05, 0.2, n), 0.0)
+        self._stripe[reborn] = 0
+        angle, period = rng.uniform(0, 2 * np.pi, n), config.radius_px * rng.uniform(0.5, 1.5, n)
+        self._k = 2 * np.pi / period * np.stack([np.sin(angle), np.cos(angle)])
+
+    def at(self, t: int) -> Diffraction:
+        """Return the contrast of all grains in frame ``t``."""
+        return Diffraction(
+            factor=np.exp(self._log_factor[t]),
+            stripe=self._stripe * (1 - self._unity[t]),
+            stripe_ky=self._k[0],
+            stripe_kx=self._k[1],
+            step=np.zeros(self._stripe.size),
+        )
+
+
+def _inner(config: MovieConfig) -> tuple[slice, slice]:
+    return (
+        slice(_MARGIN_PX, _MARGIN_PX + config.height),
+        slice(_MARGIN_PX, _MARGIN_PX + config.width),
+    )

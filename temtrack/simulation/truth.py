@@ -1,0 +1,156 @@
+"""The truth of a simulated movie: which id each grain bears in each frame, and the lineage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import label as label_pieces
+
+from temtrack.lineage import Fate, Lineage, Merge, Origin, Track
+from temtrack.simulation.projection import project
+from temtrack.simulation.specimen import LEAST_RADIUS_PX, Specimen
+
+#: A particle is in the field where at least this much of it is.
+_LEAST_AREA_PX = 8
+#: A particle that comes back into the field after at most this many frames is the same track.
+_MAX_ABSENCE_FRAMES = 3
+
+
+@dataclass(frozen=True)
+class Truth:
+    """``ids`` (T, N) int32, the id of each grain in each frame, 0 where it is not in the field; lineage."""
+
+    ids: NDArray[np.int32]
+    lineage: Lineage
+
+
+@dataclass(frozen=True)
+class _Particle:
+    """Grains that are one particle from ``first`` to ``last`` frame, with how it came and went in itself."""
+
+    grains: NDArray[np.int64]
+    first: int
+    last: int
+    origin: Origin
+    fate: Fate
+    parents: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Frames (both inclusive) in which particle number ``particle`` is a track."""
+
+    start: int
+    particle: int
+    end: int
+
+
+def derive_truth(specimen: Specimen, height: int, width: int) -> Truth:
+    """Find out who is in the field of (height, width) px when, give ids in the order of appearance."""
+    particles = _particles(specimen)
+    seen = _in_field(specimen, particles, height, width)
+    spans = sorted(
+        (span for k in range(len(particles)) for span in _spans(k, np.flatnonzero(seen[:, k]))),
+        key=lambda span: (span.start, span.particle),
+    )
+    ids = np.zeros(specimen.radius_px.shape, dtype=np.int32)
+    for number, span in enumerate(spans, start=1):
+        frames = np.arange(span.start, span.end + 1)
+        frames = frames[seen[frames, span.particle]]
+        ids[np.ix_(frames, particles[span.particle].grains)] = number
+    tracks = tuple(
+        _track(number, span, particles[span.particle], ids, specimen)
+        for number, span in enumerate(spans, start=1)
+    )
+    merges = [_merge(specimen, track, ids, height, width) for track in tracks if track.origin == "merge"]
+    ordered = tuple(sorted(merges, key=lambda merge: (merge.frame, merge.child)))
+    return Truth(ids, Lineage(specimen.n_frames, tracks, ordered))
+
+
+def _particles(specimen: Specimen) -> list[_Particle]:
+    """List every particle there ever is: grains by themselves, and the children of merges."""
+    alive = specimen.radius_px >= LEAST_RADIUS_PX
+    last_frame = specimen.n_frames - 1
+    joining = {grain: union.frame for union in reversed(specimen.unions) for grain in union.grains}
+    particles: list[_Particle] = []
+    holder: dict[int, int] = {}
+    for grain in range(alive.shape[1]):
+        frames = np.flatnonzero(alive[:, grain])
+        ends = joining.get(grain, last_frame + 1)
+        if not frames.size or frames[0] >= ends:  # a grain that is born inside a child
+            continue
+        last = min(int(frames[-1]), ends - 1)
+        fate: Fate = "merged" if grain in joining else "dissolved" if last < last_frame else "present"
+        origin: Origin = "nucleated" if frames[0] > 0 else "present"
+        holder[grain] = len(particles)
+        particles.append(_Particle(np.array([grain]), int(frames[0]), last, origin, fate))
+    for union in specimen.unions:
+        parents = tuple(sorted({holder[grain] for grain in union.grains if grain in holder}))
+        for k in parents:
+            particles[k] = replace(particles[k], last=union.frame - 1, fate="merged")
+        holder.update(dict.fromkeys(union.grains, len(particles)))
+        grains = np.array(union.grains)
+        particles.append(_Particle(grains, union.frame, last_frame, "merge", "present", parents))
+    return particles
+
+
+def _in_field(specimen: Specimen, particles: list[_Particle], height: int, width: int) -> NDArray[np.bool_]:
+    """Tell (T, P) in which frames enough of each particle lies in the field, covered or not."""
+    extent = specimen.extent_px()
+    y, x = specimen.y_px, specimen.x_px
+    inside = (y > extent) & (y < height - 1 - extent) & (x > extent) & (x < width - 1 - extent)
+    outside = (y < -extent - 1) | (y > height + extent) | (x < -extent - 1) | (x > width + extent)
+    seen = np.zeros((specimen.n_frames, len(particles)), dtype=bool)
+    for k, particle in enumerate(particles):
+        for t in range(particle.first, particle.last + 1):
+            if inside[t, particle.grains].all():
+                seen[t, k] = True
+            elif not outside[t, particle.grains].all():
+                owner = project(specimen.grains(t, particle.grains), height, width).owner
+                seen[t, k] = np.count_nonzero(owner >= 0) >= _LEAST_AREA_PX
+    return seen
+
+
+def _spans(particle: int, frames: NDArray[np.int64]) -> list[_Span]:
+    """Cut the frames in which a particle is seen into tracks; short absences do not cut."""
+    if not frames.size:
+        return []
+    cuts = np.flatnonzero(np.diff(frames) > _MAX_ABSENCE_FRAMES + 1) + 1
+    return [_Span(int(part[0]), particle, int(part[-1])) for part in np.split(frames, cuts)]
+
+
+def _track(
+    number: int, span: _Span, particle: _Particle, ids: NDArray[np.int32], specimen: Specimen
+) -> Track:
+    last_frame = specimen.n_frames - 1
+    origin: Origin = "present" if span.start == 0 else "entered"
+    if span.start == particle.first and span.start > 0:
+        origin = particle.origin
+    fate: Fate = "present" if span.end == last_frame else "left"
+    if span.end == particle.last and span.end < last_frame:
+        fate = particle.fate
+    parents: tuple[int, ...] = ()
+    if origin == "merge":
+        before = ids[span.start - 1, particle.grains]
+        radii = specimen.radius_px[span.start - 1, particle.grains]
+        sizes = {int(i): float((radii[before == i] ** 3).sum()) for i in set(before[before > 0])}
+        parents = tuple(sorted(sizes, key=lambda i: (-sizes[i], i)))
+    return Track(number, span.start, span.end, origin, fate, parents)
+
+
+def _merge(specimen: Specimen, child: Track, ids: NDArray[np.int32], height: int, width: int) -> Merge:
+    grains = np.flatnonzero(ids[child.start] == child.id)
+    contact = child.start
+    while contact > 0 and _all_touch(specimen, contact - 1, grains, height, width):
+        contact -= 1
+    owner = project(specimen.grains(child.start, grains), height, width).owner[0]
+    y, x = np.nonzero(owner >= 0)
+    return Merge(child.start, child.id, child.parents, contact, float(y.mean()), float(x.mean()))
+
+
+def _all_touch(specimen: Specimen, t: int, grains: NDArray[np.int64], height: int, width: int) -> bool:
+    owner = project(specimen.grains(t, grains), height, width).owner[0]
+    _, n_pieces = label_pieces(owner >= 0, structure=np.ones((3, 3)))
+    return bool(n_pieces == 1)

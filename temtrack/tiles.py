@@ -1,0 +1,54 @@
+"""Geometry of overlapping tiles: cut an array into them, and blend them back without seams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
+    """Return where tiles begin so that they cover ``length``, evenly, with at least ``overlap`` in common.
+
+    >>> tile_starts(512, 512, 64)
+    [0]
+    >>> tile_starts(1000, 512, 64)
+    [0, 244, 488]
+    """
+    if not 0 <= overlap < tile:
+        raise ValueError(f"overlap {overlap} must be at least 0 and below the tile's side {tile}")
+    if length <= tile:
+        return [0]
+    n_steps = -(-(length - tile) // (tile - overlap))
+    return [round(i * (length - tile) / n_steps) for i in range(n_steps + 1)]
+
+
+def tile_slices(shape: tuple[int, int], tile: int, overlap: int) -> Iterator[tuple[slice, slice]]:
+    """Yield the (y, x) slices of the tiles that cover an image of ``shape``; smaller where the image is."""
+    for y in tile_starts(shape[0], tile, overlap):
+        for x in tile_starts(shape[1], tile, overlap):
+            yield slice(y, min(y + tile, shape[0])), slice(x, min(x + tile, shape[1]))
+
+
+def blend(
+    shape: tuple[int, int], pieces: Iterable[tuple[tuple[slice, slice], NDArray[np.float32]]]
+) -> NDArray[np.float32]:
+    """Blend pieces (C, h, w) at their slices into (C, Y, X), each weighted down towards its own edges."""
+    total: NDArray[np.float32] | None = None
+    weights = np.zeros(shape, np.float32)
+    for (ys, xs), piece in pieces:
+        if total is None:
+            total = np.zeros((len(piece), *shape), np.float32)
+        weight = np.minimum.outer(_ramp(piece.shape[1]), _ramp(piece.shape[2]))
+        total[:, ys, xs] += weight * piece
+        weights[ys, xs] += weight
+    if total is None:
+        raise ValueError("nothing to blend")
+    return total / weights
+
+
+def _ramp(n: int) -> NDArray[np.float32]:
+    """Return 1, 2, ... up to the middle and down again: a weight for each pixel along a tile's side."""
+    i = np.arange(n, dtype=np.float32)
+    return np.minimum(i, i[::-1]) + 1

@@ -1,0 +1,41 @@
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+from skimage.measure import label
+from typer.testing import CliRunner
+
+from temtrack.cli.app import app
+
+
+class FakeSegmenter:
+    """Calls every connected dark patch a particle; notes what it is asked."""
+
+    def __init__(self):
+        self.asked = []
+        self.prompted = []
+
+    def segment(self, image, scale):
+        self.asked.append(scale)
+        return label(np.nan_to_num(image, nan=255) < 100).astype(np.int32)
+
+    def prompt(self, image, points, boxes):
+        self.prompted.append((points, boxes))
+        return self.segment(image, None)
+
+
+@pytest.fixture
+def segmenter(monkeypatch):
+    """A fake in the place of the module that loads models."""
+    fake = FakeSegmenter()
+    module = ModuleType("temtrack.segmentation.load")
+    module.load_segmenter = lambda model, device: fake
+    monkeypatch.setitem(sys.modules, "temtrack.segmentation.load", module)
+    return fake
+
+
+@pytest.fixture
+def run():
+    """Run the command line and return its result, stdout and stderr apart."""
+    return lambda *words: CliRunner().invoke(app, [str(word) for word in words])

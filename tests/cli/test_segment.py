@@ -1,0 +1,163 @@
+import json
+
+import numpy as np
+import pytest
+import tifffile
+
+
+@pytest.fixture
+def image():
+    """Two dark squares of 16 px and one dark pixel on a bright ground of 40 x 50."""
+    scene = np.full((40, 50), 200, np.uint8)
+    scene[4:8, 4:8] = scene[20:24, 30:34] = scene[35, 45] = 10
+    return scene
+
+
+@pytest.fixture
+def image_file(tmp_path, image):
+    tifffile.imwrite(tmp_path / "gold.tif", image)
+    return tmp_path / "gold.tif"
+
+
+def one_line(stderr):
+    return stderr.count("\n") == 1 and stderr.startswith("temtrack: error: ")
+
+
+def test_an_image_gives_a_mask_beside_it_and_a_row(run, segmenter, image_file, image):
+    result = run("segment", image_file, "--json", "--pixel-size", "0.5nm", "--scale", "1.5")
+    assert result.exit_code == 0
+    (row,) = json.loads(result.stdout)
+    mask = tifffile.imread(image_file.with_name("gold_mask.tif"))
+    np.testing.assert_array_equal(mask > 0, image < 100)
+    assert row["particles"] == 3
+    assert row["coverage"] == pytest.approx(33 / 2000)
+    mean_px = (2 * np.sqrt(64 / np.pi) + np.sqrt(4 / np.pi)) / 3
+    assert row["mean_diameter_px"] == pytest.approx(mean_px)
+    assert row["mean_diameter_nm"] == pytest.approx(mean_px / 2)
+    assert row["output"] == str(image_file.with_name("gold_mask.tif"))
+    assert segmenter.asked == [1.5]
+
+
+def test_small_particles_are_dropped_and_ids_closed(run, segmenter, image_file):
+    assert run("segment", image_file, "--min-area", "5").exit_code == 0
+    mask = tifffile.imread(image_file.with_name("gold_mask.tif"))
+    assert np.unique(mask).tolist() == [0, 1, 2]
+    assert segmenter.asked == [None]
+
+
+def test_a_movie_gives_a_masks_folder(run, segmenter, tmp_path, image):
+    tifffile.imwrite(tmp_path / "film.tif", np.stack([image] * 5), photometric="minisblack")
+    result = run("segment", tmp_path / "film.tif", "-o", tmp_path / "out")
+    assert result.exit_code == 0
+    assert "film" in result.stdout
+    assert "give it as --pixel-size" in result.stderr
+    found = sorted((tmp_path / "out" / "film").iterdir())
+    assert [p.name for p in found] == [f"mask{t:04d}.tif" for t in range(5)]
+    assert run("segment", tmp_path / "film.tif").exit_code == 0
+    assert (tmp_path / "film_masks" / "mask0004.tif").exists()
+
+
+def test_force_leaves_no_mask_of_a_longer_movie(run, segmenter, tmp_path, image):
+    film = tmp_path / "film.tif"
+    for n_frames in (6, 2):
+        tifffile.imwrite(film, np.stack([image] * n_frames), photometric="minisblack")
+        assert run("segment", film, "--force").exit_code == 0
+    assert len(list((tmp_path / "film_masks").iterdir())) == 2
+
+
+def test_a_folder_or_pattern_is_many_images_without_their_masks(run, segmenter, tmp_path, image):
+    for name in ("a2.tif", "a10.tif"):
+        tifffile.imwrite(tmp_path / name, image)
+    first = json.loads(run("segment", tmp_path, "--json").stdout)
+    assert [row["input"] for row in first] == [str(tmp_path / "a2.tif"), str(tmp_path / "a10.tif")]
+    again = json.loads(run("segment", tmp_path / "*.tif", "--json", "--force").stdout)
+    assert again == first
+
+
+def test_one_bad_image_does_not_stop_the_rest(run, segmenter, tmp_path, image_file):
+    (tmp_path / "broken.tif").write_text("no image")
+    result = run("segment", tmp_path / "broken.tif", tmp_path / "none.png", image_file)
+    assert result.exit_code == 3
+    assert "gold" in result.stdout
+    assert (tmp_path / "gold_mask.tif").exists()
+    for word in ("broken.tif", "none.png", "2 of 3 inputs failed"):
+        assert word in result.stderr
+
+
+def test_nothing_is_overwritten_without_force(run, segmenter, tmp_path, image_file):
+    assert run("segment", image_file).exit_code == 0
+    again = run("segment", image_file)
+    assert again.exit_code == 1
+    assert one_line(again.stderr)
+    assert "--force" in again.stderr
+    assert run("segment", image_file, "--force").exit_code == 0
+
+
+def test_two_images_of_one_name_do_not_share_a_mask(run, segmenter, tmp_path, image):
+    paths = [tmp_path / folder / "x.tif" for folder in "ab"]
+    for path in paths:
+        path.parent.mkdir()
+        tifffile.imwrite(path, image)
+    result = run("segment", *paths, "-o", tmp_path / "out", "--force")
+    assert result.exit_code == 3
+    assert "would overwrite that of another input" in result.stderr
+
+
+@pytest.mark.parametrize("value", [0, 77, np.nan])
+def test_a_constant_image_gives_an_empty_mask_and_a_word(run, segmenter, tmp_path, value):
+    tifffile.imwrite(tmp_path / "black.tif", np.full((30, 40), value, np.float32))
+    result = run("segment", tmp_path / "black.tif", "--json")
+    assert result.exit_code == 0
+    assert "no particle" in result.stderr
+    assert tifffile.imread(tmp_path / "black_mask.tif").max() == 0
+    (row,) = json.loads(result.stdout)
+    assert (row["particles"], row["coverage"], row["mean_diameter_px"]) == (0, 0, None)
+    assert segmenter.asked == []
+
+
+def test_points_and_boxes_reach_the_model_in_y_x(run, segmenter, tmp_path, image_file):
+    (tmp_path / "points.csv").write_text("x,y\n5,6\n31,22\n")
+    (tmp_path / "boxes.csv").write_text("x0,y0,x1,y1\n3,4,9,10\n")
+    assert run("segment", image_file, "--points", tmp_path / "points.csv").exit_code == 0
+    assert run("segment", image_file, "--force", "--boxes", tmp_path / "boxes.csv").exit_code == 0
+    (points, no_boxes), (no_points, boxes) = segmenter.prompted
+    assert points.tolist() == [[6, 5], [22, 31]]
+    assert boxes.tolist() == [[4, 3, 10, 9]]
+    assert no_boxes is no_points is None
+
+
+def test_prompts_where_they_mean_nothing_are_refused(run, segmenter, tmp_path, image_file, image):
+    (tmp_path / "points.csv").write_text("x,y\n5,6\n")
+    (tmp_path / "far.csv").write_text("x,y\n5,6\n51,6\n")
+    (tmp_path / "wrong.csv").write_text("a,b\n5,6\n")
+    tifffile.imwrite(tmp_path / "film.tif", np.stack([image] * 5), photometric="minisblack")
+    cases = [
+        ([image_file, tmp_path / "film.tif", "--points", tmp_path / "points.csv"], 2, "one image"),
+        ([image_file, "--points", tmp_path / "points.csv", "--boxes", tmp_path / "far.csv"], 2, "give one"),
+        ([tmp_path / "film.tif", "--points", tmp_path / "points.csv"], 1, "is a movie"),
+        ([image_file, "--points", tmp_path / "far.csv"], 1, "x=51, y=6 lies outside"),
+        ([image_file, "--boxes", tmp_path / "wrong.csv"], 1, "needed is the header x0,y0,x1,y1"),
+    ]
+    for words, exit_code, reason in cases:
+        result = run("segment", *words)
+        assert result.exit_code == exit_code
+        assert one_line(result.stderr)
+        assert reason in result.stderr
+
+
+def test_bad_places_and_values_end_in_one_line(run, segmenter, tmp_path, image_file):
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "notes.txt").touch()
+    cases = [
+        ([image_file, "-o", full], 1, "not empty"),
+        ([image_file, "-o", image_file], 1, "is a file"),
+        ([image_file, "-o", image_file / "below"], 1, "cannot be written"),
+        ([image_file, "--scale", "big"], 2, "--scale 'big'"),
+        ([tmp_path / "none.tif"], 1, "no such file"),
+        ([full], 1, "no image"),
+    ]
+    for words, exit_code, reason in cases:
+        result = run("segment", *words)
+        assert (result.exit_code, one_line(result.stderr)) == (exit_code, True), words
+        assert reason in result.stderr

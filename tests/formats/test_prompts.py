@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+
+from temtrack.errors import InputError
+from temtrack.formats.prompts import read_boxes, read_points
+
+
+def test_columns_are_found_by_name(tmp_path):
+    (tmp_path / "points.csv").write_text("\ufeffname, y, x\na, 3, 40\nb, 5.5, 60\n", encoding="utf-8")
+    (tmp_path / "boxes.csv").write_text("x0,y0,x1,y1\n1,2,30,40\n")
+    np.testing.assert_array_equal(read_points(tmp_path / "points.csv"), [[3, 40], [5.5, 60]])
+    np.testing.assert_array_equal(read_boxes(tmp_path / "boxes.csv"), [[2, 1, 40, 30]])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "columns none; needed is the header x,y"),
+        ("3,40\n5,60\n", "columns 3,40"),
+        ("x,y\n", "holds no finite numbers"),
+        ("x,y\n1,two\n", "line 2 holds no numbers"),
+        ("x,y\n1\n", "line 2 holds no numbers"),
+        ("x,y\n1,nan\n", "no finite numbers"),
+    ],
+)
+def test_wrong_tables_are_refused(tmp_path, content, reason):
+    (tmp_path / "points.csv").write_text(content)
+    with pytest.raises(InputError, match=reason):
+        read_points(tmp_path / "points.csv")
+
+
+def test_missing_files_and_empty_boxes_are_refused(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        read_points(tmp_path / "none.csv")
+    (tmp_path / "boxes.csv").write_text("x0,y0,x1,y1\n1,2,30,40\n5,5,5,9\n")
+    with pytest.raises(InputError, match="box 2 has no area"):
+        read_boxes(tmp_path / "boxes.csv")

@@ -1,0 +1,67 @@
+"""EfficientSAM-Ti against the published network's numbers under a known filling."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from golden_fill import fill, image
+
+from temtrack.nets.efficient_sam import efficient_sam_ti
+
+GOLDEN = np.load(Path(__file__).parent.parent / "golden" / "efficient_sam_ti.npz")
+
+
+@pytest.fixture(scope="module")
+def net():
+    network = efficient_sam_ti().eval()
+    fill(network)
+    return network
+
+
+@pytest.mark.slow
+@torch.inference_mode()
+def test_the_golden_numbers(net):
+    images = image((1, 3, 512, 512))
+    embedding = net.embed(F.interpolate(images, (1024, 1024), mode="bilinear"))
+    np.testing.assert_allclose(embedding[0, ::16, ::8, ::8], GOLDEN["embedding"], atol=1e-4)
+    points = torch.tensor([[[[100.0, 120]], [[300, 200]], [[64, 400]]]])
+    logits, iou = net(images, points, torch.ones(1, 3, 1, dtype=torch.long))
+    np.testing.assert_allclose(logits[0, :, :, ::32, ::32], GOLDEN["logits"], atol=1e-4)
+    np.testing.assert_allclose(iou[0], GOLDEN["iou"], atol=1e-4)
+    box = torch.tensor([[[[50.0, 60], [200, 220]]]])
+    logits, iou = net(images, box, torch.tensor([[[2, 3]]]))
+    np.testing.assert_allclose(logits[0, :, :, ::32, ::32], GOLDEN["box_logits"], atol=1e-4)
+    np.testing.assert_allclose(iou[0], GOLDEN["box_iou"], atol=1e-4)
+
+
+def test_the_number_of_parameters(net):
+    assert sum(p.numel() for p in net.parameters()) == 10_223_204
+
+
+@torch.inference_mode()
+def test_fused_and_explicit_attention_agree(net):
+    explicit = efficient_sam_ti(kind="explicit").eval()
+    explicit.load_state_dict(net.state_dict())
+    images = image((1, 3, 96, 160))
+    torch.testing.assert_close(net.embed(images), explicit.embed(images), atol=1e-4, rtol=0)
+
+
+@torch.inference_mode()
+def test_many_queries_at_once_answer_as_one_by_one(net):
+    embedding = net.embed(image((2, 3, 64, 96)))
+    xy = torch.rand(2, 5, 2, 2) * 60
+    labels = torch.tensor([1, -1]).expand(2, 5, 2)
+    logits, _ = net.decode(embedding, xy, labels)
+    assert logits.shape == (2, 5, 3, 16, 24)
+    alone, _ = net.decode(embedding[1:], xy[1:, 3:4], labels[1:, 3:4])
+    torch.testing.assert_close(logits[1:, 3:4], alone, atol=1e-4, rtol=0)
+
+
+@torch.inference_mode()
+def test_a_query_without_points_is_one_whose_points_are_all_invalid(net):
+    embedding = net.embed(image((1, 3, 64, 64)))
+    none, _ = net.decode(embedding, torch.zeros(1, 1, 0, 2), torch.zeros(1, 1, 0, dtype=torch.long))
+    invalid, _ = net.decode(embedding, torch.rand(1, 1, 2, 2), torch.full((1, 1, 2), -1))
+    torch.testing.assert_close(none, invalid)

@@ -1,0 +1,53 @@
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from temtrack.report.keyframes import KeyframeStyle, choose_keyframes, draw_keyframes, write_keyframes
+
+
+def frames_of(merge, lineage, later_frames=3):
+    return [(one.caption, one.frame) for one in choose_keyframes(merge, lineage, later_frames)]
+
+
+def test_key_frames_of_a_merge_with_a_long_contact(scene):
+    _, _, lineage = scene
+    found = frames_of(lineage.merges[0], lineage)
+    assert found == [("first contact", 2), ("last apart", 3), ("merged", 4), ("later", 7)]
+
+
+@pytest.mark.parametrize(("frame", "before"), [(4, 1), (1, 0)])
+def test_key_frames_of_a_merge_at_once(scene, frame, before):
+    _, _, lineage = scene
+    merge = replace(lineage.merges[0], frame=frame, contact_frame=frame)
+    assert frames_of(merge, lineage)[0] == ("before", before)
+
+
+def test_later_is_within_the_childs_life(scene):
+    _, _, lineage = scene
+    assert frames_of(lineage.merges[0], lineage, later_frames=50)[-1] == ("later", 7)
+
+
+def test_the_picture_names_parents_child_and_frames(scene):
+    movie, masks, lineage = scene
+    figure = draw_keyframes(movie, lambda t: masks[t], lineage, KeyframeStyle())
+    assert len(figure.axes) == 4
+    words = [text.get_text() for axes in figure.axes for text in (*axes.texts, axes.title)]
+    assert "1 + 2 → 3" in words
+    assert "merged: frame 4 (2 s)" in words
+    assert "2 nm" in words
+
+
+def test_more_merges_than_rows_are_said_so(scene):
+    movie, masks, lineage = scene
+    lineage = replace(lineage, merges=lineage.merges * 3)
+    figure = draw_keyframes(movie, lambda t: masks[t], lineage, KeyframeStyle(max_events=2))
+    assert len(figure.axes) == 8
+    assert figure.texts[0].get_text() == "3 merges in two.tif, the first 2 shown"
+
+
+def test_a_movie_without_merges_gives_a_picture_that_says_so(scene, tmp_path):
+    movie, masks, lineage = scene
+    write_keyframes(tmp_path / "k.png", movie, lambda t: masks[t], replace(lineage, merges=()))
+    with Image.open(tmp_path / "k.png") as picture:
+        assert picture.width > 500

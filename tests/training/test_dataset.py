@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+import tifffile
+from skimage.draw import disk
+
+from temtrack.errors import InputError, UsageError
+from temtrack.training.config import TrainConfig
+from temtrack.training.dataset import image_source, mix, read_folder, scene_source, split
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("images", "masks"):
+        (tmp_path / "films" / name).mkdir(parents=True)
+    for i in range(4):
+        labels = np.zeros((90, 100), np.uint16)
+        labels[disk((40, 30), 15)] = 3
+        labels[disk((40, 60), 14)] = 9
+        tifffile.imwrite(tmp_path / f"films/masks/{i}.tif", labels)
+        tifffile.imwrite(tmp_path / f"films/images/{i}.tif", (200 - 100 * (labels > 0)).astype(np.uint8))
+    return tmp_path / "films"
+
+
+def test_reads_pairs_with_instances_and_their_size(folder):
+    images = read_folder(folder)
+    assert [image.name for image in images] == ["0", "1", "2", "3"]
+    assert not images[0].semantic
+    assert images[0].labels.max() == 2
+    assert images[0].diameter_px == pytest.approx(29, abs=1)
+
+
+def test_excluded_images_are_never_opened(folder):
+    (folder / "images" / "2.tif").write_text("no image")
+    assert [image.name for image in read_folder(folder, frozenset({"films/2"}))] == ["0", "1", "3"]
+
+
+def test_a_mask_of_two_values_teaches_foreground_only(folder):
+    for path in (folder / "masks").iterdir():
+        tifffile.imwrite(path, np.uint8(255) * np.indices((90, 100)).sum(0).__mod__(50).__lt__(10))
+    assert all(image.semantic for image in read_folder(folder))
+
+
+@pytest.mark.parametrize("damage", ["size", "missing", "empty"])
+def test_what_cannot_be_a_pair_is_refused(folder, damage):
+    if damage == "size":
+        tifffile.imwrite(folder / "masks" / "1.tif", np.ones((5, 5), np.uint8))
+    elif damage == "missing":
+        (folder / "masks" / "1.tif").unlink()
+    else:
+        for path in (folder / "images").iterdir():
+            path.unlink()
+    with pytest.raises(InputError, match=r"one size|no mask|no images"):
+        read_folder(folder)
+
+
+def test_split_keeps_every_image_on_one_side(folder):
+    training, test = split(read_folder(folder), 0.25, np.random.default_rng(0))
+    assert len(training) == 3
+    assert {i.name for i in training}.isdisjoint(i.name for i in test)
+
+
+def test_crops_show_particles_at_the_wanted_size(folder):
+    config = TrainConfig(crop_px=128, min_diameter_px=40, max_diameter_px=40.01)
+    draw = image_source(read_folder(folder), config)
+    areas = []
+    for seed in range(12):
+        sample = draw(np.random.default_rng(seed))
+        assert sample.image.shape == (128, 128)
+        areas += list(np.bincount(sample.labels.ravel())[1:])
+    assert 2 * np.sqrt(np.percentile(areas, 75) / np.pi) == pytest.approx(40, rel=0.15)
+
+
+def test_scenes_can_be_drawn():
+    sample = scene_source(TrainConfig(crop_px=64))(np.random.default_rng(5))
+    assert sample.maps.shape == (3, 64, 64)
+
+
+def test_shares_must_be_positive(folder):
+    with pytest.raises(UsageError, match="positive"):
+        mix([(scene_source(TrainConfig()), -1.0)])

@@ -1,0 +1,111 @@
+"""Training learns, resumes to the same weights, and stops where the loss is no number."""
+
+import numpy as np
+import pytest
+import torch
+from skimage.draw import disk
+
+from temtrack.errors import TrainingError
+from temtrack.nets.efficient_sam import EfficientSam
+from temtrack.segmentation.instances import encode
+from temtrack.training.config import TrainConfig
+from temtrack.training.dataset import Sample
+from temtrack.training.history import read_rows
+from temtrack.training.loop import learning_rate, train
+
+CONFIG = TrainConfig(crop_px=32, batch_size=2, n_steps=6, steps_per_epoch=2, n_prompts=1, learning_rate=1e-3)
+
+
+def draw(rng):
+    labels = np.zeros((32, 32), np.int32)
+    labels[disk(rng.uniform(10, 22, 2), 7)] = 1
+    image = (0.8 - 0.6 * (labels > 0) + rng.normal(0, 0.05, labels.shape)).astype(np.float32)
+    return Sample(image, labels, encode(labels), semantic=False)
+
+
+def tiny_net():
+    torch.manual_seed(0)
+    return EfficientSam(dim=48, depth=1, n_heads=3, prompt_dim=32)
+
+
+def run(folder, config, source=draw):
+    folder.mkdir(exist_ok=True)
+    net = tiny_net()
+    tests = [draw(np.random.default_rng(i)) for i in range(2)]
+    train(net, source, tests, config, folder, torch.device("cpu"), lambda row: None)
+    return net
+
+
+def test_the_loss_falls_and_everything_is_written(tmp_path):
+    run(
+        tmp_path,
+        TrainConfig(
+            crop_px=32, batch_size=2, n_steps=40, steps_per_epoch=10, n_prompts=1, learning_rate=2e-3
+        ),
+    )
+    rows = read_rows(tmp_path)
+    assert len(rows) == 4
+    assert rows[-1].train_loss < 0.8 * rows[0].train_loss
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "best.safetensors", "curves.png", "last.safetensors", "log.csv", "state.pt",
+    }  # fmt: skip
+
+
+def test_a_resumed_run_ends_in_the_same_weights(tmp_path):
+    whole = run(tmp_path / "whole", CONFIG)
+
+    class Stop(Exception):
+        pass
+
+    n_drawn = 0
+
+    def breaking(rng):
+        nonlocal n_drawn
+        n_drawn += 1
+        if n_drawn > 2 * CONFIG.batch_size * CONFIG.steps_per_epoch - 1:
+            raise Stop
+        return draw(rng)
+
+    with pytest.raises(Stop):
+        run(tmp_path / "broken", CONFIG, breaking)
+    resumed = run(tmp_path / "broken", CONFIG)
+    for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+    assert len(read_rows(tmp_path / "broken")) == 3
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(tmp_path):
+    def poisoned(rng):
+        sample = draw(rng)
+        return Sample(sample.image * np.float32("nan"), sample.labels, sample.maps, semantic=False)
+
+    with pytest.raises(TrainingError, match="step 0"):
+        run(tmp_path, CONFIG, poisoned)
+
+
+def test_patience_ends_a_run_that_no_longer_gains(tmp_path):
+    config = TrainConfig(
+        crop_px=32,
+        batch_size=2,
+        n_steps=40,
+        steps_per_epoch=2,
+        n_prompts=1,
+        learning_rate=0.0,
+        patience_epochs=2,
+    )
+    run(tmp_path, config)
+    assert len(read_rows(tmp_path)) < 20
+
+
+def test_a_state_of_another_network_is_refused(tmp_path):
+    run(tmp_path, CONFIG)
+    other = EfficientSam(dim=24, depth=1, n_heads=3, prompt_dim=32)
+    with pytest.raises(TrainingError, match="does not fit"):
+        train(other, draw, [], CONFIG, tmp_path, torch.device("cpu"), lambda row: None)
+
+
+def test_the_learning_rate_warms_up_and_falls():
+    rates = [learning_rate(step, TrainConfig(n_steps=1000, learning_rate=1.0)) for step in range(1000)]
+    assert rates[0] < 0.1
+    assert max(rates) == pytest.approx(1, abs=0.03)
+    assert rates[-1] == pytest.approx(0.01, abs=0.001)
