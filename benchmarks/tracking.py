@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.labels import touching_pairs
 from temtrack.lineage import Lineage
 from temtrack.linking import link_masks
 from temtrack.metrics.merges import MergeScore, match_merges
@@ -22,6 +23,9 @@ from temtrack.simulation.movie import SimulatedMovie, simulate_movie
 
 TOLERANCES = (0, 1, 3)
 FIRST_SEED = 1000
+
+#: Chance, in each frame, that a particle is missed or broken in two, and that a pair in contact is joined.
+MISSED_SHARE, BROKEN_SHARE, JOINED_SHARE = 0.01, 0.005, 0.1
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Outcome:
     seconds_per_frame: float
 
     def merges(self, tolerance_frames: int) -> MergeScore:
+        """Match the merges within a tolerance."""
         return match_merges(
             self.found.merges, self.true.merges, self.matches.true_of_found(), tolerance_frames
         )
@@ -70,12 +75,31 @@ def shuffled(masks: list[NDArray[np.int32]], rng: np.random.Generator) -> Iterat
         yield table[labels]
 
 
-def link_movie(seed: int) -> Outcome:
+def disturbed(labels: NDArray[np.int32], rng: np.random.Generator) -> NDArray[np.int32]:
+    """Return a mask as a poor segmentation would give it: some missed, some broken, touching ones joined."""
+    out = labels.copy()
+    for a, b in touching_pairs(labels).tolist():
+        if rng.random() < JOINED_SHARE:
+            out[out == b] = a
+    for i in np.unique(out[out != 0]).tolist():
+        chance = rng.random()
+        if chance < MISSED_SHARE:
+            out[out == i] = 0
+        elif chance < MISSED_SHARE + BROKEN_SHARE:
+            y, x = np.nonzero(out == i)
+            half = y > y.mean()
+            out[y[half], x[half]] = out.max() + 1
+    return out
+
+
+def link_movie(seed: int, disturb: bool) -> Outcome:
     """Link one movie's true masks."""
     movie = movie_of(seed)
     masks = [movie.labels(t) for t in range(len(movie))]
+    rng = np.random.default_rng(seed)
+    segments = [disturbed(labels, rng) for labels in masks] if disturb else masks
     start = time.perf_counter()
-    linked = link_masks(shuffled(masks, np.random.default_rng(seed)))
+    linked = link_masks(shuffled(segments, rng))
     found = [frame.labels for frame in linked]
     seconds = (time.perf_counter() - start) / len(masks)
     return Outcome(seed, linked.lineage, movie.lineage, match_tracks(found, masks), seconds)
@@ -116,14 +140,16 @@ def show_failures(outcome: Outcome) -> None:
 
 
 def main() -> None:
+    """Simulate, link, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--movies", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
+    parser.add_argument("--disturb", action="store_true", help="link poor segmentations of the same movies")
     parser.add_argument("--failures", action="store_true")
     arguments = parser.parse_args()
     outcomes = []
     for seed in range(arguments.first_seed, arguments.first_seed + arguments.movies):
-        outcomes.append(link_movie(seed))
+        outcomes.append(link_movie(seed, arguments.disturb))
         if arguments.failures:
             show_failures(outcomes[-1])
     show(outcomes)

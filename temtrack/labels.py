@@ -14,6 +14,9 @@ from scipy import ndimage, sparse
 
 Labels = NDArray[np.integer]
 
+#: Ids up to this are looked up in a table, higher ones are sorted.
+MAX_TABLE = 1 << 22
+
 
 @dataclass(frozen=True)
 class Regions:
@@ -53,12 +56,17 @@ class Overlaps:
 
 
 def compact(labels: Labels) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the labels renumbered 1..N in ascending order, and the N old ids, so ``ids[new - 1]`` is the old one."""
-    foreground = labels != 0
-    ids, inverse = np.unique(labels[foreground], return_inverse=True)
-    out = np.zeros(labels.shape, np.int32)
-    out[foreground] = inverse.reshape(-1) + 1
-    return out, ids.astype(np.int64)
+    """Return the labels renumbered 1..N in ascending order, and the N old ids."""
+    highest = int(labels.max(initial=0))
+    if highest > MAX_TABLE:
+        ids, inverse = np.unique(labels, return_inverse=True)
+        inverse = inverse.reshape(labels.shape) + (0 if ids[0] == 0 else 1)
+        return inverse.astype(np.int32), ids[ids != 0].astype(np.int64)
+    present = np.zeros(highest + 1, bool)
+    present[labels.ravel()] = True
+    present[0] = False
+    table = np.cumsum(present, dtype=np.int32) * present
+    return table[labels], np.flatnonzero(present)
 
 
 def measure_regions(labels: Labels) -> Regions:
@@ -81,7 +89,7 @@ def border_ids(labels: Labels) -> NDArray[np.int64]:
     """Return the ids, ascending, that have a pixel in the outermost rows or columns."""
     edges = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
     ids = np.unique(np.concatenate(edges)).astype(np.int64)
-    return ids[ids != 0]
+    return np.asarray(ids[ids != 0])
 
 
 def map_ids(labels: Labels, new_ids: Mapping[int, int]) -> NDArray[np.int32]:
@@ -165,4 +173,4 @@ def _outline(padded: Labels, flat: Labels) -> NDArray[np.int64]:
     width = padded.shape[1]
     inner = (flat[at - 1] == own) & (flat[at + 1] == own)
     inner &= (flat[at - width] == own) & (flat[at + width] == own)
-    return at[~inner]
+    return np.asarray(at[~inner])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,10 +83,10 @@ def verify(spec: ModelSpec) -> str:
     return found
 
 
-def write_run_spec(folder: Path, architecture: str) -> None:
+def write_run_spec(folder: Path, architecture: str, command: str) -> None:
     """Write ``model.toml``, which makes a training run's folder a model."""
-    text = f'architecture = "{architecture}"\nfile = "best.safetensors"\n'
-    (folder / RUN_FILE).write_text(text)
+    facts = {"architecture": architecture, "file": "best.safetensors", "command": command}
+    (folder / RUN_FILE).write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in facts.items()))
 
 
 def _read_run(folder: Path) -> ModelSpec:

@@ -25,10 +25,21 @@ def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
 
 
 def tile_slices(shape: tuple[int, int], tile: int, overlap: int) -> Iterator[tuple[slice, slice]]:
-    """Yield the (y, x) slices of the tiles that cover an image of ``shape``; smaller where the image is."""
-    for y in tile_starts(shape[0], tile, overlap):
-        for x in tile_starts(shape[1], tile, overlap):
-            yield slice(y, min(y + tile, shape[0])), slice(x, min(x + tile, shape[1]))
+    """Yield the (y, x) slices of the fewest tiles that cover an image of ``shape``.
+
+    A tile's sides are at most ``tile``, and no longer than that number of tiles needs.
+    """
+    for ys in _axis_slices(shape[0], tile, overlap):
+        for xs in _axis_slices(shape[1], tile, overlap):
+            yield ys, xs
+
+
+def _axis_slices(length: int, tile: int, overlap: int) -> list[slice]:
+    n_tiles = len(tile_starts(length, tile, overlap))
+    if n_tiles == 1:
+        return [slice(0, length)]
+    side = -(-(length + (n_tiles - 1) * overlap) // n_tiles)
+    return [slice(start, start + side) for start in tile_starts(length, side, overlap)]
 
 
 def blend(

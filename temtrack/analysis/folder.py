@@ -136,15 +136,22 @@ def _read_run(path: Path) -> dict[str, Any]:
 
 
 def _calibration(run: dict[str, Any], n_frames: int) -> Calibration:
-    seconds = run.get("frame_times_s")
-    if seconds is not None and len(seconds) != n_frames:
+    try:
+        scale = None if run.get("pixel_size_nm") is None else float(run["pixel_size_nm"])
+        times = run.get("frame_times_s")
+        seconds = None if times is None else np.asarray(times, dtype=np.float64)
+    except (TypeError, ValueError) as error:
         raise InputError(
-            f"{RUN_NAME}: tells the times of {len(seconds)} frames, the folder holds {n_frames} masks;"
+            f"{RUN_NAME}: calibration is damaged ({error}); run `temtrack track` again"
+        ) from error
+    if seconds is not None and seconds.shape != (n_frames,):
+        raise InputError(
+            f"{RUN_NAME}: tells the times of {seconds.size} frames, the folder holds {n_frames} masks;"
             " run `temtrack track` again"
         )
     return Calibration(
-        pixel_size_nm=run.get("pixel_size_nm"),
-        frame_seconds=None if seconds is None else np.asarray(seconds, dtype=np.float64),
+        pixel_size_nm=scale,
+        frame_seconds=seconds,
         pixel_size_source=run.get("pixel_size_source") or "",
         frame_times_source=run.get("frame_times_source") or "",
     )
@@ -156,5 +163,5 @@ def _carried(run: dict[str, Any]) -> dict[int, frozenset[int]] | None:
 
 
 def _facts(run: dict[str, Any]) -> dict[str, str]:
-    names = ("model", "model_sha256", "movie", "movie_sha256")
+    names = ("model", "model_sha256", "movie", "movie_sha256", "masks", "masks_sha256")
     return {name: str(run[name]) for name in names if run.get(name) is not None}

@@ -103,6 +103,22 @@ def analyze_masks(
     InputError
         Where masks are no integer images of one size, or do not fit the movie.
     """
+    particles, shape = _measure_all_particles(masks, record, movie, watch)
+    frames = measure_frames(particles, shape, record.lineage, record.quality)
+    tracks = measure_tracks(particles, record.lineage)
+    merges = None if record.lineage is None else measure_merges(particles, record.lineage)
+    return Tables(
+        particles=PARTICLES.fill(particles, calibration),
+        tracks=TRACKS.fill(tracks, calibration),
+        frames=FRAMES.fill(frames, calibration),
+        merges=None if merges is None else MERGES.fill(merges, calibration),
+    )
+
+
+def _measure_all_particles(
+    masks: Masks, record: TrackerRecord, movie: Movie | None, watch: Watch
+) -> tuple[Columns, tuple[int, int, int]]:
+    """Return the rows of all frames one after another, and (T, Y, X)."""
     parts: list[Columns] = []
     shape: tuple[int, int] | None = None
     for frame, labels in enumerate(watch(masks)):
@@ -113,13 +129,7 @@ def analyze_masks(
     if shape is None:
         raise InputError("no masks to analyse: 0 frames; give at least one")
     particles = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    frames = measure_frames(particles, (len(parts), *shape), record.lineage, record.quality)
-    return Tables(
-        particles=PARTICLES.fill(particles, calibration),
-        tracks=TRACKS.fill(measure_tracks(particles, record.lineage), calibration),
-        frames=FRAMES.fill(frames, calibration),
-        merges=record.lineage and MERGES.fill(measure_merges(particles, record.lineage), calibration),
-    )
+    return particles, (len(parts), *shape)
 
 
 def find_lineage(masks: Masks, watch: Watch = iter) -> Lineage:

@@ -12,11 +12,16 @@ from typer.core import TyperGroup
 
 from temtrack import __version__
 from temtrack.cli import output
+from temtrack.cli.analyze import analyze
+from temtrack.cli.models import models
 from temtrack.cli.segment import segment
+from temtrack.cli.simulate import simulate
+from temtrack.cli.track import track
+from temtrack.cli.train import train
 from temtrack.errors import TemtrackError
 
 #: In the order in which a movie goes through them, which is also that of `temtrack --help`.
-_COMMANDS = (segment,)
+_COMMANDS = (simulate, train, segment, track, analyze)
 
 
 @contextmanager
@@ -56,6 +61,7 @@ app = typer.Typer(
 )
 for _command in _COMMANDS:
     app.command()(_command)
+app.add_typer(models, name="models")
 
 
 def _show_version(wanted: bool) -> None:

@@ -3,7 +3,7 @@
 Tracks, as predicted into the frame, and segments are the two sides of a bipartite graph with an edge
 where they overlap. An answer is a set of disjoint *stars* (one track in one segment, several tracks in
 one, one track in several), each worth what its union overlaps; the best set is a set packing, solved
-exactly for all ambiguous components of the graph at once.
+exactly for all ambiguous components of the graph at once: an integer program, for HiGHS.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from temtrack.linking.config import LinkingConfig
 #: A node left without partner costs as much as this intersection over union; so neighbours that all moved
 #: by half a diameter are rather carried on one by one than fused in pairs.
 COST_OF_LEAVING_OUT = 0.5
+
+#: Each member of a star beyond the first costs so much: fusions and breaks are rarer than going on alone.
+COST_OF_MEMBER = 0.5
 
 #: Of a hub with more possible members than this, only the likeliest are combined freely.
 MAX_FREE_MEMBERS = 6
@@ -113,7 +116,7 @@ def _take(edges: _Edges, keep: NDArray[np.bool_]) -> _Edges:
 def _is_alone(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Tell for each entry whether its id occurs only once."""
     _, inverse, counts = np.unique(ids, return_inverse=True, return_counts=True)
-    return counts[inverse] == 1
+    return np.asarray(counts[inverse] == 1)
 
 
 def _solve_exactly(edges: _Edges, tracks: Regions, segments: Regions, config: LinkingConfig) -> list[Link]:
@@ -127,7 +130,8 @@ def _solve_exactly(edges: _Edges, tracks: Regions, segments: Regions, config: Li
     for i, star in enumerate(stars):
         area = sum(area_of_track[t] for t in star.tracks) + sum(area_of_segment[s] for s in star.segments)
         iou = shared[i] / (area - shared[i])
-        worth[i] = (len(star.tracks) + len(star.segments)) * (iou + COST_OF_LEAVING_OUT)
+        n_nodes = len(star.tracks) + len(star.segments)
+        worth[i] = n_nodes * (iou + COST_OF_LEAVING_OUT) - (n_nodes - 2) * COST_OF_MEMBER
     chosen = milp(
         c=-worth,
         integrality=np.ones(len(stars)),
@@ -195,5 +199,7 @@ def _nearest(tracks: Regions, segments: Regions, links: list[Link], config: Link
     in_reach = distance <= config.reach_radii * (tracks.radius_px[free_t] + segments.radius_px[chosen_s])
     factor = segments.area_px[chosen_s] / tracks.area_px[free_t]
     alike = np.maximum(factor, 1 / factor) <= MAX_AREA_FACTOR
+    # What the border cuts may show less or more of itself at any time.
+    alike |= tracks.touches_border[free_t] | segments.touches_border[chosen_s]
     good = np.flatnonzero(mutual & in_reach & alike)
     return [Link((int(tracks.ids[free_t[i]]),), (int(segments.ids[chosen_s[i]]),)) for i in good]

@@ -28,6 +28,8 @@ class LinkingConfig:
     min_neck_ratio
         A fused segment whose neck's half width, as a share of the smaller radius, is below this is contact
         only. Below ``lineage.NECK_RATIO``, since here the segmentation itself already says one particle.
+    contact_gap_px
+        Contact, once begun with touching masks, goes on while no more pixels than this lie between them.
     blank_share
         A frame is blank where less than this share of the tracks and of their area found a segment.
     max_blank_frames
@@ -41,6 +43,7 @@ class LinkingConfig:
     min_overlap_share: float = 0.1
     min_member_share: float = 0.4
     reach_radii: float = 1.5
-    min_neck_ratio: float = 0.15
+    min_neck_ratio: float = 0.25
+    contact_gap_px: int = 1
     blank_share: float = 0.4
     max_blank_frames: int = 10

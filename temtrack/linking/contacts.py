@@ -14,9 +14,11 @@ class ContactRuns:
     def __init__(self) -> None:
         self._since: dict[tuple[int, int], int] = {}
 
-    def go_on(self, frame: int, contacts: set[tuple[int, int]]) -> None:
-        """Take the contacts of the next frame; pairs that are not among them have parted."""
-        self._since = {pair: self._since.get(pair, frame) for pair in contacts}
+    def go_on(self, frame: int, touching: set[tuple[int, int]], near: set[tuple[int, int]]) -> None:
+        """Take the pairs that touch in the next frame, and those near enough for a contact to go on."""
+        self._since = {pair: since for pair, since in self._since.items() if pair in near}
+        for pair in touching:
+            self._since.setdefault(pair, frame)
 
     def rename(self, new_ids: Mapping[int, int]) -> None:
         """Replace ids; where two become one, their longer contact counts."""

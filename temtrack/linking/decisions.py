@@ -6,7 +6,7 @@ import numpy as np
 
 from temtrack.lineage import Merge
 from temtrack.linking.config import LinkingConfig
-from temtrack.linking.evidence import Verdict, is_lasting, judge_fusions
+from temtrack.linking.evidence import Verdict, broken_in_first_frame, is_lasting, judge_fusions
 from temtrack.linking.fates import tell_origin
 from temtrack.linking.records import FrameRecord, Sighting, TrackState
 from temtrack.linking.state import LinkerState
@@ -14,15 +14,21 @@ from temtrack.linking.state import LinkerState
 #: Pieces of a broken particle are of a kind, and it has ended, where the second has this share of the first.
 COMPARABLE_SHARE = 0.4
 
+#: A particle has broken for good where its pieces are seen in at least so many frames.
+MIN_SPLIT_FRAMES = 2
+
 
 def decide_first_frame(state: LinkerState, config: LinkingConfig) -> None:
     """Settle what begins and merges in the first undecided frame and let the frame go out."""
     _settle_pieces(state, config)
+    if state.window[0].frame == 0:
+        for piece, whole in broken_in_first_frame(state.window, config):
+            state.rename({piece: whole})
     _settle_beginnings(state, config)
     for verdict in judge_fusions(state.window, state.tracks, config):
         _settle_fusion(state, verdict)
     record = state.window[0]
-    state.contacts.go_on(record.frame, record.contacts)
+    state.contacts.go_on(record.frame, record.contacts, record.near)
     state.decided.append(state.pedigree.emit(record))
     state.window.pop(0)
 
@@ -33,15 +39,16 @@ def _settle_pieces(state: LinkerState, config: LinkingConfig) -> None:
     for piece, whole in state.window[0].pieces.items():
         by_whole.setdefault(whole, []).append(piece)
     for whole, pieces in by_whole.items():
-        apart = [p for p in pieces if is_lasting(_are_apart(state.window, p, whole), config)]
+        apart = [p for p in pieces if _is_split_off(state.window, p, whole, config)]
         state.rename({p: whole for p in pieces if p not in apart})
         if apart:
             _settle_split(state, whole, apart)
 
 
-def _are_apart(window: list[FrameRecord], piece: int, whole: int) -> list[bool]:
-    """Tell for each informative frame whether a piece has a segment that the whole has no share in."""
-    return [r.is_seen(piece) and whole not in r.fused_with(piece) for r in window if r.is_informative]
+def _is_split_off(window: list[FrameRecord], piece: int, whole: int, config: LinkingConfig) -> bool:
+    """Tell whether a piece keeps a segment that the whole has no share in; one frame alone proves nothing."""
+    apart = [r.is_seen(piece) and whole not in r.fused_with(piece) for r in window if r.is_informative]
+    return sum(apart) >= MIN_SPLIT_FRAMES and is_lasting(apart, config)
 
 
 def _settle_split(state: LinkerState, whole: int, pieces: list[int]) -> None:
@@ -62,18 +69,13 @@ def _settle_beginnings(state: LinkerState, config: LinkingConfig) -> None:
     record = state.window[0]
     informative = [r for r in state.window if r.is_informative]
     for new in record.born:
-        touches_border = bool(_touches_border(record, new))
+        touches_border = new in record.at_border
         n_seen = sum(r.is_seen(new) for r in informative)
         needs = min(config.min_seen_frames, len(informative))
         if record.frame == 0 or touches_border or n_seen >= needs:
             state.pedigree.add_origin(new, tell_origin(new, state.window, touches_border))
         else:
             state.rename({new: 0})
-
-
-def _touches_border(record: FrameRecord, track_id: int) -> bool:
-    mask = record.mask_of(track_id)
-    return bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
 
 
 def _settle_fusion(state: LinkerState, verdict: Verdict) -> None:

@@ -55,12 +55,24 @@ def draw_frame(
         (segment,) = link.segments
         box = boxes[segment]
         mask = segments[box] == segment
-        members = np.where(np.isin(carried[box], link.tracks), carried[box], 0)
+        members = np.where(mask & np.isin(carried[box], link.tracks), carried[box], 0)
+        for outside in np.setdiff1d(link.tracks, members):
+            members[_nearest_pixel(mask, carried == outside, box)] = outside
         shared = share_out(mask, members)
         labels[box][mask] = shared[mask]
         clusters += neck_clusters(mask, shared, min_neck_ratio)
     _paint_missing(labels, carried, missing)
     return Drawing(labels, clusters)
+
+
+def _nearest_pixel(
+    mask: NDArray[np.bool_], member: NDArray[np.bool_], box: tuple[slice, slice]
+) -> tuple[int, int]:
+    """Return the pixel of ``mask``, which is a box of the image, nearest to the centre of a mask (Y, X)."""
+    centre = np.argwhere(member).mean(axis=0) - (box[0].start, box[1].start)
+    pixels = np.argwhere(mask)
+    y, x = pixels[np.argmin(((pixels - centre) ** 2).sum(axis=1))]
+    return int(y), int(x)
 
 
 def _paint_missing(labels: NDArray[np.int32], carried: NDArray[np.integer], missing: list[int]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from temtrack.lineage import MIN_CHILD_FRAMES
 from temtrack.linking.config import LinkingConfig
+from temtrack.linking.fused import neck_ratio
 from temtrack.linking.records import FrameRecord, TrackState
 
 #: The child's area is the median over so many frames: one odd outline then changes nothing.
@@ -27,6 +28,9 @@ MIN_GAIN_OF_SHRINKING = 0.6
 
 #: Outlines are uncertain by about this share of the area; a smaller gain cannot be told from none.
 AREA_NOISE_SHARE = 0.04
+
+#: Two halves joined by a neck of at least this ratio are rather one particle than two in contact.
+THICK_NECK_RATIO = 0.6
 
 #: A track is dissolving where it is below this share of its peak area ...
 SHRUNK_SHARE = 0.5
@@ -62,15 +66,57 @@ def judge_fusions(
 
 def lasting_fusions(window: list[FrameRecord], config: LinkingConfig) -> list[frozenset[int]]:
     """Return the sets of ids fused in the window's first frame that stay so through most of the window."""
+    informative = [r for r in window if r.is_informative]
     found = []
     for ids in window[0].fused:
         lasting = [
             (a, b)
             for a, b in combinations(sorted(ids), 2)
-            if is_lasting((b in r.fused_with(a) for r in window if r.is_informative), config)
+            if is_lasting((b in r.fused_with(a) for r in informative), config)
+            and _begins_now(informative, a, b)
         ]
         found += connected(lasting)
     return found
+
+
+def broken_in_first_frame(window: list[FrameRecord], config: LinkingConfig) -> list[tuple[int, int]]:
+    """Return the pairs (piece, whole) that the movie's first frame shows apart and all that follow as one.
+
+    Unlike parents that are about to merge, they are joined by a thick neck already.
+    """
+    first, later = window[0], [r for r in window[1:] if r.is_informative]
+    pairs = [
+        (a, b)
+        for ids in (later[0].fused if later else [])
+        for a, b in combinations(sorted(ids, key=lambda i: first.area_px.get(i, 0)), 2)
+        if is_lasting((b in r.fused_with(a) for r in later), config) and _is_one_body(first, a, b)
+    ]
+    return list({piece: (piece, whole) for piece, whole in pairs}.values())
+
+
+def _begins_now(informative: list[FrameRecord], a: int, b: int) -> bool:
+    """Tell whether no later frame is the likelier beginning of a pair's fusion.
+
+    Before a fusion a pair in contact is often enough taken for one, while after it the child is seldom
+    taken for two: so a frame apart speaks against the fusion as two fused ones speak for it. One in which
+    the two halves are joined by a thick neck says nothing.
+    """
+    balance = 0
+    for record in informative:
+        if b in record.fused_with(a):
+            balance += 1
+        elif record.is_seen(a) and record.is_seen(b) and not _is_one_body(record, a, b):
+            balance -= 2
+        if balance < 0:
+            return False
+    return True
+
+
+def _is_one_body(record: FrameRecord, a: int, b: int) -> bool:
+    if (min(a, b), max(a, b)) not in record.contacts:
+        return False
+    part_a, part_b = np.argwhere(record.mask_of(a)), np.argwhere(record.mask_of(b))
+    return neck_ratio(np.concatenate([part_a, part_b]), part_a, part_b) >= THICK_NECK_RATIO
 
 
 def is_lasting(shown: Iterable[bool], config: LinkingConfig) -> bool:

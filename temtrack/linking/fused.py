@@ -12,6 +12,9 @@ SLICE_PX = 2
 #: Centres nearer than this many pixels have no neck between them.
 MIN_CENTRE_DISTANCE_PX = 4.0
 
+#: A mask holds the pixels that its outline cuts, so its necks look thicker by this much on either side.
+OUTLINE_PX = 0.5
+
 
 def share_out(segment: NDArray[np.bool_], carried: NDArray[np.integer]) -> NDArray[np.int32]:
     """Give each pixel of a fused segment to the member whose carried mask is nearest.
@@ -41,41 +44,42 @@ def neck_clusters(
     ids = np.unique(shared[shared != 0])
     members = [np.argwhere(shared == i) for i in ids]
     centres = np.array([m.mean(axis=0) for m in members]).reshape(-1, 2)
-    radii = np.sqrt([len(m) / np.pi for m in members])
     pixels = np.argwhere(segment)
     group = list(range(len(ids)))
     for i, j in _shortest_tree(centres):
-        half_width = neck_half_width(pixels, centres[i], centres[j])
-        if half_width >= min_neck_ratio * min(radii[i], radii[j]):
+        if neck_ratio(pixels, members[i], members[j]) >= min_neck_ratio:
             group = [group[i] if g == group[j] else g for g in group]
     clusters = [frozenset(int(ids[k]) for k in range(len(ids)) if group[k] == g) for g in set(group)]
     return [c for c in clusters if len(c) > 1]
 
 
-def neck_half_width(
-    pixels: NDArray[np.integer], centre_a: NDArray[np.float64], centre_b: NDArray[np.float64]
+def neck_ratio(
+    pixels: NDArray[np.integer], part_a: NDArray[np.integer], part_b: NDArray[np.integer]
 ) -> float:
-    """Return half of the least extent (pixels) across the line between two centres.
+    """Return the half width of the neck between two parts over the smaller one's radius.
 
-    Infinite where the centres are so near each other that nothing like a neck lies between them.
+    The width is the least extent of the whole across the line between the parts' centres; infinite where
+    the centres are so near each other that nothing like a neck lies between them.
 
     Parameters
     ----------
     pixels
         (N, 2) row and column of the pixels of the joined particle.
-    centre_a, centre_b
-        (y, x) of its two parts.
+    part_a, part_b
+        The same of the two parts.
     """
+    centre_a, centre_b = part_a.mean(axis=0), part_b.mean(axis=0)
     line = centre_b - centre_a
     length = float(np.hypot(*line))
     if length < MIN_CENTRE_DISTANCE_PX:
         return np.inf
-    along = (pixels - centre_a) @ (line / length)
     n_slices = int(length // SLICE_PX)
-    slices = np.floor(along / length * n_slices).astype(int)
+    slices = np.floor((pixels - centre_a) @ (line / length**2) * n_slices).astype(int)
     inside = (slices >= 0) & (slices < n_slices)
     n_px = np.bincount(slices[inside], minlength=n_slices)
-    return float(n_px.min() / (length / n_slices) / 2)
+    half_width = float(n_px.min()) / (length / n_slices) / 2
+    radius = np.sqrt(min(len(part_a), len(part_b)) / np.pi)
+    return float((half_width - OUTLINE_PX) / radius)
 
 
 def _shortest_tree(centres: NDArray[np.float64]) -> list[tuple[int, int]]:

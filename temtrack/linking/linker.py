@@ -104,12 +104,16 @@ class Linker:
         return is_blank and self.state.n_blank <= self.config.max_blank_frames
 
     def _without_stowaways(self, links: Association, found: Regions) -> Association:
-        """Leave missing tracks out of a shared segment to which they bring no area."""
+        """Leave tracks out of a shared segment to which they bring no area.
+
+        Only those are asked that may well be elsewhere: missing ones, and those cut by the border.
+        """
         kept, missing = [], list(links.missing)
         tracks, frame = self.state.tracks, self.state.n_frames
         for link in links.links:
-            lost = [i for i in link.tracks if tracks[i].n_missing]
-            for i in lost[: len(link.tracks) - 1]:
+            asked = [i for i in link.tracks if tracks[i].n_missing or tracks[i].touches_border]
+            asked.sort(key=lambda i: tracks[i].area_before(frame))
+            for i in asked[: len(link.tracks) - 1]:
                 others = sum(tracks[j].area_before(frame) for j in link.tracks if j != i)
                 gain = found.area_px[link.segments[0] - 1] - others
                 if gain < MIN_GAIN_OF_STEADY * tracks[i].area_before(frame):
@@ -136,9 +140,11 @@ class Linker:
             area_px=dict(zip(drawn.ids.tolist(), drawn.area_px.tolist(), strict=True)),
             fused=[] if is_blank else drawing.fused,
             missing=set(links.missing),
-            contacts={(a, b) for a, b in touching_pairs(drawing.labels).tolist()},
+            contacts=_pairs(drawing.labels, max_gap_px=0),
+            near=_pairs(drawing.labels, self.config.contact_gap_px),
             born=list(born.values()),
             pieces=pieces,
+            at_border=frozenset(drawn.ids[drawn.touches_border].tolist()),
             is_informative=not is_blank,
         )
 
@@ -196,7 +202,7 @@ class Linker:
                 self.state.tracks[i].n_missing += 1
 
     def _end_lost_tracks(self, record: FrameRecord) -> None:
-        """End the tracks whose gap has grown too long or that were carried out of the field."""
+        """End the tracks whose gap has grown too long or of which nothing is left to carry."""
         for track in list(self.state.tracks.values()):
             if track.n_missing > self.config.max_gap_frames or track.id not in record.area_px:
                 self.state.end(track)
@@ -209,3 +215,7 @@ class Linker:
             or len(window) >= MAX_WAITING_LOOK_AHEADS * n_wanted
         ):
             decide_first_frame(self.state, self.config)
+
+
+def _pairs(labels: NDArray[np.int32], max_gap_px: int) -> set[tuple[int, int]]:
+    return {(a, b) for a, b in touching_pairs(labels, max_gap_px).tolist()}

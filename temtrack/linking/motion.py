@@ -70,6 +70,8 @@ def move_labels(
 ) -> NDArray[np.int32]:
     """Move each id by a step of its own, rounded to pixels; where two meet, the smaller one lies on top.
 
+    An id that leaves the field waits as one pixel at the border.
+
     Parameters
     ----------
     labels
@@ -88,19 +90,32 @@ def move_labels(
     whole = np.rint(steps).astype(np.int64)
     y, x = np.divmod(at, width)
     y, x = y + whole[row, 0], x + whole[row, 1]
-    order = np.argsort(-regions.area_px[row], kind="stable")
-    order = order[((y >= 0) & (y < height) & (x >= 0) & (x < width))[order]]
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    y, x, row, ids = y[inside], x[inside], row[inside], ids[inside]
     out = np.zeros(labels.shape, np.int32)
-    # Of several values assigned to one pixel the last one stands: the smallest particle's.
-    out[y[order], x[order]] = ids[order]
-    return out
+    out[y, x] = ids
+    # Of several values for one pixel one stands; where that is not the smallest particle's, write again.
+    holder = row_of[out[y, x]]
+    covered = np.flatnonzero(regions.area_px[row] < regions.area_px[holder])
+    covered = covered[np.argsort(-regions.area_px[row[covered]], kind="stable")]
+    out[y[covered], x[covered]] = ids[covered]
+    return _keep_leavers(out, regions, whole)
 
 
-def shift_labels(labels: NDArray[np.integer], step_px: tuple[int, int]) -> NDArray[np.int32]:
-    """Shift the whole image by (y, x) pixels; what comes in from outside is background."""
-    out = np.zeros(labels.shape, np.int32)
-    (to_y, from_y), (to_x, from_x) = (_slices(s, n) for s, n in zip(step_px, labels.shape, strict=True))
-    out[to_y, to_x] = labels[from_y, from_x]
+def shift_labels(labels: NDArray[np.integer], step: tuple[int, int]) -> NDArray[np.int32]:
+    """Move all ids by one step (y, x) in whole pixels; those that leave wait as one pixel at the border."""
+    regions = measure_regions(labels)
+    return move_labels(labels, regions, np.tile(np.array(step, float), (regions.ids.size, 1)))
+
+
+def _keep_leavers(out: NDArray[np.int32], regions: Regions, steps: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Draw a pixel, the nearest within the field, for each id that moving has left without any."""
+    present = np.zeros(int(regions.ids.max(initial=0)) + 1, bool)
+    present[out.ravel()] = True
+    gone = ~present[regions.ids]
+    y = np.clip(np.rint(regions.y_px[gone] + steps[gone, 0]), 0, out.shape[0] - 1).astype(np.int64)
+    x = np.clip(np.rint(regions.x_px[gone] + steps[gone, 1]), 0, out.shape[1] - 1).astype(np.int64)
+    out[y, x] = regions.ids[gone]
     return out
 
 
@@ -115,8 +130,16 @@ def find_jump(moved: NDArray[np.bool_], found: NDArray[np.bool_]) -> tuple[int, 
     if 2 * n_found < n_moved or overlap >= EXPECTED_OVERLAP * min(n_moved, n_found):
         return (0, 0)
     step = _register(moved, found)
-    shifted = int((shift_labels(moved, step).astype(bool) & found).sum())
+    shifted = int((_shifted(moved, step) & found).sum())
     return step if shifted > MIN_JUMP_ADVANTAGE * overlap else (0, 0)
+
+
+def _shifted(mask: NDArray[np.bool_], step: tuple[int, int]) -> NDArray[np.bool_]:
+    """Shift a mask by (y, x) pixels; what comes in from outside is background."""
+    out = np.zeros_like(mask)
+    (to_y, from_y), (to_x, from_x) = (_slices(s, n) for s, n in zip(step, mask.shape, strict=True))
+    out[to_y, to_x] = mask[from_y, from_x]
+    return out
 
 
 def _register(moved: NDArray[np.bool_], found: NDArray[np.bool_]) -> tuple[int, int]:

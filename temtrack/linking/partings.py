@@ -51,10 +51,28 @@ def settle_partings(
     for ids in recent[-1].fused:
         if not any(ids <= earlier for earlier in recent[0].fused):
             continue
+        association = _stay_together(association, ids)
         parting = _parted(ids, association, tracks) or _left_behind(ids, association, tracks, segments)
         if parting is not None:
             association = _assign(association, _best_fit(parting, segments, frame))
     return association
+
+
+def _stay_together(association: Association, ids: frozenset[int]) -> Association:
+    """Leave tracks without a segment of their own in that of those with whom they shared one.
+
+    Where each was in there is a guess; so that it was predicted outside is no reason to miss it.
+    """
+    homeless = tuple(i for i in association.missing if i in ids)
+    shared = [link for link in association.links if set(link.tracks) & ids and len(link.segments) == 1]
+    if not homeless or len(shared) != 1:
+        return association
+    joint = Link((*shared[0].tracks, *homeless), shared[0].segments)
+    return replace(
+        association,
+        links=tuple(joint if link is shared[0] else link for link in association.links),
+        missing=tuple(i for i in association.missing if i not in homeless),
+    )
 
 
 def _parted(
@@ -99,7 +117,7 @@ def _left_behind(
 
 
 def _best_fit(parting: Parting, segments: Regions, frame: int) -> dict[int, int]:
-    """Assign segments to tracks by motion and area before the fusion; the first guess unless clearly better."""
+    """Assign segments to tracks by motion and area before the fusion; else as guessed."""
     rows = np.searchsorted(segments.ids, parting.segments)
     found = np.stack([segments.y_px[rows], segments.x_px[rows]], axis=1)
     last = [track.sightings[-1] for track in parting.tracks]

@@ -89,10 +89,12 @@ class FrameRecord:
         Sets of ids that share one segment.
     missing
         Ids without a segment, carried.
-    contacts
-        Pairs of ids, lower first, at most one pixel apart.
+    contacts, near
+        Pairs of ids, lower first, that touch, and those near enough for a contact to go on.
     born, pieces
         Ids that begin here, from nothing or (id, whole) as a piece of another id.
+    at_border
+        Ids, as drawn, that touch the border.
     is_informative
         False for a blank frame, which proves nothing.
     """
@@ -103,8 +105,10 @@ class FrameRecord:
     fused: list[frozenset[int]]
     missing: set[int]
     contacts: set[tuple[int, int]]
+    near: set[tuple[int, int]]
     born: list[int]
     pieces: dict[int, int]
+    at_border: frozenset[int]
     is_informative: bool = True
     new_ids: dict[int, int] = field(default_factory=dict)
 
@@ -125,23 +129,23 @@ class FrameRecord:
         """Replace ids; several may become one, 0 removes."""
         seen = {new_ids.get(i, i) for i in self.area_px if i not in self.missing}
         self.missing = {new_ids.get(i, i) for i in self.missing} - seen - {0}
-        self.new_ids = {old: new_ids.get(new, new) for old, new in self.new_ids.items()} | dict(
-            (old, new) for old, new in new_ids.items() if old not in self.new_ids
-        )
+        earlier = {old: new_ids.get(new, new) for old, new in self.new_ids.items()}
+        self.new_ids = {**new_ids, **earlier}
         for old, new in new_ids.items():
             area = self.area_px.pop(old, 0)
             if new and area:
                 self.area_px[new] = self.area_px.get(new, 0) + area
         sets = (frozenset(new_ids.get(i, i) for i in ids) - {0} for ids in self.fused)
         self.fused = [ids for ids in sets if len(ids) > 1]
-        self.contacts = renamed_pairs(self.contacts, new_ids)
+        self.contacts = _renamed_pairs(self.contacts, new_ids)
+        self.near = _renamed_pairs(self.near, new_ids)
         self.born = [i for i in self.born if i not in new_ids]
         pieces = {q: new_ids.get(p, p) for q, p in self.pieces.items() if q not in new_ids}
         self.born += [q for q, p in pieces.items() if p == 0]
         self.pieces = {q: p for q, p in pieces.items() if p}
 
 
-def renamed_pairs(pairs: set[tuple[int, int]], new_ids: Mapping[int, int]) -> set[tuple[int, int]]:
+def _renamed_pairs(pairs: set[tuple[int, int]], new_ids: Mapping[int, int]) -> set[tuple[int, int]]:
     """Return the pairs with ids replaced, lower first, without those removed or become one."""
     renamed = ((new_ids.get(a, a), new_ids.get(b, b)) for a, b in pairs)
     return {(min(a, b), max(a, b)) for a, b in renamed if a and b and a != b}

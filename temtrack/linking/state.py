@@ -51,7 +51,7 @@ class LinkerState:
         return self.last_id
 
     def rename(self, new_ids: Mapping[int, int]) -> None:
-        """Replace ids in all undecided frames; 0 removes, and what it shared a segment with takes its pixels."""
+        """Replace ids in all undecided frames; 0 removes, and companions in a segment take the pixels."""
         for record in self.window:
             heirs = {i: _heir(record, i, new_ids) if new == 0 else new for i, new in new_ids.items()}
             record.rename(heirs)

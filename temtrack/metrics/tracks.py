@@ -56,7 +56,7 @@ class TrackMatches:
         return 1e4 * self.n_switches / self.frame.size if self.frame.size else float("nan")
 
     def true_of_found(self) -> dict[int, int]:
-        """Return for each found id the true one that it is matched with most often; the lower one in a tie."""
+        """Return for each found id the true one that it is matched with most often."""
         votes: dict[int, Counter[int]] = {}
         for found, true in zip(self.found.tolist(), self.true.tolist(), strict=True):
             votes.setdefault(found, Counter())[true] += 1
@@ -85,5 +85,10 @@ def match_tracks(found: Iterable[NDArray[np.integer]], true: Iterable[NDArray[np
         true_ids.append(shared.b[same])
         frames.append(np.full(int(same.sum()), t))
     none = [np.zeros(0, np.int64)]
-    joined = (np.concatenate(part + none) for part in (frames, found_ids, true_ids))
-    return TrackMatches(*joined, n_found, n_true)
+    return TrackMatches(
+        frame=np.concatenate(frames + none),
+        found=np.concatenate(found_ids + none),
+        true=np.concatenate(true_ids + none),
+        n_found=n_found,
+        n_true=n_true,
+    )

@@ -81,23 +81,26 @@ class Overlay:
         -------
         RGB picture, uint8, (zoom Y, zoom X, 3).
         """
+        canvas = Image.fromarray(self._draw_particles(image, labels))
+        pen = ImageDraw.Draw(canvas)
+        now = [m for m in self._merges if m.frame <= frame < m.frame + self._style.flash_frames]
+        self._draw_ids(pen, labels, {one for merge in now for one in (merge.child, *merge.parents)})
+        for merge in now:
+            self._draw_merge(pen, merge, frame, labels)
+        self._draw_caption(pen, frame, canvas.size)
+        return np.asarray(canvas)
+
+    def _draw_particles(self, image: NDArray[Any], labels: NDArray[np.integer]) -> RGB:
+        """Return the enlarged grey image with the outlines."""
         big = np.kron(labels, np.ones((self._zoom, self._zoom), labels.dtype))
-        size = (labels.shape[1] * self._zoom, labels.shape[0] * self._zoom)
-        grey = Image.fromarray(self._window.show(image)).resize(size, Image.Resampling.BICUBIC)
+        grey = Image.fromarray(self._window.show(image)).resize(big.shape[::-1], Image.Resampling.BICUBIC)
         picture = np.repeat(np.asarray(grey)[:, :, None], 3, axis=2)
         outline = find_outlines(big, self._style.line_px)
         # A dark hem, so that the line stands out on bright ground too.
         picture[ndimage.binary_dilation(outline) & ~outline] //= 3
         ids, position = np.unique(big[outline], return_inverse=True)
         picture[outline] = self._colors.table(ids)[position]
-        canvas = Image.fromarray(picture)
-        pen = ImageDraw.Draw(canvas)
-        now = [m for m in self._merges if m.frame <= frame < m.frame + self._style.flash_frames]
-        self._draw_ids(pen, labels, {one for merge in now for one in (merge.child, *merge.parents)})
-        for merge in now:
-            self._draw_merge(pen, merge, frame, labels)
-        self._draw_caption(pen, frame, size)
-        return np.asarray(canvas)
+        return picture
 
     def _draw_ids(self, pen: ImageDraw.ImageDraw, labels: NDArray[np.integer], always: set[int]) -> None:
         ids, areas = np.unique(labels[labels > 0], return_counts=True)

@@ -26,4 +26,5 @@ def normalise(image: NDArray[Any]) -> NDArray[np.float32]:
         low, high = float(grey.min()), float(grey.max())
     if high <= low:
         return np.zeros(grey.shape, np.float32)
-    return np.clip((grey - low) / (high - low), 0, 1).astype(np.float32)
+    stretched: NDArray[np.float32] = np.clip((grey - low) / (high - low), 0, 1).astype(np.float32)
+    return stretched

@@ -67,5 +67,6 @@ def _relabel_above(labels: NDArray[Any], min_area_px: float) -> NDArray[np.int32
     areas = np.bincount(labels.ravel())
     keep = areas >= max(min_area_px, 1)
     keep[0] = False
-    lookup: NDArray[np.int32] = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
-    return lookup[labels]
+    lookup = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
+    kept: NDArray[np.int32] = lookup[labels]
+    return kept

@@ -168,7 +168,7 @@ def joins(grains: Grains, radius_px: Floats, ratio: float = NECK_RATIO) -> NDArr
 
 
 def first_frame_for_good(holds: Callable[[int], bool], first: int, last: int) -> int | None:
-    """Return the first frame in [first, last] from which on ``holds``, which once true stays true; or None."""
+    """Return the first frame in [first, last] where ``holds``, which once true stays true; None if never."""
     if not holds(last):
         return None
     while first < last:

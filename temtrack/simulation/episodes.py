@@ -36,7 +36,8 @@ class Episode:
     """Paths (T, n) of the grains of one group, and where it may lie.
 
     ``window`` is the span of frames in which all of it has to lie inside the field; ``unions`` tells which
-    grains become one particle and when; ``edge`` is +1 for a particle that enters the field, -1 for one that leaves.
+    grains become one particle and when; ``edge`` is +1 for a particle that enters the field, -1 for one that
+    leaves.
     """
 
     y_px: Floats
@@ -81,7 +82,7 @@ def nucleate(rng: np.random.Generator, cast: Cast, frame: int) -> Episode:
 
 
 def dissolve(rng: np.random.Generator, cast: Cast, end: int) -> Episode:
-    """Let the second of two neighbours shrink to nothing by frame ``end`` while the first takes its volume."""
+    """Let the second of two neighbours shrink to nothing by ``end`` while the first takes its volume."""
     big, small = cast.radius_px
     start = max(0.0, end - rng.uniform(12, 40))
     left = 1 - np.clip((np.arange(cast.n_frames) - start) / (end - start), 0, 1)
@@ -190,9 +191,9 @@ def episode_of(
     )
 
 
-def approach(rng: np.random.Generator, n_frames: int, arrival: float) -> Floats:
-    """Return the share of the free way that is left (n_frames,): 1, then down to 0 at ``arrival``."""
-    duration = min(rng.uniform(8, 25), arrival)
+def approach(rng: np.random.Generator, n_frames: int, arrival: float, earliest: float = 0.0) -> Floats:
+    """Return the share (n_frames,) of the way that is left: 1 until ``earliest``, 0 from ``arrival`` on."""
+    duration = min(rng.uniform(8, 25), arrival - earliest)
     return 1 - ramp(n_frames, arrival - duration, arrival)
 
 

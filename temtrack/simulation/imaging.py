@@ -124,11 +124,12 @@ def detect(rng: np.random.Generator, image: Image, detector: Detector) -> Image:
     """Count electrons: Poisson of dose times ``image``, plus readout noise, in units of the dose."""
     expected = np.maximum(image, 0) * np.float32(detector.dose_e_px)
     if detector.dose_e_px < 100:
-        counts = np.asarray(rng.poisson(expected), dtype=np.float32)
+        counts: Image = np.asarray(rng.poisson(expected), dtype=np.float32)
     else:  # so near to a normal distribution that nobody sees the difference, and faster
-        counts = expected + np.sqrt(expected) * rng.standard_normal(expected.shape, dtype=np.float32)
-    counts += np.float32(detector.readout_e) * rng.standard_normal(expected.shape, dtype=np.float32)
-    return np.asarray(counts / np.float32(detector.dose_e_px), dtype=np.float32)
+        spread = np.sqrt(expected) * rng.standard_normal(expected.shape, dtype=np.float32)
+        counts = np.asarray(expected + spread, dtype=np.float32)
+    noise = np.float32(detector.readout_e) * rng.standard_normal(expected.shape, dtype=np.float32)
+    return np.asarray((counts + noise) / np.float32(detector.dose_e_px), dtype=np.float32)
 
 
 def _grain_band(k2: Image, optics: Optics) -> Image:

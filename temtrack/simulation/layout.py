@@ -149,7 +149,9 @@ def _beside(
     weights = np.array([plan.gap, plan.neck, plan.overlap])
     kind = rng.choice(3, n, p=weights / weights.sum())
     slit = a + b + rng.uniform(0.3, 2.5, n)
-    neck = rng.uniform(0.05, 0.95, n) * np.minimum(host.radius_px, new.radius_px) / np.sqrt(1 + np.log(2))
+    # As many necks below NECK_RATIO as above: to tell touching from grown together is what is hard.
+    wanted = np.where(rng.random(n) < 0.5, rng.uniform(0.05, 0.27, n), rng.uniform(0.3, 0.95, n))
+    neck = wanted * np.minimum(host.radius_px, new.radius_px) / np.sqrt(1 + np.log(2))
     neck = np.minimum(neck, 0.95 * np.minimum(a, b))
     necked = np.sqrt(a**2 - neck**2) + np.sqrt(b**2 - neck**2)
     over = np.maximum((a + b) * rng.uniform(0.4, 0.95, n), np.abs(a - b) + 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,8 +13,21 @@ from temtrack.simulation.paths import confined_walk
 from temtrack.simulation.projection import Floats
 from temtrack.simulation.shapes import N_ANGLES
 
-#: Frames that the first of two merges in a row takes from contact to roundness at most.
+#: Frames that two merges in a row need, from the first contact to the life of the last child.
 CASCADE_FRAMES = 50
+#: Frames between the roundness of the first child and its contact with the third particle.
+_PAUSE_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class _Wait:
+    """Particles stay at least ``gap_px`` apart until the frame ``until``."""
+
+    until: float = 0.0
+    gap_px: float = 0.0
+
+
+_NO_WAIT = _Wait()
 
 
 def coalesce(rng: np.random.Generator, cast: Cast, contact: int) -> Episode:
@@ -43,19 +56,16 @@ def cascade(rng: np.random.Generator, cast: Cast, contact: int) -> Episode:
     UsageError
         Where the movie ends before the second merge.
     """
-    pair = replace(cast, radius_px=cast.radius_px[:2], outlines=cast.outlines[:2])
+    pair, later = _split_cast(cast)
     first, first_growth = _fusion(rng, pair, contact, relax_frames=3.0)
     swap = int(np.argmax(first.roundness[:, 0] == 1))
-    child = (cast.radius_px[:2] ** 3).sum() ** (1 / 3)
-    later = Cast(
-        np.array([child, cast.radius_px[2]]),
-        np.stack([np.ones(N_ANGLES, dtype=np.float32), cast.outlines[2]]),
-        cast.n_frames,
-        cast.motion_px,
-    )
-    second, growth = _fusion(rng, later, max(swap, contact) + 2)
-    two, turn_two = _approached(rng, later, second, growth)
+    second, growth = _fusion(rng, later, max(swap, contact) + _PAUSE_FRAMES)
     one, turn_one = _approached(rng, pair, first, first_growth)
+    # The third one waits beyond the reach of the pair until that has drawn together.
+    extent = (pair.radius_px * pair.outlines.max(axis=1)).max()
+    room = np.linalg.norm(one, axis=2).max() + extent - later.radius_px[0] + 4
+    wait = _Wait(until=first.merge_frame + 4, gap_px=max(0.0, float(room)))
+    two, turn_two = _approached(rng, later, second, growth, wait)
     before = (np.arange(cast.n_frames) < swap)[:, None]
     radius = np.hstack([first.radius_px * before, second.radius_px * np.hstack([~before, before | True])])
     everyone = replace(
@@ -77,6 +87,19 @@ def cascade(rng: np.random.Generator, cast: Cast, contact: int) -> Episode:
     )
 
 
+def _split_cast(cast: Cast) -> tuple[Cast, Cast]:
+    """Return the first two particles of three; and their child, a sphere of their volume, with the third."""
+    pair = replace(cast, radius_px=cast.radius_px[:2], outlines=cast.outlines[:2])
+    child = (pair.radius_px**3).sum() ** (1 / 3)
+    sphere = np.ones(N_ANGLES, dtype=np.float32)
+    later = replace(
+        cast,
+        radius_px=np.array([child, cast.radius_px[2]]),
+        outlines=np.stack([sphere, cast.outlines[2]]),
+    )
+    return pair, later
+
+
 def _fusion(
     rng: np.random.Generator, cast: Cast, contact: int, relax_frames: float | None = None
 ) -> tuple[Fusion, NeckGrowth]:
@@ -85,27 +108,27 @@ def _fusion(
             contact=contact,
             neck_frames=float(rng.uniform(1.5, 7)),
             exponent=float(rng.uniform(2, 5)),
-            relax_frames=relax_frames or float(rng.uniform(3.5, 9)),
+            relax_frames=relax_frames or float(rng.uniform(4.5, 11)),
         )
         union = fuse(cast, *_cluster(rng, cast), growth)
         if union is not None:
             return union, growth
     raise UsageError(
-        f"no coalescence of {cast.radius_px.size} particles fits between frame {contact} and the end of a movie "
-        f"of {cast.n_frames} frames; ask for more frames or fewer merges"
+        f"no coalescence of {cast.radius_px.size} particles fits between frame {contact} and the end of a "
+        f"movie of {cast.n_frames} frames; ask for more frames or fewer merges"
     )
 
 
 def _approached(
-    rng: np.random.Generator, cast: Cast, union: Fusion, growth: NeckGrowth
+    rng: np.random.Generator, cast: Cast, union: Fusion, growth: NeckGrowth, wait: _Wait = _NO_WAIT
 ) -> tuple[Floats, Floats]:
     """Return offsets (T, n, 2) and turns (T, n) with the way to the contact: each comes in from outside."""
     n_frames, n = cast.n_frames, cast.radius_px.size
     delay = rng.uniform(0, 3, n) * (n > 2)
-    free = np.column_stack([approach(rng, n_frames, growth.contact - d) for d in delay])
+    free = np.column_stack([approach(rng, n_frames, growth.contact - d, wait.until) for d in delay])
     places = union.offsets[0]
     outward = places / np.maximum(np.linalg.norm(places, axis=1, keepdims=True), 1e-9)
-    gap = rng.uniform(4, 9, n)
+    gap = wait.gap_px / 2 + rng.uniform(4, 9, n)
     offsets = union.offsets + (free * gap)[:, :, None] * outward
     offsets += confined_walk(rng, n_frames, n, min(cast.motion_px, 1.2)) * free[:, :, None]
     return offsets, union.turn + 0.2 * free * confined_walk(rng, n_frames, n, 1.0)[:, :, 0]

@@ -15,8 +15,8 @@ from temtrack.lineage import Lineage
 from temtrack.movie import Movie
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Diffraction, Image, detect, expose, optical_depth, white_spectrum
-from temtrack.simulation.projection import Floats, Grains, Projection, project
 from temtrack.simulation.programme import prepare_specimen
+from temtrack.simulation.projection import Floats, Grains, Projection, project
 from temtrack.simulation.specimen import Specimen
 from temtrack.simulation.surroundings import burn_in, illumination
 from temtrack.simulation.truth import Truth, derive_truth
@@ -142,7 +142,7 @@ class _Ground:
         self.light = illumination(rng, config.height, config.width, config.unevenness)
 
     def at(self, corner_px: Floats) -> tuple[Image, NDArray[np.complex64]]:
-        """Return support (Y, X) and texture spectrum where the field's corner lies at ``corner_px`` (y, x)."""
+        """Return support (Y, X) and texture spectrum for the field's corner at ``corner_px`` (y, x)."""
         shift = np.exp(2j * np.pi * (self._ky * corner_px[0] + self._kx * corner_px[1]))
         support = fft.irfft2(self._support * shift, s=self._shape)
         return np.asarray(support, dtype=np.float32), np.asarray(self._texture * shift, dtype=np.complex64)

@@ -119,8 +119,14 @@ def _rooms(
 def _on_an_edge(
     rng: np.random.Generator, play: Episode, size: Floats, drift: Floats
 ) -> tuple[Episode, Floats, Floats]:
-    """Turn an edge crossing to one of the four edges; its box is that edge, corners left out."""
-    side = int(rng.integers(0, 4))
+    """Turn an edge crossing to an edge; its box is that edge, corners left out.
+
+    Only edges count where the drift does not work against it: it would bring an entering particle into the
+    field before its time, or a leaving one back.
+    """
+    across = play.edge * (drift[0] - drift[-1])  # what the drift adds to the way over the edges y = 0, x = 0
+    sides = np.flatnonzero(np.concatenate([across, -across]) >= 0)
+    side = int(rng.choice(sides))
     play = episodes.turned(play, side)
     axis, far = side % 2, side >= 2
     crossing = drift[int(np.abs(play.way_px(axis)).argmin())]

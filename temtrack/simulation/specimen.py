@@ -62,7 +62,7 @@ class Specimen:
 
 
 def assemble(plays: list[Episode], centres: Floats, drift: Floats) -> Specimen:
-    """Put the grains of all episodes, at ``centres`` (E, 2), side by side; the field moves by ``drift`` (T, 2)."""
+    """Put the grains of episodes at ``centres`` (E, 2) side by side; the field moves by ``drift`` (T, 2)."""
 
     def joined(name: str) -> Floats:
         parts = [getattr(play, name) for play in plays]

@@ -126,7 +126,7 @@ def _text(text: str, size: int) -> Image:
     left, top, right, bottom = font.getbbox(text)
     canvas = PillowImage.new("L", (int(right - left) + 2, int(bottom - top) + 2))
     ImageDraw.Draw(canvas).text((1 - left, 1 - top), text, fill=255, font=font)
-    return np.asarray(canvas, dtype=np.float32) / 255
+    return np.asarray(np.asarray(canvas, dtype=np.float32) / 255, dtype=np.float32)
 
 
 def _under(text: Image, bar: Image) -> Image:

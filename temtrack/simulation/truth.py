@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import label as label_pieces
 
 from temtrack.lineage import Fate, Lineage, Merge, Origin, Track
-from temtrack.simulation.projection import project
+from temtrack.simulation.projection import Floats, Grains, project
 from temtrack.simulation.specimen import LEAST_RADIUS_PX, Specimen
 
 #: A particle is in the field where at least this much of it is.
@@ -98,7 +98,7 @@ def _particles(specimen: Specimen) -> list[_Particle]:
 
 def _in_field(specimen: Specimen, particles: list[_Particle], height: int, width: int) -> NDArray[np.bool_]:
     """Tell (T, P) in which frames enough of each particle lies in the field, covered or not."""
-    extent = specimen.extent_px()
+    extent, size = specimen.extent_px(), (height, width)
     y, x = specimen.y_px, specimen.x_px
     inside = (y > extent) & (y < height - 1 - extent) & (x > extent) & (x < width - 1 - extent)
     outside = (y < -extent - 1) | (y > height + extent) | (x < -extent - 1) | (x > width + extent)
@@ -108,9 +108,19 @@ def _in_field(specimen: Specimen, particles: list[_Particle], height: int, width
             if inside[t, particle.grains].all():
                 seen[t, k] = True
             elif not outside[t, particle.grains].all():
-                owner = project(specimen.grains(t, particle.grains), height, width).owner
-                seen[t, k] = np.count_nonzero(owner >= 0) >= _LEAST_AREA_PX
+                area = _area_in_field(specimen.grains(t, particle.grains), extent[t, particle.grains], size)
+                seen[t, k] = area >= _LEAST_AREA_PX
     return seen
+
+
+def _area_in_field(grains: Grains, extent_px: Floats, size: tuple[int, int]) -> int:
+    """Count the pixels of a body in a field of ``size``, on a canvas no larger than the body."""
+    low, high = [], []
+    for centre, side in zip((grains.y_px, grains.x_px), size, strict=True):
+        low.append(int(np.clip(np.floor((centre - extent_px).min()), 0, side)))
+        high.append(int(np.clip(np.ceil((centre + extent_px).max()) + 1, 0, side)))
+    moved = replace(grains, y_px=grains.y_px - low[0], x_px=grains.x_px - low[1])
+    return int(np.count_nonzero(project(moved, high[0] - low[0], high[1] - low[1]).owner >= 0))
 
 
 def _spans(particle: int, frames: NDArray[np.int64]) -> list[_Span]:

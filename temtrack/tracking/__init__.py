@@ -1,1 +1,1 @@
-"""From a movie to tracks: Algorithm 1 of Duan et al. 2024 and its propagators."""
+"""The tracking engine (Algorithm 1) and its propagators; see `temtrack.tracking.engine`."""

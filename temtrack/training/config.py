@@ -23,9 +23,10 @@ class TrainConfig:
     warmup_share: float = 0.04
     ema_decay: float = 0.998
     clip_norm: float = 1.0
-    n_prompts: int = 2
-    min_diameter_px: float = 16.0
-    max_diameter_px: float = 110.0
+    n_prompts: int = 1
+    prompt_weight: float = 0.25
+    min_diameter_px: float = 18.0
+    max_diameter_px: float = 80.0
     test_fraction: float = 0.08
     n_test_crops: int = 32
     patience_epochs: int = 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,11 +81,11 @@ def train(
     start = load_state(folder, net, average, optimizer)
     rows = read_rows(folder)[: -(-start // config.steps_per_epoch)]
     test_batches = _test_batches(test_samples, config)
+    batches = _batches(draw, config, start)
     running, since = ScoreSum(), time.monotonic()
     for step in range(start, config.n_steps):
-        rng = np.random.default_rng([config.seed, step])
-        batch = collate([draw(rng) for _ in range(config.batch_size)], config.n_prompts, rng).to(device)
-        loss, counts = _loss(net, batch, device)
+        batch = next(batches).to(device)
+        loss, counts = _loss(net, batch, config.prompt_weight, device)
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"loss is {loss.item()} at step {step}: {folder} keeps the last good weights; lower --lr"
@@ -99,7 +100,7 @@ def train(
         running.add(loss.detach(), counts)
         if (step + 1) % config.steps_per_epoch and step + 1 < config.n_steps:
             continue
-        test = _test(average, test_batches, device)
+        test = _test(average, test_batches, config.prompt_weight, device)
         rows.append(_epoch_row(len(rows), running.score(), test, time.monotonic() - since))
         best = min(range(len(rows)), key=lambda epoch: rows[epoch].test_loss)
         if best == len(rows) - 1:
@@ -131,21 +132,47 @@ def bf16_where_native(device: torch.device) -> AbstractContextManager[None]:
     return torch.autocast(device.type, torch.bfloat16, enabled=native)
 
 
-def _loss(net: EfficientSam, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
+def _batches(draw: Source, config: TrainConfig, start: int) -> Iterator[Batch]:
+    """Yield the batches of the steps from ``start`` on; the next one is drawn while the last one is learned."""
+
+    def batch_of(step: int) -> Batch:
+        rng = np.random.default_rng([config.seed, step])
+        return collate([draw(rng) for _ in range(config.batch_size)], config.n_prompts, rng)
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        coming = pool.submit(batch_of, start)
+        for step in range(start, config.n_steps):
+            batch = coming.result()
+            coming = pool.submit(batch_of, step + 1)
+            yield batch
+
+
+def _loss(
+    net: EfficientSam, batch: Batch, prompt_weight: float, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Return the loss and the foreground's overlap, found and true pixel counts.
+
+    Maps are compared at half the input's side: finer than the network's own grid, and cheap.
+    """
     with bf16_where_native(device):
         logits, iou = net.decode(net.embed(batch.images), batch.xy, batch.point_labels)
-    size = batch.images.shape[-2:]
-    full = F.interpolate(logits.flatten(0, 1).float(), size, mode="bilinear", align_corners=False)
-    full = full.view(*logits.shape[:3], *size)
-    loss = map_loss(full, batch.targets, batch.weights) + iou_loss(iou, full, batch.targets, batch.weights)
-    return loss, foreground_counts(full.detach(), batch.targets, batch.weights)
+    fine = F.interpolate(logits.flatten(0, 1).float(), scale_factor=2, mode="bilinear", align_corners=False)
+    fine = fine.view(*logits.shape[:3], *fine.shape[-2:])
+    targets = F.avg_pool2d(batch.targets.flatten(0, 1), 2).view_as(fine)
+    loss = map_loss(fine[:, :1], targets[:, :1], batch.weights[:, :1])
+    if targets.shape[1] > 1:
+        loss = loss + prompt_weight * map_loss(fine[:, 1:], targets[:, 1:], batch.weights[:, 1:])
+    loss = loss + iou_loss(iou, fine, targets, batch.weights)
+    return loss, foreground_counts(fine.detach(), targets, batch.weights)
 
 
 @torch.no_grad()
-def _test(net: EfficientSam, batches: Sequence[Batch], device: torch.device) -> Score:
+def _test(
+    net: EfficientSam, batches: Sequence[Batch], prompt_weight: float, device: torch.device
+) -> Score:
     total = ScoreSum()
     for batch in batches:
-        total.add(*_loss(net, batch.to(device), device))
+        total.add(*_loss(net, batch.to(device), prompt_weight, device))
     return total.score()
 
 

@@ -24,8 +24,8 @@ def map_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     overlap = (probs * targets).sum((0, 3, 4))  # Qx3
     total = (probs + targets).sum((0, 3, 4))
     taught = weights.sum(0) > 0
-    dice = 1 - (2 * overlap + 1) / (total + 1)
-    return mean_bce + dice[taught].mean()
+    dice = (1 - (2 * overlap + 1) / (total + 1)) * taught
+    return mean_bce + dice.sum() / taught.sum().clamp(min=1)
 
 
 def iou_loss(predicted: Tensor, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from temtrack.errors import InputError, OutputError, UsageError
+from temtrack.errors import InputError, UsageError
 from temtrack.registry import ModelSpec, write_run_spec
 from temtrack.segmentation.load import build_network, load_weights
 from temtrack.training.config import TrainConfig
@@ -36,25 +36,21 @@ def run_training(
     folder: Path,
     init: ModelSpec | None,
     device: torch.device,
+    command: str,
     report: Callable[[EpochRow], None],
 ) -> None:
     """Train ``config.model`` into ``folder``, or go on where the run in it stopped.
 
-    ``init`` names a model whose weights the network starts from.
+    ``init`` names a model whose weights the network starts from; ``command`` is kept beside the weights.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot make the folder {folder} ({error.strerror}): name another with -o"
-        ) from error
+    folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
     draw, test_samples = _sources(data, config, rng)
     net = build_network(config.model)
     if init is not None:
         load_weights(net, init)
-    write_run_spec(folder, config.model)
+    write_run_spec(folder, config.model, command)
     train(net, draw, test_samples, config, folder, device, report)
 
 

@@ -1,0 +1,106 @@
+"""`temtrack train`: from labelled images and simulated scenes to weights."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from temtrack.cli import options, output
+from temtrack.errors import UsageError
+
+if TYPE_CHECKING:
+    from temtrack.training.history import EpochRow
+
+
+def train(
+    folders: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[DIR[=SHARE]]...",
+            help="Folders with images/ and masks/ of equal names, and each one's share of the samples.",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the run.")] = Path(
+        "runs/train"
+    ),
+    model: Annotated[str, typer.Option("--model", help="The network to train.")] = options.DEFAULT_MODEL,
+    simulated: Annotated[
+        float, typer.Option("--simulated", min=0, metavar="SHARE", help="Share of freshly simulated scenes.")
+    ] = 0.0,
+    exclude: Annotated[
+        Path | None,
+        typer.Option("--exclude", metavar="FILE", help="List of <folder>/<stem> that must not be read."),
+    ] = None,
+    init: Annotated[
+        str | None, typer.Option("--init", metavar="MODEL", help="Start from this model's weights.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in DIR stopped.")] = False,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Optimizer steps.")] = 3000,
+    crop: Annotated[int, typer.Option("--crop", min=32, metavar="PX", help="Side of a sample.")] = 256,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Samples a step.")] = 8,
+    lr: Annotated[float, typer.Option("--lr", min=0, help="Highest learning rate.")] = 6e-4,
+    patience: Annotated[
+        int, typer.Option("--patience", min=0, help="Stop after so many epochs without gain; 0 never.")
+    ] = 0,
+    device: options.Device = options.DeviceName.auto,
+    seed: options.Seed = 0,
+    as_json: options.Json = False,
+) -> None:
+    """Train a network on labelled images, simulated scenes, or both at given shares.
+
+    The run's folder holds best and last weights, log.csv and curves.png, and
+    serves as a model: temtrack segment img.tif --model runs/train.
+    """
+    from temtrack.formats.atomic import check_output_folder
+    from temtrack.registry import find_model
+    from temtrack.segmentation.load import find_device
+    from temtrack.training.config import TrainConfig
+    from temtrack.training.run import TrainingData, read_excluded, run_training
+
+    config = TrainConfig(
+        model=model,
+        n_steps=steps,
+        crop_px=_multiple_of_16(crop),
+        batch_size=batch,
+        learning_rate=lr,
+        patience_epochs=patience,
+        seed=seed,
+    )
+    excluded = frozenset[str]() if exclude is None else read_excluded(exclude)
+    data = TrainingData([_folder(text) for text in folders or []], simulated, excluded)
+    check_output_folder(out, force=resume)
+    start = None if init is None else find_model(init)
+    command = shlex.join(["temtrack", *sys.argv[1:]])
+    run_training(data, config, out, start, find_device(device), command, _tell)
+    rows = (out / "log.csv").read_text().splitlines()
+    last = dict(zip(rows[0].split(","), map(json.loads, rows[-1].split(",")), strict=True))
+    output.show_rows([{"run": str(out), **last}], as_json=as_json)
+
+
+def _folder(text: str) -> tuple[Path, float]:
+    """Read ``DIR`` or ``DIR=SHARE``."""
+    name, equals, share = text.rpartition("=")
+    if not equals:
+        return Path(text), 1.0
+    try:
+        return Path(name), float(share)
+    except ValueError:
+        raise UsageError(f"{text}: the share {share!r} is no number; give DIR=0.5, say") from None
+
+
+def _multiple_of_16(crop: int) -> int:
+    if crop % 16:
+        raise UsageError(f"--crop {crop}: must be a multiple of 16, as {crop + -crop % 16}")
+    return crop
+
+
+def _tell(row: EpochRow) -> None:
+    output.tell(
+        f"epoch {row.epoch}: loss {row.train_loss:.4f} (test {row.test_loss:.4f}), "
+        f"IoU {row.train_iou:.4f} (test {row.test_iou:.4f}), {row.seconds:.0f} s"
+    )

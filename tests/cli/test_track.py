@@ -1,0 +1,77 @@
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from cases import CASES
+from ctc_metrics.scripts.validate import validate_sequence
+
+from temtrack.formats.masks import read_masks
+
+CASE = next(c for c in CASES if c.name == "two fuse")
+
+
+@pytest.fixture
+def movie(tmp_path):
+    frames = np.where(CASE.truth > 0, 60, 200).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "film.tif", frames, photometric="minisblack")
+    return tmp_path / "film.tif"
+
+
+@pytest.fixture
+def masks(tmp_path):
+    folder = tmp_path / "segmented"
+    folder.mkdir()
+    for t, labels in enumerate(CASE.truth):
+        tifffile.imwrite(folder / f"mask{t:04d}.tif", (labels * (t % 3 + 1)).astype(np.uint16))
+    return folder
+
+
+def test_masks_table_lineage_and_run_are_written(run, movie, masks, tmp_path):
+    out = tmp_path / "out"
+    result = run("track", movie, "--masks", masks, "-o", out, "--pixel-size", "0.5nm", "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert [(m["frame"], m["contact_frame"], len(m["parent_ids"])) for m in told["merges"]] == [(9, 8, 2)]
+    assert told["summary"]["merged"] == 2
+    written = read_masks(out)
+    assert len(written) == len(CASE.truth)
+    np.testing.assert_array_equal(written[20] > 0, CASE.truth[20] > 0)
+    lineage = json.loads((out / "lineage.json").read_text())
+    assert lineage["merges"][0]["parents"] == told["merges"][0]["parent_ids"]
+    facts = json.loads((out / "run.json").read_text())
+    assert facts["pixel_size_nm"] == 0.5
+    assert facts["pixel_size_source"] == "given by --pixel-size"
+    assert facts["frame_times_s"] is None
+    assert facts["parameters"]["max_gap_frames"] == 3
+    assert facts["quality"] == ["good"] * len(CASE.truth)
+    assert len(facts["movie_sha256"]) == len(facts["masks_sha256"]) == 64
+    assert "frame times unknown" in result.stderr
+
+
+def test_the_table_passes_the_validation_of_ctc_metrics(run, movie, masks, tmp_path):
+    assert run("track", movie, "--masks", masks, "-o", tmp_path / "out").exit_code == 0
+    assert validate_sequence(str(tmp_path / "out"), threads=1) == {"Valid": 1}
+
+
+def test_masks_that_do_not_fit_are_refused(run, movie, masks, tmp_path):
+    (masks / "mask0000.tif").unlink()
+    result = run("track", movie, "--masks", masks, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "holds 25 masks" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_input_is_never_the_output(run, movie, masks):
+    result = run("track", movie, "--masks", masks, "-o", masks, "--force")
+    assert result.exit_code == 2
+    assert len(list(masks.iterdir())) == len(CASE.truth)
+
+
+def test_force_leaves_nothing_of_an_earlier_run(run, movie, masks, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    tifffile.imwrite(out / "mask0099.tif", np.zeros((2, 2), np.uint16))
+    assert run("track", movie, "--masks", masks, "-o", out).exit_code == 1
+    assert run("track", movie, "--masks", masks, "-o", out, "--force").exit_code == 0
+    assert not (out / "mask0099.tif").exists()

@@ -1,0 +1,35 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from temtrack.errors import OutputError
+from temtrack.formats.tiff import read_movie
+from temtrack.formats.tiff_writer import write_movie
+from temtrack.movie import Movie
+
+FRAMES = np.random.default_rng(0).integers(0, 60_000, (3, 8, 12)).astype(np.uint16)
+
+
+def movie() -> Movie:
+    return Movie(Path("made"), 3, 8, 12, FRAMES.dtype, lambda t: FRAMES[t])
+
+
+def test_frames_and_calibration_come_back(tmp_path):
+    write_movie(tmp_path / "m.tif", movie().calibrated(0.21, 2.0))
+    read = read_movie(tmp_path / "m.tif")
+    assert np.array_equal(np.stack(list(read)), FRAMES)
+    assert read.pixel_size.nm == pytest.approx(0.21, rel=1e-6)
+    assert read.frame_times.seconds.tolist() == [0, 2, 4]
+
+
+def test_what_nobody_said_stays_absent(tmp_path):
+    write_movie(tmp_path / "m.tif", movie())
+    read = read_movie(tmp_path / "m.tif")
+    assert read.pixel_size is None
+    assert read.frame_times is None
+
+
+def test_folder_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_movie(tmp_path / "no" / "m.tif", movie())

@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+from cases import CASES
+
+from temtrack.labels import measure_regions
+from temtrack.linking import Linker, LinkingConfig, link_masks
+from temtrack.metrics.tracks import match_tracks
+
+
+def shuffled(masks, seed=0):
+    rng = np.random.default_rng(seed)
+    for labels in masks:
+        table = np.zeros(labels.max() + 1, np.int64)
+        ids = np.unique(labels[labels > 0])
+        table[ids] = rng.permutation(ids.size) + 1
+        yield table[labels]
+
+
+def link(masks, config=None):
+    linked = link_masks(shuffled(masks), config)
+    return list(linked), linked.lineage
+
+
+@pytest.fixture(scope="module")
+def results():
+    return {case.name: link(case.segments) for case in CASES}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+class TestEveryCase:
+    def test_merges_with_frames_parents_and_contact(self, case, results):
+        frames, lineage = results[case.name]
+        true_of = match_tracks((f.labels for f in frames), case.truth).true_of_found()
+        found = [(m.frame, true_of[m.child], {true_of[p] for p in m.parents}) for m in lineage.merges]
+        assert found == [(m.frame, m.child, set(m.parents)) for m in case.merges]
+        for merge, true in zip(lineage.merges, case.merges, strict=True):
+            assert abs(merge.contact_frame - true.contact_frame) <= case.contact_uncertainty_frames
+
+    def test_tracks_with_fates_and_origins(self, case, results):
+        frames, lineage = results[case.name]
+        true_of = match_tracks((f.labels for f in frames), case.truth).true_of_found()
+        assert sorted(true_of.values()) == np.unique(case.truth)[1:].tolist()
+        fates = {true_of[t.id]: t.fate for t in lineage.tracks if t.id in true_of}
+        origins = {true_of[t.id]: t.origin for t in lineage.tracks if t.id in true_of}
+        assert case.fates.items() <= fates.items()
+        assert case.origins.items() <= origins.items()
+
+    def test_lineage_and_masks_agree(self, case, results):
+        frames, lineage = results[case.name]
+        assert [f.frame for f in frames] == list(range(len(case.truth)))
+        seen = {}
+        for f in frames:
+            for i in np.unique(f.labels)[1:].tolist():
+                seen.setdefault(i, []).append(f.frame)
+        assert {i: list(range(s[0], s[-1] + 1)) for i, s in seen.items()} == seen
+        assert {t.id: (t.start, t.end) for t in lineage.tracks} == {i: (s[0], s[-1]) for i, s in seen.items()}
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.observed is None], ids=lambda case: case.name)
+def test_no_particle_of_clean_masks_is_lost(case, results):
+    frames, _ = results[case.name]
+    matches = match_tracks((f.labels for f in frames), case.truth)
+    assert matches.recall == matches.precision == 1
+    assert matches.n_switches == 0
+
+
+def test_ids_of_carried_masks_are_marked():
+    case = next(c for c in CASES if c.name == "missed for 3")
+    frames, lineage = link(case.segments)
+    (moving,) = [
+        t.id for t in lineage.tracks if (frames[8].labels == t.id).any() and frames[8].carried_ids == (t.id,)
+    ]
+    assert [f.frame for f in frames if f.carried_ids] == [8, 9, 10]
+    assert (frames[9].labels == moving).sum() > 100
+
+
+def test_a_gap_beyond_the_limit_ends_the_track_at_its_last_sighting():
+    case = next(c for c in CASES if c.name == "missed for 3")
+    frames, lineage = link(case.segments, LinkingConfig(max_gap_frames=2))
+    fates = sorted((t.start, t.end, t.fate, t.origin) for t in lineage.tracks)
+    assert fates == [(0, 7, "lost", "present"), (0, 19, "present", "present"), (11, 19, "present", "found")]
+    assert all(f.carried_ids == () for f in frames)
+
+
+def test_a_speck_of_one_frame_is_dropped():
+    case = CASES[0]
+    masks = case.truth.copy()
+    masks[5, 50:53, 50:53] = 77
+    frames, lineage = link(masks)
+    assert len(lineage.tracks) == len(np.unique(case.truth)) - 1
+    assert not frames[5].labels[50:53, 50:53].any()
+
+
+def test_frames_come_out_after_the_look_ahead_and_memory_stays_bounded():
+    linker = Linker()
+    labels = np.zeros((20, 20), np.int32)
+    segments = labels.copy()
+    segments[5:12, 5:12] = 3
+    n_out = 0
+    for _ in range(50):
+        labels = linker.push(labels, segments)
+        n_out += len(list(linker.finished()))
+        assert len(linker.state.window) < linker.config.look_ahead_frames
+    assert n_out == 50 - linker.config.look_ahead_frames + 1
+    lineage = linker.finish()
+    assert [(t.start, t.end) for t in lineage.tracks] == [(0, 49)]
+
+
+def test_frames_said_to_be_blank_end_nothing():
+    linker = Linker()
+    segments = np.zeros((20, 20), np.int32)
+    segments[5:12, 5:12] = 3
+    labels = linker.push(np.zeros_like(segments), segments)
+    for _ in range(6):
+        labels = linker.push(labels, np.zeros_like(segments), is_blank=True)
+    linker.push(labels, segments)
+    lineage = linker.finish()
+    assert [(t.start, t.end, t.fate) for t in lineage.tracks] == [(0, 7, "present")]
+    assert [len(f.carried_ids) for f in linker.finished()] == [0, *[1] * 6, 0]
+
+
+def test_a_movie_of_one_frame_and_one_of_none():
+    frames, lineage = link(CASES[0].truth[:1])
+    assert len(frames) == 1
+    assert {t.fate for t in lineage.tracks} == {"present"}
+    frames, lineage = link(CASES[0].truth[:0])
+    assert (frames, lineage.n_frames, lineage.tracks) == ([], 0, ())
+
+
+def test_thousands_of_ids_keep_their_identity():
+    y, x = np.indices((600, 600))
+    grid = (1 + (y // 12) * 50 + x // 12) * (((y % 12) < 8) & ((x % 12) < 8))
+    masks = np.stack([np.roll(grid, (t, -t), (0, 1))[20:580, 20:580] for t in range(3)])
+    frames, _ = link(masks)
+    matches = match_tracks((f.labels for f in frames), masks)
+    assert matches.n_switches == 0
+    assert measure_regions(frames[-1].labels).ids.size > 2000
+    assert frames[-1].labels.dtype == np.int32

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from temtrack.labels import (
+    border_ids,
+    compact,
+    filter_fragments,
+    map_ids,
+    measure_regions,
+    overlap_counts,
+    touching_pairs,
+)
+
+label_images = arrays(np.int32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 6))
+
+
+@given(label_images)
+def test_compact_keeps_the_partition_and_tells_the_old_ids(labels):
+    small, ids = compact(labels)
+    assert set(np.unique(small[small > 0])) == set(range(1, ids.size + 1))
+    assert np.array_equal(np.concatenate([[0], ids])[small], labels)
+
+
+def test_compact_takes_ids_beyond_any_lookup_table():
+    small, ids = compact(np.array([[0, 2**40], [7, 2**40]]))
+    assert small.tolist() == [[0, 2], [1, 2]]
+    assert ids.tolist() == [7, 2**40]
+
+
+@given(label_images)
+def test_regions_are_those_of_plain_counting(labels):
+    regions = measure_regions(labels)
+    assert regions.ids.tolist() == [i for i in np.unique(labels).tolist() if i]
+    for i, area, y, x in zip(regions.ids, regions.area_px, regions.y_px, regions.x_px, strict=True):
+        at = np.argwhere(labels == i)
+        assert area == len(at)
+        assert (y, x) == pytest.approx(at.mean(axis=0))
+
+
+@given(label_images, st.data())
+def test_overlaps_are_those_of_plain_counting(a, data):
+    b = data.draw(arrays(np.int32, a.shape, elements=st.integers(0, 4)))
+    found = overlap_counts(a, b)
+    plain = {}
+    for i, j in zip(a.ravel().tolist(), b.ravel().tolist(), strict=True):
+        if i and j:
+            plain[i, j] = plain.get((i, j), 0) + 1
+    rows = zip(found.a.tolist(), found.b.tolist(), found.n_px.tolist(), strict=True)
+    assert {(i, j): n for i, j, n in rows} == plain
+
+
+@given(label_images, st.integers(0, 2))
+def test_touching_pairs_are_those_of_plain_distance(labels, gap):
+    at = [(y, x, i) for (y, x), i in np.ndenumerate(labels) if i]
+    plain = {
+        (min(i, j), max(i, j))
+        for y, x, i in at
+        for v, u, j in at
+        if i != j and max(abs(y - v), abs(x - u)) <= gap + 1
+    }
+    assert {tuple(pair) for pair in touching_pairs(labels, gap).tolist()} == plain
+
+
+def test_map_ids_removes_joins_and_leaves_the_input_alone():
+    labels = np.array([[1, 2, 3, 70000]], np.int32)
+    assert map_ids(labels, {1: 0, 2: 3, 999: 5}).tolist() == [[0, 3, 3, 70000]]
+    assert labels.tolist() == [[1, 2, 3, 70000]]
+
+
+def test_border_ids_are_those_at_the_edge():
+    labels = np.zeros((5, 6), np.int32)
+    labels[0, 2], labels[2, 2], labels[3, 5] = 4, 1, 9
+    assert border_ids(labels).tolist() == [4, 9]
+
+
+def test_fragments_go_by_the_median_pixel_not_the_median_particle():
+    labels = np.zeros((40, 40), np.int32)
+    labels[:20, :20] = 1
+    for i in range(10):
+        labels[30, 2 * i] = 2 + i
+    kept = filter_fragments(labels, min_area_share=0.1)
+    assert np.unique(kept).tolist() == [0, 1]
+    assert filter_fragments(np.zeros((3, 3), np.int32), 0.1).max() == 0

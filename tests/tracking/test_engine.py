@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+from cases import CASES, Disc, along, draw
+
+from temtrack.tracking.engine import track_movie
+from temtrack.tracking.overlap import OverlapPropagator, register
+from temtrack.tracking.quality import QualityGauge
+
+
+def picture(labels, rng):
+    """Dark particles on a bright ground with a texture fixed to nothing but the noise of the camera."""
+    return np.where(labels > 0, 80, 180) + rng.normal(0, 8, labels.shape)
+
+
+class Segmenter:
+    """Gives the masks of the frames that it is shown, in order, with ids shuffled."""
+
+    def __init__(self, masks):
+        self.masks = iter(masks)
+
+    def __call__(self, image):
+        labels = next(self.masks)
+        return np.where(labels > 0, 1000 - labels, 0)
+
+
+class Still:
+    """A propagator that carries nothing anywhere and notes what it is given."""
+
+    def __init__(self):
+        self.given = []
+
+    def add_reference(self, frame, labels):
+        self.given.append(labels)
+
+    def propagate(self, frame):
+        return self.given[-1]
+
+
+def movie_of(case):
+    rng = np.random.default_rng(0)
+    return [picture(labels, rng) for labels in case.segments]
+
+
+@pytest.mark.parametrize("name", ["two fuse", "three fuse at once", "cross over", "drift jump while fusing"])
+def test_merges_of_the_cases_are_found_with_images(name):
+    case = next(c for c in CASES if c.name == name)
+    tracked = track_movie(movie_of(case), Segmenter(case.segments), OverlapPropagator())
+    frames = list(tracked)
+    assert [f.frame for f in frames] == list(range(len(case.truth)))
+    assert [m.frame for m in tracked.lineage.merges] == [m.frame for m in case.merges]
+
+
+def test_any_propagator_serves_and_sees_what_was_decided():
+    case = next(c for c in CASES if c.name == "two fuse")
+    propagator = Still()
+    tracked = track_movie(movie_of(case), Segmenter(case.segments), propagator)
+    list(tracked)
+    assert len(propagator.given) == len(case.truth)
+    # once the look-ahead has passed, the child is one id in the reference
+    assert len(np.unique(propagator.given[-1])) == len(np.unique(case.truth[-1]))
+
+
+def test_blank_and_blurred_frames_are_flagged_and_bridged():
+    truth = draw(
+        [
+            Disc(i, 14 + 18 * (i % 3), along((0, 10 + 20 * (i // 3)), (19, 14 + 20 * (i // 3))), 6)
+            for i in range(12)
+        ][1:],
+        20,
+    )
+    rng = np.random.default_rng(1)
+    movie = [picture(labels, rng) for labels in truth]
+    movie[8] = rng.normal(180, 8, movie[8].shape)
+    segments = truth.copy()
+    segments[8] = 0
+    segments[8, 30:40, 30:50] = 5
+    tracked = track_movie(movie, Segmenter(segments), OverlapPropagator())
+    frames = list(tracked)
+    assert [f.quality.verdict for f in frames] == ["good"] * 8 + ["blank"] + ["good"] * 11
+    assert {(t.start, t.end) for t in tracked.lineage.tracks} == {(0, 19)}
+
+
+def test_a_movie_that_stays_dim_is_good_again_after_a_while():
+    gauge = QualityGauge()
+    (labels,) = draw([Disc(1, 20, 30, 8), Disc(2, 40, 60, 6)], 1)
+    bright = picture(labels, np.random.default_rng(3))
+    assert [gauge.judge(bright).verdict for _ in range(3)] == ["good"] * 3
+    verdicts = [gauge.judge(bright * 0.1).verdict for _ in range(13)]
+    assert verdicts == ["blank"] * 10 + ["good"] * 3
+
+
+def test_the_lineage_is_known_only_at_the_end():
+    tracked = track_movie([], Segmenter([]), Still())
+    with pytest.raises(ValueError, match="iterate over all frames first"):
+        _ = tracked.lineage
+    assert list(tracked) == []
+    assert tracked.lineage.n_frames == 0
+
+
+def test_registration_finds_a_jump_and_distrusts_noise():
+    rng = np.random.default_rng(2)
+    (labels,) = draw([Disc(1, 20, 30, 8), Disc(2, 40, 60, 6), Disc(3, 30, 80, 5)], 1)
+    still = picture(labels, rng).astype(np.float32)
+    jumped = picture(np.roll(labels, (6, -9), (0, 1)), rng).astype(np.float32)
+    assert register(still, jumped, expected=(0.0, 0.0)) == (6, -9)
+    assert register(still, picture(labels, rng).astype(np.float32), expected=(0.0, 0.0)) is None
+    noise = rng.normal(size=still.shape).astype(np.float32)
+    assert register(still, noise, expected=(0.0, 0.0)) is None
+    assert register(still, np.zeros_like(noise), expected=(0.0, 0.0)) is None
