@@ -1,10 +1,11 @@
-"""Make the movie that `temtrack demo` shows: a simulated sintering run, as mp4, with its true lineage."""
+"""Make the movie that `temtrack demo` shows: a simulated run, with its true lineage and first mask."""
 
 from pathlib import Path
 
 import numpy as np
 
 from temtrack.formats.lineage_files import write_lineage
+from temtrack.formats.masks import write_mask
 from temtrack.formats.video_writer import write_video
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector
@@ -31,5 +32,6 @@ if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     write_video(FOLDER / "sintering.mp4", rgb, frames_per_second=10, rate_factor=25)
     write_lineage(FOLDER / "lineage.json", movie.lineage)
+    write_mask(FOLDER / "mask0000.tif", movie.labels(0))  # tells which id is whose
     for merge in movie.lineage.merges:
         print(merge)

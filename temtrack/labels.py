@@ -95,6 +95,10 @@ def border_ids(labels: Labels) -> NDArray[np.int64]:
 def map_ids(labels: Labels, new_ids: Mapping[int, int]) -> NDArray[np.int32]:
     """Return the labels with each id that ``new_ids`` names replaced; 0 removes, two ids may become one."""
     highest = int(labels.max(initial=0))
+    if highest > MAX_TABLE:
+        labels, ids = compact(labels)
+        table = np.array([0, *(new_ids.get(old, old) for old in ids.tolist())], dtype=np.int32)
+        return table[labels]
     table = np.arange(highest + 1, dtype=np.int32)
     for old, new in new_ids.items():
         if old <= highest:
@@ -105,14 +109,12 @@ def map_ids(labels: Labels, new_ids: Mapping[int, int]) -> NDArray[np.int32]:
 def overlap_counts(a: Labels, b: Labels) -> Overlaps:
     """Count the pixels that each id of ``a`` shares with each id of ``b``; background is left out."""
     both = np.flatnonzero((a != 0) & (b != 0))
-    rows, columns = a.ravel()[both], b.ravel()[both]
-    if both.size == 0:
-        none = np.zeros(0, np.int64)
-        return Overlaps(none, none, none)
-    counts = sparse.coo_array((np.ones(both.size, np.int64), (rows, columns))).tocsr()
+    (ids_a, rows), (ids_b, columns) = _index_of(a.ravel()[both]), _index_of(b.ravel()[both])
+    shape = ids_a.size, ids_b.size
+    counts = sparse.coo_array((np.ones(both.size, np.int64), (rows, columns)), shape).tocsr()
     counts.sum_duplicates()
     found = counts.tocoo()
-    return Overlaps(found.row.astype(np.int64), found.col.astype(np.int64), found.data)
+    return Overlaps(ids_a[found.row], ids_b[found.col], found.data)
 
 
 def touching_pairs(labels: Labels, max_gap_px: int = 1) -> NDArray[np.int64]:
@@ -153,12 +155,15 @@ def filter_fragments(labels: Labels, min_area_share: float, min_area_px: int = 1
 
 def bounding_boxes(labels: Labels) -> dict[int, tuple[slice, slice]]:
     """Return the box (y slice, x slice) of each id."""
-    boxes = ndimage.find_objects(labels)
-    return {i: box for i, box in enumerate(boxes, start=1) if box is not None}
+    small, ids = compact(labels)
+    return dict(zip(ids.tolist(), ndimage.find_objects(small), strict=True))
 
 
 def _index_of(values: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the ids in ``values`` ascending and the place of each value among them, without sorting."""
+    """Return the ids in ``values`` ascending and the place of each value among them."""
+    if values.max(initial=0) > MAX_TABLE:
+        ids, place = np.unique(values, return_inverse=True)
+        return ids.astype(np.int64), place
     counts = np.bincount(values)
     ids = np.flatnonzero(counts)
     place = np.zeros(counts.size, np.int64)

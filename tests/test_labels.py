@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from temtrack.labels import (
     border_ids,
+    bounding_boxes,
     compact,
     filter_fragments,
     map_ids,
@@ -28,6 +31,22 @@ def test_compact_takes_ids_beyond_any_lookup_table():
     small, ids = compact(np.array([[0, 2**40], [7, 2**40]]))
     assert small.tolist() == [[0, 2], [1, 2]]
     assert ids.tolist() == [7, 2**40]
+
+
+def test_ids_near_the_highest_take_no_table_of_their_size():
+    top = np.iinfo(np.int32).max
+    labels = np.array([[0, top, top], [5, 0, top - 1]], np.int32)
+    tracemalloc.start()
+    regions, shared = measure_regions(labels), overlap_counts(labels, labels[::-1])
+    renamed, boxes = map_ids(labels, {top: 7, 5: 0, 9: 1}), bounding_boxes(labels)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 1_000_000
+    assert (regions.ids.tolist(), regions.area_px.tolist()) == ([5, top - 1, top], [1, 1, 2])
+    assert (shared.a.tolist(), shared.b.tolist()) == ([top - 1, top], [top, top - 1])
+    assert renamed.tolist() == [[0, 7, 7], [0, 0, top - 1]]
+    assert boxes[top] == (slice(0, 1), slice(1, 3))
+    assert compact(labels)[1].tolist() == [5, top - 1, top]
 
 
 @given(label_images)

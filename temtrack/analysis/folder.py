@@ -13,9 +13,8 @@ from temtrack import __version__
 from temtrack.analysis.masks import Tables, TrackerRecord, Watch, analyze_masks, find_lineage
 from temtrack.errors import InputError
 from temtrack.formats.fingerprint import fingerprint
-from temtrack.formats.images import list_images
 from temtrack.formats.lineage_files import read_lineage
-from temtrack.formats.masks import Masks, read_masks
+from temtrack.formats.masks import Masks, list_masks, read_masks
 from temtrack.movie import Movie
 from temtrack.tables import Calibration
 
@@ -86,7 +85,7 @@ class MasksFolder:
             "temtrack_version": __version__,
             "command": command,
             "input": str(self.path),
-            "input_sha256": fingerprint(_mask_files(self.path)),
+            "input_sha256": fingerprint(list_masks(self.path)),
             **self.facts,
             "pixel_size_nm": "unknown" if scale is None else repr(scale),
             "pixel_size_source": calibration.pixel_size_source,
@@ -113,14 +112,6 @@ def open_masks_folder(path: Path) -> MasksFolder:
         )
     record = TrackerRecord(lineage, carried=_carried(run), quality=run.get("quality"))
     return MasksFolder(path, masks, record, _calibration(run, len(masks)), _facts(run))
-
-
-def _mask_files(path: Path) -> list[Path]:
-    """Return the files that the masks come from, without pictures that lie beside them."""
-    if not path.is_dir():
-        return [path]
-    found = list_images(path)
-    return [file for file in found if file.name.lower().startswith("mask")] or found
 
 
 def _read_run(path: Path) -> dict[str, Any]:

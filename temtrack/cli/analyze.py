@@ -82,15 +82,12 @@ def _tell_unknowns(calibration: Calibration) -> None:
 
 
 def _write(target: Path, tables: Tables, facts: dict[str, str]) -> None:
-    import pandas as pd
-
     from temtrack.formats.parquet import write_table
 
     # A merge table of an earlier run would no longer fit the others.
     (target / "merges.parquet").unlink(missing_ok=True)
     for name, table in tables.items():
-        frame = table.to_pandas(types_mapper=pd.ArrowDtype)
-        write_table(target / f"{name}.parquet", frame, table.schema, facts)
+        write_table(target / f"{name}.parquet", table, facts)
 
 
 def _show(target: Path, tables: Tables, as_json: bool) -> None:

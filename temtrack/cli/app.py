@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from temtrack import __version__
 from temtrack.cli import output
 from temtrack.cli.analyze import analyze
+from temtrack.cli.demo import demo
 from temtrack.cli.models import models
 from temtrack.cli.segment import segment
 from temtrack.cli.simulate import simulate
@@ -62,6 +63,7 @@ app = typer.Typer(
 for _command in _COMMANDS:
     app.command()(_command)
 app.add_typer(models, name="models")
+app.command()(demo)
 
 
 def _show_version(wanted: bool) -> None:

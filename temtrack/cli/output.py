@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
@@ -54,6 +56,11 @@ def show_json(results: object) -> None:
 def show_text(text: str) -> None:
     """Print a result that is a line of text."""
     _RESULTS.print(text)
+
+
+def command_line() -> str:
+    """Return the command as it was typed, for the record beside its results."""
+    return shlex.join(["temtrack", *sys.argv[1:]])
 
 
 def tell(message: str) -> None:

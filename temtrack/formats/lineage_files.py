@@ -17,9 +17,11 @@ _FORMAT, _VERSION = "temtrack-lineage", 1
 def write_ctc_table(path: Path, lineage: Lineage) -> None:
     """Write the tracks as lines ``L B E P``: id, first and last frame, one parent or 0.
 
-    The table holds one parent: the first of `Track.parents`, which is the largest.
+    The table holds one parent: the first of `Track.parents`, which is the largest. In CTC's rules a parent
+    ends before its children begin, so one that only shed a piece and lives on is not named.
     """
-    lines = [f"{t.id} {t.start} {t.end} {t.parents[0] if t.parents else 0}\n" for t in lineage.tracks]
+    ends = {track.id: track.end for track in lineage.tracks}
+    lines = [f"{t.id} {t.start} {t.end} {_ctc_parent(t, ends)}\n" for t in lineage.tracks]
     with whole_file(path) as part:
         part.write_text("".join(lines), encoding="ascii")
 
@@ -51,6 +53,11 @@ def read_lineage(path: Path) -> Lineage:
         raise InputError(f"{path}: lineage is damaged: {reason}; run `temtrack track` again") from error
     _refuse_contradictions(path, lineage)
     return lineage
+
+
+def _ctc_parent(track: Track, ends: dict[int, int]) -> int:
+    first = next(iter(track.parents), 0)
+    return first if first and ends[first] < track.start else 0
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -72,11 +72,29 @@ class Masks:
         return (self[t] for t in range(self.n_frames))
 
 
-def read_masks(source: Path | str) -> Masks:
-    """Open a masks folder of this or another program, or one TIFF stack of ids; frames are read lazily.
+def list_masks(source: Path) -> list[Path]:
+    """Return the files that hold the masks of a folder, in the order of frames, or the stack itself.
 
     In a folder ``mask*.tif`` count where there are any, else every TIFF, else every other image; natural
     order is the order of frames.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no image.
+    """
+    if not source.is_dir():
+        return [source]
+    found = images.list_images(source)
+    tiffs = [p for p in found if p.suffix.lower() in tiff.SUFFIXES]
+    named = [p for p in tiffs if p.name.lower().startswith("mask")]
+    return named or tiffs or found
+
+
+def read_masks(source: Path | str) -> Masks:
+    """Open a masks folder of this or another program, or one TIFF stack of ids; frames are read lazily.
+
+    `list_masks` tells which files of a folder count.
 
     Raises
     ------
@@ -86,7 +104,7 @@ def read_masks(source: Path | str) -> Masks:
     """
     path = Path(source)
     if path.is_dir():
-        files = _mask_files(path)
+        files = list_masks(path)
         return _masks(path, len(files), lambda t: read_labels(files[t]))
     if tiff.can_read(path):
         movie = tiff.read_movie(path)
@@ -109,13 +127,6 @@ def read_labels(path: Path) -> NDArray[np.int32]:
 def _masks(path: Path, n_frames: int, read_frame: Callable[[int], NDArray[np.int32]]) -> Masks:
     height, width = read_frame(0).shape
     return Masks(path, n_frames, height, width, read_frame)
-
-
-def _mask_files(folder: Path) -> list[Path]:
-    found = images.list_images(folder)
-    tiffs = [p for p in found if p.suffix.lower() in tiff.SUFFIXES]
-    named = [p for p in tiffs if p.name.lower().startswith("mask")]
-    return named or tiffs or found
 
 
 def _as_labels(plane: NDArray[Any], what: str) -> NDArray[np.int32]:

@@ -12,22 +12,17 @@ from temtrack.formats.atomic import whole_file
 from temtrack.formats.decoding import refused_as
 
 
-def write_table(path: Path, frame: pd.DataFrame, schema: pa.Schema, metadata: dict[str, str]) -> None:
-    """Write the columns of `schema`, in its order and types, with `metadata` beside them.
+def write_table(path: Path, table: pa.Table, metadata: dict[str, str]) -> None:
+    """Write a table, with `metadata` in its schema beside what stands there.
 
     Raises
     ------
     OutputError
         If the file cannot be written.
     """
-    # A list column without rows has no type of its own that Arrow could turn into lists.
-    columns = {
-        f.name: frame[f.name].astype(object) if pa.types.is_list(f.type) else frame[f.name] for f in schema
-    }
-    table = pa.Table.from_pandas(pd.DataFrame(columns), schema=schema, preserve_index=False)
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata})
+    facts = {**(table.schema.metadata or {}), **metadata}
     with whole_file(path) as part:
-        pq.write_table(table, part)
+        pq.write_table(table.replace_schema_metadata(facts), part)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -53,7 +48,7 @@ def read_metadata(path: Path) -> dict[str, str]:
     """
     with refused_as(f"{path}: cannot be read as a Parquet table"):
         stored = pq.read_schema(path).metadata or {}
-    return {key.decode(): value.decode() for key, value in stored.items() if key != b"pandas"}
+    return {key.decode(): value.decode() for key, value in stored.items()}
 
 
 def read_units(path: Path) -> dict[str, str]:

@@ -16,7 +16,6 @@ from temtrack.formats.atomic import whole_file
 CODEC = "libx264"
 
 
-
 def write_video(
     path: Path, frames: Iterable[NDArray[np.uint8]], frames_per_second: float, rate_factor: int = 23
 ) -> None:

@@ -22,7 +22,7 @@ QUERIES_A_BATCH = 64
 
 @dataclass(frozen=True)
 class Prompts:
-    """N prompts of up to two points: ``xy`` (N, 2, 2) in pixels, ``kinds`` (N, 2) as the network names them."""
+    """N prompts of up to two points: ``xy`` (N, 2, 2) in pixels, ``kinds`` (N, 2) in the network's words."""
 
     xy: NDArray[np.float32]
     kinds: NDArray[np.int64]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,24 +27,31 @@ def typical_diameter(labels: NDArray[np.integer]) -> float | None:
     return float(np.sum(areas**1.5) / areas.sum() * 2 / np.sqrt(np.pi))
 
 
+def common_scale(scales: Iterable[float | None]) -> float:
+    """Return the geometric mean of the scales that are known; 1 where none is."""
+    known = [scale for scale in scales if scale is not None]
+    return float(np.exp(np.mean(np.log(known)))) if known else 1.0
+
+
 def find_scale(
     grey: NDArray[np.float32], segment: Callable[[NDArray[np.float32], float], NDArray[np.int32]]
-) -> float:
+) -> float | None:
     """Find the scale for an image (Y, X) in [0, 1] in passes, each at the scale that the last one asks for.
 
-    ``segment`` takes an image and a scale. Large images are judged by their middle.
+    ``segment`` takes an image and a scale. Large images are judged by their middle. ``None`` where the first
+    pass finds no particle.
     """
     middle = _middle(grey, PROBE_PX)
-    scale = 1.0
+    scale, found = 1.0, None
     for _ in range(MAX_PASSES):
         diameter = typical_diameter(segment(middle, scale))
         if diameter is None:
-            return scale
+            return found
         wanted = scale_for(diameter)
         if abs(np.log(wanted / scale)) < np.log(CLOSE_ENOUGH):
             return wanted
-        scale = wanted
-    return scale
+        scale = found = wanted
+    return found
 
 
 def _middle(grey: NDArray[np.float32], side: int) -> NDArray[np.float32]:

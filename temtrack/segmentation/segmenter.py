@@ -52,14 +52,17 @@ class Segmenter:
         grey = normalise(image)
         if not grey.any():
             return np.zeros(grey.shape, np.int32)
-        labels = self._labels(grey, self.find_scale(image) if scale is None else scale)
+        labels = self._labels(grey, scale or self.find_scale(image) or 1.0)
         labels[~np.isfinite(image)] = 0
         return filter_fragments(labels, FRAGMENT_SHARE, max(1, round(min_area_px)))
 
-    def find_scale(self, image: NDArray[Any]) -> float:
-        """Return the scale at which an image's particles are as wide as the network likes them."""
+    def find_scale(self, image: NDArray[Any]) -> float | None:
+        """Return the scale at which an image's particles are as wide as the network likes them.
+
+        ``None`` where no particle is found.
+        """
         grey = normalise(image)
-        return find_scale(grey, self._labels) if grey.any() else 1.0
+        return find_scale(grey, self._labels) if grey.any() else None
 
     def prompt(
         self, image: NDArray[Any], points: NDArray[Any] | None = None, boxes: NDArray[Any] | None = None
@@ -76,7 +79,7 @@ class Segmenter:
             prompts, sides = Prompts.from_boxes(boxes), np.abs(boxes[:, 2:] - boxes[:, :2]) + 1
             scale = scale_for(float(np.median(np.sqrt(sides.prod(axis=1)))))
         elif points is not None:
-            prompts, scale = Prompts.from_points(points), self.find_scale(image)
+            prompts, scale = Prompts.from_points(points), self.find_scale(image) or 1.0
         else:
             raise ValueError("give points or boxes")
         with torch.inference_mode():

@@ -36,7 +36,8 @@ def _centre(labels: NDArray[Any], reach: float, rng: np.random.Generator) -> NDA
         wanted = pixels[rng.integers(len(pixels))] + rng.uniform(-reach / 4, reach / 4, 2)
     else:
         wanted = rng.uniform(0, size)
-    return np.clip(wanted, margin, size - margin)
+    centre: NDArray[np.float64] = np.clip(wanted, margin, size - margin)
+    return centre
 
 
 def degrade(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -61,4 +62,5 @@ def degrade(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.
 def _illumination(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
     y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
     a, b, c = rng.uniform(-0.25, 0.25, 3)
-    return 1 + a * y + b * x + c * (y * y + x * x)
+    light: NDArray[np.float64] = 1 + a * y + b * x + c * (y * y + x * x)
+    return light

@@ -167,9 +167,7 @@ def _loss(
 
 
 @torch.no_grad()
-def _test(
-    net: EfficientSam, batches: Sequence[Batch], prompt_weight: float, device: torch.device
-) -> Score:
+def _test(net: EfficientSam, batches: Sequence[Batch], prompt_weight: float, device: torch.device) -> Score:
     total = ScoreSum()
     for batch in batches:
         total.add(*_loss(net, batch.to(device), prompt_weight, device))

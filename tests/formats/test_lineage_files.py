@@ -1,9 +1,12 @@
 import json
 
+import numpy as np
 import pytest
+from ctc_metrics.scripts.validate import validate_sequence
 
 from temtrack.errors import InputError
 from temtrack.formats.lineage_files import read_lineage, write_ctc_table, write_lineage
+from temtrack.formats.masks import mask_name, write_mask
 from temtrack.lineage import Lineage, Merge, Track
 
 LINEAGE = Lineage(
@@ -25,6 +28,15 @@ def test_json_goes_round(tmp_path):
 def test_ctc_table_names_the_first_parent(tmp_path):
     write_ctc_table(tmp_path / "res_track.txt", LINEAGE)
     assert (tmp_path / "res_track.txt").read_text() == "1 0 3 0\n2 1 3 0\n3 4 8 2\n"
+
+
+def test_ctc_table_does_not_name_a_parent_that_lives_on(tmp_path):
+    shed = Track(1, 0, 3, "present", "present"), Track(2, 2, 3, "split", "present", parents=(1,))
+    write_ctc_table(tmp_path / "res_track.txt", Lineage(4, shed, ()))
+    for t in range(4):
+        write_mask(tmp_path / mask_name(t), np.array([[1, 0, 2 if t >= 2 else 0]]))
+    assert (tmp_path / "res_track.txt").read_text() == "1 0 3 0\n2 2 3 0\n"
+    assert validate_sequence(str(tmp_path), threads=1) == {"Valid": 1}
 
 
 @pytest.mark.parametrize(

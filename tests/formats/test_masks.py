@@ -4,7 +4,7 @@ import tifffile
 
 from temtrack.errors import InputError
 from temtrack.formats.images import list_images
-from temtrack.formats.masks import mask_name, read_labels, read_masks, remove_masks, write_mask
+from temtrack.formats.masks import list_masks, mask_name, read_labels, read_masks, remove_masks, write_mask
 
 
 def scene(*ids):
@@ -45,10 +45,19 @@ def test_masks_of_other_programs(tmp_path):
     assert [int(labels.max()) for labels in read_masks(stack)] == [4, 5]
 
 
-def test_masks_count_before_other_images_in_the_folder(tmp_path):
-    write_mask(tmp_path / mask_name(0), scene(1))
+def test_the_likeliest_files_of_a_folder_are_its_masks(tmp_path):
+    def names():
+        return [path.name for path in list_masks(tmp_path)]
+
+    (tmp_path / "b10.png").touch()
+    (tmp_path / "b9.png").touch()
+    assert names() == ["b9.png", "b10.png"]
     tifffile.imwrite(tmp_path / "overlay.tif", np.zeros((9, 9, 3), np.uint8), photometric="rgb")
+    assert names() == ["overlay.tif"]
+    write_mask(tmp_path / mask_name(0), scene(1))
+    assert names() == ["mask0000.tif"]
     assert len(read_masks(tmp_path)) == 1
+    assert list_masks(tmp_path / "overlay.tif") == [tmp_path / "overlay.tif"]
 
 
 def test_what_is_no_mask_is_refused(tmp_path):

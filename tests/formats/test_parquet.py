@@ -1,23 +1,26 @@
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from temtrack.errors import InputError
 from temtrack.formats.parquet import read_metadata, read_table, read_units, write_table
 
+AREA = {"unit": "nm2", "description": "projected area"}
 SCHEMA = pa.schema(
     [
-        pa.field("child_id", pa.int64(), metadata={"unit": ""}),
-        pa.field("area_nm2", pa.float64(), metadata={"unit": "nm2"}),
+        pa.field("child_id", pa.int64(), metadata={"unit": "", "description": "the child"}),
+        pa.field("area_nm2", pa.float64(), metadata=AREA),
         pa.field("parent_ids", pa.list_(pa.int64())),
+        pa.field("fate", pa.string()),
     ]
 )
 
 
 def test_values_units_and_facts_go_round(tmp_path):
     path = tmp_path / "merges.parquet"
-    frame = pd.DataFrame({"parent_ids": [[1, 2], [3, 4, 5]], "area_nm2": [2.5, None], "child_id": [6, 7]})
-    write_table(path, frame, SCHEMA, {"model": "effsam-tiny"})
+    columns = [[6, 7], [2.5, None], [[1, 2], [3, 4, 5]], ["merged", None]]
+    write_table(path, pa.table(columns, schema=SCHEMA), {"model": "effsam-tiny"})
     back = read_table(path)
     assert list(back.columns) == SCHEMA.names
     assert [list(ids) for ids in back["parent_ids"]] == [[1, 2], [3, 4, 5]]
@@ -26,10 +29,15 @@ def test_values_units_and_facts_go_round(tmp_path):
     assert read_metadata(path) == {"model": "effsam-tiny"}
 
 
-def test_an_empty_table_keeps_its_types(tmp_path):
+def test_the_file_keeps_plain_types_and_what_is_said_of_columns(tmp_path):
     path = tmp_path / "merges.parquet"
-    write_table(path, pd.DataFrame({name: [] for name in SCHEMA.names}), SCHEMA, {})
-    assert read_table(path)["child_id"].dtype == "int64"
+    write_table(path, SCHEMA.empty_table(), {})
+    dtypes = read_table(path).dtypes
+    assert (dtypes["child_id"], dtypes["area_nm2"], dtypes["parent_ids"]) == ("int64", "float64", "object")
+    assert not isinstance(dtypes["fate"], pd.ArrowDtype)
+    assert read_metadata(path) == {}
+    stored = pq.read_schema(path).field("area_nm2").metadata
+    assert {key: stored[key.encode()].decode() for key in AREA} == AREA
 
 
 def test_what_is_no_table_is_refused(tmp_path):

@@ -1,0 +1,111 @@
+"""`temtrack demo`: the whole pipeline on the embedded movie, beside its truth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from numpy.typing import NDArray
+
+from temtrack.cli import options, output
+from temtrack.cli.output import Row
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from temtrack.lineage import Lineage
+    from temtrack.metrics.merges import MergeMatch, MergeScore
+
+FRAMES_PER_SECOND = 10.0
+TOLERANCE_FRAMES = 3  # within which a found merge is shown beside a true one
+
+
+def demo(
+    output_folder: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")
+    ] = Path("demo"),
+    model: options.Model = options.DEFAULT_MODEL,
+    device: options.Device = options.DeviceName.auto,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Segment, track and analyse the embedded movie and show the merges beside the truth.
+
+    Writes masks/ with tables, overlay.mp4 with outlines and ids, and
+    merges.png with the key frames of each merge.
+    """
+    from temtrack.analysis.folder import open_masks_folder
+    from temtrack.demo import LINEAGE, MOVIE, PIXEL_SIZE_NM
+    from temtrack.formats import read_movie
+    from temtrack.formats.atomic import check_output_folder
+    from temtrack.formats.lineage_files import read_lineage
+    from temtrack.linking import LinkingConfig
+    from temtrack.report.keyframes import write_keyframes
+    from temtrack.report.overlay import write_overlay
+    from temtrack.workflow import analyze_into, segmentation_by_model, track_into
+
+    check_output_folder(output_folder, force)
+    masks_folder = output_folder / "masks"
+    masks_folder.mkdir(exist_ok=True)
+    movie, truth = read_movie(MOVIE, PIXEL_SIZE_NM), read_lineage(LINEAGE)
+    segmentation = segmentation_by_model(model, device, movie)
+    command, n = output.command_line(), movie.n_frames
+    watch = partial(output.with_progress, description="tracking", total=n)
+    lineage = track_into(masks_folder, movie, segmentation, LinkingConfig(), command, watch).lineage
+    folder = open_masks_folder(masks_folder)
+    calibration = folder.calibrated(None, None, movie)
+    watch = partial(output.with_progress, description="analysing", total=n)
+    analyze_into(masks_folder, folder, movie, calibration, True, command, watch)
+    write_overlay(output_folder / "overlay.mp4", movie, folder.masks, lineage)
+    write_keyframes(output_folder / "merges.png", movie, folder.masks.__getitem__, lineage)
+    _show(output_folder, lineage, truth, _compare(lineage, truth, folder.masks[0]), as_json)
+
+
+def _compare(found: Lineage, truth: Lineage, first_mask: NDArray[np.integer]) -> MergeScore:
+    """Match the found merges with the true ones; whose id is whose is told from the first frame."""
+    from temtrack.demo import FIRST_MASK
+    from temtrack.formats.masks import read_labels
+    from temtrack.metrics.merges import match_merges
+    from temtrack.metrics.tracks import match_tracks
+
+    ids = match_tracks([first_mask], [read_labels(FIRST_MASK)]).true_of_found()
+    return match_merges(found.merges, truth.merges, ids, TOLERANCE_FRAMES)
+
+
+def _show(folder: Path, found: Lineage, truth: Lineage, score: MergeScore, as_json: bool) -> None:
+    summaries = [_summary("found", found), _summary("truth", truth)]
+    merges = [_match_row(match) for match in score.matches]
+    merges += [{"true_frame": m.frame, "true_parents": list(m.parents)} for m in score.missed]
+    merges += [{"found_frame": m.frame, "found_parents": list(m.parents)} for m in score.false]
+    if as_json:
+        output.show_json({"summary": summaries, "merges": merges})
+        return
+    output.show_rows(summaries, as_json=False, title="Embedded movie")
+    output.show_rows(merges, as_json=False, title="Merges beside the truth (parents in true ids)")
+    for name, what in (("masks", "masks and tables"), ("overlay.mp4", "film"), ("merges.png", "key frames")):
+        output.show_text(f"{what}: {folder / name}")
+
+
+def _summary(what: str, lineage: Lineage) -> Row:
+    fates = Counter(track.fate for track in lineage.tracks)
+    return {
+        "": what,
+        "particles": len(lineage.tracks),
+        "merges": len(lineage.merges),
+        **dict(sorted(fates.items())),
+    }
+
+
+def _match_row(match: MergeMatch) -> Row:
+    return {
+        "true_frame": match.true.frame,
+        "found_frame": match.found.frame,
+        "true_contact": match.true.contact_frame,
+        "found_contact": match.found.contact_frame,
+        "true_parents": sorted(match.true.parents),
+        "found_parents": sorted(match.found_parents),
+        "exact": match.has_exact_parents,
+    }
