@@ -9,7 +9,7 @@
     ├── ModelError           exit 1   a model is unknown, incomplete, or does not fit its checksum
     │   └── MissingExtraError         a model needs a package that is not installed
     ├── TrainingError        exit 1   training cannot go on
-    └── PartialFailure       exit 3   some inputs failed, the others are done
+    └── PartialFailureError  exit 3   some inputs failed, the others are done
 
 A message is one line: what failed, the value received, what is allowed, the next step.
 Only these errors become one line on stderr; anything else is a bug and keeps its traceback.
@@ -48,7 +48,7 @@ class TrainingError(TemtrackError):
     """Training cannot go on."""
 
 
-class PartialFailure(TemtrackError):
+class PartialFailureError(TemtrackError):
     """Some inputs failed; the others are done."""
 
     exit_code = 3

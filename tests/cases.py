@@ -134,6 +134,15 @@ def two_fuse() -> Case:
     return Case("two fuse", draw([bystander(), *pair_discs()], 26), (merge,), fates)
 
 
+def fuse_and_vanish() -> Case:
+    """The child is lost six frames after the merge, long before the movie ends."""
+    pair = [replace(disc, last=14) if disc.id == 3 else disc for disc in pair_discs()]
+    merge = TrueMerge(9, 3, frozenset({1, 2}), 8)
+    return Case(
+        "fuse and vanish", draw([bystander(), *pair], 40), (merge,), {1: "merged", 2: "merged", 3: "lost"}
+    )
+
+
 def touch_and_part() -> Case:
     x = along((0, 74), (9, 56), (12, 56), (20, 74))
     truth = draw([Disc(1, 36, 34, 10), Disc(2, 36, x, 10)], 24)
@@ -370,6 +379,7 @@ def small_fast_lookalikes() -> Case:
 
 CASES = (
     two_fuse(),
+    fuse_and_vanish(),
     touch_and_part(),
     touch_and_stay_two(),
     three_fuse_at_once(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from temtrack.cli import output
-from temtrack.errors import PartialFailure, TemtrackError
+from temtrack.errors import PartialFailureError, TemtrackError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,7 +36,7 @@ class Batch:
         ------
         TemtrackError
             The only failure itself, where nothing was done.
-        PartialFailure
+        PartialFailureError
             Where some inputs failed and others are done (exit 3), or several failed (exit 1).
         """
         if not self.failures:
@@ -47,4 +47,4 @@ class Batch:
         for error in self.failures.values():
             output.fail(str(error))
         summary = f"{n_failed} of {n_failed + n_done} inputs failed, named above"
-        raise PartialFailure(f"{summary}; the others are done") if n_done else TemtrackError(summary)
+        raise PartialFailureError(f"{summary}; the others are done") if n_done else TemtrackError(summary)

@@ -36,7 +36,7 @@ class LinkingConfig:
         Longer runs of blank frames are taken for what they show.
     """
 
-    look_ahead_frames: int = 8
+    look_ahead_frames: int = 20
     max_gap_frames: int = 3
     lasting_share: float = 0.65
     min_seen_frames: int = 2

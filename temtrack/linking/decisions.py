@@ -25,12 +25,13 @@ def decide_first_frame(state: LinkerState, config: LinkingConfig) -> None:
         for piece, whole in broken_in_first_frame(state.window, config):
             state.rename({piece: whole})
     _settle_beginnings(state, config)
-    for verdict in judge_fusions(state.window, state.tracks, config):
+    for verdict in judge_fusions(state.window, state.known(), config):
         _settle_fusion(state, verdict)
     record = state.window[0]
     state.contacts.go_on(record.frame, record.contacts, record.near)
     state.decided.append(state.pedigree.emit(record))
     state.window.pop(0)
+    state.forget_ended()
 
 
 def _settle_pieces(state: LinkerState, config: LinkingConfig) -> None:
@@ -47,7 +48,8 @@ def _settle_pieces(state: LinkerState, config: LinkingConfig) -> None:
 
 def _is_split_off(window: list[FrameRecord], piece: int, whole: int, config: LinkingConfig) -> bool:
     """Tell whether a piece keeps a segment that the whole has no share in; one frame alone proves nothing."""
-    apart = [r.is_seen(piece) and whole not in r.fused_with(piece) for r in window if r.is_informative]
+    shown = [r for r in window if r.is_informative and (r.is_seen(piece) or r.is_seen(whole))]
+    apart = [r.is_seen(piece) and whole not in r.fused_with(piece) for r in shown]
     return sum(apart) >= MIN_SPLIT_FRAMES and is_lasting(apart, config)
 
 
@@ -55,7 +57,7 @@ def _settle_split(state: LinkerState, whole: int, pieces: list[int]) -> None:
     """Keep lasting pieces as tracks; where they are comparable in size, the whole has ended in them."""
     record = state.window[0]
     areas = sorted((record.area_px[i] for i in (whole, *pieces)), reverse=True)
-    if areas[1] >= COMPARABLE_SHARE * areas[0] and whole in state.tracks:
+    if areas[1] >= COMPARABLE_SHARE * areas[0] and whole in state.known():
         rest = state.new_id()
         _replace(state, (whole,), rest)
         state.pedigree.add_fate(whole, "split")
@@ -81,7 +83,8 @@ def _settle_beginnings(state: LinkerState, config: LinkingConfig) -> None:
 def _settle_fusion(state: LinkerState, verdict: Verdict) -> None:
     """Make one child of the parents, and end those that vanished in it without bringing area."""
     record = state.window[0]
-    parents = sorted(verdict.parents, key=lambda i: (-state.tracks[i].area_before(record.frame), i))
+    tracks = state.known()
+    parents = sorted(verdict.parents, key=lambda i: (-tracks[i].area_before(record.frame), i))
     contact_frame = state.contacts.contact_frame(verdict.parents, record.frame)
     survivor = parents[0]
     if len(parents) > 1:
@@ -91,16 +94,16 @@ def _settle_fusion(state: LinkerState, verdict: Verdict) -> None:
         merge = Merge(record.frame, survivor, tuple(parents), contact_frame, float(y), float(x))
         state.pedigree.add_merge(merge)
     for gone in sorted(verdict.vanished):
-        track = state.tracks[gone]
+        track = tracks[gone]
         track.last_seen = record.frame - 1
         state.rename({gone: survivor})
-        state.tracks[gone] = track
         state.end(track)
 
 
 def _replace(state: LinkerState, old_ids: tuple[int, ...], new: int) -> None:
     """Let a new track take the place of old ones in all undecided frames."""
-    old = [state.tracks[i] for i in old_ids]
+    old = [state.known()[i] for i in old_ids]
+    is_live = any(i in state.tracks for i in old_ids)
     state.rename(dict.fromkeys(old_ids, new))
     track = TrackState(
         id=new,
@@ -115,4 +118,7 @@ def _replace(state: LinkerState, old_ids: tuple[int, ...], new: int) -> None:
             track.see(
                 Sighting(record.frame, float(y.size), float(y.mean()), float(x.mean())), track.touches_border
             )
-    state.tracks[new] = track
+    if is_live:
+        state.tracks[new] = track
+    else:
+        state.end(track)

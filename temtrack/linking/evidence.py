@@ -72,7 +72,7 @@ def lasting_fusions(window: list[FrameRecord], config: LinkingConfig) -> list[fr
         lasting = [
             (a, b)
             for a, b in combinations(sorted(ids), 2)
-            if is_lasting((b in r.fused_with(a) for r in informative), config)
+            if is_lasting((b in r.fused_with(a) for r in informative if r.is_seen(a) or r.is_seen(b)), config)
             and _begins_now(informative, a, b)
         ]
         found += connected(lasting)

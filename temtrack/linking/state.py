@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -26,6 +27,8 @@ class LinkerState:
         Blank frames in a row up to now.
     tracks
         The live tracks by id.
+    ended
+        Tracks that ended in frames not yet decided, by id: what is settled there may still concern them.
     window
         The frames not yet decided, in order.
     contacts
@@ -40,6 +43,7 @@ class LinkerState:
     last_id: int = 0
     n_blank: int = 0
     tracks: dict[int, TrackState] = field(default_factory=dict)
+    ended: dict[int, TrackState] = field(default_factory=dict)
     window: list[FrameRecord] = field(default_factory=list)
     contacts: ContactRuns = field(default_factory=ContactRuns)
     pedigree: Pedigree = field(default_factory=Pedigree)
@@ -58,6 +62,7 @@ class LinkerState:
         self.contacts.rename(new_ids)
         for i in new_ids:
             self.tracks.pop(i, None)
+            self.ended.pop(i, None)
 
     def end(self, track: TrackState, fate: Fate | None = None) -> None:
         """End a track at its last sighting and take back what was carried since."""
@@ -67,6 +72,16 @@ class LinkerState:
             if record.frame > track.last_seen:
                 record.rename({track.id: _heir(record, track.id, {track.id: 0})})
         self.tracks.pop(track.id, None)
+        self.ended[track.id] = track
+
+    def known(self) -> Mapping[int, TrackState]:
+        """Return the tracks in undecided frames, live or ended, by id."""
+        return ChainMap(self.tracks, self.ended)
+
+    def forget_ended(self) -> None:
+        """Forget the ended tracks that no undecided frame shows."""
+        first = self.window[0].frame if self.window else self.n_frames
+        self.ended = {i: track for i, track in self.ended.items() if track.last_seen >= first}
 
 
 def _heir(record: FrameRecord, removed: int, new_ids: Mapping[int, int]) -> int:

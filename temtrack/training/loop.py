@@ -156,7 +156,8 @@ def _loss(
     """
     with bf16_where_native(device):
         logits, iou = net.decode(net.embed(batch.images), batch.xy, batch.point_labels)
-    fine = F.interpolate(logits.flatten(0, 1).float(), scale_factor=2, mode="bilinear", align_corners=False)
+    queries = logits.flatten(0, 1).float()
+    fine = F.interpolate(queries, scale_factor=2, mode="bilinear", align_corners=False)
     fine = fine.view(*logits.shape[:3], *fine.shape[-2:])
     targets = F.avg_pool2d(batch.targets.flatten(0, 1), 2).view_as(fine)
     loss = map_loss(fine[:, :1], targets[:, :1], batch.weights[:, :1])

@@ -1,7 +1,7 @@
 import pytest
 
 from temtrack.cli.batch import Batch
-from temtrack.errors import InputError, PartialFailure, TemtrackError
+from temtrack.errors import InputError, PartialFailureError, TemtrackError
 
 
 def halve(number):
@@ -13,7 +13,7 @@ def halve(number):
 def test_the_rest_is_done_and_failures_are_told(capsys):
     batch = Batch()
     assert list(batch.each([2, 3, 8], halve)) == [1, 4]
-    with pytest.raises(PartialFailure, match="1 of 3 inputs failed"):
+    with pytest.raises(PartialFailureError, match="1 of 3 inputs failed"):
         batch.finish(n_done=2)
     assert "3: is odd" in capsys.readouterr().err
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from cases import CASES, Disc, along, draw
 
+from temtrack.linking import LinkingConfig
 from temtrack.tracking.engine import track_movie
 from temtrack.tracking.overlap import OverlapPropagator, register
 from temtrack.tracking.quality import QualityGauge
@@ -53,7 +54,8 @@ def test_merges_of_the_cases_are_found_with_images(name):
 def test_any_propagator_serves_and_sees_what_was_decided():
     case = next(c for c in CASES if c.name == "two fuse")
     propagator = Still()
-    tracked = track_movie(movie_of(case), Segmenter(case.segments), propagator)
+    config = LinkingConfig(look_ahead_frames=8)
+    tracked = track_movie(movie_of(case), Segmenter(case.segments), propagator, config)
     list(tracked)
     assert len(propagator.given) == len(case.truth)
     # once the look-ahead has passed, the child is one id in the reference
