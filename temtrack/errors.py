@@ -7,7 +7,6 @@
     ├── InputError           exit 1   an input is missing, unreadable or of the wrong kind
     ├── OutputError          exit 1   an output cannot be written, or would overwrite something
     ├── ModelError           exit 1   a model is unknown, incomplete, or does not fit its checksum
-    │   └── MissingExtraError         a model needs a package that is not installed
     ├── TrainingError        exit 1   training cannot go on
     └── PartialFailureError  exit 3   some inputs failed, the others are done
 
@@ -38,10 +37,6 @@ class OutputError(TemtrackError):
 
 class ModelError(TemtrackError):
     """A model is unknown, incomplete, or does not fit its checksum."""
-
-
-class MissingExtraError(ModelError):
-    """A model needs a package that is not installed."""
 
 
 class TrainingError(TemtrackError):

@@ -86,14 +86,15 @@ def verify(spec: ModelSpec) -> str:
 def write_run_spec(folder: Path, architecture: str, command: str) -> None:
     """Write ``model.toml``, which makes a training run's folder a model."""
     facts = {"architecture": architecture, "file": "best.safetensors", "command": command}
-    (folder / RUN_FILE).write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in facts.items()))
+    lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in facts.items())
+    (folder / RUN_FILE).write_text("".join(lines), encoding="utf-8")
 
 
 def _read_run(folder: Path) -> ModelSpec:
     try:
-        entry = tomllib.loads((folder / RUN_FILE).read_text())
+        entry = tomllib.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
         return ModelSpec(str(folder), entry["architecture"], folder / entry["file"], None, entry)
-    except (tomllib.TOMLDecodeError, KeyError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise ModelError(
             f"{folder / RUN_FILE} is no model description: needs 'architecture' and 'file'"
         ) from error

@@ -19,7 +19,7 @@ from temtrack.formats.atomic import whole_file
 from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.images import is_pattern, list_images
 from temtrack.formats.lineage_files import write_ctc_table, write_lineage
-from temtrack.formats.masks import mask_name, read_masks, remove_masks, write_mask
+from temtrack.formats.masks import list_masks, mask_name, read_masks, remove_masks, write_mask
 from temtrack.formats.parquet import write_table
 from temtrack.labels import measure_regions
 from temtrack.lineage import Lineage
@@ -69,10 +69,8 @@ def segmentation_by_masks(folder: Path, movie: Movie) -> Segmentation:
             f"{len(movie)} frames of {movie.height}x{movie.width}; give the masks of this movie"
         )
     in_order = iter(masks)
-    files = list_images(folder) if folder.is_dir() else [folder]
-    return Segmentation(
-        lambda image: next(in_order), {"masks": str(folder), "masks_sha256": fingerprint(files)}
-    )
+    facts = {"masks": str(folder), "masks_sha256": fingerprint(list_masks(folder))}
+    return Segmentation(lambda image: next(in_order), facts)
 
 
 @dataclass

@@ -53,12 +53,12 @@ def analyze(
     target = _prepare_target(masks, out, force)
     movie = None if image is None else read_movie(image)
     calibration = folder.calibrated(pixel_size, frame_time, movie)
-    _tell_unknowns(calibration)
     watch = partial(output.with_progress, description="analysing", total=len(folder.masks))
     tables = folder.analyze(movie, calibration, merges, watch)
     facts = folder.metadata(calibration, shlex.join(["temtrack", *sys.argv[1:]]))
     _write(target, tables, facts)
     _show(target, tables, as_json)
+    _tell_unknowns(calibration)
 
 
 def _prepare_target(masks: Path, out: Path | None, force: bool) -> Path:
@@ -93,6 +93,8 @@ def _write(target: Path, tables: Tables, facts: dict[str, str]) -> None:
 def _show(target: Path, tables: Tables, as_json: bool) -> None:
     summary = _summary(tables)
     merges = None if tables.merges is None else tables.merges.to_pylist()
+    if tables.particles.num_rows == 0:
+        output.warn("the masks hold no particle in any frame; the tables of particles and tracks are empty")
     if as_json:
         paths = {name: str(target / f"{name}.parquet") for name, _ in tables.items()}
         output.show_json({"summary": summary, "merges": merges, "tables": paths})

@@ -8,9 +8,14 @@ import typer
 
 from temtrack.cli import options, output
 
-models = typer.Typer(
-    help="List the models, show where one comes from, verify its weights.", no_args_is_help=True
-)
+models = typer.Typer(invoke_without_command=True)
+
+
+@models.callback()
+def _root(ctx: typer.Context) -> None:
+    """List the models, show where one comes from, verify its weights."""
+    if ctx.invoked_subcommand is None:
+        list_models()
 
 
 @models.command("list")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from temtrack.cli import options, output
 from temtrack.cli.batch import Batch
 from temtrack.cli.output import Row
+from temtrack.cli.tally import Tally
 from temtrack.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ class _Work:
         movie = read_movie(source, self.pixel_size_nm)
         self.questions.refuse_outside(movie)
         target = self.place.of(movie)
-        tally = _Tally(movie)
+        tally = Tally(movie)
         for t, image in enumerate(self._frames(movie)):
             labels = self.questions.ask(self.segmenter, image)
             write_mask(target if movie.n_frames == 1 else target / mask_name(t), labels)
@@ -180,49 +181,6 @@ class _Work:
     def _frames(self, movie: Movie) -> Iterable[NDArray[Any]]:
         alone = self.only and movie.n_frames > 1
         return output.with_progress(movie, "frames", total=movie.n_frames) if alone else movie
-
-
-@dataclass
-class _Tally:
-    """Counts and sizes of the particles of one image or movie."""
-
-    movie: Movie
-    n_particles: int = 0
-    n_empty_frames: int = 0
-    area_px: int = 0
-    diameters_px: float = 0.0
-
-    def add(self, labels: NDArray[np.int32]) -> None:
-        """Count the particles of one frame."""
-        from temtrack.labels import measure_regions
-
-        areas = measure_regions(labels).area_px
-        self.n_particles += len(areas)
-        self.n_empty_frames += len(areas) == 0
-        self.area_px += int(areas.sum())
-        self.diameters_px += float(np.sqrt(4 * areas / np.pi).sum())
-
-    def warn_of_emptiness(self) -> None:
-        """Tell of frames in which nothing was found."""
-        if self.n_empty_frames == 0:
-            return
-        n_frames = self.movie.n_frames
-        where = "image holds" if n_frames == 1 else f"{self.n_empty_frames} of {n_frames} frames hold"
-        output.warn(f"{self.movie.path}: {where} no particle that the model finds; the mask is empty")
-
-    def measures(self) -> Row:
-        """Return count (a mean over the frames of a movie), covered share of the field, mean diameter."""
-        n_frames, pixel_size = self.movie.n_frames, self.movie.pixel_size
-        diameter_px = self.diameters_px / self.n_particles if self.n_particles else None
-        pixel_size_nm = pixel_size.nm if pixel_size else None
-        return {
-            "frames": n_frames,
-            "particles": self.n_particles if n_frames == 1 else round(self.n_particles / n_frames, 2),
-            "coverage": self.area_px / (n_frames * self.movie.height * self.movie.width),
-            "mean_diameter_px": diameter_px,
-            "mean_diameter_nm": diameter_px * pixel_size_nm if diameter_px and pixel_size_nm else None,
-            "pixel_size_nm": pixel_size_nm,
-        }
 
 
 def _parse_scale(text: str) -> float | None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from temtrack.lineage import Lineage
     from temtrack.simulation.movie import SimulatedMovie
 
+#: A smaller field holds no particle, and a field of one pixel makes no ImageJ stack.
+_MIN_SIDE_PX = 16
+
 TRUTH_FOLDER, MOVIE_NAME = "truth", "movie.tif"
 
 
@@ -143,9 +146,11 @@ def _merge_rows(lineage: Lineage, frame_time_s: float | None) -> list[Row]:
 
 def _parse_size(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,5})(?:x(\d{1,5}))?", text.strip())
-    if match is None or int(match[1]) == 0 or match[2] == "0":
-        raise UsageError(f"--size {text!r}: not understood; give px as 384 or HEIGHTxWIDTH as 384x512")
-    return int(match[1]), int(match[2] or match[1])
+    height, width = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if min(height, width) < _MIN_SIDE_PX:
+        allowed = f"px from {_MIN_SIDE_PX} on, as 384, or HEIGHTxWIDTH as 384x512"
+        raise UsageError(f"--size {text!r}: not understood or too small; give {allowed}")
+    return height, width
 
 
 def _parse_merges(text: str) -> dict[int, int]:

@@ -89,7 +89,7 @@ def _show(folder: Path, report: TrackingReport, as_json: bool) -> None:
     bad = {t: verdict for t, verdict in enumerate(report.quality) if verdict != "good"}
     if bad:
         named = ", ".join(f"{t} ({verdict})" for t, verdict in list(bad.items())[:10])
-        output.warn(f"{len(bad)} frames are blank or blurred and were bridged: {named}")
+        output.warn(f"bridged {len(bad)} blank or blurred frame{'s'[: len(bad) > 1]}: {named}")
     if report.n_masks == 0:
         output.warn("no particle was found in any frame; all masks are empty")
     fates = Counter(str(track.fate) for track in lineage.tracks)

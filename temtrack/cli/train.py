@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,6 +58,7 @@ def train(
     from temtrack.registry import find_model
     from temtrack.segmentation.load import find_device
     from temtrack.training.config import TrainConfig
+    from temtrack.training.history import read_rows
     from temtrack.training.run import TrainingData, read_excluded, run_training
 
     config = TrainConfig(
@@ -75,11 +74,8 @@ def train(
     data = TrainingData([_folder(text) for text in folders or []], simulated, excluded)
     check_output_folder(out, force=resume)
     start = None if init is None else find_model(init)
-    command = shlex.join(["temtrack", *sys.argv[1:]])
-    run_training(data, config, out, start, find_device(device), command, _tell)
-    rows = (out / "log.csv").read_text().splitlines()
-    last = dict(zip(rows[0].split(","), map(json.loads, rows[-1].split(",")), strict=True))
-    output.show_rows([{"run": str(out), **last}], as_json=as_json)
+    run_training(data, config, out, start, find_device(device), output.command_line(), _tell)
+    output.show_rows([{"run": str(out), **asdict(read_rows(out)[-1])}], as_json=as_json)
 
 
 def _folder(text: str) -> tuple[Path, float]:

@@ -27,7 +27,9 @@ def refused_as(what: str) -> Iterator[None]:
     except TemtrackError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        # The text of a system's error repeats number and name of the file: its reason alone will do.
+        text = getattr(error, "strerror", None) or str(error)
+        reason = " ".join(text.split()) or type(error).__name__
         raise InputError(f"{what}: {reason[:200]}") from error
 
 

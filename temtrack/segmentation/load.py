@@ -40,7 +40,7 @@ def load_segmenter(model: str, device: str = "auto") -> Segmenter:
 def build_network(architecture: str) -> EfficientSam:
     """Build the network of an architecture, initialised for training from nothing."""
     if architecture not in NETWORKS:
-        raise ModelError(f"unknown architecture '{architecture}': known are {', '.join(NETWORKS)}")
+        raise ModelError(f"unknown network '{architecture}': known are {', '.join(NETWORKS)}")
     module, function = NETWORKS[architecture]
     build: Callable[[], EfficientSam] = getattr(import_module(module), function)
     return build()

@@ -1,22 +1,56 @@
-"""The scale at which a network should see an image: particles as wide as those it was trained on."""
+"""The scale at which a network should see an image: particles as wide as those it knows best."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-TARGET_DIAMETER_PX = 48.0  # of the typical particle at the network's input
-MIN_SCALE, MAX_SCALE = 0.15, 5.0
-PROBE_PX = 768  # side of the part by which a large image is judged
-MAX_PASSES = 3
-CLOSE_ENOUGH = 1.3
+TARGET_DIAMETER_PX = 56.0  # of the typical particle at the network's input
+MIN_SCALE, MAX_SCALE = 0.15, 6.0
+
+PROBE_SCALES = (0.2, 0.6, 1.0, 3.0)
+PROBE_SIDE_PX = 768  # a probe looks at no more of the image's middle than this at its own scale
+MIN_PROBE_DIAMETER_PX = 8.0  # at the probe's scale; what is smaller is no particle to this network
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What a network saw at one scale: labels (Y, X), and how sure it was of their pixels, 0 to 1."""
+
+    labels: NDArray[np.int32]
+    certainty: float
+
+
+Look = Callable[[NDArray[np.float32], float], Glance]
+
+
+def find_scale(grey: NDArray[np.float32], look: Look) -> float | None:
+    """Find the scale for an image (Y, X) in [0, 1]; ``None`` where no probe shows a particle.
+
+    The network glances at the image at a few scales. Where it is surest the particles' size is believed,
+    and the scale follows from it: a network that sees particles far too large or too small is unsure.
+    """
+    seen: list[tuple[float, float]] = []
+    for scale in PROBE_SCALES:
+        glance = look(_middle(grey, round(PROBE_SIDE_PX / scale)), scale)
+        diameter = typical_diameter(glance.labels)
+        if diameter is not None and diameter * scale >= MIN_PROBE_DIAMETER_PX:
+            seen.append((glance.certainty, diameter))
+    return scale_for(max(seen)[1]) if seen else None
 
 
 def scale_for(diameter_px: float) -> float:
     """Return the scale that makes a particle of that diameter (px) as wide as the network likes it."""
     return float(np.clip(TARGET_DIAMETER_PX / diameter_px, MIN_SCALE, MAX_SCALE))
+
+
+def common_scale(scales: Iterable[float | None]) -> float:
+    """Return the geometric mean of the scales that are known; 1 where none is."""
+    known = [scale for scale in scales if scale is not None]
+    return float(np.exp(np.mean(np.log(known)))) if known else 1.0
 
 
 def typical_diameter(labels: NDArray[np.integer]) -> float | None:
@@ -27,31 +61,10 @@ def typical_diameter(labels: NDArray[np.integer]) -> float | None:
     return float(np.sum(areas**1.5) / areas.sum() * 2 / np.sqrt(np.pi))
 
 
-def common_scale(scales: Iterable[float | None]) -> float:
-    """Return the geometric mean of the scales that are known; 1 where none is."""
-    known = [scale for scale in scales if scale is not None]
-    return float(np.exp(np.mean(np.log(known)))) if known else 1.0
-
-
-def find_scale(
-    grey: NDArray[np.float32], segment: Callable[[NDArray[np.float32], float], NDArray[np.int32]]
-) -> float | None:
-    """Find the scale for an image (Y, X) in [0, 1] in passes, each at the scale that the last one asks for.
-
-    ``segment`` takes an image and a scale. Large images are judged by their middle. ``None`` where the first
-    pass finds no particle.
-    """
-    middle = _middle(grey, PROBE_PX)
-    scale, found = 1.0, None
-    for _ in range(MAX_PASSES):
-        diameter = typical_diameter(segment(middle, scale))
-        if diameter is None:
-            return found
-        wanted = scale_for(diameter)
-        if abs(np.log(wanted / scale)) < np.log(CLOSE_ENOUGH):
-            return wanted
-        scale = found = wanted
-    return found
+def certainty_of(foreground: NDArray[np.float32]) -> float:
+    """Return the mean of 2 p - 1 over the pixels whose foreground probability p is above a half."""
+    inside = foreground[foreground > 0.5]
+    return float(np.mean(2 * inside - 1)) if inside.size else 0.0
 
 
 def _middle(grey: NDArray[np.float32], side: int) -> NDArray[np.float32]:

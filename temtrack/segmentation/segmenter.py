@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from temtrack.labels import filter_fragments
+from temtrack.labels import compact, filter_fragments
 from temtrack.nets.efficient_sam import PATCH, EfficientSam
 from temtrack.registry import ModelSpec
 from temtrack.segmentation.contrast import normalise
-from temtrack.segmentation.instances import decode
+from temtrack.segmentation.instances import FOREGROUND, decode
 from temtrack.segmentation.prompts import Prompts, answer
-from temtrack.segmentation.scale import find_scale, scale_for
+from temtrack.segmentation.scale import Glance, certainty_of, find_scale, scale_for
 from temtrack.segmentation.tiled import predict_maps, scaled_input
 
 FRAGMENT_SHARE = 0.1  # of the area-weighted median area: what is smaller is a fragment or dirt
@@ -52,9 +52,9 @@ class Segmenter:
         grey = normalise(image)
         if not grey.any():
             return np.zeros(grey.shape, np.int32)
-        labels = self._labels(grey, scale or self.find_scale(image) or 1.0)
+        labels = self._look(grey, scale or self.find_scale(image) or 1.0).labels
         labels[~np.isfinite(image)] = 0
-        return filter_fragments(labels, FRAGMENT_SHARE, max(1, round(min_area_px)))
+        return compact(filter_fragments(labels, 0.0, max(1, round(min_area_px))))[0]
 
     def find_scale(self, image: NDArray[Any]) -> float | None:
         """Return the scale at which an image's particles are as wide as the network likes them.
@@ -62,7 +62,7 @@ class Segmenter:
         ``None`` where no particle is found.
         """
         grey = normalise(image)
-        return find_scale(grey, self._labels) if grey.any() else None
+        return find_scale(grey, self._look) if grey.any() else None
 
     def prompt(
         self, image: NDArray[Any], points: NDArray[Any] | None = None, boxes: NDArray[Any] | None = None
@@ -86,12 +86,14 @@ class Segmenter:
             scaled = scaled_input(grey, scale, PATCH, self.device)
             labels = answer(self.net, scaled, prompts.scaled(scale))
         inside = [max(1, round(n * scale)) for n in grey.shape]
-        return _nearest(labels[: inside[0], : inside[1]], grey.shape)
+        found = _nearest(labels[: inside[0], : inside[1]], grey.shape)
+        return np.where(np.isfinite(image), found, 0)
 
-    def _labels(self, grey: NDArray[np.float32], scale: float) -> NDArray[np.int32]:
+    def _look(self, grey: NDArray[np.float32], scale: float) -> Glance:
         with torch.inference_mode():
             maps = predict_maps(self._everything, grey, scale, PATCH, self.device)
-        return _nearest(decode(maps), grey.shape)
+        labels = filter_fragments(_nearest(decode(maps), grey.shape), FRAGMENT_SHARE)
+        return Glance(labels, certainty_of(maps[FOREGROUND]))
 
     def _everything(self, images: Tensor) -> Tensor:
         """Ask for everything: a query without points, Bx3xHxW -> Bx3xH/4xW/4 logits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -88,9 +89,17 @@ class MovieConfig:
         for name in ("n_frames", "height", "width"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1 on")
         _require(self.n_particles >= 0, "n_particles", self.n_particles, "a whole number from 0 on")
-        _require(self.radius_px >= 2, "radius_px", self.radius_px, "at least 2")
-        _require(self.contrast > 0, "contrast", self.contrast, "more than 0")
-        _require(self.detector.dose_e_px > 0, "dose", self.detector.dose_e_px, "more than 0")
+        _require(2 <= self.radius_px < math.inf, "radius_px", self.radius_px, "at least 2")
+        rim_px = 4 * self.radius_px  # particles stand in it too, partly in the field
+        room = (self.height + rim_px) * (self.width + rim_px) / (math.pi * self.radius_px**2)
+        _require(
+            self.n_particles <= room, "n_particles", self.n_particles, f"at most {room:.0f} in this field"
+        )
+        _require(0 < self.contrast < math.inf, "contrast", self.contrast, "more than 0")
+        dose = self.detector.dose_e_px
+        _require(0 < dose < math.inf, "dose", dose, "more than 0")
+        drift = self.drift_px_per_frame
+        _require(all(map(math.isfinite, drift)), "drift_px_per_frame", drift, "two numbers of px")
         sizes_fit = all(k >= 2 and n >= 0 for k, n in self.merges.items())
         _require(sizes_fit, "merges", dict(self.merges), "two or more parents, as in 2:3,3:1")
         if self.n_events and self.n_frames < MIN_FRAMES_WITH_EVENTS:

@@ -39,6 +39,7 @@ CLIP_MARGIN = 0.5
 #: White noise of unit variance answers to this with a variance of 36; what is smooth hardly does.
 _NOISE_STENCIL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 
+
 @dataclass(frozen=True)
 class FrameQuality:
     """Contrast and sharpness of a frame, in grey values, and what they say.

@@ -25,8 +25,8 @@ class TrainConfig:
     clip_norm: float = 1.0
     n_prompts: int = 1
     prompt_weight: float = 0.25
-    min_diameter_px: float = 18.0
-    max_diameter_px: float = 80.0
+    min_diameter_px: float = 20.0
+    max_diameter_px: float = 100.0
     test_fraction: float = 0.08
     n_test_crops: int = 32
     patience_epochs: int = 0

@@ -61,11 +61,10 @@ def read_folder(folder: Path, excluded: frozenset[str] = frozenset()) -> list[La
         raise InputError(
             f"{folder} holds no images: needs {folder}/images/ and {folder}/masks/ with equal names"
         )
-    return [
-        _read_pair(path, masks.get(path.stem))
-        for path in images
-        if f"{folder.name}/{path.stem}" not in excluded
-    ]
+    allowed = [path for path in images if f"{folder.name}/{path.stem}" not in excluded]
+    if not allowed:
+        raise InputError(f"{folder}: all of its images are excluded; leave the folder out, or exclude fewer")
+    return [_read_pair(path, masks.get(path.stem)) for path in allowed]
 
 
 def _read_pair(path: Path, mask_path: Path | None) -> LabelledImage:
@@ -125,7 +124,7 @@ def _wanted_diameter(config: TrainConfig, rng: np.random.Generator) -> float:
 def mix(sources: Sequence[tuple[Source, float]]) -> Source:
     """Draw from several sources at their shares, which are scaled to sum to 1."""
     shares = np.array([share for _, share in sources], float)
-    if not len(shares) or shares.min() < 0 or shares.sum() <= 0:
+    if not len(shares) or not np.isfinite(shares).all() or shares.min() < 0 or shares.sum() <= 0:
         raise UsageError(f"shares of the training data are {shares.tolist()}: give positive numbers")
 
     def draw(rng: np.random.Generator) -> Sample:

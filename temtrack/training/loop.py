@@ -79,7 +79,7 @@ def train(
     average = copy.deepcopy(net).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(_parameter_groups(net, config.weight_decay), lr=config.learning_rate)
     start = load_state(folder, net, average, optimizer)
-    rows = read_rows(folder)[: -(-start // config.steps_per_epoch)]
+    rows = read_rows(folder) if start else []
     test_batches = _test_batches(test_samples, config)
     batches = _batches(draw, config, start)
     running, since = ScoreSum(), time.monotonic()
@@ -133,7 +133,7 @@ def bf16_where_native(device: torch.device) -> AbstractContextManager[None]:
 
 
 def _batches(draw: Source, config: TrainConfig, start: int) -> Iterator[Batch]:
-    """Yield the batches of the steps from ``start`` on; the next one is drawn while the last one is learned."""
+    """Yield the batches of the steps from ``start`` on; the next is drawn while the last is learned."""
 
     def batch_of(step: int) -> Batch:
         rng = np.random.default_rng([config.seed, step])

@@ -68,6 +68,14 @@ def test_tables_go_into_the_masks_folder_in_pixels_only(masks):
     assert result.stderr.count("--frame-time") == 1
 
 
+def test_masks_without_particles_give_empty_tables_and_a_word(tmp_path):
+    write_mask(tmp_path / mask_name(0), np.zeros((4, 5), np.uint16))
+    result = run(tmp_path, "--merges")
+    assert "no particle in any frame" in result.stderr
+    assert pq.read_table(tmp_path / "particles.parquet").num_rows == 0
+    assert pq.read_table(tmp_path / "frames.parquet").num_rows == 1
+
+
 def test_merges_are_found_from_the_masks_and_shown(masks, tmp_path):
     result = run(masks, "--merges", "-o", tmp_path / "tables", "--json")
     shown = json.loads(result.stdout)

@@ -68,7 +68,18 @@ def test_folder_that_holds_something_is_left_alone(tmp_path):
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--merges", "two"), ("--merges", "2-2"), ("--size", "banana"), ("--drift", "1"), ("--particles", "1")],
+    [
+        ("--merges", "two"),
+        ("--merges", "2-2"),
+        ("--size", "banana"),
+        ("--size", "1"),
+        ("--drift", "1"),
+        ("--drift", "nan,1"),
+        ("--radius", "inf"),
+        ("--dose", "inf"),
+        ("--particles", "1"),
+        ("--particles", "100000"),
+    ],
 )
 def test_what_is_not_understood_is_refused_before_anything_is_written(tmp_path, option, value):
     result = run("-o", str(tmp_path / "sim"), *SMALL, option, value)

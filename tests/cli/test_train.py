@@ -1,0 +1,129 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from skimage.draw import disk
+
+from temtrack.nets.efficient_sam import EfficientSam
+from temtrack.training.history import EpochRow, write_rows
+
+#: The real network, on the smallest samples that it takes.
+SMALL = ("--steps", 2, "--crop", 32, "--batch", 1, "--device", "cpu", "--json")
+COLUMNS = "epoch,train_loss,test_loss,train_iou,test_iou,train_dice,test_dice,seconds"
+
+
+@pytest.fixture
+def films(tmp_path):
+    """Three images with two particles each, one of them with a row of NaN, and their masks."""
+    for name in ("images", "masks"):
+        (tmp_path / "films" / name).mkdir(parents=True)
+    for i in range(3):
+        labels = np.zeros((70, 80), np.uint16)
+        labels[disk((30, 25), 12)] = 1
+        labels[disk((32, 55), 12 + i)] = 2
+        image = np.where(labels > 0, 60.0, 200.0).astype(np.float32)
+        if i == 1:
+            image[10] = np.nan
+        tifffile.imwrite(tmp_path / f"films/images/{i}.tif", image)
+        tifffile.imwrite(tmp_path / f"films/masks/{i}.tif", labels)
+    return tmp_path / "films"
+
+
+@pytest.fixture
+def small_network(monkeypatch):
+    """A small network in place of the real one."""
+    small = lambda name: EfficientSam(dim=48, depth=1, n_heads=3, prompt_dim=32)  # noqa: E731
+    monkeypatch.setattr("temtrack.training.run.build_network", small)
+    monkeypatch.setattr("temtrack.segmentation.load.build_network", small)
+
+
+def read_log(folder):
+    with (folder / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_real_network_trains_on_images_and_serves_as_a_model(run, films, tmp_path):
+    out = tmp_path / "run"
+    result = run("train", f"{films}=0.5", "-o", out, *SMALL)
+    assert result.exit_code == 0, result.output
+    (told,) = json.loads(result.stdout)
+    assert told["run"] == str(out)
+    assert {path.name for path in out.iterdir()} == {
+        "best.safetensors", "curves.png", "last.safetensors", "log.csv", "model.toml", "state.pt",
+    }  # fmt: skip
+    assert (out / "log.csv").read_text().splitlines()[0] == COLUMNS
+    (row,) = read_log(out)
+    assert {name: float(value) for name, value in row.items()} == {name: told[name] for name in row}
+    assert np.isfinite(list(map(float, row.values()))).all()
+    image = films / "images" / "0.tif"
+    segmented = run("segment", image, "--model", out, "--scale", "1", "--device", "cpu")
+    assert segmented.exit_code == 0, segmented.output
+    assert image.with_name("0_mask.tif").exists()
+
+
+def test_a_run_goes_on_only_with_resume(run, films, tmp_path, small_network):
+    words = ("train", films, "-o", tmp_path / "run", "--simulated", "0.0", *SMALL)
+    assert run(*words).exit_code == 0
+    refused = run(*words)
+    assert refused.exit_code == 1
+    assert "not empty" in refused.stderr
+    (first,) = read_log(tmp_path / "run")
+    for n_steps, n_epochs in ((4, 2), (4, 2), (5, 3)):  # the second time there is nothing left to do
+        assert run(*words, "--resume", "--steps", n_steps).exit_code == 0
+        rows = read_log(tmp_path / "run")
+        assert rows[0] == first
+        assert [int(row["epoch"]) for row in rows] == list(range(n_epochs))
+
+
+def test_a_run_starts_from_another_models_weights(run, films, tmp_path, small_network):
+    words = ("train", films, *SMALL, "--lr", "0")
+    assert run(*words, "-o", tmp_path / "a").exit_code == 0
+    assert run(*words, "-o", tmp_path / "b", "--seed", "1").exit_code == 0
+    assert run(*words, "-o", tmp_path / "c", "--seed", "1", "--init", tmp_path / "a").exit_code == 0
+    a, b, c = ((tmp_path / name / "best.safetensors").read_bytes() for name in "abc")
+    assert a == c != b
+    result = run(*words, "-o", tmp_path / "d", "--init", "effsam-tny")
+    assert result.exit_code == 1
+    assert "Did you mean 'effsam-tiny'" in result.stderr
+
+
+def test_a_score_of_nothing_is_null(run, tmp_path, monkeypatch):
+    def train_on_nothing(data, config, folder, *others):
+        nan = float("nan")
+        write_rows(folder, [EpochRow(0, 0.5, 0.4, nan, nan, nan, nan, 1.0)])
+
+    monkeypatch.setattr("temtrack.training.run.run_training", train_on_nothing)
+    result = run("train", "-o", tmp_path / "run", "--json")
+    assert result.exit_code == 0, result.output
+    (told,) = json.loads(result.stdout)
+    assert (told["test_loss"], told["test_iou"]) == (0.4, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "reason"),
+    [
+        (["{films}=lots"], 2, "share 'lots' is no number; give DIR=0.5"),
+        (["{films}=0"], 2, "give positive numbers"),
+        (["{films}=-1", "--simulated", "2"], 2, "give positive numbers"),
+        (["{films}=nan"], 2, "give positive numbers"),
+        (["{films}=inf"], 2, "give positive numbers"),
+        (["{films}/images"], 1, "holds no images"),
+        (["{films}/none"], 1, "holds no images"),
+        ([], 2, "nothing to train on"),
+        (["{films}", "--crop", "40"], 2, "multiple of 16, as 48"),
+        (["{films}", "--model", "effsam-huge"], 1, "unknown architecture 'effsam-huge'"),
+        (["{films}", "--exclude", "{films}/none.txt"], 1, "cannot read the list"),
+        (["{films}", "--exclude", "{films}/all.txt"], 1, "all of its images are excluded"),
+    ],
+)
+def test_what_cannot_be_trained_on_ends_in_one_line(run, films, tmp_path, words, exit_code, reason):
+    (films / "all.txt").write_text("# every one\nfilms/0\nfilms/1\nfilms/2\n")
+    result = run(
+        "train", *(word.format(films=films) for word in words), "-o", tmp_path / "run", "--steps", "1"
+    )
+    assert result.exit_code == exit_code, result.output
+    assert result.stderr.startswith("temtrack: error: ")
+    assert result.stderr.count("\n") == 1
+    assert reason in result.stderr
