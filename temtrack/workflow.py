@@ -69,7 +69,7 @@ def segmentation_by_masks(folder: Path, movie: Movie) -> Segmentation:
             f"{len(movie)} frames of {movie.height}x{movie.width}; give the masks of this movie"
         )
     in_order = iter(masks)
-    facts = {"masks": str(folder), "masks_sha256": fingerprint(list_masks(folder))}
+    facts: dict[str, object] = {"masks": str(folder), "masks_sha256": fingerprint(list_masks(folder))}
     return Segmentation(lambda image: next(in_order), facts)
 
 

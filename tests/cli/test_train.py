@@ -113,7 +113,7 @@ def test_a_score_of_nothing_is_null(run, tmp_path, monkeypatch):
         (["{films}/none"], 1, "holds no images"),
         ([], 2, "nothing to train on"),
         (["{films}", "--crop", "40"], 2, "multiple of 16, as 48"),
-        (["{films}", "--model", "effsam-huge"], 1, "unknown architecture 'effsam-huge'"),
+        (["{films}", "--model", "effsam-huge"], 1, "unknown network 'effsam-huge'"),
         (["{films}", "--exclude", "{films}/none.txt"], 1, "cannot read the list"),
         (["{films}", "--exclude", "{films}/all.txt"], 1, "all of its images are excluded"),
     ],
