@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
 
 #: What a person needs of a merge on one screen; the rest stands in the table.
 _SHOWN = ("frame", "time_s", "contact_frame", "parent_ids", "child_id", "area_ratio", "confidence")
-
-_TABLES = ("particles", "tracks", "frames", "merges")
 
 
 def analyze(
@@ -48,15 +44,14 @@ def analyze(
     """Measure particles, tracks, frames and merges of a masks folder; write them as Parquet tables."""
     from temtrack.analysis.folder import open_masks_folder
     from temtrack.formats import read_movie
+    from temtrack.workflow import analyze_into
 
     folder = open_masks_folder(masks)
     target = _prepare_target(masks, out, force)
     movie = None if image is None else read_movie(image)
     calibration = folder.calibrated(pixel_size, frame_time, movie)
     watch = partial(output.with_progress, description="analysing", total=len(folder.masks))
-    tables = folder.analyze(movie, calibration, merges, watch)
-    facts = folder.metadata(calibration, shlex.join(["temtrack", *sys.argv[1:]]))
-    _write(target, tables, facts)
+    tables = analyze_into(target, folder, movie, calibration, merges, output.command_line(), watch)
     _show(target, tables, as_json)
     _tell_unknowns(calibration)
 
@@ -64,12 +59,13 @@ def analyze(
 def _prepare_target(masks: Path, out: Path | None, force: bool) -> Path:
     """Make the folder for the tables and refuse to overwrite any, unless ``force``."""
     from temtrack.formats.atomic import check_output_file, check_output_folder
+    from temtrack.workflow import TABLE_NAMES
 
     if out is None and not masks.is_dir():
         raise UsageError(f"{masks} is a file: give a folder for the tables with -o DIR")
     target = masks if out is None else out
     check_output_folder(target, force=True)  # masks and tables lie together, so it need not be empty
-    for name in _TABLES:
+    for name in TABLE_NAMES:
         check_output_file(target / f"{name}.parquet", force)
     return target
 
@@ -79,15 +75,6 @@ def _tell_unknowns(calibration: Calibration) -> None:
         output.tell("pixel size unknown: the tables are in pixels only; give --pixel-size 0.21nm, say")
     if calibration.frame_seconds is None:
         output.tell("frame times unknown: the tables count frames only; give --frame-time 0.5s, say")
-
-
-def _write(target: Path, tables: Tables, facts: dict[str, str]) -> None:
-    from temtrack.formats.parquet import write_table
-
-    # A merge table of an earlier run would no longer fit the others.
-    (target / "merges.parquet").unlink(missing_ok=True)
-    for name, table in tables.items():
-        write_table(target / f"{name}.parquet", table, facts)
 
 
 def _show(target: Path, tables: Tables, as_json: bool) -> None:

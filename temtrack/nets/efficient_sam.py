@@ -31,7 +31,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, kind: Attention = "fused") -> Tensor
     """Softmax attention; ``explicit`` spells the formula out and keeps the whole score matrix."""
     if kind == "fused":
         return F.scaled_dot_product_attention(q, k, v)
-    scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-2, -1)
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
     return scores.softmax(dim=-1) @ v
 
 

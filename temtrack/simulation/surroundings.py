@@ -108,7 +108,8 @@ def burn_in(rng: np.random.Generator, image: Image, *, letters: bool, scale_bar:
         sign = _under(length, bar) if rng.random() < 0.7 else bar
         left = rng.random() < 0.4
         x = rng.integers(4, 14) if left else width - sign.shape[1] - rng.integers(4, 14)
-        _stamp(rng, image, covered, sign, int(height - sign.shape[0] - rng.integers(3, 12)), int(max(x, 0)))
+        y = height - sign.shape[0] - rng.integers(3, 12)
+        _stamp(rng, image, covered, sign, int(max(y, 0)), int(max(x, 0)))
     return covered
 
 
