@@ -13,6 +13,7 @@ MIN_SCALE, MAX_SCALE = 0.15, 6.0
 
 PROBE_SCALES = (0.2, 0.6, 1.0, 3.0)
 PROBE_SIDE_PX = 768  # a probe looks at no more of the image's middle than this at its own scale
+FINER_BONUS = 0.02  # of certainty, for each doubling of the scale
 MIN_PROBE_DIAMETER_PX = 8.0  # at the probe's scale; what is smaller is no particle to this network
 
 
@@ -31,14 +32,15 @@ def find_scale(grey: NDArray[np.float32], look: Look) -> float | None:
     """Find the scale for an image (Y, X) in [0, 1]; ``None`` where no probe shows a particle.
 
     The network glances at the image at a few scales. Where it is surest the particles' size is believed,
-    and the scale follows from it: a network that sees particles far too large or too small is unsure.
+    and the scale follows from it: a network that sees particles far too large or too small is unsure. A
+    coarse look may take a cluster for one particle and be sure of it, so of near equals the finer counts.
     """
     seen: list[tuple[float, float]] = []
     for scale in PROBE_SCALES:
         glance = look(_middle(grey, round(PROBE_SIDE_PX / scale)), scale)
         diameter = typical_diameter(glance.labels)
         if diameter is not None and diameter * scale >= MIN_PROBE_DIAMETER_PX:
-            seen.append((glance.certainty, diameter))
+            seen.append((glance.certainty + FINER_BONUS * np.log2(scale), diameter))
     return scale_for(max(seen)[1]) if seen else None
 
 
