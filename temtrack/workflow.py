@@ -25,11 +25,9 @@ from temtrack.labels import measure_regions
 from temtrack.lineage import Lineage
 from temtrack.linking import LinkingConfig
 from temtrack.movie import Movie
-from temtrack.tables import Calibration
+from temtrack.tables import TABLES, Calibration
 from temtrack.tracking.engine import TrackedFrame, track_movie
 from temtrack.tracking.overlap import OverlapPropagator
-
-TABLE_NAMES = ("particles", "tracks", "frames", "merges")
 
 Frames = Iterable[NDArray[Any]]
 
@@ -147,7 +145,7 @@ def analyze_into(
 def _remove_earlier_run(folder: Path) -> None:
     """Remove what an earlier run left, so that no file tells of another one."""
     remove_masks(folder)
-    tables = [f"{name}.parquet" for name in TABLE_NAMES]
+    tables = [f"{table.name}.parquet" for table in TABLES]
     for name in ("res_track.txt", "lineage.json", "run.json", *tables):
         (folder / name).unlink(missing_ok=True)
 

@@ -19,7 +19,7 @@ from temtrack.errors import InputError
 from temtrack.lineage import Lineage
 from temtrack.linking import link_masks
 from temtrack.movie import Movie
-from temtrack.tables import FRAMES, MERGES, PARTICLES, TRACKS, Calibration
+from temtrack.tables import FRAMES, MERGES, PARTICLES, TABLES, TRACKS, Calibration
 
 Labels = NDArray[np.integer]
 
@@ -69,9 +69,9 @@ class Tables:
 
     def items(self) -> Iterator[tuple[str, pa.Table]]:
         """Yield name and content of each table that there is."""
-        for name in ("particles", "tracks", "frames", "merges"):
-            if (table := getattr(self, name)) is not None:
-                yield name, table
+        for kind in TABLES:
+            if (table := getattr(self, kind.name)) is not None:
+                yield kind.name, table
 
 
 def analyze_masks(

@@ -59,14 +59,14 @@ def analyze(
 def _prepare_target(masks: Path, out: Path | None, force: bool) -> Path:
     """Make the folder for the tables and refuse to overwrite any, unless ``force``."""
     from temtrack.formats.atomic import check_output_file, check_output_folder
-    from temtrack.workflow import TABLE_NAMES
+    from temtrack.tables import TABLES
 
     if out is None and not masks.is_dir():
         raise UsageError(f"{masks} is a file: give a folder for the tables with -o DIR")
     target = masks if out is None else out
     check_output_folder(target, force=True)  # masks and tables lie together, so it need not be empty
-    for name in TABLE_NAMES:
-        check_output_file(target / f"{name}.parquet", force)
+    for table in TABLES:
+        check_output_file(target / f"{table.name}.parquet", force)
     return target
 
 

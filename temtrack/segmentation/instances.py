@@ -7,12 +7,15 @@ Distances are in pixels of the network's input, where a particle is some 20 to 1
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
+
+from temtrack.labels import compact, filter_fragments
 
 CONTACT_REACH_PX = 2  # the contact line: this near to another particle
 CORE_MARGIN_PX = 4  # a core keeps this far from every other particle
@@ -46,7 +49,7 @@ def decode(maps: NDArray[np.float32], min_area_px: float = 0.0) -> NDArray[np.in
     orphans = foreground & ~np.isin(parts, seeded)
     seeds = np.where(orphans, parts + n_seeds, seeds)
     labels = watershed(maps[CONTACT] - maps[CORE], seeds, mask=foreground)
-    return _relabel_above(labels, min_area_px)
+    return compact(filter_fragments(labels, 0.0, max(1, math.ceil(min_area_px))))[0]
 
 
 def _near_two(labels: NDArray[Any], reach_px: int) -> NDArray[np.bool_]:
@@ -61,12 +64,3 @@ def _near_two(labels: NDArray[Any], reach_px: int) -> NDArray[np.bool_]:
 def _without(core: NDArray[np.bool_], labels: NDArray[Any]) -> NDArray[Any]:
     """List the labels that have no core pixel."""
     return np.setdiff1d(np.unique(labels[labels > 0]), np.unique(labels[core]))
-
-
-def _relabel_above(labels: NDArray[Any], min_area_px: float) -> NDArray[np.int32]:
-    areas = np.bincount(labels.ravel())
-    keep = areas >= max(min_area_px, 1)
-    keep[0] = False
-    lookup = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
-    kept: NDArray[np.int32] = lookup[labels]
-    return kept

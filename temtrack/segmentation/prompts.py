@@ -14,8 +14,7 @@ from torch import Tensor
 
 from temtrack.nets.efficient_sam import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, INVALID, PATCH, POINT, EfficientSam
 from temtrack.segmentation.instances import FOREGROUND
-from temtrack.segmentation.tiled import OVERLAP_PX, TILE_PX
-from temtrack.tiles import tile_slices
+from temtrack.segmentation.tiled import Cut, input_tiles
 
 QUERIES_A_BATCH = 64
 
@@ -85,15 +84,9 @@ def _decode(net: EfficientSam, tile: Tensor, xy: NDArray[Any], kinds: NDArray[An
         )[:, 0]
 
 
-def _by_tile(
-    shape: tuple[int, int], prompts: Prompts
-) -> Iterator[tuple[tuple[slice, slice], NDArray[np.intp]]]:
+def _by_tile(shape: tuple[int, int], prompts: Prompts) -> Iterator[tuple[Cut, NDArray[np.intp]]]:
     """Yield each tile that is the most central one for some prompts, with their indices."""
-    units = (shape[0] // PATCH, shape[1] // PATCH)
-    cuts = [
-        (slice(ys.start * PATCH, ys.stop * PATCH), slice(xs.start * PATCH, xs.stop * PATCH))
-        for ys, xs in tile_slices(units, TILE_PX // PATCH, OVERLAP_PX // PATCH)
-    ]
+    cuts = input_tiles(shape, PATCH)
     middles = np.array([[(xs.start + xs.stop) / 2, (ys.start + ys.stop) / 2] for ys, xs in cuts])
     nearest = np.abs(prompts.centres[:, None] - middles).max(axis=2).argmin(axis=1)
     for i in np.unique(nearest):

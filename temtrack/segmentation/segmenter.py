@@ -52,7 +52,7 @@ class Segmenter:
         grey = normalise(image)
         if not grey.any():
             return np.zeros(grey.shape, np.int32)
-        labels = self._look(grey, scale or self.find_scale(image) or 1.0).labels
+        labels = self._look(grey, scale or self._scale_of(grey) or 1.0).labels
         labels[~np.isfinite(image)] = 0
         return compact(filter_fragments(labels, 0.0, max(1, round(min_area_px))))[0]
 
@@ -61,8 +61,7 @@ class Segmenter:
 
         ``None`` where no particle is found.
         """
-        grey = normalise(image)
-        return find_scale(grey, self._look) if grey.any() else None
+        return self._scale_of(normalise(image))
 
     def prompt(
         self, image: NDArray[Any], points: NDArray[Any] | None = None, boxes: NDArray[Any] | None = None
@@ -79,7 +78,7 @@ class Segmenter:
             prompts, sides = Prompts.from_boxes(boxes), np.abs(boxes[:, 2:] - boxes[:, :2]) + 1
             scale = scale_for(float(np.median(np.sqrt(sides.prod(axis=1)))))
         elif points is not None:
-            prompts, scale = Prompts.from_points(points), self.find_scale(image) or 1.0
+            prompts, scale = Prompts.from_points(points), self._scale_of(grey) or 1.0
         else:
             raise ValueError("give points or boxes")
         with torch.inference_mode():
@@ -88,6 +87,9 @@ class Segmenter:
         inside = [max(1, round(n * scale)) for n in grey.shape]
         found = _nearest(labels[: inside[0], : inside[1]], grey.shape)
         return np.where(np.isfinite(image), found, 0)
+
+    def _scale_of(self, grey: NDArray[np.float32]) -> float | None:
+        return find_scale(grey, self._look) if grey.any() else None
 
     def _look(self, grey: NDArray[np.float32], scale: float) -> Glance:
         with torch.inference_mode():

@@ -17,6 +17,7 @@ OVERLAP_PX = 128
 GRID = 4  # pixels of the network's input to a cell of its output
 
 Predict = Callable[[Tensor], Tensor]  # Bx3xHxW in [0, 1] -> BxCxH/4xW/4
+Cut = tuple[slice, slice]  # y and x
 
 
 def predict_maps(
@@ -33,7 +34,8 @@ def predict_maps(
     """
     scaled = scaled_input(image, scale, multiple, device)
     shape = (scaled.shape[-2] // GRID, scaled.shape[-1] // GRID)
-    logits = blend(shape, ((cut, _tile(predict, scaled, cut)) for cut in _cuts(shape, multiple)))
+    cuts = input_tiles((scaled.shape[-2], scaled.shape[-1]), multiple)
+    logits = blend(shape, ((_on_grid(cut), _tile(predict, scaled, cut)) for cut in cuts))
     inside = [max(1, round(n * scale)) / (g * GRID) for n, g in zip(image.shape, shape, strict=True)]
     fine = max(1.0, scale / 2)
     size = [round(n * fine) for n in image.shape]
@@ -51,18 +53,23 @@ def scaled_input(image: NDArray[np.float32], scale: float, multiple: int, device
     return F.pad(grey, (0, missing[1], 0, missing[0]), mode=mode).expand(-1, 3, -1, -1)
 
 
-def _cuts(shape: tuple[int, int], multiple: int) -> list[tuple[slice, slice]]:
-    """Return tiles on the output's grid whose input begins at multiples of the patch size."""
-    step = multiple // GRID
-    coarse = (shape[0] // step, shape[1] // step)
+def input_tiles(shape: tuple[int, int], multiple: int) -> list[Cut]:
+    """Return the tiles of a scaled image (H, W), in its pixels; each begins and ends at a ``multiple``."""
+    coarse = (shape[0] // multiple, shape[1] // multiple)
     return [
-        (slice(ys.start * step, ys.stop * step), slice(xs.start * step, xs.stop * step))
+        (slice(ys.start * multiple, ys.stop * multiple), slice(xs.start * multiple, xs.stop * multiple))
         for ys, xs in tile_slices(coarse, TILE_PX // multiple, OVERLAP_PX // multiple)
     ]
 
 
-def _tile(predict: Predict, scaled: Tensor, cut: tuple[slice, slice]) -> NDArray[np.float32]:
-    ys, xs = (slice(part.start * GRID, part.stop * GRID) for part in cut)
+def _on_grid(cut: Cut) -> Cut:
+    """Return where a tile of the input lies on the output's grid."""
+    ys, xs = cut
+    return slice(ys.start // GRID, ys.stop // GRID), slice(xs.start // GRID, xs.stop // GRID)
+
+
+def _tile(predict: Predict, scaled: Tensor, cut: Cut) -> NDArray[np.float32]:
+    ys, xs = cut
     return predict(scaled[:, :, ys, xs])[0].float().cpu().numpy()
 
 

@@ -15,6 +15,7 @@ from temtrack.errors import InputError, UsageError
 from temtrack.formats.images import read_image
 from temtrack.segmentation.contrast import normalise
 from temtrack.segmentation.instances import encode
+from temtrack.segmentation.scale import typical_diameter
 from temtrack.training.augment import crop, degrade
 from temtrack.training.config import TrainConfig
 
@@ -75,9 +76,8 @@ def _read_pair(path: Path, mask_path: Path | None) -> LabelledImage:
         raise InputError(f"{mask_path} is {mask.shape}, its image {image.shape}: both must be of one size")
     semantic = len(np.unique(mask)) <= 2
     labels = connected_parts(mask, background=0, connectivity=2).astype(np.int32)
-    areas = np.bincount(labels.ravel())[1:]
-    diameter = float(np.sum(areas**1.5) / areas.sum() * 2 / np.sqrt(np.pi)) if areas.size else 0.0
-    lone = semantic and len(areas) <= 1  # one particle alone is an instance all the same
+    diameter = typical_diameter(labels) or 0.0
+    lone = semantic and labels.max() <= 1  # one particle alone is an instance all the same
     return LabelledImage(path.stem, normalise(image), labels, semantic and not lone, diameter)
 
 
