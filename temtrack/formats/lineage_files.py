@@ -20,10 +20,42 @@ def write_ctc_table(path: Path, lineage: Lineage) -> None:
     The table holds one parent: the first of `Track.parents`, which is the largest. In CTC's rules a parent
     ends before its children begin, so one that only shed a piece and lives on is not named.
     """
-    ends = {track.id: track.end for track in lineage.tracks}
-    lines = [f"{t.id} {t.start} {t.end} {_ctc_parent(t, ends)}\n" for t in lineage.tracks]
+    parents = ctc_parents(lineage)
+    lines = [f"{t.id} {t.start} {t.end} {parents.get(t.id, 0)}\n" for t in lineage.tracks]
     with whole_file(path) as part:
         part.write_text("".join(lines), encoding="ascii")
+
+
+def ctc_parents(lineage: Lineage) -> dict[int, int]:
+    """Return the one parent that a CTC table can hold, by the ids that have one; see `write_ctc_table`."""
+    ends = {track.id: track.end for track in lineage.tracks}
+    first = {track: track.parents[0] for track in lineage.tracks if track.parents}
+    return {track.id: parent for track, parent in first.items() if ends[parent] < track.start}
+
+
+def read_ctc_table(path: Path) -> dict[int, int]:
+    """Read which id has which parent from a CTC table, as `ctc_parents` gives them.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or a line is not four whole numbers.
+    """
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: track table cannot be read: {error}") from error
+    parents = {}
+    for number, line in enumerate(lines, start=1):
+        words = line.split()
+        if len(words) not in (0, 4) or not all(word.isdigit() for word in words):
+            raise InputError(
+                f"{path}: line {number} is {line!r}; allowed are four whole numbers: id, first frame, last"
+                " frame, parent or 0"
+            )
+        if words and int(words[3]):
+            parents[int(words[0])] = int(words[3])
+    return parents
 
 
 def write_lineage(path: Path, lineage: Lineage) -> None:
@@ -53,11 +85,6 @@ def read_lineage(path: Path) -> Lineage:
         raise InputError(f"{path}: lineage is damaged: {reason}; run `temtrack track` again") from error
     _refuse_contradictions(path, lineage)
     return lineage
-
-
-def _ctc_parent(track: Track, ends: dict[int, int]) -> int:
-    first = next(iter(track.parents), 0)
-    return first if first and ends[first] < track.start else 0
 
 
 def _document(path: Path) -> dict[str, Any]:

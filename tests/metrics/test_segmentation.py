@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from temtrack.metrics.segmentation import SegmentationScore, score_segmentation
+from temtrack.metrics.outlines import score_outlines
+from temtrack.metrics.overlaps import measure_overlaps
+from temtrack.metrics.segmentation import SegmentationScore, score_frames, score_segmentation
 
 TWO = np.zeros((20, 40), np.int32)
 TWO[5:15, 5:15] = 1
@@ -39,3 +41,32 @@ def test_scores_pool():
     assert total.f1 == pytest.approx(2 / 3)
     assert total.dice == pytest.approx(2 / 3)
     assert SegmentationScore().f1 == 1
+
+
+@pytest.mark.parametrize(
+    ("found", "true", "ap", "count_error"),
+    [(TWO, TWO, 1, 0), (NONE, TWO, 0, 1), (ONE, TWO, 0.5, 0.5), (TWO, ONE, 0.5, 1), (NONE, NONE, 1, None)],
+)
+def test_average_precision_and_counts(found, true, ap, count_error):
+    score = score_segmentation(found, true)
+    assert score.ap == ap
+    assert np.isnan(score.count_error) if count_error is None else score.count_error == count_error
+
+
+def test_average_precision_falls_with_the_outline():
+    """Squares shifted by 2 of 10 px overlap at IoU 80/120: above 4 of 10 thresholds."""
+    assert score_segmentation(np.roll(TWO, 2, axis=1), TWO).ap == pytest.approx(0.4)
+    assert score_segmentation(np.roll(TWO, 2, axis=1), TWO).boundary_f1 == 1
+
+
+def test_errors_of_counts_do_not_cancel_between_images():
+    pooled = score_segmentation(ONE, TWO) + score_segmentation(TWO, ONE)
+    assert pooled.count_error == pytest.approx(2 / 3)
+
+
+def test_frames_of_a_movie_score_as_images_do():
+    found, true = [ONE, NONE, TWO, TWO], [TWO, TWO, NONE, TWO]
+    frames = score_frames(measure_overlaps(found, true), map(score_outlines, found, true))
+    for frame, a, b in zip(frames, found, true, strict=True):
+        alone = score_segmentation(a, b)
+        assert (frame.iou, frame.f1, frame.pq, frame.ap) == (alone.iou, alone.f1, alone.pq, alone.ap)

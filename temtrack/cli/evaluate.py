@@ -1,0 +1,235 @@
+"""`temtrack evaluate`: a result against its truth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from temtrack.cli import options, output
+from temtrack.cli.output import Row
+
+if TYPE_CHECKING:
+    from temtrack.formats.tracked_masks import TrackedMasks
+    from temtrack.metrics.evaluation import Evaluation, EventScore, TrackingScore
+    from temtrack.metrics.merges import MergeScore
+
+_SEGMENTATION = ("iou", "dice", "f1", "pq", "ap", "boundary_f1", "count_error")
+
+#: Measures that a table's head spells otherwise than JSON does.
+_SPELT = {
+    **{name: name.upper() for name in ("f1", "pq", "ap", "det", "seg", "tra", "lnk", "hota", "idf1")},
+    "iou": "IoU",
+    "dice": "Dice",
+    "boundary_f1": "boundary F1",
+    "det_a": "DetA",
+    "ass_a": "AssA",
+    "loc_a": "LocA",
+    "n_true": "true",
+    "n_found": "found",
+    "n_hits": "hits",
+    "frame_error_95": "frame error, 95 %",
+    "id_switches_per_10000": "per 10,000",
+}
+
+
+def evaluate(
+    pred: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PRED", help="The result: a masks folder, a CTC folder, a TIFF stack, an image."
+        ),
+    ],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="The true masks of the same frames.")],
+    per_event: Annotated[
+        bool, typer.Option("--per-event", help="List each hit, missed and false merge with frame and place.")
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Compare masks, tracks, merges and fates with the truth.
+
+    A folder may hold lineage.json or, as in the Cell Tracking Challenge, man_track.txt or res_track.txt.
+    Without lineage.json merges and fates are found from the masks alone.
+    """
+    from temtrack.formats.tracked_masks import read_tracked_masks
+    from temtrack.metrics.evaluation import evaluate_masks, refuse_misfits
+
+    found, true = read_tracked_masks(pred), read_tracked_masks(truth)
+    refuse_misfits(found, true)
+    if len(true.masks) > 1:
+        _tell_missing_lineages(found, true)
+    watch = partial(output.with_progress, description="comparing", total=len(true.masks))
+    evaluation = evaluate_masks(found, true, watch)
+    if not any(score.n_true for score in evaluation.segmentation):
+        output.warn(f"{truth}: the truth holds no particle in any frame; most measures mean nothing")
+    if as_json:
+        output.show_json(_document(found, true, evaluation, per_event))
+        return
+    _show_segmentation(evaluation)
+    if evaluation.tracking is not None:
+        _show([_tracking_row(evaluation.tracking)], "Tracking")
+    if evaluation.events is not None:
+        _show_events(evaluation.events, per_event)
+
+
+def _tell_missing_lineages(found: TrackedMasks, true: TrackedMasks) -> None:
+    for one in (found, true):
+        if one.lineage is None:
+            output.tell(
+                f"{one.path}: holds no lineage.json, so its merges and fates are found from the masks alone;"
+                " particles in them bear new ids"
+            )
+
+
+def _document(found: TrackedMasks, true: TrackedMasks, evaluation: Evaluation, per_event: bool) -> Row:
+    tracking, events = evaluation.tracking, evaluation.events
+    pooled, mean, frames = _segmentation_rows(evaluation)
+    return {
+        "pred": found.path,
+        "truth": true.path,
+        "lineage": {
+            name: "masks" if one.lineage is None else "lineage.json"
+            for name, one in (("pred", found), ("truth", true))
+        },
+        "segmentation": {"pooled": pooled, "mean": mean},
+        "tracking": None if tracking is None else _tracking_row(tracking),
+        "merges": None if events is None else _merges_document(events, per_event),
+        "fates": None
+        if events is None
+        else {"macro_f1": events.fates.macro_f1, "confusion": events.fates.confusion()},
+        "frames": frames,
+    }
+
+
+def _merges_document(events: EventScore, per_event: bool) -> Row:
+    document: dict[str, object] = {
+        "within_frames": [_tolerance_row(d, score) for d, score in events.merges.items()],
+        **_precision_of_hits(events.widest),
+        "by_n_parents": _by_parents(events),
+        "false_by_cause": Counter(events.causes),
+    }
+    return {**document, "events": _event_rows(events)} if per_event else document
+
+
+def _segmentation_rows(evaluation: Evaluation) -> tuple[Row, Row, list[Row]]:
+    """Return the measures of all pixels and particles together, their means over frames, each frame's."""
+    import numpy as np
+
+    from temtrack.metrics.segmentation import SegmentationScore
+
+    scores = evaluation.segmentation
+    total = sum(scores, SegmentationScore())
+    rows = [{name: getattr(score, name) for name in _SEGMENTATION} for score in (*scores, total)]
+    pooled, frames = rows.pop(), rows
+    known = {name: [row[name] for row in frames if not np.isnan(row[name])] for name in _SEGMENTATION}
+    mean = {name: float(np.mean(values)) if values else None for name, values in known.items()}
+    counts = [{"n_found": score.n_found, "n_true": score.n_true} for score in (*scores, total)]
+    numbered = zip(evaluation.frames, counts[:-1], frames, strict=True)
+    return {**counts[-1], **pooled}, mean, [{"frame": t, **count, **row} for t, count, row in numbered]
+
+
+def _show_segmentation(evaluation: Evaluation) -> None:
+    pooled, mean, frames = _segmentation_rows(evaluation)
+    rows: list[Row] = [{"": "pooled", **pooled}]
+    if len(frames) > 1:
+        rows.append({"": "mean of frames", **mean})
+    _show(rows, "Segmentation")
+
+
+def _tracking_row(tracking: TrackingScore) -> Row:
+    return {
+        "det": tracking.ctc.det,
+        "seg": tracking.seg,
+        "tra": tracking.ctc.tra,
+        "lnk": tracking.ctc.lnk,
+        "hota": tracking.hota.hota,
+        "det_a": tracking.hota.detection,
+        "ass_a": tracking.hota.association,
+        "loc_a": tracking.hota.localisation,
+        "idf1": tracking.matches.idf1,
+        "id_switches": tracking.matches.n_switches,
+        "id_switches_per_10000": tracking.matches.switches_per_10000,
+    }
+
+
+def _show_events(events: EventScore, per_event: bool) -> None:
+    from temtrack.metrics.evaluation import TOLERANCES
+
+    rows = [_tolerance_row(d, score) for d, score in events.merges.items()]
+    _show(rows, "Merges")
+    if events.widest.matches:
+        _show([_precision_of_hits(events.widest)], f"Hits within {TOLERANCES[-1]} frames")
+    _show(_by_parents(events), "Merges by number of parents")
+    causes = [{"cause": cause, "n": n} for cause, n in Counter(events.causes).most_common()]
+    _show(causes, "False merges")
+    macro = {"true_fate": "mean", "f1": events.fates.macro_f1}
+    _show([*events.fates.confusion(), macro], "Fates, as true and as told")
+    if per_event:
+        _show(_event_rows(events), "Events")
+
+
+def _show(rows: Sequence[Row], title: str) -> None:
+    spelt = [{_SPELT.get(name, name): value for name, value in row.items()} for row in rows]
+    output.show_rows(spelt, as_json=False, title=title)
+
+
+def _tolerance_row(tolerance_frames: int, score: MergeScore) -> Row:
+    return {"within_frames": tolerance_frames, **_counts(score)}
+
+
+def _by_parents(events: EventScore) -> list[Row]:
+    return [
+        {"n_parents": n, **_counts(score), "exact_parents": score.exact_parents_share}
+        for n, score in events.widest.by_number_of_parents().items()
+    ]
+
+
+def _counts(score: MergeScore) -> Row:
+    return {
+        "n_true": len(score.matches) + len(score.missed),
+        "n_found": len(score.matches) + len(score.false),
+        "n_hits": len(score.matches),
+        "precision": score.precision,
+        "recall": score.recall,
+        "f1": score.f1,
+    }
+
+
+def _precision_of_hits(score: MergeScore) -> Row:
+    return {
+        "exact_parents": score.exact_parents_share,
+        "median_frame_error": score.median_frame_error,
+        "frame_error_95": score.frame_error_95,
+    }
+
+
+def _event_rows(events: EventScore) -> list[Row]:
+    """Return each hit, missed and false merge within the widest tolerance, in the order of frames."""
+    score = events.widest
+    rows: list[tuple[int, Row]] = []
+    for match in score.matches:
+        row = _event_row("hit", match.true.y_px, match.true.x_px)
+        row |= {"true_frame": match.true.frame, "found_frame": match.found.frame}
+        row |= {"frame_error": match.frame_error, "exact": match.has_exact_parents}
+        row |= {"true_parents": sorted(match.true.parents), "found_parents": sorted(match.found.parents)}
+        rows.append((match.true.frame, row))
+    for merge in score.missed:
+        row = _event_row("missed", merge.y_px, merge.x_px)
+        row |= {"true_frame": merge.frame, "true_parents": sorted(merge.parents)}
+        rows.append((merge.frame, row))
+    for merge, cause in zip(score.false, events.causes, strict=True):
+        row = _event_row("false", merge.y_px, merge.x_px)
+        row |= {"found_frame": merge.frame, "found_parents": sorted(merge.parents), "cause": cause}
+        rows.append((merge.frame, row))
+    return [row for _, row in sorted(rows, key=lambda entry: entry[0])]
+
+
+def _event_row(outcome: str, y_px: float, x_px: float) -> dict[str, object]:
+    names = ("true_frame", "found_frame", "frame_error")
+    row: dict[str, object] = {"outcome": outcome, **dict.fromkeys(names)}
+    row |= {"y_px": round(y_px, 2), "x_px": round(x_px, 2)}
+    return row | dict.fromkeys(("true_parents", "found_parents", "exact", "cause"))
