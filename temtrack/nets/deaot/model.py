@@ -1,0 +1,190 @@
+"""DeAOT: carry up to ten ids from remembered frames to the next one.
+
+Yang and Yang 2022, doi:10.48550/arXiv.2210.09782. Parameter names are the published ones, so that
+published weights load. Letters in shapes: B images, (H, W) the image, both 16k+1, (h, w) = (k+1, k'+1) its
+tokens, N = h*w.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from temtrack.nets.deaot.decoder import Decoder
+from temtrack.nets.deaot.encoder import BatchNorm, MobileNetV2, ResNet50, init_encoder
+from temtrack.nets.deaot.memory import Memory, View
+from temtrack.nets.deaot.propagation import DIM, GatedPropagationLayer, Sources
+
+N_IDS = 10
+N_CHANNELS = N_IDS + 1  # channel 0 is the background
+STRIDE = 16
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+UNUSED_LOGIT = -1e10
+
+EncoderName = Literal["mobilenet_v2", "resnet50"]
+
+
+@dataclass(frozen=True)
+class DeaotVariant:
+    """Size of a network: its encoder and its number of propagation layers."""
+
+    name: str
+    encoder: EncoderName
+    n_layers: int
+
+
+VARIANTS = {
+    variant.name: variant
+    for variant in (
+        DeaotVariant("deaot-t", "mobilenet_v2", 1),
+        DeaotVariant("deaot-s", "mobilenet_v2", 2),
+        DeaotVariant("deaot-b", "mobilenet_v2", 3),
+        DeaotVariant("deaot-l", "mobilenet_v2", 3),  # as b; published with other weights
+        DeaotVariant("r50-deaot-l", "resnet50", 3),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """An encoded image: three levels BxCxhxw at strides 4, 8 and 16, and the tokens Bx256xhxw."""
+
+    fine: Tensor
+    middle: Tensor
+    coarse: Tensor
+    tokens: Tensor
+
+
+class GatedPropagation(nn.Module):
+    """The stack of propagation layers and the norm of its output."""
+
+    def __init__(self, n_layers: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(GatedPropagationLayer(is_first=i == 0) for i in range(n_layers))
+        self.decoder_norms = nn.ModuleList([TokenGroupNorm(2 * DIM)])
+
+    @property
+    def stack(self) -> list[GatedPropagationLayer]:
+        return [cast(GatedPropagationLayer, layer) for layer in self.layers]
+
+
+class TokenGroupNorm(nn.Module):
+    """Group norm of BxNxC tokens, one group a branch."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.gn = nn.GroupNorm(2, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.gn(x.transpose(1, 2))  # BxCxN
+
+
+class Deaot(nn.Module):
+    """Encode frames, remember those whose ids are known, propagate ids to the next."""
+
+    def __init__(self, variant: DeaotVariant) -> None:
+        super().__init__()
+        self.variant = variant
+        self.encoder = MobileNetV2() if variant.encoder == "mobilenet_v2" else ResNet50()
+        fine, middle, coarse, deep = self.encoder.dims
+        self.encoder_projector = nn.Conv2d(deep, DIM, 1)
+        self.LSTT = GatedPropagation(variant.n_layers)
+        self.decoder = Decoder(2 * DIM, N_CHANNELS, (fine, middle, coarse))
+        self.patch_wise_id_bank = nn.Conv2d(N_CHANNELS, DIM, STRIDE + 1, STRIDE, STRIDE // 2)
+        self.id_norm = nn.LayerNorm(DIM)
+        self._init_weights()
+
+    def encode(self, images: Tensor) -> Pyramid:
+        """Encode normalised images Bx3xHxW; a ValueError unless H and W are 16k+1."""
+        if any(side % STRIDE != 1 for side in images.shape[2:]):
+            raise ValueError(f"image sides must be {STRIDE}k+1, got {tuple(images.shape[2:])}")
+        images = images.contiguous(memory_format=torch.channels_last)  # nearly twice as fast on a CPU
+        fine, middle, coarse, deep = self.encoder(images)
+        return Pyramid(fine, middle, coarse, self.encoder_projector(deep))
+
+    def embed_ids(self, one_hot: Tensor) -> Tensor:
+        """Embed ids given as one-hot (or probabilities) Bx11xHxW; returns BxNx256."""
+        one_hot = one_hot.contiguous(memory_format=torch.channels_last)
+        return self.id_norm(self.patch_wise_id_bank(one_hot).flatten(2).transpose(1, 2))
+
+    def observe(self, tokens: Tensor, id_embedding: Tensor) -> Memory:
+        """Remember a reference frame: one whose ids are known without propagating to it."""
+        grid = (tokens.shape[2], tokens.shape[3])
+        x = tokens.flatten(2).transpose(1, 2)
+        state = (x, torch.zeros_like(x))
+        memories = []
+        for layer in self.LSTT.stack:
+            view = layer.look(state)
+            memories.append(layer.remember(view, id_embedding))
+            if len(memories) < self.variant.n_layers:  # what the last layer would say is not needed
+                state = layer(state, view, Sources(memories[-1], memories[-1]), grid)
+        return Memory(tuple(memories), grid)
+
+    def propagate(
+        self, pyramid: Pyramid, long: Memory, short: Memory, long_radius: int | None = None
+    ) -> tuple[Tensor, View]:
+        """Carry ids to a frame.
+
+        Parameters
+        ----------
+        pyramid : Pyramid
+            The encoded frame.
+        long : Memory
+            Reference frames, any number.
+        short : Memory
+            The frame before, alone.
+        long_radius : int, optional
+            Tokens (of 16 px) within which long-term memory is searched; the whole frame by default.
+
+        Returns
+        -------
+        logits : Tensor
+            Bx11 at stride 4, (4k+1)x(4k'+1).
+        view : View
+            For `memorise`, once the ids are decided.
+        """
+        x = pyramid.tokens.flatten(2).transpose(1, 2)
+        grid = (pyramid.tokens.shape[2], pyramid.tokens.shape[3])
+        state = (x, torch.zeros_like(x))
+        views = []
+        for layer, far, near in zip(self.LSTT.stack, long.layers, short.layers, strict=True):
+            views.append(layer.look(state))
+            state = layer(state, views[-1], Sources(far, near, long_radius), grid)
+        x = self.LSTT.decoder_norms[-1](torch.cat(state, -1)).unflatten(2, grid)
+        return self.decoder(x, pyramid.fine, pyramid.middle, pyramid.coarse), View(tuple(views), grid)
+
+    def memorise(self, view: View, id_embedding: Tensor) -> Memory:
+        """Remember a frame that was propagated to, its ids (BxNx256, embedded) being decided."""
+        layers = zip(self.LSTT.stack, view.layers, strict=True)
+        return Memory(tuple(layer.remember(seen, id_embedding) for layer, seen in layers), view.grid)
+
+    def freeze_encoder_norms(self, frozen: bool = True) -> None:
+        """Fix the encoder's batch norms, as a pretrained encoder needs; from nothing they learn first."""
+        for module in self.encoder.modules():
+            if isinstance(module, BatchNorm):
+                module.freeze(frozen)
+
+    def _init_weights(self) -> None:
+        init_encoder(self.encoder)
+        for module in (*self.LSTT.modules(), *self.decoder.modules()):
+            # Only the depthwise convolutions have no bias; torch's own start suits them.
+            if isinstance(module, nn.Linear | nn.Conv2d) and module.bias is not None:
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+        for conv in (self.encoder_projector, self.patch_wise_id_bank):
+            nn.init.orthogonal_(conv.weight.view(DIM, -1))
+
+
+def mask_unused_ids(logits: Tensor, used: Tensor) -> Tensor:
+    """Rule out ids that no object has: logits Bx11xhxw, ``used`` bool Bx11 (background included)."""
+    return logits.masked_fill(~used[:, :, None, None], UNUSED_LOGIT)
+
+
+def to_image_size(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    """Enlarge logits bilinearly to the image's (H, W), corner pixels staying corners."""
+    return F.interpolate(logits, size, mode="bilinear", align_corners=True)
