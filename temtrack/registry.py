@@ -5,14 +5,20 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
+import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from temtrack.errors import ModelError
+from temtrack.errors import ModelError, UsageError
 
 PACKAGE = Path(__file__).parent
 RUN_FILE = "model.toml"
+
+#: Names of models that a user adds: they become names of folders.
+_NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,39 @@ def read_registry() -> dict[str, ModelSpec]:
     }
 
 
+def added_models_folder() -> Path:
+    """Return where added models lie: ``models`` in ``TEMTRACK_CACHE``, or in the user's own cache."""
+    from platformdirs import user_cache_path
+
+    return Path(os.environ.get("TEMTRACK_CACHE") or user_cache_path("temtrack")) / "models"
+
+
+def read_added() -> dict[str, ModelSpec]:
+    """Return the models that the user has added, by name."""
+    folders = sorted(path.parent for path in added_models_folder().glob(f"*/{RUN_FILE}"))
+    return {folder.name: replace(_read_run(folder), name=folder.name) for folder in folders}
+
+
+def new_model_folder(name: str, force: bool) -> Path:
+    """Return the folder of a model to be added under a name that is free, or that ``force`` frees.
+
+    Raises
+    ------
+    UsageError
+        A name that cannot be a folder's, an embedded model's, or one that is taken.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"a model cannot be called '{name}': use letters, digits and . _ + -")
+    if name in read_registry():
+        raise UsageError(f"'{name}' is the name of an embedded model: give another with --name")
+    folder = added_models_folder() / name
+    if folder.exists() and not force:
+        raise UsageError(f"a model '{name}' is there already: give --force to replace it, or --name")
+    return folder
+
+
 def find_model(name: str) -> ModelSpec:
-    """Find a registered model by name, or a training run by its folder.
+    """Find an embedded or added model by name, or a training run by its folder.
 
     Raises
     ------
@@ -52,7 +89,7 @@ def find_model(name: str) -> ModelSpec:
     """
     if (Path(name) / RUN_FILE).is_file():
         return _read_run(Path(name))
-    models = read_registry()
+    models = read_registry() | read_added()
     if name not in models:
         near = difflib.get_close_matches(name, models, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
@@ -71,7 +108,7 @@ def verify(spec: ModelSpec) -> str:
         Where they are missing or differ from the registered ones.
     """
     try:
-        found = hashlib.sha256(spec.weights.read_bytes()).hexdigest()
+        found = sha256_of(spec.weights)
     except OSError as error:
         raise ModelError(
             f"weights of '{spec.name}' cannot be read: {spec.weights} ({error.strerror})"
@@ -83,17 +120,30 @@ def verify(spec: ModelSpec) -> str:
     return found
 
 
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 (hex) of a file's content."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 def write_run_spec(folder: Path, architecture: str, command: str) -> None:
     """Write ``model.toml``, which makes a training run's folder a model."""
-    facts = {"architecture": architecture, "file": "best.safetensors", "command": command}
+    write_spec(folder, {"architecture": architecture, "file": "best.safetensors", "command": command})
+
+
+def write_spec(folder: Path, facts: Mapping[str, str | int]) -> None:
+    """Write ``model.toml``, which makes a folder a model; ``architecture`` and ``file`` are needed."""
     lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in facts.items())
-    (folder / RUN_FILE).write_text("".join(lines), encoding="utf-8")
+    part = folder / f".{RUN_FILE}"
+    part.write_text("".join(lines), encoding="utf-8")
+    part.replace(folder / RUN_FILE)
 
 
 def _read_run(folder: Path) -> ModelSpec:
     try:
         entry = tomllib.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
-        return ModelSpec(str(folder), entry["architecture"], folder / entry["file"], None, entry)
+        weights = folder / entry["file"]
+        return ModelSpec(str(folder), entry["architecture"], weights, entry.get("sha256"), entry)
     except (tomllib.TOMLDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise ModelError(
             f"{folder / RUN_FILE} is no model description: needs 'architecture' and 'file'"

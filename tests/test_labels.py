@@ -11,10 +11,13 @@ from temtrack.labels import (
     bounding_boxes,
     compact,
     filter_fragments,
+    find_runs,
     map_ids,
+    measure_gaps,
     measure_regions,
     overlap_counts,
     touching_pairs,
+    typical_diameter,
 )
 
 label_images = arrays(np.int32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 6))
@@ -103,3 +106,34 @@ def test_fragments_go_by_the_median_pixel_not_the_median_particle():
     kept = filter_fragments(labels, min_area_share=0.1)
     assert np.unique(kept).tolist() == [0, 1]
     assert filter_fragments(np.zeros((3, 3), np.int32), 0.1).max() == 0
+
+
+def test_the_typical_diameter_is_that_of_the_particles_that_cover_the_most():
+    labels = np.zeros((100, 100), np.int32)
+    labels[10:50, 10:50] = 4
+    labels[80, ::4] = np.arange(5, 30)
+    assert typical_diameter(labels) == pytest.approx(2 * 40 / np.sqrt(np.pi), rel=0.02)
+    assert typical_diameter(np.zeros((5, 5), np.int32)) is None
+
+
+@given(label_images)
+def test_runs_are_the_labels(labels):
+    runs = find_runs(labels)
+    drawn = np.zeros_like(labels)
+    for one, y, x, n in zip(runs.ids, runs.y_px, runs.x_px, runs.n_px, strict=True):
+        assert not drawn[y, x : x + n].any()
+        drawn[y, x : x + n] = one
+    assert np.array_equal(drawn, labels)
+    assert (runs.ids != 0).all()
+
+
+@given(label_images, st.integers(0, 2))
+def test_gaps_are_the_least_distances_of_pairs(labels, max_gap):
+    places = {int(i): np.argwhere(labels == i) for i in np.unique(labels[labels > 0])}
+    wanted = []
+    for a in places:
+        for b in (b for b in places if b > a):
+            steps = np.abs(places[a][:, None] - places[b][None]).max(axis=2)
+            if steps.min() - 1 <= max_gap:
+                wanted.append([a, b, int(steps.min()) - 1])
+    assert measure_gaps(labels, max_gap).tolist() == wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,12 +21,18 @@ def _root(ctx: typer.Context) -> None:
 
 @models.command("list")
 def list_models(as_json: options.Json = False) -> None:
-    """List the models that come with temtrack."""
-    from temtrack.registry import read_registry
+    """List the models that come with temtrack, and those that were added."""
+    from temtrack.registry import read_added, read_registry
 
     rows = [
-        {"model": name, "parameters": spec.facts.get("parameters"), "licence": spec.facts.get("licence")}
-        for name, spec in read_registry().items()
+        {
+            "model": name,
+            "network": spec.architecture,
+            "parameters": spec.facts.get("parameters"),
+            "licence": spec.facts.get("licence"),
+            "source": spec.facts.get("source", "embedded"),
+        }
+        for name, spec in (read_registry() | read_added()).items()
     ]
     output.show_rows(rows, as_json=as_json)
 
@@ -48,8 +55,35 @@ def show_model(
 
 @models.command("verify")
 def verify_models(as_json: options.Json = False) -> None:
-    """Check every embedded model's weights against its sha256."""
-    from temtrack.registry import read_registry, verify
+    """Check every embedded and added model's weights against its sha256."""
+    from temtrack.registry import read_added, read_registry, verify
 
-    rows = [{"model": name, "sha256": verify(spec), "whole": True} for name, spec in read_registry().items()]
+    models = read_registry() | read_added()
+    rows = [{"model": name, "sha256": verify(spec), "whole": True} for name, spec in models.items()]
     output.show_rows(rows, as_json=as_json)
+
+
+@models.command("add")
+def add_model(
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help="The network, as r50-deaot-l.")],
+    checkpoint: Annotated[Path, typer.Argument(metavar="FILE", help="Its .pth, .pt or .safetensors file.")],
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="MODEL", help="What to call it, if not like its network."),
+    ] = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Add a checkpoint that you have downloaded or trained elsewhere.
+
+    Its tensors must be those of NETWORK, key by key; no code in the file is
+    run. From then on --model or --propagator takes it by its name.
+    """
+    from temtrack import adding
+    from temtrack.loading import build_network
+    from temtrack.registry import new_model_folder
+
+    net = build_network(network)
+    folder = new_model_folder(name or network, force)
+    weights = adding.add_model(folder, network, net, checkpoint)
+    output.show_rows([{"model": folder.name, "network": network, "weights": str(weights)}], as_json=as_json)

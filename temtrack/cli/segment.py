@@ -93,19 +93,15 @@ class _Questions:
         return self.points is not None or self.boxes is not None
 
     def ask(self, segmenter: Segmenter, image: NDArray[Any]) -> NDArray[np.int32]:
-        """Return the labels of an image; one without any contrast holds none and is not asked about."""
-        from temtrack.labels import compact, filter_fragments
+        """Return the labels of an image; with prompts, an id tells which prompt it answers."""
+        from temtrack.labels import filter_fragments
 
-        if _is_blank(image):
-            return np.zeros(image.shape, np.int32)
-        if self.prompted:
-            labels = segmenter.prompt(image, self.points, self.boxes)
-        else:
-            labels = segmenter.segment(image, self.scale)
+        if not self.prompted:
+            return segmenter.segment(image, self.scale, self.min_area_px)
+        labels = segmenter.prompt(image, self.points, self.boxes)
         if self.min_area_px > 0:
             labels = filter_fragments(labels, min_area_share=0.0, min_area_px=self.min_area_px)
-        # An id tells which prompt it answers; where nothing was named, ids are 1 to N without gaps.
-        return labels if self.prompted else compact(labels)[0]
+        return labels
 
     def refuse_outside(self, movie: Movie) -> None:
         """Refuse prompts that lie outside the image, and prompts for a movie."""
@@ -219,11 +215,6 @@ def _expand(text: str) -> list[Path]:
     if not images:
         raise InputError(f"{path}: holds masks only; give the images themselves")
     return images
-
-
-def _is_blank(image: NDArray[Any]) -> bool:
-    values = image[np.isfinite(image)]
-    return values.size == 0 or bool(values.min() == values.max())
 
 
 def _tell_of_scale(rows: list[Row]) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.labels import typical_diameter
+
 TARGET_DIAMETER_PX = 56.0  # of the typical particle at the network's input
 MIN_SCALE, MAX_SCALE = 0.15, 6.0
 
@@ -53,14 +55,6 @@ def common_scale(scales: Iterable[float | None]) -> float:
     """Return the geometric mean of the scales that are known; 1 where none is."""
     known = [scale for scale in scales if scale is not None]
     return float(np.exp(np.mean(np.log(known)))) if known else 1.0
-
-
-def typical_diameter(labels: NDArray[np.integer]) -> float | None:
-    """Return the area-weighted mean equivalent diameter (px) of labels (Y, X); ``None`` without particles."""
-    areas = np.bincount(labels.ravel())[1:]
-    if not areas.any():
-        return None
-    return float(np.sum(areas**1.5) / areas.sum() * 2 / np.sqrt(np.pi))
 
 
 def certainty_of(foreground: NDArray[np.float32]) -> float:

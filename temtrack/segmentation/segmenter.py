@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from temtrack.contrast import normalise
 from temtrack.labels import compact, filter_fragments
 from temtrack.nets.efficient_sam import PATCH, EfficientSam
 from temtrack.registry import ModelSpec
-from temtrack.segmentation.contrast import normalise
 from temtrack.segmentation.instances import FOREGROUND, decode
 from temtrack.segmentation.prompts import Prompts, answer
 from temtrack.segmentation.scale import Glance, certainty_of, find_scale, scale_for
@@ -71,9 +71,12 @@ class Segmenter:
         Returns
         -------
         labels
-            (Y, X): prompt n's particle has the id n + 1. A prompt without an answer has no pixels.
+            (Y, X): prompt n's particle has the id n + 1. A prompt without an answer has no pixels, so none
+            has any where the image has no contrast.
         """
         grey = normalise(image)
+        if not grey.any():
+            return np.zeros(grey.shape, np.int32)
         if boxes is not None:
             prompts, sides = Prompts.from_boxes(boxes), np.abs(boxes[:, 2:] - boxes[:, :2]) + 1
             scale = scale_for(float(np.median(np.sqrt(sides.prod(axis=1)))))

@@ -7,6 +7,7 @@ from skimage.measure import label
 from typer.testing import CliRunner
 
 from temtrack.cli.app import app
+from temtrack.labels import compact, filter_fragments
 
 
 class FakeSegmenter:
@@ -16,9 +17,11 @@ class FakeSegmenter:
         self.asked = []
         self.prompted = []
 
-    def segment(self, image, scale):
+    def segment(self, image, scale, min_area_px=0.0):
         self.asked.append(scale)
-        return label(np.nan_to_num(image, nan=255) < 100).astype(np.int32)
+        grey = np.nan_to_num(image, nan=255)
+        dark = label((grey < 100) & (grey < grey.max())).astype(np.int32)
+        return compact(filter_fragments(dark, 0.0, max(1, round(min_area_px))))[0]
 
     def prompt(self, image, points, boxes):
         self.prompted.append((points, boxes))

@@ -12,7 +12,8 @@ def test_nothing_asked_lists_the_models(run):
     assert bare.stderr == ""
     assert bare.stdout == run("models", "list").stdout
     rows = json.loads(run("models", "list", "--json").stdout)
-    assert {"model": "effsam-tiny", "parameters": 10_223_204, "licence": "BSD-3-Clause"} in rows
+    shown = {row["model"]: (row["network"], row["parameters"], row["licence"], row["source"]) for row in rows}
+    assert shown["effsam-tiny"] == ("effsam-tiny", 10_223_204, "BSD-3-Clause", "embedded")
 
 
 def test_show_tells_where_a_model_or_a_run_comes_from(run, tmp_path):

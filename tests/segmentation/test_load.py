@@ -2,11 +2,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from temtrack.errors import ModelError, UsageError
+from temtrack import loading
+from temtrack.errors import ModelError
+from temtrack.loading import load_weights
 from temtrack.nets.efficient_sam import EfficientSam
-from temtrack.registry import ModelSpec, find_model, write_run_spec
-from temtrack.segmentation import load
-from temtrack.segmentation.load import build_network, find_device, load_segmenter, load_weights
+from temtrack.registry import find_model, write_run_spec
+from temtrack.segmentation.load import load_segmenter
 
 
 def tiny_net():
@@ -16,8 +17,8 @@ def tiny_net():
 @pytest.fixture
 def run_folder(tmp_path, monkeypatch):
     """A training run of a tiny network."""
-    monkeypatch.setattr(load, "NETWORKS", {"tiny": (tiny_net.__module__, "tiny_net")})
-    monkeypatch.setattr(load, "import_module", lambda name: type("module", (), {"tiny_net": tiny_net}))
+    monkeypatch.setattr(loading, "SEGMENTERS", {"tiny": (tiny_net.__module__, "tiny_net")})
+    monkeypatch.setattr(loading, "import_module", lambda name: type("module", (), {"tiny_net": tiny_net}))
     save_file(
         {name: tensor.half() for name, tensor in tiny_net().state_dict().items()},
         tmp_path / "best.safetensors",
@@ -46,25 +47,3 @@ def test_weights_that_do_not_fit_are_refused_in_one_line(run_folder, damage):
     with pytest.raises(ModelError, match="does not fit the network tiny") as refused:
         load_segmenter(str(run_folder), "cpu")
     assert "\n" not in str(refused.value)
-
-
-def test_an_unknown_architecture_is_refused_with_those_known():
-    with pytest.raises(ModelError, match="'effsam-huge': known are effsam-tiny"):
-        build_network("effsam-huge")
-
-
-def test_weights_that_are_missing_are_refused(tmp_path):
-    with pytest.raises(ModelError, match="cannot be read"):
-        load_weights(tiny_net(), ModelSpec("lost", "tiny", tmp_path / "none", None, {}))
-
-
-def test_auto_takes_the_best_device_and_others_must_be_there(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert find_device("auto") == find_device("cpu") == torch.device("cpu")
-    with pytest.raises(UsageError, match="--device cuda: this machine has none"):
-        find_device("cuda")
-    with pytest.raises(UsageError, match="--device tpu: allowed are auto, cpu"):
-        find_device("tpu")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert find_device("auto").type == "cuda"

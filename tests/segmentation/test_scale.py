@@ -13,7 +13,6 @@ from temtrack.segmentation.scale import (
     common_scale,
     find_scale,
     scale_for,
-    typical_diameter,
 )
 
 GREY = np.zeros((120, 120), np.float32)
@@ -24,14 +23,6 @@ def square(side):
     labels = np.zeros((side + 2, side + 2), np.int32)
     labels[1:-1, 1:-1] = 1
     return labels
-
-
-def test_the_typical_diameter_is_that_of_the_particles_that_cover_the_most():
-    labels = np.zeros((100, 100), np.int32)
-    labels[10:50, 10:50] = 4
-    labels[80, ::4] = np.arange(5, 30)
-    assert typical_diameter(labels) == pytest.approx(2 * 40 / np.sqrt(np.pi), rel=0.02)
-    assert typical_diameter(np.zeros((5, 5), np.int32)) is None
 
 
 def test_scales_stay_within_their_bounds():

@@ -52,6 +52,7 @@ def test_pixels_that_are_no_number_are_background(segmenter, bright, nothing):
 def test_an_image_without_contrast_is_empty_and_not_asked_about(segmenter, value):
     image = np.full((40, 50), value)
     np.testing.assert_array_equal(segmenter.segment(image), np.zeros((40, 50), np.int32))
+    assert not segmenter.prompt(image, points=np.array([[5.0, 6.0]])).any()
     assert segmenter.find_scale(image) is None
     assert segmenter.net.n_embedded == 0
 

@@ -76,6 +76,7 @@ class ShortTermAttention(GatedOutput):
     def __init__(self) -> None:
         super().__init__()
         self.relative_emb_k = nn.Conv2d(ATTENTION_DIM, (2 * SHORT_TERM_RADIUS + 1) ** 2, 1)
+        self.relative_emb_k.bias = nn.Parameter(nearness(SHORT_TERM_RADIUS))
 
     def forward(self, view: LayerView, memory: LayerMemory, grid: Grid) -> Tensor:
         conv = self.relative_emb_k
@@ -83,6 +84,16 @@ class ShortTermAttention(GatedOutput):
         window = Window(grid, SHORT_TERM_RADIUS)
         attended = attend_window(view.key, memory.key, memory.value, window, relative, memory.valid)
         return self.finish(attended, view.gate, grid)
+
+
+def nearness(radius: int) -> Tensor:
+    """Return -d^2 / 2 of the places within a window, by rows: so a particle is first sought where it was.
+
+    Without it a network that learns from nothing attends to the whole window alike, and ids, smeared over
+    hundreds of pixels, tell it nothing.
+    """
+    steps = torch.arange(-radius, radius + 1.0)
+    return -(steps[:, None] ** 2 + steps**2).flatten() / 2
 
 
 class SelfAttention(GatedOutput):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from temtrack.segmentation.contrast import normalise
+from temtrack.contrast import normalise
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.int32, np.float32, np.float64])

@@ -1,0 +1,102 @@
+"""What every network needs before it can be used: verified weights in it, and a device to run on."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from temtrack.errors import ModelError, UsageError
+from temtrack.registry import ModelSpec, verify
+
+if TYPE_CHECKING:
+    import torch
+
+    from temtrack.nets.deaot import Deaot
+    from temtrack.nets.efficient_sam import EfficientSam
+
+#: Networks that segment: the module and the function that build each, imported when it is asked for.
+SEGMENTERS = {"effsam-tiny": ("temtrack.nets.efficient_sam", "efficient_sam_ti")}
+
+#: Networks that carry ids from frame to frame, each a variant of DeAOT.
+PROPAGATORS = ("deaot-t", "deaot-s", "deaot-b", "deaot-l", "r50-deaot-l")
+
+
+def build_network(architecture: str) -> torch.nn.Module:
+    """Build the network of an architecture, initialised for training from nothing.
+
+    Raises
+    ------
+    ModelError
+        Unknown architecture.
+    """
+    is_propagator = architecture in PROPAGATORS
+    return build_propagator(architecture) if is_propagator else build_segmenter(architecture)
+
+
+def build_segmenter(architecture: str) -> EfficientSam:
+    """Build a network that segments; `ModelError` for any other."""
+    if architecture not in SEGMENTERS:
+        raise _refusal(architecture, "segments", SEGMENTERS)
+    module, function = SEGMENTERS[architecture]
+    build: Callable[[], EfficientSam] = getattr(import_module(module), function)
+    return build()
+
+
+def build_propagator(architecture: str) -> Deaot:
+    """Build a network that carries ids; `ModelError` for any other."""
+    from temtrack.nets.deaot import VARIANTS, Deaot
+
+    if architecture not in PROPAGATORS:
+        raise _refusal(architecture, "carries ids", PROPAGATORS)
+    return Deaot(VARIANTS[architecture])
+
+
+def _refusal(architecture: str, purpose: str, fitting: Iterable[str]) -> ModelError:
+    known = (*SEGMENTERS, *PROPAGATORS)
+    if architecture in known:
+        return ModelError(f"'{architecture}' is no network that {purpose}: those are {', '.join(fitting)}")
+    near = difflib.get_close_matches(architecture, known, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return ModelError(f"unknown network '{architecture}': known are {', '.join(known)}.{hint}")
+
+
+def load_weights(net: torch.nn.Module, spec: ModelSpec) -> str:
+    """Load a model's verified weights into its network and return their sha256.
+
+    Raises
+    ------
+    ModelError
+        Weights that are missing, damaged or of another network.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    sha256 = verify(spec)
+    try:
+        net.load_state_dict(load_file(spec.weights))
+    except (SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"{spec.weights} does not fit the network {spec.architecture}: {reason}") from error
+    return sha256
+
+
+def find_device(name: str) -> torch.device:
+    """Return the device of that name; ``auto`` takes CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    UsageError
+        A name that is none, or a device that this machine lacks.
+    """
+    import torch
+
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if there[kind]))
+    if name not in there:
+        raise UsageError(f"--device {name}: allowed are auto, cpu, cuda, mps")
+    if not there[name]:
+        raise UsageError(f"--device {name}: this machine has none; use --device auto or cpu")
+    return torch.device(name)
