@@ -8,6 +8,7 @@
     ├── OutputError          exit 1   an output cannot be written, or would overwrite something
     ├── ModelError           exit 1   a model is unknown, incomplete, or does not fit its checksum
     ├── TrainingError        exit 1   training cannot go on
+    ├── InterruptedRunError  exit 130 the user stopped a run that can go on later
     └── PartialFailureError  exit 3   some inputs failed, the others are done
 
 A message is one line: what failed, the value received, what is allowed, the next step.
@@ -41,6 +42,12 @@ class ModelError(TemtrackError):
 
 class TrainingError(TemtrackError):
     """Training cannot go on."""
+
+
+class InterruptedRunError(TemtrackError):
+    """The user stopped a run that can go on later."""
+
+    exit_code = 130
 
 
 class PartialFailureError(TemtrackError):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,30 +15,74 @@ from numpy.typing import NDArray
 from temtrack import __version__
 from temtrack.analysis.folder import MasksFolder
 from temtrack.analysis.masks import Tables, Watch
-from temtrack.errors import InputError
-from temtrack.formats.atomic import whole_file
+from temtrack.errors import InputError, InterruptedRunError, UsageError
+from temtrack.formats.atomic import remove_leftovers, whole_file
 from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.images import is_pattern, list_images
 from temtrack.formats.lineage_files import write_ctc_table, write_lineage
-from temtrack.formats.masks import list_masks, mask_name, read_masks, remove_masks, write_mask
+from temtrack.formats.masks import Masks, list_masks, mask_name, read_masks, remove_masks, write_mask
 from temtrack.formats.parquet import write_table
-from temtrack.labels import measure_regions
-from temtrack.lineage import Lineage
 from temtrack.linking import LinkingConfig
 from temtrack.movie import Movie
+from temtrack.registry import RUN_FILE, find_model, read_registry, verify
 from temtrack.tables import TABLES, Calibration
-from temtrack.tracking.engine import TrackedFrame, track_movie
-from temtrack.tracking.overlap import OverlapPropagator
+from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile
+from temtrack.tracking.engine import LastSegments, ResumablePropagator, Segment, TrackedFrame, Tracker
+from temtrack.tracking.report import TrackingReport
 
-Frames = Iterable[NDArray[Any]]
+#: What a network's ids stand for: colours, each for many particles far apart, or groups of ten particles.
+IdCoding = Literal["colours", "groups"]
+
+#: Propagators without a network.
+PLAIN_PROPAGATORS = ("overlap", "trackpy")
+
+#: Stands around the numbers of the frames while they are tracked: a progress bar, for one.
+WatchFrames = Callable[[Iterable[int]], Iterable[int]]
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """A function from an image (Y, X) to labels (Y, X), and the facts that say which one it is."""
+    """A function from an image (Y, X) to labels (Y, X), and the facts that say which one it is.
 
-    segment: Callable[[NDArray[Any]], NDArray[np.integer]]
+    ``skip_to`` is told the frame from which a resumed run goes on, where the labels come in order.
+    """
+
+    segment: Segment
     facts: dict[str, object]
+    skip_to: Callable[[int], None] = lambda frame: None
+
+
+@dataclass(frozen=True)
+class Propagation:
+    """Makes a propagator, given the segmentation of the frame at hand, and says which one it is.
+
+    ``parameters`` and ``facts`` are for ``run.json``.
+    """
+
+    build: Callable[[Segment], ResumablePropagator]
+    parameters: dict[str, object]
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrackingPlan:
+    """A movie, how it is segmented, carried and linked, and the command that says so."""
+
+    movie: Movie
+    segmentation: Segmentation
+    propagation: Propagation
+    config: LinkingConfig
+    command: str
+
+    def facts(self) -> dict[str, object]:
+        """Return what decides on the result, and where the inputs lie."""
+        return {
+            "temtrack_version": __version__,
+            **_describe_movie(self.movie),
+            **self.segmentation.facts,
+            **self.propagation.facts,
+            "parameters": {**self.propagation.parameters, **asdict(self.config)},
+        }
 
 
 def segmentation_by_model(model: str, device: str, movie: Movie) -> Segmentation:
@@ -66,62 +111,136 @@ def segmentation_by_masks(folder: Path, movie: Movie) -> Segmentation:
             f"{folder}: holds {len(masks)} masks of {masks.height}x{masks.width} px, but {movie.path} "
             f"{len(movie)} frames of {movie.height}x{movie.width}; give the masks of this movie"
         )
-    in_order = iter(masks)
+    in_order = _MasksInOrder(masks)
     facts: dict[str, object] = {"masks": str(folder), "masks_sha256": fingerprint(list_masks(folder))}
-    return Segmentation(lambda image: next(in_order), facts)
+    return Segmentation(in_order, facts, in_order.skip_to)
 
 
 @dataclass
-class TrackingReport:
-    """What tracking did: the lineage, verdict and measures of each frame, ids carried without a segment."""
+class _MasksInOrder:
+    """Gives the next mask for each image that it is shown."""
 
-    lineage: Lineage = field(default_factory=lambda: Lineage(0, (), ()))
-    quality: list[str] = field(default_factory=list)
-    contrast: list[float] = field(default_factory=list)
-    sharpness: list[float] = field(default_factory=list)
-    carried: dict[int, list[int]] = field(default_factory=dict)
-    n_masks: int = 0
+    masks: Masks
+    next_frame: int = 0
 
-    def add(self, frame: TrackedFrame) -> None:
-        """Take a frame into account."""
-        self.quality.append(frame.quality.verdict)
-        self.contrast.append(round(frame.quality.contrast, 6))
-        self.sharpness.append(round(frame.quality.sharpness, 6))
-        self.n_masks += measure_regions(frame.labels).ids.size
-        if frame.carried_ids:
-            self.carried[frame.frame] = list(frame.carried_ids)
+    def __call__(self, image: NDArray[Any]) -> NDArray[np.integer]:
+        labels = self.masks[self.next_frame]
+        self.next_frame += 1
+        return labels
+
+    def skip_to(self, frame: int) -> None:
+        self.next_frame = frame
 
 
-def track_into(
-    folder: Path, movie: Movie, segmentation: Segmentation, config: LinkingConfig, command: str, watch: Watch
-) -> TrackingReport:
-    """Track a movie with the overlap propagator and write masks, family tree and ``run.json`` into a folder.
+def propagation_by_name(name: str, device: str = "auto", ids: IdCoding = "colours") -> Propagation:
+    """Return a propagator: ``overlap``, ``trackpy``, a registered DeAOT model or the folder of a run.
 
-    Each mask is written as soon as its ids are final. What an earlier run left there is removed first.
+    Raises
+    ------
+    UsageError
+        Where there is none of that name, or the model is no DeAOT.
+    ModelError
+        Where its weights are missing or damaged.
     """
-    _remove_earlier_run(folder)
-    tracked = track_movie(watch(movie), segmentation.segment, OverlapPropagator(), config)
-    report = TrackingReport()
-    for frame in tracked:
+    if name == "overlap":
+        from temtrack.tracking.overlap import OverlapPropagator
+
+        return Propagation(lambda segment: OverlapPropagator(), {"propagator": name})
+    if name == "trackpy":
+        from temtrack.tracking.centroids import CentroidPropagator
+
+        return Propagation(CentroidPropagator, {"propagator": name})
+    _check_network(name)
+    from temtrack.tracking.deaot import DeaotConfig
+    from temtrack.tracking.load import load_propagator
+
+    propagator = load_propagator(name, device, DeaotConfig(ids=ids))
+    facts: dict[str, object] = {"propagator_sha256": verify(find_model(name))}
+    return Propagation(lambda segment: propagator, {"propagator": name, "ids": ids}, facts)
+
+
+def _check_network(name: str) -> None:
+    """Refuse a name that is no DeAOT model."""
+    networks = [model for model, spec in read_registry().items() if "deaot" in spec.architecture]
+    allowed = [*PLAIN_PROPAGATORS, *networks]
+    is_run = (Path(name) / RUN_FILE).is_file()
+    if not (name in networks or (is_run and "deaot" in find_model(name).architecture)):
+        near = difflib.get_close_matches(name, allowed, n=1)
+        raise UsageError(
+            f"--propagator {name}: carries no ids; allowed are {', '.join(allowed)}, or the folder of a "
+            f"DeAOT's training run.{f' Did you mean {near[0]!r}?' if near else ''}"
+        )
+
+
+def track_into(folder: Path, plan: TrackingPlan, watch: WatchFrames, resume: bool = False) -> TrackingReport:
+    """Track a movie and write masks, family tree and ``run.json`` into a folder.
+
+    Each mask is written as soon as its ids are final. With ``resume`` an unfinished run of the same plan goes
+    on where it stopped, with the same bytes as one that was never stopped; without, what an earlier run left
+    is removed first.
+
+    Raises
+    ------
+    UsageError
+        Where the unfinished run in the folder was another one.
+    InterruptedRunError
+        Where the user interrupts it.
+    """
+    segments = LastSegments(plan.segmentation.segment)
+    propagator = plan.propagation.build(segments.again)
+    file, facts = CheckpointFile(folder, propagator), plan.facts()
+    run = file.read(facts) if resume else None
+    if run is None:
+        run = Checkpoint(facts, plan.command)
+        _remove_earlier_run(folder)
+        file.save(run)
+    plan.segmentation.skip_to(run.tracking.next_frame)
+    tracker = Tracker(segments, propagator, plan.config, run.tracking)
+    try:
+        _track(folder, plan.movie, tracker, run, file, watch)
+    except KeyboardInterrupt as stop:
+        raise InterruptedRunError(
+            f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
+        ) from stop
+    _write_record(folder, run)
+    file.remove()
+    return run.report
+
+
+def _track(
+    folder: Path, movie: Movie, tracker: Tracker, run: Checkpoint, file: CheckpointFile, watch: WatchFrames
+) -> None:
+    """Take the frames that a run has not yet taken."""
+    for t in watch(range(tracker.state.next_frame, movie.n_frames)):
+        _write_frames(folder, tracker.push(movie.read_frame(t)), run.report)
+        if file.is_due():
+            file.save(run)
+    last, run.report.lineage = tracker.finish()
+    _write_frames(folder, last, run.report)
+
+
+def _write_frames(folder: Path, frames: list[TrackedFrame], report: TrackingReport) -> None:
+    for frame in frames:
         write_mask(folder / mask_name(frame.frame), frame.labels)
         report.add(frame)
-    report.lineage = tracked.lineage
+
+
+def _write_record(folder: Path, run: Checkpoint) -> None:
+    """Write the lineage and what was run on what."""
+    report, facts = run.report, run.facts
     write_ctc_table(folder / "res_track.txt", report.lineage)
     write_lineage(folder / "lineage.json", report.lineage)
-    run = {
-        "temtrack_version": __version__,
-        "command": command,
-        **_describe_movie(movie),
-        **segmentation.facts,
-        "parameters": {"propagator": "overlap", **asdict(config)},
+    record = {
+        "temtrack_version": facts["temtrack_version"],
+        "command": run.command,
+        **facts,
         "quality": report.quality,
         "contrast": report.contrast,
         "sharpness": report.sharpness,
         "carried": report.carried,
     }
     with whole_file(folder / "run.json") as part:
-        part.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
-    return report
+        part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def analyze_into(
@@ -136,6 +255,8 @@ def analyze_into(
     """Measure a masks folder and write its tables into ``target``."""
     tables = masks.analyze(movie, calibration, with_merges, watch)
     facts = masks.metadata(calibration, command)
+    if tables.has_own_ids:
+        facts["ids"] = "found by linking: those of the masks do not last from frame to frame"
     (target / "merges.parquet").unlink(missing_ok=True)  # an earlier one would not fit the other tables
     for name, table in tables.items():
         write_table(target / f"{name}.parquet", table, facts)
@@ -144,6 +265,8 @@ def analyze_into(
 
 def _remove_earlier_run(folder: Path) -> None:
     """Remove what an earlier run left, so that no file tells of another one."""
+    (folder / RESUME_NAME).unlink(missing_ok=True)  # first: it must never outlive the masks that it counts on
+    remove_leftovers(folder)
     remove_masks(folder)
     tables = [f"{table.name}.parquet" for table in TABLES]
     for name in ("res_track.txt", "lineage.json", "run.json", *tables):

@@ -1,21 +1,35 @@
 import json
 from dataclasses import replace
+from itertools import count
+from pathlib import Path
 from shutil import copytree
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import tifffile
 
 from temtrack.analysis.folder import open_masks_folder
 from temtrack.errors import InputError
 from temtrack.formats import read_movie
 from temtrack.formats.lineage_files import read_lineage
-from temtrack.formats.masks import mask_name, write_mask
+from temtrack.formats.masks import mask_name, read_masks, write_mask
 from temtrack.formats.tiff_writer import write_movie
 from temtrack.linking import LinkingConfig
+from temtrack.linking.pedigree import Entry
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import simulate_movie
-from temtrack.workflow import Segmentation, analyze_into, segmentation_by_masks, track_into
+from temtrack.tracking import checkpoint
+from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile
+from temtrack.tracking.overlap import OverlapPropagator
+from temtrack.workflow import (
+    Segmentation,
+    TrackingPlan,
+    analyze_into,
+    propagation_by_name,
+    segmentation_by_masks,
+    track_into,
+)
 
 CONFIG = MovieConfig(n_frames=30, height=128, width=160, n_particles=6, radius_px=10.0, merges={2: 1})
 COMMAND = "temtrack track film.tif"
@@ -32,12 +46,15 @@ def simulated(tmp_path_factory):
     return folder, movie
 
 
+def plan_of(movie, segmentation, propagator="overlap"):
+    return TrackingPlan(movie, segmentation, propagation_by_name(propagator), LinkingConfig(), COMMAND)
+
+
 def run(source, masks, out):
     """Track and analyse with the masks in place of a model; return tables and the tracking report."""
     out.mkdir(exist_ok=True)
     movie = read_movie(source)
-    segmentation = segmentation_by_masks(masks, movie)
-    report = track_into(out, movie, segmentation, LinkingConfig(), COMMAND, iter)
+    report = track_into(out, plan_of(movie, segmentation_by_masks(masks, movie)), iter)
     folder = open_masks_folder(out)
     calibration = folder.calibrated(None, None, movie)
     return analyze_into(out, folder, movie, calibration, True, "temtrack analyze", iter), report
@@ -87,7 +104,7 @@ def test_a_shorter_second_run_leaves_nothing_of_the_first(simulated, finished, t
     short = replace(movie.to_movie(), n_frames=5)
     write_movie(tmp_path / "short.tif", short)
     segmentation = Segmentation(lambda image: (image < 100).astype(np.int32), {})
-    track_into(finished, read_movie(tmp_path / "short.tif"), segmentation, LinkingConfig(), COMMAND, iter)
+    track_into(finished, plan_of(read_movie(tmp_path / "short.tif"), segmentation), iter)
     left = {"lineage.json", "res_track.txt", "run.json", "notes.txt", *(mask_name(t) for t in range(5))}
     assert {path.name for path in finished.iterdir()} == left
     assert len(json.loads((finished / "run.json").read_text())["quality"]) == 5
@@ -100,10 +117,83 @@ def test_a_run_that_breaks_leaves_no_record_of_an_earlier_one(simulated, finishe
         raise InputError("this frame is damaged")
 
     with pytest.raises(InputError, match="damaged"):
-        track_into(
-            finished, read_movie(folder / "film.tif"), Segmentation(fail, {}), LinkingConfig(), COMMAND, iter
-        )
-    assert list(finished.iterdir()) == []
+        track_into(finished, plan_of(read_movie(folder / "film.tif"), Segmentation(fail, {})), iter)
+    assert [path.name for path in finished.iterdir()] == [RESUME_NAME]
+
+
+class Killed(BaseException):
+    """What no handler expects, as little as SIGKILL."""
+
+
+def die_at(moment, monkeypatch):
+    """Let the writing of files end all at some file, just before it is put in its place."""
+    replace_file, n_written = Path.replace, count(1)
+
+    def die(path, target):
+        if next(n_written) == moment:
+            raise Killed
+        return replace_file(path, target)
+
+    monkeypatch.setattr(Path, "replace", die)
+
+
+@pytest.mark.parametrize(("propagator", "moments"), [("overlap", (2, 41, 62)), ("trackpy", (51,))])
+def test_a_stopped_run_goes_on_to_the_same_bytes(simulated, tmp_path, monkeypatch, propagator, moments):
+    folder, _ = simulated
+    movie = read_movie(folder / "film.tif")
+    monkeypatch.setattr(checkpoint, "INTERVAL_S", 0.0)
+    monkeypatch.setattr(checkpoint, "MAX_TIME_SHARE", np.inf)
+
+    def go(out, command, resume):
+        plan = plan_of(movie, segmentation_by_masks(folder / "true", movie), propagator)
+        track_into(out, replace(plan, command=command), iter, resume)
+        return {path.name: path.read_bytes() for path in out.iterdir()}
+
+    unbroken = go(make(tmp_path / "unbroken"), "first", False)
+    for moment in moments:
+        out = make(tmp_path / f"stopped {moment}")
+        with monkeypatch.context() as patch:
+            die_at(moment, patch)
+            with pytest.raises(Killed):
+                go(out, "first", False)
+        assert RESUME_NAME in {path.name for path in out.iterdir()}
+        assert go(out, "second", True) == unbroken
+
+
+def test_ids_beyond_16_bits_do_not_wrap(simulated, tmp_path):
+    """Six particles, two of which merge, in a run in which many others have been before."""
+    folder, _ = simulated
+    n_before = 65_529
+    movie = read_movie(folder / "film.tif")
+    plan = plan_of(movie, segmentation_by_masks(folder / "true", movie))
+    run = Checkpoint(plan.facts(), COMMAND)
+    run.tracking.linker.last_id = n_before
+    pedigree = run.tracking.linker.pedigree
+    pedigree._entries = {i: Entry(i, 0, 0) for i in range(1, n_before + 1)}
+    pedigree._origins = dict.fromkeys(pedigree._entries, ("present", ()))
+    pedigree._fates = dict.fromkeys(pedigree._entries, "lost")
+    CheckpointFile(tmp_path, OverlapPropagator()).save(run)
+    lineage = track_into(tmp_path, plan, iter, resume=True).lineage
+    (merge,) = lineage.merges
+    assert (merge.child, len(lineage.tracks)) == (n_before + 7, n_before + 7)
+    assert (tmp_path / "res_track.txt").read_text().splitlines()[-1].split()[0] == str(n_before + 7)
+    assert read_lineage(tmp_path / "lineage.json") == lineage
+    types = [tifffile.imread(tmp_path / mask_name(t)).dtype for t in range(30)]
+    wide = [t for t in range(30) if n_before + (7 if t >= merge.frame else 6) > 65_535]
+    assert [t for t in range(30) if types[t] == np.uint32] == wide
+    found, true = read_masks(tmp_path), read_masks(folder / "true")
+    for t in range(30):
+        assert set(np.unique(found[t])) <= {0, *range(n_before + 1, n_before + 8)}
+        np.testing.assert_array_equal(found[t] > 0, true[t] > 0)
+    opened = open_masks_folder(tmp_path)
+    particles = analyze_into(tmp_path, opened, movie, opened.calibration, True, COMMAND, iter).particles
+    assert particles.schema.field("particle_id").type == "int64"
+    assert set(particles["particle_id"].to_pylist()) == set(range(n_before + 1, n_before + 8))
+
+
+def make(folder):
+    folder.mkdir()
+    return folder
 
 
 def test_without_merges_no_merge_table_of_an_earlier_analysis_remains(finished):

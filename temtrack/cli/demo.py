@@ -45,7 +45,13 @@ def demo(
     from temtrack.linking import LinkingConfig
     from temtrack.report.keyframes import write_keyframes
     from temtrack.report.overlay import write_overlay
-    from temtrack.workflow import analyze_into, segmentation_by_model, track_into
+    from temtrack.workflow import (
+        TrackingPlan,
+        analyze_into,
+        propagation_by_name,
+        segmentation_by_model,
+        track_into,
+    )
 
     check_output_folder(output_folder, force)
     masks_folder = output_folder / "masks"
@@ -53,11 +59,13 @@ def demo(
     movie, truth = read_movie(MOVIE, PIXEL_SIZE_NM), read_lineage(LINEAGE)
     segmentation = segmentation_by_model(model, device, movie)
     command, n = output.command_line(), movie.n_frames
-    watch = partial(output.with_progress, description="tracking", total=n)
-    lineage = track_into(masks_folder, movie, segmentation, LinkingConfig(), command, watch).lineage
+    watch = partial(output.with_progress, description="tracking", total=n, unit="frames")
+    propagation = propagation_by_name(options.DEFAULT_PROPAGATOR, device)
+    plan = TrackingPlan(movie, segmentation, propagation, LinkingConfig(), command)
+    lineage = track_into(masks_folder, plan, watch).lineage
     folder = open_masks_folder(masks_folder)
     calibration = folder.calibrated(None, None, movie)
-    watch = partial(output.with_progress, description="analysing", total=n)
+    watch = partial(output.with_progress, description="analysing", total=n, unit="frames")
     analyze_into(masks_folder, folder, movie, calibration, True, command, watch)
     write_overlay(output_folder / "overlay.mp4", movie, folder.masks, lineage)
     write_keyframes(output_folder / "merges.png", movie, folder.masks.__getitem__, lineage)
@@ -71,8 +79,8 @@ def _compare(found: Lineage, truth: Lineage, first_mask: NDArray[np.integer]) ->
     from temtrack.metrics.merges import match_merges
     from temtrack.metrics.tracks import match_tracks
 
-    ids = match_tracks([first_mask], [read_labels(FIRST_MASK)]).true_of_found()
-    return match_merges(found.merges, truth.merges, ids, TOLERANCE_FRAMES)
+    matches = match_tracks([first_mask], [read_labels(FIRST_MASK)])
+    return match_merges(found.merges, truth.merges, matches, TOLERANCE_FRAMES)
 
 
 def _show(folder: Path, found: Lineage, truth: Lineage, score: MergeScore, as_json: bool) -> None:

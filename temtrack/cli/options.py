@@ -13,6 +13,7 @@ import typer
 from temtrack.errors import UsageError
 
 DEFAULT_MODEL = "effsam-tiny"
+DEFAULT_PROPAGATOR = "overlap"
 
 _QUANTITY = re.compile(r"\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(\D*?)\s*", re.IGNORECASE)
 

@@ -6,12 +6,21 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 T = TypeVar("T")
 Row = Mapping[str, object]
@@ -78,12 +87,36 @@ def fail(message: str) -> None:
     _MESSAGES.print(f"temtrack: error: {' '.join(message.split())}")
 
 
-def with_progress(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-    """Yield the items under a progress bar, which vanishes at the end and never shows outside a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+def with_progress(
+    items: Iterable[T], description: str, total: int | None = None, unit: str | None = None
+) -> Iterator[T]:
+    """Yield the items under a progress bar, which vanishes at the end and never shows outside a terminal.
+
+    With a ``unit``, such as ``frames``, the bar says how many of them pass per second. Where there are fewer
+    items than ``total``, the others were done before.
+    """
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    if unit is not None:
+        columns.insert(3, _RateColumn(unit))
+    done = total - len(items) if total is not None and isinstance(items, Sized) else 0
     hidden = not _MESSAGES.is_terminal
     with Progress(*columns, console=_MESSAGES, transient=True, disable=hidden) as progress:
-        yield from progress.track(items, total=total, description=description)
+        task = progress.add_task(description, total=total, completed=done)
+        for item in items:
+            yield item
+            progress.advance(task)
+
+
+class _RateColumn(ProgressColumn):
+    """How many items pass per second, once that is known."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        """Return the rate as text, empty before the second item."""
+        return Text(f"{task.speed:.3g} {self._unit}/s" if task.speed else "")
 
 
 def _names(rows: Sequence[Row]) -> list[str]:

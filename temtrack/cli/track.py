@@ -15,13 +15,14 @@ from temtrack.errors import UsageError
 
 if TYPE_CHECKING:
     from temtrack.movie import Movie
-    from temtrack.workflow import TrackingReport
+    from temtrack.tracking.report import TrackingReport
 
 
-class PropagatorName(StrEnum):
-    """How ids are carried from frame to frame."""
+class IdCodingName(StrEnum):
+    """What the ids of a DeAOT stand for."""
 
-    overlap = "overlap"
+    colours = "colours"
+    groups = "groups"
 
 
 def track(
@@ -32,8 +33,17 @@ def track(
     ],
     model: options.Model = options.DEFAULT_MODEL,
     propagator: Annotated[
-        PropagatorName, typer.Option("--propagator", help="How ids are carried from frame to frame.")
-    ] = PropagatorName.overlap,
+        str,
+        typer.Option(
+            "--propagator",
+            help="How ids are carried from frame to frame: overlap, trackpy, a DeAOT that `temtrack models` "
+            "lists, or the folder of its training run.",
+        ),
+    ] = options.DEFAULT_PROPAGATOR,
+    ids: Annotated[
+        IdCodingName,
+        typer.Option("--ids", help="What a DeAOT's ten ids stand for: colours of many, or groups of ten."),
+    ] = IdCodingName.colours,
     max_gap_frames: Annotated[
         int, typer.Option("--max-gap", min=0, help="Frames that a particle is carried through unseen.")
     ] = 3,
@@ -46,6 +56,9 @@ def track(
     pixel_size_nm: options.PixelSize = None,
     frame_time_s: options.FrameTime = None,
     device: options.Device = options.DeviceName.auto,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where a stopped run of the same command left off.")
+    ] = False,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
@@ -53,12 +66,19 @@ def track(
 
     Writes mask0000.tif and so on with the same id for the same particle,
     res_track.txt for CTC tools, lineage.json with all parents of every merge,
-    and run.json with what was run.
+    and run.json with what was run. A run that was stopped, however it was,
+    goes on with --resume to the same result.
     """
     from temtrack.formats import read_movie
-    from temtrack.formats.atomic import check_output_folder
     from temtrack.linking import LinkingConfig
-    from temtrack.workflow import segmentation_by_masks, segmentation_by_model, track_into
+    from temtrack.tracking.checkpoint import check_tracking_folder
+    from temtrack.workflow import (
+        TrackingPlan,
+        propagation_by_name,
+        segmentation_by_masks,
+        segmentation_by_model,
+        track_into,
+    )
 
     movie = read_movie(source, pixel_size_nm, frame_time_s)
     config = LinkingConfig(
@@ -69,9 +89,11 @@ def track(
     segmentation = (
         segmentation_by_masks(masks, movie) if masks else segmentation_by_model(model, device, movie)
     )
-    check_output_folder(output_folder, force)
-    watch = partial(output.with_progress, description="tracking", total=movie.n_frames)
-    report = track_into(output_folder, movie, segmentation, config, output.command_line(), watch)
+    propagation = propagation_by_name(propagator, device, ids.value)
+    check_tracking_folder(output_folder, force, resume)
+    plan = TrackingPlan(movie, segmentation, propagation, config, output.command_line())
+    watch = partial(output.with_progress, description="tracking", total=movie.n_frames, unit="frames")
+    report = track_into(output_folder, plan, watch, resume)
     _show(output_folder, report, as_json)
     _tell_unknowns(movie)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +13,8 @@ from temtrack.errors import UsageError
 
 if TYPE_CHECKING:
     from temtrack.training.history import EpochRow
+
+PRESET = "By default what suits the model."
 
 
 def train(
@@ -28,7 +30,7 @@ def train(
     ),
     model: Annotated[str, typer.Option("--model", help="The network to train.")] = options.DEFAULT_MODEL,
     simulated: Annotated[
-        float, typer.Option("--simulated", min=0, metavar="SHARE", help="Share of freshly simulated scenes.")
+        float, typer.Option("--simulated", min=0, metavar="SHARE", help="Share of freshly simulated samples.")
     ] = 0.0,
     exclude: Annotated[
         Path | None,
@@ -38,10 +40,12 @@ def train(
         str | None, typer.Option("--init", metavar="MODEL", help="Start from this model's weights.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in DIR stopped.")] = False,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Optimizer steps.")] = 3000,
-    crop: Annotated[int, typer.Option("--crop", min=32, metavar="PX", help="Side of a sample.")] = 256,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Samples a step.")] = 8,
-    lr: Annotated[float, typer.Option("--lr", min=0, help="Highest learning rate.")] = 6e-4,
+    steps: Annotated[int | None, typer.Option("--steps", min=1, help=f"Optimizer steps. {PRESET}")] = None,
+    crop: Annotated[
+        int | None, typer.Option("--crop", min=32, metavar="PX", help=f"Side of a sample. {PRESET}")
+    ] = None,
+    batch: Annotated[int | None, typer.Option("--batch", min=1, help=f"Samples a step. {PRESET}")] = None,
+    lr: Annotated[float | None, typer.Option("--lr", min=0, help=f"Highest learning rate. {PRESET}")] = None,
     patience: Annotated[
         int, typer.Option("--patience", min=0, help="Stop after so many epochs without gain; 0 never.")
     ] = 0,
@@ -49,24 +53,28 @@ def train(
     seed: options.Seed = 0,
     as_json: options.Json = False,
 ) -> None:
-    """Train a network on labelled images, simulated scenes, or both at given shares.
+    """Train a network on labelled images, simulated ones, or both at given shares.
+
+    Segmenters (effsam-...) learn from single images, propagators (deaot-...)
+    from clips: of simulated movies, and of labelled images set in motion.
 
     The run's folder holds best and last weights, log.csv and curves.png, and
     serves as a model: temtrack segment img.tif --model runs/train.
     """
     from temtrack.formats.atomic import check_output_folder
+    from temtrack.loading import find_device
     from temtrack.registry import find_model
-    from temtrack.segmentation.load import find_device
-    from temtrack.training.config import TrainConfig
+    from temtrack.training.config import preset
     from temtrack.training.history import read_rows
     from temtrack.training.run import TrainingData, read_excluded, run_training
 
-    config = TrainConfig(
-        model=model,
-        n_steps=steps,
-        crop_px=_multiple_of_16(crop),
-        batch_size=batch,
-        learning_rate=lr,
+    suited = preset(model)
+    config = replace(
+        suited,
+        n_steps=steps or suited.n_steps,
+        crop_px=crop or suited.crop_px,
+        batch_size=batch or suited.batch_size,
+        learning_rate=suited.learning_rate if lr is None else lr,
         patience_epochs=patience,
         seed=seed,
     )
@@ -87,12 +95,6 @@ def _folder(text: str) -> tuple[Path, float]:
         return Path(name), float(share)
     except ValueError:
         raise UsageError(f"{text}: the share {share!r} is no number; give DIR=0.5, say") from None
-
-
-def _multiple_of_16(crop: int) -> int:
-    if crop % 16:
-        raise UsageError(f"--crop {crop}: must be a multiple of 16, as {crop + -crop % 16}")
-    return crop
 
 
 def _tell(row: EpochRow) -> None:

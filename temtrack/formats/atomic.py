@@ -10,6 +10,9 @@ from pathlib import Path
 
 from temtrack.errors import OutputError
 
+#: Names of files that are not whole yet.
+_PREFIX = ".writing-"
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -23,7 +26,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         If the file cannot be written (no such folder, no permission, no space left).
     """
     try:
-        handle, name = tempfile.mkstemp(prefix=".writing-", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=_PREFIX, suffix=path.suffix, dir=path.parent)
         os.close(handle)
     except OSError as error:
         raise _cannot_write(path, error) from error
@@ -36,6 +39,12 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise _cannot_write(path, error) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete the unfinished files that a killed process left in a folder."""
+    for path in folder.glob(f"{_PREFIX}*"):
+        path.unlink(missing_ok=True)
 
 
 def check_output_file(path: Path, force: bool) -> None:

@@ -1,23 +1,44 @@
 """Algorithm 1: segment each frame, carry the ids into it, link the two, and carry on from the result.
 
-The engine is made of callables, so any segmenter and any propagator serve, small fakes among them.
+The engine is made of callables, so any segmenter and any propagator serve, small fakes among them. What it
+knows stands in one dataclass, so that a run can stop after any frame and go on from there.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.lineage import Lineage
 from temtrack.linking import Linker, LinkingConfig
+from temtrack.linking.state import LinkerState
 from temtrack.tracking.quality import FrameQuality, QualityGauge
 
 Segment = Callable[[NDArray[np.generic]], NDArray[np.integer]]
+
+
+class LastSegments:
+    """A segmentation that remembers its last answer for a propagator that asks for the same frame again."""
+
+    def __init__(self, segment: Segment) -> None:
+        self._segment = segment
+        self._last: tuple[NDArray[np.generic], NDArray[np.integer]] | None = None
+
+    def __call__(self, frame: NDArray[np.generic]) -> NDArray[np.integer]:
+        """Return the segments (Y, X) of a frame (Y, X)."""
+        self._last = frame, self._segment(frame)
+        return self._last[1]
+
+    def again(self, frame: NDArray[np.generic]) -> NDArray[np.integer]:
+        """Return the segments of the frame asked for last; ``ValueError`` for any other."""
+        if self._last is None or self._last[0] is not frame:
+            raise ValueError("again is for the frame that was segmented last")
+        return self._last[1]
 
 
 class Propagator(Protocol):
@@ -28,6 +49,20 @@ class Propagator(Protocol):
 
     def propagate(self, frame: NDArray[np.generic]) -> NDArray[np.integer]:
         """Return the reference's labels (Y, X) carried into a later frame (Y, X), mostly the next."""
+
+
+class ResumablePropagator(Propagator, Protocol):
+    """A propagator that can stop between two frames and go on in another process."""
+
+    @property
+    def state_classes(self) -> tuple[type, ...]:
+        """Return the dataclasses that may occur in its state."""
+
+    def state(self) -> object:
+        """Return all that it remembers, as `temtrack.formats.state_file` can write it."""
+
+    def restore(self, state: Any) -> None:
+        """Take what `state` returned in place of all that it remembers."""
 
 
 @dataclass(frozen=True)
@@ -52,36 +87,94 @@ class TrackedFrame:
     quality: FrameQuality
 
 
-class TrackedMovie:
-    """The frames of `track_movie`, to be iterated once, and then their lineage."""
+@dataclass
+class TrackingState:
+    """All that the engine itself knows between two frames; the propagator keeps its own.
+
+    Parameters
+    ----------
+    linker
+        State of the linker.
+    gauge
+        Judge of frames.
+    waiting
+        Quality of the frames that are not final yet.
+    """
+
+    linker: LinkerState = field(default_factory=LinkerState)
+    gauge: QualityGauge = field(default_factory=QualityGauge)
+    waiting: deque[FrameQuality] = field(default_factory=deque)
+
+    @property
+    def next_frame(self) -> int:
+        """Number of the frame to be taken next."""
+        return self.linker.n_frames
+
+
+class Tracker:
+    """Takes the frames of a movie one by one, in order.
+
+    Parameters
+    ----------
+    segment
+        Returns the labels (Y, X) of an image; its ids need not agree between frames.
+    propagator
+        Carries ids from frame to frame; in the state that it had after the frame before the next one.
+    config
+        Thresholds of linking.
+    state
+        What an earlier tracker knew after its last frame; nothing where ``None``.
+    """
 
     def __init__(
         self,
-        frames: Iterable[NDArray[np.generic]],
         segment: Segment,
         propagator: Propagator,
-        config: LinkingConfig | None,
+        config: LinkingConfig | None = None,
+        state: TrackingState | None = None,
     ) -> None:
-        self._frames = frames
+        self.state = state or TrackingState()
         self._segment = segment
         self._propagator = propagator
-        self._linker = Linker(config)
-        self._waiting: deque[FrameQuality] = deque()
+        self._linker = Linker(config, self.state.linker)
+
+    def push(self, frame: NDArray[np.generic]) -> list[TrackedFrame]:
+        """Take the next frame (Y, X) and return those whose ids have become final, in order."""
+        is_first = self.state.next_frame == 0
+        quality = self.state.gauge.judge(frame)
+        self.state.waiting.append(quality)
+        segments = self._segment(frame)
+        carried = np.zeros(segments.shape, np.int32) if is_first else self._propagator.propagate(frame)
+        labels = self._linker.push(carried, segments, is_blank=quality.verdict != "good")
+        if is_first or quality.verdict == "good":
+            self._propagator.add_reference(frame, labels)
+        return self._finished()
+
+    def finish(self) -> tuple[list[TrackedFrame], Lineage]:
+        """Return the frames that were still undecided, in order, and the lineage."""
+        lineage = self._linker.finish()
+        return self._finished(), lineage
+
+    def _finished(self) -> list[TrackedFrame]:
+        return [
+            TrackedFrame(linked.frame, linked.labels, linked.carried_ids, self.state.waiting.popleft())
+            for linked in self._linker.finished()
+        ]
+
+
+class TrackedMovie:
+    """The frames of `track_movie`, to be iterated once, and then their lineage."""
+
+    def __init__(self, frames: Iterable[NDArray[np.generic]], tracker: Tracker) -> None:
+        self._frames = frames
+        self._tracker = tracker
         self._lineage: Lineage | None = None
 
     def __iter__(self) -> Iterator[TrackedFrame]:
-        gauge = QualityGauge()
-        for t, frame in enumerate(self._frames):
-            quality = gauge.judge(frame)
-            self._waiting.append(quality)
-            segments = self._segment(frame)
-            carried = self._propagator.propagate(frame) if t else np.zeros(segments.shape, np.int32)
-            labels = self._linker.push(carried, segments, is_blank=quality.verdict != "good")
-            if t == 0 or quality.verdict == "good":
-                self._propagator.add_reference(frame, labels)
-            yield from self._finished()
-        self._lineage = self._linker.finish()
-        yield from self._finished()
+        for frame in self._frames:
+            yield from self._tracker.push(frame)
+        last, self._lineage = self._tracker.finish()
+        yield from last
 
     @property
     def lineage(self) -> Lineage:
@@ -89,11 +182,6 @@ class TrackedMovie:
         if self._lineage is None:
             raise ValueError("the lineage is known after the last frame: iterate over all frames first")
         return self._lineage
-
-    def _finished(self) -> Iterator[TrackedFrame]:
-        for linked in self._linker.finished():
-            quality = self._waiting.popleft()
-            yield TrackedFrame(linked.frame, linked.labels, linked.carried_ids, quality)
 
 
 def track_movie(
@@ -119,4 +207,4 @@ def track_movie(
     -------
     The frames with final ids, given out with a delay of the look-ahead, and the lineage after the last.
     """
-    return TrackedMovie(frames, segment, propagator, config)
+    return TrackedMovie(frames, Tracker(segment, propagator, config))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from temtrack.errors import UsageError
+from temtrack.loading import PROPAGATORS
+
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Settings of `temtrack train`.
+    """Settings of `temtrack train`, as they suit the segmenters; `preset` gives those of every model.
 
     Particle sizes are normalised: each crop is scaled so that its image's typical particle is
     ``min_diameter_px`` to ``max_diameter_px`` wide for the network, drawn log-uniformly.
+    ``freeze_norms_share`` is the share of the steps after which batch normalisation keeps its statistics.
     """
 
     model: str = "effsam-tiny"
@@ -23,6 +27,7 @@ class TrainConfig:
     warmup_share: float = 0.04
     ema_decay: float = 0.998
     clip_norm: float = 1.0
+    freeze_norms_share: float = 1.0
     n_prompts: int = 1
     prompt_weight: float = 0.25
     min_diameter_px: float = 20.0
@@ -31,3 +36,85 @@ class TrainConfig:
     n_test_crops: int = 32
     patience_epochs: int = 0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        extra = int(self.model in PROPAGATORS)  # its grid of tokens has one at either edge
+        if (self.crop_px - extra) % 16:
+            raise UsageError(
+                f"--crop {self.crop_px}: must be a multiple of 16{' and one' * extra}, "
+                f"as {self.crop_px + (extra - self.crop_px) % 16}"
+            )
+
+
+@dataclass(frozen=True)
+class ClipConfig:
+    """How clips are made that teach a propagator.
+
+    Parameters
+    ----------
+    n_frames, n_test_frames
+        Frames of a clip to train on, and of one to test on.
+    max_stride
+        Farthest that a clip's frames lie apart in its film.
+    feedback_from, feedback_until
+        Share of the steps from which on some clips, and then all, are told by the network's own predictions
+        instead of the truth what the last frame showed.
+    soft_share
+        Share of those in which the prediction is fed back as probabilities.
+    second_reference_share
+        Share of the clips that are given the truth once more on the way.
+    long_radius, long_everywhere_share
+        Least and greatest window, in tokens, in which the long-term memory is searched, and the share of
+        batches in which it is searched everywhere.
+    hard_share, hard_from
+        The cross-entropy counts this share of the hardest pixels, from this share of the steps on.
+    film_frames, n_films, steps_per_film
+        Frames of a film, films at hand at any step, and steps between one new film and the next.
+    margin
+        Side of a film compared with what a clip sees of it.
+    small_share
+        Share of the films whose particles are at most twice as wide as the narrowest.
+    min_radius_px, max_particles
+        Limits of what is simulated.
+    all_colours_share
+        Share of the clips that have all colours at hand; the others have fewer, so that equal ones stand
+        closer together.
+    """
+
+    n_frames: int = 5
+    n_test_frames: int = 8
+    max_stride: int = 3
+    feedback_from: float = 0.45
+    feedback_until: float = 0.75
+    soft_share: float = 0.3
+    second_reference_share: float = 0.3
+    long_radius: tuple[int, int] = (4, 8)
+    long_everywhere_share: float = 0.25
+    hard_share: float = 0.15
+    hard_from: float = 0.4
+    film_frames: int = 30
+    n_films: int = 8
+    steps_per_film: int = 3
+    margin: float = 1.3
+    small_share: float = 0.5
+    min_radius_px: float = 3.5
+    max_particles: int = 220
+    all_colours_share: float = 0.7
+
+
+def preset(model: str) -> TrainConfig:
+    """Return the settings that suit a model where the user gives none."""
+    if model not in PROPAGATORS:
+        return TrainConfig(model=model)
+    return TrainConfig(
+        model=model,
+        crop_px=257,
+        batch_size=2,
+        n_steps=6000,
+        learning_rate=4e-4,
+        clip_norm=5.0,
+        freeze_norms_share=0.6,
+        min_diameter_px=14.0,
+        max_diameter_px=76.0,
+        n_test_crops=16,
+    )

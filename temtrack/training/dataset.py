@@ -6,16 +6,17 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label as connected_parts
 
+from temtrack.contrast import normalise
 from temtrack.errors import InputError, UsageError
 from temtrack.formats.images import read_image
-from temtrack.segmentation.contrast import normalise
+from temtrack.labels import typical_diameter
 from temtrack.segmentation.instances import encode
-from temtrack.segmentation.scale import typical_diameter
 from temtrack.training.augment import crop, degrade
 from temtrack.training.config import TrainConfig
 
@@ -48,6 +49,7 @@ class Sample:
 SCENE_RADII_PX = (3.0, 40.0)  # mean particle radii of simulated scenes, before scaling
 SCENE_MIN_SCALE = 0.6
 
+T = TypeVar("T")
 Source = Callable[[np.random.Generator], Sample]
 
 
@@ -121,13 +123,15 @@ def _wanted_diameter(config: TrainConfig, rng: np.random.Generator) -> float:
     return float(np.exp(rng.uniform(np.log(config.min_diameter_px), np.log(config.max_diameter_px))))
 
 
-def mix(sources: Sequence[tuple[Source, float]]) -> Source:
+def mix(
+    sources: Sequence[tuple[Callable[[np.random.Generator], T], float]],
+) -> Callable[[np.random.Generator], T]:
     """Draw from several sources at their shares, which are scaled to sum to 1."""
     shares = np.array([share for _, share in sources], float)
     if not len(shares) or not np.isfinite(shares).all() or shares.min() < 0 or shares.sum() <= 0:
         raise UsageError(f"shares of the training data are {shares.tolist()}: give positive numbers")
 
-    def draw(rng: np.random.Generator) -> Sample:
+    def draw(rng: np.random.Generator) -> T:
         return sources[rng.choice(len(sources), p=shares / shares.sum())][0](rng)
 
     return draw

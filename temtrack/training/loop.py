@@ -5,25 +5,19 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from temtrack.errors import TrainingError
-from temtrack.nets.efficient_sam import EfficientSam
-from temtrack.training.batches import Batch, collate
 from temtrack.training.checkpoints import load_state, save_state, save_weights
 from temtrack.training.config import TrainConfig
-from temtrack.training.dataset import Sample, Source
 from temtrack.training.history import EpochRow, read_rows, write_rows
-from temtrack.training.losses import foreground_counts, iou_loss, map_loss
+from temtrack.training.task import AnyBatch, Net, Task
 
 
 @dataclass(frozen=True)
@@ -58,9 +52,8 @@ class ScoreSum:
 
 
 def train(
-    net: EfficientSam,
-    draw: Source,
-    test_samples: Sequence[Sample],
+    net: Net,
+    task: Task[Net, AnyBatch],
     config: TrainConfig,
     folder: Path,
     device: torch.device,
@@ -68,24 +61,24 @@ def train(
 ) -> None:
     """Train ``net`` and write weights, state and log into ``folder``, or go on from its ``state.pt``.
 
-    Each step's samples depend on the seed and the step alone, so a resumed run repeats an unbroken one.
+    Each step's batch depends on the seed and the step alone, so a resumed run repeats an unbroken one.
 
     Raises
     ------
     TrainingError
         Where the loss is no longer finite; the last good weights stay in the folder.
     """
-    net.to(device)
+    net.to(device).train()
     average = copy.deepcopy(net).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(_parameter_groups(net, config.weight_decay), lr=config.learning_rate)
     start = load_state(folder, net, average, optimizer)
     rows = read_rows(folder) if start else []
-    test_batches = _test_batches(test_samples, config)
-    batches = _batches(draw, config, start)
+    batches = _batches(task.draw, start, config.n_steps)
     running, since = ScoreSum(), time.monotonic()
     for step in range(start, config.n_steps):
-        batch = next(batches).to(device)
-        loss, counts = _loss(net, batch, config.prompt_weight, device)
+        if step >= config.freeze_norms_share * config.n_steps:
+            freeze_norms(net)
+        loss, counts = task.loss(net, next(batches).to(device))
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"loss is {loss.item()} at step {step}: {folder} keeps the last good weights; lower --lr"
@@ -96,11 +89,11 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, config)
         optimizer.step()
-        _follow(average, net, min(config.ema_decay, (1 + step) / (10 + step)))
+        follow(average, net, min(config.ema_decay, (1 + step) / (10 + step)))
         running.add(loss.detach(), counts)
         if (step + 1) % config.steps_per_epoch and step + 1 < config.n_steps:
             continue
-        test = _test(average, test_batches, config.prompt_weight, device)
+        test = _test(average, task, device)
         rows.append(_epoch_row(len(rows), running.score(), test, time.monotonic() - since))
         best = min(range(len(rows)), key=lambda epoch: rows[epoch].test_loss)
         if best == len(rows) - 1:
@@ -123,72 +116,43 @@ def learning_rate(step: int, config: TrainConfig) -> float:
     return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def bf16_where_native(device: torch.device) -> AbstractContextManager[None]:
-    """Return an autocast context to bfloat16 where the device computes in it."""
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported()
-    else:
-        native = device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return torch.autocast(device.type, torch.bfloat16, enabled=native)
+def freeze_norms(net: nn.Module) -> None:
+    """Let batch normalisation use and keep the statistics that it has."""
+    for module in net.modules():
+        if isinstance(getattr(module, "running_mean", None), Tensor):
+            module.eval()
 
 
-def _batches(draw: Source, config: TrainConfig, start: int) -> Iterator[Batch]:
+def _batches(draw: Callable[[int], AnyBatch], start: int, stop: int) -> Iterator[AnyBatch]:
     """Yield the batches of the steps from ``start`` on; the next is drawn while the last is learned."""
-
-    def batch_of(step: int) -> Batch:
-        rng = np.random.default_rng([config.seed, step])
-        return collate([draw(rng) for _ in range(config.batch_size)], config.n_prompts, rng)
-
     with ThreadPoolExecutor(max_workers=1) as pool:
-        coming = pool.submit(batch_of, start)
-        for step in range(start, config.n_steps):
+        coming = pool.submit(draw, start)
+        for step in range(start, stop):
             batch = coming.result()
-            coming = pool.submit(batch_of, step + 1)
+            coming = pool.submit(draw, step + 1)
             yield batch
 
 
-def _loss(
-    net: EfficientSam, batch: Batch, prompt_weight: float, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Return the loss and the foreground's overlap, found and true pixel counts.
-
-    Maps are compared at half the input's side: finer than the network's own grid, and cheap.
-    """
-    with bf16_where_native(device):
-        logits, iou = net.decode(net.embed(batch.images), batch.xy, batch.point_labels)
-    queries = logits.flatten(0, 1).float()
-    fine = F.interpolate(queries, scale_factor=2, mode="bilinear", align_corners=False)
-    fine = fine.view(*logits.shape[:3], *fine.shape[-2:])
-    targets = F.avg_pool2d(batch.targets.flatten(0, 1), 2).view_as(fine)
-    loss = map_loss(fine[:, :1], targets[:, :1], batch.weights[:, :1])
-    if targets.shape[1] > 1:
-        loss = loss + prompt_weight * map_loss(fine[:, 1:], targets[:, 1:], batch.weights[:, 1:])
-    loss = loss + iou_loss(iou, fine, targets, batch.weights)
-    return loss, foreground_counts(fine.detach(), targets, batch.weights)
-
-
 @torch.no_grad()
-def _test(net: EfficientSam, batches: Sequence[Batch], prompt_weight: float, device: torch.device) -> Score:
+def _test(net: Net, task: Task[Net, AnyBatch], device: torch.device) -> Score:
     total = ScoreSum()
-    for batch in batches:
-        total.add(*_loss(net, batch.to(device), prompt_weight, device))
+    for batch in task.test_batches:
+        total.add(*task.loss(net, batch.to(device)))
     return total.score()
 
 
-def _test_batches(samples: Sequence[Sample], config: TrainConfig) -> list[Batch]:
-    rng = np.random.default_rng(config.seed)
-    size = config.batch_size
-    return [collate(samples[i : i + size], config.n_prompts, rng) for i in range(0, len(samples), size)]
-
-
 @torch.no_grad()
-def _follow(average: EfficientSam, net: EfficientSam, decay: float) -> None:
-    """Move the averaged weights towards the trained ones."""
-    for slow, fast in zip(average.parameters(), net.parameters(), strict=True):
-        slow.lerp_(fast, 1 - decay)
+def follow(average: nn.Module, net: nn.Module, decay: float) -> None:
+    """Move the averaged weights, and statistics of batch normalisation, towards the trained ones."""
+    trained = net.state_dict()
+    for name, slow in average.state_dict().items():
+        if slow.is_floating_point():
+            slow.lerp_(trained[name], 1 - decay)
+        else:
+            slow.copy_(trained[name])
 
 
-def _parameter_groups(net: EfficientSam, weight_decay: float) -> list[dict[str, object]]:
+def _parameter_groups(net: nn.Module, weight_decay: float) -> list[dict[str, object]]:
     """Decay matrices and kernels, not biases, norms and embeddings of position."""
     decayed = [p for name, p in net.named_parameters() if p.ndim >= 2 and "pos_embed" not in name]
     kept = [p for name, p in net.named_parameters() if p.ndim < 2 or "pos_embed" in name]

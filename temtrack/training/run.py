@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +10,25 @@ import numpy as np
 import torch
 
 from temtrack.errors import InputError, UsageError
+from temtrack.loading import PROPAGATORS, build_propagator, build_segmenter, load_weights
 from temtrack.registry import ModelSpec, write_run_spec
-from temtrack.segmentation.load import build_network, load_weights
-from temtrack.training.config import TrainConfig
-from temtrack.training.dataset import Sample, Source, image_source, mix, read_folder, scene_source, split
+from temtrack.training.config import ClipConfig, TrainConfig
+from temtrack.training.dataset import (
+    LabelledImage,
+    Sample,
+    Source,
+    image_source,
+    mix,
+    read_folder,
+    scene_source,
+    split,
+)
+from temtrack.training.footage import FilmMaker, Shelf, simulated_film
 from temtrack.training.history import EpochRow
 from temtrack.training.loop import train
+from temtrack.training.propagating import propagating
+from temtrack.training.segmenting import segmenting
+from temtrack.training.stills import still_film
 
 
 @dataclass(frozen=True)
@@ -44,14 +57,18 @@ def run_training(
     ``init`` names a model whose weights the network starts from; ``command`` is kept beside the weights.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
-    draw, test_samples = _sources(data, config, rng)
-    net = build_network(config.model)
-    if init is not None:
-        load_weights(net, init)
-    write_run_spec(folder, config.model, command)
-    train(net, draw, test_samples, config, folder, device, report)
+    if config.model in PROPAGATORS:
+        propagator = build_propagator(config.model)
+        clips = ClipConfig()
+        task = propagating(*_shelves(data, config, clips), config, clips)
+        _start(propagator, init, config, folder, command)
+        train(propagator, task, config, folder, device, report)
+    else:
+        segmenter = build_segmenter(config.model)
+        maps = segmenting(*_sources(data, config), config)
+        _start(segmenter, init, config, folder, command)
+        train(segmenter, maps, config, folder, device, report)
 
 
 def read_excluded(path: Path) -> frozenset[str]:
@@ -65,24 +82,59 @@ def read_excluded(path: Path) -> frozenset[str]:
     return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
-def _sources(
-    data: TrainingData, config: TrainConfig, rng: np.random.Generator
-) -> tuple[Source, list[Sample]]:
+def _start(
+    net: torch.nn.Module, init: ModelSpec | None, config: TrainConfig, folder: Path, command: str
+) -> None:
+    """Give the network its first weights, and make the folder a model."""
+    if init is not None:
+        load_weights(net, init)
+    write_run_spec(folder, config.model, command)
+
+
+def _shelves(data: TrainingData, config: TrainConfig, clips: ClipConfig) -> tuple[Shelf, Shelf]:
+    """Return the footage to train on and that to test on, in the same shares."""
+    diameters_px = config.min_diameter_px, config.max_diameter_px
+    train_films: list[tuple[FilmMaker, float]] = []
+    test_films: list[tuple[FilmMaker, float]] = []
+    for training, test, share in _split_folders(data, config):
+        train_films.append((still_film(training, config.crop_px, diameters_px, clips), share))
+        test_films.append((still_film(test, config.crop_px, diameters_px, clips), share))
+    if data.simulated_share > 0:
+        simulated = simulated_film(config.crop_px, diameters_px, clips)
+        train_films.append((simulated, data.simulated_share))
+        test_films.append((simulated, data.simulated_share))
+    _require_any(train_films)
+    return Shelf(mix(train_films), clips, (config.seed, 1)), Shelf(mix(test_films), clips, (config.seed, 2))
+
+
+def _split_folders(
+    data: TrainingData, config: TrainConfig
+) -> Iterator[tuple[list[LabelledImage], list[LabelledImage], float]]:
+    """Read the folders; yield each one's images to train on, those to test on, and its share."""
+    rng = np.random.default_rng(config.seed)
+    for folder, share in data.folders:
+        training, test = split(read_folder(folder, data.excluded), config.test_fraction, rng)
+        yield training, test or training, share
+
+
+def _require_any(sources: Sequence[object]) -> None:
+    if not sources:
+        raise UsageError(
+            "nothing to train on: name folders with images/ and masks/, or give --simulated a share"
+        )
+
+
+def _sources(data: TrainingData, config: TrainConfig) -> tuple[Source, list[Sample]]:
     """Return the source of training samples and fixed test samples in the same shares."""
     train_sources: list[tuple[Source, float]] = []
     test_sources: list[tuple[Source, float]] = []
-    for folder, share in data.folders:
-        images = read_folder(folder, data.excluded)
-        training, test = split(images, config.test_fraction, rng)
+    for training, test, share in _split_folders(data, config):
         train_sources.append((image_source(training, config), share))
-        test_sources.append((image_source(test or training, config), share))
+        test_sources.append((image_source(test, config), share))
     if data.simulated_share > 0:
         scenes = scene_source(config)
         train_sources.append((scenes, data.simulated_share))
         test_sources.append((scenes, data.simulated_share))
-    if not train_sources:
-        raise UsageError(
-            "nothing to train on: name folders with images/ and masks/, or give --simulated a share"
-        )
+    _require_any(train_sources)
     draw_test, test_rng = mix(test_sources), np.random.default_rng([config.seed, 2**31])
     return mix(train_sources), [draw_test(test_rng) for _ in range(config.n_test_crops)]

@@ -75,3 +75,22 @@ def test_force_leaves_nothing_of_an_earlier_run(run, movie, masks, tmp_path):
     assert run("track", movie, "--masks", masks, "-o", out).exit_code == 1
     assert run("track", movie, "--masks", masks, "-o", out, "--force").exit_code == 0
     assert not (out / "mask0099.tif").exists()
+
+
+def test_the_plain_baseline_is_a_propagator_like_others(run, movie, masks, tmp_path):
+    result = run(
+        "track", movie, "--masks", masks, "-o", tmp_path / "out", "--propagator", "trackpy", "--json"
+    )
+    assert result.exit_code == 0, result.output
+    assert [m["frame"] for m in json.loads(result.stdout)["merges"]] == [9]
+    facts = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert facts["parameters"]["propagator"] == "trackpy"
+
+
+@pytest.mark.parametrize(("name", "hint"), [("overlpa", "Did you mean 'overlap'?"), ("effsam-tiny", "")])
+def test_what_carries_no_ids_is_refused(run, movie, masks, tmp_path, name, hint):
+    result = run("track", movie, "--masks", masks, "-o", tmp_path / "out", "--propagator", name)
+    assert result.exit_code == 2
+    assert f"--propagator {name}: carries no ids; allowed are overlap, trackpy" in result.stderr
+    assert hint in result.stderr
+    assert not (tmp_path / "out").exists()

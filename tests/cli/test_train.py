@@ -35,8 +35,8 @@ def films(tmp_path):
 def small_network(monkeypatch):
     """A small network in place of the real one."""
     small = lambda name: EfficientSam(dim=48, depth=1, n_heads=3, prompt_dim=32)  # noqa: E731
-    monkeypatch.setattr("temtrack.training.run.build_network", small)
-    monkeypatch.setattr("temtrack.segmentation.load.build_network", small)
+    monkeypatch.setattr("temtrack.training.run.build_segmenter", small)
+    monkeypatch.setattr("temtrack.segmentation.load.build_segmenter", small)
 
 
 def read_log(folder):
@@ -61,6 +61,30 @@ def test_the_real_network_trains_on_images_and_serves_as_a_model(run, films, tmp
     segmented = run("segment", image, "--model", out, "--scale", "1", "--device", "cpu")
     assert segmented.exit_code == 0, segmented.output
     assert image.with_name("0_mask.tif").exists()
+
+
+def test_a_propagator_trains_on_images_that_are_set_in_motion(run, films, tmp_path):
+    out = tmp_path / "run"
+    words = (
+        "train",
+        films,
+        "--model",
+        "deaot-t",
+        "--steps",
+        1,
+        "--crop",
+        33,
+        "--batch",
+        1,
+        "--device",
+        "cpu",
+    )
+    result = run(*words, "-o", out)
+    assert result.exit_code == 0, result.output
+    (row,) = read_log(out)
+    assert np.isfinite([float(row["train_loss"]), float(row["test_loss"])]).all()
+    assert "deaot-t" in (out / "model.toml").read_text()
+    assert {path.name for path in out.iterdir()} >= {"best.safetensors", "state.pt"}
 
 
 def test_a_run_goes_on_only_with_resume(run, films, tmp_path, small_network):
@@ -113,6 +137,9 @@ def test_a_score_of_nothing_is_null(run, tmp_path, monkeypatch):
         (["{films}/none"], 1, "holds no images"),
         ([], 2, "nothing to train on"),
         (["{films}", "--crop", "40"], 2, "multiple of 16, as 48"),
+        (["{films}", "--model", "deaot-t", "--crop", "256"], 2, "multiple of 16 and one, as 257"),
+        (["--model", "deaot-t"], 2, "nothing to train on"),
+        (["--model", "deaot-xxl", "--simulated", "1"], 1, "unknown network 'deaot-xxl'"),
         (["{films}", "--model", "effsam-huge"], 1, "unknown network 'effsam-huge'"),
         (["{films}", "--exclude", "{films}/none.txt"], 1, "cannot read the list"),
         (["{films}", "--exclude", "{films}/all.txt"], 1, "all of its images are excluded"),

@@ -1,11 +1,15 @@
 import numpy as np
 import pytest
 from cases import CASES, Disc, along, draw
+from scipy import ndimage
 
+from temtrack.labels import map_ids
 from temtrack.linking import LinkingConfig
+from temtrack.metrics.tracks import match_tracks
 from temtrack.tracking.engine import track_movie
-from temtrack.tracking.overlap import OverlapPropagator, register
+from temtrack.tracking.overlap import OverlapPropagator
 from temtrack.tracking.quality import QualityGauge
+from temtrack.tracking.registration import register
 
 
 def picture(labels, rng):
@@ -80,6 +84,83 @@ def test_blank_and_blurred_frames_are_flagged_and_bridged():
     frames = list(tracked)
     assert [f.quality.verdict for f in frames] == ["good"] * 8 + ["blank"] + ["good"] * 11
     assert {(t.start, t.end) for t in tracked.lineage.tracks} == {(0, 19)}
+
+
+def crowd(n_frames, n_particles=30):
+    """Return the true masks (T, Y, X) of particles in rows that all drift by 0.3 px a frame."""
+    discs = [
+        Disc(i + 1, 12 + 18 * (i % 5), along((0, 12 + 18 * (i // 5)), (100, 42 + 18 * (i // 5))), 6)
+        for i in range(n_particles)
+    ]
+    return draw(discs, n_frames, (96, 160))
+
+
+class Follower:
+    """A propagator that follows every particle to where it truly is."""
+
+    def __init__(self, truth):
+        self.truth, self.t, self.shown = truth, 0, None
+
+    def add_reference(self, frame, labels):
+        self.shown = self.t, labels
+
+    def propagate(self, frame):
+        t, labels = self.shown
+        self.t += 1
+        true_of = match_tracks([labels], [self.truth[t]]).true_of_found()
+        return map_ids(self.truth[self.t], {true: found for found, true in true_of.items()})
+
+
+def track_badly_segmented(truth, segments, movie=None, propagator=None):
+    rng = np.random.default_rng(5)
+    movie = movie or [picture(labels, rng) for labels in truth]
+    tracked = track_movie(movie, Segmenter(segments), propagator or OverlapPropagator())
+    frames = list(tracked)
+    return frames, match_tracks((f.labels for f in frames), truth)
+
+
+@pytest.mark.parametrize("follows", [False, True], ids=["overlap", "perfect propagator"])
+def test_what_half_a_segmentation_misses_is_carried_and_marked(follows):
+    truth = crowd(40)
+    segments, rng = truth.copy(), np.random.default_rng(2)
+    bad = range(18, 26)
+    missed = {t: rng.permutation(30)[:15] + 1 if t % 2 else np.arange(15) + 1 for t in bad}
+    for t in bad:
+        segments[t][np.isin(segments[t], missed[t])] = 0
+    frames, matches = track_badly_segmented(truth, segments, None, Follower(truth) if follows else None)
+    assert matches.n_switches == 0
+    assert matches.recall == matches.precision == 1
+    true_of = matches.true_of_found()
+    assert {f.frame: {true_of[i] for i in f.carried_ids} for f in frames if f.carried_ids} == {
+        t: set(ids.tolist()) for t, ids in missed.items()
+    }
+
+
+@pytest.mark.parametrize("fault", ["nothing", "one blob", "cores"])
+def test_ids_last_through_every_fifth_frame_blurred(fault):
+    truth = crowd(40)
+    rng = np.random.default_rng(3)
+    movie, segments = [picture(labels, rng) for labels in truth], truth.copy()
+    for t in range(4, 40, 5):
+        movie[t] = ndimage.gaussian_filter(movie[t], 4)
+        if fault == "nothing":
+            segments[t] = 0
+        elif fault == "one blob":
+            segments[t] = ndimage.binary_dilation(truth[t] > 0, iterations=4)
+        else:
+            segments[t][~ndimage.binary_erosion(truth[t] > 0, iterations=3)] = 0
+    frames, matches = track_badly_segmented(truth, segments, movie)
+    assert [f.frame for f in frames if f.quality.verdict == "blurred"] == list(range(4, 40, 5))
+    assert matches.n_switches == 0
+    assert matches.recall > 0.99
+    assert all(len(f.carried_ids) == 30 for f in frames[4::5])
+
+
+def test_particles_that_are_gone_for_good_end_where_they_were_last_seen():
+    truth = crowd(60)
+    truth[20:][truth[20:] > 18] = 0
+    frames, _ = track_badly_segmented(truth, truth)
+    assert [len(np.unique(f.labels)) for f in frames] == [len(np.unique(true)) for true in truth]
 
 
 def test_a_movie_that_stays_dim_is_good_again_after_a_while():

@@ -11,7 +11,8 @@ from temtrack.segmentation.instances import encode
 from temtrack.training.config import TrainConfig
 from temtrack.training.dataset import Sample
 from temtrack.training.history import read_rows
-from temtrack.training.loop import learning_rate, train
+from temtrack.training.loop import follow, freeze_norms, learning_rate, train
+from temtrack.training.segmenting import segmenting
 
 CONFIG = TrainConfig(crop_px=32, batch_size=2, n_steps=6, steps_per_epoch=2, n_prompts=1, learning_rate=1e-3)
 
@@ -32,7 +33,7 @@ def run(folder, config, source=draw):
     folder.mkdir(exist_ok=True)
     net = tiny_net()
     tests = [draw(np.random.default_rng(i)) for i in range(2)]
-    train(net, source, tests, config, folder, torch.device("cpu"), lambda row: None)
+    train(net, segmenting(source, tests, config), config, folder, torch.device("cpu"), lambda row: None)
     return net
 
 
@@ -101,7 +102,7 @@ def test_a_state_of_another_network_is_refused(tmp_path):
     run(tmp_path, CONFIG)
     other = EfficientSam(dim=24, depth=1, n_heads=3, prompt_dim=32)
     with pytest.raises(TrainingError, match="does not fit"):
-        train(other, draw, [], CONFIG, tmp_path, torch.device("cpu"), lambda row: None)
+        train(other, segmenting(draw, [], CONFIG), CONFIG, tmp_path, torch.device("cpu"), lambda row: None)
 
 
 def test_the_learning_rate_warms_up_and_falls():
@@ -109,3 +110,17 @@ def test_the_learning_rate_warms_up_and_falls():
     assert rates[0] < 0.1
     assert max(rates) == pytest.approx(1, abs=0.03)
     assert rates[-1] == pytest.approx(0.01, abs=0.001)
+
+
+def test_frozen_norms_keep_their_statistics_and_the_average_follows_those_of_live_ones():
+    live, frozen = (torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2)) for _ in range(2))
+    freeze_norms(frozen)
+    for net in (live, frozen):
+        net(torch.randn(8, 2, generator=torch.Generator().manual_seed(0)) + 5)
+    assert torch.equal(frozen[1].running_mean, torch.zeros(2))
+    assert frozen[0].training
+    assert (live[1].running_mean != 0).all()
+    average = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+    follow(average, live, decay=0.5)
+    torch.testing.assert_close(average[1].running_mean, live[1].running_mean / 2)
+    assert average[1].num_batches_tracked == 1

@@ -1,0 +1,99 @@
+"""The `trackpy` propagator: centroids linked from frame to frame, the plain baseline."""
+
+from __future__ import annotations
+
+import numpy as np
+import trackpy
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from temtrack.labels import Regions, measure_regions
+from temtrack.linking.motion import move_labels
+from temtrack.tracking.engine import Segment
+
+#: A particle is looked for within so many median radii of where it was,
+REACH_RADII = 2.0
+
+#: but not farther than this share of the median distance of nearest neighbours: beyond, linking is a guess.
+REACH_SPACINGS = 0.75
+
+#: In crowds that trackpy cannot solve it shortens its reach in steps, down to this share of it.
+SHORTEST_REACH_SHARE = 0.1
+
+
+class CentroidPropagator:
+    """Carries each mask along with its centroid, which trackpy links to the segments of the frame.
+
+    It knows neither motion nor outlines, and has no memory: a particle that is not found among the segments
+    moves on with the others' median step.
+
+    Parameters
+    ----------
+    segment
+        Gives the segments of the frame in question once more, as `LastSegments.again` does.
+
+    References
+    ----------
+    Crocker and Grier 1996, DOI 10.1006/jcis.1996.0217.
+    """
+
+    state_classes: tuple[type, ...] = ()
+
+    def __init__(self, segment: Segment) -> None:
+        trackpy.quiet()
+        self._segment = segment
+        self._labels: NDArray[np.integer] | None = None
+
+    def add_reference(self, frame: NDArray[np.generic], labels: NDArray[np.integer]) -> None:
+        """Take the labels (Y, X) of a frame; those of the newest frame are carried on."""
+        self._labels = labels
+
+    def propagate(self, frame: NDArray[np.generic]) -> NDArray[np.int32]:
+        """Return the newest reference's labels (Y, X), each moved with its centroid."""
+        if self._labels is None:
+            raise ValueError("propagate needs a reference: call add_reference first")
+        before, after = measure_regions(self._labels), measure_regions(self._segment(frame))
+        return move_labels(self._labels, before, find_steps(before, after))
+
+    def state(self) -> NDArray[np.integer] | None:
+        """Return all that it remembers: the last labels."""
+        return self._labels
+
+    def restore(self, state: NDArray[np.integer] | None) -> None:
+        """Take what `state` returned in place of all that it remembers."""
+        self._labels = state
+
+
+def find_steps(before: Regions, after: Regions) -> NDArray[np.float64]:
+    """Return the step (y, x) in pixels, (N, 2), of each region to the one that trackpy links it with.
+
+    A region without a partner has the median step of the others, and none where nothing was linked.
+    """
+    old, new = _centres(before), _centres(after)
+    steps = np.zeros_like(old)
+    if len(old) == 0 or len(new) == 0:
+        return steps
+    reach = search_range_px(before)
+    levels = trackpy.link_iter(
+        [old, new], search_range=reach, memory=0, adaptive_stop=SHORTEST_REACH_SHARE * reach
+    )
+    (_, old_ids), (_, new_ids) = levels
+    _, i, j = np.intersect1d(old_ids, new_ids, assume_unique=True, return_indices=True)
+    steps[i] = new[j] - old[i]
+    if i.size:
+        steps[np.setdiff1d(np.arange(len(old)), i)] = np.median(steps[i], axis=0)
+    return steps
+
+
+def search_range_px(regions: Regions) -> float:
+    """Return how far a centroid may move between frames, from the particles' size and spacing."""
+    reach = REACH_RADII * float(np.median(regions.radius_px))
+    if regions.ids.size < 2:
+        return reach
+    centres = _centres(regions)
+    spacing = cKDTree(centres).query(centres, k=2)[0][:, 1]
+    return min(reach, max(1.0, REACH_SPACINGS * float(np.median(spacing))))
+
+
+def _centres(regions: Regions) -> NDArray[np.float64]:
+    return np.stack([regions.y_px, regions.x_px], axis=1)

@@ -1,0 +1,44 @@
+"""From a propagator's name to a propagator that is ready to use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from temtrack.loading import build_propagator, find_device, load_weights
+from temtrack.registry import find_model
+from temtrack.tracking.overlap import OverlapPropagator
+
+if TYPE_CHECKING:
+    from temtrack.tracking.deaot import DeaotConfig
+    from temtrack.tracking.engine import ResumablePropagator
+
+
+def load_propagator(
+    name: str, device: str = "auto", config: DeaotConfig | None = None
+) -> ResumablePropagator:
+    """Make the propagator of that name, loading its network onto a device where it has one.
+
+    Parameters
+    ----------
+    name
+        ``overlap``, a registered DeAOT model, or the folder of a training run of one.
+    device
+        For the network.
+    config
+        How a network carries ids.
+
+    Raises
+    ------
+    ModelError
+        Unknown or unsuitable model, missing or damaged weights.
+    UsageError
+        A device that this machine lacks.
+    """
+    if name == "overlap":
+        return OverlapPropagator()
+    from temtrack.tracking.deaot import DeaotPropagator
+
+    spec = find_model(name)
+    net = build_propagator(spec.architecture)
+    load_weights(net, spec)
+    return DeaotPropagator(net, find_device(device), config)

@@ -1,0 +1,127 @@
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import pytest
+import torch
+from cases import CASES
+
+from temtrack.errors import InputError, OutputError, UsageError
+from temtrack.nets.deaot import VARIANTS, Deaot
+from temtrack.tracking import checkpoint as module
+from temtrack.tracking.centroids import CentroidPropagator
+from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile, check_tracking_folder
+from temtrack.tracking.deaot import DeaotPropagator
+from temtrack.tracking.engine import LastSegments, Tracker
+from temtrack.tracking.overlap import OverlapPropagator
+
+FACTS = {"movie": "a.tif", "movie_sha256": "12ab", "parameters": {"max_gap_frames": 3}}
+
+
+@lru_cache
+def untrained():
+    torch.manual_seed(0)
+    return Deaot(VARIANTS["deaot-t"])
+
+
+BUILD = {
+    "overlap": lambda segments: OverlapPropagator(),
+    "trackpy": CentroidPropagator,
+    "deaot": lambda segments: DeaotPropagator(untrained(), torch.device("cpu")),
+}
+
+
+def track(case, kind, folder=None):
+    """Track a case; with a folder the run stops after every frame and goes on with new objects."""
+    rng = np.random.default_rng(0)
+    masks = iter(case.segments)
+    run = Checkpoint(FACTS, "temtrack track")
+    tracker, frames = None, []
+    for t, labels in enumerate(case.segments):
+        if tracker is None or folder:
+            segments = LastSegments(lambda frame: next(masks))
+            propagator = BUILD[kind](segments.again)
+            if t:
+                run = CheckpointFile(folder, propagator).read(FACTS)
+            tracker = Tracker(segments, propagator, state=run.tracking)
+        frames += tracker.push(np.where(labels > 0, 80, 180) + rng.normal(0, 8, labels.shape))
+        if folder:
+            CheckpointFile(folder, propagator).save(run)
+    last, lineage = tracker.finish()
+    return frames + last, lineage
+
+
+@pytest.mark.parametrize("kind", ["overlap", "trackpy"])
+@pytest.mark.parametrize("name", ["two fuse", "three fuse at once", "cross over", "missed for 3"])
+def test_a_run_that_stops_after_every_frame_decides_the_same(tmp_path, kind, name):
+    case = next(c for c in CASES if c.name == name)
+    assert_same_when_stopped(case, kind, tmp_path)
+
+
+def test_a_network_that_stops_after_every_frame_decides_the_same(tmp_path):
+    case = next(c for c in CASES if c.name == "two fuse")
+    assert_same_when_stopped(replace(case, truth=case.truth[6:14]), "deaot", tmp_path)
+
+
+def assert_same_when_stopped(case, kind, tmp_path):
+    (whole, lineage), (broken, same_lineage) = track(case, kind), track(case, kind, tmp_path)
+    assert same_lineage == lineage
+    for a, b in zip(whole, broken, strict=True):
+        np.testing.assert_array_equal(a.labels, b.labels)
+        assert (a.frame, a.carried_ids, a.quality) == (b.frame, b.carried_ids, b.quality)
+
+
+def test_an_unfinished_run_of_something_else_is_refused_with_what_differs(tmp_path):
+    file = CheckpointFile(tmp_path, OverlapPropagator())
+    assert file.read(FACTS) is None
+    file.save(Checkpoint(FACTS, "temtrack track"))
+    assert file.read({**FACTS, "movie": "moved/a.tif"}).command == "temtrack track"
+    with pytest.raises(UsageError, match=r"with max_gap_frames 3, now 5; give the same input and options"):
+        file.read({**FACTS, "parameters": {"max_gap_frames": 5}})
+    with pytest.raises(UsageError, match="movie_sha256 12ab, now 34cd; model none, now x;"):
+        file.read({**FACTS, "movie_sha256": "34cd", "model": "x"})
+    with pytest.raises(UsageError, match="propagator none, now trackpy"):
+        CheckpointFile(tmp_path, CentroidPropagator(iter)).read({**FACTS, "propagator": "trackpy"})
+    file.path.write_bytes(file.path.read_bytes()[:200])
+    with pytest.raises(InputError, match="is damaged"):
+        file.read(FACTS)
+
+
+@pytest.mark.parametrize(("cost_s", "pause_s"), [(0.01, 5.0), (2.0, 40.0)])
+def test_costly_checkpoints_are_rarer(tmp_path, monkeypatch, cost_s, pause_s):
+    now_s = 0.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now_s)
+
+    def write(path, state, classes):
+        nonlocal now_s
+        now_s += cost_s
+
+    monkeypatch.setattr(module, "write_state", write)
+    file = CheckpointFile(tmp_path, OverlapPropagator())
+    assert file.is_due()
+    file.save(Checkpoint(FACTS, ""))
+    now_s += pause_s - 0.001
+    assert not file.is_due()
+    now_s += 0.002
+    assert file.is_due()
+
+
+def test_which_folders_a_run_may_have(tmp_path):
+    new, other, unfinished = (tmp_path / name for name in ("new", "other", "unfinished"))
+    for folder in (other, unfinished):
+        folder.mkdir()
+    (other / "notes.txt").touch()
+    CheckpointFile(unfinished, OverlapPropagator()).save(Checkpoint(FACTS, ""))
+    (unfinished / ".writing-abc.tif").touch()
+    with pytest.raises(OutputError, match="holds an unfinished run; give --resume to go on"):
+        check_tracking_folder(unfinished, force=False, resume=False)
+    with pytest.raises(OutputError, match="holds no unfinished run to resume"):
+        check_tracking_folder(other, force=False, resume=True)
+    with pytest.raises(OutputError, match="not empty"):
+        check_tracking_folder(other, force=False, resume=False)
+    with pytest.raises(UsageError, match="give one of them"):
+        check_tracking_folder(new, force=True, resume=True)
+    check_tracking_folder(new, force=False, resume=True)
+    check_tracking_folder(unfinished, force=False, resume=True)
+    assert [path.name for path in unfinished.iterdir()] == [RESUME_NAME]
+    check_tracking_folder(unfinished, force=True, resume=False)
