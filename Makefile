@@ -1,8 +1,9 @@
 # make demo: environment, install, the whole pipeline on the embedded movie.   make test: every check.
+# make cases: which tiny scenes pass.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test format clean
+.PHONY: demo test cases format clean
 
 demo: .venv/installed
 	$(BIN)/temtrack demo -o demo --force
@@ -13,6 +14,9 @@ test: .venv/installed
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
+
+cases: .venv/installed
+	PYTHONPATH=tests $(BIN)/python benchmarks/case_bank.py
 
 format: .venv/installed
 	$(BIN)/ruff format .

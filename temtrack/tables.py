@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 FRAME, COUNT, ID = pa.int64(), pa.int64(), pa.int64()
 REAL, FLAG, TEXT = pa.float64(), pa.bool_(), pa.string()
 IDS = pa.list_(pa.int64())
+REALS = pa.list_(pa.float64())
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,8 @@ def _type_name(dtype: pa.DataType) -> str:
         "double": "float64",
         "list<item: int64>": "list of int64",
         "list<element: int64>": "list of int64",
+        "list<item: double>": "list of float64",
+        "list<element: double>": "list of float64",
     }
     return names.get(str(dtype), str(dtype))
 
@@ -181,6 +184,12 @@ PARTICLES = Table(
         Column("circularity", REAL, "1", "4 pi area / perimeter^2, at most 1; null below 4 px"),
         Column("solidity", REAL, "1", "area / area of the convex hull in pixels; null below 4 px"),
         Column("mean_intensity", REAL, "", "mean grey value of the image; null without an image"),
+        Column(
+            "optical_mass",
+            REAL,
+            "px2",
+            "sum of -ln(I / I0), I0 the support nearby: projected mass in bright field; null without image",
+        ),
         Column("touches_border", FLAG, "", "a pixel lies on the edge of the frame"),
         Column("carried", FLAG, "", "mask carried over from other frames; null where the tracker is unknown"),
     ),
@@ -198,6 +207,8 @@ TRACKS = Table(
         Column("end_time_s", REAL, "s", "time of the last frame", time_of="end_frame"),
         Column("origin", TEXT, "", "present, entered, nucleated, merge, split or found; null if unknown"),
         Column("fate", TEXT, "", "present, left, merged, dissolved, split or lost; null if unknown"),
+        Column("origin_confidence", REAL, "1", "how likely the origin is right; null if unknown"),
+        Column("fate_confidence", REAL, "1", "how likely the fate is right; null if unknown"),
         Column("parent_ids", IDS, "", "particles that it came from, by a merge or a split"),
         Column("child_id", ID, "", "particle that it merged into"),
         Column("mean_area_px", REAL, "px2", "mean of the area over its frames", length_power=2),
@@ -225,6 +236,15 @@ FRAMES = Table(
         Column("n_merges", COUNT, "1", "merges whose child first stands in this frame; null if unknown"),
         Column("n_new", COUNT, "1", "particles that begin here, from frame 1 on"),
         Column("n_ended", COUNT, "1", "particles whose last frame was the one before"),
+        Column("n_nucleated", COUNT, "1", "of those that begin here, nucleated; null if unknown"),
+        Column("n_entered", COUNT, "1", "of those that begin here, entered; null if unknown"),
+        Column(
+            "n_merged", COUNT, "1", "parents of merges, present last in the frame before; null if unknown"
+        ),
+        Column("n_dissolved", COUNT, "1", "the same of those that dissolved"),
+        Column("n_left", COUNT, "1", "the same of those that left the field"),
+        Column("n_lost", COUNT, "1", "the same of those whose end is not understood"),
+        Column("survival", REAL, "1", "share that neither merged nor dissolved so far (Kaplan-Meier)"),
         Column("quality", TEXT, "", "the tracker's word on the frame; null where unknown"),
     ),
 )
@@ -243,7 +263,9 @@ MERGES = Table(
         _px("y_px", "row of the child's centre in the merge frame"),
         _px("x_px", "column of the child's centre in the merge frame"),
         Column("area_ratio", REAL, "1", "child's area just after / sum of the parents' just before"),
-        Column("confidence", REAL, "1", "score from 0 to 1, not a calibrated probability"),
+        Column("confidence", REAL, "1", "how likely the merge is true, calibrated on simulated movies"),
+        Column("mass_ratio", REAL, "1", "child's optical mass / sum of the parents'; null without image"),
+        Column("neck_ratios", REALS, "1", "neck width / smaller parent's diameter, from the merge frame on"),
     ),
 )
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from temtrack import __version__
-from temtrack.analysis.masks import Tables, TrackerRecord, Watch, analyze_masks, find_lineage
+from temtrack.analysis.masks import Masks as AnyMasks
+from temtrack.analysis.masks import Tables, TrackerRecord, Watch, analyze_masks, find_family
 from temtrack.errors import InputError
 from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.lineage_files import read_lineage
@@ -50,14 +51,19 @@ class MasksFolder:
     ) -> Tables:
         """Measure all tables; see `analyze_masks`.
 
-        Without a family tree beside the masks it is found from the masks, if ``with_merges``. Without
-        ``with_merges`` there is no merge table.
+        Without a family tree beside the masks it is found from the masks, if ``with_merges``; then masks
+        that are renumbered in every frame are told in other ids. Without ``with_merges`` there is no merge
+        table.
         """
         record = self.record
+        masks: AnyMasks = self.masks
         if with_merges and record.lineage is None:
-            record = replace(record, lineage=find_lineage(self.masks, watch))
-        tables = analyze_masks(self.masks, record, movie, calibration, watch)
-        return tables if with_merges else replace(tables, merges=None)
+            masks, lineage = find_family(self.masks, watch)
+            record = replace(record, lineage=lineage)
+        tables = analyze_masks(masks, record, movie, calibration, watch)
+        return replace(
+            tables, merges=tables.merges if with_merges else None, has_own_ids=masks is not self.masks
+        )
 
     def calibrated(
         self, pixel_size_nm: float | None, frame_time_s: float | None, movie: Movie | None

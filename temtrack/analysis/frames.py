@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from temtrack.analysis.particles import Columns
+from temtrack.analysis.survival import COUNTED_FATES, COUNTED_ORIGINS, count_lives
 from temtrack.lineage import Lineage
 
 
@@ -28,7 +29,7 @@ def measure_frames(
     shape
         (T, Y, X) of the masks.
     lineage
-        Where the merges are counted from; ``None`` leaves their number null.
+        Where merges, fates and origins are counted from; ``None`` leaves their numbers null.
     quality
         A word on each frame, (T,); ``None`` where nobody knows.
 
@@ -51,6 +52,7 @@ def measure_frames(
         "number_density_per_px2": n_particles / (height * width),
         "n_merges": _count_merges(lineage, n_frames),
         **_count_changes(particles, n_frames),
+        **_lives(lineage, n_frames),
         "quality": [None] * n_frames if quality is None else list(quality),
     }
 
@@ -60,6 +62,13 @@ def _count_merges(lineage: Lineage | None, n_frames: int) -> NDArray[Any] | list
         return [None] * n_frames
     frames = np.array([merge.frame for merge in lineage.merges], dtype=np.intp)
     return np.bincount(frames, minlength=n_frames)
+
+
+def _lives(lineage: Lineage | None, n_frames: int) -> dict[str, NDArray[Any]] | dict[str, list[None]]:
+    if lineage is not None:
+        return count_lives(lineage)
+    names = [f"n_{kind}" for kind in (*COUNTED_ORIGINS, *COUNTED_FATES)]
+    return {name: [None] * n_frames for name in (*names, "survival")}
 
 
 def _count_changes(particles: Columns, n_frames: int) -> dict[str, NDArray[np.intp]]:

@@ -11,7 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from temtrack.analysis.frames import measure_frames
+from temtrack.analysis.history import ParticleHistory
 from temtrack.analysis.merges import measure_merges
+from temtrack.analysis.necks import NeckWatch
 from temtrack.analysis.particles import Columns, measure_particles
 from temtrack.analysis.tracks import measure_tracks
 from temtrack.analysis.translation import IdTranslation
@@ -60,12 +62,16 @@ class TrackerRecord:
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables of a masks folder; ``merges`` is ``None`` where the family tree is unknown."""
+    """The tables of a masks folder; ``merges`` is ``None`` where the family tree is unknown.
+
+    ``has_own_ids`` where the masks' ids name no particles, and the tables use others, found by linking.
+    """
 
     particles: pa.Table
     tracks: pa.Table
     frames: pa.Table
     merges: pa.Table | None
+    has_own_ids: bool = False
 
     def items(self) -> Iterator[tuple[str, pa.Table]]:
         """Yield name and content of each table that there is."""
@@ -103,10 +109,13 @@ def analyze_masks(
     InputError
         Where masks are no integer images of one size, or do not fit the movie.
     """
-    particles, shape = _measure_all_particles(masks, record, movie, watch)
-    frames = measure_frames(particles, shape, record.lineage, record.quality)
-    tracks = measure_tracks(particles, record.lineage)
-    merges = None if record.lineage is None else measure_merges(particles, record.lineage)
+    lineage = record.lineage
+    necks = None if lineage is None else NeckWatch(lineage)
+    particles, shape = _measure_all_particles(masks, record, movie, watch, necks)
+    history = ParticleHistory(particles)
+    frames = measure_frames(particles, shape, lineage, record.quality)
+    tracks = measure_tracks(history, lineage)
+    merges = None if lineage is None or necks is None else measure_merges(history, lineage, necks)
     return Tables(
         particles=PARTICLES.fill(particles, calibration),
         tracks=TRACKS.fill(tracks, calibration),
@@ -116,7 +125,7 @@ def analyze_masks(
 
 
 def _measure_all_particles(
-    masks: Masks, record: TrackerRecord, movie: Movie | None, watch: Watch
+    masks: Masks, record: TrackerRecord, movie: Movie | None, watch: Watch, necks: NeckWatch | None
 ) -> tuple[Columns, tuple[int, int, int]]:
     """Return the rows of all frames one after another, and (T, Y, X)."""
     parts: list[Columns] = []
@@ -126,6 +135,8 @@ def _measure_all_particles(
         image = None if movie is None else _image(movie, frame, len(masks), shape)
         carried = None if record.carried is None else record.carried.get(frame, frozenset())
         parts.append(measure_particles(labels, image, frame, carried))
+        if necks is not None:
+            necks.add(frame, labels)
     if shape is None:
         raise InputError("no masks to analyse: 0 frames; give at least one")
     particles = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -137,11 +148,35 @@ def find_lineage(masks: Masks, watch: Watch = iter) -> Lineage:
 
     So merges come out also where the tracker kept a parent's id on for the child.
     """
+    return find_family(masks, watch)[1]
+
+
+def find_family(masks: Masks, watch: Watch = iter) -> tuple[Masks, Lineage]:
+    """Find the family tree of masks from their regions alone, and the masks in its ids.
+
+    These are the given masks and ids. Only where the ids are renumbered from frame to frame, and so name no
+    particles, it is the masks and ids that linking gives.
+    """
     linked = link_masks(watch(masks))
     translation = IdTranslation()
     for frame, given_labels in zip(linked, masks, strict=True):
         translation.add(frame.labels, given_labels)
-    return translation.translate(linked.lineage)
+    if translation.tells_nothing():
+        return _Relinked(masks), linked.lineage
+    return masks, translation.translate(linked.lineage)
+
+
+class _Relinked:
+    """Masks in the ids that linking gives them; linked anew in each walk, so that memory stays small."""
+
+    def __init__(self, masks: Masks) -> None:
+        self._masks = masks
+
+    def __len__(self) -> int:
+        return len(self._masks)
+
+    def __iter__(self) -> Iterator[Labels]:
+        return (frame.labels for frame in link_masks(self._masks))
 
 
 def check_labels(labels: NDArray[Any], frame: int, shape: tuple[int, int] | None) -> tuple[int, int]:

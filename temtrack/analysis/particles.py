@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.analysis.shape import Reals, RegionPixels, count_hull_pixels, measure_axes, measure_perimeters
+from temtrack.analysis.thickness import measure_optical_mass
 
 #: Below this area (px) a region has no shape worth a number: perimeter, axes and what follows are null.
 MIN_SHAPE_AREA_PX = 4
@@ -57,6 +58,7 @@ def measure_particles(
         "equivalent_diameter_px": 2 * np.sqrt(area / np.pi),
         **_shape_columns(labels, regions, area),
         "mean_intensity": np.full(n, np.nan) if image is None else _mean_intensity(labels, image, regions),
+        "optical_mass": np.full(n, np.nan) if image is None else measure_optical_mass(labels, image, regions),
         "touches_border": _touches_border(labels.shape, regions),
         "carried": np.full(n, None) if carried is None else np.isin(regions.ids, list(carried)),
     }

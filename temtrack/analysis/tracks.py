@@ -6,17 +6,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from temtrack.analysis.particles import Columns
+from temtrack.analysis.fate_confidence import tell_fate_confidence, tell_origin_confidence
+from temtrack.analysis.history import ParticleHistory
 from temtrack.lineage import Lineage
 
 
-def measure_tracks(particles: Columns, lineage: Lineage | None) -> dict[str, object]:
+def measure_tracks(history: ParticleHistory, lineage: Lineage | None) -> dict[str, object]:
     """Summarise each particle over its frames, in pixels.
 
     Parameters
     ----------
-    particles
-        The measured columns of all frames, as `measure_particles` gives them, one after another.
+    history
+        The particles of all frames.
     lineage
         Fates, origins and merges in the same ids; ``None`` where nobody knows, which leaves them null.
 
@@ -25,7 +26,7 @@ def measure_tracks(particles: Columns, lineage: Lineage | None) -> dict[str, obj
     The measured columns of `temtrack.tables.TRACKS`, one row per id in ascending order.
     """
     names = ["frame", "particle_id", "area_px", "equivalent_diameter_px", "y_px", "x_px"]
-    rows = pd.DataFrame({name: particles[name] for name in names}).sort_values(["particle_id", "frame"])
+    rows = pd.DataFrame({name: history.columns[name] for name in names}).sort_values(["particle_id", "frame"])
     group = rows.groupby("particle_id", sort=True)
     first, last, mean = group.first(), group.last(), group.mean()
     ids = first.index.to_numpy()
@@ -35,6 +36,7 @@ def measure_tracks(particles: Columns, lineage: Lineage | None) -> dict[str, obj
         "end_frame": last["frame"].to_numpy(),
         "n_frames": group.size().to_numpy(),
         **_family_columns(ids, lineage),
+        **_confidence_columns(ids, lineage, history),
         "mean_area_px": mean["area_px"].to_numpy(),
         "initial_area_px": first["area_px"].to_numpy(),
         "final_area_px": last["area_px"].to_numpy(),
@@ -65,4 +67,16 @@ def _family_columns(ids: NDArray[np.int64], lineage: Lineage | None) -> dict[str
         "fate": [track.fate if track else None for track in known],
         "parent_ids": [list(track.parents) if track else None for track in known],
         "child_id": [children.get(track.id) if track and track.fate == "merged" else None for track in known],
+    }
+
+
+def _confidence_columns(
+    ids: NDArray[np.int64], lineage: Lineage | None, history: ParticleHistory
+) -> dict[str, list[float | None]]:
+    """Return how sure the origin and the fate of each id are; an id that the lineage lacks stays null."""
+    origins: dict[int, float] = {} if lineage is None else tell_origin_confidence(lineage, history)
+    fates: dict[int, float] = {} if lineage is None else tell_fate_confidence(lineage, history)
+    return {
+        "origin_confidence": [origins.get(int(one)) for one in ids],
+        "fate_confidence": [fates.get(int(one)) for one in ids],
     }

@@ -8,12 +8,15 @@ tracker may have kept a parent's id on for the child: the event then has a child
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.labels import find_runs, overlap_counts
 from temtrack.lineage import Fate, Lineage, Merge, Origin, Track
+
+#: Ids that last for less than this share of the steps from frame to frame are mere numbers of one frame.
+MIN_KEPT_SHARE = 0.5
 
 _Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -33,18 +36,33 @@ class IdTranslation:
     def __init__(self) -> None:
         self._given_of: list[_Pairs] = []
         self._linked_of: list[_Pairs] = []
+        self._n_kept = self._n_carried_on = 0
         self._first: dict[int, int] = {}
         self._last: dict[int, int] = {}
 
     def add(self, linked: NDArray[np.integer], given: NDArray[np.integer]) -> None:
         """Take the next frame: linked ids and given ids, both (Y, X)."""
-        linked_ids, given_ids, n_pixels = _overlaps(linked, given)
-        self._given_of.append(_majority(linked_ids, given_ids, n_pixels))
-        self._linked_of.append(_majority(given_ids, linked_ids, n_pixels))
+        shared = overlap_counts(linked, given)
+        self._given_of.append(_majority(shared.a, shared.b, shared.n_px))
+        self._count_kept_ids()
+        self._linked_of.append(_majority(shared.b, shared.a, shared.n_px))
         frame = len(self._given_of) - 1
-        for one in np.unique(given[given > 0]).tolist():
+        for one in np.unique(find_runs(given).ids).tolist():
             self._first.setdefault(one, frame)
             self._last[one] = frame
+
+    def tells_nothing(self) -> bool:
+        """Tell whether the given ids change so often within linked tracks that they name no particles."""
+        return self._n_kept < MIN_KEPT_SHARE * self._n_carried_on
+
+    def _count_kept_ids(self) -> None:
+        """Count the linked ids of the last two frames and those of them that bear one given id in both."""
+        if len(self._given_of) < 2:
+            return
+        (before, given_before), (now, given_now) = self._given_of[-2:]
+        _, i, j = np.intersect1d(before, now, assume_unique=True, return_indices=True)
+        self._n_carried_on += i.size
+        self._n_kept += int(np.count_nonzero(given_before[i] == given_now[j]))
 
     def translate(self, lineage: Lineage) -> Lineage:
         """Retell ``lineage`` of the linked ids in the given ids.
@@ -121,14 +139,6 @@ class IdTranslation:
 
     def _linked(self, given_id: int, frame: int) -> int:
         return _look_up(self._linked_of[frame], given_id) or 0
-
-
-def _overlaps(linked: NDArray[Any], given: NDArray[Any]) -> tuple[NDArray[np.int64], ...]:
-    """Count the pixels that each pair of a linked and a given id shares."""
-    both = (linked > 0) & (given > 0)
-    base = int(given.max(initial=0)) + 1
-    code, n_pixels = np.unique(linked[both].astype(np.int64) * base + given[both], return_counts=True)
-    return code // base, code % base, n_pixels
 
 
 def _majority(keys: NDArray[np.int64], values: NDArray[np.int64], n_pixels: NDArray[np.int64]) -> _Pairs:

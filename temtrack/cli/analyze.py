@@ -33,7 +33,10 @@ def analyze(
     image: Annotated[
         str | None,
         typer.Option(
-            "--image", metavar="MOVIE", help="The movie, for the mean intensities.", show_default=False
+            "--image",
+            metavar="MOVIE",
+            help="The movie, for intensities and optical masses.",
+            show_default=False,
         ),
     ] = None,
     pixel_size: options.PixelSize = None,
@@ -54,6 +57,8 @@ def analyze(
     tables = analyze_into(target, folder, movie, calibration, merges, output.command_line(), watch)
     _show(target, tables, as_json)
     _tell_unknowns(calibration)
+    if tables.has_own_ids:
+        output.tell("the masks are renumbered from frame to frame: the tables' ids were found by linking")
 
 
 def _prepare_target(masks: Path, out: Path | None, force: bool) -> Path:

@@ -8,7 +8,7 @@ exactly for all ambiguous components of the graph at once: an integer program, f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -92,6 +92,31 @@ def associate(
         missing=tuple(t for t in tracks.ids.tolist() if t not in linked_tracks),
         new=tuple(s for s in segments.ids.tolist() if s not in linked_segments),
     )
+
+
+def leave_out_unlike(
+    association: Association, tracks: Regions, segments: Regions, max_factor: float
+) -> Association:
+    """Unlink tracks from segments that cover much more or less than was carried.
+
+    Parameters
+    ----------
+    association
+        The links of a frame.
+    tracks, segments
+        What was linked.
+    max_factor
+        The areas of a link's two sides differ at most by this factor.
+    """
+    kept, missing = [], list(association.missing)
+    for link in association.links:
+        carried = tracks.area_px[np.searchsorted(tracks.ids, link.tracks)].sum()
+        found = segments.area_px[np.searchsorted(segments.ids, link.segments)].sum()
+        if max(carried, found) <= max_factor * min(carried, found):
+            kept.append(link)
+        else:
+            missing += link.tracks
+    return replace(association, links=tuple(kept), missing=tuple(missing))
 
 
 def _strong_edges(tracks: Regions, segments: Regions, overlaps: Overlaps, config: LinkingConfig) -> _Edges:

@@ -32,8 +32,10 @@ class LinkingConfig:
         Contact, once begun with touching masks, goes on while no more pixels than this lie between them.
     blank_share
         A frame is blank where less than this share of the tracks and of their area found a segment.
+    poor_share
+        In a frame where less than this share of the tracks found a segment, not seen is not gone.
     max_blank_frames
-        Longer runs of blank frames are taken for what they show.
+        Longer runs of blank and poor frames are taken for what they show.
     """
 
     look_ahead_frames: int = 20
@@ -46,4 +48,5 @@ class LinkingConfig:
     min_neck_ratio: float = 0.25
     contact_gap_px: int = 1
     blank_share: float = 0.4
+    poor_share: float = 0.7
     max_blank_frames: int = 10

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import combinations
 
 from temtrack.linking.evidence import connected
 
 
+@dataclass
 class ContactRuns:
     """Since which frame each pair of tracks has been in contact, up to the frame last given."""
 
-    def __init__(self) -> None:
-        self._since: dict[tuple[int, int], int] = {}
+    _since: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def go_on(self, frame: int, touching: set[tuple[int, int]], near: set[tuple[int, int]]) -> None:
         """Take the pairs that touch in the next frame, and those near enough for a contact to go on."""

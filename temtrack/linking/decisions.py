@@ -95,8 +95,8 @@ def _settle_fusion(state: LinkerState, verdict: Verdict) -> None:
         state.pedigree.add_merge(merge)
     for gone in sorted(verdict.vanished):
         track = tracks[gone]
-        track.last_seen = record.frame - 1
         state.rename({gone: survivor})
+        track.last_seen = record.frame - 1
         state.end(track)
 
 

@@ -88,7 +88,7 @@ def broken_in_first_frame(window: list[FrameRecord], config: LinkingConfig) -> l
     pairs = [
         (a, b)
         for ids in (later[0].fused if later else [])
-        for a, b in combinations(sorted(ids, key=lambda i: first.area_px.get(i, 0)), 2)
+        for a, b in combinations(sorted(ids, key=lambda i: (first.area_px.get(i, 0), i)), 2)
         if is_lasting((b in r.fused_with(a) for r in later), config) and _is_one_body(first, a, b)
     ]
     return list({piece: (piece, whole) for piece, whole in pairs}.values())
@@ -167,7 +167,7 @@ def _judge_areas(ids: frozenset[int], window: list[FrameRecord], tracks: Mapping
     """Tell the members that bring area along from those that vanish beside the largest."""
     frame = window[0].frame
     joint = [sum(r.area_px.get(i, 0) for i in ids) for r in window if r.is_informative and _is_joint(r, ids)]
-    by_area = sorted(ids, key=lambda i: -tracks[i].area_before(frame))
+    by_area = sorted(ids, key=lambda i: (-tracks[i].area_before(frame), i))
     before = {i: tracks[i].area_before(frame) for i in ids}
     vanished: set[int] = set()
     for i in by_area[:0:-1]:

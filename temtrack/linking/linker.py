@@ -13,13 +13,14 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.labels import Regions, compact, map_ids, measure_regions, overlap_counts, touching_pairs
+from temtrack.labels import Regions, compact, map_ids, measure_gaps, measure_regions, overlap_counts
 from temtrack.lineage import Lineage
-from temtrack.linking.association import Association, Link, associate
+from temtrack.linking.association import Association, Link, associate, leave_out_unlike
 from temtrack.linking.config import LinkingConfig
 from temtrack.linking.decisions import decide_first_frame
 from temtrack.linking.drawing import Drawing, draw_frame
 from temtrack.linking.evidence import MIN_GAIN_OF_STEADY
+from temtrack.linking.fates import tell_fate
 from temtrack.linking.partings import settle_partings
 from temtrack.linking.pedigree import LinkedFrame
 from temtrack.linking.records import FrameRecord, Sighting, TrackState
@@ -27,6 +28,9 @@ from temtrack.linking.state import LinkerState
 
 #: Fewer tracks than this cannot tell a blank frame from particles that vanish.
 MIN_TRACKS_FOR_BLANK = 4
+
+#: In a bad frame a segment counts only where its area is that of the carried mask, give or take this factor.
+MAX_AREA_FACTOR_IF_BLANK = 1.5
 
 #: However many frames are blank, no more look-aheads than this wait undecided.
 MAX_WAITING_LOOK_AHEADS = 4
@@ -39,6 +43,8 @@ class Linker:
     ----------
     config
         Thresholds; their defaults where none are given.
+    state
+        What an earlier linker knew after its last frame; nothing where ``None``.
 
     Examples
     --------
@@ -49,9 +55,9 @@ class Linker:
     [1]
     """
 
-    def __init__(self, config: LinkingConfig | None = None) -> None:
+    def __init__(self, config: LinkingConfig | None = None, state: LinkerState | None = None) -> None:
         self.config = config or LinkingConfig()
-        self.state = LinkerState()
+        self.state = state or LinkerState()
 
     def push(
         self, carried: NDArray[np.integer], segments: NDArray[np.integer], is_blank: bool = False
@@ -69,11 +75,17 @@ class Linker:
         """
         segments, _ = compact(segments)
         found, expected = measure_regions(segments), measure_regions(carried)
-        is_blank = self._take_for_blank(expected, found, is_blank)
+        is_excused = self.state.n_blank < self.config.max_blank_frames
+        seems_blank = is_blank or self._seems_blank(expected, found)
+        is_blank = seems_blank and is_excused
         links = associate(expected, found, overlap_counts(carried, segments), self.config)
         links = settle_partings(links, self.state.window, self.state.tracks, found)
         links = self._without_stowaways(links, found)
-        record = self._record(carried, segments, links, is_blank)
+        if is_blank:
+            links = leave_out_unlike(links, expected, found, MAX_AREA_FACTOR_IF_BLANK)
+        seems_poor = self._seems_poor(links)
+        self.state.n_blank = self.state.n_blank + 1 if seems_blank or seems_poor else 0
+        record = self._record(carried, segments, links, is_blank, seems_poor and is_excused and not is_blank)
         self.state.window.append(record)
         self.state.n_frames += 1
         self._end_lost_tracks(record)
@@ -88,20 +100,29 @@ class Linker:
     def finish(self) -> Lineage:
         """Decide all remaining frames on what is known, and return the lineage."""
         for track in list(self.state.tracks.values()):
-            if track.n_missing:
+            # A gap that may yet close proves nothing, unless the track was leaving or dissolving.
+            if track.n_missing and tell_fate(track, self._shape) != "lost":
                 self.state.end(track)
         while self.state.window:
             decide_first_frame(self.state, self.config)
         return self.state.pedigree.lineage()
 
-    def _take_for_blank(self, expected: Regions, found: Regions, is_blank: bool) -> bool:
-        """Tell whether to take the frame for blank, in runs of limited length."""
+    @property
+    def _shape(self) -> tuple[int, int]:
+        height, width = self.state.window[-1].labels.shape
+        return height, width
+
+    def _seems_blank(self, expected: Regions, found: Regions) -> bool:
+        """Tell whether far fewer segments, and far less area, were found than expected."""
         share, n_tracks = self.config.blank_share, expected.ids.size
-        if n_tracks >= MIN_TRACKS_FOR_BLANK:
-            few = found.ids.size < share * n_tracks
-            is_blank |= bool(few and found.area_px.sum() < share * expected.area_px.sum())
-        self.state.n_blank = self.state.n_blank + 1 if is_blank else 0
-        return is_blank and self.state.n_blank <= self.config.max_blank_frames
+        few = n_tracks >= MIN_TRACKS_FOR_BLANK and found.ids.size < share * n_tracks
+        return bool(few and found.area_px.sum() < share * expected.area_px.sum())
+
+    def _seems_poor(self, links: Association) -> bool:
+        """Tell whether so many tracks lack a segment that rather the segmentation failed than they ended."""
+        n_tracks = len(self.state.tracks)
+        n_linked = n_tracks - len(links.missing)
+        return n_tracks >= MIN_TRACKS_FOR_BLANK and n_linked < self.config.poor_share * n_tracks
 
     def _without_stowaways(self, links: Association, found: Regions) -> Association:
         """Leave tracks out of a shared segment to which they bring no area.
@@ -111,7 +132,7 @@ class Linker:
         kept, missing = [], list(links.missing)
         tracks, frame = self.state.tracks, self.state.n_frames
         for link in links.links:
-            asked = [i for i in link.tracks if tracks[i].n_missing or tracks[i].touches_border]
+            asked = [i for i in link.tracks if tracks[i].last_seen < frame - 1 or tracks[i].touches_border]
             asked.sort(key=lambda i: tracks[i].area_before(frame))
             for i in asked[: len(link.tracks) - 1]:
                 others = sum(tracks[j].area_before(frame) for j in link.tracks if j != i)
@@ -123,7 +144,12 @@ class Linker:
         return Association(tuple(kept), tuple(missing), links.new)
 
     def _record(
-        self, carried: NDArray[np.integer], segments: NDArray[np.int32], links: Association, is_blank: bool
+        self,
+        carried: NDArray[np.integer],
+        segments: NDArray[np.int32],
+        links: Association,
+        is_blank: bool,
+        is_poor: bool,
     ) -> FrameRecord:
         """Give the segments their ids, draw the frame and bring the tracks up to date."""
         id_of_segment, pieces = self._continue_tracks(links, segments, is_blank)
@@ -133,19 +159,23 @@ class Linker:
         ratio = self.config.min_neck_ratio
         drawing = draw_frame(carried, segments, ids, fused, list(links.missing), ratio)
         drawn = measure_regions(drawing.labels)
-        self._update_tracks(drawn, drawing, set(links.missing), is_blank)
+        gaps = measure_gaps(drawing.labels, self.config.contact_gap_px).tolist()
+        self._update_tracks(drawn, drawing, set(links.missing))
+        if not (is_blank or is_poor):
+            self._lengthen_gaps()
         return FrameRecord(
             frame=self.state.n_frames,
             labels=drawing.labels,
             area_px=dict(zip(drawn.ids.tolist(), drawn.area_px.tolist(), strict=True)),
             fused=[] if is_blank else drawing.fused,
             missing=set(links.missing),
-            contacts=_pairs(drawing.labels, max_gap_px=0),
-            near=_pairs(drawing.labels, self.config.contact_gap_px),
+            contacts={(a, b) for a, b, gap in gaps if gap == 0},
+            near={(a, b) for a, b, _ in gaps},
             born=list(born.values()),
             pieces=pieces,
             at_border=frozenset(drawn.ids[drawn.touches_border].tolist()),
             is_informative=not is_blank,
+            is_poor=is_poor,
         )
 
     def _continue_tracks(
@@ -177,8 +207,8 @@ class Linker:
         self.state.tracks[track.id] = track
         return track
 
-    def _update_tracks(self, drawn: Regions, drawing: Drawing, missing: set[int], is_blank: bool) -> None:
-        """Bring the live tracks up to date: sightings of those alone, gaps of those missing."""
+    def _update_tracks(self, drawn: Regions, drawing: Drawing, missing: set[int]) -> None:
+        """Bring the tracks that are seen up to date, with a sighting where they are alone."""
         frame = self.state.n_frames
         joined = frozenset[int]().union(*drawing.fused)
         rows = zip(
@@ -189,17 +219,17 @@ class Linker:
             drawn.touches_border.tolist(),
             strict=True,
         )
-        seen = set()
         for i, area, y, x, touches_border in rows:
             track = self.state.tracks[i]
             if i not in missing:
-                seen.add(i)
                 track.last_seen, track.n_missing = frame, 0
                 if i not in joined:
                     track.see(Sighting(frame, area, y, x), touches_border)
-        if not is_blank:
-            for i in self.state.tracks.keys() - seen:
-                self.state.tracks[i].n_missing += 1
+
+    def _lengthen_gaps(self) -> None:
+        for track in self.state.tracks.values():
+            if track.last_seen < self.state.n_frames:
+                track.n_missing += 1
 
     def _end_lost_tracks(self, record: FrameRecord) -> None:
         """End the tracks whose gap has grown too long or of which nothing is left to carry."""
@@ -211,11 +241,7 @@ class Linker:
         n_wanted = self.config.look_ahead_frames
         window = self.state.window
         while window and (
-            sum(r.is_informative for r in window) >= n_wanted
+            sum(r.is_informative and not r.is_poor for r in window) >= n_wanted
             or len(window) >= MAX_WAITING_LOOK_AHEADS * n_wanted
         ):
             decide_first_frame(self.state, self.config)
-
-
-def _pairs(labels: NDArray[np.int32], max_gap_px: int) -> set[tuple[int, int]]:
-    return {(a, b) for a, b in touching_pairs(labels, max_gap_px).tolist()}

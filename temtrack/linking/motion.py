@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from temtrack.labels import Regions, measure_regions
+from temtrack.labels import Regions, find_runs, measure_regions
 
 #: Weight of the newest step in a particle's mean velocity.
 NEWEST_WEIGHT = 0.3
@@ -82,23 +82,20 @@ def move_labels(
         (N, 2) step (y, x) in pixels of each region.
     """
     height, width = labels.shape
-    at = np.flatnonzero(labels)
-    ids = labels.ravel()[at]
-    row_of = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
-    row_of[regions.ids] = np.arange(regions.ids.size)
-    row = row_of[ids]
+    runs = find_runs(labels)
+    row = np.searchsorted(regions.ids, runs.ids)
     whole = np.rint(steps).astype(np.int64)
-    y, x = np.divmod(at, width)
-    y, x = y + whole[row, 0], x + whole[row, 1]
-    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-    y, x, row, ids = y[inside], x[inside], row[inside], ids[inside]
+    y, start = runs.y_px + whole[row, 0], runs.x_px + whole[row, 1]
+    stop = np.minimum(start + runs.n_px, width)
+    start = np.maximum(start, 0)
+    inside = np.flatnonzero((y >= 0) & (y < height) & (start < stop))
+    inside = inside[np.argsort(-regions.area_px[row[inside]], kind="stable")]
+    y, start, n_px = y[inside], start[inside], (stop - start)[inside]
+    # Where two values go to one pixel the later stands: that of the smaller particle.
+    first_of_run = np.cumsum(n_px) - n_px
+    at = np.arange(n_px.sum()) + np.repeat(y * width + start - first_of_run, n_px)
     out = np.zeros(labels.shape, np.int32)
-    out[y, x] = ids
-    # Of several values for one pixel one stands; where that is not the smallest particle's, write again.
-    holder = row_of[out[y, x]]
-    covered = np.flatnonzero(regions.area_px[row] < regions.area_px[holder])
-    covered = covered[np.argsort(-regions.area_px[row[covered]], kind="stable")]
-    out[y[covered], x[covered]] = ids[covered]
+    out.ravel()[at] = np.repeat(runs.ids[inside], n_px)
     return _keep_leavers(out, regions, whole)
 
 
@@ -111,7 +108,7 @@ def shift_labels(labels: NDArray[np.integer], step: tuple[int, int]) -> NDArray[
 def _keep_leavers(out: NDArray[np.int32], regions: Regions, steps: NDArray[np.int64]) -> NDArray[np.int32]:
     """Draw a pixel, the nearest within the field, for each id that moving has left without any."""
     present = np.zeros(int(regions.ids.max(initial=0)) + 1, bool)
-    present[out.ravel()] = True
+    present[find_runs(out).ids] = True
     gone = ~present[regions.ids]
     y = np.clip(np.rint(regions.y_px[gone] + steps[gone, 0]), 0, out.shape[0] - 1).astype(np.int64)
     x = np.clip(np.rint(regions.x_px[gone] + steps[gone, 1]), 0, out.shape[1] - 1).astype(np.int64)

@@ -6,7 +6,7 @@ are given as frames go out, in order of appearance, and start at 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,21 +36,23 @@ class LinkedFrame:
 
 
 @dataclass
-class _Entry:
+class Entry:
+    """Final id of a track, its first frame and its last one so far."""
+
     id: int
     start: int
     end: int
 
 
+@dataclass
 class Pedigree:
     """Collects origins, fates and merges in the linker's ids and gives the lineage in final ones."""
 
-    def __init__(self) -> None:
-        self._entries: dict[int, _Entry] = {}
-        self._origins: dict[int, tuple[Origin, tuple[int, ...]]] = {}
-        self._fates: dict[int, Fate] = {}
-        self._merges: list[Merge] = []
-        self._n_frames = 0
+    _entries: dict[int, Entry] = field(default_factory=dict)
+    _origins: dict[int, tuple[Origin, tuple[int, ...]]] = field(default_factory=dict)
+    _fates: dict[int, Fate] = field(default_factory=dict)
+    _merges: list[Merge] = field(default_factory=list)
+    _n_frames: int = 0
 
     def add_origin(self, track_id: int, origin: Origin, parents: tuple[int, ...] = ()) -> None:
         """State where a track comes from."""
@@ -59,6 +61,10 @@ class Pedigree:
     def add_fate(self, track_id: int, fate: Fate) -> None:
         """State what became of a track; one of which nothing is stated is present at the end."""
         self._fates[track_id] = fate
+
+    def withdraw_fate(self, track_id: int) -> None:
+        """Forget what became of a track that goes on after all."""
+        self._fates.pop(track_id, None)
 
     def add_merge(self, merge: Merge) -> None:
         """State a merge, parents in the order in which they are to be told."""
@@ -70,7 +76,7 @@ class Pedigree:
     def emit(self, record: FrameRecord) -> LinkedFrame:
         """Return a decided frame with final ids; frames must come in order."""
         for i in sorted(record.area_px):
-            entry = self._entries.setdefault(i, _Entry(len(self._entries) + 1, record.frame, record.frame))
+            entry = self._entries.setdefault(i, Entry(len(self._entries) + 1, record.frame, record.frame))
             entry.end = record.frame
         final = {i: self._entries[i].id for i in record.area_px}
         drawn = {old: final.get(new, 0) for old, new in record.new_ids.items()}

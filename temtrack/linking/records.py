@@ -97,6 +97,8 @@ class FrameRecord:
         Ids, as drawn, that touch the border.
     is_informative
         False for a blank frame, which proves nothing.
+    is_poor
+        True where so many tracks lack a segment that the segmentation is to blame.
     """
 
     frame: int
@@ -110,6 +112,7 @@ class FrameRecord:
     pieces: dict[int, int]
     at_border: frozenset[int]
     is_informative: bool = True
+    is_poor: bool = False
     new_ids: dict[int, int] = field(default_factory=dict)
 
     def is_seen(self, track_id: int) -> bool:

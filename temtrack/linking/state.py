@@ -6,11 +6,11 @@ from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from temtrack.lineage import Fate
+from temtrack.lineage import Fate, Merge
 from temtrack.linking.contacts import ContactRuns
 from temtrack.linking.fates import tell_fate
-from temtrack.linking.pedigree import LinkedFrame, Pedigree
-from temtrack.linking.records import FrameRecord, TrackState
+from temtrack.linking.pedigree import Entry, LinkedFrame, Pedigree
+from temtrack.linking.records import FrameRecord, Sighting, TrackState
 
 
 @dataclass
@@ -24,7 +24,7 @@ class LinkerState:
     last_id
         Highest id given so far; ids only grow.
     n_blank
-        Blank frames in a row up to now.
+        Blank or poor frames in a row up to now.
     tracks
         The live tracks by id.
     ended
@@ -60,9 +60,21 @@ class LinkerState:
             heirs = {i: _heir(record, i, new_ids) if new == 0 else new for i, new in new_ids.items()}
             record.rename(heirs)
         self.contacts.rename(new_ids)
-        for i in new_ids:
-            self.tracks.pop(i, None)
-            self.ended.pop(i, None)
+        for old, new in new_ids.items():
+            live = self.tracks.pop(old, None)
+            self.ended.pop(old, None)
+            if live is not None and new in self.ended:
+                self._revive(new, live)
+
+    def _revive(self, ended_id: int, live: TrackState) -> None:
+        """Let an ended track go on where a live one, now the same, is."""
+        track = self.ended.pop(ended_id)
+        self.pedigree.withdraw_fate(ended_id)
+        self.tracks[ended_id] = track
+        for sighting in live.sightings:
+            if not track.sightings or sighting.frame > track.sightings[-1].frame:
+                track.see(sighting, live.touches_border)
+        track.last_seen, track.n_missing = live.last_seen, live.n_missing
 
     def end(self, track: TrackState, fate: Fate | None = None) -> None:
         """End a track at its last sighting and take back what was carried since."""
@@ -82,6 +94,20 @@ class LinkerState:
         """Forget the ended tracks that no undecided frame shows."""
         first = self.window[0].frame if self.window else self.n_frames
         self.ended = {i: track for i, track in self.ended.items() if track.last_seen >= first}
+
+
+#: The dataclasses that a linker's state is made of, for whoever writes it to a file.
+STATE_CLASSES = (
+    LinkerState,
+    TrackState,
+    Sighting,
+    FrameRecord,
+    ContactRuns,
+    Pedigree,
+    Entry,
+    Merge,
+    LinkedFrame,
+)
 
 
 def _heir(record: FrameRecord, removed: int, new_ids: Mapping[int, int]) -> int:

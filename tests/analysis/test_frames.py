@@ -31,6 +31,7 @@ def test_merges_are_counted_or_unknown():
     lineage = Lineage(4, (), (Merge(2, 3, (1, 9), 1, 0, 0), Merge(2, 4, (7, 8), 2, 0, 0)))
     assert measure_frames(ROWS, (4, 10, 20), lineage)["n_merges"].tolist() == [0, 0, 2, 0]
     assert measure_frames(ROWS, (4, 10, 20), None)["n_merges"] == [None] * 4
+    assert measure_frames(ROWS, (4, 10, 20), None)["survival"] == [None] * 4
 
 
 def test_a_movie_without_particles():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.draw import disk
 
-from temtrack.analysis.masks import TrackerRecord, analyze_masks, find_lineage
+from temtrack.analysis.masks import TrackerRecord, analyze_masks, find_family, find_lineage
 from temtrack.errors import InputError
 from temtrack.lineage import Lineage, Track
 from temtrack.movie import Movie
@@ -78,10 +78,25 @@ def test_merges_are_found_from_masks_whatever_id_the_child_has(ids):
     (merge,) = tables.merges.to_pylist()
     assert (merge["frame"], merge["child_id"], sorted(merge["parent_ids"])) == (8, ids[2], [3, 7])
     assert merge["area_ratio"] == pytest.approx(0.9, abs=0.05)
-    assert merge["confidence"] > 0.8
+    assert 0 < merge["confidence"] < 1
     assert tables.frames["n_merges"].to_pylist() == [0] * 8 + [1] + [0] * 7
+    assert len(merge["neck_ratios"]) == 8
+    assert merge["neck_ratios"][0] == pytest.approx(0.75, abs=0.1)
+    assert merge["mass_ratio"] is None
     fates = dict(zip(*tables.tracks.select(["particle_id", "fate"]).to_pydict().values(), strict=True))
     assert fates == dict.fromkeys((3, 7), "merged") | {ids[2]: "present", 40: "present"}
+
+
+def test_masks_renumbered_in_every_frame_are_told_in_ids_of_their_own():
+    rng, frames = np.random.default_rng(0), merging_discs((7, 3, 21))
+    renumbered = [np.append(0, 1 + rng.permutation(50))[labels] for labels in frames]
+    masks, lineage = find_family(renumbered)
+    tables = analyze_masks(masks, TrackerRecord(lineage), None, Calibration())
+    (merge,) = tables.merges.to_pylist()
+    assert (merge["frame"], merge["n_parents"]) == (8, 2)
+    assert sorted(tables.tracks["n_frames"].to_pylist()) == [8, 8, 8, 16]
+    given, _ = find_family(list(frames))
+    assert all((a == b).all() for a, b in zip(given, frames, strict=True))
 
 
 @pytest.mark.parametrize(

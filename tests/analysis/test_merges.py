@@ -1,53 +1,108 @@
 import numpy as np
 import pytest
+from cases import two_fuse
+from cases.apart import dissolve_while_fused
 
-from temtrack.analysis.merges import AreaHistory, measure_area_ratio, measure_merges, score_merge
+from temtrack.analysis.confidence import (
+    Logistic,
+    measure_area_ratio,
+    measure_features,
+    measure_ratio,
+    tell_confidence,
+)
+from temtrack.analysis.history import ParticleHistory
+from temtrack.analysis.merges import measure_merges
+from temtrack.analysis.necks import NeckWatch
+from temtrack.analysis.particles import measure_particles
 from temtrack.lineage import Lineage, Merge
 
 
 def rows(*tracks):
-    """Particle rows from (id, first frame, areas) of each track."""
+    """Particle rows from (id, first frame, areas, aspect ratios) of each track; a waist makes one long."""
     parts = [
-        (np.arange(start, start + len(a)), np.full(len(a), one), np.array(a)) for one, start, a in tracks
+        (np.arange(start, start + len(a)), np.full(len(a), one), np.array(a), np.resize(aspect, len(a)))
+        for one, start, a, aspect in tracks
     ]
-    frame, ids, area = (np.concatenate(column) for column in zip(*parts, strict=True))
+    frame, ids, area, aspect = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(frame, kind="stable")
-    return {"frame": frame[order], "particle_id": ids[order], "area_px": area[order]}
+    columns = {"frame": frame, "particle_id": ids, "area_px": area, "major_axis_px": aspect}
+    columns |= {"minor_axis_px": np.ones(len(ids)), "solidity": 1 - 0.1 * (aspect - 1)}
+    columns |= {"optical_mass": 0.5 * area}
+    return ParticleHistory({name: values[order] for name, values in columns.items()})
 
 
 EVENT = Merge(frame=10, child=3, parents=(1, 2), contact_frame=8, y_px=4.0, x_px=5.0)
-GOOD = rows((1, 0, [100] * 10), (2, 0, [100] * 10), (3, 10, [190, 180, 170, 160, 160, 160]))
+RELAXING = np.linspace(1.9, 1.0, 12)
+GOOD = rows(
+    (1, 0, [100] * 10, 1.0),
+    (2, 0, [100] * 10, 1.0),
+    (3, 10, [190, 180, 170, 160, 160, 160, *[160] * 6], RELAXING),
+)
 
 
-def test_area_ratio_takes_medians_on_both_sides():
-    assert measure_area_ratio(EVENT, AreaHistory(GOOD)) == pytest.approx(180 / 200)
+def test_ratios_take_medians_on_both_sides():
+    assert measure_area_ratio(EVENT, GOOD) == pytest.approx(180 / 200)
+    assert measure_ratio(EVENT, GOOD, "optical_mass") == pytest.approx(180 / 200)
 
 
 def test_area_ratio_where_a_parents_id_was_kept_on():
-    kept = rows((1, 0, [100] * 10 + [190, 180, 170]), (2, 0, [100] * 10))
+    kept = rows((1, 0, [100] * 10 + [190, 180, 170], 1.0), (2, 0, [100] * 10, 1.0))
     event = Merge(frame=10, child=1, parents=(1, 2), contact_frame=8, y_px=4.0, x_px=5.0)
-    assert measure_area_ratio(event, AreaHistory(kept)) == pytest.approx(180 / 200)
+    assert measure_area_ratio(event, kept) == pytest.approx(180 / 200)
 
 
-def test_score_falls_with_area_that_does_not_close_and_with_short_lives():
-    good = score_merge(EVENT, AreaHistory(GOOD))
-    one_vanished = rows((1, 0, [100] * 10), (2, 0, [100] * 10), (3, 10, [100] * 6))
-    flicker = rows((1, 0, [100] * 10), (2, 9, [100]), (3, 10, [180]))
-    assert 0.9 < good <= 1
-    assert score_merge(EVENT, AreaHistory(one_vanished)) < 0.5 * good
-    assert score_merge(EVENT, AreaHistory(flicker)) < 0.5 * good
+def test_features_of_a_good_merge_and_of_what_is_none():
+    good = measure_features(EVENT, GOOD)
+    assert good.area_misfit == 0
+    assert good.waist == pytest.approx(0.1 * (RELAXING[1] - 1))
+    assert good.relaxation == pytest.approx(np.log(RELAXING[1] / RELAXING[8]))
+    assert good.shrinkage == good.parent_stretch == 0
+    dissolving = rows((1, 0, [100] * 10, 1.0), (2, 0, np.arange(100, 0, -10), 1.0), (3, 10, [100] * 9, 1.0))
+    bad = measure_features(EVENT, dissolving)
+    assert bad.shrinkage == pytest.approx(np.log(100 / 20))
+    assert (bad.waist, bad.relaxation) == (0, 0)
+    halves = rows((1, 8, [50] * 2, 2.0), (2, 8, [50] * 2, 2.0), (3, 10, [100], 1.0))
+    assert measure_features(EVENT, halves).parent_stretch == pytest.approx(np.log(2))
+    assert measure_features(EVENT, halves).parent_life < good.parent_life
 
 
-def test_missing_masks_leave_the_ratio_null_and_the_score_zero():
-    history = AreaHistory(rows((1, 0, [100] * 10), (3, 10, [100])))
+def test_confidence_falls_where_nothing_relaxes_and_with_short_lives():
+    good = tell_confidence(EVENT, GOOD)
+    one_vanished = rows((1, 0, [100] * 10, 1.0), (2, 0, [100] * 10, 1.0), (3, 10, [100] * 9, 1.0))
+    flicker = rows((1, 0, [100] * 10, 1.0), (2, 9, [100], 1.9), (3, 10, [180], 1.9))
+    assert tell_confidence(EVENT, one_vanished) < 0.6 * good
+    assert tell_confidence(EVENT, flicker) < 0.5 * good
+
+
+@pytest.mark.parametrize("case", [two_fuse(), dissolve_while_fused()], ids=lambda case: case.name)
+def test_confidence_of_true_and_false_merges_of_scenes(case):
+    masks = list(case.truth)
+    parts = [measure_particles(labels, None, t) for t, labels in enumerate(masks)]
+    history = ParticleHistory({name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
+    false = Merge(frame=10, child=1, parents=(1, 2), contact_frame=4, y_px=0.0, x_px=0.0)
+    confidence = tell_confidence(case.lineage.merges[0] if case.merges else false, history)
+    assert confidence > 0.8 if case.merges else confidence < 0.2
+
+
+def test_missing_masks_leave_ratio_and_confidence_null():
+    history = rows((1, 0, [100] * 10, 1.0), (3, 10, [100], 1.0))
     assert np.isnan(measure_area_ratio(EVENT, history))
-    assert score_merge(EVENT, history) == 0
+    assert np.isnan(tell_confidence(EVENT, history))
+
+
+def test_a_logistic_takes_what_was_not_measured_as_average():
+    model = Logistic(mean=(1.0, 5.0), scale=(2.0, 1.0), weight=(1.0, 3.0), intercept=0.0)
+    assert model((1.0, 5.0)) == 0.5
+    assert model((1.0, np.nan)) == 0.5
+    assert model((3.0, np.nan)) == pytest.approx(1 / (1 + np.exp(-1)))
 
 
 def test_rows_stand_in_the_order_of_frames():
     first = Merge(frame=5, child=9, parents=(7, 8, 6), contact_frame=5, y_px=0.0, x_px=0.0)
-    table = measure_merges(GOOD, Lineage(16, (), (EVENT, first)))
+    lineage = Lineage(22, (), (EVENT, first))
+    table = measure_merges(GOOD, lineage, NeckWatch(lineage))
     assert table["frame"] == [5, 10]
     assert table["event_id"].tolist() == [1, 2]
     assert table["parent_ids"] == [[7, 8, 6], [1, 2]]
     assert table["n_parents"] == [3, 2]
+    assert np.isnan(table["confidence"][0])

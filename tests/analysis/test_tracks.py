@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from temtrack.analysis.history import ParticleHistory
 from temtrack.analysis.tracks import measure_tracks
 from temtrack.lineage import Lineage, Merge, Track
 
@@ -9,6 +10,9 @@ ROWS = {  # two particles that merge into a third; particle 1 is unseen in frame
     "particle_id": np.array([1, 2, 2, 1, 2, 3, 3]),
     "area_px": np.array([10, 20, 21, 14, 22, 35, 33]),
     "equivalent_diameter_px": np.array([3.0, 5, 5, 4, 5, 7, 6]),
+    "solidity": np.ones(7),
+    "major_axis_px": np.full(7, 4.0),
+    "minor_axis_px": np.full(7, 3.0),
     "y_px": np.array([0.0, 5, 5, 3, 5, 4, 4]),
     "x_px": np.array([0.0, 5, 6, 4, 6, 5, 5]),
 }
@@ -24,7 +28,7 @@ LINEAGE = Lineage(
 
 
 def test_frames_areas_and_path():
-    tracks = measure_tracks(ROWS, None)
+    tracks = measure_tracks(ParticleHistory(ROWS), None)
     assert tracks["particle_id"].tolist() == [1, 2, 3]
     assert tracks["start_frame"].tolist() == [0, 0, 3]
     assert tracks["end_frame"].tolist() == [2, 2, 4]
@@ -36,15 +40,15 @@ def test_frames_areas_and_path():
 
 
 def test_family_comes_from_the_lineage():
-    tracks = measure_tracks(ROWS, LINEAGE)
+    tracks = measure_tracks(ParticleHistory(ROWS), LINEAGE)
     assert tracks["fate"] == ["merged", "merged", "present"]
     assert tracks["child_id"] == [3, 3, None]
     assert tracks["parent_ids"] == [[], [], [1, 2]]
 
 
 def test_without_a_lineage_the_family_is_null():
-    tracks = measure_tracks(ROWS, None)
-    for name in ("origin", "fate", "parent_ids", "child_id"):
+    tracks = measure_tracks(ParticleHistory(ROWS), None)
+    for name in ("origin", "fate", "parent_ids", "child_id", "origin_confidence", "fate_confidence"):
         assert tracks[name] == [None, None, None]
 
 
@@ -54,4 +58,4 @@ def test_a_parent_whose_id_was_kept_on_has_no_child():
         (Track(2, 0, 4, "present", "present"), Track(1, 0, 2, "present", "merged")),
         (Merge(3, 2, (1, 2), 2, 4.0, 5.0),),
     )
-    assert measure_tracks(ROWS, lineage)["child_id"] == [2, None, None]
+    assert measure_tracks(ParticleHistory(ROWS), lineage)["child_id"] == [2, None, None]

@@ -1,0 +1,234 @@
+"""Merges and fates told from the masks of simulated movies, beside LapTrack and the largest-overlap rule.
+
+Run ``python benchmarks/merges.py`` (100 movies, about half an hour on one core) or with ``--movies 10``;
+``pip install .[benchmark]`` first. The true masks come with ids permuted in every frame, once as they are and
+once disturbed as a poor segmentation would (see ``disturbed`` in ``tracking.py``).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from other_linkers import link_by_laptrack, link_by_largest_overlap
+from tracking import disturbed, shuffled
+
+from temtrack.analysis.masks import find_lineage
+from temtrack.labels import map_ids
+from temtrack.lineage import Lineage
+from temtrack.linking import link_masks
+from temtrack.metrics.evaluation import TOLERANCES, EventScore, score_events
+from temtrack.metrics.fates import FateScore
+from temtrack.metrics.merges import MergeScore, match_merges, true_parents
+from temtrack.metrics.overlaps import measure_overlaps
+from temtrack.metrics.tracks import match_detections
+from temtrack.simulation.config import MovieConfig
+from temtrack.simulation.movie import SimulatedMovie, simulate_movie
+
+#: Never used to set a threshold: those were set on seeds below.
+FIRST_SEED = 7000
+
+Masks = list[NDArray[np.int32]]
+Linker = Callable[[Masks], tuple[Masks, Lineage]]
+
+
+def link_by_temtrack(masks: Masks) -> tuple[Masks, Lineage]:
+    """Link by `temtrack.linking`."""
+    linked = link_masks(masks)
+    return [frame.labels for frame in linked], linked.lineage
+
+
+LINKERS: dict[str, Linker] = {
+    "temtrack": link_by_temtrack,
+    "LapTrack": link_by_laptrack,
+    "largest overlap": link_by_largest_overlap,
+}
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What one linker told of some movies; add tallies to pool them."""
+
+    merges: dict[int, MergeScore] = field(default_factory=lambda: dict.fromkeys(TOLERANCES, MergeScore()))
+    causes: Counter[str] = field(default_factory=Counter)
+    fates: FateScore = field(default_factory=lambda: FateScore(Counter()))
+    n_dissolved_in_merge: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            {d: self.merges[d] + other.merges[d] for d in TOLERANCES},
+            self.causes + other.causes,
+            self.fates + other.fates,
+            self.n_dissolved_in_merge + other.n_dissolved_in_merge,
+        )
+
+
+@dataclass(frozen=True)
+class Planned:
+    """How often things truly happen that are no merges."""
+
+    dissolutions: int = 0
+    contacts: int = 0
+
+    def __add__(self, other: Planned) -> Planned:
+        return Planned(self.dissolutions + other.dissolutions, self.contacts + other.contacts)
+
+
+def movie_of(seed: int) -> SimulatedMovie:
+    """Simulate a movie of 34 to 60 particles in which everything happens, cascades and four parents too."""
+    rng = np.random.default_rng(seed)
+    kinds: list[tuple[dict[int, int], int]] = [({2: 3, 3: 1}, 0), ({2: 2, 3: 1, 4: 1}, 0), ({2: 2, 3: 1}, 1)]
+    merges, n_cascades = kinds[seed % 3]
+    config = MovieConfig(
+        n_frames=70,
+        height=512,
+        width=512,
+        n_particles=int(rng.integers(34, 60)),
+        radius_px=float(rng.uniform(8, 15)),
+        log_sigma=float(rng.uniform(0.15, 0.3)),
+        merges=merges,
+        n_cascades=n_cascades,
+        n_dissolutions=2,
+        n_crossings=2,
+        n_touches=2,
+        n_nucleations=2,
+        n_entering=2,
+        n_leaving=1,
+        motion_px=float(rng.uniform(1, 3)),
+        drift_px_per_frame=(float(rng.uniform(-0.3, 0.3)), float(rng.uniform(-0.3, 0.3))),
+        wobble_px=float(rng.uniform(0, 1)),
+        jump_frames=(35,) if seed % 4 == 0 else (),
+    )
+    return simulate_movie(seed, config)
+
+
+def tally(found: Masks, lineage: Lineage, true: Masks, truth: Lineage) -> Tally:
+    """Compare what a linker told of a movie with its truth."""
+    overlaps = measure_overlaps(found, true)
+    score: EventScore = score_events(lineage, truth, overlaps)
+    matches = match_detections(overlaps)
+    dissolved = {track.id for track in truth.tracks if track.fate == "dissolved"}
+    called = {
+        parent
+        for merge in lineage.merges
+        for parent in true_parents(merge, matches, merge.frame)
+        if parent in dissolved
+    }
+    return Tally(score.merges, Counter(score.causes), score.fates, len(called))
+
+
+def with_parents_id_kept(masks: Masks, truth: Lineage) -> Masks:
+    """Return the masks of a tracker that lets the id of the largest parent live on in the child."""
+    new_ids: dict[int, int] = {}
+    for merge in sorted(truth.merges, key=lambda merge: merge.frame):
+        new_ids[merge.child] = new_ids.get(merge.parents[0], merge.parents[0])
+    return [map_ids(labels, new_ids) for labels in masks]
+
+
+def score_from_masks(masks: Masks, true: Masks, truth: Lineage) -> dict[int, MergeScore]:
+    """Score the merges that `find_lineage` tells of masks, in the ids that they carry."""
+    found = find_lineage(masks).merges
+    matches = match_detections(measure_overlaps(masks, true))
+    return {d: match_merges(found, truth.merges, matches, d) for d in TOLERANCES}
+
+
+def show(title: str, tallies: dict[str, Tally], planned: Planned) -> None:
+    """Print one table: a row for each measure, a column for each linker."""
+    print(f"\n{title:46s}" + "".join(f"{name:>17s}" for name in tallies))
+    rows: list[tuple[str, Callable[[Tally], str]]] = [
+        *((f"merge F1 within {d} frames", lambda t, d=d: f"{t.merges[d].f1:.4f}") for d in TOLERANCES),
+        ("precision, recall within 3", lambda t: f"{t.merges[3].precision:.3f}, {t.merges[3].recall:.3f}"),
+        ("exact parent sets", lambda t: f"{t.merges[3].exact_parents_share:.4f}"),
+        ("recall of three and more parents", lambda t: _recall_of_many(t.merges[3])),
+        ("dissolutions called merges", lambda t: _part(t.n_dissolved_in_merge, planned.dissolutions)),
+        ("crossings and touches called merges", lambda t: _part(t.causes["contact"], planned.contacts)),
+        ("false merges by flicker", lambda t: str(t.causes["flicker"])),
+        ("frame error, median and 95 %", lambda t: _frame_error(t.merges[3])),
+    ]
+    for name, tell in rows:
+        print(f"{name:46s}" + "".join(f"{tell(one):>17s}" for one in tallies.values()))
+    fates = tallies["temtrack"].fates
+    each = ", ".join(f"{row['true_fate']} {row['f1']:.3f}" for row in fates.confusion())
+    print(f"fates macro F1 (temtrack)  {fates.macro_f1:.4f}: {each}")
+
+
+def _recall_of_many(score: MergeScore) -> str:
+    many = sum((s for n, s in score.by_number_of_parents().items() if n > 2), MergeScore())
+    return f"{many.recall:.4f}"
+
+
+def _part(n: int, of: int) -> str:
+    return f"{n} ({n / of:.1%})" if of else str(n)
+
+
+def _frame_error(score: MergeScore) -> str:
+    return f"{score.median_frame_error:g}, {score.frame_error_95:g}"
+
+
+def show_failures(seed: int, name: str, one: Tally) -> None:
+    """Print what went wrong in one movie."""
+    score = one.merges[1]
+    for merge in (*score.missed, *score.false):
+        kind = "missed" if merge in score.missed else "false"
+        print(f"  seed {seed}, {name}: {kind} {merge}")
+    for match in score.matches:
+        if not match.has_exact_parents:
+            print(f"  seed {seed}, {name}: parents {set(match.found_parents)} of {match.true}")
+    for (true, told), n in one.fates.counts.items():
+        if true != told:
+            print(f"  seed {seed}, {name}: {n} {true} told {told}")
+
+
+def run(seeds: Iterable[int], failures: bool) -> None:
+    """Simulate and link movie after movie; print the tables."""
+    clean, poor = ({name: Tally() for name in LINKERS} for _ in range(2))
+    variants = {name: dict.fromkeys(TOLERANCES, MergeScore()) for name in ("kept on", "a new id")}
+    planned = Planned()
+    for seed in seeds:
+        movie = movie_of(seed)
+        true, truth, rng = [movie.labels(t) for t in range(len(movie))], movie.lineage, _rng(seed)
+        masks = list(shuffled(true, rng))
+        bad = list(shuffled([disturbed(labels, rng) for labels in true], rng))
+        for name, link in LINKERS.items():
+            one, other = (tally(*link(given), true, truth) for given in (masks, bad))
+            clean[name], poor[name] = clean[name] + one, poor[name] + other
+            if failures and name == "temtrack":
+                show_failures(seed, "true masks", one)
+                show_failures(seed, "disturbed masks", other)
+        for name, given in (("kept on", with_parents_id_kept(true, truth)), ("a new id", true)):
+            found = score_from_masks(given, true, truth)
+            variants[name] = {d: variants[name][d] + found[d] for d in TOLERANCES}
+        config = movie.config
+        n_dissolved = sum(track.fate == "dissolved" for track in truth.tracks)
+        planned += Planned(n_dissolved, config.n_crossings + config.n_touches)
+    score = clean["temtrack"].merges[0]
+    true_parents_of = [len(m.parents) for m in (*(m.true for m in score.matches), *score.missed)]
+    n_many = sum(n > 2 for n in true_parents_of)
+    print(f"{len(true_parents_of)} merges, {n_many / max(1, len(true_parents_of)):.0%} of three and more")
+    show("true masks, renumbered in every frame", clean, planned)
+    for name, by_tolerance in variants.items():
+        row = ", ".join(f"{by_tolerance[d].f1:.4f}" for d in TOLERANCES)
+        print(f"F1 at 0, 1, 3 where the child bears {name}: {row}")
+    show("disturbed masks, renumbered in every frame", poor, planned)
+
+
+def _rng(seed: int) -> np.random.Generator:
+    return np.random.default_rng((seed, 1))
+
+
+def main() -> None:
+    """Simulate, link, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--movies", type=int, default=100)
+    parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
+    parser.add_argument("--failures", action="store_true")
+    arguments = parser.parse_args()
+    run(range(arguments.first_seed, arguments.first_seed + arguments.movies), arguments.failures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""How sure a merge is: a logistic function of a few physical features, fitted on simulated movies.
+
+Of the events told with a confidence of 0.9 nine in ten are true; ``benchmarks/confidence.py`` fits
+the coefficients and prints the reliability diagram. It holds for masks of the kinds simulated there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+
+import numpy as np
+
+from temtrack.analysis.history import ParticleHistory
+from temtrack.analysis.shape import Reals
+from temtrack.lineage import Merge
+
+#: Frames on each side of a merge whose median counts: one odd outline then changes nothing.
+N_FRAMES = 3
+
+#: A child has had time to relax after so many frames.
+_RELAXED_AFTER_FRAMES = 10
+
+#: Life, in frames, that already says 1 - 1/e of what a long one says.
+_LASTING_FRAMES = 5.0
+
+#: Features are cut off at this value, beyond which they say nothing more.
+_MOST = 2.0
+
+
+@dataclass(frozen=True)
+class MergeFeatures:
+    """What bears a merge out, or speaks against it; NaN where it could not be measured.
+
+    Parameters
+    ----------
+    area_misfit
+        How far the child's area over that of its parents lies outside of what conserved volume allows: 1
+        at contact, ``(sum r^3)^(2/3) / sum r^2`` once relaxed, r being the parents' radii.
+    child_life, parent_life
+        How long the child, and the parent seen most briefly, lasted; from 0 to 1.
+    waist
+        What the child lacks of its convex hull just after the merge: 1 - solidity.
+    relaxation
+        Logarithm of the child's aspect ratio just after the merge over that some frames later.
+    parent_stretch
+        Logarithm of the greatest aspect ratio among the parents: halves of one particle are long.
+    shrinkage
+        Logarithm of the smallest parent's greatest area over its last: large where it was dissolving.
+    """
+
+    area_misfit: float
+    child_life: float
+    parent_life: float
+    waist: float
+    relaxation: float
+    parent_stretch: float
+    shrinkage: float
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """A logistic function of standardised features, ``1 / (1 + exp(-(b + sum w (x - mean) / scale)))``."""
+
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    weight: tuple[float, ...]
+    intercept: float
+
+    def __call__(self, values: tuple[float, ...]) -> float:
+        """Return the probability; a feature that is NaN counts as average."""
+        standard = (np.array(values) - self.mean) / self.scale
+        logit = self.intercept + np.nansum(standard * self.weight)
+        return float(1 / (1 + np.exp(-logit)))
+
+
+#: Fitted by ``benchmarks/confidence.py``, in the order of the fields of `MergeFeatures`.
+MODEL = Logistic(
+    mean=(0.006401, 0.9477, 0.9098, 0.06446, 0.3782, 0.1879, 0.04683),
+    scale=(0.04507, 0.1533, 0.1501, 0.04184, 0.2058, 0.275, 0.1225),
+    weight=(-0.4382, 0.9361, 0.02083, -0.6884, 2.256, 0.2138, -0.2447),
+    intercept=1.822,
+)
+
+
+def measure_features(merge: Merge, history: ParticleHistory) -> MergeFeatures:
+    """Measure the features of a merge."""
+    areas = np.array([_median(history.before(i, merge.frame, "area_px")[-N_FRAMES:]) for i in merge.parents])
+    smallest = merge.parents[int(np.nanargmin(areas))] if np.isfinite(areas).any() else merge.parents[0]
+    ratio = measure_area_ratio(merge, history)
+    radii = np.sqrt(areas)
+    relaxed = (radii**3).sum() ** (2 / 3) / (radii**2).sum()
+    last = history.before(smallest, merge.frame, "area_px")
+    stretches = _stretches(merge.child, merge.frame, history)
+    own = [_stretch_before(i, merge.frame, history) for i in merge.parents]
+    lives = [len(history.before(i, merge.frame, "area_px")) for i in merge.parents]
+    features = MergeFeatures(
+        area_misfit=max(relaxed - ratio, ratio - 1, 0.0) if np.isfinite(ratio) else np.nan,
+        child_life=_lasting(len(stretches)),
+        parent_life=_lasting(min(lives)),
+        waist=1 - _median(history.since(merge.child, merge.frame, "solidity")[:N_FRAMES]),
+        relaxation=_median(stretches[:N_FRAMES]) - _median(stretches[:_RELAXED_AFTER_FRAMES][-N_FRAMES:]),
+        parent_stretch=float(np.nanmax(own)) if np.isfinite(own).any() else np.nan,
+        shrinkage=float(np.log(last.max() / np.median(last[-N_FRAMES:]))) if len(last) else np.nan,
+    )
+    return MergeFeatures(*np.clip(astuple(features), -_MOST, _MOST).tolist())
+
+
+def measure_area_ratio(merge: Merge, history: ParticleHistory) -> float:
+    """Divide the child's area just after the merge by the sum of its parents' just before.
+
+    Medians over up to `N_FRAMES` frames. NaN where the masks lack the child or a parent.
+    """
+    return measure_ratio(merge, history, "area_px")
+
+
+def measure_ratio(merge: Merge, history: ParticleHistory, column: str) -> float:
+    """Divide a column's value in the child just after a merge by the sum of its parents' just before."""
+    child = _median(history.since(merge.child, merge.frame, column)[:N_FRAMES])
+    parents = [_median(history.before(one, merge.frame, column)[-N_FRAMES:]) for one in merge.parents]
+    return float(child / np.sum(parents))
+
+
+def tell_confidence(merge: Merge, history: ParticleHistory) -> float:
+    """Tell how likely it is that a merge is true; NaN where the masks lack the child or a parent."""
+    if np.isnan(measure_area_ratio(merge, history)):
+        return float("nan")
+    return MODEL(astuple(measure_features(merge, history)))
+
+
+def _stretches(particle_id: int, frame: int, history: ParticleHistory) -> Reals:
+    """Return the logarithm of the aspect ratio from a frame on."""
+    major = history.since(particle_id, frame, "major_axis_px")
+    return np.asarray(np.log(major / history.since(particle_id, frame, "minor_axis_px")))
+
+
+def _stretch_before(particle_id: int, frame: int, history: ParticleHistory) -> float:
+    major, minor = (history.before(particle_id, frame, f"{axis}_axis_px") for axis in ("major", "minor"))
+    return _median(np.log(major / minor)[-N_FRAMES:])
+
+
+def _median(values: Reals) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else float("nan")
+
+
+def _lasting(n_frames: int) -> float:
+    return float(1 - np.exp(-n_frames / _LASTING_FRAMES))

@@ -1,0 +1,37 @@
+import numpy as np
+from cases import two_fuse
+
+from temtrack.analysis.fate_confidence import tell_fate_confidence, tell_origin_confidence
+from temtrack.analysis.history import ParticleHistory
+from temtrack.analysis.masks import find_lineage
+from temtrack.analysis.particles import measure_particles
+from temtrack.lineage import Lineage, Track
+
+
+def history_of(masks):
+    parts = [measure_particles(labels, None, t) for t, labels in enumerate(masks)]
+    return ParticleHistory({name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
+
+
+def test_parents_and_child_are_as_sure_as_their_merge():
+    masks = list(two_fuse().truth)
+    lineage, history = find_lineage(masks), history_of(masks)
+    fates, origins = tell_fate_confidence(lineage, history), tell_origin_confidence(lineage, history)
+    assert fates[1] == fates[2] == origins[3] > 0.8
+    assert fates[90] > 0.9
+
+
+def test_short_tracks_are_less_sure_and_what_nobody_knows_is_left_out():
+    masks = np.zeros((30, 8, 8), np.int32)
+    masks[:, 1:4, 1:4] = 1
+    tracks = (
+        Track(1, 0, 29, "present", "present"),
+        Track(2, 0, 2, "present", "left"),
+        Track(3, 0, 20, "present", "left"),
+        Track(4, 0, 20, "found", "lost"),
+    )
+    lineage, history = Lineage(30, tracks, ()), history_of(masks)
+    fates, origins = tell_fate_confidence(lineage, history), tell_origin_confidence(lineage, history)
+    assert fates[2] < fates[3] < fates[1]
+    assert 4 not in fates
+    assert 4 not in origins
