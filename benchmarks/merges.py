@@ -2,7 +2,7 @@
 
 Run ``python benchmarks/merges.py`` (100 movies, about half an hour on one core) or with ``--movies 10``;
 ``pip install .[benchmark]`` first. The true masks come with ids permuted in every frame, once as they are and
-once disturbed as a poor segmentation would (see ``disturbed`` in ``tracking.py``).
+once disturbed as a poor segmentation would (see ``disturbances.py``).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
+from disturbances import disturbed, shuffled
 from numpy.typing import NDArray
 from other_linkers import link_by_laptrack, link_by_largest_overlap
-from tracking import disturbed, shuffled
 
 from temtrack.analysis.masks import find_lineage
 from temtrack.labels import map_ids

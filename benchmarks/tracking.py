@@ -1,158 +1,229 @@
-"""Link the true masks of simulated movies, ids shuffled in every frame, and compare with the truth.
+"""Propagators beside each other on simulated movies with seeds used for nothing else.
 
-Run ``python benchmarks/tracking.py``; the table is that of the README.
+Run ``python benchmarks/tracking.py`` for all parts, or name some:
+
+``carry``  ids right when only the first frame's true mask is given, no segmenter after;
+``switch`` Algorithm 1 with the own segmentation at low dose: id switches;
+``bad``    Algorithm 1 with true masks, every fifth frame blank or blurred and without any mask: ids kept;
+``speed``  seconds per frame, ids as colours beside groups of ten.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from temtrack.labels import touching_pairs
-from temtrack.lineage import Lineage
-from temtrack.linking import link_masks
-from temtrack.metrics.merges import MergeScore, match_merges
 from temtrack.metrics.tracks import TrackMatches, match_tracks
 from temtrack.simulation.config import MovieConfig
+from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
+from temtrack.tracking.centroids import CentroidPropagator
+from temtrack.tracking.deaot import DeaotConfig
+from temtrack.tracking.engine import LastSegments, Propagator, track_movie
+from temtrack.tracking.load import load_propagator
 
-TOLERANCES = (0, 1, 3)
-FIRST_SEED = 1000
+FIRST_SEED = 9000
+N_FRAMES = 60
 
-#: Chance, in each frame, that a particle is missed or broken in two, and that a pair in contact is joined.
-MISSED_SHARE, BROKEN_SHARE, JOINED_SHARE = 0.01, 0.005, 0.1
+#: Look-alikes: (name, particles, side in px, mean radius in px, width of the log-normal size distribution).
+CROWDS = (
+    ("30", 30, 385, 12.0, 0.05),
+    ("100 of 6 to 11 px", 100, 512, 8.2, 0.13),
+    ("300", 300, 768, 9.0, 0.08),
+)
+
+Labels = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """One movie: found and true lineage, matched detections, seconds per frame of linking alone."""
+class Film:
+    """Frames and true masks of a simulated movie, in memory."""
 
-    seed: int
-    found: Lineage
-    true: Lineage
-    matches: TrackMatches
-    seconds_per_frame: float
+    frames: list[NDArray[np.uint8]]
+    truth: list[Labels]
 
-    def merges(self, tolerance_frames: int) -> MergeScore:
-        """Match the merges within a tolerance."""
-        return match_merges(
-            self.found.merges, self.true.merges, self.matches.true_of_found(), tolerance_frames
+
+def film_of(seed: int, config: MovieConfig) -> Film:
+    """Simulate a movie."""
+    movie: SimulatedMovie = simulate_movie(seed, config)
+    return Film([movie.frame(t) for t in range(len(movie))], [movie.labels(t) for t in range(len(movie))])
+
+
+def crowd(n: int, side: int, radius: float, log_sigma: float) -> MovieConfig:
+    """Describe look-alikes that wander about and drift, without any event."""
+    return MovieConfig(
+        n_frames=N_FRAMES,
+        height=side,
+        width=side,
+        n_particles=n,
+        radius_px=radius,
+        log_sigma=log_sigma,
+        motion_px=0.5 * radius,
+        drift_px_per_frame=(0.4, -0.25),
+    )
+
+
+def carry(film: Film, propagator: Propagator) -> float:
+    """Return the share of later particle-frames that bear the first frame's id, IoU over 0.5.
+
+    Particles that the first frame does not show are left out.
+    """
+    known = np.unique(film.truth[0])
+    propagator.add_reference(film.frames[0], film.truth[0])
+    n_right = n_true = 0
+    for frame, truth in zip(film.frames[1:], film.truth[1:], strict=True):
+        labels = propagator.propagate(frame)
+        propagator.add_reference(frame, labels)
+        matches = match_tracks([labels], [np.where(np.isin(truth, known), truth, 0)])
+        n_right += int(np.count_nonzero(matches.found == matches.true))
+        n_true += matches.n_true
+    return n_right / n_true
+
+
+def track(film: Film, segments: list[Labels], name: str) -> TrackMatches:
+    """Track a movie by Algorithm 1 with given segments, and match the result with the truth."""
+    in_order: Iterator[Labels] = iter(segments)
+    segment = LastSegments(lambda frame: next(in_order))
+    propagator = CentroidPropagator(segment.again) if name == "trackpy" else load_propagator(name)
+    tracked = track_movie(film.frames, segment, propagator)
+    return match_tracks((frame.labels for frame in tracked), film.truth)
+
+
+def n_kept(matches: TrackMatches, first: set[int]) -> int:
+    """Count the true tracks of the first frame that bear one found id in all frames that show them."""
+    ids: dict[int, set[int]] = {}
+    for found, true in zip(matches.found.tolist(), matches.true.tolist(), strict=True):
+        ids.setdefault(true, set()).add(found)
+    return sum(len(ids.get(i, ())) == 1 for i in first)
+
+
+def show_carry(names: list[str], n_movies: int) -> None:
+    """Print the share of ids right from the first frame's mask alone."""
+    print(f"ids right from the first mask alone, {N_FRAMES} frames, {n_movies} movies each")
+    for title, *facts in CROWDS:
+        films = [film_of(FIRST_SEED + k, crowd(*facts)) for k in range(n_movies)]
+        shares = {
+            name: np.mean([carry(film, load_propagator(name)) for film in films])
+            for name in names
+            if name != "trackpy"
+        }
+        print(
+            f"  {title:20s}" + "".join(f" {name} {share:.4f}" for name, share in shares.items()), flush=True
         )
 
 
-def movie_of(seed: int) -> SimulatedMovie:
-    """Simulate a movie of 30 to 60 particles in which everything happens."""
-    rng = np.random.default_rng(seed)
-    config = MovieConfig(
-        n_frames=60,
-        height=512,
-        width=512,
-        n_particles=int(rng.integers(34, 60)),
-        radius_px=float(rng.uniform(10, 15)),
-        merges={2: 3, 3: 1} if seed % 2 else {2: 4},
-        n_dissolutions=2,
-        n_crossings=2,
-        n_touches=2,
-        n_nucleations=2,
-        n_entering=2,
-        n_leaving=1,
-        drift_px_per_frame=(float(rng.uniform(-0.3, 0.3)), float(rng.uniform(-0.3, 0.3))),
-    )
-    return simulate_movie(seed, config)
+def show_switches(names: list[str], n_movies: int, dose: float) -> None:
+    """Print id switches per 10,000 with the own segmentation at low dose."""
+    from temtrack.segmentation.load import load_segmenter
+
+    segmenter = load_segmenter("effsam-tiny")
+    totals = {name: np.zeros(3, np.int64) for name in names}
+    for k in range(n_movies):
+        config = MovieConfig(
+            n_frames=N_FRAMES,
+            n_particles=40,
+            radius_px=12.0,
+            log_sigma=0.1,
+            motion_px=5.0,
+            drift_px_per_frame=(0.3, 0.3),
+            detector=Detector(dose),
+        )
+        film = film_of(FIRST_SEED + 100 + k, config)
+        scale = segmenter.find_scale(film.frames[0]) or 1.0
+        segments = [segmenter.segment(frame, scale) for frame in film.frames]
+        for name in names:
+            matches = track(film, segments, name)
+            totals[name] += (matches.n_switches, matches.frame.size, matches.n_true)
+    print(f"own segmentation, dose {dose:g} per px, {n_movies} movies of 40 particles")
+    for name, (switches, matched, true) in totals.items():
+        rate = 1e4 * switches / matched
+        print(
+            f"  {name:10s} id switches per 10,000: {rate:.2f} ({switches} of {matched} of {true})", flush=True
+        )
 
 
-def shuffled(masks: list[NDArray[np.int32]], rng: np.random.Generator) -> Iterator[NDArray[np.int32]]:
-    """Yield the masks with ids permuted in every frame, so that no id tells anything."""
-    for labels in masks:
-        ids = np.unique(labels[labels != 0])
-        table = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
-        table[ids] = rng.permutation(ids.size) + 1
-        yield table[labels]
+def show_bad_frames(names: list[str], n_movies: int) -> None:
+    """Print the share of particles whose id lives through bad frames."""
+    bad = tuple(range(4, N_FRAMES - 1, 5))
+    for kind in ("blank_frames", "blurred_frames"):
+        totals = {name: np.zeros(2, np.int64) for name in names}
+        for k in range(n_movies):
+            config = MovieConfig(
+                n_frames=N_FRAMES, motion_px=4.0, drift_px_per_frame=(0.4, 0.2), **{kind: bad}
+            )
+            film = film_of(FIRST_SEED + 200 + k, config)
+            segments = [np.zeros_like(m) if t in bad else m for t, m in enumerate(film.truth)]
+            first = set(np.unique(film.truth[0]).tolist()) - {0}
+            for name in names:
+                totals[name] += (n_kept(track(film, segments, name), first), len(first))
+        print(
+            f"every fifth of the {kind.replace('_', ' ')}, no mask in it, {n_movies} movies of 30 particles"
+        )
+        for name, (kept, n) in totals.items():
+            print(f"  {name:10s} ids kept: {kept / n:.4f} ({kept} of {n})", flush=True)
 
 
-def disturbed(labels: NDArray[np.int32], rng: np.random.Generator) -> NDArray[np.int32]:
-    """Return a mask as a poor segmentation would give it: some missed, some broken, touching ones joined."""
-    out = labels.copy()
-    for a, b in touching_pairs(labels).tolist():
-        if rng.random() < JOINED_SHARE:
-            out[out == b] = a
-    for i in np.unique(out[out != 0]).tolist():
-        chance = rng.random()
-        if chance < MISSED_SHARE:
-            out[out == i] = 0
-        elif chance < MISSED_SHARE + BROKEN_SHARE:
-            y, x = np.nonzero(out == i)
-            half = y > y.mean()
-            out[y[half], x[half]] = out.max() + 1
-    return out
+def seconds_per_frame(film: Film, name: str, config: DeaotConfig, n_frames: int) -> tuple[float, float]:
+    """Return the median seconds of a frame after the second, and the share of ids right."""
+    propagator = load_propagator(name, config=config)
+    propagator.add_reference(film.frames[0], film.truth[0])
+    times, right = [], []
+    for t in range(1, n_frames):
+        start = time.perf_counter()
+        labels = propagator.propagate(film.frames[t])
+        propagator.add_reference(film.frames[t], labels)
+        times.append(time.perf_counter() - start)
+        matches = match_tracks([labels], [film.truth[t]])
+        right.append(np.count_nonzero(matches.found == matches.true) / matches.n_true)
+    return float(np.median(times)), float(np.mean(right))
 
 
-def link_movie(seed: int, disturb: bool) -> Outcome:
-    """Link one movie's true masks."""
-    movie = movie_of(seed)
-    masks = [movie.labels(t) for t in range(len(movie))]
-    rng = np.random.default_rng(seed)
-    segments = [disturbed(labels, rng) for labels in masks] if disturb else masks
-    start = time.perf_counter()
-    linked = link_masks(shuffled(segments, rng))
-    found = [frame.labels for frame in linked]
-    seconds = (time.perf_counter() - start) / len(masks)
-    return Outcome(seed, linked.lineage, movie.lineage, match_tracks(found, masks), seconds)
-
-
-def show(outcomes: list[Outcome]) -> None:
-    """Print the table."""
-    n_matched = sum(o.matches.frame.size for o in outcomes)
-    n_switches = sum(o.matches.n_switches for o in outcomes)
-    n_true = sum(o.matches.n_true for o in outcomes)
-    pooled = {d: sum((o.merges(d) for o in outcomes), MergeScore()) for d in TOLERANCES}
-    errors = np.abs(pooled[3].frame_errors)
-    rows = [
-        ("movies, true merges", f"{len(outcomes)}, {sum(len(o.true.merges) for o in outcomes)}"),
-        *((f"merge F1 within {d} frames", f"{score.f1:.4f}") for d, score in pooled.items()),
-        ("precision, recall within 1", f"{pooled[1].precision:.4f}, {pooled[1].recall:.4f}"),
-        ("exact parent sets", f"{pooled[1].exact_parents_share:.4f}"),
-        ("frame error, median and 95 %", f"{np.median(errors):g}, {np.percentile(errors, 95):g}"),
-        ("id switches per 10,000", f"{1e4 * n_switches / n_matched:.2f} ({n_switches} of {n_matched})"),
-        ("true particle-frames matched", f"{n_matched / n_true:.4f}"),
-        ("milliseconds per frame", f"{1e3 * np.mean([o.seconds_per_frame for o in outcomes]):.1f}"),
-    ]
-    for name, value in rows:
-        print(f"{name:32s} {value}")
-
-
-def show_failures(outcome: Outcome) -> None:
-    """Print what went wrong in one movie."""
-    score = outcome.merges(1)
-    names = outcome.matches.true_of_found()
-    for merge in score.missed:
-        print(f"  seed {outcome.seed}: missed {merge}")
-    for merge in score.false:
-        print(f"  seed {outcome.seed}: false {merge}, true parents {[names.get(p) for p in merge.parents]}")
-    for match in score.matches:
-        if not match.has_exact_parents:
-            print(f"  seed {outcome.seed}: parents {set(match.found_parents)} of {match.true}")
+def show_speed(name: str) -> None:
+    """Print seconds per frame without the segmenter, colours beside groups at 1024 px."""
+    print(f"seconds per frame of {name}, {torch.get_num_threads()} threads, without the segmenter")
+    small = film_of(FIRST_SEED + 300, crowd(60, 512, 14.0, 0.1))
+    time_512, _ = seconds_per_frame(small, name, DeaotConfig(), 12)
+    print(f"  512 px, 60 particles: {time_512:.3f} s", flush=True)
+    for n, radius, n_frames in ((100, 20.0, 6), (1000, 9.0, 4)):
+        config = MovieConfig(
+            n_frames=n_frames, height=1024, width=1024, n_particles=n, radius_px=radius, log_sigma=0.1
+        )
+        film = film_of(FIRST_SEED + 301, config)
+        colours, right = seconds_per_frame(film, name, DeaotConfig(ids="colours"), n_frames)
+        groups, right_groups = seconds_per_frame(film, name, DeaotConfig(ids="groups"), min(n_frames, 3))
+        print(
+            f"  1024 px, {n} particles: colours {colours:.2f} s ({right:.4f} right), groups {groups:.2f} s "
+            f"({right_groups:.4f} right), {groups / colours:.1f} times faster",
+            flush=True,
+        )
 
 
 def main() -> None:
-    """Simulate, link, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--movies", type=int, default=20)
-    parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
-    parser.add_argument("--disturb", action="store_true", help="link poor segmentations of the same movies")
-    parser.add_argument("--failures", action="store_true")
+    """Run the parts and print."""
+    parts: dict[str, Callable[[argparse.Namespace], None]] = {
+        "carry": lambda a: show_carry(a.propagators, a.movies),
+        "switch": lambda a: show_switches(a.propagators, 2 * a.movies, a.dose),
+        "bad": lambda a: show_bad_frames(a.propagators, a.movies),
+        "speed": lambda a: show_speed(a.propagators[0]),
+    }
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
+    parser.add_argument("--propagators", nargs="+", default=["deaot-t", "overlap", "trackpy"])
+    parser.add_argument("--movies", type=int, default=3, help="of each kind; twice as many for switch")
+    parser.add_argument("--dose", type=float, default=12.0, help="electrons per px for switch")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
-    outcomes = []
-    for seed in range(arguments.first_seed, arguments.first_seed + arguments.movies):
-        outcomes.append(link_movie(seed, arguments.disturb))
-        if arguments.failures:
-            show_failures(outcomes[-1])
-    show(outcomes)
+    torch.set_num_threads(arguments.threads)
+    for part in arguments.parts or parts:
+        parts[part](arguments)
 
 
 if __name__ == "__main__":
