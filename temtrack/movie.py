@@ -43,6 +43,8 @@ class Movie:
         Reads frame ``t`` (0-based) as (Y, X); fastest when frames are asked for in order.
     pixel_size, frame_times
         What the file or the user said of scale and time. ``None`` where nobody said: never a default.
+    files
+        The files that frames and numbers come from, where that is not `path` alone.
     """
 
     path: Path
@@ -53,6 +55,7 @@ class Movie:
     read_frame: Callable[[int], NDArray[Any]]
     pixel_size: PixelSize | None = None
     frame_times: FrameTimes | None = None
+    files: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
         return self.n_frames

@@ -11,25 +11,35 @@ from pathlib import Path
 from typing import Protocol
 
 from temtrack.errors import InputError
-from temtrack.formats import images, tiff, video
+from temtrack.formats import digital_micrograph, dm_folder, images, mrc, tia, tiff, velox, video
 from temtrack.movie import Movie
 
 
 class _Family(Protocol):
     """What each module of a family of formats has."""
 
+    @property
+    def NAME(self) -> str: ...  # noqa: N802 - a constant of the module
+
+    @property
+    def SUFFIXES(self) -> tuple[str, ...]: ...  # noqa: N802
+
     def can_read(self, path: Path) -> bool: ...
 
     def read_movie(self, path: Path) -> Movie: ...
 
 
-_FAMILIES: tuple[_Family, ...] = (tiff, images, video)
+#: Folders of frames are asked before folders of images, and what a content tells before what a name tells.
+_FAMILIES: tuple[_Family, ...] = (tiff, digital_micrograph, tia, velox, dm_folder, images, mrc, video)
 
-_SUFFIXES = tuple(dict.fromkeys((*tiff.SUFFIXES, *images.SUFFIXES, *video.SUFFIXES)))
+_SUFFIXES = tuple(dict.fromkeys(suffix for family in _FAMILIES for suffix in family.SUFFIXES))
 
 
 def read_movie(
-    source: Path | str, pixel_size_nm: float | None = None, frame_time_s: float | None = None
+    source: Path | str,
+    pixel_size_nm: float | None = None,
+    frame_time_s: float | None = None,
+    scale_bar_nm: float | None = None,
 ) -> Movie:
     """Open a file, a folder of images or a glob pattern as a movie.
 
@@ -39,16 +49,38 @@ def read_movie(
         What to read.
     pixel_size_nm, frame_time_s
         Scale (nm per pixel) and time between frames (s) that count before those of the file.
+    scale_bar_nm
+        Length (nm) of the scale bar drawn in the first frame; counts before the file's scale.
 
     Raises
     ------
     InputError
-        If there is nothing at `source`, it is empty, damaged, or of no known format.
+        If there is nothing at `source`, it is empty, damaged, or of no known format; or no bar is found.
     """
     path = Path(source)
+    movie = _family_of(path).read_movie(path)
+    if scale_bar_nm is not None:
+        from temtrack.scale_bar import calibrate_by_scale_bar
+
+        movie = calibrate_by_scale_bar(movie, scale_bar_nm)
+    return movie.calibrated(pixel_size_nm, frame_time_s)
+
+
+def format_name(source: Path | str) -> str:
+    """Return what people call the format of a movie.
+
+    Raises
+    ------
+    InputError
+        If there is nothing at `source`, it is empty, or of no known format.
+    """
+    return _family_of(Path(source)).NAME
+
+
+def _family_of(path: Path) -> _Family:
     for family in _FAMILIES:
         if family.can_read(path):
-            return family.read_movie(path).calibrated(pixel_size_nm, frame_time_s)
+            return family
     raise InputError(_why_unreadable(path))
 
 

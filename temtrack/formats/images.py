@@ -18,6 +18,7 @@ from temtrack.formats import tiff
 from temtrack.formats.decoding import refused_as, to_grey
 from temtrack.movie import Movie
 
+NAME = "images, one file a frame"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", *tiff.SUFFIXES)
 
 #: A JPEG's last marker, and how much a camera may write behind it.
@@ -85,7 +86,7 @@ def read_movie(path: Path) -> Movie:
     pixel_size = tiff.read_movie(files[0]).pixel_size if tiff.can_read(files[0]) else None
     height, width = first.shape
     frames = _Files(tuple(files), first.shape, first.dtype)
-    return Movie(path, len(files), height, width, first.dtype, frames, pixel_size)
+    return Movie(path, len(files), height, width, first.dtype, frames, pixel_size, files=frames.paths)
 
 
 def read_image(path: Path) -> NDArray[Any]:

@@ -18,6 +18,7 @@ from temtrack.formats.decoding import refused_as, to_grey
 from temtrack.formats.tiff_calibration import read_frame_interval, read_pixel_size
 from temtrack.movie import Movie
 
+NAME = "TIFF"
 SUFFIXES = (".tif", ".tiff")
 
 #: Classic and big TIFF, little and big endian.

@@ -5,30 +5,17 @@ The resolution tags alone are no scale: printers and screens put 72, 96 or 300 d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from xml.etree import ElementTree
 
-import numpy as np
 import tifffile
 
-from temtrack.formats.units import duration_s, length_nm
-from temtrack.movie import FrameTimes, PixelSize
+from temtrack.formats.calibration import FrameInterval, frame_interval, pixel_size_along_x
+from temtrack.formats.units import length_nm
+from temtrack.movie import PixelSize
 
 # DigitalMicrograph's export: units (ASCII) and steps (float) of the axes x, y and z.
 _DM_UNIT_X, _DM_UNIT_Z = 65003, 65005
 _DM_STEP_X, _DM_STEP_Y, _DM_STEP_Z = 65009, 65010, 65011
-
-
-@dataclass(frozen=True)
-class FrameInterval:
-    """Time between two frames in seconds and where the number comes from."""
-
-    seconds: float
-    source: str
-
-    def times_of(self, n_frames: int) -> FrameTimes:
-        """Return the times of the frames, the first at 0 s."""
-        return FrameTimes(np.arange(n_frames, dtype=np.float64) * self.seconds, self.source)
 
 
 def read_pixel_size(tif: tifffile.TiffFile) -> PixelSize | None:
@@ -51,14 +38,14 @@ def read_frame_interval(tif: tifffile.TiffFile) -> FrameInterval | None:
     """Return the time between frames, ``None`` where the file states none in a unit of time."""
     if tif.is_imagej:
         facts = tif.imagej_metadata or {}
-        return _interval(facts.get("finterval", 0), str(facts.get("tunit", "s")), "ImageJ finterval")
+        return frame_interval(facts.get("finterval", 0), str(facts.get("tunit", "s")), "ImageJ finterval")
     if tif.is_ome:
         pixels = _ome_pixels(tif)
         step = float(pixels.get("TimeIncrement", "nan"))
-        return _interval(step, pixels.get("TimeIncrementUnit", "s"), "OME TimeIncrement")
+        return frame_interval(step, pixels.get("TimeIncrementUnit", "s"), "OME TimeIncrement")
     tags = tif.pages[0].tags
     if _DM_STEP_Z in tags and _DM_UNIT_Z in tags:
-        return _interval(
+        return frame_interval(
             float(tags.valueof(_DM_STEP_Z)), str(tags.valueof(_DM_UNIT_Z)), "DigitalMicrograph tags"
         )
     return None
@@ -85,14 +72,4 @@ def _ome_pixels(tif: tifffile.TiffFile) -> dict[str, str]:
 
 
 def _pixel_size(step_x: float, step_y: float, unit: str, source: str) -> PixelSize | None:
-    nm = length_nm(step_x, unit)
-    if nm is None:
-        return None
-    if abs(step_y / step_x - 1) > 0.01:
-        source += f", along x; the file states {step_y / step_x:.3g} times as much along y"
-    return PixelSize(nm, source)
-
-
-def _interval(value: float, unit: str, source: str) -> FrameInterval | None:
-    seconds = duration_s(float(value), unit)
-    return None if seconds is None else FrameInterval(seconds, source)
+    return pixel_size_along_x((length_nm(step_x, unit), length_nm(step_y, unit)), source)

@@ -1,4 +1,4 @@
-"""Movies as TIFF stacks that ImageJ opens with scale and frame time."""
+"""Images as TIFF, and movies as TIFF stacks that ImageJ opens with scale and frame time."""
 
 from __future__ import annotations
 
@@ -7,9 +7,22 @@ from typing import Any
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 from temtrack.formats.atomic import whole_file
 from temtrack.movie import Movie
+
+
+def write_image(path: Path, image: NDArray[Any]) -> None:
+    """Write a grey image (Y, X) of any type as a zlib-compressed TIFF, every value as it is.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    with whole_file(path) as part:
+        tifffile.imwrite(part, image, compression="zlib", photometric="minisblack")
 
 
 def write_movie(path: Path, movie: Movie) -> None:

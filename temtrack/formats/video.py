@@ -15,6 +15,7 @@ from temtrack.errors import InputError
 from temtrack.formats.decoding import refused_as
 from temtrack.movie import FrameTimes, Movie
 
+NAME = "video"
 SUFFIXES = (".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm")
 
 #: A frame this near ahead is reached by decoding on; farther ones by a seek to the keyframe before them.

@@ -5,7 +5,7 @@ import pytest
 
 from temtrack.errors import OutputError
 from temtrack.formats.tiff import read_movie
-from temtrack.formats.tiff_writer import write_movie
+from temtrack.formats.tiff_writer import write_image, write_movie
 from temtrack.movie import Movie
 
 FRAMES = np.random.default_rng(0).integers(0, 60_000, (3, 8, 12)).astype(np.uint16)
@@ -33,3 +33,12 @@ def test_what_nobody_said_stays_absent(tmp_path):
 def test_folder_that_is_not_there_is_told(tmp_path):
     with pytest.raises(OutputError, match="cannot be written"):
         write_movie(tmp_path / "no" / "m.tif", movie())
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint32, np.float32, np.float64])
+def test_an_image_comes_back_in_every_bit(tmp_path, dtype):
+    image = FRAMES[0].astype(dtype) + dtype(3)
+    write_image(tmp_path / "i.tif", image)
+    read = read_movie(tmp_path / "i.tif").read_frame(0)
+    assert read.dtype == dtype
+    np.testing.assert_array_equal(read, image)

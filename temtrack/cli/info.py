@@ -1,0 +1,103 @@
+"""`temtrack info`: what temtrack understands of a movie, and where each number comes from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from temtrack.cli import options, output
+
+if TYPE_CHECKING:
+    from temtrack.movie import FrameTimes, Movie
+
+
+def info(
+    movie: Annotated[str, typer.Argument(metavar="MOVIE", help="A file, a folder or a quoted glob pattern.")],
+    pixel_size: options.PixelSize = None,
+    scale_bar: options.ScaleBar = None,
+    frame_time: options.FrameTime = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show what is understood of a movie: frames, type, scale, frame times, and where each comes from.
+
+    Only the first frame is read.
+    """
+    from temtrack.formats import format_name, read_movie
+
+    opened = read_movie(movie, pixel_size, frame_time, scale_bar)
+    facts = _describe(opened, format_name(movie))
+    if as_json:
+        output.show_json({"path": movie, **facts})
+    else:
+        output.show_rows(_rows(opened, facts), as_json=False, title=movie)
+    if opened.pixel_size is None:
+        output.tell("pixel size unknown: the file states none; give --pixel-size 0.21nm, say")
+    if opened.frame_times is None and opened.n_frames > 1:
+        output.tell("frame times unknown: the file states none; give --frame-time 0.5s, say")
+
+
+def _describe(movie: Movie, format_name: str) -> dict[str, object]:
+    """Return the facts by name, ``None`` where the file states none; units stand in the names."""
+    scale, times = movie.pixel_size, movie.frame_times
+    return {
+        "format": format_name,
+        "n_frames": movie.n_frames,
+        "height_px": movie.height,
+        "width_px": movie.width,
+        "dtype": str(movie.dtype),
+        "pixel_size_nm": scale.nm if scale else None,
+        "pixel_size_source": scale.source if scale else None,
+        "field_width_nm": movie.width * scale.nm if scale else None,
+        **_describe_times(times if movie.n_frames > 1 else None),
+    }
+
+
+def _describe_times(times: FrameTimes | None) -> dict[str, object]:
+    """Return interval and span; the interval is the median where frames are not evenly spaced."""
+    import numpy as np
+
+    if times is None:
+        names = (
+            "frame_time_s",
+            "shortest_frame_time_s",
+            "longest_frame_time_s",
+            "span_s",
+            "frame_time_source",
+        )
+        return dict.fromkeys(names)
+    steps = np.diff(times.seconds)
+    return {
+        "frame_time_s": float(np.median(steps)),
+        "shortest_frame_time_s": float(steps.min()),
+        "longest_frame_time_s": float(steps.max()),
+        "span_s": float(times.seconds[-1] - times.seconds[0]),
+        "frame_time_source": times.source,
+    }
+
+
+def _rows(movie: Movie, facts: dict[str, object]) -> list[output.Row]:
+    """Lay the facts out for a person: what, value with unit, where it comes from."""
+    scale = movie.pixel_size
+    rows: list[output.Row] = [
+        {"what": "format", "value": facts["format"], "from": "content"},
+        {"what": "frames", "value": str(movie.n_frames), "from": "content"},
+        {"what": "size", "value": f"{movie.height} x {movie.width} px, {movie.dtype}", "from": "content"},
+        {"what": "pixel size", "value": scale and f"{scale.nm:.5g} nm", "from": facts["pixel_size_source"]},
+    ]
+    if scale is not None:
+        width = f"{movie.width * scale.nm:.4g} nm"
+        rows.append({"what": "field width", "value": width, "from": "size and pixel size"})
+    if movie.n_frames > 1:
+        rows.append({"what": "frame time", "value": _span(facts), "from": facts["frame_time_source"]})
+    return rows
+
+
+def _span(facts: dict[str, object]) -> str | None:
+    """Write the interval, with its range where frames are not evenly spaced, and the whole span."""
+    if facts["frame_time_s"] is None:
+        return None
+    text = {name: f"{value:.5g} s" for name, value in facts.items() if name.endswith("_s")}
+    shortest, longest = text["shortest_frame_time_s"], text["longest_frame_time_s"]
+    varying = "" if shortest == longest else f" ({shortest} to {longest})"
+    return f"{text['frame_time_s']}{varying}, {text['span_s']} in all"

@@ -1,0 +1,133 @@
+"""The tag tree of a dm3 or dm4 file, with the places of its large arrays instead of their contents.
+
+Read here and not by a library: RosettaSciIO (GPL) brings dask along and reads no colour lazily, ncempy
+brings HDF5 and its plugins. The layout is that of C. Boothroyd's description of the format.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Literal
+
+#: Codes of simple types: how `struct` names them, and their size in bytes.
+_SIMPLE = {2: "h", 3: "i", 4: "H", 5: "I", 6: "f", 7: "d", 8: "B", 9: "b", 10: "B", 11: "q", 12: "Q"}
+_STRUCT, _STRING, _ARRAY, _USHORT = 15, 18, 20, 4
+_GROUP, _DATA = 20, 21
+
+#: Text is an array of 16-bit characters; longer ones are lookup tables, notes and thumbnails.
+_LONGEST_TEXT = 1024
+
+#: Groups within groups; deeper ones come only from damaged files.
+_DEEPEST = 64
+
+
+@dataclass(frozen=True)
+class Block:
+    """Where an array, struct or string lies in the file, in bytes."""
+
+    offset: int
+    n_bytes: int
+
+
+Tag = int | float | str | Block | dict[str, "Tag"]
+
+
+@dataclass(frozen=True)
+class TagFile:
+    """The tags of a file and the byte order of its data, ``<`` or ``>``."""
+
+    tags: dict[str, Tag]
+    byte_order: Literal["<", ">"]
+
+
+def read_tags(file: BinaryIO) -> TagFile:
+    """Read all tags; tags without a name are called by their place in the group, ``"0"``, ``"1"``, ...
+
+    Raises
+    ------
+    ValueError
+        If the file is no dm3 or dm4 file, or its tags are damaged or cut off.
+    """
+    version = struct.unpack(">I", _take(file, 4))[0]
+    if version not in (3, 4):
+        raise ValueError(f"version {version} of DigitalMicrograph is neither 3 nor 4")
+    _take(file, 4 if version == 3 else 8)
+    byte_order: Literal["<", ">"] = "<" if struct.unpack(">I", _take(file, 4))[0] else ">"
+    return TagFile(_Reader(file, version, byte_order).read_group(0), byte_order)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    file: BinaryIO
+    version: int
+    byte_order: str
+
+    def read_group(self, depth: int) -> dict[str, Tag]:
+        if depth > _DEEPEST:
+            raise ValueError(f"tags lie more than {_DEEPEST} groups deep")
+        _take(self.file, 2)  # whether sorted, whether open
+        group: dict[str, Tag] = {}
+        for position in range(self._number()):
+            kind, length = struct.unpack(">BH", _take(self.file, 3))
+            name = _take(self.file, length).decode("latin-1") or str(position)
+            if self.version == 4:
+                _take(self.file, 8)  # bytes of the whole entry
+            if kind not in (_GROUP, _DATA):
+                raise ValueError(f"tag {name!r} is of unknown kind {kind}")
+            group[name] = self.read_group(depth + 1) if kind == _GROUP else self._read_data(name)
+        return group
+
+    def _read_data(self, name: str) -> Tag:
+        if _take(self.file, 4) != b"%%%%":
+            raise ValueError(f"tag {name!r} lacks its delimiter")
+        layout = [self._number() for _ in range(self._number())]
+        if len(layout) == 1 and layout[0] in _SIMPLE:
+            code = self.byte_order + _SIMPLE[layout[0]]
+            value: int | float = struct.unpack(code, _take(self.file, struct.calcsize(code)))[0]
+            return value
+        n_bytes = _size(iter(layout))
+        if layout[:2] == [_ARRAY, _USHORT] and name != "Data" and n_bytes <= _LONGEST_TEXT:
+            encoding = "utf-16-le" if self.byte_order == "<" else "utf-16-be"
+            return _take(self.file, n_bytes).decode(encoding, errors="replace")
+        block = Block(self.file.tell(), n_bytes)
+        self.file.seek(n_bytes, 1)
+        return block
+
+    def _number(self) -> int:
+        code = ">i" if self.version == 3 else ">q"
+        number: int = struct.unpack(code, _take(self.file, struct.calcsize(code)))[0]
+        if number < 0:
+            raise ValueError(f"a tag has a size of {number}")
+        return number
+
+
+def _size(layout: Iterator[int]) -> int:
+    """Return the bytes of a value from its layout: a simple type, or types within types."""
+    try:
+        code = next(layout)
+        if code in _SIMPLE:
+            return struct.calcsize("<" + _SIMPLE[code])
+        if code == _STRING:
+            return next(layout)
+        if code == _ARRAY:
+            return _size(layout) * next(layout)
+        if code == _STRUCT:
+            next(layout)  # length of its name, always 0
+            return sum(_field_size(layout) for _ in range(next(layout)))
+    except StopIteration:
+        raise ValueError("a tag's layout is cut off") from None
+    raise ValueError(f"a tag is of unknown type {code}")
+
+
+def _field_size(layout: Iterator[int]) -> int:
+    next(layout)  # length of the field's name, always 0
+    return _size(layout)
+
+
+def _take(file: BinaryIO, n_bytes: int) -> bytes:
+    content = file.read(n_bytes)
+    if len(content) < n_bytes:
+        raise ValueError("the file ends within its tags; it is truncated: copy it again from its source")
+    return content
