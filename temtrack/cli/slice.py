@@ -1,0 +1,151 @@
+"""`temtrack slice`: cut labelled images into tiles, split into a training and a test side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from temtrack.cli import options, output
+from temtrack.cli.output import Row
+from temtrack.slicing.config import SliceConfig
+from temtrack.tiles import Edge
+
+if TYPE_CHECKING:
+    from temtrack.slicing.folder import Plan
+    from temtrack.slicing.survey import Tile, Watch
+
+_N_NAMED = 3
+
+
+def slice(
+    image_input: Annotated[
+        Path, typer.Argument(metavar="IMAGES", help="An image, stack, video, folder or quoted pattern.")
+    ],
+    mask_input: Annotated[
+        Path, typer.Argument(metavar="MASKS", help="The masks: of the same names, or one for each frame.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="Folder for the tiles.", show_default=False),
+    ],
+    size: Annotated[
+        int, typer.Option("--size", min=16, metavar="PX", help="Side of a tile.")
+    ] = SliceConfig.size_px,
+    overlap: Annotated[
+        int, typer.Option("--overlap", min=0, metavar="PX", help="The least that neighbours share.")
+    ] = SliceConfig.overlap_px,
+    edge: Annotated[
+        Edge,
+        typer.Option(
+            "--edge", help="Last row and column: shifted inwards, padded by the mirror image, or dropped."
+        ),
+    ] = SliceConfig.edge,
+    every: Annotated[
+        int, typer.Option("--every", min=1, metavar="N", help="Each N-th frame of a movie.")
+    ] = SliceConfig.every,
+    keep_empty: Annotated[
+        float, typer.Option("--keep-empty", metavar="SHARE", help="Share kept of tiles without particles.")
+    ] = SliceConfig.empty_share,
+    test_fraction: Annotated[
+        float, typer.Option("--test-fraction", metavar="SHARE", help="Share of the tiles for the test side.")
+    ] = SliceConfig.test_fraction,
+    group_by: Annotated[
+        str,
+        typer.Option(
+            "--group-by",
+            metavar="RULE",
+            help="What never stands on both sides: source, folder, frame, TABLE.csv:COLUMN, or a regular "
+            "expression with one group, as '^(.+)_'.",
+        ),
+    ] = "source",
+    seed: options.Seed = SliceConfig.seed,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Cut labelled images and movies into tiles for training, split so that no source stands on both sides.
+
+    Writes DIR/train and DIR/test, each with images/ and masks/, and manifest.parquet;
+    temtrack train DIR learns from one and tests on the other. An image goes with the
+    mask of its name (or NAME_mask), a movie with a mask for each frame.
+
+    Values, bit depth and ids stay as they are; nothing is resized. An image smaller than
+    a tile stays whole. Warns of test tiles that seem to show what a training tile shows.
+    """
+    from temtrack.formats.atomic import check_output_folder
+    from temtrack.slicing.folder import plan_tiles, refuse_own_inputs, write_tiles
+    from temtrack.slicing.grouping import grouping
+    from temtrack.slicing.sources import find_sources
+
+    config = SliceConfig(size, overlap, edge, every, test_fraction, keep_empty, seed)
+    group_of = grouping(group_by)
+    sources = find_sources(image_input, mask_input)
+    refuse_own_inputs(out, [path for source in sources for path in (source.images, source.masks)])
+    check_output_folder(out, force)
+    plan = plan_tiles(sources, config, group_of, _watch("reading"))
+    write_tiles(out, plan, config, output.command_line(), _watch("writing"))
+    output.show_rows([_row(side, tiles) for side, tiles in plan.tiles.items()], as_json=as_json)
+    _warn(plan, test_fraction)
+    output.tell(f"{out}: {sum(map(len, plan.tiles.values()))} tiles of {len(sources)} sources")
+
+
+def _watch(description: str) -> Watch:
+    return lambda items: output.with_progress(items, description, total=len(items))
+
+
+def _row(side: str, tiles: Sequence[Tile]) -> Row:
+    return {
+        "side": side,
+        "tiles": len(tiles),
+        "empty": sum(tile.n_particles == 0 for tile in tiles),
+        "sources": len({tile.source.name for tile in tiles}),
+        "groups": len({tile.group for tile in tiles}),
+        "particles": sum(tile.n_particles for tile in tiles),
+        "coverage": sum(tile.coverage for tile in tiles) / len(tiles) if tiles else None,
+    }
+
+
+def _warn(plan: Plan, test_fraction: float) -> None:
+    """Tell of what may spoil a training or its test."""
+    if plan.n_empty_left_out:
+        output.tell(f"{plan.n_empty_left_out} tiles without particles were left out")
+    if plan.uncut:
+        names = _some([str(source.images) for source in plan.uncut])
+        output.warn(f"smaller than a tile and dropped: {names}; --edge shift keeps them whole")
+    if test_fraction > 0 and not plan.tiles["test"]:
+        output.warn(
+            "all tiles are of one group, so none stands on the test side; give more images, or "
+            "--group-by frame, whose neighbours look alike"
+        )
+    _warn_of_one_class(plan)
+    _warn_of_look_alikes(plan)
+
+
+def _warn_of_one_class(plan: Plan) -> None:
+    for side, tiles in plan.tiles.items():
+        coverages = [tile.coverage for tile in tiles]
+        if coverages and max(coverages) == 0:
+            output.warn(f"{side}: the masks know one class only: no tile holds a particle")
+        elif coverages and min(coverages) == 1:
+            output.warn(f"{side}: the masks know one class only: no tile holds any ground")
+
+
+def _warn_of_look_alikes(plan: Plan) -> None:
+    if not plan.look_alikes:
+        return
+    alike = sorted(plan.look_alikes, key=lambda found: -found.similarity)
+    pairs = [
+        f"{plan.tiles['test'][found.a].name} and {plan.tiles['train'][found.b].name} ({found.similarity:.2f})"
+        for found in alike
+    ]
+    output.warn(
+        f"{len(pairs)} of {len(plan.tiles['test'])} test tiles seem to show what a training tile shows: "
+        f"{_some(pairs)}; the manifest names all (look_alike); keep them on one side with --group-by"
+    )
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _N_NAMED} more" if len(names) > _N_NAMED else ""
+    return ", ".join(names[:_N_NAMED]) + more

@@ -1,0 +1,114 @@
+"""Look at every tile before any is written: where it lies, what its mask holds, what it looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.measure import label as connected_parts
+
+from temtrack.errors import InputError
+from temtrack.formats.masks import Masks
+from temtrack.movie import Movie
+from temtrack.slicing.config import SliceConfig
+from temtrack.slicing.grouping import GroupOf
+from temtrack.slicing.look_alikes import Look, look_at
+from temtrack.slicing.sources import Source
+from temtrack.tiles import cut, tile_grid
+
+#: Stands around the sources while they are read, or the frames of the only one: a progress bar, for one.
+Watch = Callable[[Sequence[Any]], Iterable[Any]]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A tile to come.
+
+    Parameters
+    ----------
+    name
+        Of its files, without suffix.
+    source, group, frame
+        Where it comes from, and what it must stay together with.
+    at
+        Its (y, x) slices in the frame, which has ``image_shape``.
+    pixel_size_nm
+        Side of a pixel in nm, ``None`` where unknown.
+    n_particles, coverage
+        Connected pieces of particles, and the share of the tile that they cover.
+    look
+        For the comparison with other tiles; ``None`` for a tile without particles or structure.
+    """
+
+    name: str
+    source: Source
+    group: str
+    frame: int
+    at: tuple[slice, slice]
+    image_shape: tuple[int, int]
+    pixel_size_nm: float | None
+    n_particles: int
+    coverage: float
+    look: Look | None
+
+
+def survey(sources: Sequence[Source], config: SliceConfig, group_of: GroupOf, watch: Watch) -> Iterator[Tile]:
+    """Yield the tiles of all sources, in their order.
+
+    Raises
+    ------
+    InputError
+        If an image or mask cannot be read, or they do not fit each other.
+    """
+    for source, movie, masks, frames in open_frames(sources, watch, config.every):
+        shape = movie.height, movie.width
+        grid = tile_grid(shape, config.size_px, config.overlap_px, config.edge)
+        for frame in frames:
+            image, labels = movie.read_frame(frame), masks[frame]
+            group, number = group_of(source, frame), frame if len(movie) > 1 else None
+            for at in grid:
+                facts = _measure(cut(image, at), cut(labels, at), config.test_fraction > 0)
+                scale = movie.pixel_size.nm if movie.pixel_size else None
+                yield Tile(_name(source, number, at), source, group, frame, at, shape, scale, *facts)
+
+
+def open_frames(
+    sources: Sequence[Source], watch: Watch, every: int = 1
+) -> Iterator[tuple[Source, Movie, Masks, Iterable[int]]]:
+    """Yield each source, opened, with the frames to take of it; the longer of the two loops is watched."""
+    only = len(sources) == 1
+    for source in sources if only else watch(sources):
+        movie, masks = source.open()
+        frames = range(0, len(movie), every)
+        yield source, movie, masks, watch(frames) if only else frames
+
+
+def _measure(image: NDArray[Any], mask: NDArray[np.int32], with_look: bool) -> tuple[int, float, Look | None]:
+    """Return the particles of a tile, the share that they cover, and its look where one is of use."""
+    n_particles = _count(mask)
+    return n_particles, float((mask > 0).mean()), look_at(image) if n_particles and with_look else None
+
+
+def _count(mask: NDArray[np.int32]) -> int:
+    """Count connected pieces of one id, as training does: a mask need not tell particles apart."""
+    return int(connected_parts(mask, background=0, connectivity=2, return_num=True)[1])
+
+
+def _name(source: Source, frame: int | None, at: tuple[slice, slice]) -> str:
+    of_frame = "" if frame is None else f"_f{frame:04d}"
+    return f"{source.name}{of_frame}_y{at[0].start:04d}_x{at[1].start:04d}"
+
+
+def refuse_same_names(tiles: Iterable[Tile]) -> None:
+    """Refuse tiles that would overwrite each other: sources ``a`` with frames and ``a_f0001``, say."""
+    seen: dict[str, Source] = {}
+    for tile in tiles:
+        if tile.name in seen:
+            raise InputError(
+                f"{tile.source.images}: its tile {tile.name} would overwrite one of "
+                f"{seen[tile.name].images}; rename one"
+            )
+        seen[tile.name] = tile.source
