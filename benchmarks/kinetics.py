@@ -1,0 +1,145 @@
+"""How often the intervals of the kinetics hold the true value, on made-up tables of known laws.
+
+Run ``PYTHONPATH=tests python benchmarks/kinetics.py`` (some minutes): prints, for each quantity, in how many
+of 40 seeds the true value lies within the 95 % interval, in how many it was refused, the median value and
+the median width of the interval; then for each mechanism in how many seeds it is told as the one that
+prevails. ``--first-seed`` takes other seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from kinetic_laws import (
+    World,
+    coalescing,
+    diffusing,
+    evaporating,
+    growing,
+    growth_constant,
+    losing_dispersion,
+    ripening,
+)
+from rich.console import Console
+from rich.table import Table
+from scipy import constants
+
+from temtrack.analysis.kinetics.arrhenius import measure_activation
+from temtrack.analysis.kinetics.bootstrap import gather_power_sums
+from temtrack.analysis.kinetics.diffusion import measure_diffusion
+from temtrack.analysis.kinetics.dispersion import measure_dispersion
+from temtrack.analysis.kinetics.estimate import Estimate
+from temtrack.analysis.kinetics.growth import measure_growth
+from temtrack.analysis.kinetics.mechanisms import MECHANISMS, measure_mechanisms
+from temtrack.analysis.kinetics.observed import ObservedRun
+from temtrack.analysis.kinetics.relaxation import measure_relaxations
+from temtrack.analysis.kinetics.sizes import measure_sizes
+
+N_SEEDS = 40
+
+#: Temperatures (K) and activation energy (kJ/mol) of the runs that are compared.
+KELVIN, ENERGY = (873.0, 923.0, 973.0, 1023.0), 120.0
+
+#: Sizes all but equal, so that the growth constant of the ensemble is that of the sample.
+NARROW = World(spread=0.02)
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Law:
+    """A quantity, its true value, and how a seed's estimates come about."""
+
+    title: str
+    quantity: str
+    truth: float
+    measure: Callable[[Rng], Iterable[Estimate]]
+
+
+def growth(run: ObservedRun, rng: Rng) -> list[Estimate]:
+    """Measure the growth law."""
+    return measure_growth(gather_power_sums(run), run.length_unit, rng)
+
+
+def dispersion(run: ObservedRun, rng: Rng) -> list[Estimate]:
+    """Measure the dispersion."""
+    return measure_dispersion(gather_power_sums(run), rng)
+
+
+def activation(rng: Rng) -> list[Estimate]:
+    """Measure runs whose GPLE rate follows Arrhenius about 0.05 1/s."""
+    rates = [0.05 * np.exp(ENERGY * 1e3 / constants.R * (1 / KELVIN[1] - 1 / kelvin)) for kelvin in KELVIN]
+    runs = [dispersion(losing_dispersion(rng, 2, rate), rng) for rate in rates]
+    return measure_activation(runs, KELVIN)
+
+
+def laws() -> Iterator[Law]:
+    """Yield what is tried."""
+    for n in (3.0, 4.0):
+        yield Law(f"growth exponent {n:g}", "growth_exponent", n, lambda r, n=n: growth(growing(r, n), r))
+    truth = growth_constant(3.0, world=NARROW)
+    yield Law("growth constant", "growth_constant_n3", truth, lambda r: growth(growing(r, world=NARROW), r))
+    for order in (1, 2):
+        for name, value in (("rate", 0.05), ("final_dispersion", 0.3)):
+            quantity = f"gple_{name}_n{order}"
+            yield Law(quantity, quantity, value, lambda r, o=order: dispersion(losing_dispersion(r, o), r))
+    yield Law("diffusion", "diffusion_coefficient", 0.5, lambda r: measure_diffusion(diffusing(r), r))
+    yield Law("localisation error", "localisation_error", 0.3, lambda r: measure_diffusion(diffusing(r), r))
+    yield Law("relaxation time", "relaxation_time", 10.0, lambda r: measure_relaxations(coalescing(r)))
+    yield Law("median of them", "relaxation_time_median", 10.0, lambda r: measure_relaxations(coalescing(r)))
+    yield Law("neck exponent", "neck_exponent", 5.0, lambda r: measure_relaxations(coalescing(r)))
+    yield Law("mean diameter", "mean_diameter", 10.0, lambda r: measure_sizes(growing(r), 0, r))
+    yield Law("activation energy", "activation_energy_of_gple_rate_n2", ENERGY, activation)
+
+
+def holds(row: Estimate, truth: float) -> bool:
+    """Whether the interval holds the true value; an open side holds all."""
+    return (row.low is None or row.low <= truth) and (row.high is None or truth <= row.high)
+
+
+def coverage_table(first_seed: int) -> Table:
+    """Try every law with every seed."""
+    table = Table("quantity", "true", "median", "median width", "held", "refused")
+    for law in laws():
+        rows: list[Estimate] = []
+        for seed in range(first_seed, first_seed + N_SEEDS):
+            found = law.measure(np.random.default_rng(seed))
+            rows += [row for row in found if row.quantity == law.quantity]
+        told = [row for row in rows if row.value is not None]
+        widths = [row.high - row.low for row in told if row.high is not None and row.low is not None]
+        held = sum(holds(row, law.truth) for row in told)
+        numbers = (law.truth, np.median([row.value for row in told]), np.median(widths))
+        counts = f"{held} of {len(told)} ({held / len(told):.0%})", str(len(rows) - len(told))
+        table.add_row(law.title, *(f"{number:.4g}" for number in numbers), *counts)
+    return table
+
+
+def mechanism_table(first_seed: int) -> Table:
+    """Count in how many seeds the true mechanism has the largest share."""
+    worlds = {"coalescence": coalescing, "ripening": ripening, "evaporation": evaporating}
+    table = Table("simulated", "told")
+    for true, simulate in worlds.items():
+        right = 0
+        for seed in range(first_seed, first_seed + N_SEEDS):
+            rng = np.random.default_rng(seed)
+            shares = {row.quantity: row.value or 0.0 for row in measure_mechanisms(simulate(rng), rng)}
+            right += max(MECHANISMS, key=lambda name: shares[f"{name}_share"]) == true
+        table.add_row(true, f"{right} of {N_SEEDS}")
+    return table
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--first-seed", type=int, default=0)
+    first_seed = parser.parse_args().first_seed
+    console = Console(width=100)
+    console.print(coverage_table(first_seed))
+    console.print(mechanism_table(first_seed))
+
+
+if __name__ == "__main__":
+    main()

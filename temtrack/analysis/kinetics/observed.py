@@ -1,0 +1,98 @@
+"""What was observed in one run: its tables, its field, its scale and time, ready for the fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ObservedRun:
+    """The tables of a masks folder and what is known of the movie.
+
+    Parameters
+    ----------
+    particles, tracks
+        ``particles.parquet`` and ``tracks.parquet``; their pixel columns are used.
+    merges
+        ``merges.parquet``; ``None`` where merges are unknown.
+    field_px
+        (height, width) of the frames.
+    n_frames
+        Number of frames, those without particles too.
+    pixel_size_nm
+        Side of a pixel; ``None`` where it is unknown.
+    seconds
+        Time (T,) of each frame; ``None`` where it is unknown.
+    """
+
+    particles: pd.DataFrame
+    tracks: pd.DataFrame
+    merges: pd.DataFrame | None
+    field_px: tuple[int, int]
+    n_frames: int
+    pixel_size_nm: float | None = None
+    seconds: Reals | None = None
+
+    @property
+    def length_unit(self) -> str:
+        """The unit of all lengths: nm where the pixel size is known, px otherwise."""
+        return "px" if self.pixel_size_nm is None else "nm"
+
+    @property
+    def unit_per_px(self) -> float:
+        """Side of a pixel in that unit."""
+        return 1.0 if self.pixel_size_nm is None else self.pixel_size_nm
+
+    @property
+    def field(self) -> tuple[float, float]:
+        """Height and width of the frames in that unit."""
+        height, width = self.field_px
+        return height * self.unit_per_px, width * self.unit_per_px
+
+    @cached_property
+    def whole(self) -> pd.DataFrame:
+        """Rows of particles that are seen whole: not cut by the border, not carried over by the tracker.
+
+        With columns ``diameter``, ``y``, ``x`` in `length_unit` and ``family``.
+        """
+        rows = self.particles
+        seen = ~rows["touches_border"].to_numpy(dtype=bool)
+        if "carried" in rows:
+            seen &= rows["carried"].to_numpy() != True  # noqa: E712  null is not carried
+        rows = rows.loc[seen].copy()
+        rows["diameter"] = rows["equivalent_diameter_px"] * self.unit_per_px
+        rows["y"], rows["x"] = rows["y_px"] * self.unit_per_px, rows["x_px"] * self.unit_per_px
+        rows["family"] = self.families.reindex(rows["particle_id"]).to_numpy()
+        return rows
+
+    @cached_property
+    def families(self) -> pd.Series:
+        """Number of the family of each particle id, from 0.
+
+        Parents and children of merges make one family. Families are independent of each other where
+        particles are not, so they are what a bootstrap draws.
+        """
+        ids = np.unique(self.particles["particle_id"].to_numpy(dtype=np.int64))
+        links = np.array(self._links(), dtype=np.int64).reshape(-1, 2)
+        links = links[np.isin(links, ids).all(axis=1)]
+        child, parent = np.searchsorted(ids, links).T
+        graph = coo_array((np.ones(child.size), (child, parent)), shape=(ids.size, ids.size))
+        return pd.Series(connected_components(graph, directed=False)[1], index=ids)
+
+    def _links(self) -> list[tuple[int, int]]:
+        if self.merges is None:
+            return []
+        return [
+            (int(child), int(parent))
+            for child, parents in zip(self.merges["child_id"], self.merges["parent_ids"], strict=True)
+            for parent in parents
+        ]

@@ -1,0 +1,176 @@
+"""The kinetics of a run on one sheet, and rates over temperature, as PNG and SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import stats
+
+from temtrack.analysis.kinetics.arrhenius import RATES
+from temtrack.analysis.kinetics.bootstrap import PowerSums, gather_power_sums
+from temtrack.analysis.kinetics.diffusion import displacement_sums
+from temtrack.analysis.kinetics.dispersion import dispersion
+from temtrack.analysis.kinetics.distributions import lsw_density, wagner_density
+from temtrack.analysis.kinetics.estimate import Estimate
+from temtrack.analysis.kinetics.mechanisms import MECHANISMS
+from temtrack.analysis.kinetics.observed import ObservedRun
+from temtrack.formats.atomic import whole_file
+
+#: Okabe and Ito's colours that stand out on white.
+_BLUE, _ORANGE, _GREEN, _RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+
+Values = dict[str, float]
+
+
+def write_kinetics_plots(folder: Path, run: ObservedRun, estimates: Sequence[Estimate]) -> None:
+    """Write ``kinetics.png`` and ``kinetics.svg``: sizes, their law, dispersion, mechanisms and motion.
+
+    Raises
+    ------
+    OutputError
+        Where the files cannot be written.
+    """
+    figure = Figure(figsize=(12, 7), layout="constrained")
+    size, law, number, loss, shares, motion = figure.subplots(2, 3).ravel()
+    found = {row.quantity: row.value for row in estimates if row.value is not None and row.frame is None}
+    sums = None if run.seconds is None else gather_power_sums(run)
+    _draw_sizes(size, run, sums, found)
+    _draw_distribution(law, run, estimates)
+    _draw_numbers(number, run)
+    _draw_dispersion(loss, sums, found)
+    _draw_shares(shares, estimates)
+    _draw_motion(motion, run, found)
+    _write(folder, "kinetics", figure)
+
+
+def write_arrhenius_plot(folder: Path, runs: Sequence[Sequence[Estimate]], kelvin: Sequence[float]) -> None:
+    """Write ``arrhenius.png`` and ``arrhenius.svg``: every rate over the inverse temperature.
+
+    Raises
+    ------
+    OutputError
+        Where the files cannot be written.
+    """
+    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for number, name in enumerate(RATES):
+        rows = [(t, row) for t, run in zip(kelvin, runs, strict=True) for row in run if row.quantity == name]
+        points = [(1000 / t, r.value, r.low, r.high) for t, r in rows if r.value and r.low and r.high]
+        if points:
+            x, value, low, high = np.array(points).T
+            error = np.abs([value - low, high - value])
+            axes.errorbar(x, value, error, fmt="osD^vsphX"[number], capsize=3, label=name.replace("_", " "))
+    axes.set(yscale="log", xlabel="1000 / T (1/K)", ylabel="rate, in the units of the table")
+    if axes.has_data():
+        axes.legend(frameon=False, fontsize=7)
+    _write(folder, "arrhenius", figure)
+
+
+def _write(folder: Path, stem: str, figure: Figure) -> None:
+    for kind in ("png", "svg"):
+        with whole_file(folder / f"{stem}.{kind}") as path:
+            figure.savefig(path, dpi=130, format=kind, metadata={"Date": None} if kind == "svg" else None)
+
+
+def _draw_sizes(axes: Axes, run: ObservedRun, sums: PowerSums | None, found: Values) -> None:
+    by_frame = run.whole.groupby("frame")["diameter"]
+    low, mean, high = by_frame.quantile(0.1), by_frame.mean(), by_frame.quantile(0.9)
+    time = _time(axes, run, mean.index.to_numpy(dtype=np.intp))
+    axes.fill_between(time, low, high, color=_BLUE, alpha=0.15, linewidth=0, label="D10 to D90")
+    axes.plot(time, mean, color=_BLUE, label="mean")
+    axes.set(ylabel=f"diameter ({run.length_unit})", title="Size")
+    if sums is not None and "growth_exponent" in found and run.seconds is not None:
+        n, total = found["growth_exponent"], sums.total()[:, 0]
+        y = total[1] / total[0]
+        line = np.polynomial.Polynomial.fit(sums.seconds, (y / y.mean()) ** n, 1)(sums.seconds)
+        label = f"growth law, n = {n:.2g}"
+        fitted = y.mean() * np.maximum(line, 0) ** (1 / n)
+        axes.plot(sums.seconds + run.seconds[0], fitted, "--", color=_RED, label=label)
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _draw_distribution(axes: Axes, run: ObservedRun, estimates: Sequence[Estimate]) -> None:
+    """Draw the last frame whose law was told, as the share of particles per unit of d / <d>."""
+    axes.set(xlabel="d / <d>", ylabel="density", title="Size distribution")
+    told = [row for row in estimates if row.quantity == "lognormal_sigma" and row.value is not None]
+    if not told or told[-1].value is None:
+        _say_why(axes, "too few particles in the frames told")
+        return
+    frame, sigma = told[-1].frame, told[-1].value
+    d = run.whole.loc[run.whole["frame"] == frame, "diameter"].to_numpy()
+    u = np.linspace(0.01, 2.5, 400)
+    axes.hist(d / d.mean(), bins="auto", density=True, color=_BLUE, alpha=0.25, label=f"frame {frame}")
+    lognormal = stats.lognorm.pdf(u, sigma, scale=np.exp(-(sigma**2) / 2))
+    axes.plot(u, lognormal, color=_BLUE, label="log-normal")
+    axes.plot(u, lsw_density(u), color=_RED, label="LSW")
+    axes.plot(u, 8 / 9 * wagner_density(8 / 9 * u), "--", color=_GREEN, label="Wagner")  # <r> = 8/9 r_c
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _draw_numbers(axes: Axes, run: ObservedRun) -> None:
+    count = np.bincount(run.particles["frame"].to_numpy(dtype=np.intp), minlength=run.n_frames)
+    axes.step(_time(axes, run, np.arange(run.n_frames)), count, where="post", color=_BLUE)
+    axes.set(ylabel="particles", title="Number")
+    axes.set_ylim(bottom=0)
+
+
+def _draw_dispersion(axes: Axes, sums: PowerSums | None, found: Values) -> None:
+    axes.set(xlabel="time (s)", ylabel="D / D0", title="Dispersion")
+    if sums is None or not sums.seconds.size:
+        _say_why(axes, "frame times unknown")
+        return
+    series = dispersion(sums.total())[0]
+    first = series[: max(1, series.size // 10)].mean()
+    axes.plot(sums.seconds, series / first, ".", color=_BLUE)
+    for order, style in ((1, "--"), (2, "-")):
+        k, final = found.get(f"gple_rate_n{order}"), found.get(f"gple_final_dispersion_n{order}")
+        if k is None or final is None:
+            continue
+        fall = np.exp(-k * sums.seconds) if order == 1 else 1 / (1 + k * (1 - final) * sums.seconds)
+        y = final + (1 - final) * fall
+        scale = (series @ y) / (y @ y) / first
+        axes.plot(sums.seconds, scale * y, style, color=_RED, label=f"GPLE, order {order}")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=8)
+
+
+def _draw_shares(axes: Axes, estimates: Sequence[Estimate]) -> None:
+    axes.set(title="How particles vanish", ylabel="share", ylim=(0, 1))
+    rows = [row for name in MECHANISMS for row in estimates if row.quantity == f"{name}_share"]
+    if any(row.value is None for row in rows):
+        _say_why(axes, rows[0].reason or "")
+        return
+    value, low, high = (np.array([getattr(r, end) for r in rows], float) for end in ("value", "low", "high"))
+    axes.bar(MECHANISMS, value, color=[_BLUE, _ORANGE, _GREEN], alpha=0.6)
+    error = np.maximum([value - low, high - value], 0)
+    axes.errorbar(MECHANISMS, value, error, fmt="none", ecolor="0.2", capsize=4)
+
+
+def _draw_motion(axes: Axes, run: ObservedRun, found: Values) -> None:
+    axes.set(xlabel="lag (frames)", ylabel=f"MSD ({run.length_unit}²)", title="Motion")
+    squares, n_steps = displacement_sums(run)
+    if not n_steps.sum():
+        _say_why(axes, "no particle is followed long enough")
+        return
+    lags = np.arange(1, squares.shape[1] + 1)
+    axes.plot(lags, squares.sum(axis=0) / np.maximum(n_steps.sum(axis=0), 1), "o", color=_BLUE)
+    if "diffusion_coefficient" in found and run.seconds is not None:
+        step_s = float(np.mean(np.diff(run.seconds)))
+        line = 4 * found["diffusion_coefficient"] * lags * step_s
+        offset = 4 * found.get("localisation_error", 0.0) ** 2
+        axes.plot(lags, line + offset, color=_RED, label=f"D = {found['diffusion_coefficient']:.3g} nm²/s")
+        axes.legend(frameon=False, fontsize=8)
+    axes.set_ylim(bottom=0)
+
+
+def _time(axes: Axes, run: ObservedRun, frames: np.ndarray) -> np.ndarray:
+    axes.set_xlabel("frame" if run.seconds is None else "time (s)")
+    return frames if run.seconds is None else run.seconds[frames]
+
+
+def _say_why(axes: Axes, reason: str) -> None:
+    axes.text(0.5, 0.5, reason, ha="center", va="center", transform=axes.transAxes, color="0.4", wrap=True)

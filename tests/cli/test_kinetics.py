@@ -1,0 +1,130 @@
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from skimage.draw import disk
+
+from temtrack.cli.kinetics import parse_temperature
+from temtrack.errors import UsageError
+from temtrack.formats.masks import mask_name, write_mask
+from temtrack.tables import KINETICS, Calibration
+
+
+def write_growing(folder, speed=0.15):
+    """Sixteen discs that grow for ten frames."""
+    folder.mkdir(parents=True)
+    for t in range(10):
+        labels = np.zeros((160, 160), dtype=np.uint16)
+        for one in range(16):
+            y, x = 20 + 40 * (one // 4), 20 + 40 * (one % 4)
+            labels[disk((y, x), 5 + 0.3 * one + speed * t)] = one + 1
+        write_mask(folder / mask_name(t), labels)
+    return folder
+
+
+@pytest.fixture
+def masks(tmp_path):
+    return write_growing(tmp_path / "run")
+
+
+def rows_of(path):
+    return pq.read_table(path / "kinetics.parquet").to_pylist()
+
+
+def value_of(rows, quantity):
+    return next(row for row in rows if row["quantity"] == quantity)
+
+
+def test_a_folder_gets_its_table_and_plots(run, masks):
+    result = run("kinetics", masks, "--pixel-size", "0.5nm", "--frame-time", "2s")
+    assert result.exit_code == 0, result.output
+    table = pq.read_table(masks / "kinetics.parquet")
+    assert table.schema.names == KINETICS.schema(Calibration()).names
+    assert table.schema.metadata[b"pixel_size_nm"] == b"0.5"
+    rows = table.to_pylist()
+    assert value_of(rows, "growth_constant_n3")["value"] > 0
+    assert value_of(rows, "mean_diameter")["unit"] == "nm"
+    assert (masks / "kinetics.png").read_bytes()[1:4] == b"PNG"
+    assert b"<svg" in (masks / "kinetics.svg").read_bytes()
+    assert "growth_exponent" in result.stdout
+
+
+def test_without_scale_and_times_the_fits_name_the_flag(run, masks):
+    shown = json.loads(run("kinetics", masks, "--json").stdout)["runs"][0]["kinetics"]
+    for quantity, flag in (("growth_exponent", "--frame-time"), ("diffusion_coefficient", "--frame-time")):
+        row = value_of(shown, quantity)
+        assert row["value"] is None
+        assert flag in row["reason"]
+    assert value_of(shown, "mean_diameter")["unit"] == "px"
+    timed = run("kinetics", masks, "--json", "--frame-time", "1s", "--force").stdout
+    rows = json.loads(timed)["runs"][0]["kinetics"]
+    assert "--pixel-size" in value_of(rows, "diffusion_coefficient")["reason"]
+
+
+def test_tables_that_lie_there_are_used_and_stale_ones_are_not(run, masks):
+    assert run("analyze", masks, "--merges", "--pixel-size", "0.5nm", "--frame-time", "2s").exit_code == 0
+    assert run("kinetics", masks).exit_code == 0
+    assert value_of(rows_of(masks), "growth_constant_n3")["value"] > 0  # scale and time of the tables
+    before = value_of(rows_of(masks), "mean_diameter")["value"]
+    labels = np.zeros((160, 160), dtype=np.uint16)
+    for one in range(16):
+        labels[disk((20 + 40 * (one // 4), 20 + 40 * (one % 4)), 4)] = one + 1
+    write_mask(masks / mask_name(0), labels)
+    assert run("kinetics", masks, "--force").exit_code == 0
+    row = value_of(rows_of(masks), "mean_diameter")
+    assert row["unit"] == "px"
+    assert row["value"] < before * 2
+
+
+def test_runs_at_temperatures_tell_together(run, tmp_path):
+    folders = [write_growing(tmp_path / f"at{number}", 0.1 * 2**number) for number in range(3)]
+    out = tmp_path / "out"
+    given = [word for t in ("600C", "700C", "1073.15K") for word in ("--temperature", t)]
+    words = ("--pixel-size", "0.5nm", "--frame-time", "2s", "-o", out, "--json")
+    result = run("kinetics", *folders, *given, *words)
+    assert result.exit_code == 0, result.output
+    shown = json.loads(result.stdout)
+    assert [one["temperature_K"] for one in shown["runs"]] == [873.15, 973.15, 1073.15]
+    row = value_of(rows_of(out), "activation_energy_of_growth_constant_n3")
+    assert row["value"] > 0
+    assert row["unit"] == "kJ/mol"
+    assert (out / "arrhenius.svg").is_file()
+    assert (out / "at0" / "kinetics.parquet").is_file()
+
+
+def test_runs_without_temperatures_say_which_flag(run, tmp_path):
+    folders = [write_growing(tmp_path / name) for name in "ab"]
+    shown = json.loads(run("kinetics", *folders, "--json").stdout)
+    assert all("--temperature" in row["reason"] for row in shown["activation"])
+
+
+def test_a_bad_folder_is_left_out_and_told(run, masks, tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = run("kinetics", masks, tmp_path / "empty")
+    assert result.exit_code == 3
+    assert (masks / "kinetics.parquet").is_file()
+
+
+def test_nothing_is_overwritten_without_force(run, masks):
+    (masks / "kinetics.png").touch()
+    result = run("kinetics", masks)
+    assert result.exit_code == 1
+    assert "--force" in result.stderr
+
+
+@pytest.mark.parametrize(("text", "kelvin"), [("800C", 1073.15), ("800 °C", 1073.15), ("300K", 300.0)])
+def test_temperatures_have_a_unit(text, kelvin):
+    assert parse_temperature(text) == pytest.approx(kelvin)
+
+
+@pytest.mark.parametrize("text", ["800", "-300C", "hot", "12F", "0K"])
+def test_other_temperatures_are_refused(text):
+    with pytest.raises(UsageError, match="--temperature"):
+        parse_temperature(text)
+
+
+def test_one_temperature_for_each_run(run, masks):
+    result = run("kinetics", masks, "--temperature", "800C", "--temperature", "900C")
+    assert result.exit_code == 2
+    assert "2 given for 1 runs" in result.stderr

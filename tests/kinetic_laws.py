@@ -1,0 +1,202 @@
+"""Tables of made-up runs that follow known laws, with the noise of a measurement.
+
+Each function gives an `ObservedRun`; lengths are in nm and the pixel size is 0.5 nm unless it says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from temtrack.analysis.kinetics.observed import ObservedRun
+
+NM_PER_PX = 0.5
+
+
+@dataclass(frozen=True)
+class World:
+    """Size of a made-up run, and the noise of its diameters and places in nm."""
+
+    n_particles: int = 120
+    n_frames: int = 60
+    frame_time_s: float = 2.0
+    field_nm: float = 600.0
+    diameter_nm: float = 10.0
+    spread: float = 0.25
+    size_noise_nm: float = 0.15
+    shape_noise: float = 0.02
+    flicker: float = 0.03
+
+    @property
+    def seconds(self):
+        return np.arange(self.n_frames) * self.frame_time_s
+
+    def relative_sizes(self, rng):
+        """Log-normal sizes of mean 1."""
+        return np.exp(rng.normal(-(self.spread**2) / 2, self.spread, self.n_particles))
+
+
+def observe(world, diameters_nm, rng, fates=None, merges=None, steps_nm=None, aspect=None):
+    """Turn true diameters (N, T), NaN where a particle is not there, into the tables of a run.
+
+    ``steps_nm`` (N, T, 2) moves the particles from their places at random.
+    """
+    n, n_frames = diameters_nm.shape
+    places = rng.uniform(20, world.field_nm - 20, (n, 1, 2)) + (0 if steps_nm is None else steps_nm)
+    places = np.broadcast_to(places, (n, n_frames, 2))
+    one, frame = np.nonzero(~np.isnan(diameters_nm))
+    seen = (
+        np.maximum(diameters_nm[one, frame] + rng.normal(0, world.size_noise_nm, one.size), 0.5) / NM_PER_PX
+    )
+    shape = (np.ones(diameters_nm.shape) if aspect is None else aspect)[one, frame]
+    shape = shape + rng.normal(0, world.shape_noise, one.size)
+    particles = pd.DataFrame(
+        {
+            "frame": frame,
+            "particle_id": one + 1,
+            "y_px": places[one, frame, 0] / NM_PER_PX,
+            "x_px": places[one, frame, 1] / NM_PER_PX,
+            "area_px": np.pi / 4 * seen**2,
+            "equivalent_diameter_px": seen,
+            "major_axis_px": seen * np.sqrt(shape),
+            "minor_axis_px": seen / np.sqrt(shape),
+            "touches_border": np.zeros(one.size, dtype=bool),
+        }
+    ).sort_values(["frame", "particle_id"], ignore_index=True)
+    frames = particles.groupby("particle_id")["frame"]
+    tracks = pd.DataFrame({"start_frame": frames.min(), "end_frame": frames.max()}).reset_index()
+    tracks["fate"] = "present" if fates is None else [fates[one - 1] for one in tracks["particle_id"]]
+    if merges is None:
+        merges = pd.DataFrame(
+            {
+                name: []
+                for name in ("event_id", "frame", "child_id", "n_parents", "contact_frame", "area_ratio")
+            }
+        ).assign(parent_ids=[], neck_ratios=[])
+    size_px = int(world.field_nm / NM_PER_PX)
+    field = (size_px, size_px)
+    return ObservedRun(particles, tracks, merges, field, world.n_frames, NM_PER_PX, world.seconds)
+
+
+def uncalibrated(run, scale=True, times=True):
+    """The same run where nobody gave the pixel size, or the frame times."""
+    run = replace(run, pixel_size_nm=None) if scale else run
+    return replace(run, seconds=None) if times else run
+
+
+def _scattered(world, rng):
+    """Sizes (N, T) over the mean: each particle's own, and what wanders slowly about it."""
+    n, t = world.n_particles, world.n_frames
+    memory = 0.9
+    kicks = rng.normal(0, world.flicker, (n, t))
+    wander = np.empty((n, t))
+    wander[:, 0] = kicks[:, 0]
+    for frame in range(1, t):
+        wander[:, frame] = memory * wander[:, frame - 1] + np.sqrt(1 - memory**2) * kicks[:, frame]
+    return world.relative_sizes(rng)[:, None] * (1 + wander)
+
+
+def growing(rng, exponent=3.0, ratio=1.8, world=None):
+    """Each particle keeps its share of a mean diameter that follows ``<d>^n = <d0>^n + K t``."""
+    world = world or World()
+    start, end = world.diameter_nm**exponent, (ratio * world.diameter_nm) ** exponent
+    mean = (start + (end - start) * world.seconds / world.seconds[-1]) ** (1 / exponent)
+    return observe(world, _scattered(world, rng) * mean, rng)
+
+
+def growth_constant(exponent=3.0, ratio=1.8, world=None):
+    world = world or World()
+    return world.diameter_nm**exponent * (ratio**exponent - 1) / world.seconds[-1]
+
+
+def losing_dispersion(rng, order=2, rate=0.05, final=0.3, world=None):
+    """Dispersion follows the general power law expression."""
+    world = world or World(n_frames=80)
+    t = world.seconds
+    if order == 1:
+        y = final + (1 - final) * np.exp(-rate * t)
+    else:
+        y = final + (1 - final) / (1 + rate * (1 - final) * t)
+    return observe(world, _scattered(world, rng) * world.diameter_nm / y, rng)
+
+
+def ripening(rng, rate=3.0, world=None):
+    """Large particles grow on what small ones lose, ``dd/dt ~ 1/d* - 1/d``; the total volume stays."""
+    world = world or World(spread=0.3)
+    d = world.diameter_nm * world.relative_sizes(rng)
+    substeps = 40
+    step_s = world.frame_time_s / substeps
+    seen = np.full((d.size, world.n_frames), np.nan)
+    for frame in range(world.n_frames):
+        alive = d > 0
+        seen[alive, frame] = d[alive]
+        for _ in range(substeps):
+            alive = d > 1.5
+            critical = (d[alive] ** 2).sum() / d[alive].sum()
+            d[alive] += rate * step_s * (1 / critical - 1 / d[alive])
+            d[d <= 1.5] = 0
+    return _observe_vanishing(world, seen, rng)
+
+
+def evaporating(rng, rate=0.05, world=None):
+    """All particles shrink at one speed in nm/s; small ones vanish."""
+    world = world or World(spread=0.3)
+    d = world.diameter_nm * world.relative_sizes(rng)[:, None] - rate * world.seconds
+    return _observe_vanishing(world, np.where(d > 1.5, d, np.nan), rng)
+
+
+def coalescing(rng, n_merges=30, relax_s=10.0, world=None):
+    """Pairs touch, merge and become round; the volume stays. A child's area falls from the sum to 0.794."""
+    world = world or World()
+    n, t = world.n_particles, world.n_frames
+    sizes = world.diameter_nm * world.relative_sizes(rng)
+    d = np.full((n + n_merges, t), np.nan)
+    d[:n] = sizes[:, None]
+    aspect = np.ones(d.shape)
+    fates = np.full(n + n_merges, "present", dtype=object)
+    frames = np.sort(rng.integers(8, t - 12, n_merges))
+    for event, frame in enumerate(frames):
+        a, b, child = 2 * event, 2 * event + 1, n + event
+        d[[a, b], frame:] = np.nan
+        fates[[a, b]] = "merged"
+        touching, round_ = np.hypot(sizes[a], sizes[b]), np.cbrt(sizes[a] ** 3 + sizes[b] ** 3)
+        since = world.seconds[frame:] - world.seconds[frame]
+        d[child, frame:] = round_ + (touching - round_) * np.exp(-since / relax_s)
+        aspect[child, frame:] = 1.05 + 0.9 * np.exp(-since / relax_s)
+    event = np.arange(n_merges)
+    merges = pd.DataFrame(
+        {
+            "event_id": event + 1,
+            "frame": frames,
+            "child_id": n + event + 1,
+            "parent_ids": [[int(2 * one + 1), int(2 * one + 2)] for one in event],
+            "n_parents": 2,
+            "contact_frame": frames - 1,
+            "area_ratio": 0.95,
+            "neck_ratios": [list(ratio) for ratio in _necks(world, frames, rng)],
+        }
+    )
+    return observe(world, d, rng, fates, merges, aspect=aspect)
+
+
+def _necks(world, frames, rng, exponent=5.0, n_seen=15):
+    """x/R = (B t)^(1/n) from the frame before the merge on."""
+    since = world.frame_time_s * (1 + np.arange(n_seen))
+    return 0.35 * (since / since[0]) ** (1 / exponent) + rng.normal(0, 0.01, (frames.size, n_seen))
+
+
+def _observe_vanishing(world, diameters, rng):
+    fates = np.where(np.isnan(diameters[:, -1]), "dissolved", "present")
+    return observe(world, diameters, rng, fates)
+
+
+def diffusing(rng, diffusion=0.5, error_nm=0.3, drift_nm=0.4, world=None):
+    """Particles walk at random under a common drift, seen with an error of localisation."""
+    world = world or World(n_particles=80)
+    n, t = world.n_particles, world.n_frames
+    walk = rng.normal(0, np.sqrt(2 * diffusion * world.frame_time_s), (n, t, 2)).cumsum(axis=1)
+    drift = rng.normal(0, drift_nm, (1, t, 2)).cumsum(axis=1)
+    diameters = np.broadcast_to(world.diameter_nm * world.relative_sizes(rng)[:, None], (n, t))
+    return observe(world, diameters, rng, steps_nm=walk + drift + rng.normal(0, error_nm, (n, t, 2)))
