@@ -8,16 +8,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from temtrack.errors import ModelError, UsageError
-from temtrack.registry import ModelSpec, verify
+from temtrack.registry import ModelSpec, verify, weights_of
 
 if TYPE_CHECKING:
     import torch
 
     from temtrack.nets.deaot import Deaot
     from temtrack.nets.efficient_sam import EfficientSam
+    from temtrack.nets.swin_unet import SwinUNet
+    from temtrack.nets.vm_unet import VmUNet
+
+    SegmentingNet = EfficientSam | SwinUNet | VmUNet
 
 #: Networks that segment: the module and the function that build each, imported when it is asked for.
-SEGMENTERS = {"effsam-tiny": ("temtrack.nets.efficient_sam", "efficient_sam_ti")}
+SEGMENTERS = {
+    "effsam-tiny": ("temtrack.nets.efficient_sam", "efficient_sam_ti"),
+    "swin-unet": ("temtrack.nets.swin_unet", "swin_unet"),
+    "swin-unet-base": ("temtrack.nets.swin_unet", "swin_unet_base"),
+    "vmamba": ("temtrack.nets.vm_unet", "vm_unet"),
+    "vmamba-base": ("temtrack.nets.vm_unet", "vm_unet_base"),
+}
 
 #: Networks that carry ids from frame to frame, each a variant of DeAOT.
 PROPAGATORS = ("deaot-t", "deaot-s", "deaot-b", "deaot-l", "r50-deaot-l")
@@ -35,12 +45,12 @@ def build_network(architecture: str) -> torch.nn.Module:
     return build_propagator(architecture) if is_propagator else build_segmenter(architecture)
 
 
-def build_segmenter(architecture: str) -> EfficientSam:
+def build_segmenter(architecture: str) -> SegmentingNet:
     """Build a network that segments; `ModelError` for any other."""
     if architecture not in SEGMENTERS:
         raise _refusal(architecture, "segments", SEGMENTERS)
     module, function = SEGMENTERS[architecture]
-    build: Callable[[], EfficientSam] = getattr(import_module(module), function)
+    build: Callable[[], SegmentingNet] = getattr(import_module(module), function)
     return build()
 
 
@@ -55,6 +65,8 @@ def build_propagator(architecture: str) -> Deaot:
 
 def _refusal(architecture: str, purpose: str, fitting: Iterable[str]) -> ModelError:
     known = (*SEGMENTERS, *PROPAGATORS)
+    if architecture == "otsu":
+        return ModelError("'otsu' is no network: it has no weights, and nothing to train")
     if architecture in known:
         return ModelError(f"'{architecture}' is no network that {purpose}: those are {', '.join(fitting)}")
     near = difflib.get_close_matches(architecture, known, n=1)
@@ -75,7 +87,7 @@ def load_weights(net: torch.nn.Module, spec: ModelSpec) -> str:
 
     sha256 = verify(spec)
     try:
-        net.load_state_dict(load_file(spec.weights))
+        net.load_state_dict(load_file(weights_of(spec)))
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"{spec.weights} does not fit the network {spec.architecture}: {reason}") from error

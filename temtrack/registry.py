@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from temtrack.errors import ModelError, UsageError
 
@@ -25,12 +26,13 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
 class ModelSpec:
     """A model: its name, its network's architecture, its weights and how they came to be.
 
-    ``sha256`` is the weights' checksum as registered, ``None`` for a run of the user's own.
+    ``weights`` is ``None`` for what is no network; ``sha256`` is the weights' checksum as registered,
+    ``None`` for a run of the user's own.
     """
 
     name: str
     architecture: str
-    weights: Path
+    weights: Path | None
     sha256: str | None
     facts: dict[str, object]
 
@@ -40,12 +42,12 @@ def read_registry() -> dict[str, ModelSpec]:
     inside, beside = PACKAGE / "models.toml", PACKAGE.parent / "models.toml"
     with (inside if inside.exists() else beside).open("rb") as file:
         entries = tomllib.load(file)
-    return {
-        name: ModelSpec(
-            name, entry["architecture"], PACKAGE / "weights" / entry["file"], entry["sha256"], entry
-        )
-        for name, entry in entries.items()
-    }
+    return {name: _registered(name, entry) for name, entry in entries.items()}
+
+
+def _registered(name: str, entry: dict[str, Any]) -> ModelSpec:
+    weights = PACKAGE / "weights" / entry["file"] if "file" in entry else None
+    return ModelSpec(name, entry["architecture"], weights, entry.get("sha256"), entry)
 
 
 def added_models_folder() -> Path:
@@ -99,6 +101,13 @@ def find_model(name: str) -> ModelSpec:
     return models[name]
 
 
+def weights_of(spec: ModelSpec) -> Path:
+    """Return the path of a model's weights; `ModelError` for one that is no network."""
+    if spec.weights is None:
+        raise ModelError(f"'{spec.name}' is no network: it has no weights, and nothing to train")
+    return spec.weights
+
+
 def verify(spec: ModelSpec) -> str:
     """Return the sha256 of a model's weights.
 
@@ -107,12 +116,11 @@ def verify(spec: ModelSpec) -> str:
     ModelError
         Where they are missing or differ from the registered ones.
     """
+    weights = weights_of(spec)
     try:
-        found = sha256_of(spec.weights)
+        found = sha256_of(weights)
     except OSError as error:
-        raise ModelError(
-            f"weights of '{spec.name}' cannot be read: {spec.weights} ({error.strerror})"
-        ) from error
+        raise ModelError(f"weights of '{spec.name}' cannot be read: {weights} ({error.strerror})") from error
     if spec.sha256 is not None and found != spec.sha256:
         raise ModelError(
             f"weights of '{spec.name}' are damaged: sha256 {found[:12]}, expected {spec.sha256[:12]}"

@@ -269,4 +269,48 @@ MERGES = Table(
     ),
 )
 
+KINETICS = Table(
+    "kinetics",
+    "One row per quantity; for what is about one frame or merge, one for each. Lengths are in nm, or in px"
+    " where the scale is unknown.",
+    (
+        Column("quantity", TEXT, "", "what was measured"),
+        Column("frame", FRAME, "frame", "frame that it is about; null for the whole run"),
+        Column("event_id", ID, "", "merge that it is about; null for the whole run"),
+        Column("value", REAL, "", "best estimate, in `unit`; null where it is refused"),
+        Column("low", REAL, "", "lower end of the 95 % interval; null where the data do not bound it"),
+        Column("high", REAL, "", "upper end of the 95 % interval; null where the data do not bound it"),
+        Column("unit", TEXT, "", "unit of value, low and high"),
+        Column("n", COUNT, "1", "observations that it rests on"),
+        Column("method", TEXT, "", "formula or fit, and where the interval comes from"),
+        Column("source", TEXT, "", "publication of the formula"),
+        Column("reason", TEXT, "", "why it is refused, or a side of the interval is open; null otherwise"),
+    ),
+)
+
+MANIFEST = Table(
+    "manifest",
+    "One row per tile that `temtrack slice` wrote.",
+    (
+        Column("tile", TEXT, "", "name of the tile's image and of its mask, without folder"),
+        Column("side", TEXT, "", "train or test"),
+        Column("source", TEXT, "", "image or movie that it was cut from"),
+        Column("group", TEXT, "", "what stands on one side of the split as a whole, by `--group-by`"),
+        Column("frame", FRAME, "frame", "frame of the source, from 0"),
+        Column("y_px", COUNT, "px", "first row of the tile in its source"),
+        Column("x_px", COUNT, "px", "first column"),
+        Column("height_px", COUNT, "px", "height of the tile"),
+        Column("width_px", COUNT, "px", "width of the tile"),
+        Column("image_height_px", COUNT, "px", "height of the source; a tile mirrors what it has beyond"),
+        Column("image_width_px", COUNT, "px", "width of the source"),
+        Column("n_particles", COUNT, "1", "connected pieces of particles in the mask"),
+        Column("coverage", REAL, "1", "share of the tile that particles cover"),
+        Column("pixel_size_nm", REAL, "nm", "side of a pixel; null where unknown"),
+        Column("look_alike", TEXT, "", "tile of the other side that seems to show the same; null if none"),
+        Column("similarity", REAL, "1", "correlation of their structure at the best shift; null if none"),
+    ),
+)
+
+#: What `temtrack analyze` writes, and every table there is.
 TABLES = (PARTICLES, TRACKS, FRAMES, MERGES)
+ALL_TABLES = (*TABLES, KINETICS, MANIFEST)

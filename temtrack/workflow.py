@@ -18,14 +18,13 @@ from temtrack.analysis.masks import Tables, Watch
 from temtrack.errors import InputError, InterruptedRunError, UsageError
 from temtrack.formats.atomic import remove_leftovers, whole_file
 from temtrack.formats.fingerprint import fingerprint
-from temtrack.formats.images import is_pattern, list_images
 from temtrack.formats.lineage_files import write_ctc_table, write_lineage
 from temtrack.formats.masks import Masks, list_masks, mask_name, read_masks, remove_masks, write_mask
 from temtrack.formats.parquet import write_table
 from temtrack.linking import LinkingConfig
 from temtrack.movie import Movie
 from temtrack.registry import RUN_FILE, find_model, read_registry, verify
-from temtrack.tables import TABLES, Calibration
+from temtrack.tables import KINETICS, TABLES, Calibration
 from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile
 from temtrack.tracking.engine import LastSegments, ResumablePropagator, Segment, TrackedFrame, Tracker
 from temtrack.tracking.report import TrackingReport
@@ -93,7 +92,11 @@ def segmentation_by_model(model: str, device: str, movie: Movie) -> Segmentation
     segmenter = load_segmenter(model, device)
     samples = sorted({0, movie.n_frames // 2, movie.n_frames - 1})
     scale = common_scale(segmenter.find_scale(movie.read_frame(t)) for t in samples)
-    facts = {"model": segmenter.spec.name, "model_sha256": segmenter.sha256, "scale": scale}
+    facts: dict[str, object] = {
+        "model": segmenter.spec.name,
+        "model_sha256": segmenter.sha256,
+        "scale": scale,
+    }
     return Segmentation(lambda image: segmenter.segment(image, scale), facts)
 
 
@@ -268,19 +271,17 @@ def _remove_earlier_run(folder: Path) -> None:
     (folder / RESUME_NAME).unlink(missing_ok=True)  # first: it must never outlive the masks that it counts on
     remove_leftovers(folder)
     remove_masks(folder)
-    tables = [f"{table.name}.parquet" for table in TABLES]
-    for name in ("res_track.txt", "lineage.json", "run.json", *tables):
+    tables = [f"{table.name}.parquet" for table in (*TABLES, KINETICS)]
+    for name in ("res_track.txt", "lineage.json", "run.json", "kinetics.png", "kinetics.svg", *tables):
         (folder / name).unlink(missing_ok=True)
 
 
 def _describe_movie(movie: Movie) -> dict[str, object]:
     """Return which movie it was, and what was known of its scale and time."""
-    path = movie.path
-    files = list_images(path) if path.is_dir() or is_pattern(path) else [path]
     scale, times = movie.pixel_size, movie.frame_times
     return {
-        "movie": str(path),
-        "movie_sha256": fingerprint(files),
+        "movie": str(movie.path),
+        "movie_sha256": fingerprint(movie.files or (movie.path,)),
         "n_frames": movie.n_frames,
         "pixel_size_nm": scale.nm if scale else None,
         "pixel_size_source": scale.source if scale else None,

@@ -14,8 +14,9 @@ def test_weights_that_are_missing_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("build", "name", "reason"),
     [
-        (build_network, "effsam-huge", "unknown network 'effsam-huge': known are effsam-tiny, deaot-t"),
+        (build_network, "effsam-huge", "unknown network 'effsam-huge': known are effsam-tiny, swin-unet"),
         (build_network, "deaot-tt", "Did you mean 'deaot-t'"),
+        (build_network, "otsu", "'otsu' is no network: it has no weights, and nothing to train"),
         (build_segmenter, "deaot-t", "'deaot-t' is no network that segments: those are effsam-tiny"),
         (build_propagator, "effsam-tiny", "'effsam-tiny' is no network that carries ids: those are deaot-t"),
     ],

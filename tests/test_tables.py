@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from temtrack.tables import MERGES, PARTICLES, TABLES, Calibration, Column, Table
+from temtrack.tables import ALL_TABLES, MERGES, PARTICLES, Calibration, Column, Table
 
 SMALL = Table(
     "small",
@@ -41,7 +41,7 @@ def test_fill_refuses_columns_that_are_not_the_tables():
         SMALL.fill({**{k: v for k, v in MEASURED.items() if k != "x_px"}, "y": [1, 2]}, Calibration())
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", ALL_TABLES, ids=lambda table: table.name)
 def test_every_column_is_described_with_its_twin(table):
     text = table.describe()
     for column in table.columns:

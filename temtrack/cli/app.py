@@ -14,15 +14,19 @@ from temtrack import __version__
 from temtrack.cli import output
 from temtrack.cli.analyze import analyze
 from temtrack.cli.demo import demo
+from temtrack.cli.evaluate import evaluate
+from temtrack.cli.info import info
+from temtrack.cli.kinetics import kinetics
 from temtrack.cli.models import models
 from temtrack.cli.segment import segment
 from temtrack.cli.simulate import simulate
+from temtrack.cli.slice import slice
 from temtrack.cli.track import track
 from temtrack.cli.train import train
 from temtrack.errors import TemtrackError
 
 #: In the order in which a movie goes through them, which is also that of `temtrack --help`.
-_COMMANDS = (simulate, train, segment, track, analyze)
+_COMMANDS = (simulate, info, slice, train, segment, track, analyze, kinetics, evaluate)
 
 
 @contextmanager

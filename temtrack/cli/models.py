@@ -31,6 +31,7 @@ def list_models(as_json: options.Json = False) -> None:
             "parameters": spec.facts.get("parameters"),
             "licence": spec.facts.get("licence"),
             "source": spec.facts.get("source", "embedded"),
+            "note": spec.facts.get("note"),
         }
         for name, spec in (read_registry() | read_added()).items()
     ]
@@ -46,7 +47,7 @@ def show_model(
     from temtrack.registry import find_model
 
     spec = find_model(model)
-    facts = {"model": spec.name, "weights": str(spec.weights), **spec.facts}
+    facts = {"model": spec.name, "weights": spec.weights and str(spec.weights), **spec.facts}
     if as_json:
         output.show_json(facts)
         return
@@ -59,7 +60,11 @@ def verify_models(as_json: options.Json = False) -> None:
     from temtrack.registry import read_added, read_registry, verify
 
     models = read_registry() | read_added()
-    rows = [{"model": name, "sha256": verify(spec), "whole": True} for name, spec in models.items()]
+    rows = [
+        {"model": name, "sha256": verify(spec), "whole": True}
+        for name, spec in models.items()
+        if spec.weights
+    ]
     output.show_rows(rows, as_json=as_json)
 
 

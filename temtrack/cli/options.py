@@ -13,7 +13,7 @@ import typer
 from temtrack.errors import UsageError
 
 DEFAULT_MODEL = "effsam-tiny"
-DEFAULT_PROPAGATOR = "overlap"
+DEFAULT_PROPAGATOR = "deaot-t"
 
 _QUANTITY = re.compile(r"\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(\D*?)\s*", re.IGNORECASE)
 
@@ -38,6 +38,19 @@ def parse_pixel_size(text: str) -> float:
     from temtrack.formats.units import length_nm
 
     return _parse_quantity(text, length_nm, "--pixel-size", "pm, A, nm, um, mm or m, as in 0.21nm")
+
+
+def parse_scale_bar(text: str) -> float:
+    """Return nanometres from the length of a scale bar such as ``50nm`` or ``0.2um``.
+
+    Raises
+    ------
+    UsageError
+        If the text is no positive length with a unit.
+    """
+    from temtrack.formats.units import length_nm
+
+    return _parse_quantity(text, length_nm, "--scale-bar", "pm, A, nm, um, mm or m, as in 50nm")
 
 
 def parse_frame_time(text: str) -> float:
@@ -77,6 +90,16 @@ PixelSize = Annotated[
         parser=parse_pixel_size,
         metavar="LENGTH",
         help="Side of a pixel, as 0.21nm; counts before the file's own.",
+        show_default=False,
+    ),
+]
+ScaleBar = Annotated[
+    float | None,
+    typer.Option(
+        "--scale-bar",
+        parser=parse_scale_bar,
+        metavar="LENGTH",
+        help="Length of the scale bar drawn in the image, as 50nm: it is found and measured.",
         show_default=False,
     ),
 ]

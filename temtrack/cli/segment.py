@@ -19,6 +19,7 @@ from temtrack.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from temtrack.movie import Movie
+    from temtrack.segmentation.otsu import OtsuSegmenter
     from temtrack.segmentation.segmenter import Segmenter
 
 _MASK_SUFFIX = "_mask.tif"
@@ -68,6 +69,8 @@ def segment(
     if questions.prompted and len(sources) > 1:
         raise UsageError(f"--points and --boxes name places in one image; {len(sources)} were given")
     segmenter = load_segmenter(model, device)
+    if questions.prompted and not segmenter.takes_prompts:
+        raise UsageError(f"--model {model}: takes no --points or --boxes; use one that does, as effsam-tiny")
     if output_folder is not None:
         check_output_folder(output_folder, force)
     work = _Work(segmenter, questions, _Place(output_folder, force), pixel_size_nm, only=len(sources) == 1)
@@ -92,7 +95,7 @@ class _Questions:
         """Whether single particles are asked for."""
         return self.points is not None or self.boxes is not None
 
-    def ask(self, segmenter: Segmenter, image: NDArray[Any]) -> NDArray[np.int32]:
+    def ask(self, segmenter: Segmenter | OtsuSegmenter, image: NDArray[Any]) -> NDArray[np.int32]:
         """Return the labels of an image; with prompts, an id tells which prompt it answers."""
         from temtrack.labels import filter_fragments
 
@@ -153,7 +156,7 @@ class _Place:
 class _Work:
     """Segments one source after another and gives a row of results for each."""
 
-    segmenter: Segmenter
+    segmenter: Segmenter | OtsuSegmenter
     questions: _Questions
     place: _Place
     pixel_size_nm: float | None
@@ -204,9 +207,12 @@ def _read_prompts(
 
 def _expand(text: str) -> list[Path]:
     """Return the files that an input stands for, without the masks of an earlier run among them."""
+    from temtrack.formats import dm_folder
     from temtrack.formats.images import is_pattern, list_images
 
     path = Path(text)
+    if dm_folder.can_read(path):
+        return [path]
     if not path.is_dir() and not is_pattern(path):
         if not path.exists():
             raise InputError(f"{path}: there is no such file or folder; check the name")

@@ -54,6 +54,7 @@ def track(
         ),
     ] = None,
     pixel_size_nm: options.PixelSize = None,
+    scale_bar_nm: options.ScaleBar = None,
     frame_time_s: options.FrameTime = None,
     device: options.Device = options.DeviceName.auto,
     resume: Annotated[
@@ -80,7 +81,7 @@ def track(
         track_into,
     )
 
-    movie = read_movie(source, pixel_size_nm, frame_time_s)
+    movie = read_movie(source, pixel_size_nm, frame_time_s, scale_bar_nm)
     config = LinkingConfig(
         look_ahead_frames=max(LinkingConfig.look_ahead_frames, max_gap_frames + 2),
         max_gap_frames=max_gap_frames,

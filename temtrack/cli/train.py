@@ -22,7 +22,8 @@ def train(
         list[str] | None,
         typer.Argument(
             metavar="[DIR[=SHARE]]...",
-            help="Folders with images/ and masks/ of equal names, and each one's share of the samples.",
+            help="Folders with images/ and masks/ of equal names, or with train/ and test/ as temtrack slice "
+            "writes them, and each one's share of the samples.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the run.")] = Path(
@@ -55,8 +56,9 @@ def train(
 ) -> None:
     """Train a network on labelled images, simulated ones, or both at given shares.
 
-    Segmenters (effsam-...) learn from single images, propagators (deaot-...)
-    from clips: of simulated movies, and of labelled images set in motion.
+    Segmenters (effsam-tiny, swin-unet, vmamba, and the full sizes swin-unet-base
+    and vmamba-base) learn from single images, propagators (deaot-...) from
+    clips: of simulated movies, and of labelled images set in motion.
 
     The run's folder holds best and last weights, log.csv and curves.png, and
     serves as a model: temtrack segment img.tif --model runs/train.

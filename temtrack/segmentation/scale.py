@@ -39,7 +39,7 @@ def find_scale(grey: NDArray[np.float32], look: Look) -> float | None:
     """
     seen: list[tuple[float, float]] = []
     for scale in PROBE_SCALES:
-        glance = look(_middle(grey, round(PROBE_SIDE_PX / scale)), scale)
+        glance = look(middle(grey, round(PROBE_SIDE_PX / scale)), scale)
         diameter = typical_diameter(glance.labels)
         if diameter is not None and diameter * scale >= MIN_PROBE_DIAMETER_PX:
             seen.append((glance.certainty + FINER_BONUS * np.log2(scale), diameter))
@@ -63,6 +63,7 @@ def certainty_of(foreground: NDArray[np.float32]) -> float:
     return float(np.mean(2 * inside - 1)) if inside.size else 0.0
 
 
-def _middle(grey: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+def middle(grey: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Return the middle of an image (Y, X), at most ``side`` px high and wide."""
     y, x = (max(0, (n - side) // 2) for n in grey.shape)
     return grey[y : y + side, x : x + side]

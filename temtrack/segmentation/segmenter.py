@@ -1,4 +1,4 @@
-"""EfficientSAM as a particle segmenter: one question for everything, or one for each prompt."""
+"""A network as a particle segmenter: it is asked for everything, or for what prompts point at."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from temtrack.contrast import normalise
+from temtrack.errors import UsageError
 from temtrack.labels import compact, filter_fragments
-from temtrack.nets.efficient_sam import PATCH, EfficientSam
 from temtrack.registry import ModelSpec
-from temtrack.segmentation.instances import FOREGROUND, decode
-from temtrack.segmentation.prompts import Prompts, answer
+from temtrack.segmentation.adapters import Adapter
+from temtrack.segmentation.instances import FOREGROUND
+from temtrack.segmentation.prompts import Prompts
 from temtrack.segmentation.scale import Glance, certainty_of, find_scale, scale_for
 from temtrack.segmentation.tiled import predict_maps, scaled_input
 
@@ -24,11 +25,19 @@ FRAGMENT_SHARE = 0.1  # of the area-weighted median area: what is smaller is a f
 class Segmenter:
     """A loaded model that turns images into labels."""
 
-    def __init__(self, net: EfficientSam, spec: ModelSpec, sha256: str, device: torch.device) -> None:
+    def __init__(
+        self, net: nn.Module, adapter: Adapter, spec: ModelSpec, sha256: str, device: torch.device
+    ) -> None:
         self.net = net.to(device).eval()
+        self.adapter = adapter
         self.spec = spec
         self.sha256 = sha256
         self.device = device
+
+    @property
+    def takes_prompts(self) -> bool:
+        """Whether the network can be asked for single particles."""
+        return self.adapter.answer is not None
 
     def segment(
         self, image: NDArray[Any], scale: float | None = None, min_area_px: float = 0.0
@@ -73,7 +82,16 @@ class Segmenter:
         labels
             (Y, X): prompt n's particle has the id n + 1. A prompt without an answer has no pixels, so none
             has any where the image has no contrast.
+
+        Raises
+        ------
+        UsageError
+            Where the network takes no prompts.
         """
+        if self.adapter.answer is None:
+            raise UsageError(
+                f"'{self.spec.name}' takes no points or boxes; use a model that does, as effsam-tiny"
+            )
         grey = normalise(image)
         if not grey.any():
             return np.zeros(grey.shape, np.int32)
@@ -84,9 +102,10 @@ class Segmenter:
             prompts, scale = Prompts.from_points(points), self._scale_of(grey) or 1.0
         else:
             raise ValueError("give points or boxes")
+        tiling = self.adapter.tiling
         with torch.inference_mode():
-            scaled = scaled_input(grey, scale, PATCH, self.device)
-            labels = answer(self.net, scaled, prompts.scaled(scale))
+            scaled = scaled_input(grey, scale, tiling.multiple, self.device)
+            labels = self.adapter.answer(self.net, scaled, prompts.scaled(scale), tiling)
         inside = [max(1, round(n * scale)) for n in grey.shape]
         found = _nearest(labels[: inside[0], : inside[1]], grey.shape)
         return np.where(np.isfinite(image), found, 0)
@@ -96,15 +115,12 @@ class Segmenter:
 
     def _look(self, grey: NDArray[np.float32], scale: float) -> Glance:
         with torch.inference_mode():
-            maps = predict_maps(self._everything, grey, scale, PATCH, self.device)
-        labels = filter_fragments(_nearest(decode(maps), grey.shape), FRAGMENT_SHARE)
+            maps = predict_maps(self._everything, grey, scale, self.adapter.tiling, self.device)
+        labels = filter_fragments(_nearest(self.adapter.decode(maps), grey.shape), FRAGMENT_SHARE)
         return Glance(labels, certainty_of(maps[FOREGROUND]))
 
     def _everything(self, images: Tensor) -> Tensor:
-        """Ask for everything: a query without points, Bx3xHxW -> Bx3xH/4xW/4 logits."""
-        xy = images.new_zeros(len(images), 1, 0, 2)
-        logits, _ = self.net.decode(self.net.embed(images), xy, xy[..., 0].long())
-        return logits[:, 0]
+        return self.adapter.everything(self.net, images)
 
 
 def _nearest(labels: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int32]:

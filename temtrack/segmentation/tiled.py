@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,31 +13,53 @@ from torch import Tensor
 
 from temtrack.tiles import blend, tile_slices
 
-TILE_PX = 512  # side of a tile at the network's scale
-OVERLAP_PX = 128
-GRID = 4  # pixels of the network's input to a cell of its output
-
-Predict = Callable[[Tensor], Tensor]  # Bx3xHxW in [0, 1] -> BxCxH/4xW/4
+Predict = Callable[[Tensor], Tensor]  # Bx3xHxW in [0, 1] -> BxCxH/gxW/g, g the tiling's grid
 Cut = tuple[slice, slice]  # y and x
 
 
+@dataclass(frozen=True)
+class Tiling:
+    """The pieces in which a network sees an image, in pixels of its input.
+
+    Parameters
+    ----------
+    tile_px, overlap_px
+        Greatest side of a tile, and how far neighbours overlap at least.
+    multiple
+        Tiles begin and end at multiples of this; so does the image, mirrored out.
+    grid
+        Pixels of the network's input to a cell of its output.
+    whole
+        Whether tiles have their greatest side wherever the image does, or no longer ones than needed.
+    """
+
+    tile_px: int
+    overlap_px: int
+    multiple: int
+    grid: int
+    whole: bool = False
+
+
 def predict_maps(
-    predict: Predict, image: NDArray[np.float32], scale: float, multiple: int, device: torch.device
+    predict: Predict, image: NDArray[np.float32], scale: float, tiling: Tiling, device: torch.device
 ) -> NDArray[np.float32]:
     """Predict probability maps of an image (Y, X) in [0, 1].
 
-    The image is scaled, mirrored out to a ``multiple``, cut into tiles, and the tiles' logits are blended.
+    The image is scaled, mirrored out to the tiling's multiple and cut into tiles, whose logits are blended.
 
     Returns
     -------
     maps
         (C, Y, X) float32 at the image's size, or at half the network's input where that is finer.
     """
-    scaled = scaled_input(image, scale, multiple, device)
-    shape = (scaled.shape[-2] // GRID, scaled.shape[-1] // GRID)
-    cuts = input_tiles((scaled.shape[-2], scaled.shape[-1]), multiple)
-    logits = blend(shape, ((_on_grid(cut), _tile(predict, scaled, cut)) for cut in cuts))
-    inside = [max(1, round(n * scale)) / (g * GRID) for n, g in zip(image.shape, shape, strict=True)]
+    scaled = scaled_input(image, scale, tiling.multiple, device)
+    grid = tiling.grid
+    shape = (scaled.shape[-2] // grid, scaled.shape[-1] // grid)
+    cuts = input_tiles((scaled.shape[-2], scaled.shape[-1]), tiling)
+    logits = blend(shape, ((_on_grid(cut, grid), _tile(predict, scaled, cut)) for cut in cuts))
+    inside = [
+        max(1, round(n * scale)) / (n_cells * grid) for n, n_cells in zip(image.shape, shape, strict=True)
+    ]
     fine = max(1.0, scale / 2)
     size = [round(n * fine) for n in image.shape]
     return _resample(logits, inside, size)
@@ -53,19 +76,22 @@ def scaled_input(image: NDArray[np.float32], scale: float, multiple: int, device
     return F.pad(grey, (0, missing[1], 0, missing[0]), mode=mode).expand(-1, 3, -1, -1)
 
 
-def input_tiles(shape: tuple[int, int], multiple: int) -> list[Cut]:
-    """Return the tiles of a scaled image (H, W), in its pixels; each begins and ends at a ``multiple``."""
+def input_tiles(shape: tuple[int, int], tiling: Tiling) -> list[Cut]:
+    """Return the tiles of a scaled image (H, W), in its pixels."""
+    multiple = tiling.multiple
     coarse = (shape[0] // multiple, shape[1] // multiple)
     return [
         (slice(ys.start * multiple, ys.stop * multiple), slice(xs.start * multiple, xs.stop * multiple))
-        for ys, xs in tile_slices(coarse, TILE_PX // multiple, OVERLAP_PX // multiple)
+        for ys, xs in tile_slices(
+            coarse, tiling.tile_px // multiple, tiling.overlap_px // multiple, tiling.whole
+        )
     ]
 
 
-def _on_grid(cut: Cut) -> Cut:
+def _on_grid(cut: Cut, grid: int) -> Cut:
     """Return where a tile of the input lies on the output's grid."""
     ys, xs = cut
-    return slice(ys.start // GRID, ys.stop // GRID), slice(xs.start // GRID, xs.stop // GRID)
+    return slice(ys.start // grid, ys.stop // grid), slice(xs.start // grid, xs.stop // grid)
 
 
 def _tile(predict: Predict, scaled: Tensor, cut: Cut) -> NDArray[np.float32]:

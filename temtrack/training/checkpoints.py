@@ -52,5 +52,5 @@ def load_state(folder: Path, net: nn.Module, average: nn.Module, optimizer: torc
         return int(state["step"])
     except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise TrainingError(
-            f"{path} does not fit this network ({error}): start anew in another folder"
+            f"{path} does not fit this network ({str(error).splitlines()[0]}): start anew in another folder"
         ) from error

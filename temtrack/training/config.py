@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from temtrack.errors import UsageError
 from temtrack.loading import PROPAGATORS
+
+#: Networks that see an image in larger pieces than 16 px; they would mirror any other crop out to these.
+CROP_MULTIPLES = {"swin-unet": 224, "swin-unet-base": 224, "vmamba": 32, "vmamba-base": 32}
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,11 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         extra = int(self.model in PROPAGATORS)  # its grid of tokens has one at either edge
-        if (self.crop_px - extra) % 16:
+        multiple = CROP_MULTIPLES.get(self.model, 16)
+        if (self.crop_px - extra) % multiple:
             raise UsageError(
-                f"--crop {self.crop_px}: must be a multiple of 16{' and one' * extra}, "
-                f"as {self.crop_px + (extra - self.crop_px) % 16}"
+                f"--crop {self.crop_px}: must be a multiple of {multiple}{' and one' * extra}, "
+                f"as {self.crop_px + (extra - self.crop_px) % multiple}"
             )
 
 
@@ -102,19 +106,30 @@ class ClipConfig:
     all_colours_share: float = 0.7
 
 
+#: Settings that suit a model where the user gives none, as far as they differ from those of effsam-tiny.
+_SWIN_UNET = TrainConfig(model="swin-unet", crop_px=224, n_prompts=0)
+_VM_UNET = TrainConfig(model="vmamba", batch_size=4, n_prompts=0)
+_DEAOT = TrainConfig(
+    model="deaot-t",
+    crop_px=257,
+    batch_size=2,
+    n_steps=6000,
+    learning_rate=4e-4,
+    clip_norm=5.0,
+    freeze_norms_share=0.6,
+    min_diameter_px=14.0,
+    max_diameter_px=76.0,
+    n_test_crops=16,
+)
+_PRESETS = {
+    "swin-unet": _SWIN_UNET,
+    "swin-unet-base": replace(_SWIN_UNET, learning_rate=2e-4),
+    "vmamba": _VM_UNET,
+    "vmamba-base": replace(_VM_UNET, learning_rate=2e-4),
+    **dict.fromkeys(PROPAGATORS, _DEAOT),
+}
+
+
 def preset(model: str) -> TrainConfig:
     """Return the settings that suit a model where the user gives none."""
-    if model not in PROPAGATORS:
-        return TrainConfig(model=model)
-    return TrainConfig(
-        model=model,
-        crop_px=257,
-        batch_size=2,
-        n_steps=6000,
-        learning_rate=4e-4,
-        clip_norm=5.0,
-        freeze_norms_share=0.6,
-        min_diameter_px=14.0,
-        max_diameter_px=76.0,
-        n_test_crops=16,
-    )
+    return replace(_PRESETS.get(model, TrainConfig()), model=model)

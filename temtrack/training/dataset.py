@@ -16,7 +16,7 @@ from temtrack.contrast import normalise
 from temtrack.errors import InputError, UsageError
 from temtrack.formats.images import read_image
 from temtrack.labels import typical_diameter
-from temtrack.segmentation.instances import encode
+from temtrack.segmentation.adapters import ADAPTERS
 from temtrack.training.augment import crop, degrade
 from temtrack.training.config import TrainConfig
 
@@ -92,6 +92,19 @@ def split(
     return [images[i] for i in order[n_test:]], [images[i] for i in order[:n_test]]
 
 
+def read_sides(
+    folder: Path, excluded: frozenset[str], test_fraction: float, rng: np.random.Generator
+) -> tuple[list[LabelledImage], list[LabelledImage]]:
+    """Read the images to train on and those to test on: ``train/`` and ``test/`` where the folder has them.
+
+    `temtrack slice` writes such folders. Another folder is split by chance, as `split` does.
+    """
+    train, test = folder / "train", folder / "test"
+    if train.is_dir() and test.is_dir():
+        return read_folder(train, excluded), read_folder(test, excluded)
+    return split(read_folder(train if train.is_dir() else folder, excluded), test_fraction, rng)
+
+
 def image_source(images: Sequence[LabelledImage], config: TrainConfig) -> Source:
     """Draw crops of labelled images, particles scaled to the sizes that the network shall know."""
 
@@ -100,7 +113,7 @@ def image_source(images: Sequence[LabelledImage], config: TrainConfig) -> Source
         wanted = _wanted_diameter(config, rng)
         scale = float(np.clip(wanted / labelled.diameter_px, 0.15, 5.0)) if labelled.diameter_px else 1.0
         image, labels = crop(labelled.image, labelled.labels, scale, config.crop_px, rng)
-        return _sample(degrade(image, rng), labels, labelled.semantic)
+        return _sample(degrade(image, rng), labels, labelled.semantic, config)
 
     return draw
 
@@ -114,7 +127,8 @@ def scene_source(config: TrainConfig) -> Source:
         scale = max(_wanted_diameter(config, rng) / (2 * radius), SCENE_MIN_SCALE)
         side = math.ceil(config.crop_px / scale) + 8
         scene = simulate_scene(rng, SceneConfig(height=side, width=side, mean_radius_px=(radius, radius)))
-        return _sample(*crop(scene.image, scene.labels, scale, config.crop_px, rng), semantic=False)
+        image, labels = crop(scene.image, scene.labels, scale, config.crop_px, rng)
+        return _sample(image, labels, semantic=False, config=config)
 
     return draw
 
@@ -137,5 +151,7 @@ def mix(
     return draw
 
 
-def _sample(image: NDArray[np.float32], labels: NDArray[np.int32], semantic: bool) -> Sample:
-    return Sample(normalise(image), labels, encode(labels), semantic)
+def _sample(
+    image: NDArray[np.float32], labels: NDArray[np.int32], semantic: bool, config: TrainConfig
+) -> Sample:
+    return Sample(normalise(image), labels, ADAPTERS[config.model].encode(labels), semantic)

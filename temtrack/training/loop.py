@@ -19,6 +19,9 @@ from temtrack.training.config import TrainConfig
 from temtrack.training.history import EpochRow, read_rows, write_rows
 from temtrack.training.task import AnyBatch, Net, Task
 
+#: Parameters that weight decay would spoil though they have the shape of a matrix.
+NEVER_DECAYED = ("pos_embed", "relative_position_bias_table", "A_logs", "dt_projs_bias")
+
 
 @dataclass(frozen=True)
 class Score:
@@ -70,7 +73,7 @@ def train(
     """
     net.to(device).train()
     average = copy.deepcopy(net).eval().requires_grad_(False)
-    optimizer = torch.optim.AdamW(_parameter_groups(net, config.weight_decay), lr=config.learning_rate)
+    optimizer = torch.optim.AdamW(parameter_groups(net, config.weight_decay), lr=config.learning_rate)
     start = load_state(folder, net, average, optimizer)
     rows = read_rows(folder) if start else []
     batches = _batches(task.draw, start, config.n_steps)
@@ -152,10 +155,13 @@ def follow(average: nn.Module, net: nn.Module, decay: float) -> None:
             slow.copy_(trained[name])
 
 
-def _parameter_groups(net: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Decay matrices and kernels, not biases, norms and embeddings of position."""
-    decayed = [p for name, p in net.named_parameters() if p.ndim >= 2 and "pos_embed" not in name]
-    kept = [p for name, p in net.named_parameters() if p.ndim < 2 or "pos_embed" in name]
+def parameter_groups(net: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Decay matrices and kernels, not biases, norms, embeddings of position and rates of a scan."""
+    decayed: list[nn.Parameter] = []
+    kept: list[nn.Parameter] = []
+    for name, parameter in net.named_parameters():
+        exempt = parameter.ndim < 2 or name.rpartition(".")[2] in NEVER_DECAYED
+        (kept if exempt else decayed).append(parameter)
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": kept, "weight_decay": 0.0}]
 
 

@@ -11,7 +11,7 @@ import torch
 
 from temtrack.errors import InputError, UsageError
 from temtrack.loading import PROPAGATORS, build_propagator, build_segmenter, load_weights
-from temtrack.registry import ModelSpec, write_run_spec
+from temtrack.registry import RUN_FILE, ModelSpec, find_model, write_run_spec
 from temtrack.training.config import ClipConfig, TrainConfig
 from temtrack.training.dataset import (
     LabelledImage,
@@ -19,9 +19,8 @@ from temtrack.training.dataset import (
     Source,
     image_source,
     mix,
-    read_folder,
+    read_sides,
     scene_source,
-    split,
 )
 from temtrack.training.footage import FilmMaker, Shelf, simulated_film
 from temtrack.training.history import EpochRow
@@ -55,7 +54,13 @@ def run_training(
     """Train ``config.model`` into ``folder``, or go on where the run in it stopped.
 
     ``init`` names a model whose weights the network starts from; ``command`` is kept beside the weights.
+
+    Raises
+    ------
+    UsageError
+        Nothing to train on, or a folder that holds the run of another network.
     """
+    _refuse_other_run(folder, config.model)
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
     if config.model in PROPAGATORS:
@@ -80,6 +85,15 @@ def read_excluded(path: Path) -> frozenset[str]:
             f"cannot read the list {path}: needs text with one <folder>/<stem> a line"
         ) from error
     return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+
+
+def _refuse_other_run(folder: Path, model: str) -> None:
+    """Refuse to go on with the run of another network, before anything of it is overwritten."""
+    there = find_model(str(folder)).architecture if (folder / RUN_FILE).exists() else model
+    if there != model:
+        raise UsageError(
+            f"{folder} is a run of {there}, not of {model}: give --model {there} or another folder"
+        )
 
 
 def _start(
@@ -113,7 +127,7 @@ def _split_folders(
     """Read the folders; yield each one's images to train on, those to test on, and its share."""
     rng = np.random.default_rng(config.seed)
     for folder, share in data.folders:
-        training, test = split(read_folder(folder, data.excluded), config.test_fraction, rng)
+        training, test = read_sides(folder, data.excluded, config.test_fraction, rng)
         yield training, test or training, share
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.training.batches import Batch, collate
@@ -16,23 +17,36 @@ from temtrack.training.losses import foreground_counts, iou_loss, map_loss
 from temtrack.training.precision import bf16_where_native
 from temtrack.training.task import Task
 
+if TYPE_CHECKING:
+    from temtrack.loading import SegmentingNet
+
 
 def segmenting(
     draw: Source, test_samples: Sequence[Sample], config: TrainConfig
-) -> Task[EfficientSam, Batch]:
+) -> Task[SegmentingNet, Batch]:
     """Return the task of learning target maps from single images."""
 
     def batch_of(step: int) -> Batch:
         rng = np.random.default_rng([config.seed, step])
         return collate([draw(rng) for _ in range(config.batch_size)], config.n_prompts, rng)
 
-    def loss_of(net: EfficientSam, batch: Batch) -> tuple[Tensor, Tensor]:
-        return segmenting_loss(net, batch, config.prompt_weight)
+    def loss_of(net: SegmentingNet, batch: Batch) -> tuple[Tensor, Tensor]:
+        if isinstance(net, EfficientSam):
+            return promptable_loss(net, batch, config.prompt_weight)
+        return dense_loss(net, batch)
 
     return Task(batch_of, _test_batches(test_samples, config), loss_of)
 
 
-def segmenting_loss(net: EfficientSam, batch: Batch, prompt_weight: float) -> tuple[Tensor, Tensor]:
+def dense_loss(net: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return the loss of a network that knows but one question, and the pixel counts of its foreground."""
+    with bf16_where_native(batch.images.device):
+        logits = net(batch.images)[:, None]  # Bx1x3xSxS: the query for everything
+    logits, targets, weights = logits.float(), batch.targets[:, :1], batch.weights[:, :1]
+    return map_loss(logits, targets, weights), foreground_counts(logits.detach(), targets, weights)
+
+
+def promptable_loss(net: EfficientSam, batch: Batch, prompt_weight: float) -> tuple[Tensor, Tensor]:
     """Return the loss and the foreground's overlap, found and true pixel counts.
 
     Maps are compared at half the input's side: finer than the network's own grid, and cheap.

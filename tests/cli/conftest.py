@@ -13,6 +13,8 @@ from temtrack.labels import compact, filter_fragments
 class FakeSegmenter:
     """Calls every connected dark patch a particle; notes what it is asked."""
 
+    takes_prompts = True
+
     def __init__(self):
         self.asked = []
         self.prompted = []

@@ -8,7 +8,19 @@ from temtrack import __version__
 from temtrack.cli import app as app_module
 from temtrack.cli.app import app
 
-PIPELINE = ["simulate", "train", "segment", "track", "analyze", "models", "demo"]
+PIPELINE = [
+    "simulate",
+    "info",
+    "slice",
+    "train",
+    "segment",
+    "track",
+    "analyze",
+    "kinetics",
+    "evaluate",
+    "models",
+    "demo",
+]
 
 
 def test_help_shows_the_commands_in_the_order_of_the_pipeline(run):

@@ -13,6 +13,10 @@ def test_nothing_asked_lists_the_models(run):
     assert bare.stdout == run("models", "list").stdout
     rows = json.loads(run("models", "list", "--json").stdout)
     shown = {row["model"]: (row["network"], row["parameters"], row["licence"], row["source"]) for row in rows}
+    assert shown["otsu"] == ("otsu", 0, "BSD-3-Clause", "Otsu 1979, doi:10.1109/TSMC.1979.4310076")
+    assert [row["note"] for row in rows if row["model"] == "otsu"] == [
+        "classical baseline: Gaussian, Otsu, watershed"
+    ]
     assert shown["effsam-tiny"] == ("effsam-tiny", 10_223_204, "BSD-3-Clause", "embedded")
 
 
@@ -24,9 +28,16 @@ def test_show_tells_where_a_model_or_a_run_comes_from(run, tmp_path):
     assert json.loads(run("models", "show", tmp_path, "--json").stdout)["command"] == "temtrack train films"
 
 
+def test_a_model_without_weights_says_so(run):
+    assert json.loads(run("models", "show", "otsu", "--json").stdout)["weights"] is None
+    assert "Gaussian" in run("models", "show", "otsu").stdout
+
+
 def test_verify_tells_that_all_are_whole(run):
-    (row,) = json.loads(run("models", "verify", "--json").stdout)
-    assert (row["model"], row["whole"]) == ("effsam-tiny", True)
+    whole = {row["model"]: row["whole"] for row in json.loads(run("models", "verify", "--json").stdout)}
+    assert whole["effsam-tiny"]
+    assert all(whole.values())
+    assert "otsu" not in whole
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import tifffile
 from skimage.draw import disk
 
 from temtrack.nets.efficient_sam import EfficientSam
+from temtrack.registry import write_run_spec
 from temtrack.training.history import EpochRow, write_rows
 
 #: The real network, on the smallest samples that it takes.
@@ -61,6 +62,39 @@ def test_the_real_network_trains_on_images_and_serves_as_a_model(run, films, tmp
     segmented = run("segment", image, "--model", out, "--scale", "1", "--device", "cpu")
     assert segmented.exit_code == 0, segmented.output
     assert image.with_name("0_mask.tif").exists()
+
+
+@pytest.mark.parametrize(("model", "crop"), [("swin-unet", 224), ("vmamba", 32)])
+def test_a_dense_network_trains_resumes_and_serves_as_a_model(run, films, tmp_path, model, crop):
+    out, image = tmp_path / "run", films / "images" / "0.tif"
+    words = ("train", films, "--model", model, "-o", out, "--crop", crop, "--batch", 4, "--device", "cpu")
+    for n_epochs, n_steps in enumerate((1, 2), start=1):
+        result = run(*words, "--resume", "--steps", n_steps)
+        assert result.exit_code == 0, result.output
+        assert len(read_log(out)) == n_epochs
+    other = run(*words[:3], "effsam-tiny", *words[4:], "--resume")
+    assert (other.exit_code, other.stderr.count("\n")) == (2, 1)
+    assert f"is a run of {model}, not of effsam-tiny" in other.stderr
+    asked = ("segment", image, "--model", out, "--scale", 1, "--device", "cpu")
+    assert run(*asked).exit_code == 0
+    assert tifffile.imread(image.with_name("0_mask.tif")).shape == (70, 80)
+    points = tmp_path / "points.csv"
+    points.write_text("x,y\n25,30\n")
+    refused = run(*asked, "--points", points, "--force")
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    assert "takes no --points or --boxes" in refused.stderr
+
+
+def test_weights_of_another_network_are_refused(run, films, tmp_path):
+    out = tmp_path / "run"
+    assert run("train", films, "--model", "vmamba", "-o", out, *SMALL).exit_code == 0
+    write_run_spec(out, "swin-unet", "temtrack train")
+    segmented = run("segment", films / "images/0.tif", "--model", out, "--device", "cpu")
+    started = run("train", films, "--model", "swin-unet", "--init", out, "-o", tmp_path / "b", "--steps", 1)
+    for result in (segmented, started):
+        assert result.exit_code == 1
+        assert result.stderr.count("\n") == 1
+        assert "does not fit the network swin-unet" in result.stderr
 
 
 def test_a_propagator_trains_on_images_that_are_set_in_motion(run, films, tmp_path):
@@ -137,6 +171,10 @@ def test_a_score_of_nothing_is_null(run, tmp_path, monkeypatch):
         (["{films}/none"], 1, "holds no images"),
         ([], 2, "nothing to train on"),
         (["{films}", "--crop", "40"], 2, "multiple of 16, as 48"),
+        (["{films}", "--model", "swin-unet", "--crop", "256"], 2, "multiple of 224, as 448"),
+        (["{films}", "--model", "vmamba-base", "--crop", "240"], 2, "multiple of 32, as 256"),
+        (["{films}", "--model", "otsu"], 1, "'otsu' is no network"),
+        (["{films}", "--init", "otsu"], 1, "'otsu' is no network"),
         (["{films}", "--model", "deaot-t", "--crop", "256"], 2, "multiple of 16 and one, as 257"),
         (["--model", "deaot-t"], 2, "nothing to train on"),
         (["--model", "deaot-xxl", "--simulated", "1"], 1, "unknown network 'deaot-xxl'"),

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from temtrack.nets.efficient_sam import POINT
 from temtrack.registry import ModelSpec
+from temtrack.segmentation.adapters import EFFICIENT_SAM
 from temtrack.segmentation.segmenter import Segmenter
 
 SURE = 20.0  # a logit that is a probability of 1
@@ -44,7 +45,13 @@ class DarkPatches(nn.Module):
 @pytest.fixture
 def segmenter():
     """A segmenter of dark patches, in place of a trained network."""
-    return Segmenter(DarkPatches(), ModelSpec("dark", "dark", None, None, {}), "0" * 64, torch.device("cpu"))
+    return Segmenter(
+        DarkPatches(),
+        EFFICIENT_SAM,
+        ModelSpec("dark", "dark", None, None, {}),
+        "0" * 64,
+        torch.device("cpu"),
+    )
 
 
 @pytest.fixture

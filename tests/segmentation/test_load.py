@@ -7,6 +7,7 @@ from temtrack.errors import ModelError
 from temtrack.loading import load_weights
 from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.registry import find_model, write_run_spec
+from temtrack.segmentation.adapters import ADAPTERS, EFFICIENT_SAM
 from temtrack.segmentation.load import load_segmenter
 
 
@@ -18,6 +19,7 @@ def tiny_net():
 def run_folder(tmp_path, monkeypatch):
     """A training run of a tiny network."""
     monkeypatch.setattr(loading, "SEGMENTERS", {"tiny": (tiny_net.__module__, "tiny_net")})
+    monkeypatch.setitem(ADAPTERS, "tiny", EFFICIENT_SAM)
     monkeypatch.setattr(loading, "import_module", lambda name: type("module", (), {"tiny_net": tiny_net}))
     save_file(
         {name: tensor.half() for name, tensor in tiny_net().state_dict().items()},

@@ -4,7 +4,10 @@ import torch
 
 from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.registry import ModelSpec
+from temtrack.segmentation.adapters import EFFICIENT_SAM
 from temtrack.segmentation.segmenter import Segmenter
+
+CPU = torch.device("cpu")
 
 
 def ids(labels):
@@ -87,7 +90,7 @@ def test_no_prompt_is_a_mistake_of_the_caller(segmenter, bright):
 def test_a_true_network_takes_any_size_and_type(shape):
     torch.manual_seed(0)
     net = EfficientSam(dim=48, depth=1, n_heads=3, prompt_dim=32)
-    segmenter = Segmenter(net, ModelSpec("tiny", "tiny", None, None, {}), "0" * 64, torch.device("cpu"))
+    segmenter = Segmenter(net, EFFICIENT_SAM, ModelSpec("tiny", "tiny", None, None, {}), "0" * 64, CPU)
     image = np.random.default_rng(0).integers(0, 60_000, shape).astype(np.uint16)
     labels = segmenter.segment(image)
     assert (labels.shape, labels.dtype) == (shape, np.int32)

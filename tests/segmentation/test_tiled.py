@@ -1,49 +1,72 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from temtrack.segmentation import tiled
-from temtrack.segmentation.tiled import OVERLAP_PX, TILE_PX, predict_maps, scaled_input
+from temtrack.segmentation.adapters import ADAPTERS, EFFICIENT_SAM, SWIN_UNET
+from temtrack.segmentation.tiled import predict_maps, scaled_input
 
 CPU = torch.device("cpu")
 
 
-def pointwise(images):
-    """Answer for each cell from its own 4 x 4 pixels alone, so that tiles must agree."""
-    grey = F.avg_pool2d(images[:, :1], 4)
-    return torch.cat([8 * grey - 4, 4 - 8 * grey, grey * grey], dim=1)
+TILING = EFFICIENT_SAM.tiling
+TILINGS = pytest.mark.parametrize("tiling", [TILING, SWIN_UNET.tiling], ids=["grid of 4", "every pixel"])
+
+
+def pointwise(tiling):
+    """Answer for each cell of the grid from its own pixels alone, so that tiles must agree."""
+
+    def predict(images):
+        grey = F.avg_pool2d(images[:, :1], tiling.grid)
+        return torch.cat([8 * grey - 4, 4 - 8 * grey, grey * grey], dim=1)
+
+    return predict
 
 
 def noise(*shape):
     return np.random.default_rng(0).random(shape, dtype=np.float32)
 
 
+@TILINGS
 @pytest.mark.parametrize("scale", [1.0, 0.7, 1.9])
-def test_tiles_give_what_one_pass_gives(monkeypatch, scale):
-    image = noise(650, 700)
-    in_tiles = predict_maps(pointwise, image, scale, 16, CPU)
-    monkeypatch.setattr(tiled, "TILE_PX", 4096)
-    np.testing.assert_allclose(in_tiles, predict_maps(pointwise, image, scale, 16, CPU), atol=1e-5)
+def test_tiles_give_what_one_pass_gives(tiling, scale):
+    image, whole = noise(650, 700), replace(tiling, tile_px=4096)
+    in_tiles, in_one = (predict_maps(pointwise(tiling), image, scale, t, CPU) for t in (tiling, whole))
+    np.testing.assert_allclose(in_tiles, in_one, atol=1e-5)
 
 
-def test_no_tile_is_larger_than_the_network_likes_and_all_lie_on_its_patches():
+def tiles_seen(tiling, shape):
+    """Return the shapes of the tiles that a network is shown of an image."""
     seen = []
 
     def predict(images):
-        seen.append(images.shape[-2:])
-        return pointwise(images)
+        seen.append(tuple(images.shape[-2:]))
+        return pointwise(tiling)(images)
 
-    predict_maps(predict, noise(530, 1300), 1.0, 16, CPU)
-    assert len(seen) == 2 * 4
-    assert max(max(shape) for shape in seen) <= TILE_PX
-    assert all(side % 16 == 0 and side > OVERLAP_PX for shape in seen for side in shape)
+    predict_maps(predict, noise(*shape), 1.0, tiling, CPU)
+    return seen
+
+
+@pytest.mark.parametrize("tiling", {adapter.tiling: None for adapter in ADAPTERS.values()}, ids=str)
+def test_no_tile_is_larger_than_the_network_likes_and_all_lie_on_its_patches(tiling):
+    sides = np.array(tiles_seen(tiling, (530, 1300)))
+    assert sides.max() <= tiling.tile_px
+    assert (sides % tiling.multiple == 0).all()
+    assert (sides > tiling.overlap_px).all()
+
+
+def test_swin_unet_sees_whole_windows_where_the_image_has_them():
+    assert set(tiles_seen(SWIN_UNET.tiling, (530, 1300))) == {(448, 448)}
+    assert tiles_seen(SWIN_UNET.tiling, (200, 440)) == [(224, 448)]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 3), (17, 511)])
 @pytest.mark.parametrize("scale", [0.15, 1.0, 5.0])
-def test_any_size_gives_probabilities_at_its_size_or_finer(shape, scale):
-    maps = predict_maps(pointwise, noise(*shape), scale, 16, CPU)
+@TILINGS
+def test_any_size_gives_probabilities_at_its_size_or_finer(shape, scale, tiling):
+    maps = predict_maps(pointwise(tiling), noise(*shape), scale, tiling, CPU)
     assert maps.shape == (3, *(round(n * max(1, scale / 2)) for n in shape))
     assert np.isfinite(maps).all()
     assert (maps >= 0).all()
@@ -51,10 +74,11 @@ def test_any_size_gives_probabilities_at_its_size_or_finer(shape, scale):
 
 
 @pytest.mark.parametrize("scale", [0.4, 1.0, 1.7, 3.0])
-def test_maps_lie_where_the_image_does(scale):
+@TILINGS
+def test_maps_lie_where_the_image_does(scale, tiling):
     y, x = np.indices((203, 330))
     image = (((y - 120) ** 2 + (x - 250) ** 2) > 40**2).astype(np.float32)
-    foreground = predict_maps(pointwise, image, scale, 16, CPU)[1] > 0.5
+    foreground = predict_maps(pointwise(tiling), image, scale, tiling, CPU)[1] > 0.5
     fine = foreground.shape[0] / image.shape[0]
     found = np.argwhere(foreground).mean(axis=0) / fine + 0.5 / fine - 0.5
     np.testing.assert_allclose(found, (120, 250), atol=0.75)

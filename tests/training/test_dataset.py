@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import tifffile
@@ -5,7 +7,7 @@ from skimage.draw import disk
 
 from temtrack.errors import InputError, UsageError
 from temtrack.training.config import TrainConfig
-from temtrack.training.dataset import image_source, mix, read_folder, scene_source, split
+from temtrack.training.dataset import image_source, mix, read_folder, read_sides, scene_source, split
 
 
 @pytest.fixture
@@ -57,6 +59,17 @@ def test_split_keeps_every_image_on_one_side(folder):
     training, test = split(read_folder(folder), 0.25, np.random.default_rng(0))
     assert len(training) == 3
     assert {i.name for i in training}.isdisjoint(i.name for i in test)
+
+
+def test_a_sliced_folder_keeps_its_own_sides(folder):
+    rng = np.random.default_rng(0)
+    folder.rename(folder.with_name("train"))
+    tiles = folder.parent
+    training, test = read_sides(tiles, frozenset(), 0.25, rng)
+    assert (len(training), len(test)) == (3, 1)
+    shutil.copytree(tiles / "train", tiles / "test")
+    training, test = read_sides(tiles, frozenset(), 0.25, rng)
+    assert (len(training), len(test)) == (4, 4)
 
 
 def test_crops_show_particles_at_the_wanted_size(folder):

@@ -7,11 +7,13 @@ from skimage.draw import disk
 
 from temtrack.errors import TrainingError
 from temtrack.nets.efficient_sam import EfficientSam
+from temtrack.nets.swin_unet import SwinUNet
+from temtrack.nets.vm_unet import VmUNet
 from temtrack.segmentation.instances import encode
 from temtrack.training.config import TrainConfig
 from temtrack.training.dataset import Sample
 from temtrack.training.history import read_rows
-from temtrack.training.loop import follow, freeze_norms, learning_rate, train
+from temtrack.training.loop import follow, freeze_norms, learning_rate, parameter_groups, train
 from temtrack.training.segmenting import segmenting
 
 CONFIG = TrainConfig(crop_px=32, batch_size=2, n_steps=6, steps_per_epoch=2, n_prompts=1, learning_rate=1e-3)
@@ -29,9 +31,19 @@ def tiny_net():
     return EfficientSam(dim=48, depth=1, n_heads=3, prompt_dim=32)
 
 
-def run(folder, config, source=draw):
+def tiny_swin_unet():
+    torch.manual_seed(0)
+    return SwinUNet(8, (1, 2), (1, 2))
+
+
+def tiny_vm_unet():
+    torch.manual_seed(0)
+    return VmUNet(8, (1, 1), (1, 1))
+
+
+def run(folder, config, source=draw, build=tiny_net):
     folder.mkdir(exist_ok=True)
-    net = tiny_net()
+    net = build()
     tests = [draw(np.random.default_rng(i)) for i in range(2)]
     train(net, segmenting(source, tests, config), config, folder, torch.device("cpu"), lambda row: None)
     return net
@@ -52,8 +64,9 @@ def test_the_loss_falls_and_everything_is_written(tmp_path):
     }  # fmt: skip
 
 
-def test_a_resumed_run_ends_in_the_same_weights(tmp_path):
-    whole = run(tmp_path / "whole", CONFIG)
+@pytest.mark.parametrize("build", [tiny_net, tiny_swin_unet, tiny_vm_unet])
+def test_a_resumed_run_ends_in_the_same_weights(tmp_path, build):
+    whole = run(tmp_path / "whole", CONFIG, build=build)
 
     class Stop(Exception):
         pass
@@ -68,8 +81,8 @@ def test_a_resumed_run_ends_in_the_same_weights(tmp_path):
         return draw(rng)
 
     with pytest.raises(Stop):
-        run(tmp_path / "broken", CONFIG, breaking)
-    resumed = run(tmp_path / "broken", CONFIG)
+        run(tmp_path / "broken", CONFIG, breaking, build)
+    resumed = run(tmp_path / "broken", CONFIG, build=build)
     for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
     assert len(read_rows(tmp_path / "broken")) == 3
@@ -101,7 +114,7 @@ def test_patience_ends_a_run_that_no_longer_gains(tmp_path):
 def test_a_state_of_another_network_is_refused(tmp_path):
     run(tmp_path, CONFIG)
     other = EfficientSam(dim=24, depth=1, n_heads=3, prompt_dim=32)
-    with pytest.raises(TrainingError, match="does not fit"):
+    with pytest.raises(TrainingError, match=r"does not fit.*start anew in another folder$"):
         train(other, segmenting(draw, [], CONFIG), CONFIG, tmp_path, torch.device("cpu"), lambda row: None)
 
 
@@ -110,6 +123,17 @@ def test_the_learning_rate_warms_up_and_falls():
     assert rates[0] < 0.1
     assert max(rates) == pytest.approx(1, abs=0.03)
     assert rates[-1] == pytest.approx(0.01, abs=0.001)
+
+
+def test_weight_decay_spares_what_it_would_spoil():
+    nets = (tiny_net(), tiny_swin_unet(), tiny_vm_unet())
+    names = {id(p): name.rpartition(".")[2] for net in nets for name, p in net.named_parameters()}
+    groups = [group for net in nets for group in parameter_groups(net, 0.05)]
+    decayed, kept = ({names[id(p)] for g in groups[i::2] for p in g["params"]} for i in (0, 1))
+    assert [group["weight_decay"] for group in groups] == [0.05, 0.0] * 3
+    assert decayed.isdisjoint({"bias", "pos_embed", "relative_position_bias_table", "A_logs", "Ds"})
+    assert {"pos_embed", "relative_position_bias_table", "A_logs", "Ds", "dt_projs_bias"} <= kept
+    assert {"weight", "x_proj_weight", "dt_projs_weight"} <= decayed
 
 
 def test_frozen_norms_keep_their_statistics_and_the_average_follows_those_of_live_ones():

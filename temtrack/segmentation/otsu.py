@@ -1,0 +1,135 @@
+"""The classical baseline: smooth the image, threshold it, split what touches.
+
+A Gaussian blur, Otsu's threshold of its grey values and a watershed of the distance to the outline. It knows
+nothing of particles: what is dark is one, letters and shadows too. The published masks of Duan et al. 2024
+follow a blur of 5 px and the threshold, which a scale of 1 repeats.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.filters import threshold_otsu
+from skimage.morphology import local_maxima, reconstruction
+from skimage.segmentation import watershed
+
+from temtrack.contrast import normalise
+from temtrack.errors import UsageError
+from temtrack.labels import compact, filter_fragments
+from temtrack.registry import ModelSpec
+from temtrack.segmentation.scale import middle
+
+SIGMA_PX = 5.0  # of the blur at a scale of 1; half of it at a scale of 2, which looks at finer things
+SCALES = (10.0, 5.0, 2.5, 5 / 3, 1.25, 1.0, 5 / 6, 0.625)  # blurs of 0.5 to 8 px, finest first
+SEPARATION_OF_NOISE = 2 / np.pi  # what Otsu's threshold makes of normal noise alone, however it is blurred
+MIN_SHARE_OF_BEST = 0.95  # of the best separation beyond that of noise, which the finest blur must reach
+PROBE_SIDE_PX = 1024  # of the image's middle, which decides on the blur
+
+MAX_DARK_BORDER = 0.6  # share of the image's border: where more of it is dark, dark is the ground
+FRAGMENT_SHARE = 0.1  # of the area-weighted median area: what is smaller is a fragment or dirt
+MAX_NECK_SHARE = 0.8  # of the smaller particle's width: a wider neck does not part two
+
+Mask = NDArray[np.bool_]
+
+
+class OtsuSegmenter:
+    """Turns images into labels without a network; it has no weights and takes no prompts."""
+
+    takes_prompts = False
+    sha256 = None
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+
+    def segment(
+        self, image: NDArray[Any], scale: float | None = None, min_area_px: float = 0.0
+    ) -> NDArray[np.int32]:
+        """Find every particle of an image (Y, X), as `Segmenter.segment` does.
+
+        ``scale`` is that of what is looked at: the blur is 5 px divided by it, found automatically where
+        ``None``. Particles are dark on a bright ground, or bright where the image's border is dark.
+        """
+        grey = normalise(image)
+        if not grey.any():
+            return np.zeros(grey.shape, np.int32)
+        mask = foreground(_blur(grey, scale or find_blur_scale(grey))) & np.isfinite(image)
+        labels = filter_fragments(part(mask), FRAGMENT_SHARE, max(1, round(min_area_px)))
+        return compact(labels)[0]
+
+    def find_scale(self, image: NDArray[Any]) -> float | None:
+        """Return the scale whose blur suits an image; ``None`` where it has no contrast."""
+        grey = normalise(image)
+        return find_blur_scale(grey) if grey.any() else None
+
+    def prompt(
+        self, image: NDArray[Any], points: NDArray[Any] | None = None, boxes: NDArray[Any] | None = None
+    ) -> NDArray[np.int32]:
+        """Refuse prompts with a `UsageError`."""
+        raise UsageError("'otsu' takes no points or boxes; use a model that does, as effsam-tiny")
+
+
+def find_blur_scale(grey: NDArray[np.float32]) -> float:
+    """Find the scale at which Otsu's threshold parts the grey values of an image (Y, X) in [0, 1] best.
+
+    Too little blur leaves noise in both classes, too much mixes them at the outlines; of near equals the
+    finest blur counts. A large image is judged by its middle.
+    """
+    seen = middle(grey, PROBE_SIDE_PX)
+    gains = np.array([separation(_blur(seen, scale)) for scale in SCALES]) - SEPARATION_OF_NOISE
+    least = MIN_SHARE_OF_BEST * gains.max() if gains.max() > 0 else gains.max()
+    return SCALES[int(np.argmax(gains >= least))]
+
+
+def separation(grey: NDArray[np.float32]) -> float:
+    """Return the share of an image's variance that lies between the classes of Otsu's threshold, 0 to 1.
+
+    Otsu 1979, doi:10.1109/TSMC.1979.4310076, equation 16 (eta).
+    """
+    bright = grey > threshold_otsu(grey)
+    share, variance = float(bright.mean()), float(grey.var())
+    if variance == 0 or not 0 < share < 1:
+        return 0.0
+    return share * (1 - share) * float(grey[bright].mean() - grey[~bright].mean()) ** 2 / variance
+
+
+def foreground(grey: NDArray[np.float32]) -> Mask:
+    """Return the mask (Y, X) of the particles: the dark class, or the bright one where the border is dark."""
+    dark = grey <= threshold_otsu(grey)
+    border = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]])
+    is_ground = bool(border.mean() > MAX_DARK_BORDER)
+    mask: Mask = dark != is_ground
+    return mask
+
+
+def part(mask: Mask) -> NDArray[np.int32]:
+    """Split a mask (Y, X) into particles at its necks: watershed of the distance to the outline.
+
+    A neck parts two particles where it is narrower than a share of the smaller one's width: on a logarithmic
+    scale that is one depth for particles of every size.
+    """
+    distance = ndimage.distance_transform_edt(mask)
+    pieces, _ = ndimage.label(mask)
+    tops = np.zeros(mask.shape, bool)
+    for i, box in enumerate(
+        ndimage.find_objects(pieces), start=1
+    ):  # small arrays: many times faster than one
+        inside = pieces[box] == i
+        tops[box] |= _tops(np.pad(np.where(inside, distance[box], 0), 1))[1:-1, 1:-1] & inside
+    seeds, _ = ndimage.label(tops, np.ones((3, 3)))
+    labels: NDArray[np.int32] = watershed(-distance, seeds, mask=mask).astype(np.int32)
+    return labels
+
+
+def _tops(distance: NDArray[np.float64]) -> Mask:
+    """Tell where distances (Y, X) are highest once the shallow necks between the tops are filled."""
+    height = np.log1p(distance)
+    tops: Mask = local_maxima(reconstruction(height + np.log(MAX_NECK_SHARE), height)).astype(bool)
+    return tops
+
+
+def _blur(grey: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+    blurred: NDArray[np.float32] = ndimage.gaussian_filter(grey, SIGMA_PX / scale)
+    return blurred

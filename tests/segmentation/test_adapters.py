@@ -1,0 +1,76 @@
+"""Each network's adapter leads from labels to targets and back, and from an image to logits on its grid."""
+
+import numpy as np
+import pytest
+import torch
+from skimage.draw import disk
+from torch import nn
+
+from temtrack.errors import UsageError
+from temtrack.loading import SEGMENTERS, build_segmenter
+from temtrack.metrics.segmentation import score_segmentation
+from temtrack.registry import ModelSpec
+from temtrack.segmentation.adapters import ADAPTERS, SWIN_UNET
+from temtrack.segmentation.segmenter import Segmenter
+from temtrack.simulation.scenes import SceneConfig, simulate_scene
+
+SCENES = [
+    simulate_scene(np.random.default_rng(seed), SceneConfig(mean_radius_px=(10.0, 30.0), empty_share=0.0))
+    for seed in range(3)
+]
+
+
+class DarkPixels(nn.Module):
+    """In the place of a dense network: what is dark is foreground and core, nothing is contact."""
+
+    def forward(self, images):
+        dark = 40 * (0.5 - images[:, :1])
+        return torch.cat([dark, dark, torch.full_like(dark, -20)], dim=1)
+
+
+@pytest.fixture
+def segmenter_without_prompts():
+    spec = ModelSpec("dense", "swin-unet", None, None, {})
+    return Segmenter(DarkPixels(), SWIN_UNET, spec, "0" * 64, torch.device("cpu"))
+
+
+def test_there_is_an_adapter_for_each_network_that_segments():
+    assert ADAPTERS.keys() == SEGMENTERS.keys()
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_decoding_what_was_encoded_gives_the_particles_back(name):
+    adapter = ADAPTERS[name]
+    for scene in SCENES:
+        score = score_segmentation(adapter.decode(adapter.encode(scene.labels)), scene.labels)
+        assert score.n_true > 3
+        assert score.f1 > 0.95
+        assert score.iou > 0.97
+
+
+@pytest.mark.parametrize("name", ["effsam-tiny", "swin-unet", "vmamba"])
+def test_a_network_answers_on_the_grid_of_its_tiling(name):
+    torch.manual_seed(0)
+    net, adapter = build_segmenter(name).eval(), ADAPTERS[name]
+    images = torch.rand(2, 3, adapter.tiling.multiple, 2 * adapter.tiling.multiple)
+    with torch.inference_mode():
+        logits = adapter.everything(net, images)
+    height, width = (n // adapter.tiling.grid for n in images.shape[-2:])
+    assert logits.shape == (2, len(adapter.encode(np.zeros((4, 4), np.int32))), height, width)
+
+
+def test_a_network_without_prompts_refuses_them(segmenter_without_prompts):
+    assert not segmenter_without_prompts.takes_prompts
+    with pytest.raises(UsageError, match="'dense' takes no points or boxes; use a model that does"):
+        segmenter_without_prompts.prompt(np.eye(9), points=np.zeros((1, 2)))
+
+
+def test_a_dense_network_finds_particles_where_they_are(segmenter_without_prompts):
+    image = np.full((500, 530), 200.0)
+    labels = np.zeros(image.shape, np.int32)
+    for i, (y, x) in enumerate([(60, 70), (250, 265), (440, 300)], start=1):
+        labels[disk((y, x), 30)] = i
+    image[labels > 0] = 20
+    score = score_segmentation(segmenter_without_prompts.segment(image, 1.0), labels)
+    assert (score.n_matched, score.n_found) == (3, 3)
+    assert score.iou > 0.99
