@@ -17,9 +17,7 @@ class Plausibility:
     Parameters
     ----------
     min_area_share, max_area_share
-        Outside these the answer is not believed; particles at the border may shrink.
-    border_px
-        Particles nearer to the border than this may be leaving.
+        Outside these the answer is not believed. What leaves the field has left the expected area too.
     min_room_share
         A mask that stands in takes only background where so much of it is background. Where less is, others
         have swallowed it, and it is cut out of them.
@@ -27,7 +25,6 @@ class Plausibility:
 
     min_area_share: float = 0.3
     max_area_share: float = 3.0
-    border_px: float = 3.0
     min_room_share: float = 0.5
 
 
@@ -43,9 +40,7 @@ def stand_in(
     in_found = _renumber(found, ids)
     n = ids.size + 1
     share = np.bincount(in_found.ravel(), minlength=n)[1:] / np.maximum(regions.area_px, 1)
-    leaving = _near_border(regions.y_px, regions.x_px, regions.radius_px + bounds.border_px, found.shape)
-    wrong = (share > bounds.max_area_share) | ((share < bounds.min_area_share) & ~leaving)
-    wrong = np.concatenate([[False], wrong])
+    wrong = np.concatenate([[False], (share > bounds.max_area_share) | (share < bounds.min_area_share)])
     if wrong.any():
         in_found[wrong[in_found]] = 0
         candidate = wrong[small]
@@ -53,7 +48,7 @@ def stand_in(
         swallowed = np.concatenate([[False], room < bounds.min_room_share])
         taken = candidate & ((in_found == 0) | swallowed[small])
         in_found[taken] = small[taken]
-    _keep_a_pixel(in_found, small, n)
+        _keep_a_pixel(in_found, small, n)
     return np.concatenate([[0], ids]).astype(np.int32)[in_found]
 
 
@@ -61,13 +56,6 @@ def _renumber(labels: NDArray[np.int32], ids: NDArray[np.int64]) -> NDArray[np.i
     """Return labels, all of them among ``ids``, as 1-based places in it."""
     small, present = compact(labels)
     return np.concatenate([[0], np.searchsorted(ids, present) + 1])[small]
-
-
-def _near_border(
-    y: NDArray[np.float64], x: NDArray[np.float64], reach: NDArray[np.float64], shape: tuple[int, ...]
-) -> NDArray[np.bool_]:
-    low, high = np.minimum(y, x), np.minimum(shape[0] - 1 - y, shape[1] - 1 - x)
-    return np.asarray(np.minimum(low, high) <= reach)
 
 
 def _keep_a_pixel(labels: NDArray[np.int64], expected: NDArray[np.int32], n: int) -> None:
