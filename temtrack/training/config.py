@@ -17,6 +17,8 @@ class TrainConfig:
 
     Particle sizes are normalised: each crop is scaled so that its image's typical particle is
     ``min_diameter_px`` to ``max_diameter_px`` wide for the network, drawn log-uniformly.
+    ``clean_share`` is the share of the crops of labelled images that are shown as they were taken, so that
+    the outlines of the data at hand are learned to the pixel; the others are degraded.
     ``freeze_norms_share`` is the share of the steps after which batch normalisation keeps its statistics.
     """
 
@@ -35,6 +37,7 @@ class TrainConfig:
     prompt_weight: float = 0.25
     min_diameter_px: float = 20.0
     max_diameter_px: float = 100.0
+    clean_share: float = 0.4
     test_fraction: float = 0.08
     n_test_crops: int = 32
     patience_epochs: int = 0

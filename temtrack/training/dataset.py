@@ -113,7 +113,8 @@ def image_source(images: Sequence[LabelledImage], config: TrainConfig) -> Source
         wanted = _wanted_diameter(config, rng)
         scale = float(np.clip(wanted / labelled.diameter_px, 0.15, 5.0)) if labelled.diameter_px else 1.0
         image, labels = crop(labelled.image, labelled.labels, scale, config.crop_px, rng)
-        return _sample(degrade(image, rng), labels, labelled.semantic, config)
+        seen = image if rng.random() < config.clean_share else degrade(image, rng)
+        return _sample(seen, labels, labelled.semantic, config)
 
     return draw
 
