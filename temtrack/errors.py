@@ -15,6 +15,11 @@ A message is one line: what failed, the value received, what is allowed, the nex
 Only these errors become one line on stderr; anything else is a bug and keeps its traceback.
 """
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
 
 class TemtrackError(Exception):
     """Root of all errors that temtrack raises on purpose."""
@@ -54,3 +59,9 @@ class PartialFailureError(TemtrackError):
     """Some inputs failed; the others are done."""
 
     exit_code = 3
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the known name that is nearest to a mistyped one, or nothing."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""

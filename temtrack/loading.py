@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from temtrack.errors import ModelError, UsageError
+from temtrack.errors import ModelError, UsageError, did_you_mean
 from temtrack.registry import ModelSpec, verify, weights_of
 
 if TYPE_CHECKING:
@@ -69,8 +68,7 @@ def _refusal(architecture: str, purpose: str, fitting: Iterable[str]) -> ModelEr
         return ModelError("'otsu' is no network: it has no weights, and nothing to train")
     if architecture in known:
         return ModelError(f"'{architecture}' is no network that {purpose}: those are {', '.join(fitting)}")
-    near = difflib.get_close_matches(architecture, known, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
+    hint = did_you_mean(architecture, known)
     return ModelError(f"unknown network '{architecture}': known are {', '.join(known)}.{hint}")
 
 

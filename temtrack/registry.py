@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
@@ -13,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from temtrack.errors import ModelError, UsageError
+from temtrack.errors import ModelError, UsageError, did_you_mean
 
 PACKAGE = Path(__file__).parent
 RUN_FILE = "model.toml"
@@ -63,6 +62,11 @@ def read_added() -> dict[str, ModelSpec]:
     return {folder.name: replace(_read_run(folder), name=folder.name) for folder in folders}
 
 
+def read_models() -> dict[str, ModelSpec]:
+    """Return all models that have a name: those that come with temtrack, and those that were added."""
+    return read_registry() | read_added()
+
+
 def new_model_folder(name: str, force: bool) -> Path:
     """Return the folder of a model to be added under a name that is free, or that ``force`` frees.
 
@@ -91,12 +95,11 @@ def find_model(name: str) -> ModelSpec:
     """
     if (Path(name) / RUN_FILE).is_file():
         return _read_run(Path(name))
-    models = read_registry() | read_added()
+    models = read_models()
     if name not in models:
-        near = difflib.get_close_matches(name, models, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
         raise ModelError(
-            f"unknown model '{name}': known are {', '.join(models)}, or a training run's folder.{hint}"
+            f"unknown model '{name}': known are {', '.join(models)}, or a training run's folder."
+            + did_you_mean(name, models)
         )
     return models[name]
 

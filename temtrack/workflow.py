@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -15,15 +14,16 @@ from numpy.typing import NDArray
 from temtrack import __version__
 from temtrack.analysis.folder import MasksFolder
 from temtrack.analysis.masks import Tables, Watch
-from temtrack.errors import InputError, InterruptedRunError, UsageError
+from temtrack.errors import InputError, InterruptedRunError, UsageError, did_you_mean
 from temtrack.formats.atomic import remove_leftovers, whole_file
 from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.lineage_files import write_ctc_table, write_lineage
 from temtrack.formats.masks import Masks, list_masks, mask_name, read_masks, remove_masks, write_mask
 from temtrack.formats.parquet import write_table
 from temtrack.linking import LinkingConfig
+from temtrack.loading import PROPAGATORS
 from temtrack.movie import Movie
-from temtrack.registry import RUN_FILE, find_model, read_registry, verify
+from temtrack.registry import RUN_FILE, find_model, read_models, verify
 from temtrack.tables import KINETICS, TABLES, Calibration
 from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile
 from temtrack.tracking.engine import LastSegments, ResumablePropagator, Segment, TrackedFrame, Tracker
@@ -136,7 +136,7 @@ class _MasksInOrder:
 
 
 def propagation_by_name(name: str, device: str = "auto", ids: IdCoding = "colours") -> Propagation:
-    """Return a propagator: ``overlap``, ``trackpy``, a registered DeAOT model or the folder of a run.
+    """Return a propagator: ``overlap``, ``trackpy``, a DeAOT that came or was added, or the folder of a run.
 
     Raises
     ------
@@ -164,14 +164,13 @@ def propagation_by_name(name: str, device: str = "auto", ids: IdCoding = "colour
 
 def _check_network(name: str) -> None:
     """Refuse a name that is no DeAOT model."""
-    networks = [model for model, spec in read_registry().items() if "deaot" in spec.architecture]
+    networks = [model for model, spec in read_models().items() if spec.architecture in PROPAGATORS]
     allowed = [*PLAIN_PROPAGATORS, *networks]
     is_run = (Path(name) / RUN_FILE).is_file()
-    if not (name in networks or (is_run and "deaot" in find_model(name).architecture)):
-        near = difflib.get_close_matches(name, allowed, n=1)
+    if not (name in networks or (is_run and find_model(name).architecture in PROPAGATORS)):
         raise UsageError(
             f"--propagator {name}: carries no ids; allowed are {', '.join(allowed)}, or the folder of a "
-            f"DeAOT's training run.{f' Did you mean {near[0]!r}?' if near else ''}"
+            f"DeAOT's training run.{did_you_mean(name, allowed)}"
         )
 
 

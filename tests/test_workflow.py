@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import tifffile
 
+from temtrack.adding import add_model
 from temtrack.analysis.folder import open_masks_folder
 from temtrack.errors import InputError
 from temtrack.formats import read_movie
@@ -17,6 +18,8 @@ from temtrack.formats.masks import mask_name, read_masks, write_mask
 from temtrack.formats.tiff_writer import write_movie
 from temtrack.linking import LinkingConfig
 from temtrack.linking.pedigree import Entry
+from temtrack.loading import build_propagator
+from temtrack.registry import find_model, new_model_folder, verify, weights_of
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import simulate_movie
 from temtrack.tracking import checkpoint
@@ -208,3 +211,11 @@ def test_masks_of_another_movie_are_refused(simulated, tmp_path):
     write_mask(tmp_path / mask_name(0), np.zeros((9, 9), np.uint16))
     with pytest.raises(InputError, match=r"1 masks of 9x9 px, but .*film\.tif 30 frames of 128x160"):
         segmentation_by_masks(tmp_path, read_movie(folder / "film.tif"))
+
+
+def test_an_added_deaot_is_a_propagator_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("TEMTRACK_CACHE", str(tmp_path))
+    weights = weights_of(find_model("deaot-t"))
+    add_model(new_model_folder("theirs", force=False), "deaot-t", build_propagator("deaot-t"), weights)
+    propagation = propagation_by_name("theirs", "cpu")
+    assert propagation.facts["propagator_sha256"] == verify(find_model("theirs"))

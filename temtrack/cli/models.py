@@ -22,7 +22,7 @@ def _root(ctx: typer.Context) -> None:
 @models.command("list")
 def list_models(as_json: options.Json = False) -> None:
     """List the models that come with temtrack, and those that were added."""
-    from temtrack.registry import read_added, read_registry
+    from temtrack.registry import read_models
 
     rows = [
         {
@@ -33,7 +33,7 @@ def list_models(as_json: options.Json = False) -> None:
             "source": spec.facts.get("source", "embedded"),
             "note": spec.facts.get("note"),
         }
-        for name, spec in (read_registry() | read_added()).items()
+        for name, spec in read_models().items()
     ]
     output.show_rows(rows, as_json=as_json)
 
@@ -57,12 +57,11 @@ def show_model(
 @models.command("verify")
 def verify_models(as_json: options.Json = False) -> None:
     """Check every embedded and added model's weights against its sha256."""
-    from temtrack.registry import read_added, read_registry, verify
+    from temtrack.registry import read_models, verify
 
-    models = read_registry() | read_added()
     rows = [
         {"model": name, "sha256": verify(spec), "whole": True}
-        for name, spec in models.items()
+        for name, spec in read_models().items()
         if spec.weights
     ]
     output.show_rows(rows, as_json=as_json)
