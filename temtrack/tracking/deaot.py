@@ -22,6 +22,7 @@ from temtrack.nets.deaot import (
     Memory,
     Pyramid,
 )
+from temtrack.nets.precision import bf16_where_native
 from temtrack.tracking.canvas import choose_scale, lay_out
 from temtrack.tracking.colour_decoding import ColourContest, assign_ids
 from temtrack.tracking.colouring import colour_particles, find_conflicts, give_own_colours
@@ -55,8 +56,6 @@ class DeaotConfig:
         for farther than this from where it is expected.
     bounds
         What answers to believe.
-    autocast
-        Compute in bfloat16 where the device has it.
     """
 
     ids: Literal["colours", "groups"] = "colours"
@@ -66,7 +65,6 @@ class DeaotConfig:
     max_input_px: int = 1_500_000
     reach_tokens: float = 1.25
     bounds: Plausibility = field(default_factory=Plausibility)
-    autocast: bool = False
 
 
 class DeaotPropagator:
@@ -124,7 +122,7 @@ class DeaotPropagator:
         if state.newest is None:
             return np.zeros(frame.shape, np.int32)
         state.look, pyramid = self._look(frame)
-        with self._precision():
+        with bf16_where_native(self.device):
             colours = self._see_colours(state.newest, state.look, pyramid)
         expected = state.look.expected
         labels = assign_ids(colours, expected, state.colour_of_id, self._reach_px)
@@ -144,7 +142,7 @@ class DeaotPropagator:
             expected, step = state.motion.predict(found), found or state.motion.drift
         drift_px = (state.drift_px[0] + step[0], state.drift_px[1] + step[1])
         canvas = lay_out((frame.shape[0], frame.shape[1]), state.scale or 1.0, drift_px)
-        with self._precision():
+        with bf16_where_native(self.device):
             pyramid = self.net.encode(self._to_input(canvas.place_image(normalise(frame))))
         return Look(frame, grid, drift_px, canvas, pyramid.tokens, [], expected), pyramid
 
@@ -207,9 +205,6 @@ class DeaotPropagator:
         elif last.number != state.references[0].number:
             kept = [*state.references, last]
             state.references = thin(kept, self.config.n_reference_frames, number)
-
-    def _precision(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.autocast)
 
 
 def find_heirs(expected: NDArray[np.int32], labels: NDArray[np.int32], gone: Set[int]) -> dict[int, int]:

@@ -20,12 +20,12 @@ from temtrack.nets.deaot import (
     mask_unused_ids,
     to_image_size,
 )
+from temtrack.nets.precision import bf16_where_native
 from temtrack.training.clip_losses import clip_loss, colour_counts
 from temtrack.training.clips import Clip, Window, cut_clip
 from temtrack.training.config import ClipConfig, TrainConfig
 from temtrack.training.footage import Shelf
 from temtrack.training.lessons import Lesson, draw_lesson, examination
-from temtrack.training.precision import bf16_where_native
 from temtrack.training.task import Task
 
 #: Side of the map on which colours are compared, per side of the image: every second pixel.

@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from temtrack.nets.efficient_sam import EfficientSam
+from temtrack.nets.precision import bf16_where_native
 from temtrack.training.batches import Batch, collate
 from temtrack.training.config import TrainConfig
 from temtrack.training.dataset import Sample, Source
 from temtrack.training.losses import foreground_counts, iou_loss, map_loss
-from temtrack.training.precision import bf16_where_native
 from temtrack.training.task import Task
 
 if TYPE_CHECKING:
