@@ -2,14 +2,15 @@
 
 Run ``python benchmarks/merges.py`` (100 movies, about half an hour on one core) or with ``--movies 10``;
 ``pip install .[benchmark]`` first. The true masks come with ids permuted in every frame, once as they are and
-once disturbed as a poor segmentation would (see ``disturbances.py``).
+once disturbed as a poor segmentation would (see ``disturbances.py``). ``--doses 100 30 10`` segments smaller
+movies by the network instead, at so many electrons per pixel.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,7 +27,9 @@ from temtrack.metrics.fates import FateScore
 from temtrack.metrics.merges import MergeScore, match_merges, true_parents
 from temtrack.metrics.overlaps import measure_overlaps
 from temtrack.metrics.tracks import match_detections
+from temtrack.segmentation.load import load_segmenter
 from temtrack.simulation.config import MovieConfig
+from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
 
 #: Never used to set a threshold: those were set on seeds below.
@@ -102,6 +105,25 @@ def movie_of(seed: int) -> SimulatedMovie:
         drift_px_per_frame=(float(rng.uniform(-0.3, 0.3)), float(rng.uniform(-0.3, 0.3))),
         wobble_px=float(rng.uniform(0, 1)),
         jump_frames=(35,) if seed % 4 == 0 else (),
+    )
+    return simulate_movie(seed, config)
+
+
+def small_movie_of(seed: int, dose_e_px: float) -> SimulatedMovie:
+    """Simulate a movie of 18 particles, 288 px wide, as the detector sees it at a dose."""
+    rng = np.random.default_rng(seed)
+    config = MovieConfig(
+        n_frames=50,
+        height=288,
+        width=288,
+        n_particles=18,
+        radius_px=float(rng.uniform(9, 14)),
+        log_sigma=0.2,
+        merges={2: 2, 3: 1} if seed % 2 else {2: 3},
+        n_dissolutions=1,
+        n_crossings=1,
+        n_touches=1,
+        detector=Detector(dose_e_px),
     )
     return simulate_movie(seed, config)
 
@@ -216,6 +238,22 @@ def run(seeds: Iterable[int], failures: bool) -> None:
     show("disturbed masks, renumbered in every frame", poor, planned)
 
 
+def run_segmented(seeds: Sequence[int], doses_e_px: Sequence[float], model: str) -> None:
+    """Simulate, segment and link movie after movie, dose after dose; print a table for each."""
+    segmenter = load_segmenter(model)
+    for dose in doses_e_px:
+        told, planned = {name: Tally() for name in LINKERS}, Planned()
+        for seed in seeds:
+            movie = small_movie_of(seed, dose)
+            true, truth, config = [movie.labels(t) for t in range(len(movie))], movie.lineage, movie.config
+            scale = segmenter.find_scale(movie.frame(0)) or 1.0
+            masks = [segmenter.segment(movie.frame(t), scale) for t in range(len(movie))]
+            told = {name: told[name] + tally(*link(masks), true, truth) for name, link in LINKERS.items()}
+            n_dissolved = sum(track.fate == "dissolved" for track in truth.tracks)
+            planned += Planned(n_dissolved, config.n_crossings + config.n_touches)
+        show(f"{model}, {dose:g} electrons per px", told, planned)
+
+
 def _rng(seed: int) -> np.random.Generator:
     return np.random.default_rng((seed, 1))
 
@@ -226,8 +264,14 @@ def main() -> None:
     parser.add_argument("--movies", type=int, default=100)
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
     parser.add_argument("--failures", action="store_true")
+    parser.add_argument("--doses", type=float, nargs="+", help="electrons per px, own segmentation")
+    parser.add_argument("--model", default="effsam-tiny", help="what segments then")
     arguments = parser.parse_args()
-    run(range(arguments.first_seed, arguments.first_seed + arguments.movies), arguments.failures)
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.movies)
+    if arguments.doses:
+        run_segmented(seeds, arguments.doses, arguments.model)
+    else:
+        run(seeds, arguments.failures)
 
 
 if __name__ == "__main__":

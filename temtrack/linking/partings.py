@@ -52,7 +52,11 @@ def settle_partings(
         if not any(ids <= earlier for earlier in recent[0].fused):
             continue
         association = _stay_together(association, ids)
-        parting = _parted(ids, association, tracks) or _left_behind(ids, association, tracks, segments)
+        parting = (
+            _parted(ids, association, tracks)
+            or _left_behind(ids, association, tracks, segments)
+            or _taken_over(ids, association, tracks)
+        )
         if parting is not None:
             association = _assign(association, _best_fit(parting, segments, frame))
     return association
@@ -116,6 +120,21 @@ def _left_behind(
     return Parting(tuple(tracks[i] for i in joint.tracks), (joint.segments[0], association.new[nearest]))
 
 
+def _taken_over(
+    ids: frozenset[int], association: Association, tracks: Mapping[int, TrackState]
+) -> Parting | None:
+    """Return the tracks of a former fusion of which one was carried into all the segments that now part."""
+    whole = next(
+        (link for link in association.links if len(link.segments) > 1 and ids >= set(link.tracks)), None
+    )
+    if whole is None:
+        return None
+    sharers = (*whole.tracks, *(i for i in association.missing if i in ids))
+    if len(sharers) != len(whole.segments) or not all(tracks[i].sightings for i in sharers):
+        return None
+    return Parting(tuple(tracks[i] for i in sharers), whole.segments)
+
+
 def _best_fit(parting: Parting, segments: Regions, frame: int) -> dict[int, int]:
     """Assign segments to tracks by motion and area before the fusion; else as guessed."""
     rows = np.searchsorted(segments.ids, parting.segments)
@@ -140,4 +159,8 @@ def _assign(association: Association, segment_of: Mapping[int, int]) -> Associat
     links = [link for link in association.links if not set(link.tracks) & segment_of.keys()]
     links += [Link((track,), (segment,)) for track, segment in segment_of.items()]
     used = set(segment_of.values())
-    return replace(association, links=tuple(links), new=tuple(s for s in association.new if s not in used))
+    return Association(
+        links=tuple(links),
+        missing=tuple(i for i in association.missing if i not in segment_of),
+        new=tuple(s for s in association.new if s not in used),
+    )

@@ -138,3 +138,28 @@ def test_thousands_of_ids_keep_their_identity():
     assert matches.n_switches == 0
     assert measure_regions(frames[-1].labels).ids.size > 2000
     assert frames[-1].labels.dtype == np.int32
+
+
+def discs(*places):
+    y, x = np.mgrid[:80, :120]
+    out = np.zeros((80, 120), np.int32)
+    for n, (cx, radius) in enumerate(places, 1):
+        out[np.hypot(y - 40, x - cx) < radius] = n
+    return out
+
+
+def test_two_that_cross_part_as_who_they_were_though_one_was_carried_into_both():
+    linker, labels, large, small, apart = Linker(), None, 1, 2, []
+    for t in range(24):
+        true = discs((60, 14), (98 - 4 * t, 9))
+        fused = abs(38 - 4 * t) < 23
+        carried = np.zeros_like(true) if labels is None else labels.copy()
+        if fused:  # the tracker loses sight of the small one bit by bit
+            y, x = np.nonzero(labels == small)
+            carried[y[: y.size // 2], x[: y.size // 2]] = large
+        labels = linker.push(carried, (true > 0).astype(np.int32) if fused else true)
+        if not fused:
+            large, small = labels[40, 66 if t < 9 else 54], labels[40, 98 - 4 * t]
+            apart.append((large, small))
+    assert len(set(apart)) == 1
+    assert {track.fate for track in linker.finish().tracks} == {"present"}
