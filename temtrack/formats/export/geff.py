@@ -1,0 +1,127 @@
+"""GEFF, the graph exchange format: a zarr folder with a node per particle and frame and all edges.
+
+Axes are frames and pixels, so that nodes lie on the masks, with the scale to seconds and nanometres where it
+is known. Nodes have the columns of the table of particles as properties; edges say whether they are a merge
+or a split.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from temtrack.formats.export.content import ExportContent, Watch
+from temtrack.formats.export.graph import Kind
+from temtrack.formats.export.target import FolderTarget, whole_folder
+from temtrack.tables import PARTICLES
+
+if TYPE_CHECKING:
+    from geff_spec import Axis, GeffMetadata, PropMetadata
+
+TARGET = FolderTarget(re.compile(r"nodes|edges|zarr\.json|\.zgroup|\.zattrs|\.zmetadata"))
+
+#: Names of the axes, and the columns that hold them.
+_AXES = {"t": "frame", "y": "y_px", "x": "x_px"}
+
+
+def describe_losses(content: ExportContent) -> list[str]:
+    """Return nothing: a node may have any number of parents."""
+    return []
+
+
+def write_export(path: Path, content: ExportContent, watch: Watch) -> None:
+    """Write the graph as a zarr folder.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    from geff.core_io import write_arrays
+    from zarr.storage import LocalStore
+
+    graph = content.graph
+    kinds = {kind.name: graph.kinds == kind for kind in (Kind.merge, Kind.split)}
+    with whole_folder(path) as part:
+        write_arrays(
+            LocalStore(part),  # a path would have to be new
+            node_ids=np.arange(len(graph.particle_ids), dtype=np.uint64),
+            node_props=_node_properties(content),
+            edge_ids=graph.edges.astype(np.uint64),
+            edge_props={name: {"values": of, "missing": None} for name, of in kinds.items()},
+            metadata=_metadata(content),
+        )
+
+
+def _node_properties(content: ExportContent) -> dict[str, Any]:
+    columns = content.particles.rename(columns={column: axis for axis, column in _AXES.items()})
+    known = {name: values for name, values in columns.items() if values.notna().any() or name in _AXES}
+    properties = {str(name): _property(values) for name, values in known.items()}
+    ids = {"tracklet_id": content.graph.find_tracklets(), "lineage_id": content.graph.find_lineages()}
+    return properties | {name: {"values": values, "missing": None} for name, values in ids.items()}
+
+
+def _property(column: pd.Series[Any]) -> dict[str, NDArray[Any] | None]:
+    """Return a column's values, and where they are missing, if any are."""
+    missing = column.isna().to_numpy()
+    if not missing.any():
+        return {"values": column.to_numpy(), "missing": None}
+    return {"values": column.fillna(0).infer_objects().to_numpy(), "missing": missing}
+
+
+def _metadata(content: ExportContent) -> GeffMetadata:
+    from geff_spec import GeffMetadata, PropMetadata
+
+    kinds = (Kind.merge, Kind.split)
+    edges = {
+        k.name: PropMetadata(identifier=k.name, dtype="bool", description=f"is a {k.name}") for k in kinds
+    }
+    return GeffMetadata(
+        directed=True,
+        axes=_axes(content),
+        node_props_metadata=_describe_nodes(content),
+        edge_props_metadata=edges,
+        track_node_props={"tracklet": "tracklet_id", "lineage": "lineage_id"},
+        extra={"temtrack": {"name": content.source.name, **content.facts}},
+    )
+
+
+def _axes(content: ExportContent) -> list[Axis]:
+    from geff_spec import Axis
+
+    time: dict[str, Any] = {}
+    if content.is_even and content.seconds is not None:
+        start = float(content.seconds[0])
+        time = {"scale": content.mean_interval_s, "scaled_unit": "second", "offset": start}
+    space: dict[str, Any] = {}
+    if content.pixel_size_nm is not None:
+        space = {"scale": content.pixel_size_nm, "scaled_unit": "nanometer"}
+    return [
+        Axis(name="t", type="time", unit="frame", **time),
+        *(Axis(name=name, type="space", unit="pixel", **space) for name in "yx"),
+    ]
+
+
+def _describe_nodes(content: ExportContent) -> dict[str, PropMetadata]:
+    """Return unit and meaning of each property, as the tables state them."""
+    from geff_spec import PropMetadata
+
+    columns = [one for column in PARTICLES.columns for one in (column, column.twin) if one is not None]
+    told = {column.name: (column.unit, column.meaning) for column in columns}
+    told |= {axis: told[column] for axis, column in _AXES.items()}
+    told["tracklet_id"] = ("", "the same along a path without merge or split")
+    told["lineage_id"] = ("", "the same for all particles that merges and splits join")
+    return {
+        name: PropMetadata(
+            identifier=name,
+            dtype=str(values["values"].dtype),
+            unit=told[name][0] or None,
+            description=told[name][1],
+        )
+        for name, values in _node_properties(content).items()
+    }

@@ -1,0 +1,67 @@
+"""Masks as one OME-TIFF stack of ids, with pixel size and frame times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from temtrack.formats.atomic import whole_file
+from temtrack.formats.export.content import ExportContent, Watch
+from temtrack.formats.export.target import FileTarget
+
+TARGET = FileTarget((".ome.tif", ".ome.tiff"))
+
+#: A classic TIFF has 32-bit offsets; some room is left for tags and the OME text.
+_MAX_CLASSIC_BYTES = 2**32 - 2**25
+
+
+def describe_losses(content: ExportContent) -> list[str]:
+    """Say that merges are left out, where there are any."""
+    return content.describe_lost_merges("OME-TIFF")
+
+
+def write_export(path: Path, content: ExportContent, watch: Watch) -> None:
+    """Write a stack (T, Y, X) of uint16, or uint32 where an id is above 65,535, one mask at a time.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    highest = content.particles["particle_id"].max() if len(content.particles) else 0
+    dtype = np.dtype(np.uint16 if highest <= np.iinfo(np.uint16).max else np.uint32)
+    shape = (content.n_frames, *content.field_px)
+    is_big = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize > _MAX_CLASSIC_BYTES
+    with whole_file(path) as part, tifffile.TiffWriter(part, ome=True, bigtiff=is_big) as writer:
+        writer.write(
+            _frames(content, watch, dtype),
+            shape=shape,
+            dtype=dtype,
+            compression="zlib",
+            photometric="minisblack",
+            metadata=_metadata(content),
+        )
+
+
+def _frames(content: ExportContent, watch: Watch, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
+    return (labels.astype(dtype) for labels in watch(content.masks))
+
+
+def _metadata(content: ExportContent) -> dict[str, Any]:
+    """Return what OME tells of the stack; a time of each plane, and one interval where frames are even."""
+    metadata: dict[str, Any] = {"axes": "TYX", "Name": content.source.name}
+    if content.pixel_size_nm is not None:
+        for axis in "XY":
+            metadata[f"PhysicalSize{axis}"] = content.pixel_size_nm
+            metadata[f"PhysicalSize{axis}Unit"] = "nm"
+    if content.is_even:
+        metadata |= {"TimeIncrement": content.mean_interval_s, "TimeIncrementUnit": "s"}
+    if content.seconds is not None:
+        times = content.seconds.tolist()
+        metadata["Plane"] = {"DeltaT": times, "DeltaTUnit": ["s"] * len(times)}
+    return metadata
