@@ -13,7 +13,7 @@ from temtrack.errors import InputError
 from temtrack.movie import Movie, PixelSize
 
 #: Grey values within this share of the image's range count as one: JPEG smears them.
-_TOLERANCE = 0.06
+TOLERANCE = 0.06
 
 #: A bar is at least this share of the image wide, and at most the other.
 _SHORTEST, _LONGEST = 0.055, 0.6
@@ -70,14 +70,25 @@ def find_scale_bars(image: NDArray[Any]) -> list[ScaleBar]:
     A bar is a straight horizontal line of the image's lightest or darkest grey value with sharp edges, alone
     or with a tick at each end.
     """
-    grey = image.astype(np.float64)
-    low, high = float(np.nanmin(grey)), float(np.nanmax(grey))
-    if not high > low:
+    grey = scale_grey(image)
+    if grey is None:
         return []
-    grey = (grey - low) / (high - low)
-    masks = (grey >= 1 - _TOLERANCE, grey <= _TOLERANCE)
+    masks = (grey >= 1 - TOLERANCE, grey <= TOLERANCE)
     found = [bar for mask in masks for bar in _lines(mask) if _stands_out(grey, bar)]
     return sorted(found, key=lambda bar: -bar.length_px)
+
+
+def scale_grey(image: NDArray[Any]) -> NDArray[np.float64] | None:
+    """Return an image with its darkest grey as 0, its lightest as 1, what is not finite as NaN.
+
+    ``None`` where it is constant.
+    """
+    grey = image.astype(np.float64)
+    known = grey[np.isfinite(grey)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    if not high > low:
+        return None
+    return np.where(np.isfinite(grey), (grey - low) / (high - low), np.nan)
 
 
 def _lines(mask: NDArray[np.bool_]) -> list[ScaleBar]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
+from temtrack.correlation import correlate, grid_spacing
 from temtrack.labels import Regions, find_runs, measure_regions
 
 #: Weight of the newest step in a particle's mean velocity.
@@ -21,9 +21,6 @@ EXPECTED_OVERLAP = 0.75
 
 #: A jump is believed where it makes the overlap this much greater.
 MIN_JUMP_ADVANTAGE = 1.15
-
-#: Foregrounds are registered on a grid of at most this many points a side.
-MAX_GRID = 512
 
 Step = tuple[float, float]
 
@@ -141,12 +138,8 @@ def _shifted(mask: NDArray[np.bool_], step: tuple[int, int]) -> NDArray[np.bool_
 
 def _register(moved: NDArray[np.bool_], found: NDArray[np.bool_]) -> tuple[int, int]:
     """Return the step of greatest cross-correlation, on a coarse grid where the image is large."""
-    grid = -(-max(moved.shape) // MAX_GRID)
-    a, b = (m[::grid, ::grid].astype(np.float32) for m in (moved, found))
-    shape = [fft.next_fast_len(2 * n, real=True) for n in a.shape]
-    spectrum = fft.rfft2(b, shape) * np.conj(fft.rfft2(a, shape))
-    peak = np.unravel_index(np.argmax(fft.irfft2(spectrum, shape)), shape)
-    y, x = (int(p) - n if p > n // 2 else int(p) for p, n in zip(peak, shape, strict=True))
+    grid = grid_spacing(moved.shape)
+    y, x = correlate(*(mask[::grid, ::grid].astype(np.float32) for mask in (moved, found))).peak
     return (y * grid, x * grid)
 
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from temtrack.errors import OutputError, UsageError
-from temtrack.formats.atomic import check_output_folder, remove_leftovers
+from temtrack.formats.atomic import check_output_folder
 from temtrack.formats.state_file import read_state, write_state
 from temtrack.lineage import Lineage, Track
 from temtrack.linking.state import STATE_CLASSES
+from temtrack.tracking.drift import DriftGauge, FrameDrift
 from temtrack.tracking.engine import ResumablePropagator, TrackingState
 from temtrack.tracking.quality import FrameQuality, QualityGauge
 from temtrack.tracking.report import TrackingReport
@@ -57,6 +58,7 @@ class Checkpoint:
 
 _CLASSES = (
     *(Checkpoint, TrackingState, TrackingReport, QualityGauge, FrameQuality, Lineage, Track),
+    *(DriftGauge, FrameDrift),
     *STATE_CLASSES,
 )
 
@@ -136,13 +138,11 @@ def check_tracking_folder(folder: Path, force: bool, resume: bool) -> None:
     if force and resume:
         raise UsageError("--force starts again and --resume goes on: give one of them")
     is_unfinished = (folder / RESUME_NAME).exists()
-    if resume and folder.is_dir():
-        remove_leftovers(folder)
-        if any(folder.iterdir()) and not is_unfinished:
-            raise OutputError(
-                f"{folder}: holds no unfinished run to resume, but other files; "
-                "give --force to overwrite it, or another folder"
-            )
+    if resume and folder.is_dir() and not is_unfinished and any(folder.glob("[!.]*")):
+        raise OutputError(
+            f"{folder}: holds no unfinished run to resume, but other files; "
+            "give --force to overwrite it, or another folder"
+        )
     if is_unfinished and not (force or resume):
         raise OutputError(
             f"{folder}: holds an unfinished run; give --resume to go on, --force to start again, "

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from temtrack.contrast import normalise
+from temtrack.correlation import grid_spacing
 from temtrack.labels import measure_regions, overlap_counts
 from temtrack.nets.deaot import (
     IMAGENET_MEAN,
@@ -29,7 +30,7 @@ from temtrack.tracking.colouring import colour_particles, find_conflicts, give_o
 from temtrack.tracking.deaot_memory import RememberedFrame, thin, without_gates
 from temtrack.tracking.deaot_state import STATE_CLASSES, DeaotState, Look, to_device
 from temtrack.tracking.plausibility import Plausibility, stand_in
-from temtrack.tracking.registration import find_drift, grid_spacing, on_grid
+from temtrack.tracking.registration import find_drift, on_grid
 
 #: An id that ends where another takes over at least this share of its place lives on in it.
 HEIR_SHARE = 0.5
@@ -87,6 +88,10 @@ class DeaotPropagator:
         self.device = device
         self.config = config or DeaotConfig()
         self._state = DeaotState()
+
+    def anew(self) -> DeaotPropagator:
+        """Return one with the same network that remembers nothing yet."""
+        return DeaotPropagator(self.net, self.device, self.config)
 
     def state(self) -> DeaotState:
         """Return all that it remembers."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from temtrack.lineage import Lineage
 from temtrack.linking import Linker, LinkingConfig
 from temtrack.linking.state import LinkerState
+from temtrack.tracking.drift import DriftGauge, FrameDrift
 from temtrack.tracking.quality import FrameQuality, QualityGauge
 
 Segment = Callable[[NDArray[np.generic]], NDArray[np.integer]]
@@ -79,12 +80,15 @@ class TrackedFrame:
         Ids drawn where they were predicted, since the segmentation lacks them here.
     quality
         What the image itself was like.
+    drift
+        Where the field of view lies in it.
     """
 
     frame: int
     labels: NDArray[np.int32]
     carried_ids: tuple[int, ...]
     quality: FrameQuality
+    drift: FrameDrift
 
 
 @dataclass
@@ -97,13 +101,16 @@ class TrackingState:
         State of the linker.
     gauge
         Judge of frames.
+    drift
+        Measures how the field moves.
     waiting
-        Quality of the frames that are not final yet.
+        Quality and drift of the frames that are not final yet.
     """
 
     linker: LinkerState = field(default_factory=LinkerState)
     gauge: QualityGauge = field(default_factory=QualityGauge)
-    waiting: deque[FrameQuality] = field(default_factory=deque)
+    drift: DriftGauge = field(default_factory=DriftGauge)
+    waiting: deque[tuple[FrameQuality, FrameDrift]] = field(default_factory=deque)
 
     @property
     def next_frame(self) -> int:
@@ -142,11 +149,12 @@ class Tracker:
         """Take the next frame (Y, X) and return those whose ids have become final, in order."""
         is_first = self.state.next_frame == 0
         quality = self.state.gauge.judge(frame)
-        self.state.waiting.append(quality)
+        is_good = quality.verdict == "good"
+        self.state.waiting.append((quality, self.state.drift.measure(frame, is_good)))
         segments = self._segment(frame)
         carried = np.zeros(segments.shape, np.int32) if is_first else self._propagator.propagate(frame)
-        labels = self._linker.push(carried, segments, is_blank=quality.verdict != "good")
-        if is_first or quality.verdict == "good":
+        labels = self._linker.push(carried, segments, is_blank=not is_good)
+        if is_first or is_good:
             self._propagator.add_reference(frame, labels)
         return self._finished()
 
@@ -157,7 +165,7 @@ class Tracker:
 
     def _finished(self) -> list[TrackedFrame]:
         return [
-            TrackedFrame(linked.frame, linked.labels, linked.carried_ids, self.state.waiting.popleft())
+            TrackedFrame(linked.frame, linked.labels, linked.carried_ids, *self.state.waiting.popleft())
             for linked in self._linker.finished()
         ]
 

@@ -9,7 +9,7 @@ from temtrack.registry import find_model
 from temtrack.tracking.overlap import OverlapPropagator
 
 if TYPE_CHECKING:
-    from temtrack.tracking.deaot import DeaotConfig
+    from temtrack.tracking.deaot import DeaotConfig, DeaotPropagator
     from temtrack.tracking.engine import ResumablePropagator
 
 
@@ -36,6 +36,11 @@ def load_propagator(
     """
     if name == "overlap":
         return OverlapPropagator()
+    return load_deaot(name, device, config)
+
+
+def load_deaot(name: str, device: str = "auto", config: DeaotConfig | None = None) -> DeaotPropagator:
+    """Load a DeAOT by the name of its model or the folder of its training run; see `load_propagator`."""
     from temtrack.tracking.deaot import DeaotPropagator
 
     spec = find_model(name)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import ndimage
 
+from temtrack.correlation import correlate, grid_spacing
 from temtrack.linking.motion import Step
-
-#: Frames are registered on a grid of at most this many points a side.
-MAX_GRID = 512
 
 #: Standard deviation of the blur, in grid points, that keeps the noise of single pixels from deciding.
 BLUR = 1.5
@@ -39,21 +37,12 @@ def register(
 
     ``None`` where it is the expected one, within a pixel, or does not make the frames clearly alike.
     """
-    shape = [fft.next_fast_len(2 * n, real=True) for n in before.shape]
-    a, b = (_standardised(image) for image in (before, after))
-    correlation = fft.irfft2(fft.rfft2(b, shape) * np.conj(fft.rfft2(a, shape)), shape) / a.size
-    peak = np.unravel_index(np.argmax(correlation), correlation.shape)
-    step = tuple(int(p) - n if p > n // 2 else int(p) for p, n in zip(peak, shape, strict=True))
-    rest = (round(expected[0]), round(expected[1]))
-    gain = correlation[peak] - correlation[rest[0] % shape[0], rest[1] % shape[1]]
+    found = correlate(*(_standardised(image) for image in (before, after)))
+    step, likeness = found.peak, found.at(found.peak) / before.size
+    gain = likeness - found.at((round(expected[0]), round(expected[1]))) / before.size
     is_new = max(abs(step[0] - expected[0]), abs(step[1] - expected[1])) > 1
-    is_sure = gain >= MIN_GAIN and correlation[peak] >= MIN_CORRELATION
-    return (step[0], step[1]) if is_new and is_sure else None
-
-
-def grid_spacing(shape: tuple[int, ...]) -> int:
-    """Return the pixels from one grid point to the next for a frame of that shape."""
-    return -(-max(shape) // MAX_GRID)
+    is_sure = gain >= MIN_GAIN and likeness >= MIN_CORRELATION
+    return step if is_new and is_sure else None
 
 
 def on_grid(frame: NDArray[np.generic]) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from temtrack.errors import InputError, OutputError, UsageError
 from temtrack.nets.deaot import VARIANTS, Deaot
 from temtrack.tracking import checkpoint as module
 from temtrack.tracking.centroids import CentroidPropagator
-from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile, check_tracking_folder
+from temtrack.tracking.checkpoint import Checkpoint, CheckpointFile, check_tracking_folder
 from temtrack.tracking.deaot import DeaotPropagator
 from temtrack.tracking.engine import LastSegments, Tracker
 from temtrack.tracking.overlap import OverlapPropagator
@@ -112,7 +112,6 @@ def test_which_folders_a_run_may_have(tmp_path):
         folder.mkdir()
     (other / "notes.txt").touch()
     CheckpointFile(unfinished, OverlapPropagator()).save(Checkpoint(FACTS, ""))
-    (unfinished / ".writing-abc.tif").touch()
     with pytest.raises(OutputError, match="holds an unfinished run; give --resume to go on"):
         check_tracking_folder(unfinished, force=False, resume=False)
     with pytest.raises(OutputError, match="holds no unfinished run to resume"):
@@ -123,5 +122,4 @@ def test_which_folders_a_run_may_have(tmp_path):
         check_tracking_folder(new, force=True, resume=True)
     check_tracking_folder(new, force=False, resume=True)
     check_tracking_folder(unfinished, force=False, resume=True)
-    assert [path.name for path in unfinished.iterdir()] == [RESUME_NAME]
     check_tracking_folder(unfinished, force=True, resume=False)

@@ -1,0 +1,73 @@
+"""Dates and clock times as microscopes and heaters write them, each in the laboratory's own time zone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+_DATE = re.compile(r"(?<![\d.])(\d{4}|\d{1,2})([-/.])(\d{1,2})\2'?(\d{4}|\d{1,2})(?![\d.]*\d)")
+_TIME = re.compile(
+    r"(?<![\d:])(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?(?:\s*([AP])\.?M\b)?", re.IGNORECASE
+)
+_ZONE = re.compile(r"(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class ClockTime:
+    """A time of day, and the date where one stands with it."""
+
+    second_of_day: float
+    day: date | None
+
+    @property
+    def moment(self) -> datetime | None:
+        """The date and the time of day in one; ``None`` without a date."""
+        if self.day is None:
+            return None
+        return datetime.combine(self.day, time()) + timedelta(seconds=self.second_of_day)
+
+
+def read_clock(text: str) -> ClockTime | None:
+    """Return what a text such as ``13:54:37.68``, ``8/29/2017 1:58:43 PM`` or ``2021-08-06T13:40:19`` tells.
+
+    ``None`` where it tells no time of day. A time that names its zone has no date here: it cannot be held
+    against clocks that name none.
+    """
+    found = _TIME.search(text)
+    if found is None:
+        return None
+    hour, minute, second = (int(part or 0) for part in found.group(1, 2, 3))
+    half = (found[5] or "").upper()
+    if half:
+        hour = hour % 12 + (12 if half == "P" else 0)
+    if hour > 23 or minute > 59 or second > 59:
+        return None
+    of_day = 3600 * hour + 60 * minute + second + float(f"0.{found[4] or 0}")
+    is_zoned = _ZONE.search(text, found.end()) is not None
+    return ClockTime(of_day, None if is_zoned else read_date(text[: found.start()], month_first=bool(half)))
+
+
+def read_date(text: str, month_first: bool = False) -> date | None:
+    """Return the first date in a text, ``None`` where there is none.
+
+    The day stands before the month, unless the year comes first, there is no such month, or `month_first`
+    says otherwise, as it does beside a time with AM or PM.
+    """
+    found = _DATE.search(text)
+    if found is None:
+        return None
+    first, second, third = (int(found[i]) for i in (1, 3, 4))
+    if found[2] == "." and max(first, third) < 100:  # the number of a version
+        return None
+    if first > 31:
+        orders = [(first, second, third)]
+    else:
+        year = third + 2000 if third < 100 else third
+        orders = [(year, second, first), (year, first, second)]
+    for year, month, day in reversed(orders) if month_first else orders:
+        try:
+            return date(year, month, day)
+        except ValueError:
+            continue
+    return None
