@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from temtrack.nets.efficient_sam import EfficientSam
     from temtrack.nets.swin_unet import SwinUNet
     from temtrack.nets.vm_unet import VmUNet
+    from temtrack.nets.yolo import YoloSeg
 
-    SegmentingNet = EfficientSam | SwinUNet | VmUNet
+    SegmentingNet = EfficientSam | SwinUNet | VmUNet | YoloSeg
 
 #: Networks that segment: the module and the function that build each, imported when it is asked for.
 SEGMENTERS = {
@@ -26,7 +27,14 @@ SEGMENTERS = {
     "swin-unet-base": ("temtrack.nets.swin_unet", "swin_unet_base"),
     "vmamba": ("temtrack.nets.vm_unet", "vm_unet"),
     "vmamba-base": ("temtrack.nets.vm_unet", "vm_unet_base"),
+    "yolov8n-seg": ("temtrack.nets.yolo", "yolov8n_seg"),
 }
+
+#: Of these, those that learn particles one by one instead of maps.
+DETECTORS = ("yolov8n-seg",)
+
+#: The extra that brings a package which not everyone needs.
+_EXTRAS = {"ultralytics": "yolo", "torchvision": "yolo"}
 
 #: Networks that carry ids from frame to frame, each a variant of DeAOT.
 PROPAGATORS = ("deaot-t", "deaot-s", "deaot-b", "deaot-l", "r50-deaot-l")
@@ -45,11 +53,19 @@ def build_network(architecture: str) -> torch.nn.Module:
 
 
 def build_segmenter(architecture: str) -> SegmentingNet:
-    """Build a network that segments; `ModelError` for any other."""
+    """Build a network that segments; `ModelError` for any other, or where its package is missing."""
     if architecture not in SEGMENTERS:
         raise _refusal(architecture, "segments", SEGMENTERS)
     module, function = SEGMENTERS[architecture]
-    build: Callable[[], SegmentingNet] = getattr(import_module(module), function)
+    try:
+        build: Callable[[], SegmentingNet] = getattr(import_module(module), function)
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        extra = _EXTRAS[error.name]
+        raise ModelError(
+            f"'{architecture}' needs the package {error.name}: pip install 'temtrack[{extra}]'"
+        ) from error
     return build()
 
 
@@ -83,9 +99,13 @@ def load_weights(net: torch.nn.Module, spec: ModelSpec) -> str:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    from temtrack.nets.classes import take_classes
+
     sha256 = verify(spec)
     try:
-        net.load_state_dict(load_file(weights_of(spec)))
+        tensors = load_file(weights_of(spec))
+        take_classes(net, tensors)
+        net.load_state_dict(tensors)
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"{spec.weights} does not fit the network {spec.architecture}: {reason}") from error

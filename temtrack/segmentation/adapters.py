@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from temtrack.labels import nearest_pixels
 from temtrack.nets.efficient_sam import PATCH, EfficientSam
-from temtrack.segmentation import instances
+from temtrack.segmentation import instances, pieces
+from temtrack.segmentation.detection import detect
+from temtrack.segmentation.pieces import Piece
 from temtrack.segmentation.prompts import Prompts, answer
-from temtrack.segmentation.tiled import Tiling
+from temtrack.segmentation.scale import Glance, certainty_of
+from temtrack.segmentation.tiled import Tiling, find_pieces, predict_maps
 
 
 @dataclass(frozen=True)
-class Adapter:
-    """A network's way from labels to what it learns, and from what it tells to labels.
+class MapAdapter:
+    """The way from an image to labels by a network that tells maps, as `instances` encodes them.
 
     Parameters
     ----------
@@ -28,17 +34,43 @@ class Adapter:
         Asks a network for everything, Bx3xHxW in [0, 1] -> BxCxH/gxW/g logits on the tiling's grid g.
     answer
         Asks a network for single particles, see `prompts.answer`; ``None`` where it takes no prompts.
-    encode
-        Labels (Y, X) -> target maps (C, Y, X) in [0, 1].
-    decode
-        Maps (C, Y, X) of probabilities -> labels (Y, X): about the inverse of ``encode``.
     """
 
     tiling: Tiling
     everything: Callable[[Any, Tensor], Tensor]
-    answer: Callable[[Any, Tensor, Prompts, Tiling], NDArray[np.int32]] | None = None
-    encode: Callable[[NDArray[Any]], NDArray[np.float32]] = instances.encode
-    decode: Callable[[NDArray[np.float32]], NDArray[np.int32]] = instances.decode
+    answer: Callable[[Any, Tensor, Prompts], NDArray[np.int32]] | None = None
+
+    def look(self, net: nn.Module, grey: NDArray[np.float32], scale: float, device: torch.device) -> Glance:
+        """Find all particles of an image (Y, X) in [0, 1], seen at a scale."""
+        maps = predict_maps(partial(self.everything, net), grey, scale, self.tiling, device)
+        labels = nearest_pixels(instances.decode(maps), grey.shape).astype(np.int32)
+        return Glance(labels, certainty_of(maps[instances.FOREGROUND]))
+
+
+@dataclass(frozen=True)
+class PieceAdapter:
+    """The way from an image to labels by a network that tells particles one by one, as `pieces` encodes them.
+
+    Parameters
+    ----------
+    tiling
+        The tiles in which the network sees an image.
+    find
+        Finds the particles of a tile, 1x3xHxW in [0, 1].
+    """
+
+    tiling: Tiling
+    find: Callable[[Any, Tensor], list[Piece]]
+    answer: None = None
+
+    def look(self, net: nn.Module, grey: NDArray[np.float32], scale: float, device: torch.device) -> Glance:
+        """Find all particles of an image (Y, X) in [0, 1], seen at a scale."""
+        found = find_pieces(partial(self.find, net), grey, scale, self.tiling, device)
+        certainty = float(np.mean([piece.score for piece in found])) if found else 0.0
+        return Glance(pieces.decode(found, grey.shape, scale), certainty)
+
+
+Adapter = MapAdapter | PieceAdapter
 
 
 def ask_without_points(net: EfficientSam, images: Tensor) -> Tensor:
@@ -54,16 +86,18 @@ def ask(net: nn.Module, images: Tensor) -> Tensor:
     return logits
 
 
-EFFICIENT_SAM = Adapter(Tiling(512, 128, multiple=PATCH, grid=4), ask_without_points, answer)
+EFFICIENT_SAM = MapAdapter(Tiling(512, 128, multiple=PATCH, grid=4), ask_without_points, answer)
 # Swin-UNet mirrors a tile out to whole windows, a multiple of 224 px: better it sees the image there.
-SWIN_UNET = Adapter(Tiling(448, 96, multiple=32, grid=1, whole=True), ask)
-VM_UNET = Adapter(Tiling(512, 128, multiple=32, grid=1), ask)
+SWIN_UNET = MapAdapter(Tiling(448, 96, multiple=32, grid=1, whole=True), ask)
+VM_UNET = MapAdapter(Tiling(512, 128, multiple=32, grid=1), ask)
+YOLO = PieceAdapter(Tiling(640, 160, multiple=32, grid=4), detect)
 
 #: By the names in `loading.SEGMENTERS`.
-ADAPTERS = {
+ADAPTERS: dict[str, Adapter] = {
     "effsam-tiny": EFFICIENT_SAM,
     "swin-unet": SWIN_UNET,
     "swin-unet-base": SWIN_UNET,
     "vmamba": VM_UNET,
     "vmamba-base": VM_UNET,
+    "yolov8n-seg": YOLO,
 }

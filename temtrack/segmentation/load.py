@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from temtrack.loading import build_segmenter, find_device, load_weights
-from temtrack.registry import find_model
-
-if TYPE_CHECKING:
-    from temtrack.segmentation.otsu import OtsuSegmenter
-    from temtrack.segmentation.segmenter import Segmenter
+from temtrack.registry import RUN_FILE, find_model, read_models
+from temtrack.segmentation.cascade import JOINT, AnySegmenter, CascadeSegmenter
 
 
-def load_segmenter(model: str, device: str = "auto") -> Segmenter | OtsuSegmenter:
-    """Load a registered model, or a training run's folder, onto a device.
+def load_segmenter(model: str, device: str = "auto") -> AnySegmenter:
+    """Load a registered model, a training run's folder, or two of these joined by ``+``, onto a device.
+
+    Of two, the first finds boxes and the second outlines what is in them.
 
     Raises
     ------
     ModelError
         Unknown model, missing or damaged weights.
     UsageError
-        A device that this machine lacks.
+        A device that this machine lacks, or a second model that takes no boxes.
     """
+    first, joint, second = model.partition(JOINT)
+    if joint and not (Path(model) / RUN_FILE).is_file() and model not in read_models():
+        return CascadeSegmenter(load_segmenter(first, device), load_segmenter(second, device))
     spec = find_model(model)
     if spec.architecture == "otsu":
         from temtrack.segmentation.otsu import OtsuSegmenter

@@ -12,11 +12,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from temtrack.nets.efficient_sam import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, INVALID, POINT, EfficientSam
+from temtrack.nets.efficient_sam import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, INVALID, PATCH, POINT, EfficientSam
 from temtrack.segmentation.instances import FOREGROUND
 from temtrack.segmentation.tiled import Cut, Tiling, input_tiles
 
 QUERIES_A_BATCH = 64
+
+#: The network hears where a prompt lies as a share of its picture; pictures of this size taught it.
+TILING = Tiling(256, 96, multiple=PATCH, grid=4)
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Prompts:
         return middle
 
 
-def answer(net: EfficientSam, scaled: Tensor, prompts: Prompts, tiling: Tiling) -> NDArray[np.int32]:
+def answer(net: EfficientSam, scaled: Tensor, prompts: Prompts) -> NDArray[np.int32]:
     """Return labels (Y, X) of a scaled image 1x3xYxX: prompt n's particle has the id n + 1.
 
     One embedding serves all prompts of a tile. Where two answers meet, the surer one has the pixel.
@@ -60,7 +63,7 @@ def answer(net: EfficientSam, scaled: Tensor, prompts: Prompts, tiling: Tiling) 
     shape = (scaled.shape[-2], scaled.shape[-1])
     labels = torch.zeros(shape, dtype=torch.int32, device=scaled.device)
     surest = torch.zeros(shape, device=scaled.device)
-    for (ys, xs), chosen in _by_tile(shape, prompts, tiling):
+    for (ys, xs), chosen in _by_tile(shape, prompts):
         tile = scaled[:, :, ys, xs]
         xy = prompts.xy[chosen] - np.array([xs.start, ys.start], np.float32)
         for index, logits in zip(chosen, _decode(net, tile, xy, prompts.kinds[chosen]), strict=True):
@@ -84,11 +87,9 @@ def _decode(net: EfficientSam, tile: Tensor, xy: NDArray[Any], kinds: NDArray[An
         )[:, 0]
 
 
-def _by_tile(
-    shape: tuple[int, int], prompts: Prompts, tiling: Tiling
-) -> Iterator[tuple[Cut, NDArray[np.intp]]]:
+def _by_tile(shape: tuple[int, int], prompts: Prompts) -> Iterator[tuple[Cut, NDArray[np.intp]]]:
     """Yield each tile that is the most central one for some prompts, with their indices."""
-    cuts = input_tiles(shape, tiling)
+    cuts = input_tiles(shape, TILING)
     middles = np.array([[(xs.start + xs.stop) / 2, (ys.start + ys.stop) / 2] for ys, xs in cuts])
     nearest = np.abs(prompts.centres[:, None] - middles).max(axis=2).argmin(axis=1)
     for i in np.unique(nearest):

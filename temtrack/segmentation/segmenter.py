@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from temtrack.contrast import normalise
 from temtrack.errors import UsageError
-from temtrack.labels import compact, filter_fragments
+from temtrack.labels import compact, filter_fragments, nearest_pixels
 from temtrack.registry import ModelSpec
 from temtrack.segmentation.adapters import Adapter
-from temtrack.segmentation.instances import FOREGROUND
 from temtrack.segmentation.prompts import Prompts
-from temtrack.segmentation.scale import Glance, certainty_of, find_scale, scale_for
-from temtrack.segmentation.tiled import predict_maps, scaled_input
+from temtrack.segmentation.scale import Glance, find_scale, scale_for
+from temtrack.segmentation.tiled import scaled_input
 
 FRAGMENT_SHARE = 0.1  # of the area-weighted median area: what is smaller is a fragment or dirt
 
@@ -102,12 +101,11 @@ class Segmenter:
             prompts, scale = Prompts.from_points(points), self._scale_of(grey) or 1.0
         else:
             raise ValueError("give points or boxes")
-        tiling = self.adapter.tiling
         with torch.inference_mode():
-            scaled = scaled_input(grey, scale, tiling.multiple, self.device)
-            labels = self.adapter.answer(self.net, scaled, prompts.scaled(scale), tiling)
+            scaled = scaled_input(grey, scale, self.adapter.tiling.multiple, self.device)
+            labels = self.adapter.answer(self.net, scaled, prompts.scaled(scale))
         inside = [max(1, round(n * scale)) for n in grey.shape]
-        found = _nearest(labels[: inside[0], : inside[1]], grey.shape)
+        found = nearest_pixels(labels[: inside[0], : inside[1]], grey.shape)
         return np.where(np.isfinite(image), found, 0)
 
     def _scale_of(self, grey: NDArray[np.float32]) -> float | None:
@@ -115,17 +113,5 @@ class Segmenter:
 
     def _look(self, grey: NDArray[np.float32], scale: float) -> Glance:
         with torch.inference_mode():
-            maps = predict_maps(self._everything, grey, scale, self.adapter.tiling, self.device)
-        labels = filter_fragments(_nearest(self.adapter.decode(maps), grey.shape), FRAGMENT_SHARE)
-        return Glance(labels, certainty_of(maps[FOREGROUND]))
-
-    def _everything(self, images: Tensor) -> Tensor:
-        return self.adapter.everything(self.net, images)
-
-
-def _nearest(labels: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """Sample labels (Y', X') at the centres of ``shape`` pixels."""
-    if labels.shape == shape:
-        return labels
-    y, x = (((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip(shape, labels.shape, strict=True))
-    return labels[np.ix_(y, x)]
+            glance = self.adapter.look(self.net, grey, scale, self.device)
+        return Glance(filter_fragments(glance.labels, FRAGMENT_SHARE), glance.certainty)

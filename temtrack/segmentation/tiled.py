@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from temtrack.segmentation.pieces import Piece
 from temtrack.tiles import blend, tile_slices
 
 Predict = Callable[[Tensor], Tensor]  # Bx3xHxW in [0, 1] -> BxCxH/gxW/g, g the tiling's grid
@@ -63,6 +64,33 @@ def predict_maps(
     fine = max(1.0, scale / 2)
     size = [round(n * fine) for n in image.shape]
     return _resample(logits, inside, size)
+
+
+def find_pieces(
+    find: Callable[[Tensor], list[Piece]],
+    image: NDArray[np.float32],
+    scale: float,
+    tiling: Tiling,
+    device: torch.device,
+) -> list[Piece]:
+    """Find the pieces of an image (Y, X) in [0, 1] in its tiles, in pixels of the scaled image.
+
+    Tiles overlap, so a particle may be found in several: one that the edge of a tile cuts counts half.
+    """
+    scaled = scaled_input(image, scale, tiling.multiple, device)
+    height, width = scaled.shape[-2:]
+    found = []
+    for ys, xs in input_tiles((height, width), tiling):
+        for piece in find(scaled[:, :, ys, xs]):
+            placed = piece.moved(ys.start, xs.start)
+            is_cut = any(
+                (low < along.start + 1 and along.start > 0) or (high > along.stop - 1 and along.stop < n)
+                for low, high, along, n in zip(
+                    placed.box[:2], placed.box[2:], (ys, xs), (height, width), strict=True
+                )
+            )
+            found.append(replace(placed, score=placed.score / 2) if is_cut else placed)
+    return found
 
 
 def scaled_input(image: NDArray[np.float32], scale: float, multiple: int, device: torch.device) -> Tensor:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from temtrack.nets.efficient_sam import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, INVALID, POINT
-from temtrack.segmentation.instances import FOREGROUND
+from temtrack.segmentation.instances import FOREGROUND, encode
 from temtrack.training.dataset import Sample
 
 BOX_JITTER = 0.08  # of the box's side
@@ -57,7 +57,7 @@ def _queries(sample: Sample, n_prompts: int, rng: np.random.Generator) -> tuple[
     n = 1 + n_prompts
     xy = np.zeros((n, 2, 2), np.float32)
     point_labels = np.full((n, 2), INVALID)
-    targets = np.repeat(sample.maps[None], n, axis=0)
+    targets = np.repeat(encode(sample.labels)[None], n, axis=0)
     weights = np.zeros((n, 3), np.float32)
     weights[0] = 1
     ids = np.unique(sample.labels[sample.labels > 0])

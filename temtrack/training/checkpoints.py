@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
+import io
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from temtrack.errors import TrainingError
@@ -22,35 +23,54 @@ def save_weights(path: Path, net: nn.Module) -> None:
         for name, tensor in net.state_dict().items()
     }
     with whole_file(path) as whole:
-        save_file(tensors, whole)
+        whole.write_bytes(save(tensors))  # a full disk is an OSError here, but none in `save_file`
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training run is: steps done, and rows of the log that tell of them, ``None`` for all."""
+
+    step: int = 0
+    n_epochs: int | None = 0
 
 
 def save_state(
-    folder: Path, step: int, net: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+    folder: Path, done: Progress, net: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
-    """Write all that the run needs to go on after ``step`` steps."""
+    """Write all that the run needs to go on from where it is."""
     state = {
-        "step": step,
+        **asdict(done),
         "net": net.state_dict(),
         "average": average.state_dict(),
         "optimizer": optimizer.state_dict(),
     }
+    content = io.BytesIO()  # on a full disk torch would end in an error of its own
+    torch.save(state, content)
     with whole_file(folder / STATE_FILE) as path:
-        torch.save(state, path)
+        path.write_bytes(content.getbuffer())
 
 
-def load_state(folder: Path, net: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Load the state in ``folder`` into the three and return its step; 0 where there is none."""
+def load_state(
+    folder: Path, net: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+) -> Progress:
+    """Load the state in ``folder`` into the three and return how far it is; the start where there is none.
+
+    Raises
+    ------
+    TrainingError
+        If the state is damaged or another network's.
+    """
     path = folder / STATE_FILE
     if not path.exists():
-        return 0
+        return Progress()
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         net.load_state_dict(state["net"])
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
-        return int(state["step"])
-    except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        return Progress(int(state["step"]), state.get("n_epochs"))
+    except Exception as error:  # torch raises errors of any type on bytes that it did not expect
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise TrainingError(
-            f"{path} does not fit this network ({str(error).splitlines()[0]}): start anew in another folder"
+            f"{path} does not fit this network ({reason}): start anew in another folder"
         ) from error

@@ -8,7 +8,13 @@ from temtrack.errors import UsageError
 from temtrack.loading import PROPAGATORS
 
 #: Networks that see an image in larger pieces than 16 px; they would mirror any other crop out to these.
-CROP_MULTIPLES = {"swin-unet": 224, "swin-unet-base": 224, "vmamba": 32, "vmamba-base": 32}
+CROP_MULTIPLES = {
+    "swin-unet": 224,
+    "swin-unet-base": 224,
+    "vmamba": 32,
+    "vmamba-base": 32,
+    "yolov8n-seg": 32,
+}
 
 
 @dataclass(frozen=True)
@@ -19,12 +25,14 @@ class TrainConfig:
     ``min_diameter_px`` to ``max_diameter_px`` wide for the network, drawn log-uniformly.
     ``clean_share`` is the share of the crops of labelled images that are shown as they were taken, so that
     the outlines of the data at hand are learned to the pixel; the others are degraded.
+    A step learns from ``accumulate`` batches, in each of the processes that train together.
     ``freeze_norms_share`` is the share of the steps after which batch normalisation keeps its statistics.
     """
 
     model: str = "effsam-tiny"
     crop_px: int = 256
     batch_size: int = 8
+    accumulate: int = 1
     n_steps: int = 3000
     steps_per_epoch: int = 100
     learning_rate: float = 6e-4
@@ -112,6 +120,13 @@ class ClipConfig:
 #: Settings that suit a model where the user gives none, as far as they differ from those of effsam-tiny.
 _SWIN_UNET = TrainConfig(model="swin-unet", crop_px=224, n_prompts=0)
 _VM_UNET = TrainConfig(model="vmamba", batch_size=4, n_prompts=0)
+_YOLO = TrainConfig(
+    model="yolov8n-seg",
+    learning_rate=1e-3,
+    clip_norm=10.0,
+    n_prompts=0,
+    min_diameter_px=14.0,
+)
 _DEAOT = TrainConfig(
     model="deaot-t",
     crop_px=257,
@@ -129,6 +144,7 @@ _PRESETS = {
     "swin-unet-base": replace(_SWIN_UNET, learning_rate=2e-4),
     "vmamba": _VM_UNET,
     "vmamba-base": replace(_VM_UNET, learning_rate=2e-4),
+    "yolov8n-seg": _YOLO,
     **dict.fromkeys(PROPAGATORS, _DEAOT),
 }
 

@@ -16,7 +16,6 @@ from temtrack.contrast import normalise
 from temtrack.errors import InputError, UsageError
 from temtrack.formats.images import read_image
 from temtrack.labels import typical_diameter
-from temtrack.segmentation.adapters import ADAPTERS
 from temtrack.training.augment import crop, degrade
 from temtrack.training.config import TrainConfig
 
@@ -38,11 +37,10 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class Sample:
-    """A crop: image (S, S), target maps (3, S, S), the labels behind them, and what they can teach."""
+    """A crop: image and labels (S, S), and whether these tell particles from each other."""
 
     image: NDArray[np.float32]
     labels: NDArray[np.int32]
-    maps: NDArray[np.float32]
     semantic: bool
 
 
@@ -114,7 +112,7 @@ def image_source(images: Sequence[LabelledImage], config: TrainConfig) -> Source
         scale = float(np.clip(wanted / labelled.diameter_px, 0.15, 5.0)) if labelled.diameter_px else 1.0
         image, labels = crop(labelled.image, labelled.labels, scale, config.crop_px, rng)
         seen = image if rng.random() < config.clean_share else degrade(image, rng)
-        return _sample(seen, labels, labelled.semantic, config)
+        return Sample(normalise(seen), labels, labelled.semantic)
 
     return draw
 
@@ -129,7 +127,7 @@ def scene_source(config: TrainConfig) -> Source:
         side = math.ceil(config.crop_px / scale) + 8
         scene = simulate_scene(rng, SceneConfig(height=side, width=side, mean_radius_px=(radius, radius)))
         image, labels = crop(scene.image, scene.labels, scale, config.crop_px, rng)
-        return _sample(image, labels, semantic=False, config=config)
+        return Sample(normalise(image), labels, semantic=False)
 
     return draw
 
@@ -150,9 +148,3 @@ def mix(
         return sources[rng.choice(len(sources), p=shares / shares.sum())][0](rng)
 
     return draw
-
-
-def _sample(
-    image: NDArray[np.float32], labels: NDArray[np.int32], semantic: bool, config: TrainConfig
-) -> Sample:
-    return Sample(normalise(image), labels, ADAPTERS[config.model].encode(labels), semantic)

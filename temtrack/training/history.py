@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from temtrack.errors import TrainingError
 from temtrack.formats.atomic import whole_file
 
 
@@ -25,12 +26,23 @@ class EpochRow:
 
 
 def read_rows(folder: Path) -> list[EpochRow]:
-    """Read ``folder/log.csv``; empty where there is none."""
+    """Read ``folder/log.csv``; empty where there is none.
+
+    Raises
+    ------
+    TrainingError
+        If it is damaged.
+    """
     path = folder / "log.csv"
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        return [EpochRow(int(row.pop("epoch")), *map(float, row.values())) for row in csv.DictReader(file)]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [
+                EpochRow(int(row.pop("epoch")), *map(float, row.values())) for row in csv.DictReader(file)
+            ]
+    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+        raise TrainingError(f"{path}: is damaged ({error}); start anew in another folder") from error
 
 
 def write_rows(folder: Path, rows: Sequence[EpochRow]) -> None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice, product
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from temtrack.errors import TrainingError
-from temtrack.training.checkpoints import load_state, save_state, save_weights
+from temtrack.training.checkpoints import Progress, load_state, save_state, save_weights
 from temtrack.training.config import TrainConfig
 from temtrack.training.history import EpochRow, read_rows, write_rows
+from temtrack.training.ranks import Ranks, find_ranks
 from temtrack.training.task import AnyBatch, Net, Task
 
 #: Parameters that weight decay would spoil though they have the shape of a matrix.
@@ -64,49 +66,53 @@ def train(
 ) -> None:
     """Train ``net`` and write weights, state and log into ``folder``, or go on from its ``state.pt``.
 
-    Each step's batch depends on the seed and the step alone, so a resumed run repeats an unbroken one.
+    Each step's batches depend on the seed and the step alone, so a resumed run repeats an unbroken one. Where
+    several processes train together, each loss and score of training is the first one's.
 
     Raises
     ------
     TrainingError
         Where the loss is no longer finite; the last good weights stay in the folder.
     """
+    ranks = find_ranks()
     net.to(device).train()
     average = copy.deepcopy(net).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(parameter_groups(net, config.weight_decay), lr=config.learning_rate)
-    start = load_state(folder, net, average, optimizer)
-    rows = read_rows(folder) if start else []
-    batches = _batches(task.draw, start, config.n_steps)
+    done = load_state(folder, net, average, optimizer)
+    rows = read_rows(folder)[: done.n_epochs]  # a run killed between log and state has one more
+    batches = _batches(task.draw, done.step, config, ranks)
     running, since = ScoreSum(), time.monotonic()
-    for step in range(start, config.n_steps):
+    for step in range(done.step, config.n_steps):
         if step >= config.freeze_norms_share * config.n_steps:
             freeze_norms(net)
-        loss, counts = task.loss(net, next(batches).to(device))
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"loss is {loss.item()} at step {step}: {folder} keeps the last good weights; lower --lr"
-            )
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        for batch in islice(batches, config.accumulate):
+            loss, counts = task.loss(net, batch.to(device))
+            if not torch.isfinite(loss):
+                raise TrainingError(
+                    f"loss is {loss.item()} at step {step}: {folder} keeps the last good weights; lower --lr"
+                )
+            (loss / config.accumulate).backward()  # type: ignore[no-untyped-call]
+            running.add(loss.detach(), counts)
+        ranks.average(net)
         nn.utils.clip_grad_norm_(net.parameters(), config.clip_norm)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, config)
         optimizer.step()
         follow(average, net, min(config.ema_decay, (1 + step) / (10 + step)))
-        running.add(loss.detach(), counts)
         if (step + 1) % config.steps_per_epoch and step + 1 < config.n_steps:
             continue
-        test = _test(average, task, device)
-        rows.append(_epoch_row(len(rows), running.score(), test, time.monotonic() - since))
-        best = min(range(len(rows)), key=lambda epoch: rows[epoch].test_loss)
-        if best == len(rows) - 1:
-            save_weights(folder / "best.safetensors", average)
-        save_weights(folder / "last.safetensors", average)
-        save_state(folder, step + 1, net, average, optimizer)
-        write_rows(folder, rows)
-        report(rows[-1])
+        if ranks.leads:
+            test = _test(average, task, device)
+            rows.append(_epoch_row(len(rows), running.score(), test, time.monotonic() - since))
+            if _best(rows) == len(rows) - 1:
+                save_weights(folder / "best.safetensors", average)
+            save_weights(folder / "last.safetensors", average)
+            write_rows(folder, rows)  # before the state, which says how many of them count
+            save_state(folder, Progress(step + 1, len(rows)), net, average, optimizer)
+            report(rows[-1])
         running, since = ScoreSum(), time.monotonic()
-        if config.patience_epochs and len(rows) - 1 - best >= config.patience_epochs:
+        if config.patience_epochs and ranks.agree(_n_without_gain(rows) >= config.patience_epochs, device):
             break
 
 
@@ -126,14 +132,28 @@ def freeze_norms(net: nn.Module) -> None:
             module.eval()
 
 
-def _batches(draw: Callable[[int], AnyBatch], start: int, stop: int) -> Iterator[AnyBatch]:
-    """Yield the batches of the steps from ``start`` on; the next is drawn while the last is learned."""
+def _batches(
+    draw: Callable[[int, int], AnyBatch], start: int, config: TrainConfig, ranks: Ranks
+) -> Iterator[AnyBatch]:
+    """Yield this process's batches from step ``start`` on; the next is drawn while the last is learned."""
+    own = range(ranks.rank, config.accumulate * ranks.n, ranks.n)
+    wanted = product(range(start, config.n_steps), own)
     with ThreadPoolExecutor(max_workers=1) as pool:
-        coming = pool.submit(draw, start)
-        for step in range(start, stop):
-            batch = coming.result()
-            coming = pool.submit(draw, step + 1)
+        coming = [pool.submit(draw, *place) for place in islice(wanted, 1)]
+        while coming:
+            batch = coming.pop().result()
+            coming += [pool.submit(draw, *place) for place in islice(wanted, 1)]
             yield batch
+
+
+def _best(rows: Sequence[EpochRow]) -> int:
+    """Return the epoch of the lowest loss on the test samples."""
+    return min(range(len(rows)), key=lambda epoch: rows[epoch].test_loss)
+
+
+def _n_without_gain(rows: Sequence[EpochRow]) -> int:
+    """Return how many epochs there were since the best one."""
+    return len(rows) - 1 - _best(rows) if rows else 0
 
 
 @torch.no_grad()

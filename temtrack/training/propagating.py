@@ -66,8 +66,8 @@ def propagating(
 ) -> Task[Deaot, ClipBatch]:
     """Return the task of learning to carry colours through clips of the shelves' footage."""
 
-    def batch_of(step: int) -> ClipBatch:
-        rng = np.random.default_rng([config.seed, step])
+    def batch_of(step: int, part: int) -> ClipBatch:
+        rng = np.random.default_rng([config.seed, step, part])
         lesson = draw_lesson(step / config.n_steps, rng, clips)
         films = [shelf.pick(step, rng) for _ in range(config.batch_size)]
         window = Window(config.crop_px, clips.n_frames)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 
-from temtrack.errors import InputError, UsageError
-from temtrack.loading import PROPAGATORS, build_propagator, build_segmenter, load_weights
+from temtrack.errors import InputError, InterruptedRunError, UsageError
+from temtrack.formats.atomic import remove_leftovers
+from temtrack.loading import DETECTORS, PROPAGATORS, build_propagator, build_segmenter, load_weights
 from temtrack.registry import RUN_FILE, ModelSpec, find_model, write_run_spec
 from temtrack.training.config import ClipConfig, TrainConfig
 from temtrack.training.dataset import (
@@ -22,12 +24,17 @@ from temtrack.training.dataset import (
     read_sides,
     scene_source,
 )
+from temtrack.training.detecting import detecting
 from temtrack.training.footage import FilmMaker, Shelf, simulated_film
 from temtrack.training.history import EpochRow
 from temtrack.training.loop import train
 from temtrack.training.propagating import propagating
+from temtrack.training.ranks import find_ranks, joined
 from temtrack.training.segmenting import segmenting
 from temtrack.training.stills import still_film
+
+if TYPE_CHECKING:
+    from temtrack.nets.yolo import YoloSeg
 
 
 @dataclass(frozen=True)
@@ -59,9 +66,31 @@ def run_training(
     ------
     UsageError
         Nothing to train on, or a folder that holds the run of another network.
+    InterruptedRunError
+        Where the user interrupts it.
     """
     _refuse_other_run(folder, config.model)
     folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with joined(device):
+            _train(data, config, folder, init, device, command, report)
+    except KeyboardInterrupt as stop:
+        raise InterruptedRunError(
+            f"{folder}: interrupted; the same command with --resume goes on from the last epoch"
+        ) from stop
+
+
+def _train(
+    data: TrainingData,
+    config: TrainConfig,
+    folder: Path,
+    init: ModelSpec | None,
+    device: torch.device,
+    command: str,
+    report: Callable[[EpochRow], None],
+) -> None:
+    if find_ranks().leads:
+        remove_leftovers(folder)
     torch.manual_seed(config.seed)
     if config.model in PROPAGATORS:
         propagator = build_propagator(config.model)
@@ -71,15 +100,19 @@ def run_training(
         train(propagator, task, config, folder, device, report)
     else:
         segmenter = build_segmenter(config.model)
-        maps = segmenting(*_sources(data, config), config)
+        sources = _sources(data, config)
         _start(segmenter, init, config, folder, command)
-        train(segmenter, maps, config, folder, device, report)
+        if config.model in DETECTORS:
+            detector = cast("YoloSeg", segmenter)
+            train(detector, detecting(*sources, config), config, folder, device, report)
+        else:
+            train(segmenter, segmenting(*sources, config), config, folder, device, report)
 
 
 def read_excluded(path: Path) -> frozenset[str]:
     """Read names ``<folder>/<stem>``, one a line; lines that begin with # are comments."""
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"cannot read the list {path}: needs text with one <folder>/<stem> a line"
@@ -102,7 +135,8 @@ def _start(
     """Give the network its first weights, and make the folder a model."""
     if init is not None:
         load_weights(net, init)
-    write_run_spec(folder, config.model, command)
+    if find_ranks().leads:
+        write_run_spec(folder, config.model, command)
 
 
 def _shelves(data: TrainingData, config: TrainConfig, clips: ClipConfig) -> tuple[Shelf, Shelf]:

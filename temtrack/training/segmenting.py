@@ -26,8 +26,8 @@ def segmenting(
 ) -> Task[SegmentingNet, Batch]:
     """Return the task of learning target maps from single images."""
 
-    def batch_of(step: int) -> Batch:
-        rng = np.random.default_rng([config.seed, step])
+    def batch_of(step: int, part: int) -> Batch:
+        rng = np.random.default_rng([config.seed, step, part])
         return collate([draw(rng) for _ in range(config.batch_size)], config.n_prompts, rng)
 
     def loss_of(net: SegmentingNet, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -28,7 +28,7 @@ class Task(Generic[Net, AnyBatch]):
     Parameters
     ----------
     draw
-        Returns the batch of a step, which depends on the seed and the step alone.
+        Returns a batch, which depends on the seed, the step and its number among the step's batches alone.
     test_batches
         What the averaged network is tested on after each epoch.
     loss
@@ -36,6 +36,6 @@ class Task(Generic[Net, AnyBatch]):
         true.
     """
 
-    draw: Callable[[int], AnyBatch]
+    draw: Callable[[int, int], AnyBatch]
     test_batches: Sequence[AnyBatch]
     loss: Callable[[Net, AnyBatch], tuple[Tensor, Tensor]]

@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 import torch
 from skimage.draw import disk
+from skimage.measure import label
 from torch import nn
 
 from temtrack.errors import UsageError
 from temtrack.loading import SEGMENTERS, build_segmenter
 from temtrack.metrics.segmentation import score_segmentation
 from temtrack.registry import ModelSpec
-from temtrack.segmentation.adapters import ADAPTERS, SWIN_UNET
+from temtrack.segmentation import instances, pieces
+from temtrack.segmentation.adapters import ADAPTERS, SWIN_UNET, PieceAdapter
 from temtrack.segmentation.segmenter import Segmenter
+from temtrack.segmentation.tiled import Tiling
 from temtrack.simulation.scenes import SceneConfig, simulate_scene
 
 SCENES = [
@@ -38,11 +41,18 @@ def test_there_is_an_adapter_for_each_network_that_segments():
     assert ADAPTERS.keys() == SEGMENTERS.keys()
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
-def test_decoding_what_was_encoded_gives_the_particles_back(name):
-    adapter = ADAPTERS[name]
+def through_maps(labels):
+    return instances.decode(instances.encode(labels))
+
+
+def through_pieces(labels):
+    return pieces.decode(pieces.encode(labels), labels.shape)
+
+
+@pytest.mark.parametrize("there_and_back", [through_maps, through_pieces])
+def test_decoding_what_was_encoded_gives_the_particles_back(there_and_back):
     for scene in SCENES:
-        score = score_segmentation(adapter.decode(adapter.encode(scene.labels)), scene.labels)
+        score = score_segmentation(there_and_back(scene.labels), scene.labels)
         assert score.n_true > 3
         assert score.f1 > 0.95
         assert score.iou > 0.97
@@ -56,7 +66,7 @@ def test_a_network_answers_on_the_grid_of_its_tiling(name):
     with torch.inference_mode():
         logits = adapter.everything(net, images)
     height, width = (n // adapter.tiling.grid for n in images.shape[-2:])
-    assert logits.shape == (2, len(adapter.encode(np.zeros((4, 4), np.int32))), height, width)
+    assert logits.shape == (2, len(instances.encode(np.zeros((4, 4), np.int32))), height, width)
 
 
 def test_a_network_without_prompts_refuses_them(segmenter_without_prompts):
@@ -74,3 +84,32 @@ def test_a_dense_network_finds_particles_where_they_are(segmenter_without_prompt
     score = score_segmentation(segmenter_without_prompts.segment(image, 1.0), labels)
     assert (score.n_matched, score.n_found) == (3, 3)
     assert score.iou > 0.99
+
+
+class DarkPieces:
+    """Tells each dark patch of a tile as a detector would, and notes the tiles."""
+
+    def __init__(self):
+        self.tiles = []
+
+    def __call__(self, net, tile):
+        self.tiles.append(tuple(tile.shape))
+        return pieces.encode(label(tile[0, 0].numpy() < 0.5).astype(np.int32))
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
+def test_pieces_of_overlapping_tiles_become_one_particle_each(scale):
+    find = DarkPieces()
+    adapter = PieceAdapter(Tiling(128, 64, multiple=32, grid=1), find)
+    truth = np.zeros((300, 340), np.int32)
+    centres = [(y, x) for y in range(25, 300, 50) for x in range(25, 340, 50)]
+    for i, centre in enumerate(centres, start=1):
+        truth[disk(centre, 14)] = i
+    grey = np.where(truth > 0, 0.1, 0.9).astype(np.float32)
+    glance = adapter.look(None, grey, scale, torch.device("cpu"))
+    score = score_segmentation(glance.labels, truth)
+    assert (score.n_matched, score.n_found) == (len(centres), len(centres))
+    assert score.iou > 0.93
+    assert 0.5 <= glance.certainty <= 1
+    assert (len(find.tiles) > 1) == (scale >= 0.5)
+    assert adapter.look(None, np.ones((40, 40), np.float32), scale, torch.device("cpu")).certainty == 0

@@ -3,7 +3,6 @@ import torch
 
 from temtrack.nets.efficient_sam import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, INVALID, POINT, EfficientSam
 from temtrack.segmentation import prompts
-from temtrack.segmentation.adapters import EFFICIENT_SAM
 from temtrack.segmentation.prompts import Prompts, answer
 
 
@@ -32,9 +31,9 @@ def test_many_prompts_share_one_embedding_and_batches_change_nothing(monkeypatch
     embed, n_embedded = net.embed, []
     monkeypatch.setattr(net, "embed", lambda tile: n_embedded.append(1) or embed(tile))
     with torch.inference_mode():
-        whole = answer(net, image, asked, EFFICIENT_SAM.tiling)
+        whole = answer(net, image, asked)
         monkeypatch.setattr(prompts, "QUERIES_A_BATCH", 2)
-        np.testing.assert_array_equal(answer(net, image, asked, EFFICIENT_SAM.tiling), whole)
+        np.testing.assert_array_equal(answer(net, image, asked), whole)
     assert len(n_embedded) == 2
     assert whole.any()
 
@@ -56,7 +55,6 @@ def test_where_two_answers_meet_the_surer_one_has_the_pixel():
         Halves(),
         torch.zeros(1, 3, 32, 64),
         Prompts.from_points(np.array([[8, 50], [20, 10]])),
-        EFFICIENT_SAM.tiling,
     )
     assert (labels[:, :28] == 2).all()
     assert (labels[:, 32:] == 1).all()

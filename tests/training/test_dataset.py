@@ -85,7 +85,8 @@ def test_crops_show_particles_at_the_wanted_size(folder):
 
 def test_scenes_can_be_drawn():
     sample = scene_source(TrainConfig(crop_px=64))(np.random.default_rng(5))
-    assert sample.maps.shape == (3, 64, 64)
+    assert sample.image.shape == sample.labels.shape == (64, 64)
+    assert not sample.semantic
 
 
 def test_shares_must_be_positive(folder):

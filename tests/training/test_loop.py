@@ -9,7 +9,6 @@ from temtrack.errors import TrainingError
 from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.nets.swin_unet import SwinUNet
 from temtrack.nets.vm_unet import VmUNet
-from temtrack.segmentation.instances import encode
 from temtrack.training.config import TrainConfig
 from temtrack.training.dataset import Sample
 from temtrack.training.history import read_rows
@@ -23,7 +22,7 @@ def draw(rng):
     labels = np.zeros((32, 32), np.int32)
     labels[disk(rng.uniform(10, 22, 2), 7)] = 1
     image = (0.8 - 0.6 * (labels > 0) + rng.normal(0, 0.05, labels.shape)).astype(np.float32)
-    return Sample(image, labels, encode(labels), semantic=False)
+    return Sample(image, labels, semantic=False)
 
 
 def tiny_net():
@@ -91,7 +90,7 @@ def test_a_resumed_run_ends_in_the_same_weights(tmp_path, build):
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(tmp_path):
     def poisoned(rng):
         sample = draw(rng)
-        return Sample(sample.image * np.float32("nan"), sample.labels, sample.maps, semantic=False)
+        return Sample(sample.image * np.float32("nan"), sample.labels, semantic=False)
 
     with pytest.raises(TrainingError, match="step 0"):
         run(tmp_path, CONFIG, poisoned)

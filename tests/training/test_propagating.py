@@ -53,19 +53,19 @@ def run(net, task, folder, n_steps):
 
 def test_a_step_depends_on_seed_and_step_alone(task):
     for _ in range(2):
-        task.draw(3)
+        task.draw(3, 0)
     again = propagating(Shelf(two_discs, CLIPS, (0, 1)), Shelf(two_discs, CLIPS, (0, 2)), CONFIG, CLIPS)
-    a, b = task.draw(2), again.draw(2)
+    a, b = task.draw(2, 0), again.draw(2, 0)
     assert torch.equal(a.images, b.images)
     assert torch.equal(a.allowed, b.allowed)
     assert a.lesson == b.lesson
-    assert not torch.equal(a.images, task.draw(3).images)
+    assert not torch.equal(a.images, task.draw(3, 0).images)
 
 
 @pytest.mark.parametrize("feedback", ["truth", "decided", "soft"])
 @pytest.mark.parametrize("references", [(0,), (0, 1)])
 def test_every_part_of_the_network_learns_from_every_lesson(net, task, feedback, references):
-    batch = task.draw(0)
+    batch = task.draw(0, 0)
     batch = replace(batch, lesson=replace(batch.lesson, feedback=feedback, references=references))
     loss, counts = propagating_loss(net, batch)
     loss.backward()
@@ -82,7 +82,7 @@ def test_colours_that_no_reference_gave_are_never_painted(net, task):
 
 
 def test_only_feedback_of_the_truth_looks_at_later_colours(net, task):
-    batch = replace(task.draw(0), lesson=examination(CLIPS))
+    batch = replace(task.draw(0, 0), lesson=examination(CLIPS))
     other = replace(batch, colours=torch.cat([batch.colours[:, :1], 0 * batch.colours[:, 1:]], dim=1))
     net.eval()
     assert torch.equal(unroll(net, batch)[-1], unroll(net, other)[-1])
@@ -97,10 +97,10 @@ def test_a_broken_run_ends_in_the_same_weights_and_statistics(net, task, tmp_pat
     class Stop(Exception):
         pass
 
-    def breaking(step):
+    def breaking(step, part):
         if step == 3:
             raise Stop
-        return task.draw(step)
+        return task.draw(step, part)
 
     with pytest.raises(Stop):
         run(Deaot(VARIANTS["deaot-t"]), replace(task, draw=breaking), tmp_path / "broken", 4)

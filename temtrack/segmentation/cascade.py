@@ -1,0 +1,120 @@
+"""Two models in a row: one finds boxes on a reduced image, the other outlines what is in them at full size.
+
+Duan et al. 2024 propose it for large images: a fast detector leads, and a promptable network looks only at
+the tiles that hold a particle, once and at no other scale.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from temtrack.errors import UsageError
+from temtrack.labels import bounding_boxes, compact, filter_fragments
+from temtrack.registry import ModelSpec
+
+JOINT = "+"  # between the names of the two
+
+REDUCED_SIDE_PX = 1536  # longest side of the image that the first model sees
+MARGIN_SHARE = 0.04  # of a box's side: the reduced image's boxes are a little tight or wide
+
+
+class AnySegmenter(Protocol):
+    """What turns images into labels: a network, the classical baseline, or two in a row."""
+
+    spec: ModelSpec
+
+    @property
+    def sha256(self) -> str | None:
+        """Checksum of the weights."""
+
+    @property
+    def takes_prompts(self) -> bool:
+        """Whether it can be asked for single particles."""
+
+    def segment(
+        self, image: NDArray[Any], scale: float | None = None, min_area_px: float = 0.0
+    ) -> NDArray[np.int32]:
+        """Find every particle of an image (Y, X)."""
+
+    def find_scale(self, image: NDArray[Any]) -> float | None:
+        """Return the scale that suits an image, for `segment`; ``None`` where nothing is found."""
+
+    def prompt(
+        self, image: NDArray[Any], points: NDArray[Any] | None = None, boxes: NDArray[Any] | None = None
+    ) -> NDArray[np.int32]:
+        """Find the particles that points or boxes ask for."""
+
+
+class CascadeSegmenter:
+    """Finds particles with one model and outlines them with another, which takes boxes.
+
+    The scale is the one at which the first model sees the reduced image; the second's follows from the boxes.
+
+    Raises
+    ------
+    UsageError
+        Where the second takes no boxes.
+    """
+
+    takes_prompts = True
+
+    def __init__(self, first: AnySegmenter, second: AnySegmenter) -> None:
+        if not second.takes_prompts:
+            raise UsageError(
+                f"'{second.spec.name}' takes no boxes: after the {JOINT} give one that does, as effsam-tiny"
+            )
+        self.first, self.second = first, second
+        name = JOINT.join(each.spec.name for each in (first, second))
+        facts = {each.spec.name: each.sha256 for each in (first, second)}
+        self.spec = ModelSpec(name, name, None, None, dict(facts))
+        self.sha256 = JOINT.join(each.sha256 or each.spec.name for each in (first, second))
+
+    def segment(
+        self, image: NDArray[Any], scale: float | None = None, min_area_px: float = 0.0
+    ) -> NDArray[np.int32]:
+        """Find every particle of an image (Y, X), as `Segmenter.segment` does."""
+        reduced, factor = reduce(image)
+        boxes = boxes_of(self.first.segment(reduced, scale), factor, image.shape)
+        if not len(boxes):
+            return np.zeros(image.shape, np.int32)
+        labels = self.second.prompt(image, boxes=boxes)
+        return compact(filter_fragments(labels, 0.0, max(1, round(min_area_px))))[0]
+
+    def find_scale(self, image: NDArray[Any]) -> float | None:
+        """Return the scale at which the first model sees the reduced image well, if it sees particles."""
+        return self.first.find_scale(reduce(image)[0])
+
+    def prompt(
+        self, image: NDArray[Any], points: NDArray[Any] | None = None, boxes: NDArray[Any] | None = None
+    ) -> NDArray[np.int32]:
+        """Ask the second model alone."""
+        return self.second.prompt(image, points, boxes)
+
+
+def reduce(image: NDArray[Any]) -> tuple[NDArray[np.float32], float]:
+    """Return an image (Y, X) with its longest side at most `REDUCED_SIDE_PX`, and the factor to its size."""
+    grey = np.asarray(image, np.float32)
+    factor = min(1.0, REDUCED_SIDE_PX / max(grey.shape))
+    if factor == 1.0:
+        return grey, 1.0
+    size = [max(1, round(n * factor)) for n in grey.shape]
+    small = F.interpolate(torch.from_numpy(grey)[None, None], size, mode="bilinear", antialias=True)
+    return small[0, 0].numpy(), factor
+
+
+def boxes_of(labels: NDArray[np.int32], factor: float, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the boxes (N, 4) y0, x0, y1, x1, of labels found at ``factor``, in an image of ``shape``."""
+    edges = np.array(
+        [[ys.start, xs.start, ys.stop, xs.stop] for ys, xs in bounding_boxes(labels).values()], np.float64
+    ).reshape(-1, 4)
+    margin = MARGIN_SHARE * np.tile(edges[:, 2:] - edges[:, :2], 2) * [-1, -1, 1, 1]
+    height, width = shape
+    boxes: NDArray[np.float64] = np.clip(
+        (edges + margin) / factor - [0, 0, 1, 1], 0, [height - 1, width - 1] * 2
+    )
+    return boxes
