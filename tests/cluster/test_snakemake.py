@@ -1,0 +1,118 @@
+"""The workflow of examples/cluster as a user runs it, on this machine alone and under Slurm."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from cluster.movies import BROKEN, LONG, write_movies
+from cluster.slurm import environments, wait_for
+
+WORKFLOW = Path(__file__).parents[2] / "examples" / "cluster"
+N_MOVIES = 12
+TIMEOUT_S = 1800
+SETTINGS = ("model=otsu", "propagator=overlap", "pixel_size=0.5nm", "frame_time=0.5s", "threads=1")
+
+#: Without accounting only squeue is answered; and jobs of seconds are asked about every second.
+ON_SLURM = ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1")
+
+pytest.importorskip("snakemake_executor_plugin_slurm", reason="no Snakemake: pip install 'temtrack[cluster]'")
+pytestmark = pytest.mark.slow
+
+
+def prepare(folder, movies):
+    """Lay out a folder as docs/cluster.md says."""
+    shutil.copytree(WORKFLOW, folder)
+    shutil.copytree(movies, folder / "movies")
+    return folder
+
+
+def snakemake(slurm, folder, *words):
+    """Begin the workflow in a folder, with what it says in ``snakemake.log``."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{slurm.environment['PATH']}"
+    command = [sys.executable, "-m", "snakemake", *words, "--retries", "1", "--config", *SETTINGS]
+    with (folder / "snakemake.log").open("w") as log:
+        return subprocess.Popen(
+            command, cwd=folder, env={**slurm.environment, "PATH": path}, stdout=log, stderr=log
+        )
+
+
+def said(folder):
+    return (folder / "snakemake.log").read_text()
+
+
+def results(n_movies):
+    """Return what to make: tables of all movies; to spare time, a report of the long one alone."""
+    return [
+        *(f"out/movie{number:02d}/merges.parquet" for number in range(n_movies)),
+        f"out/{LONG}/report.html",
+    ]
+
+
+def tables(folder):
+    return {path.stem: pq.read_table(path) for path in sorted(folder.glob("*.parquet"))}
+
+
+def masks(folder):
+    return {path.name: path.read_bytes() for path in folder.glob("mask*.tif")}
+
+
+def slurm_job_of(movie):
+    """Return the number of the Slurm job that tracks a movie, as the process that does so knows it."""
+    for pid, environment in environments():
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_text()
+        except OSError:
+            continue  # it has ended meanwhile
+        if f"\0track\0movies/{movie}.tif\0" in command:
+            return environment["SLURM_JOB_ID"]
+    raise AssertionError(f"no process tracks {movie}")
+
+
+def cancel_midway(slurm, folder, movie):
+    """Cancel the job of a movie once it has written a mask, and return its number."""
+    wait_for((folder / "out" / movie / "mask0000.tif").exists, f"the first mask of {movie}", TIMEOUT_S)
+    job = slurm_job_of(movie)
+    slurm.ask("scancel", job)
+    return job
+
+
+def test_slurm_gives_what_a_local_run_gives_though_a_movie_is_broken_and_a_job_killed(slurm, tmp_path):
+    good = write_movies(tmp_path / "movies", N_MOVIES)
+    local, cluster = (prepare(tmp_path / name, tmp_path / "movies") for name in ("local", "cluster"))
+    remote = snakemake(slurm, cluster, *results(N_MOVIES), "--profile", "profiles/slurm", *ON_SLURM)
+    killed = cancel_midway(slurm, cluster, LONG)
+    assert remote.wait(TIMEOUT_S) == 1, said(cluster)
+    states = dict(
+        line.split() for line in slurm.ask("squeue", "-h", "--states=all", "-o", "%i %T").splitlines()
+    )
+    assert states.pop(killed) == "CANCELLED"
+    assert sorted(states.values()) == ["COMPLETED"] * len(good) + ["FAILED"] * 2
+    assert snakemake(slurm, local, *results(N_MOVIES), "--cores", "2").wait(TIMEOUT_S) == 1, said(local)
+    for folder in (local, cluster):
+        assert sorted(path.parent.name for path in folder.glob("out/*/merges.parquet")) == good
+        assert f"{BROKEN}: temtrack: error: movies/{BROKEN}.tif: TIFF is truncated" in said(folder)
+        assert (folder / "out" / LONG / "report.html").exists()
+    for name in good:
+        assert masks(local / "out" / name) == masks(cluster / "out" / name)
+        here, there = tables(local / "out" / name), tables(cluster / "out" / name)
+        assert here == there
+        assert {k: t.schema.metadata for k, t in here.items()} == {
+            k: t.schema.metadata for k, t in there.items()
+        }
+        assert {"particles", "tracks", "frames", "merges"} <= here.keys()
+    long = tables(cluster / "out" / LONG)
+    assert long["kinetics"].num_rows > 0
+    assert long["frames"]["n_particles"].to_pylist().count(0) == 0
+
+
+def test_on_gpus_only_tracking_asks_for_one(slurm, tmp_path):
+    write_movies(tmp_path / "movies", 1)
+    folder = prepare(tmp_path / "cluster", tmp_path / "movies")
+    words = ("out/movie00/merges.parquet", "--profile", "profiles/slurm-gpu", *ON_SLURM)
+    assert snakemake(slurm, folder, *words).wait(TIMEOUT_S) == 0, said(folder)
+    jobs = slurm.ask("squeue", "-h", "--states=all", "--sort=i", "-O", "partition,tres-per-job").splitlines()
+    assert [job.split() for job in jobs] == [["gpu", "gres:gpu:1"], ["cpu", "N/A"]]
