@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from temtrack.errors import ModelError, OutputError
 from temtrack.formats.atomic import whole_file
 from temtrack.formats.checkpoints import read_checkpoint
+from temtrack.nets.classes import take_classes
 from temtrack.registry import sha256_of, write_spec
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 _COUNTER = ".num_batches_tracked"
 
 
-def add_model(folder: Path, architecture: str, net: torch.nn.Module, checkpoint: Path) -> Path:
+def add_model(
+    folder: Path, architecture: str, net: torch.nn.Module, checkpoint: Path, origin: str | None = None
+) -> Path:
     """Make a checkpoint of another program a model: a folder with its tensors and ``model.toml``.
 
     Parameters
@@ -31,6 +34,8 @@ def add_model(folder: Path, architecture: str, net: torch.nn.Module, checkpoint:
         The network, whose tensors' names and shapes the checkpoint must have.
     checkpoint
         See `read_checkpoint`.
+    origin
+        Where it comes from, for the record; its name if nothing else is known.
 
     Returns
     -------
@@ -43,9 +48,11 @@ def add_model(folder: Path, architecture: str, net: torch.nn.Module, checkpoint:
     OutputError
         If the folder cannot be written to.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
-    tensors = fitting_tensors(read_checkpoint(checkpoint), net, checkpoint, architecture)
+    given = read_checkpoint(checkpoint)
+    take_classes(net, given)
+    tensors = fitting_tensors(given, net, checkpoint, architecture)
     source = sha256_of(checkpoint)
     weights = folder / f"{source[:16]}.safetensors"  # named after its source: an older one is never half new
     try:
@@ -53,9 +60,9 @@ def add_model(folder: Path, architecture: str, net: torch.nn.Module, checkpoint:
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made: {error.strerror}; set TEMTRACK_CACHE") from error
     with whole_file(weights) as part:
-        save_file(tensors, part)
+        part.write_bytes(save(tensors))  # a full disk is an OSError here, but none in `save_file`
     facts = {"architecture": architecture, "file": weights.name, "sha256": sha256_of(weights)}
-    write_spec(folder, {**facts, "source": checkpoint.name, "source_sha256": source})
+    write_spec(folder, {**facts, "source": origin or checkpoint.name, "source_sha256": source})
     for older in set(folder.glob("*.safetensors")) - {weights}:
         older.unlink()
     return weights
@@ -71,7 +78,7 @@ def fitting_tensors(
     ModelError
         Naming what is missing, unknown or of another shape.
     """
-    wanted = net.state_dict()
+    wanted = {name: tensor for name, tensor in net.state_dict().items() if not name.endswith(_COUNTER)}
     found = {name: tensor for name, tensor in tensors.items() if not name.endswith(_COUNTER)}
     faults = {
         "lacks": [name for name in wanted if name not in found],

@@ -12,13 +12,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from temtrack.errors import ModelError, UsageError, did_you_mean
+from temtrack.errors import ModelError, OutputError, UsageError, did_you_mean
 
 PACKAGE = Path(__file__).parent
 RUN_FILE = "model.toml"
 
+#: What segments, and what carries ids, where nobody says.
+DEFAULT_MODEL = "effsam-tiny"
+DEFAULT_PROPAGATOR = "deaot-t"
+
 #: Names of models that a user adds: they become names of folders.
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
+
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a model's checkpoint can be fetched: address, sha256 (hex), and the network that it is of."""
+
+    name: str
+    architecture: str
+    url: str
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -45,6 +61,7 @@ def read_registry() -> dict[str, ModelSpec]:
 
 
 def _registered(name: str, entry: dict[str, Any]) -> ModelSpec:
+    # with a url the checksum is that of the checkpoint there, and weights come of it once it is pulled
     weights = PACKAGE / "weights" / entry["file"] if "file" in entry else None
     return ModelSpec(name, entry["architecture"], weights, entry.get("sha256"), entry)
 
@@ -77,7 +94,8 @@ def new_model_folder(name: str, force: bool) -> Path:
     """
     if not _NAME.fullmatch(name):
         raise UsageError(f"a model cannot be called '{name}': use letters, digits and . _ + -")
-    if name in read_registry():
+    embedded = read_registry().get(name)
+    if embedded is not None and "url" not in embedded.facts:
         raise UsageError(f"'{name}' is the name of an embedded model: give another with --name")
     folder = added_models_folder() / name
     if folder.exists() and not force:
@@ -104,8 +122,42 @@ def find_model(name: str) -> ModelSpec:
     return models[name]
 
 
+def find_source(
+    name: str, url: str | None, sha256: str | None, architecture: str | None
+) -> ModelSource | None:
+    """Return where a model is to be fetched: as the user says, else as ``models.toml`` does.
+
+    ``None`` for a model that comes with temtrack.
+
+    Raises
+    ------
+    UsageError
+        An address without a checksum, or the other way round, or a checksum that is none.
+    ModelError
+        Where there is no such model.
+    """
+    if url is None and sha256 is None:
+        spec = read_registry().get(name) or find_model(name)
+        stated = spec.facts.get("url")
+        return None if stated is None else ModelSource(name, spec.architecture, str(stated), str(spec.sha256))
+    if url is None or sha256 is None or not _SHA256.fullmatch(sha256):
+        raise UsageError("--url and --sha256, 64 hexadecimal digits, go together: what differs is refused")
+    return ModelSource(name, architecture or name, url, sha256.lower())
+
+
+def pulled(source: ModelSource) -> ModelSpec | None:
+    """Return the model that was added from this source, verified; ``None`` where there is none."""
+    spec = read_added().get(source.name)
+    if spec is None or spec.facts.get("source_sha256") != source.sha256:
+        return None
+    verify(spec)
+    return spec
+
+
 def weights_of(spec: ModelSpec) -> Path:
-    """Return the path of a model's weights; `ModelError` for one that is no network."""
+    """Return the path of a model's weights; `ModelError` for one that is no network, or not pulled yet."""
+    if spec.weights is None and "url" in spec.facts:
+        raise ModelError(f"'{spec.name}' is not here yet; fetch it once: temtrack models pull {spec.name}")
     if spec.weights is None:
         raise ModelError(f"'{spec.name}' is no network: it has no weights, and nothing to train")
     return spec.weights
@@ -143,19 +195,33 @@ def write_run_spec(folder: Path, architecture: str, command: str) -> None:
 
 
 def write_spec(folder: Path, facts: Mapping[str, str | int]) -> None:
-    """Write ``model.toml``, which makes a folder a model; ``architecture`` and ``file`` are needed."""
+    """Write ``model.toml``, which makes a folder a model; ``architecture`` and ``file`` are needed.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
     lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in facts.items())
     part = folder / f".{RUN_FILE}"
-    part.write_text("".join(lines), encoding="utf-8")
-    part.replace(folder / RUN_FILE)
+    try:
+        part.write_text("".join(lines), encoding="utf-8")
+        part.replace(folder / RUN_FILE)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{folder / RUN_FILE}: cannot be written: {error.strerror}") from error
 
 
 def _read_run(folder: Path) -> ModelSpec:
     try:
         entry = tomllib.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
-        weights = folder / entry["file"]
-        return ModelSpec(str(folder), entry["architecture"], weights, entry.get("sha256"), entry)
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+        name, architecture, sha256 = entry["file"], entry["architecture"], entry.get("sha256")
+        if not (isinstance(architecture, str) and isinstance(sha256, (str, type(None)))):
+            raise TypeError
+        if Path(name).name != name or name in ("", ".."):
+            raise ValueError
+        return ModelSpec(str(folder), architecture, folder / name, sha256, entry)
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ModelError(
-            f"{folder / RUN_FILE} is no model description: needs 'architecture' and 'file'"
+            f"{folder / RUN_FILE} is no model description: needs 'architecture', and 'file', a name beside it"
         ) from error

@@ -10,11 +10,17 @@ DM_ELEMENTS = {"int16": 2, "float32": 6, "uint8": 10, "int32": 3, "uint16": 4, "
 SER_TYPES = {"uint8": 1, "uint16": 2, "int16": 5, "float32": 7}
 
 
-def write_dm(path, pixels, steps=(), *, version=4, byte_order="<", data_type=None):
-    """Write a thumbnail and then pixels (Y, X) or (T, Y, X); steps are (scale, unit) of x, y and t."""
+def write_dm(path, pixels, steps=(), *, version=4, byte_order="<", data_type=None, clock=()):
+    """Write a thumbnail and then pixels (Y, X) or (T, Y, X); steps are (scale, unit) of x, y and t.
+
+    ``clock`` is date and time of acquisition.
+    """
     writer = _DmWriter(version, byte_order)
     thumbnail = writer.image(np.zeros((4, 4), np.uint32), (), data_type=23)
     image = writer.image(pixels, steps, data_type)
+    if clock:
+        names = ("Acquisition Date", "Acquisition Time")
+        image["ImageTags"] = {"DataBar": dict(zip(names, clock, strict=True))}
     tags = {
         "ImageList": {"": [thumbnail, image]},
         "ImageSourceList": {"": [{"ImageRef": 1}]},

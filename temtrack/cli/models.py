@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -90,4 +91,58 @@ def add_model(
     net = build_network(network)
     folder = new_model_folder(name or network, force)
     weights = adding.add_model(folder, network, net, checkpoint)
-    output.show_rows([{"model": folder.name, "network": network, "weights": str(weights)}], as_json=as_json)
+    _show(folder.name, network, weights, as_json)
+
+
+@models.command("pull")
+def pull_model(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="What it is called, or shall be called.")],
+    url: Annotated[
+        str | None, typer.Option("--url", metavar="HTTPS", help="Address of a checkpoint of your own.")
+    ] = None,
+    sha256: Annotated[
+        str | None, typer.Option("--sha256", metavar="HEX", help="Its checksum; any other file is refused.")
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option("--network", help="Its network, as r50-deaot-l, if not called like it.")
+    ] = None,
+    from_folder: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR", help="Take the file from this folder; nothing is fetched."),
+    ] = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:
+    """Fetch a model by https and add it, checked by its checksum and key by key.
+
+    A download that broke off goes on with the same command. On a machine
+    without network, carry the file there and name its folder with --from.
+    """
+    from temtrack import adding, pulling
+    from temtrack.loading import build_network
+    from temtrack.registry import added_models_folder, find_model, find_source, new_model_folder, pulled
+
+    source = find_source(model, url, sha256, network)
+    there = find_model(model) if source is None else pulled(source)
+    if there is not None and not (source and force):
+        _show(model, there.architecture, there.weights, as_json)
+        return
+    assert source is not None
+    net, folder = build_network(source.architecture), new_model_folder(model, force)
+    if from_folder is not None:
+        file = pulling.find_beside(from_folder, source.url, source.sha256)
+    else:
+        file = pulling.download(source.url, source.sha256, added_models_folder().parent / "downloads", _watch)
+    weights = adding.add_model(folder, source.architecture, net, file, source.url)
+    if from_folder is None:
+        file.unlink()
+    _show(model, source.architecture, weights, as_json)
+
+
+def _watch(pieces: Iterable[bytes], n_pieces: int) -> Iterable[bytes]:
+    return output.with_progress(pieces, "fetching", total=n_pieces or None)
+
+
+def _show(model: str, network: str, weights: Path | None, as_json: bool) -> None:
+    shown = None if weights is None else str(weights)
+    output.show_rows([{"model": model, "network": network, "weights": shown}], as_json=as_json)

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from temtrack.errors import InputError
 from temtrack.formats import digital_micrograph, dm_folder, images, mrc, tia, tiff, velox, video
+from temtrack.formats.decoding import refused_as
 from temtrack.movie import Movie
 
 
@@ -40,6 +41,7 @@ def read_movie(
     pixel_size_nm: float | None = None,
     frame_time_s: float | None = None,
     scale_bar_nm: float | None = None,
+    frames: slice | None = None,
 ) -> Movie:
     """Open a file, a folder of images or a glob pattern as a movie.
 
@@ -51,11 +53,14 @@ def read_movie(
         Scale (nm per pixel) and time between frames (s) that count before those of the file.
     scale_bar_nm
         Length (nm) of the scale bar drawn in the first frame; counts before the file's scale.
+    frames
+        The piece of the movie that is wanted, which goes forward; all of it where ``None``.
 
     Raises
     ------
     InputError
-        If there is nothing at `source`, it is empty, damaged, or of no known format; or no bar is found.
+        If there is nothing at `source`, it is empty, damaged, or of no known format; no bar is found; or the
+        piece holds no frame.
     """
     path = Path(source)
     movie = _family_of(path).read_movie(path)
@@ -63,7 +68,19 @@ def read_movie(
         from temtrack.scale_bar import calibrate_by_scale_bar
 
         movie = calibrate_by_scale_bar(movie, scale_bar_nm)
-    return movie.calibrated(pixel_size_nm, frame_time_s)
+    movie = movie.calibrated(pixel_size_nm, frame_time_s)
+    return movie if frames is None else _take(movie, frames)
+
+
+def _take(movie: Movie, frames: slice) -> Movie:
+    numbers = range(movie.n_frames)[frames]
+    if not numbers:
+        wanted = ":".join("" if n is None else str(n) for n in (frames.start, frames.stop))
+        raise InputError(
+            f"{movie.path}: --frames {wanted} holds none of its {movie.n_frames} frames, which are 0 to "
+            f"{movie.n_frames - 1}"
+        )
+    return movie.take(numbers)
 
 
 def format_name(source: Path | str) -> str:
@@ -78,9 +95,10 @@ def format_name(source: Path | str) -> str:
 
 
 def _family_of(path: Path) -> _Family:
-    for family in _FAMILIES:
-        if family.can_read(path):
-            return family
+    with refused_as(f"{path}: cannot be read"):
+        family = next((family for family in _FAMILIES if family.can_read(path)), None)
+    if family is not None:
+        return family
     raise InputError(_why_unreadable(path))
 
 

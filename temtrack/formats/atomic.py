@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from temtrack.errors import OutputError
+from temtrack.formats.lock import LOCK_NAME
 
 #: Names of files that are not whole yet.
 _PREFIX = ".writing-"
@@ -26,7 +28,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         If the file cannot be written (no such folder, no permission, no space left).
     """
     try:
-        handle, name = tempfile.mkstemp(prefix=_PREFIX, suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=_unfinished(path.name), suffix=path.suffix, dir=path.parent)
         os.close(handle)
     except OSError as error:
         raise _cannot_write(path, error) from error
@@ -41,10 +43,15 @@ def whole_file(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Delete the unfinished files that a killed process left in a folder."""
-    for path in folder.glob(f"{_PREFIX}*"):
+def remove_leftovers(folder: Path, name: str | None = None) -> None:
+    """Delete the unfinished files that a killed process left in a folder: all, or those of one file."""
+    for path in folder.glob(f"{_PREFIX if name is None else _unfinished(name)}*"):
         path.unlink(missing_ok=True)
+
+
+def _unfinished(name: str) -> str:
+    """Return how a file is called while it is not whole; its name alone may be as long as names can be."""
+    return f"{_PREFIX}{zlib.crc32(os.fsencode(name)):08x}-"
 
 
 def check_output_file(path: Path, force: bool) -> None:
@@ -74,7 +81,7 @@ def check_output_folder(path: Path, force: bool) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
-            occupied = any(p for p in path.iterdir())
+            occupied = any(p.name != LOCK_NAME for p in path.iterdir())
     except OSError as error:
         raise _cannot_write(path, error) from error
     if occupied and not force:

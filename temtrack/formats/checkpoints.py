@@ -52,12 +52,25 @@ def _read_pickled(path: Path) -> object:
             warnings.filterwarnings("ignore", "Detected pickle protocol")  # an error follows where it matters
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise ModelError(
-            f"{path}: holds more than tensors and is not opened, since that could run code;"
-            " save its state_dict alone"
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        tensors = _read_whole_network(path)
+        if tensors is None:
+            raise ModelError(
+                f"{path}: holds more than tensors and is not opened, since that could run code;"
+                " save its state_dict alone"
+            ) from error
+        return tensors
+    except Exception as error:  # torch raises errors of any type on bytes that it did not expect
         raise ModelError(f"{path}: is no whole checkpoint ({type(error).__name__})") from error
+
+
+def _read_whole_network(path: Path) -> dict[str, Tensor] | None:
+    """Read a network that was saved as an object, as ultralytics does, without its classes."""
+    from temtrack.formats.shells import network_of, read_shells
+
+    try:
+        return network_of(read_shells(path))
+    except Exception:  # as above; the refusal that follows says what to do
+        return None
 
 
 def _unwrapped(loaded: object, path: Path) -> dict[str, Tensor]:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.errors import InputError, TemtrackError
+
+#: Pixels of the largest frame, 32,768 x 32,768; the largest camera has a quarter of that.
+MAX_FRAME_PX = 2**30
+
+#: A frame above 8192 x 8192 px is believed only where its file has a byte for so many pixels: no compression
+#: in use comes near.
+_LARGE_PX, _MAX_PX_PER_BYTE = 2**26, 10_000
 
 #: ITU-R BT.601 luma weights of red, green and blue.
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -31,6 +40,37 @@ def refused_as(what: str) -> Iterator[None]:
         text = getattr(error, "strerror", None) or str(error)
         reason = " ".join(text.split()) or type(error).__name__
         raise InputError(f"{what}: {reason[:200]}") from error
+
+
+def read_head(path: Path, n_bytes: int) -> bytes:
+    """Return the first bytes of a file, which tell its format; none where there is no file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    if not path.is_file():
+        return b""
+    with refused_as(f"{path}: cannot be read"), path.open("rb") as file:
+        return file.read(n_bytes)
+
+
+def check_frame_size(shape: Sequence[int], path: Path) -> None:
+    """Refuse a frame (Y, X) without pixels, and, before memory is taken, one that the file cannot hold.
+
+    Raises
+    ------
+    InputError
+        If it has none or more than `MAX_FRAME_PX` pixels, or is large and the file too small for it.
+    """
+    n_px, n_bytes = math.prod(shape), path.stat().st_size
+    if n_px < 1 or n_px > MAX_FRAME_PX or (n_px > _LARGE_PX and n_px > _MAX_PX_PER_BYTE * n_bytes):
+        side, size = math.isqrt(MAX_FRAME_PX), "x".join(map(str, shape))
+        raise InputError(
+            f"{path}: its header tells of {size} px in a file of {n_bytes} bytes; allowed are 1x1 to "
+            f"{side}x{side} px, and what the file can hold; copy it again from its source"
+        )
 
 
 def to_grey(pixels: NDArray[Any], *, sample_axis: int | None, what: str) -> NDArray[Any]:

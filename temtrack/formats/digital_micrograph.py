@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from temtrack.errors import InputError
 from temtrack.formats.calibration import FrameInterval, frame_interval, pixel_size_along_x
-from temtrack.formats.decoding import refused_as
+from temtrack.formats.clock import read_clock
+from temtrack.formats.decoding import read_head, refused_as
 from temtrack.formats.dm_tags import Block, Tag, TagFile, read_tags
 from temtrack.formats.raw_frames import RawFrames, evenly_spaced
 from temtrack.formats.units import length_nm
@@ -32,10 +34,7 @@ _COMPLEX = (3, 5, 13, 27, 28)
 
 def can_read(path: Path) -> bool:
     """Tell by its first bytes whether the path is a dm3 or dm4 file: version, and 0 or 1 for byte order."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        head = file.read(16)
+    head = read_head(path, 16)
     if len(head) < 16 or head[:3] != b"\0\0\0" or head[3] not in (3, 4):
         return False
     (is_little,) = struct.unpack(">I", head[8:12] if head[3] == 3 else head[12:16])
@@ -61,17 +60,28 @@ def read_movie(path: Path) -> Movie:
     height, width = first.shape
     interval = image.interval()
     times = interval.times_of(len(frames.offsets)) if interval and len(frames.offsets) > 1 else None
-    return Movie(path, len(frames.offsets), height, width, first.dtype, frames, image.pixel_size(), times)
+    return Movie(
+        path,
+        len(frames.offsets),
+        height,
+        width,
+        first.dtype,
+        frames,
+        image.pixel_size(),
+        times,
+        started=image.started,
+    )
 
 
 @dataclass(frozen=True)
 class _Image:
-    """One image of the file: sizes of its axes (x first), number of its type, its pixels, steps and units."""
+    """One image of the file: its axes' sizes (x first), number of its type, pixels, steps, units, clock."""
 
     sizes: tuple[int, ...]
     type_number: int
     pixels: Block
     steps: tuple[tuple[float, str], ...]
+    started: datetime | None
 
     def pixel_size(self) -> PixelSize | None:
         along = [length_nm(*step) for step in self.steps[:2]]
@@ -86,13 +96,23 @@ def _shown_image(file: TagFile) -> _Image:
     images = list(_group(file.tags["ImageList"]).values())
     sources = list(_group(file.tags.get("ImageSourceList", {})).values())
     shown = _group(sources[0]).get("ImageRef") if sources else None
-    data = _group(_group(images[shown if isinstance(shown, int) else -1])["ImageData"])
+    image = _group(images[shown if isinstance(shown, int) else -1])
+    data = _group(image["ImageData"])
     dimensions = _group(_group(data.get("Calibrations", {})).get("Dimension", {}))
     pixels, type_number = data["Data"], data["DataType"]
     if not isinstance(pixels, Block) or not isinstance(type_number, int):
         raise ValueError("image has no pixels")
     sizes = tuple(size for size in _group(data["Dimensions"]).values() if isinstance(size, int))
-    return _Image(sizes, type_number, pixels, tuple(_step(_group(axis)) for axis in dimensions.values()))
+    steps = tuple(_step(_group(axis)) for axis in dimensions.values())
+    return _Image(sizes, type_number, pixels, steps, _started(image))
+
+
+def _started(image: dict[str, Tag]) -> datetime | None:
+    """Return the clock at the start of acquisition; ``None`` where the file does not tell it."""
+    bar = _group(_group(image.get("ImageTags", {})).get("DataBar", {}))
+    day, time = bar.get("Acquisition Date"), bar.get("Acquisition Time")
+    clock = read_clock(f"{day} {time}") if isinstance(day, str) and isinstance(time, str) else None
+    return None if clock is None else clock.moment
 
 
 def _step(axis: dict[str, Tag]) -> tuple[float, str]:
@@ -125,7 +145,7 @@ def _frames(path: Path, image: _Image, byte_order: Literal["<", ">"]) -> RawFram
     frame_bytes = dtype.itemsize * math.prod(shape)
     if image.pixels.n_bytes < frame_bytes * n_frames:
         raise InputError(f"{path}: is damaged: {size} pixels do not fit in {image.pixels.n_bytes} bytes")
-    return kind(path, dtype, shape, evenly_spaced(image.pixels.offset, n_frames, frame_bytes))
+    return kind(path, dtype, shape, evenly_spaced(path, image.pixels.offset, n_frames, frame_bytes))
 
 
 class _BlueFirst(RawFrames):

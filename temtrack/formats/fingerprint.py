@@ -28,3 +28,14 @@ def fingerprint(files: Iterable[Path]) -> str:
             raise InputError(f"{path}: cannot be read: {error.strerror}") from error
         whole.update(f"{digest}  {path.name}\n".encode())
     return whole.hexdigest()
+
+
+def fingerprint_folder(folder: Path) -> str:
+    """Return the SHA-256 (hex) over all files below a folder, in the order of their paths.
+
+    Raises
+    ------
+    InputError
+        Where a file cannot be read.
+    """
+    return fingerprint(sorted(path for path in folder.rglob("*") if path.is_file()))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import glob
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import imagecodecs
 import numpy as np
@@ -15,8 +16,11 @@ from numpy.typing import NDArray
 
 from temtrack.errors import InputError
 from temtrack.formats import tiff
-from temtrack.formats.decoding import refused_as, to_grey
+from temtrack.formats.decoding import check_frame_size, read_head, refused_as, to_grey
 from temtrack.movie import Movie
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
 
 NAME = "images, one file a frame"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", *tiff.SUFFIXES)
@@ -33,16 +37,30 @@ def _decode_jpeg(content: bytes) -> NDArray[Any]:
     return pixels
 
 
-_DECODERS: dict[bytes, Callable[[bytes], NDArray[Any]]] = {
-    b"\x89PNG": imagecodecs.png_decode,
-    b"\xff\xd8\xff": _decode_jpeg,
-    b"BM": imagecodecs.bmp_decode,
+@dataclass(frozen=True)
+class _Codec:
+    """Reads a picture's size from its header (Pillow's plugin), and its pixels as they are (imagecodecs)."""
+
+    plugin: str
+    reader: str
+    decode: Callable[[bytes], NDArray[Any]]
+
+    def header(self, path: Path) -> ImageFile:
+        """Open a picture without decoding it; most commands read none, and start without Pillow."""
+        opened: ImageFile = getattr(import_module(f"PIL.{self.plugin}"), self.reader)(path)
+        return opened
+
+
+_CODECS = {
+    b"\x89PNG": _Codec("PngImagePlugin", "PngImageFile", imagecodecs.png_decode),
+    b"\xff\xd8\xff": _Codec("JpegImagePlugin", "JpegImageFile", _decode_jpeg),
+    b"BM": _Codec("BmpImagePlugin", "BmpImageFile", imagecodecs.bmp_decode),
 }
 
 
 def can_read(path: Path) -> bool:
     """Tell whether the path is an image by its first bytes, a folder, or a glob pattern."""
-    return path.is_dir() or is_pattern(path) or _decoder(path) is not None
+    return path.is_dir() or is_pattern(path) or _codec(path) is not None
 
 
 def is_pattern(path: Path) -> bool:
@@ -102,12 +120,15 @@ def read_image(path: Path) -> NDArray[Any]:
         if movie.n_frames > 1:
             raise InputError(f"{path}: holds {movie.n_frames} planes; among images each file is one plane")
         return movie.read_frame(0)
-    decode = _decoder(path)
-    if decode is None:
+    codec = _codec(path)
+    if codec is None:
         what = "file is empty (0 bytes)" if path.stat().st_size == 0 else "content is no image"
         raise InputError(f"{path}: {what}; allowed are {', '.join(SUFFIXES)}")
     with refused_as(f"{path}: image is damaged"):
-        pixels = decode(path.read_bytes())
+        with codec.header(path) as image:
+            width, height = image.size
+        check_frame_size((height, width), path)
+        pixels = codec.decode(path.read_bytes())
     return to_grey(pixels, sample_axis=2 if pixels.ndim == 3 else None, what=str(path))
 
 
@@ -134,9 +155,6 @@ def _kind(shape: tuple[int, ...], dtype: np.dtype) -> str:
     return f"{shape[0]}x{shape[1]} {dtype}"
 
 
-def _decoder(path: Path) -> Callable[[bytes], NDArray[Any]] | None:
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        head = file.read(4)
-    return next((decode for signature, decode in _DECODERS.items() if head.startswith(signature)), None)
+def _codec(path: Path) -> _Codec | None:
+    head = read_head(path, 4)
+    return next((codec for signature, codec in _CODECS.items() if head.startswith(signature)), None)

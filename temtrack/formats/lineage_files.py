@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
+
+import numpy as np
 
 from temtrack.errors import InputError
 from temtrack.formats.atomic import whole_file
 from temtrack.lineage import Fate, Lineage, Merge, Origin, Track
 
 _FORMAT, _VERSION = "temtrack-lineage", 1
+
+#: A mask holds ids of up to ten digits.
+_WHOLE = re.compile("[0-9]{1,10}")
 
 
 def write_ctc_table(path: Path, lineage: Lineage) -> None:
@@ -48,7 +55,7 @@ def read_ctc_table(path: Path) -> dict[int, int]:
     parents = {}
     for number, line in enumerate(lines, start=1):
         words = line.split()
-        if len(words) not in (0, 4) or not all(word.isdigit() for word in words):
+        if len(words) not in (0, 4) or not all(_WHOLE.fullmatch(word) for word in words):
             raise InputError(
                 f"{path}: line {number} is {line!r}; allowed are four whole numbers: id, first frame, last"
                 " frame, parent or 0"
@@ -80,7 +87,7 @@ def read_lineage(path: Path) -> Lineage:
             tracks=tuple(_track(entry) for entry in document["tracks"]),
             merges=tuple(_merge(entry) for entry in document["merges"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         reason = f"field {error} is missing" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{path}: lineage is damaged: {reason}; run `temtrack track` again") from error
     _refuse_contradictions(path, lineage)
@@ -92,7 +99,7 @@ def _document(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: lineage cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not JSON ({error}); run `temtrack track` again") from error
     found = (document.get("format"), document.get("version")) if isinstance(document, dict) else None
     if found != (_FORMAT, _VERSION):
@@ -125,7 +132,7 @@ def _refuse_contradictions(path: Path, lineage: Lineage) -> None:
     named = {p for t in lineage.tracks for p in t.parents}
     named |= {i for m in lineage.merges for i in (m.child, *m.parents)}
     backward = [t.id for t in lineage.tracks if not 0 <= t.start <= t.end < lineage.n_frames]
-    if len(known) < len(ids) or min(ids, default=1) < 1:
+    if len(known) < len(ids) or min(ids, default=1) < 1 or max(ids, default=1) > np.iinfo(np.int32).max:
         raise InputError(f"{path}: track ids are not positive and unique")
     if named - known:
         raise InputError(f"{path}: names tracks that it does not hold: {sorted(named - known)[:5]}")
@@ -133,3 +140,9 @@ def _refuse_contradictions(path: Path, lineage: Lineage) -> None:
         raise InputError(
             f"{path}: tracks {backward[:5]} do not lie within frames 0 to {lineage.n_frames - 1}"
         )
+    for merge in lineage.merges:
+        within = 0 <= merge.contact_frame <= merge.frame < lineage.n_frames
+        if not (within and math.isfinite(merge.y_px) and math.isfinite(merge.x_px)):
+            raise InputError(
+                f"{path}: the merge of {merge.parents[:5]} into {merge.child} is at no place or time"
+            )

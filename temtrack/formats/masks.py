@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,10 @@ def mask_name(frame: int) -> str:
     return f"mask{frame:04d}.tif"
 
 
-def write_mask(path: Path, labels: NDArray[Any]) -> None:
+def write_mask(path: Path, labels: NDArray[Any], facts: Mapping[str, object] | None = None) -> None:
     """Write ids (Y, X) as one zlib-compressed TIFF of uint16, or uint32 where an id is above 65,535.
+
+    ``facts`` of a mask that has no ``run.json`` beside it stand in its ImageDescription as JSON.
 
     Raises
     ------
@@ -34,7 +36,9 @@ def write_mask(path: Path, labels: NDArray[Any]) -> None:
     """
     dtype = np.uint16 if labels.max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
     with whole_file(path) as part:
-        tifffile.imwrite(part, labels.astype(dtype), compression="zlib", photometric="minisblack")
+        tifffile.imwrite(
+            part, labels.astype(dtype), compression="zlib", photometric="minisblack", metadata=facts or {}
+        )
 
 
 def remove_masks(folder: Path) -> None:
@@ -70,6 +74,10 @@ class Masks:
 
     def __iter__(self) -> Iterator[NDArray[np.int32]]:
         return (self[t] for t in range(self.n_frames))
+
+    def take(self, frames: range) -> Masks:
+        """Return only the masks of these frames, counted anew from 0."""
+        return replace(self, n_frames=len(frames), read_frame=lambda t: self.read_frame(frames[t]))
 
 
 def list_masks(source: Path) -> list[Path]:

@@ -7,13 +7,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import mrcfile
 import numpy as np
-from mrcfile.utils import data_dtype_from_header
 
 from temtrack.errors import InputError
 from temtrack.formats.calibration import FrameInterval, frame_interval, pixel_size_along_x
-from temtrack.formats.decoding import refused_as
+from temtrack.formats.decoding import read_head, refused_as
 from temtrack.formats.raw_frames import RawFrames, evenly_spaced
 from temtrack.formats.units import length_nm
 from temtrack.movie import Movie, PixelSize
@@ -29,10 +27,7 @@ _MOVIE_ENDINGS = (re.compile(r"_movie$"), re.compile(r"_\d+_movie$"))
 
 def can_read(path: Path) -> bool:
     """Tell by its map ID, or for files older than it by the suffix, whether the path is an MRC file."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        head = file.read(_HEADER_BYTES)
+    head = read_head(path, _HEADER_BYTES)
     has_id = head[_SIGNATURE_AT : _SIGNATURE_AT + 3] == b"MAP"
     return has_id or (path.suffix.lower() in SUFFIXES and len(head) == _HEADER_BYTES)
 
@@ -63,7 +58,8 @@ def read_movie(path: Path) -> Movie:
         raise InputError(
             f"{path}: is no MRC file, or holds no frame: its header says {width}x{height}x{n_frames}"
         )
-    offsets = evenly_spaced(_HEADER_BYTES + int(header.nsymbt), n_frames, dtype.itemsize * width * height)
+    start, frame_bytes = _HEADER_BYTES + int(header.nsymbt), dtype.itemsize * width * height
+    offsets = evenly_spaced(path, start, n_frames, frame_bytes)
     frames = RawFrames(path, dtype, (height, width), offsets)
     interval = _info_interval(info) if n_frames > 1 else None
     times = interval.times_of(n_frames) if interval else None
@@ -72,6 +68,8 @@ def read_movie(path: Path) -> Movie:
 
 
 def _read_header(path: Path) -> Any:
+    import mrcfile  # here and below: other formats start without it
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # files from before the map ID and the machine stamp
         with mrcfile.open(path, header_only=True, permissive=True) as mrc:
@@ -80,6 +78,8 @@ def _read_header(path: Path) -> Any:
 
 def _sample_type(header: Any, by_direct_electron: bool) -> np.dtype[Any]:
     """Return the type of the pixels; bytes are signed by the standard, but not where they exceed 127."""
+    from mrcfile.utils import data_dtype_from_header
+
     dtype: np.dtype[Any] = data_dtype_from_header(header)
     if dtype == np.int8 and (by_direct_electron or header.dmax > 127):
         return np.dtype(np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -38,6 +39,19 @@ def read_table(path: Path) -> pd.DataFrame:
     return frame
 
 
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read a Parquet table row by row; what is missing is ``None``.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or no Parquet table.
+    """
+    with refused_as(f"{path}: cannot be read as a Parquet table"):
+        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return rows
+
+
 def read_metadata(path: Path) -> dict[str, str]:
     """Read the facts of the run that stand in the table: version, command, model, input, calibration.
 
@@ -48,7 +62,7 @@ def read_metadata(path: Path) -> dict[str, str]:
     """
     with refused_as(f"{path}: cannot be read as a Parquet table"):
         stored = pq.read_schema(path).metadata or {}
-    return {key.decode(): value.decode() for key, value in stored.items()}
+        return {key.decode(): value.decode() for key, value in stored.items()}
 
 
 def read_units(path: Path) -> dict[str, str]:
@@ -61,4 +75,6 @@ def read_units(path: Path) -> dict[str, str]:
     """
     with refused_as(f"{path}: cannot be read as a Parquet table"):
         fields = list(pq.read_schema(path))
-    return {f.name: f.metadata[b"unit"].decode() for f in fields if f.metadata and f.metadata.get(b"unit")}
+        return {
+            f.name: f.metadata[b"unit"].decode() for f in fields if f.metadata and f.metadata.get(b"unit")
+        }

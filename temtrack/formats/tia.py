@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from temtrack.errors import InputError
 from temtrack.formats.calibration import frame_interval, pixel_size_along_x
-from temtrack.formats.decoding import refused_as
+from temtrack.formats.decoding import read_head, refused_as
 from temtrack.formats.raw_frames import RawFrames
 from temtrack.formats.units import length_nm
 from temtrack.movie import FrameTimes, Movie
@@ -46,10 +46,7 @@ _OBJECT_INFO = re.compile(rb"<ObjectInfo>.*?</ObjectInfo>", re.DOTALL)
 
 def can_read(path: Path) -> bool:
     """Tell by its first bytes whether the path is a ser or an emi file."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        head = file.read(4)
+    head = read_head(path, 4)
     return head == _SER_SIGNATURE or (head[:2] == _EMI_SIGNATURE and path.suffix.lower() == ".emi")
 
 
@@ -97,8 +94,7 @@ class _Series:
 
 
 def _is_ser(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) == _SER_SIGNATURE
+    return read_head(path, 4) == _SER_SIGNATURE
 
 
 def _find_ser(emi: Path) -> Path:
@@ -125,13 +121,14 @@ def _read_series(path: Path) -> _Series:
             raise InputError(f"{path}: holds no images but spectra; allowed are series of images")
         if n_frames == 0:
             raise InputError(f"{path}: holds no frame: the recording stopped before the first")
-        # The table has all places that were planned: first those of the frames, then those of their tags.
-        file.seek(table)
-        places = np.fromfile(file, "<u8" if is_wide else "<u4", 2 * n_planned).astype(np.int64)
-        if len(places) < 2 * n_planned or n_frames > n_planned:
+        table_end = table + 2 * n_planned * (8 if is_wide else 4)
+        if table_end > path.stat().st_size or n_frames > n_planned:
             raise InputError(
                 f"{path}: file is truncated in its table of frames; copy it again from its source"
             )
+        # The table has all places that were planned: first those of the frames, then those of their tags.
+        file.seek(table)
+        places = np.fromfile(file, "<u8" if is_wide else "<u4", 2 * n_planned).astype(np.int64)
         starts, tags = places[:n_frames], places[n_planned : n_planned + n_frames]
         file.seek(starts[0])
         _, step_x, _, _, step_y, _, type_number, width, height = _FRAME_HEAD.unpack(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import struct
 import weakref
 from dataclasses import dataclass
@@ -14,8 +15,8 @@ import tifffile
 from numpy.typing import NDArray
 
 from temtrack.errors import InputError
-from temtrack.formats.decoding import refused_as, to_grey
-from temtrack.formats.tiff_calibration import read_frame_interval, read_pixel_size
+from temtrack.formats.decoding import check_frame_size, read_head, refused_as, to_grey
+from temtrack.formats.tiff_calibration import read_frame_interval, read_pixel_size, read_start
 from temtrack.movie import Movie
 
 NAME = "TIFF"
@@ -30,10 +31,7 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 def can_read(path: Path) -> bool:
     """Tell by its first bytes whether the path is a TIFF file."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(4) in _SIGNATURES
+    return read_head(path, 4) in _SIGNATURES
 
 
 def read_movie(path: Path) -> Movie:
@@ -52,11 +50,13 @@ def read_movie(path: Path) -> Movie:
         _refuse_broken_chain(tif, path)
         series = _one_series(tif, path)
         planes = _Planes(path, series, n_frames=_count_frames(series, path))
-        pixel_size, interval = read_pixel_size(tif), read_frame_interval(tif)
+        pixel_size, interval, started = read_pixel_size(tif), read_frame_interval(tif), read_start(tif)
     first = planes(0)
     height, width = first.shape
     times = interval.times_of(planes.n_frames) if interval else None
-    return Movie(path, planes.n_frames, height, width, first.dtype, planes, pixel_size, times)
+    return Movie(
+        path, planes.n_frames, height, width, first.dtype, planes, pixel_size, times, started=started
+    )
 
 
 @dataclass
@@ -86,7 +86,7 @@ class _Planes:
         return to_grey(pixels, sample_axis=self._sample_axis, what=what)
 
     def _load(self, t: int) -> NDArray[Any]:
-        count = int(np.prod(self._shape))
+        count = math.prod(self._shape)
         offset = self._offset + t * count * self._dtype.itemsize
         pixels = np.fromfile(self.path, self._dtype, count, offset=offset)
         return pixels.reshape(self._shape)
@@ -142,6 +142,7 @@ def _count_frames(series: tifffile.TiffPageSeries, path: Path) -> int:
             f"{path}: has {len(series.shape)} axes ({shape}, {series.axes}); allowed are an image (Y, X) or "
             "a movie (T, Y, X), each grey or RGB(A); save one channel and one plane at each time"
         )
+    check_frame_size([n for a, n in zip(page.axes, page.shape, strict=True) if a in "YX"], path)
     n_frames = stack[0][1] if stack else 1
     _refuse_short(series, n_frames, path)
     return n_frames

@@ -5,11 +5,13 @@ The resolution tags alone are no scale: printers and screens put 72, 96 or 300 d
 
 from __future__ import annotations
 
+from datetime import datetime
 from xml.etree import ElementTree
 
 import tifffile
 
 from temtrack.formats.calibration import FrameInterval, frame_interval, pixel_size_along_x
+from temtrack.formats.clock import read_clock
 from temtrack.formats.units import length_nm
 from temtrack.movie import PixelSize
 
@@ -49,6 +51,16 @@ def read_frame_interval(tif: tifffile.TiffFile) -> FrameInterval | None:
             float(tags.valueof(_DM_STEP_Z)), str(tags.valueof(_DM_UNIT_Z)), "DigitalMicrograph tags"
         )
     return None
+
+
+def read_start(tif: tifffile.TiffFile) -> datetime | None:
+    """Return the clock at the start of acquisition, ``None`` where the file does not tell it."""
+    if not tif.is_ome:
+        return None
+    root = ElementTree.fromstring(tif.ome_metadata)
+    told = next((e.text for e in root.iter() if e.tag.rpartition("}")[2] == "AcquisitionDate"), None)
+    clock = read_clock(told or "")
+    return None if clock is None else clock.moment
 
 
 def _imagej_pixel_size(tif: tifffile.TiffFile) -> PixelSize | None:

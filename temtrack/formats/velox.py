@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from temtrack.errors import InputError
 from temtrack.formats.calibration import FrameInterval, frame_interval, pixel_size_along_x
-from temtrack.formats.decoding import refused_as, to_grey
+from temtrack.formats.decoding import check_frame_size, read_head, refused_as, to_grey
 from temtrack.formats.units import length_nm
 from temtrack.movie import Movie, PixelSize
 
@@ -31,10 +31,7 @@ Metadata = dict[str, Any]
 
 def can_read(path: Path) -> bool:
     """Tell by suffix and first bytes whether the path is an emd file; other programs write HDF5 too."""
-    if path.suffix.lower() not in SUFFIXES or not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(_SIGNATURE)) == _SIGNATURE
+    return path.suffix.lower() in SUFFIXES and read_head(path, len(_SIGNATURE)) == _SIGNATURE
 
 
 def read_movie(path: Path) -> Movie:
@@ -114,6 +111,7 @@ def _find_movie(path: Path) -> _Found:
         chosen = longest[0]
         if 0 in shapes[chosen]:
             raise InputError(f"{path}: holds no frame (shape {shapes[chosen]})")
+        check_frame_size(shapes[chosen][1:], path)
         return _Found(images[chosen]["Data"].name, shapes[chosen][0], _read_metadata(images[chosen]))
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.errors import InputError
-from temtrack.formats.decoding import refused_as
+from temtrack.formats.decoding import check_frame_size, refused_as
 from temtrack.movie import FrameTimes, Movie
+
+if TYPE_CHECKING:
+    import av
 
 NAME = "video"
 SUFFIXES = (".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm")
@@ -38,12 +40,16 @@ def read_movie(path: Path) -> Movie:
         If the file is no video or truncated. Later, when its frame is asked for: if a frame is damaged or
         changes its size.
     """
+    import av  # here and below: other formats start without it
+
     with refused_as(f"{path}: cannot be read as video; it may be truncated"), av.open(str(path)) as container:
         if not container.streams.video:
             raise InputError(
                 f"{path}: holds no video stream; it may be truncated: copy it again from its source"
             )
-        index = _index(container, container.streams.video[0], path)
+        stream = container.streams.video[0]
+        check_frame_size((stream.height, stream.width), path)
+        index = _index(container, stream, path)
     frames = _Frames(path, index)
     first = frames(0)
     frames.shape = first.shape
@@ -160,6 +166,8 @@ class _Frames:
     def _rewind_before(self, t: int) -> None:
         """Put the decoder on the last keyframe at or before frame `t`, or on the start where stamps fail."""
         if self._container is None:
+            import av
+
             self._container = av.open(str(self.path))
             self._container.streams.video[0].thread_type = "AUTO"
         stream = self._container.streams.video[0]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from temtrack.errors import OutputError
-from temtrack.formats.atomic import check_output_file, check_output_folder, whole_file
+from temtrack.formats.atomic import check_output_file, check_output_folder, remove_leftovers, whole_file
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -80,3 +80,15 @@ def test_output_file_is_not_overwritten_without_force(tmp_path):
         check_output_file(path, force=False)
     with pytest.raises(OutputError, match="is a folder"):
         check_output_file(tmp_path, force=True)
+
+
+def test_leftovers_of_one_file_are_its_own(tmp_path):
+    for name in ("a.tif", "b.tif", "ä" * 100 + ".tif"):
+        with whole_file(tmp_path / name) as part:
+            (tmp_path / part.name.replace(part.suffix, "-of-a-killed-process.tif")).touch()
+    remove_leftovers(tmp_path, "a.tif")
+    left = {path.name.startswith(".writing-") for path in tmp_path.iterdir()}
+    assert left == {True, False}
+    assert len(list(tmp_path.glob(".writing-*"))) == 2
+    remove_leftovers(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif", "b.tif", "ä" * 100 + ".tif"]

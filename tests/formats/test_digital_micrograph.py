@@ -1,3 +1,5 @@
+from datetime import datetime
+
 import numpy as np
 import pytest
 from microscope_files import write_dm
@@ -91,3 +93,16 @@ def test_truncated_files_end_in_one_line(tmp_path, frames, version, share):
 def test_what_is_no_movie_is_refused(tmp_path, pixels, data_type, reason):
     with pytest.raises(InputError, match=reason):
         read_movie(write_dm(tmp_path / "a.dm4", pixels, data_type=data_type))
+
+
+@pytest.mark.parametrize(
+    ("clock", "started"),
+    [
+        (("8/29/2017", "1:58:43 PM"), datetime(2017, 8, 29, 13, 58, 43)),
+        (("29.08.2017", "13:58:43"), datetime(2017, 8, 29, 13, 58, 43)),
+        (("", ""), None),
+        ((), None),
+    ],
+)
+def test_the_clock_at_the_start_of_acquisition(tmp_path, frames, clock, started):
+    assert read_movie(write_dm(tmp_path / "a.dm4", frames, clock=clock)).started == started

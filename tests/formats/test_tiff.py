@@ -1,3 +1,4 @@
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -164,3 +165,13 @@ def test_real_files(name, shape, nm, interval_s):
     assert movie.read_frame(shape[0] - 1).shape == shape[1:]
     assert (movie.pixel_size and movie.pixel_size.nm) == (nm and pytest.approx(nm, rel=1e-5))
     assert (movie.frame_times and movie.frame_times.seconds[1]) == interval_s
+
+
+@pytest.mark.parametrize(
+    ("told", "started"),
+    [("2021-08-06T13:40:19.5", datetime(2021, 8, 6, 13, 40, 19, 500000)), ("2021-08-06T13:40:19Z", None)],
+)
+def test_ome_acquisition_date_counts_where_it_names_no_zone(tmp_path, frames, told, started):
+    facts = {"axes": "TYX", "AcquisitionDate": told}
+    tifffile.imwrite(tmp_path / "movie.ome.tif", frames, metadata=facts)
+    assert read_movie(tmp_path / "movie.ome.tif").started == started
