@@ -1,13 +1,18 @@
-"""Peak memory of ``temtrack track --masks`` on a short and on a long movie.
+"""Peak memory of ``temtrack track --masks`` on a short and on a long movie, and of commands on a huge file.
 
 Run ``python benchmarks/memory.py``, or with ``--side 256 --frames 100 10000``. A simulated movie of 60
 frames is played to and fro, so that the long one costs no simulation; true masks stand in for a model, whose
 memory does not depend on the movie's length.
+
+``PYTHONPATH=tests python benchmarks/memory.py --huge`` writes a TIFF and a dm4 of 2048 x 2048 px and over
+4 GB, which take little room on the disk since all but their first 20 frames are a hole, and runs ``info`` on
+them and ``track --frames 0:20``, once with true masks and once with ``--model otsu``.
 """
 
 from __future__ import annotations
 
 import argparse
+import struct
 import subprocess
 import sys
 import tempfile
@@ -18,6 +23,7 @@ from itertools import chain, cycle, islice
 from pathlib import Path
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 
 from temtrack.formats.masks import mask_name, write_mask
@@ -26,6 +32,9 @@ from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
 
 N_FRAMES, SEED = 60, 1
+
+#: Frames of a huge file, and of the piece of it that is tracked.
+N_HUGE, N_PIECE = 513, 20
 
 #: Runs in a child. The kernel's own count (KiB, Linux) is the child's alone; getrusage would begin with the
 #: parent's, from which the child was forked.
@@ -66,15 +75,68 @@ def movie_of(side: int) -> SimulatedMovie:
     return simulate_movie(SEED, config)
 
 
-def peak_mib(folder: Path, propagator: str) -> tuple[int, float]:
-    """Track in a child process and return its peak memory in MiB and the seconds it took."""
-    words = ["track", folder / "film.tif", "--masks", folder / "masks", "-o", folder / "out"]
-    words += ["--propagator", propagator, "--json"]
+def peak_mib(*words: object) -> tuple[int, float]:
+    """Run a command in a child process and return its peak memory in MiB and the seconds it took."""
     start = time.perf_counter()
     child = subprocess.run(
         [sys.executable, "-c", CHILD, *map(str, words)], capture_output=True, text=True, check=True
     )
     return int(child.stdout.splitlines()[-1]), time.perf_counter() - start
+
+
+def write_huge(folder: Path) -> list[Path]:
+    """Write ``huge.tif`` and ``huge.dm4``, and ``masks/`` of the piece that holds particles."""
+    movie = movie_of(512)
+    frames = np.stack([np.tile(movie.frame(t), (4, 4)).astype(np.uint16) for t in range(N_PIECE)])
+    whole = tifffile.memmap(
+        folder / "huge.tif", shape=(N_HUGE, *frames.shape[1:]), dtype=np.uint16, bigtiff=True
+    )
+    whole[:N_PIECE] = frames
+    del whole
+    (folder / "masks").mkdir()
+    for t in range(N_PIECE):
+        labels = movie.labels(t)
+        tiles = np.arange(16).reshape(4, 4) * (int(labels.max()) + 1)
+        own = np.kron(tiles, np.ones(labels.shape, np.int32))
+        write_mask(
+            folder / "masks" / mask_name(t),
+            np.where(np.tile(labels, (4, 4)) > 0, own, 0) + np.tile(labels, (4, 4)),
+        )
+    return [folder / "huge.tif", stretch_dm(folder / "huge.dm4", frames)]
+
+
+def stretch_dm(path: Path, frames: NDArray[np.uint16]) -> Path:
+    """Write a dm4 that tells of ``N_HUGE`` frames, all but the given ones a hole in the file."""
+    from microscope_files import write_dm
+
+    raw, pixels = write_dm(path, frames).read_bytes(), frames.tobytes()
+    at = raw.index(pixels)
+    before, after = raw[: at - 8], raw[at + len(pixels) :]
+    size = struct.pack(">q", N_HUGE * frames[0].size)
+    told, telling = (struct.pack(">qq", 1, 5) + struct.pack("<I", n) for n in (len(frames), N_HUGE))
+    with path.open("wb") as file:
+        file.write(before + size + pixels)
+        file.seek(at + N_HUGE * frames[0].nbytes)
+        file.write(after.replace(told, telling))
+    return path
+
+
+def measure_huge() -> None:
+    """Print the peak memory of commands on files of more than 4 GB."""
+    print(f"{'peak MiB':>9s} {'seconds':>8s}  command")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for n, path in enumerate(write_huge(folder)):
+            piece = ["track", path, "--frames", f"0:{N_PIECE}", "--propagator", "overlap", "--json"]
+            commands = [
+                ["info", path, "--json"],
+                [*piece, "--masks", folder / "masks", "-o", folder / f"masked{n}"],
+                [*piece, "--model", "otsu", "-o", folder / f"otsu{n}"],
+            ]
+            for words in commands:
+                peak, seconds = peak_mib(*words)
+                shown = " ".join(str(word).removeprefix(f"{name}/") for word in words)
+                print(f"{peak:9d} {seconds:8.0f}  {shown} ({path.stat().st_size / 1e9:.2f} GB)", flush=True)
 
 
 def main() -> None:
@@ -83,13 +145,18 @@ def main() -> None:
     parser.add_argument("--frames", type=int, nargs=2, default=(200, 2000), metavar=("SHORT", "LONG"))
     parser.add_argument("--side", type=int, default=512, help="px")
     parser.add_argument("--propagator", default="deaot-t")
+    parser.add_argument("--huge", action="store_true", help="files of more than 4 GB instead")
     arguments = parser.parse_args()
+    if arguments.huge:
+        measure_huge()
+        return
     movie, peaks = movie_of(arguments.side), []
     print(f"{'frames':>7s} {'peak MiB':>9s} {'seconds':>8s}")
     for n_frames in arguments.frames:
         with tempfile.TemporaryDirectory() as folder:
             write_inputs(Path(folder), movie, n_frames)
-            peak, seconds = peak_mib(Path(folder), arguments.propagator)
+            words = ["track", f"{folder}/film.tif", "--masks", f"{folder}/masks", "-o", f"{folder}/out"]
+            peak, seconds = peak_mib(*words, "--propagator", arguments.propagator, "--json")
         peaks.append(peak)
         print(f"{n_frames:7d} {peak:9d} {seconds:8.0f}", flush=True)
     print(f"difference: {peaks[1] - peaks[0]} MiB")

@@ -6,6 +6,7 @@
     ├── UsageError           exit 2   an option or argument has a value that is not allowed
     ├── InputError           exit 1   an input is missing, unreadable or of the wrong kind
     ├── OutputError          exit 1   an output cannot be written, or would overwrite something
+    │   └── BusyError        exit 1   another process is writing there
     ├── ModelError           exit 1   a model is unknown, incomplete, or does not fit its checksum
     ├── TrainingError        exit 1   training cannot go on
     ├── InterruptedRunError  exit 130 the user stopped a run that can go on later
@@ -39,6 +40,10 @@ class InputError(TemtrackError):
 
 class OutputError(TemtrackError):
     """An output cannot be written, or would overwrite something."""
+
+
+class BusyError(OutputError):
+    """Another process is writing there."""
 
 
 class ModelError(TemtrackError):

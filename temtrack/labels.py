@@ -202,6 +202,14 @@ def filter_fragments(labels: Labels, min_area_share: float, min_area_px: int = 1
     return map_ids(labels, dict.fromkeys(regions.ids[small].tolist(), 0))
 
 
+def nearest_pixels(labels: Labels, shape: tuple[int, ...]) -> Labels:
+    """Sample labels (Y', X') at the centres of the pixels of ``shape`` (Y, X), over the same field."""
+    if labels.shape == shape:
+        return labels
+    y, x = (((np.arange(n) + 0.5) * m / n).astype(np.int64) for n, m in zip(shape, labels.shape, strict=True))
+    return np.asarray(labels[np.ix_(y, x)])
+
+
 def bounding_boxes(labels: Labels) -> dict[int, tuple[slice, slice]]:
     """Return the box (y slice, x slice) of each id."""
     small, ids = compact(labels)

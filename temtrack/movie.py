@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,27 @@ class FrameTimes:
 
 
 @dataclass(frozen=True)
+class BurnedIn:
+    """A piece that a camera's program drew into the picture: what it is, and its box."""
+
+    kind: str
+    rows: slice
+    columns: slice
+
+    def __str__(self) -> str:
+        height, width = self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+        return f"{self.kind} of {height}x{width} px at x={self.columns.start}, y={self.rows.start}"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Which frames of a file a movie shows, in rising order, and of how many."""
+
+    frames: range
+    n_whole: int
+
+
+@dataclass(frozen=True)
 class Movie:
     """Grey frames (T, Y, X), read one at a time.
 
@@ -45,6 +67,12 @@ class Movie:
         What the file or the user said of scale and time. ``None`` where nobody said: never a default.
     files
         The files that frames and numbers come from, where that is not `path` alone.
+    started
+        The microscope's clock at the time 0 s, in its own time zone; ``None`` where the file states none.
+    piece
+        Which frames of the file these are, where they are not all.
+    burned_in
+        What was drawn into the picture and is hidden in these frames.
     """
 
     path: Path
@@ -56,12 +84,34 @@ class Movie:
     pixel_size: PixelSize | None = None
     frame_times: FrameTimes | None = None
     files: tuple[Path, ...] = ()
+    started: datetime | None = None
+    piece: Piece | None = None
+    burned_in: tuple[BurnedIn, ...] = ()
+
+    @property
+    def origins(self) -> tuple[Path, ...]:
+        """The files whose content decides on frames and numbers."""
+        return self.files or (self.path,)
 
     def __len__(self) -> int:
         return self.n_frames
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         return (self.read_frame(t) for t in range(self.n_frames))
+
+    def take(self, frames: range) -> Movie:
+        """Return only the frames of these numbers, counted anew from 0; each keeps its time."""
+        times = self.frame_times
+        if times is not None:
+            times = FrameTimes(times.seconds[frames.start : frames.stop : frames.step], times.source)
+        whole = self.read_frame
+        return replace(
+            self,
+            n_frames=len(frames),
+            read_frame=lambda t: whole(frames[t]),
+            frame_times=times,
+            piece=Piece(frames, self.n_frames),
+        )
 
     def calibrated(self, pixel_size_nm: float | None, frame_time_s: float | None) -> Movie:
         """Return the movie with the scale (nm) and the time between frames (s) that the user gave."""

@@ -1,10 +1,11 @@
 """Every table that temtrack writes, in one place: the columns' names, types, units and meanings.
 
-A column is filled in one of three ways, and the column itself says which:
+A column is filled in one of four ways, and the column itself says which:
 
 - measured, from the masks, in frames and pixels;
 - a *twin* of a measured column in nanometres, only where the pixel size is known;
-- the *time* of a frame column in seconds, only where the frame times are known.
+- the *time* of a frame column in seconds, only where the frame times are known;
+- the *temperature* of a frame column, only where a heater's log was given.
 
 What nobody gave is absent: a table without a scale has no ``_nm`` column. What could not be measured is
 null, never 0.
@@ -27,7 +28,7 @@ REALS = pa.list_(pa.float64())
 
 @dataclass(frozen=True)
 class Calibration:
-    """What is known of scale and time, and who said so.
+    """What is known of scale, time and temperature, and who said so.
 
     Parameters
     ----------
@@ -37,12 +38,18 @@ class Calibration:
         Time of each frame in s, shape (T,), or ``None``.
     pixel_size_source, frame_times_source
         Where the numbers come from; empty where there are none.
+    frame_celsius
+        Temperature of each frame in °C, shape (T,), NaN where the heater's log does not tell it; or ``None``.
+    temperature_source
+        Where it comes from.
     """
 
     pixel_size_nm: float | None = None
     frame_seconds: NDArray[np.float64] | None = None
     pixel_size_source: str = ""
     frame_times_source: str = ""
+    frame_celsius: NDArray[np.float64] | None = None
+    temperature_source: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Column:
         densities; 0 where there is no twin.
     time_of
         The frame column whose time this column holds.
+    temperature_of
+        The frame column whose temperature it holds.
     """
 
     name: str
@@ -66,6 +75,16 @@ class Column:
     meaning: str
     length_power: int = 0
     time_of: str = ""
+    temperature_of: str = ""
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it comes from the masks, and not from what is known of a frame."""
+        return not (self.time_of or self.temperature_of)
+
+    def of_frames(self, calibration: Calibration) -> NDArray[np.float64] | None:
+        """Return what is known of each frame, (T,), for a column that holds such; ``None`` if nothing is."""
+        return calibration.frame_seconds if self.time_of else calibration.frame_celsius
 
     @property
     def twin(self) -> Column | None:
@@ -111,15 +130,16 @@ class Table:
         ValueError
             Where the measured columns are not exactly those of the table.
         """
-        wanted = {column.name for column in self.columns if not column.time_of}
+        wanted = {column.name for column in self.columns if column.is_measured}
         if wanted != set(measured):
             raise ValueError(f"{self.name}: columns differ in {sorted(wanted ^ set(measured))}")
         arrays = {}
         for column in self.columns:
-            if column.time_of:
-                if calibration.frame_seconds is not None:
-                    frames = np.asarray(measured[column.time_of], dtype=np.intp)
-                    arrays[column.name] = _arrow(calibration.frame_seconds[frames], column.type)
+            if not column.is_measured:
+                known = column.of_frames(calibration)
+                if known is not None:
+                    frames = np.asarray(measured[column.time_of or column.temperature_of], dtype=np.intp)
+                    arrays[column.name] = _arrow(known[frames], column.type)
                 continue
             arrays[column.name] = _arrow(measured[column.name], column.type)
             if column.twin and calibration.pixel_size_nm is not None:
@@ -142,7 +162,7 @@ class Table:
     def _known(self, calibration: Calibration) -> Iterator[Column]:
         """Yield the columns that can be filled: all in pixels and frames first, then the twins."""
         for column in self.columns:
-            if not column.time_of or calibration.frame_seconds is not None:
+            if column.is_measured or column.of_frames(calibration) is not None:
                 yield column
         if calibration.pixel_size_nm is not None:
             yield from (column.twin for column in self.columns if column.twin)
@@ -245,7 +265,19 @@ FRAMES = Table(
         Column("n_left", COUNT, "1", "the same of those that left the field"),
         Column("n_lost", COUNT, "1", "the same of those whose end is not understood"),
         Column("survival", REAL, "1", "share that neither merged nor dissolved so far (Kaplan-Meier)"),
-        Column("quality", TEXT, "", "the tracker's word on the frame; null where unknown"),
+        Column(
+            "temperature_c",
+            REAL,
+            "°C",
+            "temperature, by the heater's log; null beyond it",
+            temperature_of="frame",
+        ),
+        Column(
+            "quality",
+            TEXT,
+            "",
+            "the tracker's word: good, blank, blurred, or jump of the field; null if unknown",
+        ),
     ),
 )
 
@@ -288,6 +320,25 @@ KINETICS = Table(
     ),
 )
 
+DRIFT = Table(
+    "drift",
+    "One row per frame: how the field of view moved, registered from the images alone. Taken off a particle's"
+    " centroid, `y_px` and `x_px` leave its place in the field of the first frame.",
+    (
+        Column("frame", FRAME, "frame", "frame number, from 0"),
+        Column("time_s", REAL, "s", "time of the frame", time_of="frame"),
+        _px("dy_px", "step of the picture down since the frame before; null where either is not registered"),
+        _px("dx_px", "the same to the right"),
+        _px(
+            "y_px",
+            "way of the picture down since the first frame, cuts left out; null if not registered",
+        ),
+        _px("x_px", "the same to the right"),
+        Column("likeness", REAL, "1", "correlation with the frame that it was registered with; null if none"),
+        Column("jump", FLAG, "", "the field moved much further than it usually does"),
+    ),
+)
+
 MANIFEST = Table(
     "manifest",
     "One row per tile that `temtrack slice` wrote.",
@@ -313,4 +364,4 @@ MANIFEST = Table(
 
 #: What `temtrack analyze` writes, and every table there is.
 TABLES = (PARTICLES, TRACKS, FRAMES, MERGES)
-ALL_TABLES = (*TABLES, KINETICS, MANIFEST)
+ALL_TABLES = (*TABLES, DRIFT, KINETICS, MANIFEST)

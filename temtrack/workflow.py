@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from temtrack import __version__
 from temtrack.analysis.folder import MasksFolder
-from temtrack.analysis.masks import Tables, Watch
+from temtrack.analysis.masks import Tables, TrackerRecord, Watch
+from temtrack.analysis.series import MaskSeries
+from temtrack.burned_in import clear
 from temtrack.errors import InputError, InterruptedRunError, UsageError, did_you_mean
-from temtrack.formats.atomic import remove_leftovers, whole_file
+from temtrack.formats.atomic import remove_leftovers
 from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.lineage_files import write_ctc_table, write_lineage
+from temtrack.formats.lock import locked
 from temtrack.formats.masks import Masks, list_masks, mask_name, read_masks, remove_masks, write_mask
 from temtrack.formats.parquet import write_table
+from temtrack.formats.run_record import write_run
 from temtrack.linking import LinkingConfig
 from temtrack.loading import PROPAGATORS
 from temtrack.movie import Movie
 from temtrack.registry import RUN_FILE, find_model, read_models, verify
-from temtrack.tables import KINETICS, TABLES, Calibration
+from temtrack.tables import DRIFT, KINETICS, TABLES, Calibration
 from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile
-from temtrack.tracking.engine import LastSegments, ResumablePropagator, Segment, TrackedFrame, Tracker
+from temtrack.tracking.engine import (
+    LastSegments,
+    ResumablePropagator,
+    Segment,
+    TrackedFrame,
+    Tracker,
+    track_movie,
+)
 from temtrack.tracking.report import TrackingReport
+
+if TYPE_CHECKING:
+    from temtrack.analysis.kinetics.estimate import Estimate
+    from temtrack.analysis.kinetics.observed import ObservedRun
 
 #: What a network's ids stand for: colours, each for many particles far apart, or groups of ten particles.
 IdCoding = Literal["colours", "groups"]
@@ -86,18 +100,27 @@ class TrackingPlan:
 
 def segmentation_by_model(model: str, device: str, movie: Movie) -> Segmentation:
     """Return a model's segmentation, at one scale for the whole movie."""
+    return load_segmentation(model, device)(movie)
+
+
+def load_segmentation(model: str, device: str) -> Callable[[Movie], Segmentation]:
+    """Load a model once and return what makes its segmentation of any movie."""
     from temtrack.segmentation.load import load_segmenter
     from temtrack.segmentation.scale import common_scale
 
     segmenter = load_segmenter(model, device)
-    samples = sorted({0, movie.n_frames // 2, movie.n_frames - 1})
-    scale = common_scale(segmenter.find_scale(movie.read_frame(t)) for t in samples)
-    facts: dict[str, object] = {
-        "model": segmenter.spec.name,
-        "model_sha256": segmenter.sha256,
-        "scale": scale,
-    }
-    return Segmentation(lambda image: segmenter.segment(image, scale), facts)
+
+    def of(movie: Movie) -> Segmentation:
+        samples = sorted({0, movie.n_frames // 2, movie.n_frames - 1})
+        scale = common_scale(segmenter.find_scale(movie.read_frame(t)) for t in samples)
+        facts: dict[str, object] = {
+            "model": segmenter.spec.name,
+            "model_sha256": segmenter.sha256,
+            "scale": scale,
+        }
+        return Segmentation(lambda image: clear(segmenter.segment(image, scale), movie.burned_in), facts)
+
+    return of
 
 
 def segmentation_by_masks(folder: Path, movie: Movie) -> Segmentation:
@@ -106,9 +129,11 @@ def segmentation_by_masks(folder: Path, movie: Movie) -> Segmentation:
     Raises
     ------
     InputError
-        Where they are not the masks of this movie.
+        Where they are not the masks of this movie, nor of the one that it is a piece of.
     """
     masks = read_masks(folder)
+    if movie.piece is not None and len(masks) == movie.piece.n_whole:
+        masks = masks.take(movie.piece.frames)
     if (len(masks), masks.height, masks.width) != (len(movie), movie.height, movie.width):
         raise InputError(
             f"{folder}: holds {len(masks)} masks of {masks.height}x{masks.width} px, but {movie.path} "
@@ -155,11 +180,11 @@ def propagation_by_name(name: str, device: str = "auto", ids: IdCoding = "colour
         return Propagation(CentroidPropagator, {"propagator": name})
     _check_network(name)
     from temtrack.tracking.deaot import DeaotConfig
-    from temtrack.tracking.load import load_propagator
+    from temtrack.tracking.load import load_deaot
 
-    propagator = load_propagator(name, device, DeaotConfig(ids=ids))
+    propagator = load_deaot(name, device, DeaotConfig(ids=ids))
     facts: dict[str, object] = {"propagator_sha256": verify(find_model(name))}
-    return Propagation(lambda segment: propagator, {"propagator": name, "ids": ids}, facts)
+    return Propagation(lambda segment: propagator.anew(), {"propagator": name, "ids": ids}, facts)
 
 
 def _check_network(name: str) -> None:
@@ -185,9 +210,17 @@ def track_into(folder: Path, plan: TrackingPlan, watch: WatchFrames, resume: boo
     ------
     UsageError
         Where the unfinished run in the folder was another one.
+    BusyError
+        Where another process is tracking into the folder.
     InterruptedRunError
         Where the user interrupts it.
     """
+    with locked(folder):
+        return _track_alone(folder, plan, watch, resume)
+
+
+def _track_alone(folder: Path, plan: TrackingPlan, watch: WatchFrames, resume: bool) -> TrackingReport:
+    remove_leftovers(folder)
     segments = LastSegments(plan.segmentation.segment)
     propagator = plan.propagation.build(segments.again)
     file, facts = CheckpointFile(folder, propagator), plan.facts()
@@ -204,7 +237,7 @@ def track_into(folder: Path, plan: TrackingPlan, watch: WatchFrames, resume: boo
         raise InterruptedRunError(
             f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
         ) from stop
-    _write_record(folder, run)
+    _write_record(folder, run, _calibration_of(plan.movie))
     file.remove()
     return run.report
 
@@ -221,17 +254,35 @@ def _track(
     _write_frames(folder, last, run.report)
 
 
+def track_in_memory(plan: TrackingPlan, watch: WatchFrames = iter) -> MaskSeries:
+    """Track a movie and keep its masks, each in the smallest type that holds its ids."""
+    segments = LastSegments(plan.segmentation.segment)
+    frames = (plan.movie.read_frame(t) for t in watch(range(plan.movie.n_frames)))
+    tracked = track_movie(frames, segments, plan.propagation.build(segments.again), plan.config)
+    masks: list[NDArray[np.integer]] = []
+    report = TrackingReport()
+    for frame in tracked:
+        masks.append(frame.labels.astype(np.min_scalar_type(frame.labels.max(initial=0))))
+        report.add(frame)
+    carried = {t: frozenset(ids) for t, ids in report.carried.items()}
+    record = TrackerRecord(tracked.lineage, carried, report.quality)
+    return MaskSeries(masks, record, _calibration_of(plan.movie))
+
+
 def _write_frames(folder: Path, frames: list[TrackedFrame], report: TrackingReport) -> None:
     for frame in frames:
         write_mask(folder / mask_name(frame.frame), frame.labels)
         report.add(frame)
 
 
-def _write_record(folder: Path, run: Checkpoint) -> None:
-    """Write the lineage and what was run on what."""
+def _write_record(folder: Path, run: Checkpoint, calibration: Calibration) -> None:
+    """Write the lineage, the drift, and what was run on what."""
     report, facts = run.report, run.facts
     write_ctc_table(folder / "res_track.txt", report.lineage)
     write_lineage(folder / "lineage.json", report.lineage)
+    told = {name: str(facts[name]) for name in ("temtrack_version", "movie", "movie_sha256")}
+    drift = report.drift_table(calibration)
+    write_table(folder / f"{DRIFT.name}.parquet", drift, {"command": run.command, **told})
     record = {
         "temtrack_version": facts["temtrack_version"],
         "command": run.command,
@@ -241,8 +292,21 @@ def _write_record(folder: Path, run: Checkpoint) -> None:
         "sharpness": report.sharpness,
         "carried": report.carried,
     }
-    with whole_file(folder / "run.json") as part:
-        part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    write_run(folder, record)
+
+
+def segmentation_facts(
+    movie: Movie, model: str, sha256: str | None, parameters: Mapping[str, object], command: str
+) -> dict[str, object]:
+    """Return what stands beside the masks of a segmentation: what was run on what."""
+    return {
+        "temtrack_version": __version__,
+        "command": command,
+        **_describe_movie(movie),
+        "model": model,
+        "model_sha256": sha256,
+        "parameters": dict(parameters),
+    }
 
 
 def analyze_into(
@@ -255,22 +319,37 @@ def analyze_into(
     watch: Watch,
 ) -> Tables:
     """Measure a masks folder and write its tables into ``target``."""
-    tables = masks.analyze(movie, calibration, with_merges, watch)
-    facts = masks.metadata(calibration, command)
-    if tables.has_own_ids:
-        facts["ids"] = "found by linking: those of the masks do not last from frame to frame"
-    (target / "merges.parquet").unlink(missing_ok=True)  # an earlier one would not fit the other tables
-    for name, table in tables.items():
-        write_table(target / f"{name}.parquet", table, facts)
+    with locked(target):
+        tables = masks.analyze(movie, calibration, with_merges, watch)
+        facts = masks.metadata(calibration, command)
+        if movie is not None:
+            facts |= {"image": str(movie.path), "image_sha256": fingerprint(movie.origins)}
+        if tables.has_own_ids:
+            facts["ids"] = "found by linking: those of the masks do not last from frame to frame"
+        (target / "merges.parquet").unlink(missing_ok=True)  # an earlier one would not fit the other tables
+        for name, table in tables.items():
+            write_table(target / f"{name}.parquet", table, facts)
     return tables
+
+
+def kinetics_into(target: Path, run: ObservedRun, seed: int, facts: dict[str, str]) -> list[Estimate]:
+    """Measure the kinetics of a run and write their table, with ``facts`` in its metadata, and plots."""
+    from temtrack.analysis.kinetics.estimate import fill_kinetics
+    from temtrack.analysis.kinetics.measure import measure_kinetics
+    from temtrack.report.kinetics_plots import write_kinetics_plots
+
+    with locked(target):
+        rows = measure_kinetics(run, np.random.default_rng(seed))
+        write_table(target / "kinetics.parquet", fill_kinetics(rows), {**facts, "seed": str(seed)})
+        write_kinetics_plots(target, run, rows)
+    return rows
 
 
 def _remove_earlier_run(folder: Path) -> None:
     """Remove what an earlier run left, so that no file tells of another one."""
     (folder / RESUME_NAME).unlink(missing_ok=True)  # first: it must never outlive the masks that it counts on
-    remove_leftovers(folder)
     remove_masks(folder)
-    tables = [f"{table.name}.parquet" for table in (*TABLES, KINETICS)]
+    tables = [f"{table.name}.parquet" for table in (*TABLES, DRIFT, KINETICS)]
     for name in ("res_track.txt", "lineage.json", "run.json", "kinetics.png", "kinetics.svg", *tables):
         (folder / name).unlink(missing_ok=True)
 
@@ -278,12 +357,21 @@ def _remove_earlier_run(folder: Path) -> None:
 def _describe_movie(movie: Movie) -> dict[str, object]:
     """Return which movie it was, and what was known of its scale and time."""
     scale, times = movie.pixel_size, movie.frame_times
+    piece = movie.piece.frames if movie.piece else None
     return {
         "movie": str(movie.path),
-        "movie_sha256": fingerprint(movie.files or (movie.path,)),
+        "movie_sha256": fingerprint(movie.origins),
+        "frames": [piece.start, piece.stop, piece.step] if piece else None,
         "n_frames": movie.n_frames,
         "pixel_size_nm": scale.nm if scale else None,
         "pixel_size_source": scale.source if scale else None,
         "frame_times_s": times.seconds.tolist() if times else None,
         "frame_times_source": times.source if times else None,
+        "started": movie.started.isoformat() if movie.started else None,
+        "burned_in": [str(piece) for piece in movie.burned_in],
     }
+
+
+def _calibration_of(movie: Movie) -> Calibration:
+    scale, times = movie.pixel_size, movie.frame_times
+    return Calibration(scale.nm if scale else None, times.seconds if times else None)

@@ -99,11 +99,15 @@ def _scattered(world, rng):
 
 
 def growing(rng, exponent=3.0, ratio=1.8, world=None):
-    """Each particle keeps its share of a mean diameter that follows ``<d>^n = <d0>^n + K t``."""
     world = world or World()
+    return observe(world, grow(world, rng, exponent, ratio), rng)
+
+
+def grow(world, rng, exponent=3.0, ratio=1.8):
+    """Diameters (N, T): each keeps its share of a mean that follows ``<d>^n = <d0>^n + K t``."""
     start, end = world.diameter_nm**exponent, (ratio * world.diameter_nm) ** exponent
     mean = (start + (end - start) * world.seconds / world.seconds[-1]) ** (1 / exponent)
-    return observe(world, _scattered(world, rng) * mean, rng)
+    return _scattered(world, rng) * mean
 
 
 def growth_constant(exponent=3.0, ratio=1.8, world=None):
@@ -112,19 +116,27 @@ def growth_constant(exponent=3.0, ratio=1.8, world=None):
 
 
 def losing_dispersion(rng, order=2, rate=0.05, final=0.3, world=None):
-    """Dispersion follows the general power law expression."""
     world = world or World(n_frames=80)
+    return observe(world, lose_dispersion(world, rng, order, rate, final), rng)
+
+
+def lose_dispersion(world, rng, order=2, rate=0.05, final=0.3):
+    """Diameters (N, T) whose dispersion follows the general power law expression."""
     t = world.seconds
     if order == 1:
         y = final + (1 - final) * np.exp(-rate * t)
     else:
         y = final + (1 - final) / (1 + rate * (1 - final) * t)
-    return observe(world, _scattered(world, rng) * world.diameter_nm / y, rng)
+    return _scattered(world, rng) * world.diameter_nm / y
 
 
 def ripening(rng, rate=3.0, world=None):
-    """Large particles grow on what small ones lose, ``dd/dt ~ 1/d* - 1/d``; the total volume stays."""
     world = world or World(spread=0.3)
+    return _observe_vanishing(world, ripen(world, rng, rate), rng)
+
+
+def ripen(world, rng, rate=3.0, least_nm=1.5):
+    """Diameters (N, T): large ones grow on what small ones lose, ``dd/dt ~ 1/d* - 1/d``; the volume stays."""
     d = world.diameter_nm * world.relative_sizes(rng)
     substeps = 40
     step_s = world.frame_time_s / substeps
@@ -133,18 +145,22 @@ def ripening(rng, rate=3.0, world=None):
         alive = d > 0
         seen[alive, frame] = d[alive]
         for _ in range(substeps):
-            alive = d > 1.5
+            alive = d > least_nm
             critical = (d[alive] ** 2).sum() / d[alive].sum()
             d[alive] += rate * step_s * (1 / critical - 1 / d[alive])
-            d[d <= 1.5] = 0
-    return _observe_vanishing(world, seen, rng)
+            d[d <= least_nm] = 0
+    return seen
 
 
 def evaporating(rng, rate=0.05, world=None):
-    """All particles shrink at one speed in nm/s; small ones vanish."""
     world = world or World(spread=0.3)
+    return _observe_vanishing(world, evaporate(world, rng, rate), rng)
+
+
+def evaporate(world, rng, rate=0.05, least_nm=1.5):
+    """Diameters (N, T) that all shrink at one speed in nm/s; small ones vanish."""
     d = world.diameter_nm * world.relative_sizes(rng)[:, None] - rate * world.seconds
-    return _observe_vanishing(world, np.where(d > 1.5, d, np.nan), rng)
+    return np.where(d > least_nm, d, np.nan)
 
 
 def coalescing(rng, n_merges=30, relax_s=10.0, world=None):
@@ -196,7 +212,13 @@ def diffusing(rng, diffusion=0.5, error_nm=0.3, drift_nm=0.4, world=None):
     """Particles walk at random under a common drift, seen with an error of localisation."""
     world = world or World(n_particles=80)
     n, t = world.n_particles, world.n_frames
-    walk = rng.normal(0, np.sqrt(2 * diffusion * world.frame_time_s), (n, t, 2)).cumsum(axis=1)
+    walk = wander(world, rng, diffusion)
     drift = rng.normal(0, drift_nm, (1, t, 2)).cumsum(axis=1)
     diameters = np.broadcast_to(world.diameter_nm * world.relative_sizes(rng)[:, None], (n, t))
     return observe(world, diameters, rng, steps_nm=walk + drift + rng.normal(0, error_nm, (n, t, 2)))
+
+
+def wander(world, rng, diffusion):
+    """Ways (N, T, 2) of Brownian motion, in nm."""
+    step = np.sqrt(2 * diffusion * world.frame_time_s)
+    return rng.normal(0, step, (world.n_particles, world.n_frames, 2)).cumsum(axis=1)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from temtrack.tiles import Edge, blend, cut, stitch, tile_grid, tile_slices, tile_starts
+from temtrack.edges import Edge
+from temtrack.tiles import blend, cut, stitch, tile_grid, tile_slices, tile_starts
 
 sizes = st.integers(1, 70)
 

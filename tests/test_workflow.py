@@ -83,7 +83,7 @@ def test_from_masks_to_the_merge_table(simulated, tmp_path):
     assert report.lineage == read_lineage(tmp_path / "lineage.json")
     assert report.n_masks == tables.particles.num_rows
     names = {"lineage.json", "res_track.txt", "run.json", *(mask_name(t) for t in range(30))}
-    names |= {f"{name}.parquet" for name in ("particles", "tracks", "frames", "merges")}
+    names |= {f"{name}.parquet" for name in ("particles", "tracks", "frames", "merges", "drift")}
     assert {path.name for path in tmp_path.iterdir()} == names
     facts = pq.read_schema(tmp_path / "merges.parquet").metadata
     assert facts[b"command"] == b"temtrack analyze"
@@ -108,7 +108,14 @@ def test_a_shorter_second_run_leaves_nothing_of_the_first(simulated, finished, t
     write_movie(tmp_path / "short.tif", short)
     segmentation = Segmentation(lambda image: (image < 100).astype(np.int32), {})
     track_into(finished, plan_of(read_movie(tmp_path / "short.tif"), segmentation), iter)
-    left = {"lineage.json", "res_track.txt", "run.json", "notes.txt", *(mask_name(t) for t in range(5))}
+    left = {
+        "lineage.json",
+        "res_track.txt",
+        "run.json",
+        "drift.parquet",
+        "notes.txt",
+        *(mask_name(t) for t in range(5)),
+    }
     assert {path.name for path in finished.iterdir()} == left
     assert len(json.loads((finished / "run.json").read_text())["quality"]) == 5
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from temtrack import __version__
-from temtrack.analysis.masks import Masks as AnyMasks
-from temtrack.analysis.masks import Tables, TrackerRecord, Watch, analyze_masks, find_family
+from temtrack.analysis.masks import TrackerRecord
+from temtrack.analysis.series import MaskSeries
 from temtrack.errors import InputError
 from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.lineage_files import read_lineage
@@ -23,8 +25,8 @@ LINEAGE_NAME, RUN_NAME = "lineage.json", "run.json"
 
 
 @dataclass(frozen=True)
-class MasksFolder:
-    """Masks and all that is known of them.
+class MasksFolder(MaskSeries):
+    """A masks folder and what its tracker left in it.
 
     Parameters
     ----------
@@ -32,57 +34,30 @@ class MasksFolder:
         The folder, or a TIFF stack of ids.
     masks
         Ids (T, Y, X), read one frame at a time.
-    record
-        What this program's tracker left; empty for another program's masks.
-    calibration
-        Scale and time as the tracker knew them.
     facts
         Model, its hash and the like from the tracker's run, for the tables' metadata.
+    piece
+        Which frames of its movie the tracker was given; ``None`` for all.
+    started
+        The microscope's clock at the time 0 s; ``None`` where the tracker did not know it.
     """
 
-    path: Path
     masks: Masks
-    record: TrackerRecord
-    calibration: Calibration
+    path: Path
     facts: dict[str, str]
+    piece: range | None = None
+    started: datetime | None = None
 
-    def analyze(
-        self, movie: Movie | None, calibration: Calibration, with_merges: bool, watch: Watch = iter
-    ) -> Tables:
-        """Measure all tables; see `analyze_masks`.
+    @property
+    def numbers_in_movie(self) -> NDArray[np.intp]:
+        """Number that each frame has in the movie that the tracker was given a piece of, (T,)."""
+        return super().numbers_in_movie if self.piece is None else np.array(self.piece)
 
-        Without a family tree beside the masks it is found from the masks, if ``with_merges``; then masks
-        that are renumbered in every frame are told in other ids. Without ``with_merges`` there is no merge
-        table.
-        """
-        record = self.record
-        masks: AnyMasks = self.masks
-        if with_merges and record.lineage is None:
-            masks, lineage = find_family(self.masks, watch)
-            record = replace(record, lineage=lineage)
-        tables = analyze_masks(masks, record, movie, calibration, watch)
-        return replace(
-            tables, merges=tables.merges if with_merges else None, has_own_ids=masks is not self.masks
-        )
-
-    def calibrated(
-        self, pixel_size_nm: float | None, frame_time_s: float | None, movie: Movie | None
-    ) -> Calibration:
-        """Return scale and time by the first who knows: the user, the tracker's run, the movie."""
-        n_frames = len(self.masks)
-        known = self.calibration
-        if pixel_size_nm is not None:
-            known = replace(known, pixel_size_nm=pixel_size_nm, pixel_size_source="given by --pixel-size")
-        elif known.pixel_size_nm is None and movie is not None and movie.pixel_size is not None:
-            size = movie.pixel_size
-            known = replace(known, pixel_size_nm=size.nm, pixel_size_source=size.source)
-        if frame_time_s is not None:
-            seconds = np.arange(n_frames, dtype=np.float64) * frame_time_s
-            known = replace(known, frame_seconds=seconds, frame_times_source="given by --frame-time")
-        elif known.frame_seconds is None and movie is not None and movie.frame_times is not None:
-            times = movie.frame_times
-            known = replace(known, frame_seconds=times.seconds, frame_times_source=times.source)
-        return known
+    def piece_of(self, movie: Movie) -> Movie:
+        """Return those frames of the tracker's movie that the masks are of."""
+        piece = self.piece
+        is_whole = piece is not None and len(movie) > max(len(self.masks), piece[-1])
+        return movie.take(piece) if piece is not None and is_whole else movie
 
     def metadata(self, calibration: Calibration, command: str) -> dict[str, str]:
         """Return the facts that stand in the schema metadata of each table."""
@@ -92,11 +67,18 @@ class MasksFolder:
             "command": command,
             "input": str(self.path),
             "input_sha256": fingerprint(list_masks(self.path)),
+            "beside_sha256": fingerprint(list_beside(self.path)),
             **self.facts,
             "pixel_size_nm": "unknown" if scale is None else repr(scale),
             "pixel_size_source": calibration.pixel_size_source,
             "frame_times_source": calibration.frame_times_source,
+            "temperature_source": calibration.temperature_source,
         }
+
+
+def list_beside(path: Path) -> list[Path]:
+    """Return what a tracker left beside the masks of a folder, where it is there: family tree and record."""
+    return [path / name for name in (LINEAGE_NAME, RUN_NAME) if (path / name).is_file()]
 
 
 def open_masks_folder(path: Path) -> MasksFolder:
@@ -116,8 +98,9 @@ def open_masks_folder(path: Path) -> MasksFolder:
             f"{beside}: tells of {lineage.n_frames} frames, the folder holds {len(masks)} masks;"
             f" run `temtrack track` again, or remove {LINEAGE_NAME} to analyse the masks alone"
         )
-    record = TrackerRecord(lineage, carried=_carried(run), quality=run.get("quality"))
-    return MasksFolder(path, masks, record, _calibration(run, len(masks)), _facts(run))
+    record = TrackerRecord(lineage, carried=_carried(run), quality=_quality(run, len(masks)))
+    piece, started = _piece(run, len(masks)), _started(run)
+    return MasksFolder(masks, record, _calibration(run, len(masks)), path, _facts(run), piece, started)
 
 
 def _read_run(path: Path) -> dict[str, Any]:
@@ -125,7 +108,7 @@ def _read_run(path: Path) -> dict[str, Any]:
         return {}
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: is no JSON ({error}); remove it to analyse the masks alone") from error
     if not isinstance(run, dict):
         raise InputError(f"{path}: is no JSON object; remove it to analyse the masks alone")
@@ -137,7 +120,9 @@ def _calibration(run: dict[str, Any], n_frames: int) -> Calibration:
         scale = None if run.get("pixel_size_nm") is None else float(run["pixel_size_nm"])
         times = run.get("frame_times_s")
         seconds = None if times is None else np.asarray(times, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        if not (scale is None or 0 < scale < np.inf) or not (seconds is None or np.isfinite(seconds).all()):
+            raise ValueError("a number is not finite, or the pixel size not above 0")
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"{RUN_NAME}: calibration is damaged ({error}); run `temtrack track` again"
         ) from error
@@ -149,14 +134,45 @@ def _calibration(run: dict[str, Any], n_frames: int) -> Calibration:
     return Calibration(
         pixel_size_nm=scale,
         frame_seconds=seconds,
-        pixel_size_source=run.get("pixel_size_source") or "",
-        frame_times_source=run.get("frame_times_source") or "",
+        pixel_size_source=str(run.get("pixel_size_source") or ""),
+        frame_times_source=str(run.get("frame_times_source") or ""),
     )
 
 
 def _carried(run: dict[str, Any]) -> dict[int, frozenset[int]] | None:
     carried = run.get("carried")
-    return None if carried is None else {int(frame): frozenset(ids) for frame, ids in carried.items()}
+    try:
+        return None if carried is None else {int(frame): frozenset(ids) for frame, ids in carried.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InputError(f"{RUN_NAME}: 'carried' is damaged ({error}); run `temtrack track` again") from error
+
+
+def _quality(run: dict[str, Any], n_frames: int) -> list[str] | None:
+    quality = run.get("quality")
+    if quality is None:
+        return None
+    if not isinstance(quality, list) or [type(word) for word in quality] != [str] * n_frames:
+        raise InputError(f"{RUN_NAME}: 'quality' is no list of {n_frames} words; run `temtrack track` again")
+    return quality
+
+
+def _piece(run: dict[str, Any], n_frames: int) -> range | None:
+    if run.get("frames") is None:
+        return None
+    try:
+        piece = range(*run["frames"])
+        if piece.start < 0 or piece.step < 1 or len(piece) != n_frames:
+            raise ValueError(f"{piece} for {n_frames} masks")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{RUN_NAME}: 'frames' is damaged ({error}); run `temtrack track` again") from error
+    return piece
+
+
+def _started(run: dict[str, Any]) -> datetime | None:
+    try:
+        return None if run.get("started") is None else datetime.fromisoformat(run["started"])
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{RUN_NAME}: 'started' is damaged ({error}); run `temtrack track` again") from error
 
 
 def _facts(run: dict[str, Any]) -> dict[str, str]:

@@ -62,15 +62,26 @@ class TrackerRecord:
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables of a masks folder; ``merges`` is ``None`` where the family tree is unknown.
+    """The tables of a movie's masks, and what they stand on.
 
-    ``has_own_ids`` where the masks' ids name no particles, and the tables use others, found by linking.
+    Parameters
+    ----------
+    particles, tracks, frames, merges
+        As `temtrack.tables` describes them; ``merges`` is ``None`` where the family tree is unknown.
+    field_px
+        (height, width) of the masks.
+    calibration
+        Scale and time of the tables.
+    has_own_ids
+        Where the masks' ids name no particles, and the tables use others, found by linking.
     """
 
     particles: pa.Table
     tracks: pa.Table
     frames: pa.Table
     merges: pa.Table | None
+    field_px: tuple[int, int]
+    calibration: Calibration
     has_own_ids: bool = False
 
     def items(self) -> Iterator[tuple[str, pa.Table]]:
@@ -121,6 +132,8 @@ def analyze_masks(
         tracks=TRACKS.fill(tracks, calibration),
         frames=FRAMES.fill(frames, calibration),
         merges=None if merges is None else MERGES.fill(merges, calibration),
+        field_px=shape[1:],
+        calibration=calibration,
     )
 
 
@@ -157,13 +170,21 @@ def find_family(masks: Masks, watch: Watch = iter) -> tuple[Masks, Lineage]:
     These are the given masks and ids. Only where the ids are renumbered from frame to frame, and so name no
     particles, it is the masks and ids that linking gives.
     """
-    linked = link_masks(watch(masks))
+    linked = link_masks(_checked(watch(masks)))
     translation = IdTranslation()
     for frame, given_labels in zip(linked, masks, strict=True):
         translation.add(frame.labels, given_labels)
     if translation.tells_nothing():
         return _Relinked(masks), linked.lineage
     return masks, translation.translate(linked.lineage)
+
+
+def _checked(masks: Iterable[Labels]) -> Iterator[Labels]:
+    """Yield the masks; `InputError` where one does not fit."""
+    shape: tuple[int, int] | None = None
+    for frame, labels in enumerate(masks):
+        shape = check_labels(labels, frame, shape)
+        yield labels
 
 
 class _Relinked:

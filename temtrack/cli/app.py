@@ -13,11 +13,16 @@ from typer.core import TyperGroup
 from temtrack import __version__
 from temtrack.cli import output
 from temtrack.cli.analyze import analyze
+from temtrack.cli.command_line import remember
 from temtrack.cli.demo import demo
+from temtrack.cli.doctor import doctor
 from temtrack.cli.evaluate import evaluate
+from temtrack.cli.export import export
 from temtrack.cli.info import info
 from temtrack.cli.kinetics import kinetics
 from temtrack.cli.models import models
+from temtrack.cli.report import report
+from temtrack.cli.rerun import rerun
 from temtrack.cli.segment import segment
 from temtrack.cli.simulate import simulate
 from temtrack.cli.slice import slice
@@ -26,7 +31,7 @@ from temtrack.cli.train import train
 from temtrack.errors import TemtrackError
 
 #: In the order in which a movie goes through them, which is also that of `temtrack --help`.
-_COMMANDS = (simulate, info, slice, train, segment, track, analyze, kinetics, evaluate)
+_COMMANDS = (simulate, info, slice, train, segment, track, analyze, kinetics, report, export, evaluate)
 
 
 @contextmanager
@@ -46,6 +51,7 @@ class _Commands(TyperGroup):
     """Commands whose errors, in their words or in their work, are told in one line."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        remember(args)
         with _errors_in_one_line():
             return super().parse_args(ctx, args)
 
@@ -67,6 +73,8 @@ app = typer.Typer(
 for _command in _COMMANDS:
     app.command()(_command)
 app.add_typer(models, name="models")
+app.command()(rerun)
+app.command()(doctor)
 app.command()(demo)
 
 

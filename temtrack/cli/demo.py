@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from numpy.typing import NDArray
 
 from temtrack.cli import options, output
 from temtrack.cli.output import Row
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
     from temtrack.lineage import Lineage
     from temtrack.metrics.merges import MergeMatch, MergeScore

@@ -7,33 +7,57 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from temtrack.cli import options, output
+from temtrack.cli.batch import Batch, Manner
+from temtrack.cli.inputs import Job, gather
 
 if TYPE_CHECKING:
     from temtrack.movie import FrameTimes, Movie
 
 
 def info(
-    movie: Annotated[str, typer.Argument(metavar="MOVIE", help="A file, a folder or a quoted glob pattern.")],
+    ctx: typer.Context,
+    movies: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MOVIE...", help="Files, folders or quoted glob patterns; - for a list on stdin."
+        ),
+    ],
     pixel_size: options.PixelSize = None,
     scale_bar: options.ScaleBar = None,
     frame_time: options.FrameTime = None,
+    shard: options.ShardOf = None,
+    keep_going: options.KeepGoing = True,
     as_json: options.Json = False,
 ) -> None:
-    """Show what is understood of a movie: frames, type, scale, frame times, and where each comes from.
+    """Show what is understood of movies: frames, type, scale, frame times, and where each comes from.
 
     Only the first frame is read.
     """
     from temtrack.formats import format_name, read_movie
 
-    opened = read_movie(movie, pixel_size, frame_time, scale_bar)
-    facts = _describe(opened, format_name(movie))
+    chosen = gather(movies, shard)
+
+    def look(job: Job) -> output.Row:
+        movie = read_movie(job.source, pixel_size, frame_time, scale_bar)
+        return {"path": str(job.source), **_describe(movie, format_name(job.source))}
+
+    if chosen.many:
+        manner = Manner(keep_going=keep_going, as_json=as_json)
+        batch = Batch(ctx, chosen, chosen.jobs_without_result(), lambda job: None, manner)
+        batch.run(lambda: look)
+        batch.show()
+        batch.finish()
+        return
+    path = chosen.only()
+    movie = read_movie(path, pixel_size, frame_time, scale_bar)
+    facts = _describe(movie, format_name(path))
     if as_json:
-        output.show_json({"path": movie, **facts})
+        output.show_json({"path": str(path), **facts})
     else:
-        output.show_rows(_rows(opened, facts), as_json=False, title=movie)
-    if opened.pixel_size is None:
+        output.show_rows(_rows(movie, facts), as_json=False, title=str(path))
+    if movie.pixel_size is None:
         output.tell("pixel size unknown: the file states none; give --pixel-size 0.21nm, say")
-    if opened.frame_times is None and opened.n_frames > 1:
+    if movie.frame_times is None and movie.n_frames > 1:
         output.tell("frame times unknown: the file states none; give --frame-time 0.5s, say")
 
 

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from temtrack.cli import options, output
-from temtrack.cli.batch import Batch
+from temtrack.cli.batch import Batch, Manner
+from temtrack.cli.estimates import DEFAULT_SEED, check_files, show_estimates, write_estimates
+from temtrack.cli.heating import Heat, HeaterLogs, HeaterOffsets, heat_of_runs
+from temtrack.cli.inputs import Job, gather
 from temtrack.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,32 +24,18 @@ if TYPE_CHECKING:
 _KELVIN_AT_0_C = 273.15
 _TEMPERATURE = re.compile(r"\s*([-+]?\d+\.?\d*)\s*(?:°\s*)?(C|K|degC)\s*", re.IGNORECASE)
 
-#: What a person needs on one screen; method and source stand in the table.
-_SHOWN = ("quantity", "frame", "event_id", "value", "low", "high", "unit", "n", "reason")
-
-_FILES = ("kinetics.parquet", "kinetics.png", "kinetics.svg")
 _JOINT_FILES = ("kinetics.parquet", "arrhenius.png", "arrhenius.svg")
 
 
 @dataclass(frozen=True)
-class _Run:
-    """A masks folder, where its results go, and its temperature."""
-
-    masks: Path
-    target: Path
-    kelvin: float | None
-
-    def __str__(self) -> str:
-        return str(self.masks)
-
-
-@dataclass(frozen=True)
 class _Settings:
-    """What all runs share."""
+    """What all runs share, and what was said of the temperature of each, in the order given."""
 
     pixel_size_nm: float | None
     frame_time_s: float | None
     seed: int
+    heat: list[Heat]
+    force: bool
 
 
 def parse_temperature(text: str) -> float:
@@ -69,9 +58,13 @@ def parse_temperature(text: str) -> float:
 
 
 def kinetics(
+    ctx: typer.Context,
     masks: Annotated[
-        list[Path],
-        typer.Argument(metavar="MASKS...", help="Masks folders, one for each run, or TIFF stacks of ids."),
+        list[str],
+        typer.Argument(
+            metavar="MASKS...",
+            help="Masks folders, one for each run, or TIFF stacks of ids; - for a list on stdin.",
+        ),
     ],
     temperature: Annotated[
         list[float] | None,
@@ -83,132 +76,142 @@ def kinetics(
             show_default=False,
         ),
     ] = None,
+    heater_log: HeaterLogs = None,
+    heater_offset: HeaterOffsets = None,
     out: options.Output = None,
     pixel_size: options.PixelSize = None,
     frame_time: options.FrameTime = None,
-    seed: options.Seed = 0,
+    seed: options.Seed = DEFAULT_SEED,
+    resume: options.Resume = False,
+    shard: options.ShardOf = None,
+    keep_going: options.KeepGoing = True,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Fit sintering kinetics: sizes, growth, dispersion, mechanisms, motion, each with a 95 % interval."""
-    runs = _plan(masks, temperature, out, force)
-    settings = _Settings(pixel_size, frame_time, seed)
-    batch = Batch()
-    done = [(run, rows) for run, rows in batch.each(runs, partial(_measure, settings=settings))]
-    activation = _measure_activation(done, out) if len(done) > 1 else []
-    _show(done, activation, as_json)
-    if activation and out is None:
-        output.tell("what the runs tell together is shown only; -o DIR keeps it, with its plot")
-    batch.finish(len(done))
+    """Fit sintering kinetics: sizes, growth, dispersion, mechanisms, motion, each with a 95 % interval.
+
+    Several runs at temperatures also give activation energies; of shards, the
+    last step is the same command with --resume and without --shard.
+    """
+    chosen = gather(masks, shard)
+    heat = heat_of_runs(temperature, heater_log, heater_offset, chosen.n_given)
+    settings = _Settings(pixel_size, frame_time, seed, heat, force)
+    manner = Manner(resume, keep_going, force, as_json)
+    if chosen.many:
+        jobs = chosen.jobs_inside(out)
+        batch = Batch(ctx, chosen, jobs, partial(_content, settings), manner, detail=_detail)
+        _check_joint_files(out, resume or force)
+        batch.run(lambda: partial(_measure, settings))
+        _show_many(batch, out, shard is None, as_json)
+        batch.finish()
+        return
+    source = chosen.only()
+    job = Job(chosen.each[0], out or source)
+    row = _measure(settings, job)
+    if as_json:
+        output.show_json({"masks": str(source), **row, **_detail(job)})
+    else:
+        show_estimates(_estimates(job), f"Kinetics of {source}, in {job.place}")
 
 
-def _plan(masks: list[Path], temperature: list[float] | None, out: Path | None, force: bool) -> list[_Run]:
-    """Say where each run's results go; refuse to overwrite any, unless ``force``."""
-    from temtrack.formats.atomic import check_output_file, check_output_folder
+def _check_joint_files(out: Path | None, force: bool) -> None:
+    from temtrack.formats.atomic import check_output_file
 
-    if temperature and len(temperature) != len(masks):
-        raise UsageError(
-            f"--temperature: {len(temperature)} given for {len(masks)} runs; give one for each, in order"
-        )
-    targets = _targets(masks, out)
-    for target in targets:
-        check_output_folder(target, force=True)  # masks and tables lie together, so it need not be empty
-        for name in _FILES:
-            check_output_file(target / name, force)
-    if out is not None and len(masks) > 1:
-        for name in _JOINT_FILES:
-            check_output_file(out / name, force)
-    kelvin: Sequence[float | None] = temperature or [None] * len(masks)
-    return [_Run(*one) for one in zip(masks, targets, kelvin, strict=True)]
+    for name in _JOINT_FILES if out is not None else ():
+        check_output_file((out or Path()) / name, force)
 
 
-def _targets(masks: list[Path], out: Path | None) -> list[Path]:
-    if out is None:
-        for path in masks:
-            if path.is_file():
-                raise UsageError(f"{path} is a file: give a folder for the results with -o DIR")
-            if not path.is_dir():
-                raise UsageError(f"{path}: no such folder; give a masks folder")
-        return masks
-    if len(masks) == 1:
-        return [out]
-    names = [path.resolve().name for path in masks]
-    if len(set(names)) < len(names):
-        raise UsageError(f"{', '.join(map(str, masks))}: end in the same name, and so would their results")
-    return [out / Path(name).stem for name in names]
+def _check_target(job: Job, force: bool) -> None:
+    """Make the folder of a run's results; refuse to overwrite any, unless ``force``."""
+    from temtrack.formats.atomic import check_output_folder
+
+    target, inside = job.place, job.place == job.source
+    if inside and target.is_file():
+        raise UsageError(f"{target} is a file: give a folder for the results with -o DIR")
+    if inside and not target.is_dir():
+        raise UsageError(f"{target}: no such folder; give a masks folder")
+    check_output_folder(target, force=True)  # masks and tables lie together, so it need not be empty
+    check_files(target, force)
 
 
-def _measure(run: _Run, settings: _Settings) -> tuple[_Run, list[Estimate]]:
+def _measure(settings: _Settings, job: Job) -> output.Row:
     """Measure a run and write its table and plots."""
-    import numpy as np
-
     from temtrack.analysis.folder import open_masks_folder
-    from temtrack.analysis.kinetics.estimate import fill_kinetics
-    from temtrack.analysis.kinetics.measure import measure_kinetics
     from temtrack.analysis.kinetics.reading import read_observed_run
-    from temtrack.formats.parquet import write_table
-    from temtrack.report.kinetics_plots import write_kinetics_plots
 
-    folder = open_masks_folder(run.masks)
+    folder = open_masks_folder(job.source)
+    _check_target(job, settings.force or job.begun)
+    heat = settings.heat[job.input.index]
     watch = partial(output.with_progress, description="measuring", total=len(folder.masks))
     observed, calibration = read_observed_run(folder, settings.pixel_size_nm, settings.frame_time_s, watch)
-    rows = measure_kinetics(observed, np.random.default_rng(settings.seed))
-    facts = {**folder.metadata(calibration, output.command_line()), "seed": str(settings.seed)}
-    if run.kelvin is not None:
-        facts["temperature_K"] = repr(run.kelvin)
-    write_table(run.target / "kinetics.parquet", fill_kinetics(rows), facts)
-    write_kinetics_plots(run.target, observed, rows)
-    return run, rows
+    calibration = heat.calibrate(calibration, folder.started)
+    _, kelvin = write_estimates(job.place, folder, observed, calibration, heat, settings.seed)
+    return {"output": str(job.place), "temperature_K": kelvin}
 
 
-def _measure_activation(done: Sequence[tuple[_Run, list[Estimate]]], out: Path | None) -> list[Estimate]:
+def _content(settings: _Settings, job: Job) -> object:
+    """Return what decides on the kinetics of a run: masks, what lies beside them, temperature."""
+    from temtrack.analysis.folder import list_beside
+    from temtrack.formats.fingerprint import fingerprint
+    from temtrack.formats.masks import list_masks
+    from temtrack.tables import TABLES
+
+    heat = settings.heat[job.input.index]
+    tables = [job.source / f"{table.name}.parquet" for table in TABLES]
+    files = [*list_masks(job.source), *list_beside(job.source), *(path for path in tables if path.is_file())]
+    log = None if heat.log is None else fingerprint([heat.log])
+    return [fingerprint(files), heat.kelvin, log, heat.offset_s]
+
+
+def _estimates(job: Job) -> list[Estimate]:
+    from temtrack.analysis.kinetics.reading import read_estimates
+
+    return read_estimates(job.place / "kinetics.parquet")
+
+
+def _detail(job: Job) -> output.Row:
+    return {"kinetics": [asdict(row) for row in _estimates(job)]}
+
+
+def _measure_activation(
+    estimates: Sequence[list[Estimate]], kelvins: Sequence[object], runs: Sequence[Job], out: Path | None
+) -> list[Estimate]:
     """Fit activation energies over the runs; keep them where there is a folder to."""
     from temtrack.analysis.kinetics.arrhenius import measure_activation, refuse_activation
     from temtrack.analysis.kinetics.estimate import fill_kinetics
     from temtrack.formats.parquet import write_table
     from temtrack.report.kinetics_plots import write_arrhenius_plot
 
-    kelvin = [run.kelvin for run, _ in done if run.kelvin is not None]
-    if len(kelvin) < len(done):
-        return refuse_activation("temperatures unknown: give --temperature 800C, say, once for each run")
-    estimates = [rows for _, rows in done]
+    kelvin = [one for one in kelvins if isinstance(one, float)]
+    if len(kelvin) < len(runs):
+        return refuse_activation(
+            "temperatures unknown: give --temperature 800C, say, or --heater-log FILE, once for each run"
+        )
     rows = measure_activation(estimates, kelvin)
     if out is not None:
-        facts = {"command": output.command_line(), "runs": ", ".join(str(run) for run, _ in done)}
+        facts = {"command": output.command_line(), "runs": ", ".join(str(run.source) for run in runs)}
         write_table(out / "kinetics.parquet", fill_kinetics(rows), facts)
         write_arrhenius_plot(out, estimates, kelvin)
     return rows
 
 
-def _show(done: Sequence[tuple[_Run, list[Estimate]]], activation: Sequence[Estimate], as_json: bool) -> None:
-    if as_json:
-        runs = [
-            {
-                "masks": str(run.masks),
-                "temperature_K": run.kelvin,
-                "table": str(run.target / "kinetics.parquet"),
-                "kinetics": [asdict(row) for row in rows],
-            }
-            for run, rows in done
-        ]
-        output.show_json({"runs": runs, "activation": [asdict(row) for row in activation]})
+def _show_many(batch: Batch, out: Path | None, all_runs: bool, as_json: bool) -> None:
+    """Show each run, which ``--json`` showed at once, and what they tell together."""
+    done = [job for job in batch.jobs if job.input in batch.done]
+    estimates = [_estimates(job) for job in done]
+    for job, rows in zip(done, estimates, strict=True):
+        if not as_json:
+            show_estimates(rows, f"Kinetics of {job.source}, in {job.place}")
+    if len(done) < 2:
         return
-    for run, rows in done:
-        _show_rows(rows, f"Kinetics of {run.masks}, in {run.target}")
-    _show_rows(activation, "Activation over all runs")
-
-
-def _show_rows(rows: Sequence[Estimate], title: str) -> None:
-    """Show what was found, of the first and last frames and the whole run, and why other things were not."""
-    frames = [row.frame for row in rows if row.frame is not None]
-    ends = (None, min(frames, default=None), max(frames, default=None))
-    shown = [row for row in rows if row.value is not None and row.frame in ends]
-    output.show_rows(
-        [{name: getattr(row, name) for name in _SHOWN} for row in shown], as_json=False, title=title
-    )
-    refused: dict[str, list[str]] = {}
-    for row in rows:
-        if row.value is None:
-            refused.setdefault(row.reason or "", []).append(row.quantity)
-    reasons = [{"refused": list(dict.fromkeys(names)), "reason": why} for why, names in refused.items()]
-    output.show_rows(reasons, as_json=False)
+    if not all_runs:
+        output.tell("what all runs tell together is left out; give --resume without --shard in the end")
+        return
+    kelvins = [batch.done[job.input]["temperature_K"] for job in done]
+    activation = _measure_activation(estimates, kelvins, done, out)
+    if as_json:
+        output.show_json_line({"activation": [asdict(row) for row in activation]})
+    else:
+        show_estimates(activation, "Activation over all runs")
+    if out is None:
+        output.tell("what the runs tell together is shown only; -o DIR keeps it, with its plot")

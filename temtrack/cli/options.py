@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from enum import StrEnum
@@ -10,12 +11,15 @@ from typing import Annotated
 
 import typer
 
+from temtrack.cli.inputs import Shard, parse_shard
 from temtrack.errors import UsageError
-
-DEFAULT_MODEL = "effsam-tiny"
-DEFAULT_PROPAGATOR = "deaot-t"
+from temtrack.registry import DEFAULT_MODEL as DEFAULT_MODEL
+from temtrack.registry import DEFAULT_PROPAGATOR as DEFAULT_PROPAGATOR
 
 _QUANTITY = re.compile(r"\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(\D*?)\s*", re.IGNORECASE)
+
+
+_WHOLE = re.compile(r"[-+]?\d{1,18}")
 
 
 class DeviceName(StrEnum):
@@ -53,6 +57,49 @@ def parse_scale_bar(text: str) -> float:
     return _parse_quantity(text, length_nm, "--scale-bar", "pm, A, nm, um, mm or m, as in 50nm")
 
 
+def parse_heater_offset(text: str) -> float:
+    """Return seconds from a duration such as ``12.5s`` or ``-3 min``.
+
+    Raises
+    ------
+    UsageError
+        If the text is no duration with a unit.
+    """
+    from temtrack.formats.units import duration_s
+
+    match = _QUANTITY.fullmatch(text)
+    try:
+        value = float(match[1]) if match else float("nan")
+    except ValueError:
+        value = float("nan")
+    second = duration_s(1, match[2]) if match else None
+    if second is None or not math.isfinite(value):
+        raise UsageError(
+            f"--heater-offset {text!r}: not understood; give a number with its unit, us, ms, s, min "
+            "or h, as in 12.5s"
+        )
+    return value * second
+
+
+def parse_frames(text: str) -> slice:
+    """Return the frames that ``0:20``, ``100:``, ``-50:`` or ``::5`` stand for, as in Python.
+
+    Raises
+    ------
+    UsageError
+        If the text is no such slice, or would not go forward in time.
+    """
+    parts = [part.strip() for part in text.split(":")]
+    is_slice = 2 <= len(parts) <= 3 and all(_WHOLE.fullmatch(part) for part in parts if part)
+    numbers = [int(part) if part else None for part in parts] if is_slice else [None, None, 0]
+    if len(numbers) == 3 and numbers[2] is not None and numbers[2] < 1:
+        raise UsageError(
+            f"--frames {text!r}: not understood; give FIRST:BEFORE or FIRST:BEFORE:STEP, each a whole number "
+            "or left out, STEP above 0: 0:20, 100:, ::5"
+        )
+    return slice(*numbers)
+
+
 def parse_frame_time(text: str) -> float:
     """Return seconds from a duration such as ``0.5s``, ``40ms`` or ``2min``.
 
@@ -76,6 +123,24 @@ def _parse_quantity(
     if converted is None:
         raise UsageError(f"{option} {text!r}: not understood; give a number above 0 with its unit: {allowed}")
     return converted
+
+
+def complete_model(typed: str) -> list[str]:
+    """Return the names of models that segment and begin as typed, for the shell's completion."""
+    segmenters = [name for name, network in _models().items() if "deaot" not in network]
+    return [name for name in segmenters if name.startswith(typed)]
+
+
+def complete_propagator(typed: str) -> list[str]:
+    """Return the names of what carries ids and begins as typed, for the shell's completion."""
+    networks = [name for name, network in _models().items() if "deaot" in network]
+    return [name for name in ("overlap", "trackpy", *networks) if name.startswith(typed)]
+
+
+def _models() -> dict[str, str]:
+    from temtrack.registry import read_models
+
+    return {name: spec.architecture for name, spec in read_models().items()}
 
 
 Output = Annotated[
@@ -113,10 +178,63 @@ FrameTime = Annotated[
         show_default=False,
     ),
 ]
+HeaterLog = Annotated[
+    Path | None,
+    typer.Option(
+        "--heater-log",
+        metavar="FILE",
+        help="The heater's log (DENSsolutions, Protochips, or a table of time and temperature).",
+        show_default=False,
+    ),
+]
+HeaterOffset = Annotated[
+    float | None,
+    typer.Option(
+        "--heater-offset",
+        parser=parse_heater_offset,
+        metavar="DURATION",
+        help="Time of the heater's log at the movie's 0 s, as 12.5s or -3s, beyond what their clocks tell.",
+        show_default=False,
+    ),
+]
+Frames = Annotated[
+    slice | None,
+    typer.Option(
+        "--frames",
+        parser=parse_frames,
+        metavar="A:B[:STEP]",
+        help="Only a piece of the movie, as 0:20, 100: or ::5; its first becomes frame 0, times stay true.",
+        show_default=False,
+    ),
+]
+ShardOf = Annotated[
+    Shard | None,
+    typer.Option(
+        "--shard",
+        parser=parse_shard,
+        metavar="K/N",
+        help="Of many inputs every N-th from the K-th on, as 3/16: the same ones on every machine.",
+        show_default=False,
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Go on where an earlier run of the same command stopped; skip what is done."
+    ),
+]
+KeepGoing = Annotated[
+    bool,
+    typer.Option("--keep-going/--no-keep-going", help="Of many inputs do the rest where one fails."),
+]
 Device = Annotated[DeviceName, typer.Option("--device", help="Where the model runs.")]
 Model = Annotated[
     str,
-    typer.Option("--model", help="A model that `temtrack models` lists, or the folder of a training run."),
+    typer.Option(
+        "--model",
+        help="A model that `temtrack models` lists, or the folder of a training run.",
+        autocompletion=complete_model,
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]

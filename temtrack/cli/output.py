@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import TypeVar
@@ -21,6 +20,8 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
+
+from temtrack.cli.command_line import command_line as command_line
 
 T = TypeVar("T")
 Row = Mapping[str, object]
@@ -54,7 +55,7 @@ def show_rows(rows: Sequence[Row], *, as_json: bool, title: str | None = None) -
     if _RESULTS.is_terminal:
         _RESULTS.print(table, soft_wrap=False)
     else:
-        Console(width=_full_width(table)).print(table)
+        Console(width=_full_width(table), highlight=False, markup=False).print(table)
 
 
 def show_json(results: object) -> None:
@@ -62,14 +63,15 @@ def show_json(results: object) -> None:
     _RESULTS.print(json.dumps(_plain(results), indent=2, ensure_ascii=False))
 
 
+def show_json_line(result: object) -> None:
+    """Print one JSON document on a line of its own, at once."""
+    _RESULTS.print(json.dumps(_plain(result), ensure_ascii=False))
+    sys.stdout.flush()
+
+
 def show_text(text: str) -> None:
     """Print a result that is a line of text."""
     _RESULTS.print(text)
-
-
-def command_line() -> str:
-    """Return the command as it was typed, for the record beside its results."""
-    return shlex.join(["temtrack", *sys.argv[1:]])
 
 
 def tell(message: str) -> None:

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from temtrack.cli import options, output
-from temtrack.cli.batch import Batch
+from temtrack.cli.bars import KeepBars, without_bars
+from temtrack.cli.batch import Batch, Manner
+from temtrack.cli.inputs import Job, gather
 from temtrack.cli.output import Row
 from temtrack.cli.tally import Tally
 from temtrack.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from temtrack.movie import Movie
-    from temtrack.segmentation.otsu import OtsuSegmenter
-    from temtrack.segmentation.segmenter import Segmenter
+    from temtrack.segmentation.cascade import AnySegmenter
 
 _MASK_SUFFIX = "_mask.tif"
 
 
 def segment(
+    ctx: typer.Context,
     inputs: Annotated[
-        list[str], typer.Argument(metavar="IN", help="Images, folders, quoted patterns, stacks, videos.")
+        list[str],
+        typer.Argument(
+            metavar="IN...",
+            help="Images, folders, quoted patterns, stacks, videos; - for a list on stdin.",
+        ),
     ],
     output_folder: options.Output = None,
     model: options.Model = options.DEFAULT_MODEL,
@@ -48,7 +56,12 @@ def segment(
         int, typer.Option("--min-area", min=0, metavar="PX", help="Drop particles of fewer pixels.")
     ] = 0,
     pixel_size_nm: options.PixelSize = None,
+    scale_bar_nm: options.ScaleBar = None,
+    keep_bars: KeepBars = False,
     device: options.Device = options.DeviceName.auto,
+    resume: options.Resume = False,
+    shard: options.ShardOf = None,
+    keep_going: options.KeepGoing = True,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
@@ -56,29 +69,44 @@ def segment(
 
     An image gives STEM_mask.tif beside it or in DIR. A movie gives mask0000.tif
     and so on, in STEM_masks/ beside it or in DIR/STEM/. A folder or a pattern
-    stands for each of its images.
+    stands for each of its images. Of many inputs, batch.jsonl beside the masks
+    tells what has become of each; one that fails does not stop the others.
     """
+    from temtrack.formats import read_movie
     from temtrack.formats.atomic import check_output_folder
+    from temtrack.formats.fingerprint import fingerprint
     from temtrack.segmentation.load import load_segmenter
 
-    batch = Batch()
     questions = _Questions(_parse_scale(scale), *_read_prompts(points, boxes), min_area_px)
-    sources = [source for found in batch.each(inputs, _expand) for source in found]
-    if not sources:
-        batch.finish(n_done=0)
-    if questions.prompted and len(sources) > 1:
-        raise UsageError(f"--points and --boxes name places in one image; {len(sources)} were given")
-    segmenter = load_segmenter(model, device)
-    if questions.prompted and not segmenter.takes_prompts:
-        raise UsageError(f"--model {model}: takes no --points or --boxes; use one that does, as effsam-tiny")
-    if output_folder is not None:
-        check_output_folder(output_folder, force)
-    work = _Work(segmenter, questions, _Place(output_folder, force), pixel_size_nm, only=len(sources) == 1)
-    shown = sources if work.only else output.with_progress(sources, "images", total=len(sources))
-    rows = list(batch.each(shown, work))
-    output.show_rows(rows, as_json=as_json)
-    _tell_of_scale(rows)
-    batch.finish(n_done=len(rows))
+    chosen = gather(inputs, shard, _expand, beside=output_folder is None)
+    chosen.refuse_for_many("--points", points)
+    chosen.refuse_for_many("--boxes", boxes)
+    jobs = chosen.jobs(output_folder)
+    movie_name = "_masks" if output_folder is None else ""
+
+    def load() -> _Work:
+        segmenter = load_segmenter(model, device)
+        if questions.prompted and not segmenter.takes_prompts:
+            raise UsageError(
+                f"--model {model}: takes no --points or --boxes; use one that does, as effsam-tiny"
+            )
+        if output_folder is not None:  # of many, each one's own place in it is looked at in its turn
+            check_output_folder(output_folder, force or chosen.many)
+        read = partial(read_movie, pixel_size_nm=pixel_size_nm, scale_bar_nm=scale_bar_nm)
+        return _Work(segmenter, questions, movie_name, read, keep_bars, force, alone=not chosen.many)
+
+    if not chosen.many:
+        chosen.only()
+        rows = [load()(jobs[0])]
+        output.show_rows(rows, as_json=as_json)
+        _tell_of_scale(rows)
+        return
+    manner = Manner(resume, keep_going, force, as_json)
+    batch = Batch(ctx, chosen, jobs, lambda job: fingerprint(read_movie(job.source).origins), manner)
+    batch.run(load)
+    batch.show()
+    _tell_of_scale(list(batch.done.values()))
+    batch.finish()
 
 
 @dataclass(frozen=True)
@@ -95,7 +123,7 @@ class _Questions:
         """Whether single particles are asked for."""
         return self.points is not None or self.boxes is not None
 
-    def ask(self, segmenter: Segmenter | OtsuSegmenter, image: NDArray[Any]) -> NDArray[np.int32]:
+    def ask(self, segmenter: AnySegmenter, image: NDArray[Any]) -> NDArray[np.int32]:
         """Return the labels of an image; with prompts, an id tells which prompt it answers."""
         from temtrack.labels import filter_fragments
 
@@ -108,6 +136,8 @@ class _Questions:
 
     def refuse_outside(self, movie: Movie) -> None:
         """Refuse prompts that lie outside the image, and prompts for a movie."""
+        import numpy as np
+
         if not self.prompted:
             return
         if movie.n_frames > 1:
@@ -124,62 +154,73 @@ class _Questions:
 
 
 @dataclass
-class _Place:
-    """Where masks go; a place that was written to in this run is not given twice."""
-
-    folder: Path | None
-    force: bool
-    given: set[Path] = field(default_factory=set)
-
-    def of(self, movie: Movie) -> Path:
-        """Return the mask file of an image, or the folder of a movie's masks, ready to be written to."""
-        from temtrack.formats.atomic import check_output_file, check_output_folder
-        from temtrack.formats.masks import remove_masks
-
-        source, single = movie.path, movie.n_frames == 1
-        name = source.stem + (_MASK_SUFFIX if single else "_masks" if self.folder is None else "")
-        target = (self.folder or source.parent) / name
-        if target in self.given:
-            raise InputError(
-                f"{source}: its mask would overwrite that of another input, {target}; rename one"
-            )
-        if single:
-            check_output_file(target, self.force)
-        else:
-            check_output_folder(target, self.force)
-            remove_masks(target)
-        self.given.add(target)
-        return target
-
-
-@dataclass
 class _Work:
     """Segments one source after another and gives a row of results for each."""
 
-    segmenter: Segmenter | OtsuSegmenter
+    segmenter: AnySegmenter
     questions: _Questions
-    place: _Place
-    pixel_size_nm: float | None
-    only: bool
+    movie_name: str
+    read: Callable[[Path], Movie]
+    keep_bars: bool
+    force: bool
+    alone: bool
 
-    def __call__(self, source: Path) -> Row:
-        from temtrack.formats import read_movie
-        from temtrack.formats.masks import mask_name, write_mask
-
-        movie = read_movie(source, self.pixel_size_nm)
+    def __call__(self, job: Job) -> Row:
+        movie = without_bars(self.read(job.source), self.keep_bars)
         self.questions.refuse_outside(movie)
-        target = self.place.of(movie)
         tally = Tally(movie)
-        for t, image in enumerate(self._frames(movie)):
-            labels = self.questions.ask(self.segmenter, image)
-            write_mask(target if movie.n_frames == 1 else target / mask_name(t), labels)
-            tally.add(labels)
+        write = self._write_image if movie.n_frames == 1 else self._write_movie
+        target = write(movie, job, tally)
         tally.warn_of_emptiness()
-        return {"input": str(source), "output": str(target), **tally.measures()}
+        return {"input": str(job.source), "output": str(target), **tally.measures()}
+
+    def _write_image(self, movie: Movie, job: Job, tally: Tally) -> Path:
+        from temtrack.formats.atomic import check_output_file, remove_leftovers
+        from temtrack.formats.masks import write_mask
+
+        target = job.place.with_name(job.place.name + _MASK_SUFFIX)
+        check_output_file(target, self.force or job.begun)
+        if job.begun:
+            remove_leftovers(target.parent, target.name)  # its own: others may be at work in the folder
+        labels = self._labels(movie, movie.read_frame(0))
+        write_mask(target, labels, self._facts(movie))
+        tally.add(labels)
+        return target
+
+    def _write_movie(self, movie: Movie, job: Job, tally: Tally) -> Path:
+        from temtrack.formats.atomic import check_output_folder, remove_leftovers
+        from temtrack.formats.lock import locked
+        from temtrack.formats.masks import mask_name, remove_masks, write_mask
+        from temtrack.formats.run_record import write_run
+
+        target = job.place.with_name(job.place.name + self.movie_name)
+        check_output_folder(target, self.force or job.begun)
+        with locked(target):
+            remove_leftovers(target)
+            remove_masks(target)
+            for t, image in enumerate(self._frames(movie)):
+                labels = self._labels(movie, image)
+                write_mask(target / mask_name(t), labels)
+                tally.add(labels)
+            write_run(target, self._facts(movie))
+        return target
+
+    def _labels(self, movie: Movie, image: NDArray[Any]) -> NDArray[np.int32]:
+        from temtrack.burned_in import clear
+
+        return clear(self.questions.ask(self.segmenter, image), movie.burned_in)
+
+    def _facts(self, movie: Movie) -> dict[str, object]:
+        from temtrack.workflow import segmentation_facts
+
+        parameters = {"scale": self.questions.scale or "auto", "min_area_px": self.questions.min_area_px}
+        segmenter = self.segmenter
+        return segmentation_facts(
+            movie, segmenter.spec.name, segmenter.sha256, parameters, output.command_line()
+        )
 
     def _frames(self, movie: Movie) -> Iterable[NDArray[Any]]:
-        alone = self.only and movie.n_frames > 1
-        return output.with_progress(movie, "frames", total=movie.n_frames) if alone else movie
+        return output.with_progress(movie, "frames", total=movie.n_frames) if self.alone else movie
 
 
 def _parse_scale(text: str) -> float | None:

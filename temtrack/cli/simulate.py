@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from temtrack import __version__
 from temtrack.cli import options, output
 from temtrack.cli.output import Row
 from temtrack.errors import UsageError
@@ -73,9 +75,11 @@ def simulate(
 ) -> None:
     """Make a sintering movie whose truth is known.
 
-    Writes movie.tif, and into truth/ the masks, res_track.txt and lineage.json; prints the true merges.
+    Writes movie.tif, run.json, and into truth/ the masks, res_track.txt and
+    lineage.json; prints the true merges.
     """
     from temtrack.formats.atomic import check_output_folder
+    from temtrack.formats.run_record import write_run
     from temtrack.simulation.config import MovieConfig
     from temtrack.simulation.imaging import Detector, Optics
     from temtrack.simulation.movie import simulate_movie
@@ -103,6 +107,8 @@ def simulate(
     check_output_folder(output_folder, force)
     movie = simulate_movie(seed, config)
     _write(output_folder, movie, pixel_size_nm, frame_time_s)
+    facts = {"temtrack_version": __version__, "command": output.command_line(), "seed": seed}
+    write_run(output_folder, {**facts, "parameters": asdict(config)})
     rows = _merge_rows(movie.lineage, frame_time_s)
     output.show_rows(rows, as_json=as_json, title="true merges")
     output.tell(

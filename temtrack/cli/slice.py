@@ -10,8 +10,8 @@ import typer
 
 from temtrack.cli import options, output
 from temtrack.cli.output import Row
+from temtrack.edges import Edge
 from temtrack.slicing.config import SliceConfig
-from temtrack.tiles import Edge
 
 if TYPE_CHECKING:
     from temtrack.slicing.folder import Plan

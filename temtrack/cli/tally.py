@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from temtrack.cli import output
 from temtrack.cli.output import Row
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from temtrack.movie import Movie
 
 
@@ -27,6 +27,8 @@ class Tally:
 
     def add(self, labels: NDArray[np.int32]) -> None:
         """Count the particles of one frame."""
+        import numpy as np
+
         from temtrack.labels import measure_regions
 
         areas = measure_regions(labels).area_px

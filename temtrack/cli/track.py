@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -11,11 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from temtrack.cli import options, output
+from temtrack.cli.bars import KeepBars, without_bars
+from temtrack.cli.batch import Batch, Manner
+from temtrack.cli.inputs import Job, gather
 from temtrack.errors import UsageError
 
 if TYPE_CHECKING:
+    from temtrack.linking import LinkingConfig
     from temtrack.movie import Movie
     from temtrack.tracking.report import TrackingReport
+    from temtrack.workflow import Propagation, Segmentation, WatchFrames
 
 
 class IdCodingName(StrEnum):
@@ -26,10 +33,23 @@ class IdCodingName(StrEnum):
 
 
 def track(
-    source: Annotated[str, typer.Argument(metavar="MOVIE", help="A movie: stack, video, folder or pattern.")],
+    ctx: typer.Context,
+    movies: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MOVIE...",
+            help="Movies: stacks, videos, folders, quoted patterns; - for a list on stdin.",
+        ),
+    ],
     output_folder: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="DIR", help="Folder for the masks.", show_default=False),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Folder for the masks; of many movies, each gets a folder in it.",
+            show_default=False,
+        ),
     ],
     model: options.Model = options.DEFAULT_MODEL,
     propagator: Annotated[
@@ -38,6 +58,7 @@ def track(
             "--propagator",
             help="How ids are carried from frame to frame: overlap, trackpy, a DeAOT that `temtrack models` "
             "lists, or the folder of its training run.",
+            autocompletion=options.complete_propagator,
         ),
     ] = options.DEFAULT_PROPAGATOR,
     ids: Annotated[
@@ -53,50 +74,158 @@ def track(
             "--masks", metavar="DIR", help="Segmented frames to use in place of a model.", show_default=False
         ),
     ] = None,
+    overlay: Annotated[
+        Path | None,
+        typer.Option(
+            "--overlay",
+            metavar="FILE.mp4",
+            help="Draw outlines, ids and merges on the movie into this film.",
+            show_default=False,
+        ),
+    ] = None,
     pixel_size_nm: options.PixelSize = None,
     scale_bar_nm: options.ScaleBar = None,
     frame_time_s: options.FrameTime = None,
+    frames: options.Frames = None,
+    keep_bars: KeepBars = False,
     device: options.Device = options.DeviceName.auto,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where a stopped run of the same command left off.")
-    ] = False,
+    resume: options.Resume = False,
+    shard: options.ShardOf = None,
+    keep_going: options.KeepGoing = True,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Follow every particle of a movie, through merges too.
+    """Follow every particle of a movie, or of each of many, through merges too.
 
     Writes mask0000.tif and so on with the same id for the same particle,
     res_track.txt for CTC tools, lineage.json with all parents of every merge,
-    and run.json with what was run. A run that was stopped, however it was,
-    goes on with --resume to the same result.
+    drift.parquet with how the field of view moved, and run.json with what was
+    run. Frames are counted from the first that is tracked. A run that was
+    stopped, however it was, goes on with --resume to the same result.
+
+    Of many movies each gets a folder of its name in DIR, and batch.jsonl there
+    tells what has become of it. One that fails does not stop the others.
     """
     from temtrack.formats import read_movie
+    from temtrack.formats.atomic import check_output_folder
+    from temtrack.formats.fingerprint import fingerprint
     from temtrack.linking import LinkingConfig
-    from temtrack.tracking.checkpoint import check_tracking_folder
-    from temtrack.workflow import (
-        TrackingPlan,
-        propagation_by_name,
-        segmentation_by_masks,
-        segmentation_by_model,
-        track_into,
-    )
 
-    movie = read_movie(source, pixel_size_nm, frame_time_s, scale_bar_nm)
+    inputs = gather(movies, shard)
+    inputs.refuse_for_many("--masks", masks)
+    inputs.refuse_for_many("--overlay", overlay)
+    _check_overlay(overlay, force)
+    read = partial(
+        read_movie,
+        pixel_size_nm=pixel_size_nm,
+        frame_time_s=frame_time_s,
+        scale_bar_nm=scale_bar_nm,
+        frames=frames,
+    )
     config = LinkingConfig(
         look_ahead_frames=max(LinkingConfig.look_ahead_frames, max_gap_frames + 2),
         max_gap_frames=max_gap_frames,
     )
+    load = partial(_load, model, propagator, ids, device, masks, config, keep_bars)
+    if inputs.many:
+        manner = Manner(resume, keep_going, force, as_json)
+        check_output_folder(
+            output_folder, force=True
+        )  # each movie's own folder in it is looked at in its turn
+        batch = Batch(
+            ctx,
+            inputs,
+            inputs.jobs(output_folder),
+            content=lambda job: fingerprint(read(job.source).origins),
+            manner=manner,
+        )
+        batch.run(lambda: partial(_track_one, load(), read, manner))
+        batch.show()
+        batch.finish()
+        return
+    movie = read(inputs.only())
     _refuse_input_as_output(output_folder, masks, movie)
-    segmentation = (
-        segmentation_by_masks(masks, movie) if masks else segmentation_by_model(model, device, movie)
-    )
-    propagation = propagation_by_name(propagator, device, ids.value)
-    check_tracking_folder(output_folder, force, resume)
-    plan = TrackingPlan(movie, segmentation, propagation, config, output.command_line())
     watch = partial(output.with_progress, description="tracking", total=movie.n_frames, unit="frames")
-    report = track_into(output_folder, plan, watch, resume)
+    report = load().follow(movie, output_folder, force, resume, watch)
+    if overlay is not None:
+        _write_overlay(overlay, movie, output_folder, report)
+    _warn(report)
     _show(output_folder, report, as_json)
     _tell_unknowns(movie)
+
+
+@dataclass(frozen=True)
+class _Tracking:
+    """What the movies of a run share."""
+
+    segmentation: Callable[[Movie], Segmentation]
+    propagation: Propagation
+    config: LinkingConfig
+    keep_bars: bool
+
+    def follow(
+        self, movie: Movie, folder: Path, force: bool, resume: bool, watch: WatchFrames
+    ) -> TrackingReport:
+        """Track a movie into a folder."""
+        from temtrack.tracking.checkpoint import check_tracking_folder
+        from temtrack.workflow import TrackingPlan, track_into
+
+        movie = without_bars(movie, self.keep_bars)
+        segmentation = self.segmentation(movie)
+        check_tracking_folder(folder, force, resume)
+        plan = TrackingPlan(movie, segmentation, self.propagation, self.config, output.command_line())
+        return track_into(folder, plan, watch, resume)
+
+
+def _load(
+    model: str,
+    propagator: str,
+    ids: IdCodingName,
+    device: str,
+    masks: Path | None,
+    config: LinkingConfig,
+    keep_bars: bool,
+) -> _Tracking:
+    """Load the models, or take masks in place of one."""
+    from temtrack.workflow import load_segmentation, propagation_by_name, segmentation_by_masks
+
+    segmentation = partial(segmentation_by_masks, masks) if masks else load_segmentation(model, device)
+    return _Tracking(segmentation, propagation_by_name(propagator, device, ids.value), config, keep_bars)
+
+
+def _track_one(tracking: _Tracking, read: Callable[[Path], Movie], manner: Manner, job: Job) -> output.Row:
+    """Track one movie of many; go on with one that was begun."""
+    from temtrack.tracking.checkpoint import RESUME_NAME
+
+    movie = read(job.source)
+    _refuse_input_as_output(job.place, None, movie)
+    goes_on = job.begun and manner.resume and (job.place / RESUME_NAME).exists()
+    force = (job.begun or manner.force) and not goes_on
+    report = tracking.follow(movie, job.place, force, goes_on, iter)
+    _warn(report, f"{job.source}: ")
+    return {"input": str(job.source), **_summary(job.place, report)}
+
+
+def _check_overlay(path: Path | None, force: bool) -> None:
+    """Refuse a film that cannot be written, before the hours of tracking."""
+    from temtrack.formats.atomic import check_output_file, check_output_folder
+
+    if path is None:
+        return
+    if path.suffix.lower() != ".mp4":
+        raise UsageError(f"--overlay {path}: the film is an mp4; give a name that ends in .mp4")
+    check_output_folder(path.parent, force=True)  # the film may lie among other files
+    check_output_file(path, force)
+
+
+def _write_overlay(path: Path, movie: Movie, folder: Path, report: TrackingReport) -> None:
+    """Draw the masks of a tracked movie on its frames."""
+    from temtrack.formats.masks import read_masks
+    from temtrack.report.overlay import write_overlay
+
+    masks = read_masks(folder)
+    shown = output.with_progress(masks, description="drawing", total=len(masks), unit="frames")
+    write_overlay(path, movie, shown, report.lineage)
 
 
 def _refuse_input_as_output(folder: Path, masks: Path | None, movie: Movie) -> None:
@@ -106,17 +235,23 @@ def _refuse_input_as_output(folder: Path, masks: Path | None, movie: Movie) -> N
             raise UsageError(f"--output {folder}: is the folder of the input; give another folder")
 
 
-def _show(folder: Path, report: TrackingReport, as_json: bool) -> None:
-    """Show counts and merges; name the frames that were bridged."""
-    lineage = report.lineage
-    bad = {t: verdict for t, verdict in enumerate(report.quality) if verdict != "good"}
-    if bad:
+def _warn(report: TrackingReport, where: str = "") -> None:
+    """Name the frames that were bridged and those at which the field jumped."""
+    if bad := report.frames_that_are("blank", "blurred"):
         named = ", ".join(f"{t} ({verdict})" for t, verdict in list(bad.items())[:10])
-        output.warn(f"bridged {len(bad)} blank or blurred frame{'s'[: len(bad) > 1]}: {named}")
+        output.warn(f"{where}bridged {len(bad)} blank or blurred frame{'s'[: len(bad) > 1]}: {named}")
+    if jumps := report.frames_that_are("jump"):
+        named = ", ".join(map(str, list(jumps)[:10]))
+        output.tell(f"{where}the field of view jumps at {len(jumps)} frame{'s'[: len(jumps) > 1]}: {named}")
     if report.n_masks == 0:
-        output.warn("no particle was found in any frame; all masks are empty")
+        output.warn(f"{where}no particle was found in any frame; all masks are empty")
+
+
+def _summary(folder: Path, report: TrackingReport) -> dict[str, object]:
+    """Count frames, tracks, merges and fates."""
+    lineage = report.lineage
     fates = Counter(str(track.fate) for track in lineage.tracks)
-    summary: dict[str, object] = {
+    return {
         "output": str(folder),
         "frames": lineage.n_frames,
         "tracks": len(lineage.tracks),
@@ -124,6 +259,11 @@ def _show(folder: Path, report: TrackingReport, as_json: bool) -> None:
         **dict(sorted(fates.items())),
         "carried_masks": sum(map(len, report.carried.values())),
     }
+
+
+def _show(folder: Path, report: TrackingReport, as_json: bool) -> None:
+    """Show counts and merges."""
+    summary = _summary(folder, report)
     merges = [
         {
             "frame": merge.frame,
@@ -133,7 +273,7 @@ def _show(folder: Path, report: TrackingReport, as_json: bool) -> None:
             "y_px": merge.y_px,
             "x_px": merge.x_px,
         }
-        for merge in lineage.merges
+        for merge in report.lineage.merges
     ]
     if as_json:
         output.show_json({"summary": summary, "merges": merges})

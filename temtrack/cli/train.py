@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from temtrack import __version__
 from temtrack.cli import options, output
-from temtrack.errors import UsageError
+from temtrack.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
+    from temtrack.registry import ModelSpec
+    from temtrack.training.config import TrainConfig
     from temtrack.training.history import EpochRow
+    from temtrack.training.run import TrainingData
 
 PRESET = "By default what suits the model."
 
@@ -46,6 +50,10 @@ def train(
         int | None, typer.Option("--crop", min=32, metavar="PX", help=f"Side of a sample. {PRESET}")
     ] = None,
     batch: Annotated[int | None, typer.Option("--batch", min=1, help=f"Samples a step. {PRESET}")] = None,
+    accumulate: Annotated[
+        int,
+        typer.Option("--accumulate", min=1, metavar="N", help="Batches a step, where memory holds but one."),
+    ] = 1,
     lr: Annotated[float | None, typer.Option("--lr", min=0, help=f"Highest learning rate. {PRESET}")] = None,
     patience: Annotated[
         int, typer.Option("--patience", min=0, help="Stop after so many epochs without gain; 0 never.")
@@ -56,18 +64,22 @@ def train(
 ) -> None:
     """Train a network on labelled images, simulated ones, or both at given shares.
 
-    Segmenters (effsam-tiny, swin-unet, vmamba, and the full sizes swin-unet-base
-    and vmamba-base) learn from single images, propagators (deaot-...) from
-    clips: of simulated movies, and of labelled images set in motion.
+    Segmenters (effsam-tiny, swin-unet, vmamba, yolov8n-seg, and the full sizes
+    swin-unet-base and vmamba-base) learn from single images, propagators
+    (deaot-...) from clips: of simulated movies, and of labelled images set in
+    motion. Several GPUs: torchrun --nproc-per-node 2 --no-python temtrack train.
 
     The run's folder holds best and last weights, log.csv and curves.png, and
     serves as a model: temtrack segment img.tif --model runs/train.
     """
     from temtrack.formats.atomic import check_output_folder
+    from temtrack.formats.lock import locked
+    from temtrack.formats.run_record import write_run
     from temtrack.loading import find_device
-    from temtrack.registry import find_model
+    from temtrack.registry import RUN_FILE, find_model
     from temtrack.training.config import preset
     from temtrack.training.history import read_rows
+    from temtrack.training.ranks import find_ranks
     from temtrack.training.run import TrainingData, read_excluded, run_training
 
     suited = preset(model)
@@ -76,16 +88,44 @@ def train(
         n_steps=steps or suited.n_steps,
         crop_px=crop or suited.crop_px,
         batch_size=batch or suited.batch_size,
+        accumulate=accumulate,
         learning_rate=suited.learning_rate if lr is None else lr,
         patience_epochs=patience,
         seed=seed,
     )
     excluded = frozenset[str]() if exclude is None else read_excluded(exclude)
     data = TrainingData([_folder(text) for text in folders or []], simulated, excluded)
-    check_output_folder(out, force=resume)
     start = None if init is None else find_model(init)
-    run_training(data, config, out, start, find_device(device), output.command_line(), _tell)
+    command = output.command_line()
+    if not find_ranks().leads:
+        run_training(data, config, out, start, find_device(device), command, _tell)
+        return
+    if (out / RUN_FILE).exists() and not resume:
+        raise OutputError(f"{out}: holds a run already; give --resume to go on with it, or another folder")
+    check_output_folder(out, force=resume)
+    with locked(out):
+        facts = _facts(command, data, start, config)
+        run_training(data, config, out, start, find_device(device), command, _tell)
+        write_run(out, facts)
     output.show_rows([{"run": str(out), **asdict(read_rows(out)[-1])}], as_json=as_json)
+
+
+def _facts(
+    command: str, data: TrainingData, init: ModelSpec | None, config: TrainConfig
+) -> dict[str, object]:
+    """Return what is trained on what."""
+    from temtrack.formats.fingerprint import fingerprint_folder
+    from temtrack.registry import verify
+
+    return {
+        "temtrack_version": __version__,
+        "command": command,
+        "data_sha256": {str(folder): fingerprint_folder(folder) for folder, _ in data.folders},
+        "simulated_share": data.simulated_share,
+        "init": init and init.name,
+        "init_sha256": init and verify(init),
+        "parameters": asdict(config),
+    }
 
 
 def _folder(text: str) -> tuple[Path, float]:

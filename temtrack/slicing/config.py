@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from temtrack.edges import Edge
 from temtrack.errors import UsageError
-from temtrack.tiles import Edge
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from temtrack.cli.app import app
 from temtrack.labels import compact, filter_fragments
+from temtrack.registry import ModelSpec
 
 
 class FakeSegmenter:
@@ -16,6 +17,8 @@ class FakeSegmenter:
     takes_prompts = True
 
     def __init__(self):
+        self.spec = ModelSpec("fake", "fake", None, None, {})
+        self.sha256 = None
         self.asked = []
         self.prompted = []
 

@@ -17,8 +17,12 @@ PIPELINE = [
     "track",
     "analyze",
     "kinetics",
+    "report",
+    "export",
     "evaluate",
     "models",
+    "rerun",
+    "doctor",
     "demo",
 ]
 
@@ -82,7 +86,7 @@ def test_ctrl_c_ends_in_130_and_a_bug_keeps_its_traceback(run, segmenter, monkey
 
 
 def test_the_command_line_starts_without_the_heavy_libraries():
-    heavy = "'torch', 'pandas', 'pyarrow', 'scipy', 'skimage', 'av', 'matplotlib', 'temtrack.nets'"
+    heavy = "'torch', 'numpy', 'pandas', 'pyarrow', 'scipy', 'skimage', 'av', 'matplotlib', 'temtrack.nets'"
     code = f"import sys, temtrack.cli.app; print([m for m in [{heavy}] if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

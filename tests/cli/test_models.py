@@ -64,3 +64,106 @@ def test_damaged_weights_fail_the_verification(run, tmp_path, monkeypatch):
     result = run("models", "verify")
     assert result.exit_code == 1
     assert "weights of 'small' are damaged" in result.stderr
+
+
+def checkpoint_of(architecture, path):
+    """Write what another program would have saved of a network, and return its checksum."""
+    torch = pytest.importorskip("torch")
+    from temtrack.loading import build_network
+
+    torch.save({"state_dict": build_network(architecture).state_dict()}, path)
+    return registry.sha256_of(path)
+
+
+@pytest.fixture
+def net(tmp_path, monkeypatch):
+    """An address, its checksum, and the folder that holds the file already."""
+    monkeypatch.setenv("TEMTRACK_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "usb").mkdir()
+    sha256 = checkpoint_of("vmamba", tmp_path / "usb" / "net.pth")
+    return "https://example.org/net.pth", sha256, tmp_path / "usb"
+
+
+def test_a_model_is_pulled_from_a_folder_and_is_one_from_then_on(run, net):
+    url, sha256, usb = net
+    words = ["pull", "mine", "--url", url, "--sha256", sha256.upper(), "--network", "vmamba", "--from", usb]
+    first = run("models", *words, "--json")
+    assert first.exit_code == 0, first.stderr
+    (row,) = json.loads(first.stdout)
+    assert (row["model"], row["network"]) == ("mine", "vmamba")
+    facts = json.loads(run("models", "show", "mine", "--json").stdout)
+    assert (facts["source"], facts["source_sha256"]) == (url, sha256)
+    (usb / "net.pth").unlink()
+    assert run("models", *words, "--json").stdout == first.stdout  # it is there: nothing is needed
+
+
+def test_a_wrong_checksum_keeps_the_model_that_was_there(run, net, tmp_path):
+    url, sha256, usb = net
+    words = ["--url", url, "--network", "vmamba", "--from", usb]
+    weights = json.loads(run("models", "pull", "mine", *words, "--sha256", sha256, "--json").stdout)[0][
+        "weights"
+    ]
+    other = run("models", "pull", "mine", *words, "--sha256", "0" * 64, "--force")
+    assert other.exit_code == 1
+    assert "is not the file that was asked for" in other.stderr
+    assert json.loads(run("models", "show", "mine", "--json").stdout)["weights"] == weights
+    assert run("models", "verify").exit_code == 0
+
+
+def test_a_checkpoint_that_holds_code_is_never_run(run, net, tmp_path):
+    import pickle
+
+    url, _, usb = net
+    mark = tmp_path / "mark"
+
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(mark), "w"))
+
+    (usb / "net.pth").write_bytes(pickle.dumps({"state_dict": Evil()}))
+    sha256 = registry.sha256_of(usb / "net.pth")
+    words = ["--url", url, "--sha256", sha256, "--network", "vmamba", "--from", usb]
+    result = run("models", "pull", "mine", *words)
+    assert result.exit_code == 1
+    assert "could run code" in result.stderr
+    assert not mark.exists()
+    assert run("models", "show", "mine").exit_code == 1
+
+
+def test_a_registered_model_with_an_address_is_here_once_it_was_pulled(run, net, tmp_path, monkeypatch):
+    url, sha256, usb = net
+    entry = f'[far]\narchitecture = "vmamba"\nurl = "{url}"\nsha256 = "{sha256}"\n'
+    (tmp_path / "models.toml").write_text(entry)
+    monkeypatch.setattr(registry, "PACKAGE", tmp_path)
+    early = run("segment", usb / "net.pth", "--model", "far")
+    assert (early.exit_code, "fetch it once: temtrack models pull far" in early.stderr) == (1, True)
+    assert run("models", "pull", "far", "--from", usb).exit_code == 0
+    assert json.loads(run("models", "verify", "--json").stdout)[0]["model"] == "far"
+
+
+def test_an_embedded_model_needs_no_pulling(run):
+    (row,) = json.loads(run("models", "pull", "effsam-tiny", "--json").stdout)
+    assert row["weights"].endswith("effsam-tiny.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "reason"),
+    [
+        (["mine", "--url", "https://example.org/net.pth"], 2, "go together"),
+        (["mine", "--url", "https://example.org/net.pth", "--sha256", "abc"], 2, "64 hexadecimal digits"),
+        (["mine"], 1, "unknown model 'mine'"),
+        (["mine", "--url", "https://example.org/n", "--sha256", "0" * 64], 1, "unknown network 'mine'"),
+        (["otsu", "--url", "https://example.org/n", "--sha256", "0" * 64], 1, "'otsu' is no network"),
+        (
+            ["mine", "--network", "vmamba", "--url", "http://example.org/n", "--sha256", "0" * 64],
+            2,
+            "is no https address",
+        ),
+    ],
+)
+def test_what_cannot_be_pulled_is_told(run, tmp_path, monkeypatch, words, exit_code, reason):
+    monkeypatch.setenv("TEMTRACK_CACHE", str(tmp_path / "cache"))
+    result = run("models", "pull", *words)
+    assert (result.exit_code, result.stderr.count("\n")) == (exit_code, 1)
+    assert reason in result.stderr
+    assert not (tmp_path / "cache").exists()

@@ -1,6 +1,11 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
-from temtrack.cli.options import parse_frame_time, parse_pixel_size
+from temtrack.cli import options
+from temtrack.cli.options import parse_frame_time, parse_frames, parse_heater_offset, parse_pixel_size
 from temtrack.errors import UsageError
 
 
@@ -27,3 +32,61 @@ def test_what_is_no_pixel_size_is_refused(text):
 def test_a_length_is_no_frame_time():
     with pytest.raises(UsageError, match=r"--frame-time '0\.21nm'"):
         parse_frame_time("0.21nm")
+
+
+@pytest.mark.parametrize(
+    ("text", "frames"),
+    [
+        ("0:20", [*range(20)]),
+        ("28:", [28, 29]),
+        ("::10", [0, 10, 20]),
+        ("-2:", [28, 29]),
+        ("5:100:12", [5, 17, 29]),
+        (" 3 : 4 ", [3]),
+    ],
+)
+def test_frames_are_a_slice_as_in_python(text, frames):
+    assert [*range(30)][parse_frames(text)] == frames
+
+
+@pytest.mark.parametrize("text", ["", "5", "a:b", "::0", "::-1", "1:2:3:4", "0.5:2"])
+def test_what_is_no_piece_is_refused(text):
+    with pytest.raises(UsageError, match=r"--frames .*FIRST:BEFORE"):
+        parse_frames(text)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("12.5s", 12.5), ("-3 min", -180), ("0s", 0), ("+40ms", 0.04)])
+def test_heater_offsets_may_be_negative(text, seconds):
+    assert parse_heater_offset(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["12.5", "s", "1.2.3s", "3nm", ""])
+def test_what_is_no_heater_offset_is_refused(text):
+    with pytest.raises(UsageError, match=r"--heater-offset .*as in 12\.5s"):
+        parse_heater_offset(text)
+
+
+def test_the_shell_completes_models_and_propagators():
+    assert options.complete_model("eff") == ["effsam-tiny"]
+    assert "deaot-t" not in options.complete_model("")
+    assert set(options.complete_propagator("")) >= {"overlap", "trackpy", "deaot-t"}
+    assert options.complete_propagator("over") == ["overlap"]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"), [("temtrack seg", "segment"), ("temtrack track --model ot", "otsu")]
+)
+def test_completion_is_the_shells_own(line, found):
+    environment = {
+        **os.environ,
+        "_TEMTRACK_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(line.count(" ")),
+    }
+    command = [
+        sys.executable,
+        "-c",
+        "from temtrack.cli.app import main; import sys; sys.argv = ['temtrack']; main()",
+    ]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert found in told.stdout.split(), told.stderr

@@ -19,6 +19,10 @@ def image_file(tmp_path, image):
     return tmp_path / "gold.tif"
 
 
+def json_lines(stdout):
+    return [json.loads(line) for line in stdout.splitlines()]
+
+
 def one_line(stderr):
     return stderr.count("\n") == 1 and stderr.startswith("temtrack: error: ")
 
@@ -52,7 +56,7 @@ def test_a_movie_gives_a_masks_folder(run, segmenter, tmp_path, image):
     assert "film" in result.stdout
     assert "give it as --pixel-size" in result.stderr
     found = sorted((tmp_path / "out" / "film").iterdir())
-    assert [p.name for p in found] == [f"mask{t:04d}.tif" for t in range(5)]
+    assert [p.name for p in found] == [*(f"mask{t:04d}.tif" for t in range(5)), "run.json"]
     assert run("segment", tmp_path / "film.tif").exit_code == 0
     assert (tmp_path / "film_masks" / "mask0004.tif").exists()
 
@@ -62,15 +66,15 @@ def test_force_leaves_no_mask_of_a_longer_movie(run, segmenter, tmp_path, image)
     for n_frames in (6, 2):
         tifffile.imwrite(film, np.stack([image] * n_frames), photometric="minisblack")
         assert run("segment", film, "--force").exit_code == 0
-    assert len(list((tmp_path / "film_masks").iterdir())) == 2
+    assert len(list((tmp_path / "film_masks").glob("mask*"))) == 2
 
 
 def test_a_folder_or_pattern_is_many_images_without_their_masks(run, segmenter, tmp_path, image):
     for name in ("a2.tif", "a10.tif"):
         tifffile.imwrite(tmp_path / name, image)
-    first = json.loads(run("segment", tmp_path, "--json").stdout)
+    first = json_lines(run("segment", tmp_path, "--json").stdout)
     assert [row["input"] for row in first] == [str(tmp_path / "a2.tif"), str(tmp_path / "a10.tif")]
-    again = json.loads(run("segment", tmp_path / "*.tif", "--json", "--force").stdout)
+    again = json_lines(run("segment", tmp_path / "*.tif", "--json", "--force").stdout)
     assert again == first
 
 
@@ -98,9 +102,19 @@ def test_two_images_of_one_name_do_not_share_a_mask(run, segmenter, tmp_path, im
     for path in paths:
         path.parent.mkdir()
         tifffile.imwrite(path, image)
-    result = run("segment", *paths, "-o", tmp_path / "out", "--force")
-    assert result.exit_code == 3
-    assert "would overwrite that of another input" in result.stderr
+    assert run("segment", *paths, "-o", tmp_path / "out").exit_code == 0
+    assert sorted(p.name for p in (tmp_path / "out").glob("*.tif")) == ["a_x_mask.tif", "b_x_mask.tif"]
+    assert run("segment", *paths).exit_code == 0
+    assert all((path.parent / "x_mask.tif").is_file() for path in paths)
+
+
+def test_a_mask_alone_tells_how_it_was_made(run, segmenter, image_file):
+    from temtrack.formats.run_record import read_run
+
+    assert run("segment", image_file, "--min-area", "5").exit_code == 0
+    facts = read_run(image_file.with_name("gold_mask.tif"))
+    assert facts["command"] == f"temtrack segment {image_file} --min-area 5"
+    assert len(facts["movie_sha256"]) == 64
 
 
 @pytest.mark.parametrize("value", [0, 77, np.nan])
@@ -131,7 +145,7 @@ def test_prompts_where_they_mean_nothing_are_refused(run, segmenter, tmp_path, i
     (tmp_path / "wrong.csv").write_text("a,b\n5,6\n")
     tifffile.imwrite(tmp_path / "film.tif", np.stack([image] * 5), photometric="minisblack")
     cases = [
-        ([image_file, tmp_path / "film.tif", "--points", tmp_path / "points.csv"], 2, "one image"),
+        ([image_file, tmp_path / "film.tif", "--points", tmp_path / "points.csv"], 2, "one input"),
         ([image_file, "--points", tmp_path / "points.csv", "--boxes", tmp_path / "far.csv"], 2, "give one"),
         ([tmp_path / "film.tif", "--points", tmp_path / "points.csv"], 1, "is a movie"),
         ([image_file, "--points", tmp_path / "far.csv"], 1, "x=51, y=6 lies outside"),

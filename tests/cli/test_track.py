@@ -1,11 +1,13 @@
 import json
 
+import av
 import numpy as np
 import pytest
 import tifffile
 from cases import CASES
 from ctc_metrics.scripts.validate import validate_sequence
 
+from temtrack.formats import read_movie
 from temtrack.formats.masks import read_masks
 
 CASE = next(c for c in CASES if c.name == "two fuse")
@@ -93,4 +95,27 @@ def test_what_carries_no_ids_is_refused(run, movie, masks, tmp_path, name, hint)
     assert result.exit_code == 2
     assert f"--propagator {name}: carries no ids; allowed are overlap, trackpy" in result.stderr
     assert hint in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_overlay_is_a_film_of_the_movie_with_outlines(run, movie, masks, tmp_path):
+    film = tmp_path / "films" / "overlay.mp4"
+    words = ("track", movie, "--masks", masks, "--overlay", film)
+    assert run(*words, "-o", tmp_path / "out").exit_code == 0
+    shown = read_movie(film)
+    assert shown.n_frames == len(CASE.truth)
+    assert min(shown.height, shown.width) >= 2 * min(CASE.truth.shape[1:])
+    with av.open(str(film)) as container:
+        first = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
+    assert np.ptp(first, axis=2).max() > 60  # the movie is grey, outlines are coloured
+    result = run(*words, "-o", tmp_path / "again")
+    assert result.exit_code == 1
+    assert "--force" in result.stderr
+    assert not (tmp_path / "again").exists()
+
+
+def test_an_overlay_that_is_no_mp4_is_refused_before_tracking(run, movie, masks, tmp_path):
+    result = run("track", movie, "--masks", masks, "-o", tmp_path / "out", "--overlay", tmp_path / "film.avi")
+    assert result.exit_code == 2
+    assert "ends in .mp4" in result.stderr
     assert not (tmp_path / "out").exists()

@@ -52,7 +52,8 @@ def test_the_real_network_trains_on_images_and_serves_as_a_model(run, films, tmp
     (told,) = json.loads(result.stdout)
     assert told["run"] == str(out)
     assert {path.name for path in out.iterdir()} == {
-        "best.safetensors", "curves.png", "last.safetensors", "log.csv", "model.toml", "state.pt",
+        "best.safetensors", "curves.png", "last.safetensors", "log.csv", "model.toml", "run.json",
+        "state.pt",
     }  # fmt: skip
     assert (out / "log.csv").read_text().splitlines()[0] == COLUMNS
     (row,) = read_log(out)
@@ -126,7 +127,7 @@ def test_a_run_goes_on_only_with_resume(run, films, tmp_path, small_network):
     assert run(*words).exit_code == 0
     refused = run(*words)
     assert refused.exit_code == 1
-    assert "not empty" in refused.stderr
+    assert "holds a run already" in refused.stderr
     (first,) = read_log(tmp_path / "run")
     for n_steps, n_epochs in ((4, 2), (4, 2), (5, 3)):  # the second time there is nothing left to do
         assert run(*words, "--resume", "--steps", n_steps).exit_code == 0
@@ -168,7 +169,7 @@ def test_a_score_of_nothing_is_null(run, tmp_path, monkeypatch):
         (["{films}=nan"], 2, "give positive numbers"),
         (["{films}=inf"], 2, "give positive numbers"),
         (["{films}/images"], 1, "holds no images"),
-        (["{films}/none"], 1, "holds no images"),
+        (["{films}/none"], 1, "there is no such folder"),
         ([], 2, "nothing to train on"),
         (["{films}", "--crop", "40"], 2, "multiple of 16, as 48"),
         (["{films}", "--model", "swin-unet", "--crop", "256"], 2, "multiple of 224, as 448"),

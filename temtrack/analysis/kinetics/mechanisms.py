@@ -112,7 +112,7 @@ def count_vanished(run: ObservedRun) -> Vanished:
     lost = run.merges["n_parents"].to_numpy(dtype=np.int64) - 1
     n_coalesced = int(lost[np.array(closed, dtype=bool)].sum())
     dissolved = run.tracks.loc[run.tracks["fate"] == "dissolved", "particle_id"].to_numpy(dtype=np.int64)
-    is_dissolved = np.isin(volumes.areas.index.to_numpy(), dissolved)
+    is_dissolved = np.isin(volumes.ids, dissolved)
     gains = np.array([_gain_of_others(volumes, is_dissolved, one) for one in dissolved.tolist()])
     n_ripened = int(np.count_nonzero(gains >= RIPENING_GAIN))
     counts = {"coalescence": n_coalesced, "ripening": n_ripened, "evaporation": gains.size - n_ripened}
@@ -120,15 +120,24 @@ def count_vanished(run: ObservedRun) -> Vanished:
 
 
 class _Volumes:
-    """Volume (d^3, px3) of each particle over frames, NaN where it is not seen whole."""
+    """Volume (d^3, px3) of each particle over frames, NaN where it is not seen.
+
+    Of one that the border cuts, that of the part inside: the few that grow on what many lose are large, and
+    large ones are often cut.
+    """
 
     def __init__(self, particles: pd.DataFrame) -> None:
-        whole = particles[~particles["touches_border"].to_numpy(dtype=bool)]
-        self.areas = whole.pivot_table(index="particle_id", columns="frame", values="area_px", aggfunc="sum")
+        seen = particles.pivot_table(index="particle_id", columns="frame", values="area_px", aggfunc="sum")
         frames = range(int(particles["frame"].max()) + 1) if len(particles) else range(0)
-        self.areas = self.areas.reindex(columns=frames)
-        self.values = (4 / np.pi * self.areas.to_numpy(dtype=np.float64)) ** 1.5
-        self.row = {int(one): row for row, one in enumerate(self.areas.index)}
+        self.ids = seen.index.to_numpy(dtype=np.int64)
+        self.row = {int(one): row for row, one in enumerate(self.ids)}
+        areas = seen.reindex(columns=frames).to_numpy(dtype=np.float64)
+        self.values = (4 / np.pi * areas) ** 1.5
+        cut = particles[particles["touches_border"].to_numpy(dtype=bool)]
+        rows = cut["particle_id"].map(self.row).to_numpy(dtype=np.intp)
+        is_cut = np.zeros(areas.shape, dtype=bool)
+        is_cut[rows, cut["frame"].to_numpy(dtype=np.intp)] = True
+        self._whole_areas = np.where(is_cut, np.nan, areas)
         self._around: dict[int, Reals] = {}
 
     def around(self, frame: int) -> Reals:
@@ -146,7 +155,7 @@ class _Volumes:
     def area(self, particle_id: int, frames: slice) -> float:
         """Return a particle's median area in some frames; NaN where it is not seen whole in any."""
         row = self.row.get(int(particle_id))
-        values = np.array([]) if row is None else self.areas.to_numpy(dtype=np.float64)[row, frames]
+        values = np.array([]) if row is None else self._whole_areas[row, frames]
         seen = values[~np.isnan(values)]
         return float(np.median(seen)) if seen.size else float("nan")
 
@@ -166,8 +175,8 @@ def _closes(volumes: _Volumes, merge: pd.Series) -> bool:
 def _gain_of_others(volumes: _Volumes, is_dissolved: NDArray[np.bool_], particle_id: int) -> float:
     """Return the others' gain over what vanishing particles lost, while this one shrank; 0 where unseen.
 
-    It shrinks from the frame of its largest volume on. The others are the particles that are whole at both
-    ends of that time.
+    It shrinks from the frame of its largest volume on. The others are the particles that are there at
+    both ends of that time.
     """
     row = volumes.row.get(particle_id)
     if row is None:

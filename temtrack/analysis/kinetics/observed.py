@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from temtrack.analysis.masks import Tables
+
 Reals = NDArray[np.float64]
 
 
@@ -96,3 +98,16 @@ class ObservedRun:
             for child, parents in zip(self.merges["child_id"], self.merges["parent_ids"], strict=True)
             for parent in parents
         ]
+
+
+def observe(tables: Tables) -> ObservedRun:
+    """Return what the fits are made on, from a movie's tables."""
+    return ObservedRun(
+        particles=tables.particles.to_pandas(),
+        tracks=tables.tracks.to_pandas(),
+        merges=None if tables.merges is None else tables.merges.to_pandas(),
+        field_px=tables.field_px,
+        n_frames=tables.frames.num_rows,
+        pixel_size_nm=tables.calibration.pixel_size_nm,
+        seconds=tables.calibration.frame_seconds,
+    )

@@ -46,3 +46,11 @@ def test_nothing_vanished_and_nothing_known_are_refused():
     untimed = measure(replace(ripening(rng(0)), seconds=None))
     assert "--frame-time" in untimed["ripening_rate"].reason
     assert untimed["ripening_share"].value == 1
+
+
+def test_what_grows_on_the_others_counts_where_the_border_cuts_it():
+    run = ripening(rng(0))
+    ends = run.particles.groupby("particle_id")["equivalent_diameter_px"].last()
+    largest = ends.nlargest(10).index
+    cut = run.particles.assign(touches_border=run.particles["particle_id"].isin(largest))
+    assert measure(replace(run, particles=cut))["ripening_share"].value == 1

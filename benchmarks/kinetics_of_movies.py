@@ -1,0 +1,203 @@
+"""How often the intervals of the kinetics hold the true value, from simulated movies of known laws.
+
+Run ``PYTHONPATH=tests python benchmarks/kinetics_of_movies.py`` (about half an hour on one core). Each movie
+is measured twice: on its true masks, and as a user would, segmented, tracked (``overlap``) and analysed. For
+each quantity it prints in how many of all estimates the true value lies within the 95 % interval, how many
+are refused, and how much wider the intervals are than on true masks, as a ratio of medians; then in how many
+movies the mechanism that prevails is told. ``--only growth`` tries one kind of movie, ``--seeds`` and
+``--first-seed`` say which, ``--model`` what segments.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from kinetic_laws import NM_PER_PX, World, evaporate, grow, lose_dispersion, ripen
+from kinetics import holds
+from law_movies import DIFFUSION, FIELD, simulate_coalescence, simulate_sizes
+from rich.console import Console
+from rich.table import Table
+from scipy import constants
+
+import temtrack
+from temtrack.analysis.kinetics.arrhenius import measure_activation
+from temtrack.analysis.kinetics.bootstrap import gather_power_sums
+from temtrack.analysis.kinetics.diffusion import measure_diffusion
+from temtrack.analysis.kinetics.dispersion import measure_dispersion
+from temtrack.analysis.kinetics.estimate import Estimate
+from temtrack.analysis.kinetics.growth import measure_growth
+from temtrack.analysis.kinetics.mechanisms import MECHANISMS, measure_mechanisms
+from temtrack.analysis.kinetics.observed import observe
+from temtrack.analysis.kinetics.relaxation import measure_relaxations
+from temtrack.analysis.masks import Tables, TrackerRecord
+from temtrack.analysis.series import MaskSeries
+from temtrack.simulation.movie import SimulatedMovie
+from temtrack.tables import Calibration
+
+#: Temperatures (K) and activation energy (kJ/mol) of the runs of one specimen; the rate of the second run.
+KELVIN, ENERGY, RATE = (890.0, 920.0, 950.0, 980.0), 120.0, 0.05
+
+RELAX_S = 8.0
+BENDING = replace(FIELD, frame_time_s=4.0, diameter_nm=5.0)
+UNEQUAL = replace(FIELD, n_particles=30, field_nm=120.0, diameter_nm=8.0, spread=0.3)
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Movies of one world, what is true of them, and the mechanism that prevails."""
+
+    world: World
+    simulate: Callable[[Rng, int], Sequence[SimulatedMovie]]
+    truths: dict[str, float] = field(default_factory=dict)
+    mechanism: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Estimates of one quantity, all seeds together."""
+
+    rows: list[Estimate]
+
+    @classmethod
+    def of(cls, quantity: str, runs: Sequence[Sequence[Estimate]]) -> Found:
+        """Gather those of a quantity."""
+        return cls([row for rows in runs for row in rows if row.quantity == quantity])
+
+    def held(self, truth: float) -> str:
+        """Count the intervals that hold the true value, of all that are told."""
+        told = [row for row in self.rows if row.value is not None]
+        n = sum(holds(row, truth) for row in told)
+        return f"{n} of {len(told)} ({n / max(len(told), 1):.0%}), {len(self.rows) - len(told)}"
+
+    def value(self) -> float:
+        """Return the median of the values."""
+        return float(np.median([row.value for row in self.rows if row.value is not None]))
+
+    def width(self) -> float:
+        """Return the median width of the intervals; that of one with an open side is infinite."""
+        told = [row for row in self.rows if row.value is not None]
+        widths = [np.inf if row.low is None or row.high is None else row.high - row.low for row in told]
+        return float(np.median(widths))
+
+
+def experiments() -> dict[str, Experiment]:
+    """Return what is tried."""
+    rates = [RATE * np.exp(ENERGY * 1e3 / constants.R * (1 / KELVIN[1] - 1 / kelvin)) for kelvin in KELVIN]
+
+    def lose(rng: Rng, seed: int) -> list[SimulatedMovie]:
+        sizes = (lose_dispersion(BENDING, rng, 2, rate, final=0.4) for rate in rates)
+        return [simulate_sizes(BENDING, d, rng, seed) for d in sizes]
+
+    return {
+        "growth": Experiment(
+            FIELD,
+            lambda rng, seed: [simulate_sizes(FIELD, grow(FIELD, rng, 3.0, 1.6), rng, seed)],
+            {"growth_exponent": 3.0, "diffusion_coefficient": DIFFUSION},
+        ),
+        "dispersion": Experiment(
+            BENDING, lose, {"gple_rate_n2": RATE, "activation_energy_of_gple_rate_n2": ENERGY}
+        ),
+        "coalescence": Experiment(
+            FIELD,
+            lambda rng, seed: [simulate_coalescence(FIELD, 10, RELAX_S, rng, seed)],
+            {"relaxation_time": RELAX_S, "relaxation_time_median": RELAX_S},
+            "coalescence",
+        ),
+        "ripening": Experiment(
+            UNEQUAL,
+            lambda rng, seed: [simulate_sizes(UNEQUAL, ripen(UNEQUAL, rng, 2.0, 1.7), rng, seed)],
+            mechanism="ripening",
+        ),
+        "evaporation": Experiment(
+            UNEQUAL,
+            lambda rng, seed: [simulate_sizes(UNEQUAL, evaporate(UNEQUAL, rng, 0.1, 1.7), rng, seed)],
+            mechanism="evaporation",
+        ),
+    }
+
+
+def tables_of_truth(movie: SimulatedMovie, world: World) -> Tables:
+    """Measure the true masks."""
+    masks = [movie.labels(t) for t in range(len(movie))]
+    series = MaskSeries(masks, TrackerRecord(movie.lineage), Calibration())
+    return temtrack.analyze(series, pixel_size_nm=NM_PER_PX, frame_time_s=world.frame_time_s)
+
+
+def tables_of_frames(movie: SimulatedMovie, world: World, model: str) -> Tables:
+    """Segment, track and measure the frames."""
+    seen = movie.to_movie().calibrated(NM_PER_PX, world.frame_time_s)
+    return temtrack.analyze(temtrack.track(seen, model=model, propagator="overlap"))
+
+
+def fit(tables: Tables, rng: Rng) -> list[Estimate]:
+    """Make the fits whose truth is known."""
+    run = observe(tables)
+    sums = gather_power_sums(run)
+    return [
+        *measure_growth(sums, run.length_unit, rng),
+        *measure_dispersion(sums, rng),
+        *measure_mechanisms(run, rng),
+        *measure_diffusion(run, rng),
+        *measure_relaxations(run),
+    ]
+
+
+def try_seed(experiment: Experiment, seed: int, model: str) -> tuple[list[Estimate], list[Estimate]]:
+    """Return what the true masks and what the frames of a seed tell."""
+    rng = np.random.default_rng(seed)
+    movies, world = experiment.simulate(rng, seed), experiment.world
+    both = []
+    for measure in (tables_of_truth, lambda movie, world: tables_of_frames(movie, world, model)):
+        runs = [fit(measure(movie, world), np.random.default_rng(seed)) for movie in movies]
+        several = len(runs) > 1
+        both.append([*runs[several], *(measure_activation(runs, KELVIN) if several else [])])
+    return both[0], both[1]
+
+
+def tells(rows: Sequence[Estimate], mechanism: str) -> bool:
+    """Whether the mechanism is the one of the largest share."""
+    shares = {row.quantity: row.value or 0.0 for row in rows}
+    return max(MECHANISMS, key=lambda name: shares[f"{name}_share"]) == mechanism
+
+
+def show(console: Console, name: str, experiment: Experiment, seeds: range, model: str) -> None:
+    """Try all seeds of an experiment and print what held."""
+    tried = [try_seed(experiment, seed, model) for seed in seeds]
+    table = Table(
+        "quantity", "true", "median", "true masks: held, refused", f"{model}: held, refused", "wider"
+    )
+    for quantity, truth in experiment.truths.items():
+        of_truth, of_frames = (
+            Found([row for both in tried for row in both[side] if row.quantity == quantity])
+            for side in (0, 1)
+        )
+        median = f"{of_truth.value():.3g}, {of_frames.value():.3g}"
+        ratio = f"{of_frames.width() / of_truth.width():.2f}"
+        table.add_row(quantity, f"{truth:g}", median, of_truth.held(truth), of_frames.held(truth), ratio)
+    if experiment.mechanism:
+        told = (sum(tells(both[side], experiment.mechanism) for both in tried) for side in (0, 1))
+        table.add_row("mechanism", experiment.mechanism, "", *(f"{n} of {len(tried)}" for n in told), "")
+    console.print(f"{name}: {len(tried)} seeds from {seeds.start}", table)
+
+
+def main() -> None:
+    """Try what is asked for."""
+    known = experiments()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=known, nargs="+", default=list(known))
+    parser.add_argument("--seeds", type=int, default=40)
+    parser.add_argument("--first-seed", type=int, default=100)
+    parser.add_argument("--model", default="otsu")
+    given = parser.parse_args()
+    console, seeds = Console(width=150), range(given.first_seed, given.first_seed + given.seeds)
+    for name in given.only:
+        show(console, name, known[name], seeds, given.model)
+
+
+if __name__ == "__main__":
+    main()
