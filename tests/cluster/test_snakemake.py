@@ -33,7 +33,8 @@ def prepare(folder, movies):
 def snakemake(slurm, folder, *words):
     """Begin the workflow in a folder, with what it says in ``snakemake.log``."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{slurm.environment['PATH']}"
-    command = [sys.executable, "-m", "snakemake", *words, "--retries", "1", "--config", *SETTINGS]
+    with_us = ["setpriv", "--pdeathsig", "KILL"]  # also where this process is killed
+    command = [*with_us, sys.executable, "-m", "snakemake", *words, "--retries", "1", "--config", *SETTINGS]
     with (folder / "snakemake.log").open("w") as log:
         return subprocess.Popen(
             command, cwd=folder, env={**slurm.environment, "PATH": path}, stdout=log, stderr=log

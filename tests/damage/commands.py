@@ -122,6 +122,8 @@ def contents(folder: Path) -> dict[str, bytes]:
         files.pop(name, None)
     if "log.csv" in files:
         files["log.csv"] = b"\n".join(line.rpartition(b",")[0] for line in files["log.csv"].splitlines())
+    if "run.json" in files:
+        files["run.json"] = files["run.json"].replace(b" --force", b"")
     if "state.pt" in files:
         files["state.pt"] = _plain(files["state.pt"])
     for name in [name for name in files if name.endswith(".parquet")]:

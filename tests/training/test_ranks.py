@@ -74,9 +74,11 @@ def test_two_processes_end_in_the_weights_of_one_with_twice_the_batches(tmp_path
     run(tmp_path / "one", replace(CONFIG, accumulate=2))
     one = torch.load(tmp_path / "one" / "rank0.pt", weights_only=True)
     torch.manual_seed(0)
-    for name, started in NormedSam().named_parameters():  # statistics of two halves in turn are no mean of both
+    moved = []
+    for name, started in NormedSam().named_parameters():  # two halves in turn have other statistics
         torch.testing.assert_close(first[name], one[name], rtol=0, atol=2e-4)
-        assert not torch.equal(one[name], started) or name in UNTAUGHT
+        moved.append(float((one[name] - started).detach().abs().max()))
+    assert max(moved) > 10 * 2e-4  # by far more than the tolerance
     assert len(read_rows(tmp_path / "two")) == 2
     assert {path.name for path in (tmp_path / "two").iterdir()} == {
         "best.safetensors", "curves.png", "last.safetensors", "log.csv", "state.pt", "rank0.pt", "rank1.pt",
