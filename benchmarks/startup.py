@@ -1,8 +1,8 @@
 """CPU seconds that the command line takes to start, beyond Python's own start.
 
-Run ``python benchmarks/startup.py [FILE]``; FILE is what ``temtrack info`` looks at, the embedded video if
-none is given. It counts processor time, but a busy machine's is up to a half more. With ``--imports`` it
-also names the modules that take longest, by ``python -X importtime``.
+Run ``python benchmarks/startup.py [FILE]``; FILE is what ``temtrack info`` looks at, by default the embedded
+video. It counts processor time, but that of a busy machine is up to a half more. With ``--imports`` it also
+names the modules that take longest, by ``python -X importtime``.
 """
 
 from __future__ import annotations

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from temtrack.errors import ModelError, UsageError, did_you_mean
 from temtrack.registry import ModelSpec, verify, weights_of
 
 if TYPE_CHECKING:
     import torch
+    from segment_anything.modeling import Sam
 
     from temtrack.nets.deaot import Deaot
     from temtrack.nets.efficient_sam import EfficientSam
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from temtrack.nets.vm_unet import VmUNet
     from temtrack.nets.yolo import YoloSeg
 
-    SegmentingNet = EfficientSam | SwinUNet | VmUNet | YoloSeg
+    SegmentingNet: TypeAlias = EfficientSam | SwinUNet | VmUNet | YoloSeg | Sam
 
 #: Networks that segment: the module and the function that build each, imported when it is asked for.
 SEGMENTERS = {
@@ -28,13 +29,19 @@ SEGMENTERS = {
     "vmamba": ("temtrack.nets.vm_unet", "vm_unet"),
     "vmamba-base": ("temtrack.nets.vm_unet", "vm_unet_base"),
     "yolov8n-seg": ("temtrack.nets.yolo", "yolov8n_seg"),
+    "sam-vit-b": ("temtrack.nets.sam", "sam_vit_b"),
+    "sam-vit-l": ("temtrack.nets.sam", "sam_vit_l"),
+    "sam-vit-h": ("temtrack.nets.sam", "sam_vit_h"),
 }
 
 #: Of these, those that learn particles one by one instead of maps.
 DETECTORS = ("yolov8n-seg",)
 
-#: The extra that brings a package which not everyone needs.
-_EXTRAS = {"ultralytics": "yolo", "torchvision": "yolo"}
+#: And those that are used as they were published.
+PUBLISHED_ONLY = ("sam-vit-b", "sam-vit-l", "sam-vit-h")
+
+#: The extra that brings the package which a network's module builds upon.
+_EXTRAS = {"temtrack.nets.yolo": "yolo", "temtrack.nets.sam": "sam"}
 
 #: Networks that carry ids from frame to frame, each a variant of DeAOT.
 PROPAGATORS = ("deaot-t", "deaot-s", "deaot-b", "deaot-l", "r50-deaot-l")
@@ -60,11 +67,10 @@ def build_segmenter(architecture: str) -> SegmentingNet:
     try:
         build: Callable[[], SegmentingNet] = getattr(import_module(module), function)
     except ModuleNotFoundError as error:
-        if error.name not in _EXTRAS:
+        if module not in _EXTRAS:
             raise
-        extra = _EXTRAS[error.name]
         raise ModelError(
-            f"'{architecture}' needs the package {error.name}: pip install 'temtrack[{extra}]'"
+            f"'{architecture}' needs the package {error.name}: pip install 'temtrack[{_EXTRAS[module]}]'"
         ) from error
     return build()
 

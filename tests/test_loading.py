@@ -1,8 +1,17 @@
+import sys
+
 import pytest
 import torch
 
 from temtrack.errors import ModelError, UsageError
-from temtrack.loading import build_network, build_propagator, build_segmenter, find_device, load_weights
+from temtrack.loading import (
+    SEGMENTERS,
+    build_network,
+    build_propagator,
+    build_segmenter,
+    find_device,
+    load_weights,
+)
 from temtrack.registry import ModelSpec
 
 
@@ -24,6 +33,18 @@ def test_weights_that_are_missing_are_refused(tmp_path):
 def test_a_network_of_the_wrong_kind_is_refused_with_those_that_fit(build, name, reason):
     with pytest.raises(ModelError, match=reason):
         build(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "extra"),
+    [("yolov8n-seg", "ultralytics.nn.tasks", "yolo"), ("sam-vit-b", "segment_anything", "sam")],
+)
+def test_a_network_whose_package_is_missing_says_how_to_get_it(monkeypatch, name, package, extra):
+    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
+    monkeypatch.delitem(sys.modules, SEGMENTERS[name][0], raising=False)
+    with pytest.raises(ModelError) as refused:
+        build_segmenter(name)
+    assert str(refused.value).endswith(f"pip install 'temtrack[{extra}]'")
 
 
 def test_auto_takes_the_best_device_and_others_must_be_there(monkeypatch):

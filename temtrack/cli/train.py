@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from temtrack.training.history import EpochRow
     from temtrack.training.run import TrainingData
 
+DEFAULT_RUN = Path("runs/train")
 PRESET = "By default what suits the model."
 
 
@@ -30,9 +31,10 @@ def train(
             "writes them, and each one's share of the samples.",
         ),
     ] = None,
-    out: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the run.")] = Path(
-        "runs/train"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Folder of the run, by default runs/train."),
+    ] = None,
     model: Annotated[str, typer.Option("--model", help="The network to train.")] = options.DEFAULT_MODEL,
     simulated: Annotated[
         float, typer.Option("--simulated", min=0, metavar="SHARE", help="Share of freshly simulated samples.")
@@ -44,6 +46,12 @@ def train(
     init: Annotated[
         str | None, typer.Option("--init", metavar="MODEL", help="Start from this model's weights.")
     ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare", help="Train nothing: set runs, given as DIR..., beside each other in -o or here."
+        ),
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in DIR stopped.")] = False,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help=f"Optimizer steps. {PRESET}")] = None,
     crop: Annotated[
@@ -70,8 +78,12 @@ def train(
     motion. Several GPUs: torchrun --nproc-per-node 2 --no-python temtrack train.
 
     The run's folder holds best and last weights, log.csv and curves.png, and
-    serves as a model: temtrack segment img.tif --model runs/train.
+    serves as a model: temtrack segment img.tif --model runs/train. Runs are set
+    beside each other with --compare runs/*, in compare.png and compare.svg.
     """
+    if compare:
+        _compare([Path(text) for text in folders or []], out or Path(), as_json)
+        return
     from temtrack.formats.atomic import check_output_folder
     from temtrack.formats.lock import locked
     from temtrack.formats.run_record import write_run
@@ -82,6 +94,7 @@ def train(
     from temtrack.training.ranks import find_ranks
     from temtrack.training.run import TrainingData, read_excluded, run_training
 
+    out = out or DEFAULT_RUN
     suited = preset(model)
     config = replace(
         suited,
@@ -108,6 +121,20 @@ def train(
         run_training(data, config, out, start, find_device(device), command, _tell)
         write_run(out, facts)
     output.show_rows([{"run": str(out), **asdict(read_rows(out)[-1])}], as_json=as_json)
+
+
+def _compare(folders: list[Path], out: Path, as_json: bool) -> None:
+    """Set runs beside each other: a table of their best epochs, and the curves of all."""
+    from temtrack.formats.atomic import check_output_folder
+    from temtrack.training.comparing import read_run, tabulate, write_comparison
+
+    if not folders:
+        raise UsageError("--compare: name the folders of training runs, as runs/*")
+    runs = [read_run(folder) for folder in folders]
+    check_output_folder(out, force=True)
+    paths = write_comparison(out, runs)
+    output.show_rows(tabulate(runs), as_json=as_json)
+    output.tell(f"curves: {', '.join(map(str, paths))}")
 
 
 def _facts(

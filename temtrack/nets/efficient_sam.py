@@ -15,12 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from temtrack.nets import imagenet
+
 PATCH = 16
 REFERENCE_SIDE = 1024  # the frame in which the published network sees every image
 N_POINT_SLOTS = 6
 N_MASK_TOKENS = 4
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 INVALID, POINT, BOX_TOP_LEFT, BOX_BOTTOM_RIGHT = -1, 1, 2, 3
 
@@ -310,9 +310,7 @@ class EfficientSam(nn.Module):
 
     def embed(self, images: Tensor) -> Tensor:
         """Embed Bx3xHxW images in [0, 1], H and W multiples of 16, as Bx256xhxw."""
-        mean = images.new_tensor(IMAGENET_MEAN).view(3, 1, 1)
-        std = images.new_tensor(IMAGENET_STD).view(3, 1, 1)
-        return self.image_encoder((images - mean) / std)
+        return self.image_encoder(imagenet.normalised(images))
 
     def decode(self, embedding: Tensor, xy: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Decode BxQ queries at once.

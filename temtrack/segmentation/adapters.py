@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from temtrack.labels import nearest_pixels
 from temtrack.nets.efficient_sam import PATCH, EfficientSam
 from temtrack.segmentation import instances, pieces
+from temtrack.segmentation.automatic import find_by_points
 from temtrack.segmentation.detection import detect
 from temtrack.segmentation.pieces import Piece
 from temtrack.segmentation.prompts import Prompts, answer
@@ -91,6 +92,7 @@ EFFICIENT_SAM = MapAdapter(Tiling(512, 128, multiple=PATCH, grid=4), ask_without
 SWIN_UNET = MapAdapter(Tiling(448, 96, multiple=32, grid=1, whole=True), ask)
 VM_UNET = MapAdapter(Tiling(512, 128, multiple=32, grid=1), ask)
 YOLO = PieceAdapter(Tiling(640, 160, multiple=32, grid=4), detect)
+SAM = PieceAdapter(Tiling(1024, 256, multiple=16, grid=1), find_by_points)
 
 #: By the names in `loading.SEGMENTERS`.
 ADAPTERS: dict[str, Adapter] = {
@@ -100,4 +102,7 @@ ADAPTERS: dict[str, Adapter] = {
     "vmamba": VM_UNET,
     "vmamba-base": VM_UNET,
     "yolov8n-seg": YOLO,
+    "sam-vit-b": SAM,
+    "sam-vit-l": SAM,
+    "sam-vit-h": SAM,
 }

@@ -20,6 +20,8 @@ from temtrack.labels import compact, filter_fragments
 CONTACT_REACH_PX = 2  # the contact line: this near to another particle
 CORE_MARGIN_PX = 4  # a core keeps this far from every other particle
 
+FRAGMENT_SHARE = 0.1  # of the area-weighted median area: what is smaller is a fragment or dirt
+
 FOREGROUND, CORE, CONTACT = range(3)
 
 

@@ -20,6 +20,7 @@ from temtrack.contrast import normalise
 from temtrack.errors import UsageError
 from temtrack.labels import compact, filter_fragments
 from temtrack.registry import ModelSpec
+from temtrack.segmentation.instances import FRAGMENT_SHARE
 from temtrack.segmentation.scale import middle
 
 SIGMA_PX = 5.0  # of the blur at a scale of 1; half of it at a scale of 2, which looks at finer things
@@ -29,7 +30,6 @@ MIN_SHARE_OF_BEST = 0.95  # of the best separation beyond that of noise, which t
 PROBE_SIDE_PX = 1024  # of the image's middle, which decides on the blur
 
 MAX_DARK_BORDER = 0.6  # share of the image's border: where more of it is dark, dark is the ground
-FRAGMENT_SHARE = 0.1  # of the area-weighted median area: what is smaller is a fragment or dirt
 MAX_NECK_SHARE = 0.8  # of the smaller particle's width: a wider neck does not part two
 
 Mask = NDArray[np.bool_]

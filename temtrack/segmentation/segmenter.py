@@ -14,11 +14,10 @@ from temtrack.errors import UsageError
 from temtrack.labels import compact, filter_fragments, nearest_pixels
 from temtrack.registry import ModelSpec
 from temtrack.segmentation.adapters import Adapter
+from temtrack.segmentation.instances import FRAGMENT_SHARE
 from temtrack.segmentation.prompts import Prompts
 from temtrack.segmentation.scale import Glance, find_scale, scale_for
 from temtrack.segmentation.tiled import scaled_input
-
-FRAGMENT_SHARE = 0.1  # of the area-weighted median area: what is smaller is a fragment or dirt
 
 
 class Segmenter:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label as label_components
 
+from temtrack.simulation.chance import log_uniform
 from temtrack.simulation.imaging import (
     Detector,
     Diffraction,
@@ -104,12 +105,8 @@ def simulate_scene(rng: np.random.Generator, config: SceneConfig | None = None) 
     return Scene(image, _whole_pieces(labels))
 
 
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
-
-
 def _draw_arrangement(rng: np.random.Generator, config: SceneConfig) -> Arrangement:
-    radius = _log_uniform(rng, *config.mean_radius_px)
+    radius = log_uniform(rng, *config.mean_radius_px)
     weights = rng.dirichlet((1.0, 1.0, 0.6))
     crowd = 0.0 if rng.random() < config.empty_share else config.max_coverage * rng.beta(1.1, 1.6)
     one = np.pi * radius**2 / (config.height * config.width)
@@ -145,13 +142,13 @@ def _draw_exposure(
     rng: np.random.Generator, config: SceneConfig, mean_radius_px: float
 ) -> tuple[Detector, float]:
     """Draw detector and contrast, the contrast at least what the eye needs to find a mean particle."""
-    dose = _log_uniform(rng, *config.dose_e_px)
+    dose = log_uniform(rng, *config.dose_e_px)
     if rng.random() < 0.4:  # published pictures are taken with time and patience
-        dose = max(dose, _log_uniform(rng, min(100.0, config.dose_e_px[1]), config.dose_e_px[1]))
+        dose = max(dose, log_uniform(rng, min(100.0, config.dose_e_px[1]), config.dose_e_px[1]))
     least = max(config.contrast[0], 1.5 * _MIN_CONTRAST_TO_NOISE * float(_noise(dose, mean_radius_px)))
-    contrast = _log_uniform(rng, min(least, config.contrast[1]), config.contrast[1])
+    contrast = log_uniform(rng, min(least, config.contrast[1]), config.contrast[1])
     if rng.random() < 0.3:
-        contrast = max(contrast, _log_uniform(rng, min(0.6, config.contrast[1]), config.contrast[1]))
+        contrast = max(contrast, log_uniform(rng, min(0.6, config.contrast[1]), config.contrast[1]))
     return Detector(dose, readout_e=float(rng.uniform(0, 0.05) * dose**0.5)), contrast
 
 
@@ -204,7 +201,7 @@ def _draw_optics(
     motion = rng.normal(0, min(3.0, 0.4 * mean_radius_px), 2) if shaken else np.zeros(2)
     return Optics(
         dark_field=dark_field,
-        defocus_px2=sign * _log_uniform(rng, 4, 250),
+        defocus_px2=sign * log_uniform(rng, 4, 250),
         coherence_px=float(rng.uniform(1.0, 3.0)),
         fringe=float(rng.choice([0.0, 1.0]) * rng.uniform(0.1, 1.0) * min(contrast, 0.5)),
         grain=float(rng.beta(1, 3) * min(0.25, 0.5 * contrast)),
@@ -223,7 +220,7 @@ def _draw_support(
     support = np.full((height, width), thick, dtype=np.float32)
     if rng.random() < 0.6:
         waviness = rng.beta(1, 3) * min(0.5 * contrast, 0.4)
-        support += waviness * mottle(rng, height, width, _log_uniform(rng, 8, 150))
+        support += waviness * mottle(rng, height, width, log_uniform(rng, 8, 150))
     if rng.random() < config.holes_share:
         support *= film(rng, height, width, rng.uniform(80, 250))
     if rng.random() < config.clutter_share:

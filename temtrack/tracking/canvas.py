@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from temtrack.labels import typical_diameter
+from temtrack.labels import nearest_pixels, typical_diameter
 from temtrack.linking.motion import Step
 from temtrack.tracking.colour_decoding import Axis
 
@@ -71,13 +71,7 @@ class Canvas:
 
     def place_labels(self, labels: NDArray[Any]) -> NDArray[Any]:
         """Return labels (Y, X) on the canvas (H, W), mirrored as the image is."""
-        if self.scaled_shape != self.frame_shape:
-            y, x = (
-                ((np.arange(n) + 0.5) * m / n).astype(np.int64)
-                for n, m in zip(self.scaled_shape, self.frame_shape, strict=True)
-            )
-            labels = labels[np.ix_(y, x)]
-        return self._mirrored(labels)
+        return self._mirrored(nearest_pixels(labels, self.scaled_shape))
 
     def axes(self) -> tuple[Axis, Axis]:
         """Return where the frame's rows and columns lie between the nodes of the network's logits."""

@@ -14,9 +14,8 @@ from torch import Tensor
 from temtrack.contrast import normalise
 from temtrack.correlation import grid_spacing
 from temtrack.labels import measure_regions, overlap_counts
+from temtrack.nets import imagenet
 from temtrack.nets.deaot import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
     N_IDS,
     STRIDE,
     Deaot,
@@ -153,11 +152,7 @@ class DeaotPropagator:
 
     def _to_input(self, grey: NDArray[np.float32]) -> Tensor:
         """Return an image (H, W) in [0, 1] as 1x3xHxW, normalised."""
-        image = torch.from_numpy(grey).to(self.device)
-        mean, std = (
-            torch.tensor(c, device=self.device)[:, None, None] for c in (IMAGENET_MEAN, IMAGENET_STD)
-        )
-        return ((image - mean) / std)[None]
+        return imagenet.normalised(torch.from_numpy(grey).to(self.device)[None, None])
 
     def _see_colours(self, newest: RememberedFrame, look: Look, pyramid: Pyramid) -> NDArray[np.int64]:
         """Propagate all colours to a frame, and return the one of each of its pixels (Y, X), 0 background."""

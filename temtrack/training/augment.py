@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import label as connected_parts
 
+from temtrack.simulation.chance import log_uniform
+
 
 def crop(
     image: NDArray[np.float32], labels: NDArray[np.int32], scale: float, side: int, rng: np.random.Generator
@@ -82,7 +84,7 @@ def draw_degradation(rng: np.random.Generator) -> Degradation:
         light=tuple(rng.uniform(-0.25, 0.25, 3)) if rng.random() < 0.5 else (),
         blur_px=rng.uniform(0.3, 1.8) if rng.random() < 0.4 else 0.0,
         contrast=rng.uniform(0.35, 1.0) if rng.random() < 0.5 else 1.0,
-        dose_e_px=float(np.exp(rng.uniform(np.log(8), np.log(400)))) if rng.random() < 0.5 else 0.0,
+        dose_e_px=log_uniform(rng, 8, 400) if rng.random() < 0.5 else 0.0,
         readout=rng.uniform(0.01, 0.1) if rng.random() < 0.3 else 0.0,
     )
 

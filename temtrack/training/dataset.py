@@ -16,6 +16,7 @@ from temtrack.contrast import normalise
 from temtrack.errors import InputError, UsageError
 from temtrack.formats.images import read_image
 from temtrack.labels import typical_diameter
+from temtrack.simulation.chance import log_uniform
 from temtrack.training.augment import crop, degrade
 from temtrack.training.config import TrainConfig
 
@@ -122,7 +123,7 @@ def scene_source(config: TrainConfig) -> Source:
     from temtrack.simulation.scenes import SceneConfig, simulate_scene
 
     def draw(rng: np.random.Generator) -> Sample:
-        radius = float(np.exp(rng.uniform(*np.log(SCENE_RADII_PX))))
+        radius = log_uniform(rng, *SCENE_RADII_PX)
         scale = max(_wanted_diameter(config, rng) / (2 * radius), SCENE_MIN_SCALE)
         side = math.ceil(config.crop_px / scale) + 8
         scene = simulate_scene(rng, SceneConfig(height=side, width=side, mean_radius_px=(radius, radius)))
@@ -133,7 +134,7 @@ def scene_source(config: TrainConfig) -> Source:
 
 
 def _wanted_diameter(config: TrainConfig, rng: np.random.Generator) -> float:
-    return float(np.exp(rng.uniform(np.log(config.min_diameter_px), np.log(config.max_diameter_px))))
+    return log_uniform(rng, config.min_diameter_px, config.max_diameter_px)
 
 
 def mix(

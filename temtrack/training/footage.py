@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.errors import UsageError
+from temtrack.simulation.chance import log_uniform
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector, Optics
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
@@ -201,8 +202,3 @@ def draw_diameter(rng: np.random.Generator, diameters_px: tuple[float, float], c
     """Draw a typical particle's diameter for the network: small ones, the hard case, often."""
     low, high = diameters_px
     return log_uniform(rng, low, 2 * low if rng.random() < config.small_share else high)
-
-
-def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """Draw a number whose logarithm is uniform."""
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))

@@ -10,6 +10,9 @@ from pathlib import Path
 from temtrack.errors import TrainingError
 from temtrack.formats.atomic import whole_file
 
+#: What curves show, as it stands in the log's columns and above the curves.
+TITLES = {"loss": "loss", "iou": "IoU", "dice": "Dice"}
+
 
 @dataclass(frozen=True)
 class EpochRow:
@@ -60,11 +63,11 @@ def _draw_curves(path: Path, rows: Sequence[EpochRow]) -> None:
 
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     epochs = [row.epoch for row in rows]
-    for axes, measure in zip(figure.subplots(1, 3), ("loss", "iou", "dice"), strict=True):
+    for axes, (measure, title) in zip(figure.subplots(1, 3), TITLES.items(), strict=True):
         for part, style in (("train", "-"), ("test", "--")):
             axes.plot(epochs, [getattr(row, f"{part}_{measure}") for row in rows], style, label=part)
         axes.set_xlabel("epoch")
-        axes.set_title({"loss": "loss", "iou": "IoU", "dice": "Dice"}[measure])
+        axes.set_title(title)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
     figure.savefig(path, dpi=110, format="png")

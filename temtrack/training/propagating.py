@@ -10,9 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from temtrack.nets import imagenet
 from temtrack.nets.deaot import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
     N_CHANNELS,
     Deaot,
     Memory,
@@ -118,8 +117,7 @@ def _encode(net: Deaot, images: Tensor) -> list[Pyramid]:
     """Encode all frames at once, so that batch normalisation sees many, and return them frame by frame."""
     n_clips, n_frames = images.shape[:2]
     grey = images.transpose(0, 1).flatten(0, 1)[:, None]  # TB x 1 x S x S
-    mean, std = (grey.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
-    whole = net.encode((grey - mean) / std)
+    whole = net.encode(imagenet.normalised(grey))
     levels = [getattr(whole, field.name).unflatten(0, (n_frames, n_clips)) for field in fields(whole)]
     return [Pyramid(*(level[t] for level in levels)) for t in range(n_frames)]
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 import torch
 
 from temtrack.errors import InputError, InterruptedRunError, UsageError
 from temtrack.formats.atomic import remove_leftovers
-from temtrack.loading import DETECTORS, PROPAGATORS, build_propagator, build_segmenter, load_weights
+from temtrack.loading import (
+    DETECTORS,
+    PROPAGATORS,
+    PUBLISHED_ONLY,
+    build_propagator,
+    build_segmenter,
+    load_weights,
+)
 from temtrack.registry import RUN_FILE, ModelSpec, find_model, write_run_spec
 from temtrack.training.config import ClipConfig, TrainConfig
 from temtrack.training.dataset import (
@@ -35,6 +42,10 @@ from temtrack.training.stills import still_film
 
 if TYPE_CHECKING:
     from temtrack.nets.yolo import YoloSeg
+
+
+T = TypeVar("T")
+Draw = Callable[[np.random.Generator], T]
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,8 @@ def run_training(
     InterruptedRunError
         Where the user interrupts it.
     """
+    if config.model in PUBLISHED_ONLY:
+        raise UsageError(f"'{config.model}' is used as it was published; train another, as effsam-tiny")
     _refuse_other_run(folder, config.model)
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -142,17 +155,41 @@ def _start(
 def _shelves(data: TrainingData, config: TrainConfig, clips: ClipConfig) -> tuple[Shelf, Shelf]:
     """Return the footage to train on and that to test on, in the same shares."""
     diameters_px = config.min_diameter_px, config.max_diameter_px
-    train_films: list[tuple[FilmMaker, float]] = []
-    test_films: list[tuple[FilmMaker, float]] = []
-    for training, test, share in _split_folders(data, config):
-        train_films.append((still_film(training, config.crop_px, diameters_px, clips), share))
-        test_films.append((still_film(test, config.crop_px, diameters_px, clips), share))
+
+    def stills(images: list[LabelledImage]) -> FilmMaker:
+        return still_film(images, config.crop_px, diameters_px, clips)
+
+    training, test = _mixed(data, config, stills, simulated_film(config.crop_px, diameters_px, clips))
+    return Shelf(training, clips, (config.seed, 1)), Shelf(test, clips, (config.seed, 2))
+
+
+def _sources(data: TrainingData, config: TrainConfig) -> tuple[Source, list[Sample]]:
+    """Return the source of training samples and fixed test samples in the same shares."""
+    training, test = _mixed(data, config, lambda images: image_source(images, config), scene_source(config))
+    test_rng = np.random.default_rng([config.seed, 2**31])
+    return training, [test(test_rng) for _ in range(config.n_test_crops)]
+
+
+def _mixed(
+    data: TrainingData,
+    config: TrainConfig,
+    of_images: Callable[[list[LabelledImage]], Draw[T]],
+    simulated: Draw[T],
+) -> tuple[Draw[T], Draw[T]]:
+    """Return what draws from all sources to train on, and from those to test on, in the same shares."""
+    training: list[tuple[Draw[T], float]] = []
+    test: list[tuple[Draw[T], float]] = []
+    for own, held_out, share in _split_folders(data, config):
+        training.append((of_images(own), share))
+        test.append((of_images(held_out), share))
     if data.simulated_share > 0:
-        simulated = simulated_film(config.crop_px, diameters_px, clips)
-        train_films.append((simulated, data.simulated_share))
-        test_films.append((simulated, data.simulated_share))
-    _require_any(train_films)
-    return Shelf(mix(train_films), clips, (config.seed, 1)), Shelf(mix(test_films), clips, (config.seed, 2))
+        training.append((simulated, data.simulated_share))
+        test.append((simulated, data.simulated_share))
+    if not training:
+        raise UsageError(
+            "nothing to train on: name folders with images/ and masks/, or give --simulated a share"
+        )
+    return mix(training), mix(test)
 
 
 def _split_folders(
@@ -163,26 +200,3 @@ def _split_folders(
     for folder, share in data.folders:
         training, test = read_sides(folder, data.excluded, config.test_fraction, rng)
         yield training, test or training, share
-
-
-def _require_any(sources: Sequence[object]) -> None:
-    if not sources:
-        raise UsageError(
-            "nothing to train on: name folders with images/ and masks/, or give --simulated a share"
-        )
-
-
-def _sources(data: TrainingData, config: TrainConfig) -> tuple[Source, list[Sample]]:
-    """Return the source of training samples and fixed test samples in the same shares."""
-    train_sources: list[tuple[Source, float]] = []
-    test_sources: list[tuple[Source, float]] = []
-    for training, test, share in _split_folders(data, config):
-        train_sources.append((image_source(training, config), share))
-        test_sources.append((image_source(test, config), share))
-    if data.simulated_share > 0:
-        scenes = scene_source(config)
-        train_sources.append((scenes, data.simulated_share))
-        test_sources.append((scenes, data.simulated_share))
-    _require_any(train_sources)
-    draw_test, test_rng = mix(test_sources), np.random.default_rng([config.seed, 2**31])
-    return mix(train_sources), [draw_test(test_rng) for _ in range(config.n_test_crops)]

@@ -169,7 +169,7 @@ def test_a_score_of_nothing_is_null(run, tmp_path, monkeypatch):
         (["{films}=nan"], 2, "give positive numbers"),
         (["{films}=inf"], 2, "give positive numbers"),
         (["{films}/images"], 1, "holds no images"),
-        (["{films}/none"], 1, "there is no such folder"),
+        (["{films}/none"], 1, "holds no images"),
         ([], 2, "nothing to train on"),
         (["{films}", "--crop", "40"], 2, "multiple of 16, as 48"),
         (["{films}", "--model", "swin-unet", "--crop", "256"], 2, "multiple of 224, as 448"),

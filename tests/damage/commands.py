@@ -86,6 +86,8 @@ class Nursery:
     def start(self, words: Iterable[object], folder: Path, before: str = "", **environment: str) -> "Running":
         """Start a command in a folder, after Python code that runs ``before`` it."""
         told = [folder.parent / f"{folder.name}-{time.monotonic_ns()}.{end}" for end in ("out", "err")]
+        for path in told:
+            path.touch()  # it may be killed before it opens them
         job = {"words": list(map(str, words)), "folder": str(folder), "before": before}
         job |= {"stdout": str(told[0]), "stderr": str(told[1]), "environment": environment}
         return Running(self, self.ask(job), *told)

@@ -7,9 +7,8 @@ import pytest
 import torch
 from golden_fill import fill, image
 
+from temtrack.nets import imagenet
 from temtrack.nets.deaot import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
     N_CHANNELS,
     VARIANTS,
     Deaot,
@@ -24,8 +23,7 @@ CORNERS = ((40, 40), (40, 160), (150, 60), (170, 180))
 
 
 def normalised(seed, side=257):
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
-    return (image((1, 3, side, side), seed=seed) - mean) / std
+    return imagenet.normalised(image((1, 3, side, side), seed=seed))
 
 
 def one_hot(ids):

@@ -1,36 +1,10 @@
-"""Swin-UNet against the published network's numbers under a known filling."""
+"""Swin-UNet: windows, shifts, and pictures of any size."""
 
-from pathlib import Path
-
-import numpy as np
-import pytest
 import torch
-from golden_fill import fill, image
+from golden_fill import image
 
 from temtrack.nets.patches import mirror_out
-from temtrack.nets.swin_unet import SwinUNet, join, shift_mask, split, swin_unet, swin_unet_base
-
-GOLDEN = Path(__file__).parent.parent / "golden"
-CASES = [("swin_unet_tiny", swin_unet_base, 3), ("swin_unet_e32", swin_unet, 1)]
-
-
-@pytest.mark.parametrize(("name", "build", "num_classes"), CASES)
-@torch.inference_mode()
-def test_the_golden_numbers(name, build, num_classes):
-    net = build(num_classes).eval()
-    fill(net)
-    golden = np.load(GOLDEN / f"{name}.npz")
-    assert sum(p.numel() for p in net.parameters()) == golden["n_params"]
-    logits = net(image((1, 3, 224, 224)))
-    np.testing.assert_allclose(logits[0, :, ::8, ::8], golden["logits"], atol=1e-4)
-
-
-@pytest.mark.parametrize(("name", "build", "num_classes"), CASES)
-def test_the_published_names_but_for_masks_that_belong_to_one_input_size(name, build, num_classes):
-    lines = (GOLDEN / f"{name}.keys.txt").read_text().splitlines()
-    published = dict(line.split(" ", 1) for line in lines if "attn_mask" not in line)
-    state = build(num_classes).state_dict()
-    assert {key: str(tuple(value.shape)) for key, value in state.items()} == published
+from temtrack.nets.swin_unet import SwinUNet, join, shift_mask, split
 
 
 def test_split_and_join_are_inverse():

@@ -90,7 +90,7 @@ def test_two_names_joined_by_a_plus_are_a_cascade():
 
 
 def test_what_cannot_follow_is_refused_in_one_line():
-    with pytest.raises(UsageError, match=r"'otsu' takes no boxes: after the \+ give a model that does"):
+    with pytest.raises(UsageError, match=r"'otsu' takes no boxes: after the \+ give one that does"):
         load_segmenter("effsam-tiny+otsu", "cpu")
     with pytest.raises(ModelError, match="unknown model 'effsam-tny'"):
         load_segmenter("otsu+effsam-tny", "cpu")

@@ -2,8 +2,6 @@
 
 from temtrack.nets.deaot.memory import Memory, View
 from temtrack.nets.deaot.model import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
     N_CHANNELS,
     N_IDS,
     STRIDE,
@@ -16,8 +14,6 @@ from temtrack.nets.deaot.model import (
 )
 
 __all__ = [
-    "IMAGENET_MEAN",
-    "IMAGENET_STD",
     "N_CHANNELS",
     "N_IDS",
     "STRIDE",

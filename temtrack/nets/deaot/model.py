@@ -22,8 +22,6 @@ from temtrack.nets.deaot.propagation import DIM, GatedPropagationLayer, Sources
 N_IDS = 10
 N_CHANNELS = N_IDS + 1  # channel 0 is the background
 STRIDE = 16
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 UNUSED_LOGIT = -1e10
 
 EncoderName = Literal["mobilenet_v2", "resnet50"]

@@ -1,0 +1,96 @@
+"""Segment Anything asked everywhere: what is ground is no particle, and one told twice is one."""
+
+import numpy as np
+import pytest
+import torch
+from skimage.draw import disk
+
+from temtrack.registry import ModelSpec
+from temtrack.segmentation import automatic
+from temtrack.segmentation.adapters import SAM
+from temtrack.segmentation.automatic import find_by_points, pieces_of
+from temtrack.segmentation.pieces import decode
+from temtrack.segmentation.segmenter import Segmenter
+
+
+def disc(y, x, radius, shape=(100, 120)):
+    mask = np.zeros(shape, bool)
+    mask[disk((y, x), radius, shape=shape)] = True
+    return mask
+
+
+def test_the_ground_is_left_out_and_overlaps_are_resolved():
+    one, two, at_the_edge = disc(30, 30, 12), disc(60, 80, 15), disc(0, 60, 10)
+    ground = ~(one | two | at_the_edge)
+    strip = np.zeros_like(one)
+    strip[:, :8] = True  # along three sides
+    masks = [ground, strip, one, disc(30, 31, 11), two, at_the_edge, np.zeros_like(one)]
+    found = decode(pieces_of(masks, [0.99, 0.98, 0.9, 0.8, 0.95, 0.7, 0.99]), one.shape)
+    assert found.max() >= 3
+    assert len(np.unique(found)) == 4
+    for mask in (one, two, at_the_edge):
+        (label,) = np.unique(found[mask])
+        np.testing.assert_array_equal(found == label, mask)
+
+
+@pytest.fixture
+def tiny_sam():
+    """A small, untrained SAM of the package's own parts, of 64 px."""
+    modeling = pytest.importorskip(
+        "segment_anything.modeling", reason="needs the extra sam: pip install 'temtrack[sam]'"
+    )
+    torch.manual_seed(0)
+    return modeling.Sam(
+        modeling.ImageEncoderViT(
+            img_size=64,
+            depth=1,
+            embed_dim=32,
+            num_heads=2,
+            out_chans=16,
+            window_size=2,
+            global_attn_indexes=(0,),
+        ),
+        modeling.PromptEncoder(16, (4, 4), (64, 64), 8),
+        modeling.MaskDecoder(
+            transformer_dim=16, transformer=modeling.TwoWayTransformer(1, 16, 2, 32), iou_head_hidden_dim=16
+        ),
+    ).eval()
+
+
+def test_every_tile_of_an_image_is_asked_and_answered(tiny_sam, monkeypatch):
+    asked = []
+
+    def watched(net, tile):
+        asked.append(tuple(tile.shape))
+        return find_by_points(net, tile)
+
+    adapter = type(SAM)(SAM.tiling, watched)
+    segmenter = Segmenter(
+        tiny_sam, adapter, ModelSpec("sam", "sam-vit-b", None, None, {}), "0" * 64, torch.device("cpu")
+    )
+    image = np.where(disc(30, 30, 12), 20.0, 200.0)
+    labels = segmenter.segment(image, scale=1.0)
+    assert asked == [(1, 3, 112, 128)]
+    assert (labels.shape, labels.dtype) == (image.shape, np.int32)
+    assert not segmenter.takes_prompts
+
+
+def test_masks_of_the_network_become_pieces_as_they_are(tiny_sam, monkeypatch):
+    from segment_anything import SamAutomaticMaskGenerator
+
+    monkeypatch.setattr(
+        "segment_anything.SamAutomaticMaskGenerator",
+        lambda net: SamAutomaticMaskGenerator(
+            net, points_per_side=4, pred_iou_thresh=-9.0, stability_score_thresh=0.0
+        ),
+    )
+    monkeypatch.setattr(automatic, "N_GROUND_SIDES", 9)
+    monkeypatch.setattr(automatic, "MAX_GROUND_SHARE", 1.0)
+    pieces = find_by_points(tiny_sam, torch.rand(1, 3, 48, 64))
+    assert pieces
+    for piece in pieces:
+        y0, x0, y1, x1 = piece.box
+        assert 0 <= y0 < y1 <= 48
+        assert 0 <= x0 < x1 <= 64
+        assert piece.logits.shape == (y1 - y0, x1 - x0)
+        assert piece.score <= 1
