@@ -130,6 +130,6 @@ def _filled(record: Record) -> dict[str, object]:
 def _parse(line: bytes) -> Record | None:
     try:
         record = Record(**json.loads(line))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
     return record if isinstance(record.command, str) and isinstance(record.output, str) else None

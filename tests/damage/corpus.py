@@ -180,7 +180,16 @@ def _documents(folder):
         "groups": "name,doi\na,10.1\nb,10.2\n",
         "model": 'architecture = "vmamba"\nfile = "best.safetensors"\ncommand = "temtrack train"\n',
     }
-    names = {"log": "log.csv", "model": "model.toml"}
+    texts["heater"] = (
+        "16/04/'15 23:59\tDigiheater 3.1\nR0 = 282.7\ta = 0.0\nTsample = 330 [ms]\n"
+        "sample\ttime\tTset[C]\tTmeas[C]\n1\t23:59:59.50\t23.0\t15.0\n2\t00:00:00.50\t23.0\t17.0\n"
+    )
+    texts["record"] = '{"temtrack_version": "0.1.0", "command": "temtrack track a.tif -o out", "n_frames": 3}'
+    texts["batch"] = (
+        '{"command": "track", "output": "a", "state": "running", "input": "a.tif", "result": {}}\n'
+        '{"command": "track", "output": "a", "state": "done", "input": "a.tif", "key": "0", "seconds": 1.5}\n'
+    )
+    names = {"log": "log.csv", "model": "model.toml", "record": "run.json", "batch": "batch.jsonl"}
     for reader, text in texts.items():
         name = names.get(reader, f"{reader}.csv")
         opened = "." if reader in names else name
@@ -285,6 +294,12 @@ def read_groups(path):
     grouping(f"{path}:doi")(Source("a", Path("a.tif"), Path("a_mask.tif")), 0)
 
 
+def read_batch(path):
+    from temtrack.formats.batch_file import BatchFile
+
+    BatchFile(path).last("track", "a")
+
+
 def read_training_state(path):
     import torch
 
@@ -322,6 +337,9 @@ READERS: dict[str, Callable[[Path], object]] = {
     "excluded": _function("temtrack.training.run", "read_excluded"),
     "log": _function("temtrack.training.history", "read_rows"),
     "groups": read_groups,
+    "heater": _function("temtrack.formats.heater", "read_heater_log"),
+    "record": _function("temtrack.formats.run_record", "read_run"),
+    "batch": read_batch,
     "model": lambda path: _function("temtrack.registry", "find_model")(str(path)),
     "checkpoint": _function("temtrack.formats.checkpoints", "read_checkpoint"),
     "training state": read_training_state,
