@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.lineage_files import read_lineage
 from temtrack.formats.masks import Masks, list_masks, read_masks
 from temtrack.movie import Movie
-from temtrack.tables import Calibration
+from temtrack.tables import Calibration, Table
 
 LINEAGE_NAME, RUN_NAME = "lineage.json", "run.json"
 
@@ -79,6 +80,18 @@ class MasksFolder(MaskSeries):
 def list_beside(path: Path) -> list[Path]:
     """Return what a tracker left beside the masks of a folder, where it is there: family tree and record."""
     return [path / name for name in (LINEAGE_NAME, RUN_NAME) if (path / name).is_file()]
+
+
+def fingerprint_with_tables(path: Path, tables: Iterable[Table]) -> str:
+    """Return the hash of masks, of what their tracker left beside them, and of those tables that lie there.
+
+    Raises
+    ------
+    InputError
+        Where there are no masks.
+    """
+    lying = (path / f"{table.name}.parquet" for table in tables)
+    return fingerprint([*list_masks(path), *list_beside(path), *(one for one in lying if one.is_file())])
 
 
 def open_masks_folder(path: Path) -> MasksFolder:

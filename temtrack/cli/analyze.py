@@ -147,11 +147,9 @@ class _Work:
 
 def _content(job: Job) -> object:
     """Return what decides on the tables: masks, and what their tracker left beside them."""
-    from temtrack.analysis.folder import list_beside
-    from temtrack.formats.fingerprint import fingerprint
-    from temtrack.formats.masks import list_masks
+    from temtrack.analysis.folder import fingerprint_with_tables
 
-    return fingerprint([*list_masks(job.source), *list_beside(job.source)])
+    return fingerprint_with_tables(job.source, ())
 
 
 def _prepare_target(masks: Path, target: Path, inside: bool, force: bool) -> None:

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from temtrack.cli import options, output
+from temtrack.cli.batch import Batch, Manner
+from temtrack.cli.inputs import Job, gather
 from temtrack.cli.output import Row
+from temtrack.errors import InputError
 
 if TYPE_CHECKING:
     from temtrack.formats.tracked_masks import TrackedMasks
@@ -38,23 +41,75 @@ _SPELT = {
 
 
 def evaluate(
+    ctx: typer.Context,
     pred: Annotated[
-        Path,
+        list[str],
         typer.Argument(
-            metavar="PRED", help="The result: a masks folder, a CTC folder, a TIFF stack, an image."
+            metavar="PRED...",
+            help="The result: a masks folder, a CTC folder, a TIFF stack, an image; of many, - for a list "
+            "on stdin.",
         ),
     ],
-    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="The true masks of the same frames.")],
+    truth: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TRUTH", help="The true masks of the same frames; of many, a folder of them by name."
+        ),
+    ],
     per_event: Annotated[
         bool, typer.Option("--per-event", help="List each hit, missed and false merge with frame and place.")
     ] = False,
+    shard: options.ShardOf = None,
+    keep_going: options.KeepGoing = True,
     as_json: options.Json = False,
 ) -> None:
     """Compare masks, tracks, merges and fates with the truth.
 
     A folder may hold lineage.json or, as in the Cell Tracking Challenge, man_track.txt or res_track.txt.
     Without lineage.json merges and fates are found from the masks alone.
+
+    Many results are compared each with what bears its name in TRUTH, and shown as a table; --json shows all.
     """
+    chosen = gather(pred, shard)
+    if chosen.many:
+        manner = Manner(keep_going=keep_going, as_json=as_json)
+        comparisons: dict[Path, Row] = {}
+
+        def compare(job: Job) -> Row:
+            found, true, evaluation = _compare(job.source, _truth_of(job, truth))
+            comparisons[job.source] = _document(found, true, evaluation, per_event)
+            return _summary(job, evaluation)
+
+        jobs = chosen.jobs_without_result()
+        detail = lambda job: comparisons[job.source]  # noqa: E731
+        batch = Batch(ctx, chosen, jobs, lambda job: None, manner, detail)
+        batch.run(lambda: compare)
+        batch.show()
+        batch.finish()
+        return
+    found, true, evaluation = _compare(chosen.only(), truth)
+    if as_json:
+        output.show_json(_document(found, true, evaluation, per_event))
+        return
+    _show_segmentation(evaluation)
+    if evaluation.tracking is not None:
+        _show([_tracking_row(evaluation.tracking)], "Tracking")
+    if evaluation.events is not None:
+        _show_events(evaluation.events, per_event)
+
+
+def _truth_of(job: Job, truths: Path) -> Path:
+    """Return what bears the name of one result of many in the folder of all truths."""
+    named = truths / job.source.resolve().name
+    if not named.exists():
+        raise InputError(
+            f"{job.source}: {named}: there is no truth of that name; of many results each needs its own"
+        )
+    return named
+
+
+def _compare(pred: Path, truth: Path) -> tuple[TrackedMasks, TrackedMasks, Evaluation]:
+    """Compare one result with its truth."""
     from temtrack.formats.tracked_masks import read_tracked_masks
     from temtrack.metrics.evaluation import evaluate_masks, refuse_misfits
 
@@ -66,14 +121,21 @@ def evaluate(
     evaluation = evaluate_masks(found, true, watch)
     if not any(score.n_true for score in evaluation.segmentation):
         output.warn(f"{truth}: the truth holds no particle in any frame; most measures mean nothing")
-    if as_json:
-        output.show_json(_document(found, true, evaluation, per_event))
-        return
-    _show_segmentation(evaluation)
+    return found, true, evaluation
+
+
+def _summary(job: Job, evaluation: Evaluation) -> Row:
+    """Return what is shown of one result of many."""
+    pooled, _, _ = _segmentation_rows(evaluation)
+    row: dict[str, object] = {
+        "input": str(job.source),
+        **{name: pooled[name] for name in ("iou", "f1", "pq")},
+    }
     if evaluation.tracking is not None:
-        _show([_tracking_row(evaluation.tracking)], "Tracking")
+        row |= {"tra": evaluation.tracking.ctc.tra, "id_switches": evaluation.tracking.matches.n_switches}
     if evaluation.events is not None:
-        _show_events(evaluation.events, per_event)
+        row |= {"merges_f1": evaluation.events.widest.f1, "fates_f1": evaluation.events.fates.macro_f1}
+    return row
 
 
 def _tell_missing_lineages(found: TrackedMasks, true: TrackedMasks) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -10,11 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from temtrack.cli import options, output
+from temtrack.cli.batch import Batch, Manner
+from temtrack.cli.inputs import Job, gather
 from temtrack.errors import UsageError
 
 if TYPE_CHECKING:
     from temtrack.analysis.folder import MasksFolder
     from temtrack.analysis.masks import Watch
+    from temtrack.formats.export import Exporter
     from temtrack.formats.export.content import ExportContent
 
 
@@ -31,9 +36,13 @@ class ExportFormat(StrEnum):
 
 
 def export(
+    ctx: typer.Context,
     masks: Annotated[
-        Path,
-        typer.Argument(metavar="MASKS", help="A masks folder, of this program or another, or a TIFF stack."),
+        list[str],
+        typer.Argument(
+            metavar="MASKS...",
+            help="Masks folders, of this program or another, or TIFF stacks; - for a list on stdin.",
+        ),
     ],
     to: Annotated[ExportFormat, typer.Option("--to", help="The format.")],
     out: Annotated[
@@ -42,11 +51,15 @@ def export(
             "--output",
             "-o",
             metavar="OUT",
-            help="A file for trackmate (.xml), ome-tiff (.ome.tif) and coco (.json), else a folder.",
+            help="A file for trackmate (.xml), ome-tiff (.ome.tif) and coco (.json), else a folder; of many "
+            "inputs the folder for all of them.",
         ),
     ],
     pixel_size: options.PixelSize = None,
     frame_time: options.FrameTime = None,
+    resume: options.Resume = False,
+    shard: options.ShardOf = None,
+    keep_going: options.KeepGoing = True,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
@@ -54,23 +67,71 @@ def export(
 
     All parents of a merge are kept where the format can hold them: geff,
     napari, trackmate, csv. Tables beside the masks are used, and measured
-    anew where they are missing.
+    anew where they are missing. Of many inputs, batch.jsonl beside the
+    results tells what has become of each.
     """
-    from temtrack.analysis.folder import open_masks_folder
+    from temtrack.formats.atomic import check_output_folder
     from temtrack.formats.export import find_exporter
 
-    exporter = find_exporter(to.value)
-    _check_place(masks, out)
-    exporter.TARGET.check(out, force)
-    folder = open_masks_folder(masks)
-    watch = partial(output.with_progress, description="measuring", total=len(folder.masks))
-    content = _gather(folder, pixel_size, frame_time, watch)
-    watch = partial(output.with_progress, description="writing", total=len(folder.masks), unit="frames")
-    exporter.write_export(out, content, watch)
-    _show(to, out, content, as_json)
-    for loss in exporter.describe_losses(content):
-        output.warn(loss)
-    _warn_of_gaps(content)
+    chosen = gather(masks, shard)
+    settings = _Settings(to, find_exporter(to.value), pixel_size, frame_time, force)
+    if chosen.many:
+        suffix = settings.exporter.TARGET.suffix
+        chosen.refuse_file(out, (suffix,))
+        check_output_folder(out, force=True)  # each export in it is looked at in its turn
+        manner = Manner(resume, keep_going, force, as_json)
+        jobs = [job.ending(suffix) for job in chosen.jobs(out)]
+        batch = Batch(ctx, chosen, jobs, _content, manner)
+        batch.run(lambda: settings.one_of_many)
+        batch.show()
+        batch.finish()
+        return
+    row, content = settings.write(chosen.only(), out, force)
+    if as_json:
+        output.show_json(row)
+    else:
+        output.show_rows([row], as_json=False)
+    _tell_unknowns(content)
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What all exports share."""
+
+    to: ExportFormat
+    exporter: Exporter
+    pixel_size_nm: float | None
+    frame_time_s: float | None
+    force: bool
+
+    def one_of_many(self, job: Job) -> output.Row:
+        """Export one masks folder of many; return its counts."""
+        row, _ = self.write(job.source, job.place, self.force or job.begun, f"{job.source}: ")
+        return {"input": str(job.source), **row}
+
+    def write(self, masks: Path, out: Path, force: bool, where: str = "") -> tuple[output.Row, ExportContent]:
+        """Export a masks folder, warn of what gets lost, and return its counts and what was exported."""
+        from temtrack.analysis.folder import open_masks_folder
+
+        _check_place(masks, out)
+        self.exporter.TARGET.check(out, force)
+        folder = open_masks_folder(masks)
+        n_frames = len(folder.masks)
+        watch = partial(output.with_progress, description="measuring", total=n_frames)
+        content = _gather(folder, self.pixel_size_nm, self.frame_time_s, watch)
+        watch = partial(output.with_progress, description="writing", total=n_frames, unit="frames")
+        self.exporter.write_export(out, content, watch)
+        for loss in (*self.exporter.describe_losses(content), *_gaps(content)):
+            output.warn(where + loss)
+        return _row(self.to, out, content), content
+
+
+def _content(job: Job) -> object:
+    """Return what decides on an export: masks, and the tables and records beside them."""
+    from temtrack.analysis.folder import fingerprint_with_tables
+    from temtrack.tables import TABLES
+
+    return fingerprint_with_tables(job.source, TABLES)
 
 
 def _check_place(masks: Path, out: Path) -> None:
@@ -106,27 +167,26 @@ def _gather(
     )
 
 
-def _show(to: ExportFormat, out: Path, content: ExportContent, as_json: bool) -> None:
-    row = {
+def _row(to: ExportFormat, out: Path, content: ExportContent) -> output.Row:
+    return {
         "format": to.value,
-        "path": str(out),
+        "output": str(out),
         "frames": content.n_frames,
         "masks": len(content.particles),
         "tracks": len(content.tracks),
         "merges": len(content.merges),
     }
-    if as_json:
-        output.show_json(row)
-    else:
-        output.show_rows([row], as_json=False)
 
 
-def _warn_of_gaps(content: ExportContent) -> None:
-    """Say what an importer would miss, and how it is given."""
+def _gaps(content: ExportContent) -> Iterator[str]:
+    """Say what an importer would miss."""
     if len(content.particles) == 0:
-        output.warn("the masks hold no particle in any frame; the export is empty")
+        yield "the masks hold no particle in any frame; the export is empty"
     if content.graph.n_unseen:
-        output.warn(f"{content.graph.n_unseen} parents of lineage.json are in no mask before their child")
+        yield f"{content.graph.n_unseen} parents of lineage.json are in no mask before their child"
+
+
+def _tell_unknowns(content: ExportContent) -> None:
     if content.pixel_size_nm is None:
         output.tell("pixel size unknown: lengths are in pixels; give --pixel-size 0.21nm, say")
     if content.seconds is None:

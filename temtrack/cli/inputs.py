@@ -6,7 +6,7 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from temtrack.errors import InputError, TemtrackError, UsageError
@@ -55,6 +55,10 @@ class Job:
         assert self.target is not None
         return self.target
 
+    def ending(self, suffix: str) -> Job:
+        """Return the job with a file or folder of that suffix as its target."""
+        return replace(self, target=self.place.with_name(self.place.name + suffix))
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -93,6 +97,19 @@ class Inputs:
         """
         if self.many and value is not None:
             raise UsageError(f"{option}: is about one input; many were given, run it for each alone")
+
+    def refuse_file(self, out: Path, suffixes: Sequence[str]) -> None:
+        """Refuse, as the place for the results of many, a name with the end of a single result's file.
+
+        Raises
+        ------
+        UsageError
+            Where it has one.
+        """
+        if any(suffix and out.name.lower().endswith(suffix) for suffix in suffixes):
+            raise UsageError(
+                f"-o {out}: of many inputs each gets a result of its name; give a folder for them"
+            )
 
 
 def parse_shard(text: str) -> Shard:

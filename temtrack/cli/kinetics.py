@@ -151,16 +151,13 @@ def _measure(settings: _Settings, job: Job) -> output.Row:
 
 def _content(settings: _Settings, job: Job) -> object:
     """Return what decides on the kinetics of a run: masks, what lies beside them, temperature."""
-    from temtrack.analysis.folder import list_beside
+    from temtrack.analysis.folder import fingerprint_with_tables
     from temtrack.formats.fingerprint import fingerprint
-    from temtrack.formats.masks import list_masks
     from temtrack.tables import TABLES
 
     heat = settings.heat[job.input.index]
-    tables = [job.source / f"{table.name}.parquet" for table in TABLES]
-    files = [*list_masks(job.source), *list_beside(job.source), *(path for path in tables if path.is_file())]
     log = None if heat.log is None else fingerprint([heat.log])
-    return [fingerprint(files), heat.kelvin, log, heat.offset_s]
+    return [fingerprint_with_tables(job.source, TABLES), heat.kelvin, log, heat.offset_s]
 
 
 def _estimates(job: Job) -> list[Estimate]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from temtrack.cli import options, output
+from temtrack.cli.batch import Batch, Manner
+from temtrack.cli.inputs import Job, gather
 from temtrack.errors import InputError, TemtrackError, UsageError
 
 if TYPE_CHECKING:
@@ -20,16 +23,29 @@ if TYPE_CHECKING:
     from temtrack.report.page import PageSource
 
 _SUFFIXES = (".html", ".htm")
+_DEFAULT_PAGE = Path("report.html")
 
 
 def report(
+    ctx: typer.Context,
     masks: Annotated[
-        Path,
-        typer.Argument(metavar="MASKS", help="A masks folder, of this program or another, or a TIFF stack."),
+        list[str],
+        typer.Argument(
+            metavar="MASKS...",
+            help="Masks folders, of this program or another, or TIFF stacks; - for a list on stdin.",
+        ),
     ],
-    out: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The page.")] = Path(
-        "report.html"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE|DIR",
+            help="The page, report.html where none is named; of many, the folder for the pages, which else "
+            "lie beside the masks folders as NAME.html.",
+            show_default=False,
+        ),
+    ] = None,
     image: Annotated[
         str | None,
         typer.Option(
@@ -41,24 +57,78 @@ def report(
     ] = None,
     pixel_size: options.PixelSize = None,
     frame_time: options.FrameTime = None,
+    resume: options.Resume = False,
+    shard: options.ShardOf = None,
+    keep_going: options.KeepGoing = True,
     force: options.Force = False,
+    as_json: options.Json = False,
 ) -> None:
     """Put a run on one page: movie with outlines, merges, sizes, fates, tables.
 
     Everything is in the one file, which opens in any browser, offline. Tables
-    beside the masks are used, and measured anew where they are missing.
+    beside the masks are used, and measured anew where they are missing. Of
+    many runs each gets its page, and batch.jsonl beside them tells what has
+    become of each.
     """
-    from temtrack.analysis.folder import open_masks_folder
-    from temtrack.report.page import write_page
+    from temtrack.formats.atomic import check_output_folder
 
-    _check_target(out, force)
-    folder = open_masks_folder(masks)
-    movie = _find_movie(folder, image)
-    watch = partial(output.with_progress, description="measuring", total=len(folder.masks))
-    source = _gather(folder, movie, pixel_size, frame_time, watch)
-    watch = partial(output.with_progress, description="drawing", total=len(folder.masks), unit="frames")
-    write_page(out, source, watch)
-    output.show_text(f"report: {out} ({out.stat().st_size / 1e6:.1f} MB)")
+    chosen = gather(masks, shard, beside=out is None)
+    chosen.refuse_for_many("--image", image)
+    settings = _Settings(image, pixel_size, frame_time, force)
+    if chosen.many:
+        if out is not None:
+            chosen.refuse_file(out, _SUFFIXES)
+            check_output_folder(out, force=True)  # each page in it is looked at in its turn
+        manner = Manner(resume, keep_going, force, as_json)
+        pages = [job.ending(".html") for job in chosen.jobs(out)]
+        batch = Batch(ctx, chosen, pages, _content, manner)
+        batch.run(lambda: settings.one_of_many)
+        batch.show()
+        batch.finish()
+        return
+    row = settings.write(chosen.only(), out or _DEFAULT_PAGE, force)
+    if as_json:
+        output.show_json(row)
+    else:
+        output.show_text(f"report: {row['output']} ({row['megabytes']} MB)")
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What all pages share."""
+
+    image: str | None
+    pixel_size_nm: float | None
+    frame_time_s: float | None
+    force: bool
+
+    def one_of_many(self, job: Job) -> output.Row:
+        """Write the page of one run of many."""
+        return self.write(job.source, job.place, self.force or job.begun)
+
+    def write(self, masks: Path, page: Path, force: bool) -> output.Row:
+        """Write the page of a run; return what is shown of it."""
+        from temtrack.analysis.folder import open_masks_folder
+        from temtrack.report.page import write_page
+
+        _check_target(page, force)
+        folder = open_masks_folder(masks)
+        movie = _find_movie(folder, self.image)
+        n_frames = len(folder.masks)
+        watch = partial(output.with_progress, description="measuring", total=n_frames)
+        source = _gather(folder, movie, self.pixel_size_nm, self.frame_time_s, watch)
+        watch = partial(output.with_progress, description="drawing", total=n_frames, unit="frames")
+        write_page(page, source, watch)
+        size_mb = round(page.stat().st_size / 1e6, 1)
+        return {"input": str(masks), "output": str(page), "frames": n_frames, "megabytes": size_mb}
+
+
+def _content(job: Job) -> object:
+    """Return what decides on the page: masks, and every table and record beside them."""
+    from temtrack.analysis.folder import fingerprint_with_tables
+    from temtrack.tables import DRIFT, KINETICS, TABLES
+
+    return fingerprint_with_tables(job.source, (*TABLES, DRIFT, KINETICS))
 
 
 def _check_target(out: Path, force: bool) -> None:

@@ -19,6 +19,11 @@ class FileTarget:
 
     suffixes: tuple[str, ...]
 
+    @property
+    def suffix(self) -> str:
+        """What a name of temtrack's own choice ends in."""
+        return self.suffixes[0]
+
     def check(self, path: Path, force: bool) -> None:
         """Refuse a name with another end, a folder, and, unless ``force``, a file that is there already.
 
@@ -33,9 +38,13 @@ class FileTarget:
 
 @dataclass(frozen=True)
 class FolderTarget:
-    """A folder; ``contents`` matches the names of what it holds, so that no other folder is replaced."""
+    """A folder; ``contents`` matches the names of what it holds, so that no other folder is replaced.
+
+    Its name needs no ``suffix``.
+    """
 
     contents: re.Pattern[str]
+    suffix: str = ""
 
     def check(self, path: Path, force: bool) -> None:
         """Refuse a file, a folder that holds anything and, with ``force``, one of other contents.
