@@ -199,12 +199,14 @@ def _check_network(name: str) -> None:
         )
 
 
-def track_into(folder: Path, plan: TrackingPlan, watch: WatchFrames, resume: bool = False) -> TrackingReport:
+def track_into(
+    folder: Path, plan: TrackingPlan, watch: WatchFrames, resume: bool = False, force: bool = False
+) -> TrackingReport:
     """Track a movie and write masks, family tree and ``run.json`` into a folder.
 
     Each mask is written as soon as its ids are final. With ``resume`` an unfinished run of the same plan goes
     on where it stopped, with the same bytes as one that was never stopped; without, what an earlier run left
-    is removed first.
+    is removed first. With ``force`` too, so is an unfinished run that cannot go on.
 
     Raises
     ------
@@ -216,15 +218,17 @@ def track_into(folder: Path, plan: TrackingPlan, watch: WatchFrames, resume: boo
         Where the user interrupts it.
     """
     with locked(folder):
-        return _track_alone(folder, plan, watch, resume)
+        return _track_alone(folder, plan, watch, resume, force)
 
 
-def _track_alone(folder: Path, plan: TrackingPlan, watch: WatchFrames, resume: bool) -> TrackingReport:
+def _track_alone(
+    folder: Path, plan: TrackingPlan, watch: WatchFrames, resume: bool, force: bool
+) -> TrackingReport:
     remove_leftovers(folder)
     segments = LastSegments(plan.segmentation.segment)
     propagator = plan.propagation.build(segments.again)
     file, facts = CheckpointFile(folder, propagator), plan.facts()
-    run = file.read(facts) if resume else None
+    run = _read_unfinished(file, facts, force) if resume else None
     if run is None:
         run = Checkpoint(facts, plan.command)
         _remove_earlier_run(folder)
@@ -240,6 +244,16 @@ def _track_alone(folder: Path, plan: TrackingPlan, watch: WatchFrames, resume: b
     _write_record(folder, run, _calibration_of(plan.movie))
     file.remove()
     return run.report
+
+
+def _read_unfinished(file: CheckpointFile, facts: dict[str, object], force: bool) -> Checkpoint | None:
+    """Return the run to go on with; with ``force`` none where it was another one or its file is damaged."""
+    try:
+        return file.read(facts)
+    except (UsageError, InputError):
+        if force:
+            return None
+        raise
 
 
 def _track(

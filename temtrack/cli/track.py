@@ -101,7 +101,8 @@ def track(
     res_track.txt for CTC tools, lineage.json with all parents of every merge,
     drift.parquet with how the field of view moved, and run.json with what was
     run. Frames are counted from the first that is tracked. A run that was
-    stopped, however it was, goes on with --resume to the same result.
+    stopped, however it was, goes on with --resume to the same result; with
+    --force too it starts again where it was one with other options.
 
     Of many movies each gets a folder of its name in DIR, and batch.jsonl there
     tells what has become of it. One that fails does not stop the others.
@@ -174,7 +175,7 @@ class _Tracking:
         segmentation = self.segmentation(movie)
         check_tracking_folder(folder, force, resume)
         plan = TrackingPlan(movie, segmentation, self.propagation, self.config, output.command_line())
-        return track_into(folder, plan, watch, resume)
+        return track_into(folder, plan, watch, resume, force)
 
 
 def _load(
@@ -200,7 +201,7 @@ def _track_one(tracking: _Tracking, read: Callable[[Path], Movie], manner: Manne
     movie = read(job.source)
     _refuse_input_as_output(job.place, None, movie)
     goes_on = job.begun and manner.resume and (job.place / RESUME_NAME).exists()
-    force = (job.begun or manner.force) and not goes_on
+    force = manner.force or (job.begun and not goes_on)
     report = tracking.follow(movie, job.place, force, goes_on, iter)
     _warn(report, f"{job.source}: ")
     return {"input": str(job.source), **_summary(job.place, report)}

@@ -128,17 +128,15 @@ class CheckpointFile:
 def check_tracking_folder(folder: Path, force: bool, resume: bool) -> None:
     """Make the folder of a run; refuse one that holds anything, unless told to overwrite it or to go on.
 
+    Told both, a run goes on where it can and starts again where it cannot.
+
     Raises
     ------
-    UsageError
-        If told both.
     OutputError
         If the folder cannot be written to, is not empty, or holds nothing to go on with.
     """
-    if force and resume:
-        raise UsageError("--force starts again and --resume goes on: give one of them")
     is_unfinished = (folder / RESUME_NAME).exists()
-    if resume and folder.is_dir() and not is_unfinished and any(folder.glob("[!.]*")):
+    if resume and not force and folder.is_dir() and not is_unfinished and any(folder.glob("[!.]*")):
         raise OutputError(
             f"{folder}: holds no unfinished run to resume, but other files; "
             "give --force to overwrite it, or another folder"

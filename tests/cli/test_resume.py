@@ -1,5 +1,6 @@
 """Runs that are stopped and go on: real processes, really killed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -90,3 +91,26 @@ def test_ctrl_c_says_how_to_go_on(source, unbroken, tmp_path):
     assert "holds an unfinished run with max_gap_frames 3, now 5" in other.stderr
     assert track(source, tmp_path, "--resume").returncode == 0
     assert contents(tmp_path / "out") == unbroken
+
+
+@pytest.mark.parametrize("change", ["options", "damage"])
+def test_with_force_too_a_run_that_cannot_go_on_starts_again(source, unbroken, tmp_path, change):
+    words = ("--max-gap", "5") if change == "options" else ()
+    assert track(source, tmp_path, *words, moment=20).returncode == -signal.SIGKILL
+    if change == "damage":
+        (tmp_path / "out" / ".resume").write_bytes(b"damaged")
+    assert track(source, tmp_path, "--resume").returncode in (1, 2)
+    result = track(source, tmp_path, "--resume", "--force")
+    assert result.returncode == 0, result.stderr
+    told = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert told["parameters"]["max_gap_frames"] == 3
+    masks = [name for name in unbroken if name.startswith("mask")]
+    found = contents(tmp_path / "out")
+    assert all(found[name] == unbroken[name] for name in masks)
+
+
+def test_with_force_too_a_run_that_can_go_on_does(source, tmp_path):
+    assert track(source, tmp_path, moment=43).returncode == -signal.SIGKILL
+    first = (tmp_path / "out" / "mask0000.tif").stat().st_mtime_ns
+    assert track(source, tmp_path, "--resume", "--force").returncode == 0
+    assert (tmp_path / "out" / "mask0000.tif").stat().st_mtime_ns == first

@@ -1,5 +1,6 @@
 """The workflow of examples/cluster as a user runs it, on this machine alone and under Slurm."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from cluster.movies import BROKEN, LONG, write_movies
 from cluster.slurm import environments, wait_for
+
+from temtrack.tracking.checkpoint import Checkpoint, CheckpointFile
+from temtrack.tracking.overlap import OverlapPropagator
 
 WORKFLOW = Path(__file__).parents[2] / "examples" / "cluster"
 N_MOVIES = 12
@@ -108,6 +112,39 @@ def test_slurm_gives_what_a_local_run_gives_though_a_movie_is_broken_and_a_job_k
     long = tables(cluster / "out" / LONG)
     assert long["kinetics"].num_rows > 0
     assert long["frames"]["n_particles"].to_pylist().count(0) == 0
+
+
+#: In the place of temtrack: notes its words, and dies at the first call for one movie.
+WATCHED = """\
+#!/bin/sh
+echo "$@" >> {folder}/calls
+if [ "$1 $2" = "track movies/movie00.tif" ] && [ ! -e {folder}/died ]; then
+    touch {folder}/died
+    kill -9 $$
+fi
+exec {python} -c "import sys; sys.argv[0] = 'temtrack'; from temtrack.cli.app import main; main()" "$@"
+"""
+
+
+def test_a_killed_job_is_tried_again_and_a_broken_movie_is_not(tmp_path, monkeypatch):
+    write_movies(tmp_path / "movies", 3)
+    folder = prepare(tmp_path / "local", tmp_path / "movies")
+    (folder / "bin").mkdir()
+    (folder / "bin" / "temtrack").write_text(WATCHED.format(folder=folder, python=sys.executable))
+    (folder / "bin" / "temtrack").chmod(0o755)
+    half = folder / "out" / "movie00"
+    half.mkdir(parents=True)  # a run of other settings that was stopped midway
+    CheckpointFile(half, OverlapPropagator()).save(Checkpoint({"max_gap_frames": 9}, "temtrack track"))
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    targets = [f"out/{name}/run.json" for name in ("movie00", BROKEN)]
+    words = ["--cores", "1", "--retries", "2", "--config", *SETTINGS]
+    command = [sys.executable, "-m", "snakemake", *targets, *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert done.returncode == 1, done.stderr
+    calls = [line.split()[1] for line in (folder / "calls").read_text().splitlines()]
+    assert sorted(calls) == ["movies/movie00.tif"] * 2 + [f"movies/{BROKEN}.tif"]
+    assert json.loads((half / "run.json").read_text())["parameters"]["max_gap_frames"] == 3
+    assert f"{BROKEN}: temtrack: error: movies/{BROKEN}.tif: TIFF is truncated" in done.stderr
 
 
 def test_on_gpus_only_tracking_asks_for_one(slurm, tmp_path):

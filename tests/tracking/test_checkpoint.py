@@ -118,8 +118,7 @@ def test_which_folders_a_run_may_have(tmp_path):
         check_tracking_folder(other, force=False, resume=True)
     with pytest.raises(OutputError, match="not empty"):
         check_tracking_folder(other, force=False, resume=False)
-    with pytest.raises(UsageError, match="give one of them"):
-        check_tracking_folder(new, force=True, resume=True)
+    check_tracking_folder(other, force=True, resume=True)
     check_tracking_folder(new, force=False, resume=True)
     check_tracking_folder(unfinished, force=False, resume=True)
     check_tracking_folder(unfinished, force=True, resume=False)
