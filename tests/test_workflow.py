@@ -19,6 +19,7 @@ from temtrack.formats.tiff_writer import write_movie
 from temtrack.linking import LinkingConfig
 from temtrack.linking.pedigree import Entry
 from temtrack.loading import build_propagator
+from temtrack.movie import Movie
 from temtrack.registry import find_model, new_model_folder, verify, weights_of
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import simulate_movie
@@ -226,3 +227,34 @@ def test_an_added_deaot_is_a_propagator_by_its_name(tmp_path, monkeypatch):
     add_model(new_model_folder("theirs", force=False), "deaot-t", build_propagator("deaot-t"), weights)
     propagation = propagation_by_name("theirs", "cpu")
     assert propagation.facts["propagator_sha256"] == verify(find_model("theirs"))
+
+
+def blinking(n_frames, n_a_side, cell_px=6, n_shown=12, period=16):
+    """Squares of 3 px on a grid; each is gone for so long, again and again, that it comes back as another."""
+    phase = np.random.default_rng(0).integers(period, size=(n_a_side, n_a_side))
+    own = np.arange(1, n_a_side**2 + 1).reshape(n_a_side, n_a_side)
+    square = np.zeros((cell_px, cell_px), np.int32)
+    square[1:4, 1:4] = 1
+    return [np.kron(np.where((t + phase) % period < n_shown, own, 0), square) for t in range(n_frames)]
+
+
+@pytest.mark.slow
+def test_more_than_70_000_ids_in_one_run(tmp_path):
+    masks = blinking(n_frames=34, n_a_side=160)
+    path, frames = tmp_path / "film.tif", np.where(np.array(masks) > 0, 60, 200).astype(np.uint8)
+    write_movie(path, Movie(path, *frames.shape, frames.dtype, lambda t: frames[t]))
+    movie, in_order = read_movie(path), iter(masks)
+    plan = plan_of(movie, Segmentation(lambda image: next(in_order), {}))
+    n_ids = len(track_into(make(tmp_path / "out"), plan, iter).lineage.tracks)
+    assert n_ids > 70_000
+    found = read_masks(tmp_path / "out")
+    cell_of_id = {}
+    for t, (labels, true) in enumerate(zip(found, masks, strict=True)):
+        is_wide = tifffile.imread(tmp_path / "out" / mask_name(t)).dtype == np.uint32
+        assert is_wide == (labels.max() > 65_535)
+        ids, cells = labels[2::6, 2::6], true[2::6, 2::6]
+        assert ids[cells > 0].all()
+        for i, cell in zip(ids[cells > 0].tolist(), cells[cells > 0].tolist(), strict=True):
+            assert cell_of_id.setdefault(i, cell) == cell
+    assert is_wide
+    assert max(cell_of_id) == n_ids == len((tmp_path / "out" / "res_track.txt").read_text().splitlines())

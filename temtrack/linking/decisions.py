@@ -70,14 +70,17 @@ def _settle_beginnings(state: LinkerState, config: LinkingConfig) -> None:
     """Tell new particles from specks, which are removed."""
     record = state.window[0]
     informative = [r for r in state.window if r.is_informative]
+    others = [record.area_px[i] for i in record.area_px.keys() - record.born]
+    usual_area_px = float(np.median(others)) if others else float("nan")
+    specks = {}
     for new in record.born:
-        touches_border = new in record.at_border
         n_seen = sum(r.is_seen(new) for r in informative)
         needs = min(config.min_seen_frames, len(informative))
-        if record.frame == 0 or touches_border or n_seen >= needs:
-            state.pedigree.add_origin(new, tell_origin(new, state.window, touches_border))
+        if record.frame == 0 or new in record.at_border or n_seen >= needs:
+            state.pedigree.add_origin(new, tell_origin(new, state.window, usual_area_px))
         else:
-            state.rename({new: 0})
+            specks[new] = 0
+    state.rename(specks)
 
 
 def _settle_fusion(state: LinkerState, verdict: Verdict) -> None:
@@ -97,7 +100,7 @@ def _settle_fusion(state: LinkerState, verdict: Verdict) -> None:
         track = tracks[gone]
         state.rename({gone: survivor})
         track.last_seen = record.frame - 1
-        state.end(track)
+        state.end([track])
 
 
 def _replace(state: LinkerState, old_ids: tuple[int, ...], new: int) -> None:
@@ -121,4 +124,4 @@ def _replace(state: LinkerState, old_ids: tuple[int, ...], new: int) -> None:
     if is_live:
         state.tracks[new] = track
     else:
-        state.end(track)
+        state.end([track])

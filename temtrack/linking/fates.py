@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from temtrack.lineage import Fate, Origin
 from temtrack.linking.evidence import is_dissolving
 from temtrack.linking.records import FrameRecord, TrackState
@@ -18,16 +16,18 @@ NUCLEUS_SHARE = 0.25
 TINY_AREA_PX = 12
 
 
-def tell_origin(track_id: int, window: list[FrameRecord], touches_border: bool) -> Origin:
-    """Return the origin of a track that begins, without whole or parents, in the window's first frame."""
+def tell_origin(track_id: int, window: list[FrameRecord], usual_area_px: float) -> Origin:
+    """Return the origin of a track that begins, without whole or parents, in the window's first frame.
+
+    ``usual_area_px`` is the median area there of those that were there before, NaN where there are none.
+    """
     if window[0].frame == 0:
         return "present"
-    if touches_border:
+    if track_id in window[0].at_border:
         return "entered"
     area = window[0].area_px[track_id]
     latest = [r.area_px[track_id] for r in window if r.is_seen(track_id)][-1]
-    others = [a for i, a in window[0].area_px.items() if i != track_id]
-    is_small = bool(others) and area <= NUCLEUS_SHARE * float(np.median(others))
+    is_small = area <= NUCLEUS_SHARE * usual_area_px
     return "nucleated" if is_small or area <= GROWING_SHARE * latest else "found"
 
 

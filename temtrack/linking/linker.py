@@ -99,10 +99,9 @@ class Linker:
 
     def finish(self) -> Lineage:
         """Decide all remaining frames on what is known, and return the lineage."""
-        for track in list(self.state.tracks.values()):
-            # A gap that may yet close proves nothing, unless the track was leaving or dissolving.
-            if track.n_missing and tell_fate(track, self._shape) != "lost":
-                self.state.end(track)
+        # A gap that may yet close proves nothing, unless the track was leaving or dissolving.
+        missing = [track for track in self.state.tracks.values() if track.n_missing]
+        self.state.end([track for track in missing if tell_fate(track, self._shape) != "lost"])
         while self.state.window:
             decide_first_frame(self.state, self.config)
         return self.state.pedigree.lineage()
@@ -233,9 +232,13 @@ class Linker:
 
     def _end_lost_tracks(self, record: FrameRecord) -> None:
         """End the tracks whose gap has grown too long or of which nothing is left to carry."""
-        for track in list(self.state.tracks.values()):
-            if track.n_missing > self.config.max_gap_frames or track.id not in record.area_px:
-                self.state.end(track)
+        self.state.end(
+            [
+                track
+                for track in self.state.tracks.values()
+                if track.n_missing > self.config.max_gap_frames or track.id not in record.area_px
+            ]
+        )
 
     def _decide_ready_frames(self) -> None:
         n_wanted = self.config.look_ahead_frames

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from temtrack.lineage import Fate, Merge
+from temtrack.lineage import Merge
 from temtrack.linking.contacts import ContactRuns
 from temtrack.linking.fates import tell_fate
 from temtrack.linking.pedigree import Entry, LinkedFrame, Pedigree
@@ -76,15 +76,20 @@ class LinkerState:
                 track.see(sighting, live.touches_border)
         track.last_seen, track.n_missing = live.last_seen, live.n_missing
 
-    def end(self, track: TrackState, fate: Fate | None = None) -> None:
-        """End a track at its last sighting and take back what was carried since."""
-        shape = self.window[-1].labels.shape
-        self.pedigree.add_fate(track.id, fate or tell_fate(track, (shape[0], shape[1])))
+    def end(self, tracks: Sequence[TrackState]) -> None:
+        """End tracks at their last sighting and take back what was carried since."""
+        if not tracks:
+            return
+        height, width = self.window[-1].labels.shape
+        for track in tracks:
+            self.pedigree.add_fate(track.id, tell_fate(track, (height, width)))
         for record in self.window:
-            if record.frame > track.last_seen:
-                record.rename({track.id: _heir(record, track.id, {track.id: 0})})
-        self.tracks.pop(track.id, None)
-        self.ended[track.id] = track
+            removed = {track.id: 0 for track in tracks if record.frame > track.last_seen}
+            if removed:
+                record.rename({i: _heir(record, i, removed) for i in removed})
+        for track in tracks:
+            self.tracks.pop(track.id, None)
+            self.ended[track.id] = track
 
     def known(self) -> Mapping[int, TrackState]:
         """Return the tracks in undecided frames, live or ended, by id."""
