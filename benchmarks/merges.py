@@ -238,7 +238,7 @@ def run(seeds: Iterable[int], failures: bool) -> None:
     show("disturbed masks, renumbered in every frame", poor, planned)
 
 
-def run_segmented(seeds: Sequence[int], doses_e_px: Sequence[float], model: str) -> None:
+def run_segmented(seeds: Sequence[int], doses_e_px: Sequence[float], model: str, failures: bool) -> None:
     """Simulate, segment and link movie after movie, dose after dose; print a table for each."""
     segmenter = load_segmenter(model)
     for dose in doses_e_px:
@@ -248,7 +248,10 @@ def run_segmented(seeds: Sequence[int], doses_e_px: Sequence[float], model: str)
             true, truth, config = [movie.labels(t) for t in range(len(movie))], movie.lineage, movie.config
             scale = segmenter.find_scale(movie.frame(0)) or 1.0
             masks = [segmenter.segment(movie.frame(t), scale) for t in range(len(movie))]
-            told = {name: told[name] + tally(*link(masks), true, truth) for name, link in LINKERS.items()}
+            ones = {name: tally(*link(masks), true, truth) for name, link in LINKERS.items()}
+            told = {name: told[name] + one for name, one in ones.items()}
+            if failures:
+                show_failures(seed, f"dose {dose:g}", ones["temtrack"])
             n_dissolved = sum(track.fate == "dissolved" for track in truth.tracks)
             planned += Planned(n_dissolved, config.n_crossings + config.n_touches)
         show(f"{model}, {dose:g} electrons per px", told, planned)
@@ -269,7 +272,7 @@ def main() -> None:
     arguments = parser.parse_args()
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.movies)
     if arguments.doses:
-        run_segmented(seeds, arguments.doses, arguments.model)
+        run_segmented(seeds, arguments.doses, arguments.model, arguments.failures)
     else:
         run(seeds, arguments.failures)
 
