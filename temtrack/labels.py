@@ -243,9 +243,10 @@ def _index_of(values: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[n
 
 def _outline(padded: Labels, flat: Labels) -> NDArray[np.int64]:
     """Return the flat places of the labelled pixels that have a 4-neighbour of another value."""
-    at = np.flatnonzero(flat)
-    own = flat[at]
-    width = padded.shape[1]
-    inner = (flat[at - 1] == own) & (flat[at + 1] == own)
-    inner &= (flat[at - width] == own) & (flat[at + width] == own)
-    return np.asarray(at[~inner])
+    differs = np.zeros(flat.size, bool)
+    for step in (1, padded.shape[1]):
+        changes = flat[step:] != flat[:-step]
+        differs[step:] |= changes
+        differs[:-step] |= changes
+    differs &= flat != 0
+    return np.flatnonzero(differs)

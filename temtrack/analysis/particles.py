@@ -8,8 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.analysis.shape import Reals, RegionPixels, count_hull_pixels, measure_axes, measure_perimeters
+from temtrack.analysis.shape import (
+    Reals,
+    RegionPixels,
+    RegionRuns,
+    count_hull_pixels,
+    measure_axes,
+    measure_perimeters,
+)
 from temtrack.analysis.thickness import measure_optical_mass
+from temtrack.labels import border_ids
 
 #: Below this area (px) a region has no shape worth a number: perimeter, axes and what follows are null.
 MIN_SHAPE_AREA_PX = 4
@@ -46,27 +54,26 @@ def measure_particles(
     ValueError
         Where image and labels differ in size.
     """
-    regions = RegionPixels.of(labels)
-    n = len(regions)
-    area = regions.total().astype(np.int64)
+    regions = RegionRuns.of(labels)
+    n, area, (y, x) = len(regions.ids), regions.area_px, regions.centre_px
     return {
         "frame": np.full(n, frame, dtype=np.int64),
         "particle_id": regions.ids,
-        "y_px": regions.mean(regions.y),
-        "x_px": regions.mean(regions.x),
+        "y_px": y,
+        "x_px": x,
         "area_px": area,
         "equivalent_diameter_px": 2 * np.sqrt(area / np.pi),
-        **_shape_columns(labels, regions, area),
-        "mean_intensity": np.full(n, np.nan) if image is None else _mean_intensity(labels, image, regions),
-        "optical_mass": np.full(n, np.nan) if image is None else measure_optical_mass(labels, image, regions),
-        "touches_border": _touches_border(labels.shape, regions),
+        **_shape_columns(regions),
+        **_image_columns(labels, image, n),
+        "touches_border": np.isin(regions.ids, border_ids(labels)),
         "carried": np.full(n, None) if carried is None else np.isin(regions.ids, list(carried)),
     }
 
 
-def _shape_columns(labels: NDArray[Any], regions: RegionPixels, area: NDArray[np.int64]) -> dict[str, Reals]:
+def _shape_columns(regions: RegionRuns) -> dict[str, Reals]:
+    area = regions.area_px
     major, minor = measure_axes(regions)
-    perimeter = measure_perimeters(labels, regions)
+    perimeter = measure_perimeters(regions)
     with np.errstate(divide="ignore", invalid="ignore"):
         circularity = np.minimum(4 * np.pi * area / perimeter**2, 1)
     columns = {
@@ -79,18 +86,22 @@ def _shape_columns(labels: NDArray[Any], regions: RegionPixels, area: NDArray[np
     return {name: np.where(area < MIN_SHAPE_AREA_PX, np.nan, values) for name, values in columns.items()}
 
 
-def _mean_intensity(labels: NDArray[Any], image: NDArray[Any], regions: RegionPixels) -> Reals:
+def _image_columns(labels: NDArray[np.integer], image: NDArray[Any] | None, n: int) -> dict[str, Reals]:
+    if image is None:
+        return {name: np.full(n, np.nan) for name in ("mean_intensity", "optical_mass")}
     if image.shape != labels.shape:
         raise ValueError(f"image {image.shape} and labels {labels.shape} differ in size")
+    pixels = RegionPixels.of(labels)
+    return {
+        "mean_intensity": _mean_intensity(image, pixels),
+        "optical_mass": measure_optical_mass(labels, image, pixels),
+    }
+
+
+def _mean_intensity(image: NDArray[Any], regions: RegionPixels) -> Reals:
     grey = image[regions.y, regions.x].astype(np.float64)
     finite = np.isfinite(grey)
     n_finite = regions.total(finite)
     mean = np.full(len(regions), np.nan)
     np.divide(regions.total(np.where(finite, grey, 0)), n_finite, out=mean, where=n_finite > 0)
     return mean
-
-
-def _touches_border(shape: tuple[int, ...], regions: RegionPixels) -> NDArray[np.bool_]:
-    height, width = shape
-    y, x = regions.y, regions.x
-    return regions.total((y == 0) | (x == 0) | (y == height - 1) | (x == width - 1)) > 0

@@ -1,20 +1,76 @@
-"""Size and shape of all regions of a label image at once, from pixel counts and moments.
+"""Size and shape of all regions of a label image at once, from the runs of their pixels and their outlines.
 
-One pass over the pixels serves thousands of regions; nothing loops over regions.
+A few passes over the pixels serve thousands of regions; nothing loops over regions.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.labels import Runs, compact, find_runs
+
 Reals = NDArray[np.float64]
 
 #: Directions in which the convex hull is sampled; the hull of a disc comes out 0.2 % too small.
 _HULL_DIRECTIONS = 64
+
+
+@dataclass(frozen=True)
+class RegionRuns:
+    """The regions of a label image, background left out, as runs of pixels along the rows.
+
+    Parameters
+    ----------
+    ids
+        (N,) ids in ascending order.
+    small
+        (Y, X) labels with the ids replaced by their places in ``ids``, counted from 1.
+    runs
+        Runs of ``small``.
+    """
+
+    ids: NDArray[np.int64]
+    small: NDArray[np.int32]
+    runs: Runs
+
+    @classmethod
+    def of(cls, labels: NDArray[np.integer]) -> RegionRuns:
+        """Collect the regions of ``labels`` (Y, X)."""
+        small, ids = compact(labels)
+        return cls(ids, small, find_runs(small))
+
+    @property
+    def region(self) -> NDArray[np.int64]:
+        """Position in ``ids`` of each run, (R,)."""
+        return self.runs.ids.astype(np.int64) - 1
+
+    @property
+    def middle(self) -> Reals:
+        """Column of the middle of each run, (R,)."""
+        return self.runs.x_px + (self.runs.n_px - 1) / 2
+
+    def total(self, values: NDArray[Any]) -> Reals:
+        """Sum values of runs (R,) over each region, (N,)."""
+        return np.bincount(self.region, weights=values, minlength=len(self.ids)).astype(np.float64)
+
+    def mean(self, values: NDArray[Any]) -> Reals:
+        """Average over each region's pixels, (N,), values that all pixels of a run have in common (R,)."""
+        return self.total(self.runs.n_px * values) / self.area_px
+
+    @cached_property
+    def area_px(self) -> NDArray[np.int64]:
+        """Pixels of each region, (N,)."""
+        return self.total(self.runs.n_px).astype(np.int64)
+
+    @cached_property
+    def centre_px(self) -> tuple[Reals, Reals]:
+        """Row and column of each region's centre, (N,) each."""
+        return self.mean(self.runs.y_px), self.mean(self.middle)
 
 
 @dataclass(frozen=True)
@@ -55,7 +111,7 @@ class RegionPixels:
         return self.total(values) / self.total()
 
 
-def measure_axes(regions: RegionPixels) -> tuple[Reals, Reals]:
+def measure_axes(regions: RegionRuns) -> tuple[Reals, Reals]:
     """Measure the axes of the ellipses that have the regions' second moments.
 
     A pixel counts as a square, so its own moment of 1/12 is added.
@@ -64,16 +120,18 @@ def measure_axes(regions: RegionPixels) -> tuple[Reals, Reals]:
     -------
     Full lengths of the major and the minor axes in px, each (N,).
     """
-    dy = regions.y - regions.mean(regions.y)[regions.region]
-    dx = regions.x - regions.mean(regions.x)[regions.region]
+    n_px, (centre_y, centre_x) = regions.runs.n_px, regions.centre_px
+    dy = regions.runs.y_px - centre_y[regions.region]
+    dx = regions.middle - centre_x[regions.region]
     yy = regions.mean(dy * dy) + 1 / 12
-    xx = regions.mean(dx * dx) + 1 / 12
+    # A run's own spread about its middle: the mean square of n numbers a step apart is (n^2 - 1) / 12.
+    xx = regions.mean(dx * dx + (n_px * n_px - 1) / 12) + 1 / 12
     middle = (yy + xx) / 2
     spread = np.hypot((yy - xx) / 2, regions.mean(dy * dx))
     return 4 * np.sqrt(middle + spread), 4 * np.sqrt(np.maximum(middle - spread, 0))
 
 
-def measure_perimeters(labels: NDArray[np.integer], regions: RegionPixels) -> Reals:
+def measure_perimeters(regions: RegionRuns) -> Reals:
     """Measure perimeters in px, (N,), by Crofton's formula in four directions.
 
     ``P = pi/8 (C_0 + C_90 + (C_45 + C_135) / sqrt 2)``, ``C`` the number of times that the grid lines of
@@ -81,17 +139,18 @@ def measure_perimeters(labels: NDArray[np.integer], regions: RegionPixels) -> Re
 
     Source: Legland, Kieu, Devaux, Image Anal. Stereol. 26 (2007) 83, doi:10.5566/ias.v26.p83-92.
     """
-    padded = np.pad(labels, 1)
-    own = labels[regions.y, regions.x]
-    weight = np.zeros(len(own))
-    for dy in (-1, 0, 1):
-        for dx in (-1, 0, 1):
-            beside = padded[regions.y + 1 + dy, regions.x + 1 + dx]
-            weight += (beside != own) / np.hypot(1, dy * dx)
-    return np.pi / 8 * regions.total(weight)
+    padded = np.pad(regions.small, 1)
+    flat, width = padded.ravel(), padded.shape[1]
+    weight = np.zeros(len(regions.ids) + 1)
+    for step, length in ((1, 1), (width, 1), (width + 1, np.sqrt(2)), (width - 1, np.sqrt(2))):
+        at = np.flatnonzero(flat[:-step] != flat[step:])
+        for beside in (flat[at], flat[at + step]):
+            weight += np.bincount(beside, minlength=len(weight)) / length
+    perimeters: Reals = np.pi / 8 * weight[1:]
+    return perimeters
 
 
-def count_hull_pixels(regions: RegionPixels) -> Reals:
+def count_hull_pixels(regions: RegionRuns) -> Reals:
     """Count the pixels of each region's convex hull, (N,).
 
     The hull's corners are pixel centres, found as the regions' extremes in 64 directions; Pick's theorem
@@ -106,25 +165,24 @@ def count_hull_pixels(regions: RegionPixels) -> Reals:
     return n_pixels
 
 
-def _hull_corners(regions: RegionPixels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _hull_corners(regions: RegionRuns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return rows and columns of the extreme pixels, each (directions, N), in the order of the angle."""
-    region, y, x = _row_ends(regions)
-    starts = np.searchsorted(region, np.arange(len(regions)))
+    region, y, x = _run_ends(regions)
+    n_ends = np.bincount(region, minlength=len(regions.ids))
+    starts = np.cumsum(n_ends) - n_ends
     # Half a step off the axes, so that a straight edge's two ends are never tied.
     angles = 2 * np.pi * (np.arange(_HULL_DIRECTIONS) + 0.5) / _HULL_DIRECTIONS
-    extreme = np.empty((_HULL_DIRECTIONS, len(regions)), dtype=np.intp)
+    extreme = np.empty((_HULL_DIRECTIONS, len(regions.ids)), dtype=np.intp)
     for direction, angle in zip(extreme, angles, strict=True):
         reach = y * np.sin(angle) + x * np.cos(angle)
-        farthest = np.flatnonzero(reach == np.maximum.reduceat(reach, starts)[region])
+        farthest = np.flatnonzero(reach == np.repeat(np.maximum.reduceat(reach, starts), n_ends))
         direction[region[farthest]] = farthest
     return y[extreme], x[extreme]
 
 
-def _row_ends(regions: RegionPixels) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.int64]]:
-    """Return region, row and column of the first and last pixel of each row of each region, by region."""
-    by_region = np.argsort(regions.region, kind="stable")  # raster order stays within a region
-    region, y, x = regions.region[by_region], regions.y[by_region], regions.x[by_region]
-    new_row = np.ones(len(y) + 1, dtype=bool)
-    new_row[1:-1] = (np.diff(region) != 0) | (np.diff(y) != 0)
-    ends = new_row[:-1] | new_row[1:]
-    return region[ends], y[ends].astype(np.int64), x[ends].astype(np.int64)
+def _run_ends(regions: RegionRuns) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return region, row and column of the first and last pixel of each run, by region."""
+    runs = regions.runs
+    order = np.argsort(runs.ids, kind="stable")
+    ends = np.stack([runs.x_px, runs.x_px + runs.n_px - 1], axis=1)[order]
+    return np.repeat(regions.region[order], 2), np.repeat(runs.y_px[order], 2), ends.ravel()
