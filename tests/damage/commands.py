@@ -14,7 +14,7 @@ from pathlib import Path
 #: Imports once what commands need and forks a process for each: a command then begins in milliseconds, and
 #: every moment of its life is one of work.
 NURSERY = """
-import json, os, resource, sys
+import json, os, signal, sys
 import matplotlib.figure, pandas, pyarrow.parquet, scipy.ndimage, skimage.measure, skimage.segmentation, torch
 import temtrack.cli.app, temtrack.workflow, temtrack.segmentation.otsu, temtrack.tracking.overlap
 import temtrack.simulation.movie, temtrack.training.run, temtrack.metrics.evaluation
@@ -29,6 +29,7 @@ for line in sys.stdin:
         print(pid, flush=True)
         continue
     os.chdir(job["folder"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     for number, name in ((0, os.devnull), (1, job["stdout"]), (2, job["stderr"])):
         os.dup2(os.open(name, os.O_RDWR | os.O_CREAT, 0o600), number)
     sys.argv = ["temtrack", *job["words"]]
@@ -124,8 +125,8 @@ def contents(folder: Path) -> dict[str, bytes]:
         files.pop(name, None)
     if "log.csv" in files:
         files["log.csv"] = b"\n".join(line.rpartition(b",")[0] for line in files["log.csv"].splitlines())
-    if "run.json" in files:
-        files["run.json"] = files["run.json"].replace(b" --force", b"")
+    for name in [name for name in files if name.endswith("run.json")]:
+        files[name] = files[name].replace(b" --force", b"")
     if "state.pt" in files:
         files["state.pt"] = _plain(files["state.pt"])
     for name in [name for name in files if name.endswith(".parquet")]:

@@ -49,6 +49,12 @@ WORKS = {
         ("--resume",),
         CHECKPOINT_OFTEN,
     ),
+    "track --propagator deaot-t": Work(
+        ("track", "../inputs/film.tif", "-o", "out", "--model", "otsu", "--propagator", "deaot-t",
+         "--frames", ":6", "--device", "cpu"),
+        ("--resume",),
+        CHECKPOINT_OFTEN,
+    ),
     "segment": Work(("segment", "../inputs/images", "-o", "out", "--model", "otsu"), ("--resume",)),
     "train": Work(
         ("train", "../inputs/data", "--model", "vmamba", "--steps", "3", "--crop", "32", "--batch", "1",

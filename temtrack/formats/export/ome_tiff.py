@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
 import tifffile
@@ -54,7 +56,10 @@ def _frames(content: ExportContent, watch: Watch, dtype: np.dtype[Any]) -> Itera
 
 def _metadata(content: ExportContent) -> dict[str, Any]:
     """Return what OME tells of the stack; a time of each plane, and one interval where frames are even."""
-    metadata: dict[str, Any] = {"axes": "TYX", "Name": content.source.name}
+    told = json.dumps([content.source.name, *sorted(content.facts.items())])
+    # not one of the moment: the same masks give the same bytes
+    identity = f"urn:uuid:{uuid5(NAMESPACE_OID, told)}"
+    metadata: dict[str, Any] = {"axes": "TYX", "Name": content.source.name, "UUID": identity}
     if content.pixel_size_nm is not None:
         for axis in "XY":
             metadata[f"PhysicalSize{axis}"] = content.pixel_size_nm
