@@ -6,6 +6,7 @@ import glob
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,9 +38,17 @@ def _decode_jpeg(content: bytes) -> NDArray[Any]:
     return pixels
 
 
+def _decode_bmp(content: bytes) -> NDArray[Any]:
+    # imagecodecs reads on behind the end of a file whose header promises more.
+    from PIL.BmpImagePlugin import BmpImageFile
+
+    with BmpImageFile(BytesIO(content)) as image:
+        return np.asarray(image.convert("RGB") if image.mode == "P" else image)
+
+
 @dataclass(frozen=True)
 class _Codec:
-    """Reads a picture's size from its header (Pillow's plugin), and its pixels as they are (imagecodecs)."""
+    """Reads a picture's size from its header (Pillow's plugin), and its pixels as they are."""
 
     plugin: str
     reader: str
@@ -54,7 +63,7 @@ class _Codec:
 _CODECS = {
     b"\x89PNG": _Codec("PngImagePlugin", "PngImageFile", imagecodecs.png_decode),
     b"\xff\xd8\xff": _Codec("JpegImagePlugin", "JpegImageFile", _decode_jpeg),
-    b"BM": _Codec("BmpImagePlugin", "BmpImageFile", imagecodecs.bmp_decode),
+    b"BM": _Codec("BmpImagePlugin", "BmpImageFile", _decode_bmp),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ NAME = "MRC"
 SUFFIXES = (".mrc", ".mrcs")
 
 _HEADER_BYTES, _SIGNATURE_AT, _FEI_SECTION_BYTES = 1024, 208, 128
+_STAMP_AT, _BIG_ENDIAN_STAMP = 212, b"\x11\x11"
 
 #: `NAME_movie.mrc` and, where a camera saved several, `NAME_0_movie.mrc` have `NAME_info.txt`.
 _MOVIE_ENDINGS = (re.compile(r"_movie$"), re.compile(r"_\d+_movie$"))
@@ -68,12 +69,24 @@ def read_movie(path: Path) -> Movie:
 
 
 def _read_header(path: Path) -> Any:
-    import mrcfile  # here and below: other formats start without it
+    """Return the header in the byte order that its machine stamp tells, or the other where that has no mode.
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # files from before the map ID and the machine stamp
-        with mrcfile.open(path, header_only=True, permissive=True) as mrc:
-            return mrc.header
+    mrcfile's own reader also makes room for as long an extended header as this one promises.
+    """
+    from mrcfile.dtypes import HEADER_DTYPE  # here and below: other formats start without it
+    from mrcfile.utils import dtype_from_mode
+
+    head = read_head(path, _HEADER_BYTES)
+    told = ">" if head[_STAMP_AT : _STAMP_AT + 2] == _BIG_ENDIAN_STAMP else "<"
+    headers = [
+        np.frombuffer(head, HEADER_DTYPE.newbyteorder(order)).reshape(()).view(np.recarray)
+        for order in (told, "<" if told == ">" else ">")
+    ]
+    for header in headers:
+        with suppress(ValueError):
+            dtype_from_mode(header.mode)
+            return header
+    return headers[0]
 
 
 def _sample_type(header: Any, by_direct_electron: bool) -> np.dtype[Any]:

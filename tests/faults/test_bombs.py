@@ -63,6 +63,17 @@ def mrc(path):
         file.header.nx = file.header.ny = SIDE
 
 
+def long_extended_header(path):
+    """An extended header of 2 GB in a file of a few pages."""
+    import mrcfile
+
+    with mrcfile.new(path) as file:
+        file.set_data(FRAMES)
+    content = bytearray(path.read_bytes())
+    content[92:96] = struct.pack("<i", 2**31 - 1)
+    path.write_bytes(content)
+
+
 def many_sections(path):
     import mrcfile
 
@@ -101,7 +112,8 @@ def emd(path):
 
 BOMBS = {
     "a.png": png, "a.jpg": jpg, "a.bmp": bmp, "a.tif": tif, "raw.tif": lambda path: tif(path, None),
-    "a.mrc": mrc, "sections.mrc": many_sections, "a.dm4": dm, "a.ser": ser,
+    "a.mrc": mrc, "sections.mrc": many_sections, "extended.mrc": long_extended_header,
+    "a.dm4": dm, "a.ser": ser,
     "tags.ser": many_tags, "a.emd": emd,
 }  # fmt: skip
 

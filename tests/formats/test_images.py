@@ -78,3 +78,22 @@ def test_a_truncated_jpeg_is_refused(tmp_path):
     path.write_bytes(imagecodecs.jpeg_encode(noise)[:900])
     with pytest.raises(InputError, match="damaged"):
         read_movie(path)
+
+
+def test_a_bmp_whose_header_promises_more_than_its_file_holds_is_refused(tmp_path):
+    """The decoder that once read it went on behind the end of the file, into whatever lay there."""
+    path = tmp_path / "a.bmp"
+    content = bytearray(imagecodecs.bmp_encode(np.zeros((24, 32), np.uint8)))
+    content[20] = 4  # width 32 + 4 * 65,536
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.bmp: image is damaged"):
+        read_movie(path)
+
+
+def test_a_bmp_of_colours_in_a_palette_is_read(tmp_path):
+    from PIL import Image
+
+    image = Image.new("P", (4, 2), 1)
+    image.putpalette([0, 0, 0, 255, 0, 0])
+    image.save(tmp_path / "a.bmp")
+    assert (read_movie(tmp_path / "a.bmp").read_frame(0) == 76).all()  # red, as the eye weighs it
