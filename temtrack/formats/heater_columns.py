@@ -87,7 +87,10 @@ def split_cells(line: str, delimiter: str | None) -> list[str]:
     """Return the cells of a line without the white space around them."""
     if delimiter is None:
         return _BEFORE_UNIT.sub("", line).split()
-    return [cell.strip() for cell in next(csv.reader([line.strip("\n")], delimiter=delimiter), [])]
+    try:
+        return [cell.strip() for cell in next(csv.reader([line.strip("\n")], delimiter=delimiter), [])]
+    except csv.Error:  # longer than any line of a log
+        return []
 
 
 def celsius_of(unit: str) -> Callable[[float], float] | None:

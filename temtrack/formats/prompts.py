@@ -43,11 +43,10 @@ def _read_columns(path: Path, names: tuple[str, ...], header: str) -> NDArray[np
             table = csv.DictReader(file, skipinitialspace=True)
             found = table.fieldnames or []
             if not set(names) <= set(found):
-                raise InputError(
-                    f"{path}: has the columns {','.join(found) or 'none'}; needed is the header {header}"
-                )
+                told = " ".join(",".join(found).split())[:80] or "none"
+                raise InputError(f"{path}: has the columns {told}; needed is the header {header}")
             rows = [[float(row[name]) for name in names] for row in table]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     except (TypeError, ValueError) as error:
         raise InputError(f"{path}: line {table.line_num} holds no numbers for {header}") from error

@@ -85,6 +85,11 @@ def test_what_is_missing_stays_missing(read):
     assert np.isnan(log.celsius).tolist() == [False, True, True, True, False]
 
 
+def test_a_line_longer_than_any_is_left_out(read):
+    text = 'time [s],temperature [C]\n0,20\n1,"' + "9" * 200_000 + "\n2,30\n"
+    assert rows(read(text)) == [(0, 20), (2, 30)]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
 def test_encodings(read, encoding):
     assert rows(read("time [s]\tTemp [°C]\r\n0\t20\r\n1\t21\r\n", encoding=encoding)) == [(0, 20), (1, 21)]

@@ -21,6 +21,8 @@ def test_columns_are_found_by_name(tmp_path):
         ("x,y\n1,two\n", "line 2 holds no numbers"),
         ("x,y\n1\n", "line 2 holds no numbers"),
         ("x,y\n1,nan\n", "no finite numbers"),
+        ('x,"y\n3,4\n', "columns x,y 3,4; needed"),
+        ('x,y\n1,"' + "2" * 200_000, "field larger than"),
     ],
 )
 def test_wrong_tables_are_refused(tmp_path, content, reason):
