@@ -24,8 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from temtrack.burned_in import clear, hide_burned_in
 from temtrack.metrics.segmentation import SegmentationScore, score_segmentation
+from temtrack.movie import Movie
 from temtrack.segmentation.cascade import AnySegmenter
 from temtrack.segmentation.load import load_segmenter
 from temtrack.segmentation.segmenter import Segmenter
@@ -117,7 +120,7 @@ def score_images(
     scores, seconds = [], 0.0
     for image in images:
         start = time.perf_counter()
-        labels = segmenter.segment(image.image, scale)
+        labels = find_particles(segmenter, image.image, scale)
         seconds += time.perf_counter() - start
         scores.append(score_segmentation(labels, image.labels))
     pooled = sum(scores, SegmentationScore())
@@ -129,6 +132,14 @@ def score_images(
         **{name: float(np.mean([getattr(s, name) for s in scores])) for name in ("iou", "dice", "f1", "pq")},
         **{f"pooled_{name}": float(getattr(pooled, name)) for name in ("iou", "f1", "pq")},
     }
+
+
+def find_particles(
+    segmenter: AnySegmenter, image: NDArray[np.float32], scale: float | None
+) -> NDArray[np.int32]:
+    """Segment an image as the command does: what is burned into it is background."""
+    seen = hide_burned_in(Movie(Path("image"), 1, *image.shape, image.dtype, lambda t: image))
+    return clear(segmenter.segment(seen.read_frame(0), scale), seen.burned_in)
 
 
 def peak_mib(segmenter: AnySegmenter) -> float:

@@ -22,6 +22,8 @@ REFERENCE_SIDE = 1024  # the frame in which the published network sees every ima
 N_POINT_SLOTS = 6
 N_MASK_TOKENS = 4
 
+QUERIES_AT_ONCE = 512
+
 INVALID, POINT, BOX_TOP_LEFT, BOX_BOTTOM_RIGHT = -1, 1, 2, 3
 
 Attention = Literal["fused", "explicit"]
@@ -29,10 +31,20 @@ Attention = Literal["fused", "explicit"]
 
 def attend(q: Tensor, k: Tensor, v: Tensor, kind: Attention = "fused") -> Tensor:
     """Softmax attention; ``explicit`` spells the formula out and keeps the whole score matrix."""
-    if kind == "fused":
-        return F.scaled_dot_product_attention(q, k, v)
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-    return scores.softmax(dim=-1) @ v
+    if kind == "explicit":
+        return attend_explicitly(q, k, v)
+    if q.device.type == "cpu" and q.dtype == torch.bfloat16:
+        # The fused kernel takes as long as in float32 there; two products of a few queries at a time take
+        # half of that, and their scores stay in the cache.
+        k, v = k.contiguous(), v.contiguous()
+        return torch.cat([attend_explicitly(some, k, v) for some in q.split(QUERIES_AT_ONCE, -2)], -2)
+    return F.scaled_dot_product_attention(q, k, v)
+
+
+def attend_explicitly(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Softmax attention as its formula reads, with all scores at once."""
+    scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-2, -1)
+    return scores.softmax(dim=-1).to(v.dtype) @ v
 
 
 class LayerNorm2d(nn.LayerNorm):
@@ -140,7 +152,8 @@ class RandomFourierPositions(nn.Module):
         self.register_buffer("positional_encoding_gaussian_matrix", torch.randn(2, n_features))
 
     def forward(self, xy: Tensor) -> Tensor:
-        phase = 2 * math.pi * ((2 * xy.float() - 1) @ self.positional_encoding_gaussian_matrix.float())
+        with torch.autocast(xy.device.type, enabled=False):  # phases are large: bfloat16 would blur places
+            phase = 2 * math.pi * ((2 * xy.float() - 1) @ self.positional_encoding_gaussian_matrix.float())
         return torch.cat([phase.sin(), phase.cos()], dim=-1)
 
     def grid(self, h: int, w: int) -> Tensor:

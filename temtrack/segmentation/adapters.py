@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from temtrack.labels import nearest_pixels
 from temtrack.nets.efficient_sam import PATCH, EfficientSam
+from temtrack.nets.precision import bf16_where_native
 from temtrack.segmentation import instances, pieces
 from temtrack.segmentation.automatic import find_by_points
 from temtrack.segmentation.detection import detect
@@ -43,7 +44,8 @@ class MapAdapter:
 
     def look(self, net: nn.Module, grey: NDArray[np.float32], scale: float, device: torch.device) -> Glance:
         """Find all particles of an image (Y, X) in [0, 1], seen at a scale."""
-        maps = predict_maps(partial(self.everything, net), grey, scale, self.tiling, device)
+        with bf16_where_native(device):
+            maps = predict_maps(partial(self.everything, net), grey, scale, self.tiling, device)
         labels = nearest_pixels(instances.decode(maps), grey.shape).astype(np.int32)
         return Glance(labels, certainty_of(maps[instances.FOREGROUND]))
 

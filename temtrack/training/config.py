@@ -43,9 +43,9 @@ class TrainConfig:
     freeze_norms_share: float = 1.0
     n_prompts: int = 1
     prompt_weight: float = 0.25
-    min_diameter_px: float = 20.0
-    max_diameter_px: float = 100.0
-    clean_share: float = 0.4
+    min_diameter_px: float = 24.0
+    max_diameter_px: float = 110.0
+    clean_share: float = 0.5
     test_fraction: float = 0.08
     n_test_crops: int = 32
     patience_epochs: int = 0

@@ -1,4 +1,4 @@
-"""Losses on maps of particles: binary cross-entropy plus Dice, rare contact lines weighted up."""
+"""Losses on maps of particles: cross-entropy plus Dice, outlines and rare contact lines weighted up."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 CONTACT_PIXEL_WEIGHT = 4.0
+OUTLINE_PIXEL_WEIGHT = 4.0
+OUTLINE_REACH_PX = 2  # at the side on which maps are compared
 IOU_WEIGHT = 0.05
 
 
@@ -15,9 +17,8 @@ def map_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 
     Dice is pooled over the batch for each kind of query and map: single crops often lack a map's class.
     """
-    pixel_weights = torch.ones_like(targets)
-    pixel_weights[:, :, 2] += (CONTACT_PIXEL_WEIGHT - 1) * targets[:, :, 2]
-    bce = F.binary_cross_entropy_with_logits(logits, targets, pixel_weights, reduction="none").mean((-2, -1))
+    bce = F.binary_cross_entropy_with_logits(logits, targets, _pixel_weights(targets), reduction="none")
+    bce = bce.mean((-2, -1))
     mean_bce = (bce * weights).sum() / weights.sum().clamp(min=1)
     probs = logits.sigmoid() * weights[..., None, None]
     targets = targets * weights[..., None, None]
@@ -26,6 +27,18 @@ def map_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     taught = weights.sum(0) > 0
     dice = (1 - (2 * overlap + 1) / (total + 1)) * taught
     return mean_bce + dice.sum() / taught.sum().clamp(min=1)
+
+
+def _pixel_weights(targets: Tensor) -> Tensor:
+    """Weigh the pixels of BxQx3xSxS targets: those near a foreground's outline, those of contact lines."""
+    weights = torch.ones_like(targets)
+    near = 2 * OUTLINE_REACH_PX + 1
+    foreground = targets[:, :, 0]
+    highest = F.max_pool2d(foreground, near, 1, OUTLINE_REACH_PX)
+    lowest = -F.max_pool2d(-foreground, near, 1, OUTLINE_REACH_PX)
+    weights[:, :, 0] += (OUTLINE_PIXEL_WEIGHT - 1) * (highest - lowest)
+    weights[:, :, 2] += (CONTACT_PIXEL_WEIGHT - 1) * targets[:, :, 2]
+    return weights
 
 
 def iou_loss(predicted: Tensor, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

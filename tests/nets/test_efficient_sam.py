@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from golden_fill import fill, image
 
-from temtrack.nets.efficient_sam import efficient_sam_ti
+from temtrack.nets.efficient_sam import QUERIES_AT_ONCE, attend, efficient_sam_ti
 
 GOLDEN = np.load(Path(__file__).parent.parent / "golden" / "efficient_sam_ti.npz")
 
@@ -46,6 +46,23 @@ def test_fused_and_explicit_attention_agree(net):
     explicit.load_state_dict(net.state_dict())
     images = image((1, 3, 96, 160))
     torch.testing.assert_close(net.embed(images), explicit.embed(images), atol=1e-4, rtol=0)
+
+
+@torch.inference_mode()
+def test_attention_in_bfloat16_is_that_of_float32_but_for_rounding():
+    torch.manual_seed(0)
+    q, k, v = torch.randn(3, 2, 3, 2 * QUERIES_AT_ONCE + 7, 16)  # BxHeadsxNxD each, in more than one piece
+    rounded = attend(*(x.bfloat16() for x in (q, k, v)))
+    assert rounded.dtype == torch.bfloat16
+    torch.testing.assert_close(rounded.float(), attend(q, k, v), atol=0.02, rtol=0)
+
+
+@torch.inference_mode()
+def test_places_are_as_exact_where_all_else_is_rounded(net):
+    xy = torch.rand(1, 4, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        encoded = net.prompt_encoder.pe_layer(xy)
+    torch.testing.assert_close(encoded, net.prompt_encoder.pe_layer(xy), atol=1e-5, rtol=0)
 
 
 @torch.inference_mode()

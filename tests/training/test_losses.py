@@ -25,6 +25,16 @@ def test_a_map_without_weight_teaches_nothing():
     assert map_loss(wrong, TARGETS, ALL) > 0.1
 
 
+def test_a_foreground_wrong_at_its_outline_costs_more_than_wrong_elsewhere():
+    wide = torch.zeros(1, 1, 3, 64, 64)
+    wide[..., 16:48, 16:48] = 1
+    right, one = (wide - 0.5) * 40, torch.ones(1, 1, 3)
+    outline, middle = right.clone(), right.clone()
+    outline[0, 0, 0, 16, 20:44] *= -1
+    middle[0, 0, 0, 32, 20:44] *= -1
+    assert map_loss(outline, wide, one) > 2 * map_loss(middle, wide, one)
+
+
 def test_nothing_to_learn_is_no_error():
     assert torch.isfinite(map_loss(RIGHT, TARGETS * 0, torch.cat([ALL[:, :1], 0 * ALL[:, :1]], 1)))
 
