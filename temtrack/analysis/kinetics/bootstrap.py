@@ -17,6 +17,10 @@ N_RESAMPLES = 1000
 #: Fewer families say too little about how much families differ.
 MIN_FAMILIES = 10
 
+#: Standard deviation by which all diameters of a run are too large or too small together, in px: what drew the
+#: masks drew all outlines alike, and whole pixels tell them no better.
+OUTLINE_ERROR_PX = 0.5
+
 #: Frames are gathered into so many times at most: more do not add knowledge to a smooth curve.
 MAX_TIMES = 120
 
@@ -33,11 +37,14 @@ class PowerSums:
         (4, F, T): powers, families, times; diameters in the run's unit of length.
     n_rows
         Number of diameters behind it.
+    outline_error
+        By how much all diameters may be off together (standard deviation), in the same unit.
     """
 
     seconds: Reals
     sums: Reals
     n_rows: int
+    outline_error: float
 
     @property
     def n_families(self) -> int:
@@ -50,10 +57,27 @@ class PowerSums:
         return total
 
     def resample(self, rng: np.random.Generator) -> Reals:
-        """Return the sums (4, R, T) over families drawn with replacement, R times."""
+        """Return the sums (4, R, T) over families drawn with replacement, R times.
+
+        In each draw all outlines are moved by what they may be off together.
+        """
         n = self.n_families
         times_drawn = rng.multinomial(n, np.full(n, 1 / n), size=N_RESAMPLES).astype(np.float64)
-        return times_drawn @ self.sums
+        moved = self.outline_error * rng.standard_normal((N_RESAMPLES, 1))
+        return _moved(times_drawn @ self.sums, moved)
+
+
+def _moved(sums: Reals, by: Reals) -> Reals:
+    """Return the sums (4, R, T) of powers of the diameters, each diameter larger by ``by`` (R, 1)."""
+    count, first, second, third = sums
+    return np.stack(
+        [
+            count,
+            first + by * count,
+            second + 2 * by * first + by**2 * count,
+            third + 3 * by * second + 3 * by**2 * first + by**3 * count,
+        ]
+    )
 
 
 def gather_power_sums(run: ObservedRun) -> PowerSums:
@@ -80,4 +104,5 @@ def gather_power_sums(run: ObservedRun) -> PowerSums:
     ]
     seconds = np.bincount(time_of_frame, run.seconds, n_times) / np.bincount(time_of_frame, minlength=n_times)
     held = np.sum(sums[0], axis=0) > 0
-    return PowerSums(seconds[held] - run.seconds[0], np.stack(sums)[:, :, held], len(rows))
+    error = OUTLINE_ERROR_PX * run.unit_per_px
+    return PowerSums(seconds[held] - run.seconds[0], np.stack(sums)[:, :, held], len(rows), error)

@@ -42,7 +42,9 @@ def measure_dispersion(sums: PowerSums | None, rng: np.random.Generator) -> list
     The dispersion is ``D = sum d^2 / sum d^3``, the share of surface; its first value is a parameter of
     the fit, so that the noise of the first frame does not shift all others.
     """
-    loss = Quantity("dispersion_ratio", "1", "D/D0 last over first tenth; bootstrap of families", _SOURCE)
+    loss = Quantity(
+        "dispersion_ratio", "1", "D/D0 last over first tenth; bootstrap of families and outlines", _SOURCE
+    )
     quantities = {order: _quantities(order) for order in (1, 2)}
     support = Quantity(
         "gple_order_2_support", "1", "share of bootstrap draws that order 2 fits better than 1", _SOURCE
@@ -95,7 +97,7 @@ def fit_gple(series: Reals, seconds: Reals, weights: Reals, order: int) -> Gple:
 
 
 def _quantities(order: int) -> tuple[Quantity, Quantity]:
-    method = f"-dy/dt = k (y - y_eq)^{order}, y = D/D0; bootstrap of families"
+    method = f"-dy/dt = k (y - y_eq)^{order}, y = D/D0; bootstrap of families and outlines"
     return (
         Quantity(f"gple_rate_n{order}", "1/s", method, _SOURCE),
         Quantity(f"gple_final_dispersion_n{order}", "1", method, _SOURCE),

@@ -45,7 +45,7 @@ def measure_growth(sums: PowerSums | None, length_unit: str, rng: np.random.Gene
         Draws the families.
     """
     exponent = Quantity(
-        "growth_exponent", "1", "<d>^n = <d0>^n + K t, n free; bootstrap of families", _SOURCE
+        "growth_exponent", "1", "<d>^n = <d0>^n + K t, n free; bootstrap of families and outlines", _SOURCE
     )
     constants = [_constant(n) for n in FIXED_EXPONENTS]
     if sums is None:
@@ -70,7 +70,7 @@ def measure_growth(sums: PowerSums | None, length_unit: str, rng: np.random.Gene
 
 
 def _constant(n: int) -> Quantity:
-    method = f"<d>^{n} = <d0>^{n} + K t; bootstrap of families"
+    method = f"<d>^{n} = <d0>^{n} + K t; bootstrap of families and outlines"
     return Quantity(f"growth_constant_n{n}", f"nm{n}/s", method, _SOURCE)
 
 
