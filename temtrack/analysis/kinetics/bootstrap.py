@@ -17,8 +17,8 @@ N_RESAMPLES = 1000
 #: Fewer families say too little about how much families differ.
 MIN_FAMILIES = 10
 
-#: Standard deviation by which all diameters of a run are too large or too small together, in px: what drew the
-#: masks drew all outlines alike, and whole pixels tell them no better.
+#: Standard deviation, in px, by which all diameters of a run are too large or too small together: what drew
+#: the masks drew all outlines alike, and whole pixels tell them no better.
 OUTLINE_ERROR_PX = 0.5
 
 #: Frames are gathered into so many times at most: more do not add knowledge to a smooth curve.
