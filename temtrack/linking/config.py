@@ -33,13 +33,13 @@ class LinkingConfig:
     blank_share
         A frame is blank where less than this share of the tracks and of their area found a segment.
     poor_share
-        In a frame where less than this share of the tracks found a segment, not seen is not gone.
+        In a frame where less than this share of the tracks seen lately found a segment, not seen is not gone.
     max_blank_frames
         Longer runs of blank and poor frames are taken for what they show.
     """
 
     look_ahead_frames: int = 20
-    max_gap_frames: int = 3
+    max_gap_frames: int = 8
     lasting_share: float = 0.65
     min_seen_frames: int = 2
     min_overlap_share: float = 0.1

@@ -119,9 +119,9 @@ class Linker:
 
     def _seems_poor(self, links: Association) -> bool:
         """Tell whether so many tracks lack a segment that rather the segmentation failed than they ended."""
-        n_tracks = len(self.state.tracks)
-        n_linked = n_tracks - len(links.missing)
-        return n_tracks >= MIN_TRACKS_FOR_BLANK and n_linked < self.config.poor_share * n_tracks
+        lately = {i for i, track in self.state.tracks.items() if not track.n_missing}
+        n_linked = len(lately.difference(links.missing))
+        return len(lately) >= MIN_TRACKS_FOR_BLANK and n_linked < self.config.poor_share * len(lately)
 
     def _without_stowaways(self, links: Association, found: Regions) -> Association:
         """Leave tracks out of a shared segment to which they bring no area.

@@ -96,6 +96,7 @@ CASES = (
     blank_while_fusing(),
     missed_for(1),
     missed_for(3),
+    missed_for(8),
     missed_at_the_end(),
     leave_the_field(),
     nucleate(),

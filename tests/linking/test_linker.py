@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from cases import CASES
+from cases.scene import Disc, draw
 
 from temtrack.labels import measure_regions
 from temtrack.linking import Linker, LinkingConfig, link_masks
@@ -82,6 +83,17 @@ def test_a_gap_beyond_the_limit_ends_the_track_at_its_last_sighting():
     fates = sorted((t.start, t.end, t.fate, t.origin) for t in lineage.tracks)
     assert fates == [(0, 7, "lost", "present"), (0, 19, "present", "present"), (11, 19, "present", "found")]
     assert all(f.carried_ids == () for f in frames)
+
+
+def test_specks_do_not_excuse_a_particle_that_is_gone():
+    """Specks of each frame are missed in the next ones; that makes no poor frames, in which no gap counts."""
+    masks = draw([*(Disc(i, 12, 12 * i, 5) for i in range(1, 7)), Disc(7, 40, 20, 6)], 30)
+    masks[4:16][masks[4:16] == 7] = 0
+    for t in range(30):
+        y, x = 30 + 10 * (t % 4), 36 + 10 * (t // 4 % 6)
+        masks[t, y : y + 2, x : x + 2] = 8
+    _, lineage = link(masks)
+    assert {(0, 3), (16, 29)} <= {(track.start, track.end) for track in lineage.tracks}
 
 
 def test_a_speck_of_one_frame_is_dropped():
