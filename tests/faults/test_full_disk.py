@@ -35,7 +35,6 @@ COMMANDS = {
                   AGAIN),
     "segment movie": Work(("segment", "../inputs/film.tif", "-o", "out", "--model", "otsu"), AGAIN),
     "analyze": Work(("analyze", "../inputs/segmented", "--merges", "-o", "out"), AGAIN),
-    "analyze --kinetics": Work(("analyze", "../inputs/segmented", "--kinetics", "-o", "out"), AGAIN),
     "kinetics": Work(("kinetics", "../inputs/segmented", "-o", "out", "--pixel-size", "1nm",
                       "--frame-time", "1s"), AGAIN),
     "track --overlay": Work(("track", "../inputs/film.tif", "-o", "out/masks", "--model", "otsu",
