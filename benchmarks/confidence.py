@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,9 @@ FIT_SEED, CHECK_SEED = 20_000, 30_000
 
 #: Strengths of the faults of a segmentation.
 STRENGTHS = (0.3, 1.0, 3.0)
+
+#: The feature that needs the movie's frames.
+MASS = [one.name for one in fields(MergeFeatures)].index("mass_misfit")
 
 #: A merge told at most so many frames from a true one is true.
 TOLERANCE_FRAMES = 3
@@ -123,18 +126,19 @@ def tell_events(seeds: Iterable[int]) -> Events:
             linked = link_masks(poor.segment(labels, t) for t, labels in enumerate(true))
             frames = [frame.labels for frame in linked]
             matches = match_tracks(frames, true)
-            rows += _told_merges(frames, linked.lineage, movie.lineage, matches)
+            rows += _told_merges(frames, movie, linked.lineage, matches)
             lives.update(_told_lives(linked.lineage, movie.lineage, matches))
     return Events(np.array([astuple(f) for f, _ in rows]), np.array([true for _, true in rows]), lives)
 
 
 def _told_merges(
-    frames: list[NDArray[np.int32]], found: Lineage, true: Lineage, matches: TrackMatches
+    frames: list[NDArray[np.int32]], movie: SimulatedMovie, found: Lineage, matches: TrackMatches
 ) -> Iterator[tuple[MergeFeatures, bool]]:
-    parts = [measure_particles(labels, None, t) for t, labels in enumerate(frames)]
+    parts = [measure_particles(labels, movie.frame(t), t) for t, labels in enumerate(frames)]
     history = ParticleHistory({name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
     good = {
-        match.found for match in match_merges(found.merges, true.merges, matches, TOLERANCE_FRAMES).matches
+        match.found
+        for match in match_merges(found.merges, movie.lineage.merges, matches, TOLERANCE_FRAMES).matches
     }
     for merge in found.merges:
         yield measure_features(merge, history), merge in good
@@ -183,16 +187,16 @@ def show_lives(lives: Counter[tuple[str, str, bool, bool]]) -> None:
         print(" " + ", ".join(f"{share:.3f}" for share in shares))
 
 
-def show(events: Events, model: Logistic) -> None:
+def show(title: str, features: NDArray[np.float64], is_true: NDArray[np.bool_], model: Logistic) -> None:
     """Print the reliability diagram."""
-    told = np.array([model(tuple(row)) for row in events.features])
-    brier = np.mean((told - events.is_true) ** 2)
-    print(f"{len(told)} events, {events.is_true.mean():.1%} true; Brier score {brier:.4f}")
+    told = np.array([model(tuple(row)) for row in features])
+    brier = np.mean((told - is_true) ** 2)
+    print(f"{title}: {len(told)} events, {is_true.mean():.1%} true; Brier score {brier:.4f}")
     print("   confidence   events   mean confidence   share true")
     for low, high in ((0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 0.95), (0.95, 0.99), (0.99, 1.01)):
         some = (told >= low) & (told < high)
         if some.any():
-            means = f"{told[some].mean():14.3f} {events.is_true[some].mean():12.3f}"
+            means = f"{told[some].mean():14.3f} {is_true[some].mean():12.3f}"
             print(f"  {low:4.2f} - {min(high, 1):4.2f} {some.sum():8d} {means}")
 
 
@@ -208,7 +212,10 @@ def main() -> None:
         model = fit(events)
         print(model)
         show_lives(events.lives)
-    show(tell_events(range(CHECK_SEED, CHECK_SEED + arguments.movies)), model)
+    told = tell_events(range(CHECK_SEED, CHECK_SEED + arguments.movies))
+    show("with the movie", told.features, told.is_true, model)
+    told.features[:, MASS] = np.nan
+    show("from masks alone", told.features, told.is_true, model)
 
 
 if __name__ == "__main__":

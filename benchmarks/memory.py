@@ -1,6 +1,6 @@
-"""Peak memory of ``temtrack track --masks`` on a short and on a long movie, and of commands on a huge file.
+"""Peak memory of ``temtrack track --masks`` on its way through a long movie, and of commands on a huge file.
 
-Run ``python benchmarks/memory.py``, or with ``--side 256 --frames 100 10000``. A simulated movie of 60
+Run ``python benchmarks/memory.py``, or with ``--side 256 --frames 100 1000 10000``. A simulated movie of 60
 frames is played to and fro, so that the long one costs no simulation; true masks stand in for a model, whose
 memory does not depend on the movie's length.
 
@@ -12,6 +12,7 @@ them and ``track --frames 0:20``, once with true masks and once with ``--model o
 from __future__ import annotations
 
 import argparse
+import re
 import struct
 import subprocess
 import sys
@@ -39,10 +40,10 @@ N_HUGE, N_PIECE = 513, 20
 #: Runs in a child. The kernel's own count (KiB, Linux) is the child's alone; getrusage would begin with the
 #: parent's, from which the child was forked.
 CHILD = """
-import pathlib, re, sys
+import pathlib, sys
 from temtrack.cli.app import app
 app(sys.argv[1:], standalone_mode=False)
-print(int(re.search(r"VmHWM:\\s+(\\d+) kB", pathlib.Path("/proc/self/status").read_text())[1]) // 1024)
+print(pathlib.Path("/proc/self/status").read_text())
 """
 
 
@@ -81,7 +82,35 @@ def peak_mib(*words: object) -> tuple[int, float]:
     child = subprocess.run(
         [sys.executable, "-c", CHILD, *map(str, words)], capture_output=True, text=True, check=True
     )
-    return int(child.stdout.splitlines()[-1]), time.perf_counter() - start
+    return told_peak_mib(child.stdout), time.perf_counter() - start
+
+
+def told_peak_mib(status: str) -> int:
+    """Return the peak memory that a process's status file tells, in MiB."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    if found is None:
+        raise ValueError("no VmHWM in the status: the process has ended")
+    return int(found[1]) // 1024
+
+
+def show_on_the_way(folder: Path, propagator: str, milestones: list[int]) -> None:
+    """Track ``film.tif`` in a child process and print its peak memory whenever so many masks are written."""
+    words = ["track", folder / "film.tif", "--masks", folder / "masks", "-o", folder / "out", "--json"]
+    words += ["--propagator", propagator]
+    start, peaks = time.perf_counter(), []
+    command = [sys.executable, "-c", CHILD, *map(str, words)]
+    print(f"{'frames':>7s} {'peak MiB':>9s} {'seconds':>8s}")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        for n in milestones:
+            while child.poll() is None and not (folder / "out" / mask_name(n - 1)).exists():
+                time.sleep(0.1)
+            if n == milestones[-1]:
+                told, _ = child.communicate()  # to its end: the tables are written after the last mask
+            else:
+                told = Path(f"/proc/{child.pid}/status").read_text()
+            peaks.append(told_peak_mib(told))
+            print(f"{n:7d} {peaks[-1]:9d} {time.perf_counter() - start:8.0f}", flush=True)
+    print(f"difference: {peaks[-1] - peaks[0]} MiB")
 
 
 def write_huge(folder: Path) -> list[Path]:
@@ -142,7 +171,7 @@ def measure_huge() -> None:
 def main() -> None:
     """Simulate, track, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--frames", type=int, nargs=2, default=(200, 2000), metavar=("SHORT", "LONG"))
+    parser.add_argument("--frames", type=int, nargs="+", default=[200, 2000], help="the last is the length")
     parser.add_argument("--side", type=int, default=512, help="px")
     parser.add_argument("--propagator", default="deaot-t")
     parser.add_argument("--huge", action="store_true", help="files of more than 4 GB instead")
@@ -150,16 +179,9 @@ def main() -> None:
     if arguments.huge:
         measure_huge()
         return
-    movie, peaks = movie_of(arguments.side), []
-    print(f"{'frames':>7s} {'peak MiB':>9s} {'seconds':>8s}")
-    for n_frames in arguments.frames:
-        with tempfile.TemporaryDirectory() as folder:
-            write_inputs(Path(folder), movie, n_frames)
-            words = ["track", f"{folder}/film.tif", "--masks", f"{folder}/masks", "-o", f"{folder}/out"]
-            peak, seconds = peak_mib(*words, "--propagator", arguments.propagator, "--json")
-        peaks.append(peak)
-        print(f"{n_frames:7d} {peak:9d} {seconds:8.0f}", flush=True)
-    print(f"difference: {peaks[1] - peaks[0]} MiB")
+    with tempfile.TemporaryDirectory() as folder:
+        write_inputs(Path(folder), movie_of(arguments.side), arguments.frames[-1])
+        show_on_the_way(Path(folder), arguments.propagator, arguments.frames)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,9 @@ class MergeFeatures:
         Logarithm of the greatest aspect ratio among the parents: halves of one particle are long.
     shrinkage
         Logarithm of the smallest parent's greatest area over its last: large where it was dissolving.
+    mass_misfit
+        Size of the logarithm of the child's optical mass over its parents', which a merge conserves; NaN
+        without the movie.
     """
 
     area_misfit: float
@@ -55,6 +58,7 @@ class MergeFeatures:
     relaxation: float
     parent_stretch: float
     shrinkage: float
+    mass_misfit: float
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,9 @@ class Logistic:
 
 #: Fitted by ``benchmarks/confidence.py``, in the order of the fields of `MergeFeatures`.
 MODEL = Logistic(
-    mean=(0.006401, 0.9477, 0.9098, 0.06446, 0.3782, 0.1879, 0.04683),
-    scale=(0.04507, 0.1533, 0.1501, 0.04184, 0.2058, 0.275, 0.1225),
-    weight=(-0.4382, 0.9361, 0.02083, -0.6884, 2.256, 0.2138, -0.2447),
+    mean=(0.006401, 0.9477, 0.9098, 0.06446, 0.3782, 0.1879, 0.04683, 0.0),
+    scale=(0.04507, 0.1533, 0.1501, 0.04184, 0.2058, 0.275, 0.1225, 1.0),
+    weight=(-0.4382, 0.9361, 0.02083, -0.6884, 2.256, 0.2138, -0.2447, 0.0),
     intercept=1.822,
 )
 
@@ -101,6 +105,7 @@ def measure_features(merge: Merge, history: ParticleHistory) -> MergeFeatures:
         relaxation=_median(stretches[:N_FRAMES]) - _median(stretches[:_RELAXED_AFTER_FRAMES][-N_FRAMES:]),
         parent_stretch=float(np.nanmax(own)) if np.isfinite(own).any() else np.nan,
         shrinkage=float(np.log(last.max() / np.median(last[-N_FRAMES:]))) if len(last) else np.nan,
+        mass_misfit=_misfit_of_mass(measure_ratio(merge, history, "optical_mass")),
     )
     return MergeFeatures(*np.clip(astuple(features), -_MOST, _MOST).tolist())
 
@@ -141,6 +146,10 @@ def _stretch_before(particle_id: int, frame: int, history: ParticleHistory) -> f
 def _median(values: Reals) -> float:
     known = values[np.isfinite(values)]
     return float(np.median(known)) if len(known) else float("nan")
+
+
+def _misfit_of_mass(ratio: float) -> float:
+    return abs(float(np.log(ratio))) if ratio > 0 else float("nan")
 
 
 def _lasting(n_frames: int) -> float:
