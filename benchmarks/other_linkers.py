@@ -22,7 +22,7 @@ REACH_RADII = 1.0
 #: ... and lets a track end in another, or begin from it, up to this one; best of 1.0, 1.5 and 2.2.
 JOINING_RADII = 2.2
 
-#: It closes gaps of so many frames, as temtrack does.
+#: It closes gaps of so many frames.
 MAX_GAP_FRAMES = 3
 
 

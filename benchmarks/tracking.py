@@ -209,7 +209,7 @@ def main() -> None:
     """Run the parts and print."""
     parts: dict[str, Callable[[argparse.Namespace], None]] = {
         "carry": lambda a: show_carry(a.propagators, a.movies),
-        "switch": lambda a: show_switches(a.propagators, 2 * a.movies, a.dose),
+        "switch": lambda a: show_switches(a.propagators, a.movies, a.dose),
         "bad": lambda a: show_bad_frames(a.propagators, a.movies),
         "speed": lambda a: show_speed(a.propagators[0]),
     }
@@ -218,7 +218,7 @@ def main() -> None:
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
     parser.add_argument("--propagators", nargs="+", default=["deaot-t", "overlap", "trackpy"])
-    parser.add_argument("--movies", type=int, default=3, help="of each kind; twice as many for switch")
+    parser.add_argument("--movies", type=int, default=3, help="of each kind")
     parser.add_argument("--dose", type=float, default=12.0, help="electrons per px for switch")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
