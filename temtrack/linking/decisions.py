@@ -80,7 +80,8 @@ def _settle_beginnings(state: LinkerState, config: LinkingConfig) -> None:
             state.pedigree.add_origin(new, tell_origin(new, state.window, usual_area_px))
         else:
             specks[new] = 0
-    state.rename(specks)
+    if specks:
+        state.rename(specks)
 
 
 def _settle_fusion(state: LinkerState, verdict: Verdict) -> None:
