@@ -15,10 +15,11 @@ from temtrack.linking.fused import neck_clusters, share_out
 
 @dataclass(frozen=True)
 class Drawing:
-    """Labels (Y, X) of a frame, and the sets of ids in it that a thick enough neck joins."""
+    """Labels (Y, X) of a frame, sets of ids that a thick enough neck joins, pixels of ids painted over."""
 
     labels: NDArray[np.int32]
     fused: list[frozenset[int]]
+    covered_px: dict[int, int]
 
 
 def draw_frame(
@@ -61,8 +62,7 @@ def draw_frame(
         shared = share_out(mask, members)
         labels[box][mask] = shared[mask]
         clusters += neck_clusters(mask, shared, min_neck_ratio)
-    _paint_missing(labels, carried, missing)
-    return Drawing(labels, clusters)
+    return Drawing(labels, clusters, _paint_missing(labels, carried, missing))
 
 
 def _nearest_pixel(
@@ -75,13 +75,24 @@ def _nearest_pixel(
     return int(y), int(x)
 
 
-def _paint_missing(labels: NDArray[np.int32], carried: NDArray[np.integer], missing: list[int]) -> None:
-    """Paint the missing tracks into the background, and one that found none of it over what is there."""
+def _paint_missing(
+    labels: NDArray[np.int32], carried: NDArray[np.integer], missing: list[int]
+) -> dict[int, int]:
+    """Paint the missing tracks into the background, and one that found none of it over what is there.
+
+    Returns
+    -------
+    The pixels that were there, by id.
+    """
+    covered_px: dict[int, int] = {}
     if not missing:
-        return
+        return covered_px
     is_missing = np.isin(carried, missing)
     free = is_missing & (labels == 0)
     labels[free] = carried[free]
     for hidden in np.setdiff1d(missing, carried[free]):
         own = carried == hidden
+        for i, n_px in zip(*np.unique(labels[own], return_counts=True), strict=True):
+            covered_px[int(i)] = covered_px.get(int(i), 0) + int(n_px)
         labels[own] = hidden
+    return covered_px

@@ -19,7 +19,7 @@ from temtrack.linking.association import Association, Link, associate, leave_out
 from temtrack.linking.config import LinkingConfig
 from temtrack.linking.decisions import decide_first_frame
 from temtrack.linking.drawing import Drawing, draw_frame
-from temtrack.linking.evidence import MIN_GAIN_OF_STEADY
+from temtrack.linking.evidence import AREA_NOISE_SHARE, MIN_GAIN_OF_STEADY
 from temtrack.linking.fates import tell_fate
 from temtrack.linking.partings import settle_partings
 from temtrack.linking.pedigree import LinkedFrame
@@ -126,7 +126,8 @@ class Linker:
     def _without_stowaways(self, links: Association, found: Regions) -> Association:
         """Leave tracks out of a shared segment to which they bring no area.
 
-        Only those are asked that may well be elsewhere: missing ones, and those cut by the border.
+        Only those are asked that may well be elsewhere: missing ones, and those cut by the border. Of one
+        that was missing already the gain must be more than outlines are uncertain by.
         """
         kept, missing = [], list(links.missing)
         tracks, frame = self.state.tracks, self.state.n_frames
@@ -136,7 +137,8 @@ class Linker:
             for i in asked[: len(link.tracks) - 1]:
                 others = sum(tracks[j].area_before(frame) for j in link.tracks if j != i)
                 gain = found.area_px[link.segments[0] - 1] - others
-                if gain < MIN_GAIN_OF_STEADY * tracks[i].area_before(frame):
+                noise = AREA_NOISE_SHARE * others if tracks[i].last_seen < frame - 1 else 0.0
+                if gain < max(MIN_GAIN_OF_STEADY * tracks[i].area_before(frame), noise):
                     link = Link(tuple(j for j in link.tracks if j != i), link.segments)
                     missing.append(i)
             kept.append(link)
@@ -223,7 +225,8 @@ class Linker:
             if i not in missing:
                 track.last_seen, track.n_missing = frame, 0
                 if i not in joined:
-                    track.see(Sighting(frame, area, y, x), touches_border)
+                    whole = area + drawing.covered_px.get(i, 0)
+                    track.see(Sighting(frame, whole, y, x), touches_border)
 
     def _lengthen_gaps(self) -> None:
         for track in self.state.tracks.values():

@@ -76,3 +76,10 @@ def dissolve_while_fused() -> Case:
     return replace(
         case, name="dissolve while touching, segmented as one", observed=observed, uncertainty_frames=1
     )
+
+
+def leave_where_another_comes() -> Case:
+    """A small one leaves over the border; a large one soon lies where it was last seen."""
+    x = along((8, 60), (13, 36))
+    truth = draw([Disc(90, 50, 80, 6), Disc(1, 2, 34, 3, last=7), Disc(2, 8, x, 12)], 26)
+    return Case("leave where another comes", truth, (), {1: "left"})
