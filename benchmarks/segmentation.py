@@ -61,6 +61,7 @@ class Job:
     scale: float | None
     device: str
     n_large: int
+    once: bool
 
 
 def simulate_large(n_particles: int) -> LabelledImage:
@@ -85,7 +86,7 @@ def read_images(folder: Path, only: frozenset[str] | None) -> list[LabelledImage
 
 def run(job: Job) -> dict[str, dict[str, object]]:
     """Return the row of a model for each folder."""
-    segmenter = load_segmenter(job.model, job.device)
+    segmenter = load_segmenter(job.model, job.device, once=job.once)
     rows = {}
     for name, images in images_of(job):
         scores = score_images(segmenter, images, job.scale)
@@ -183,6 +184,7 @@ def parse() -> argparse.Namespace:
         "--model", nargs="+", default=["effsam-tiny", "otsu"], help="models' names or runs' folders"
     )
     parser.add_argument("--scale", default="auto", metavar="auto|F")
+    parser.add_argument("--once", action="store_true", help="look at one scale, as track does")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
@@ -193,7 +195,9 @@ def main() -> None:
     words = parse()
     only = None if words.only is None else read_excluded(words.only)
     scale = None if words.scale == "auto" else float(words.scale)
-    jobs = [Job(model, words.folders, only, scale, words.device, words.large) for model in words.model]
+    jobs = [
+        Job(model, words.folders, only, scale, words.device, words.large, words.once) for model in words.model
+    ]
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=fresh, max_tasks_per_child=1) as pool:
         found = list(pool.map(run, jobs))

@@ -57,6 +57,12 @@ def segment(
     ] = 0,
     pixel_size_nm: options.PixelSize = None,
     scale_bar_nm: options.ScaleBar = None,
+    once: Annotated[
+        bool,
+        typer.Option(
+            "--once", help="Look at an image at one scale, not three: in a third of the time, less exactly."
+        ),
+    ] = False,
     keep_bars: KeepBars = False,
     device: options.Device = options.DeviceName.auto,
     resume: options.Resume = False,
@@ -77,7 +83,7 @@ def segment(
     from temtrack.formats.fingerprint import fingerprint
     from temtrack.segmentation.load import load_segmenter
 
-    questions = _Questions(_parse_scale(scale), *_read_prompts(points, boxes), min_area_px)
+    questions = _Questions(_parse_scale(scale), once, *_read_prompts(points, boxes), min_area_px)
     chosen = gather(inputs, shard, _expand, beside=output_folder is None)
     chosen.refuse_for_many("--points", points)
     chosen.refuse_for_many("--boxes", boxes)
@@ -85,7 +91,7 @@ def segment(
     movie_name = "_masks" if output_folder is None else ""
 
     def load() -> _Work:
-        segmenter = load_segmenter(model, device)
+        segmenter = load_segmenter(model, device, once=once)
         if questions.prompted and not segmenter.takes_prompts:
             raise UsageError(
                 f"--model {model}: takes no --points or --boxes; use one that does, as effsam-tiny"
@@ -114,6 +120,7 @@ class _Questions:
     """What the model is asked of each image; ``points`` (N, 2) y, x and ``boxes`` (N, 4) y0, x0, y1, x1."""
 
     scale: float | None
+    once: bool
     points: NDArray[np.float64] | None
     boxes: NDArray[np.float64] | None
     min_area_px: int
@@ -213,7 +220,8 @@ class _Work:
     def _facts(self, movie: Movie) -> dict[str, object]:
         from temtrack.workflow import segmentation_facts
 
-        parameters = {"scale": self.questions.scale or "auto", "min_area_px": self.questions.min_area_px}
+        asked = self.questions
+        parameters = {"scale": asked.scale or "auto", "once": asked.once, "min_area_px": asked.min_area_px}
         segmenter = self.segmenter
         return segmentation_facts(
             movie, segmenter.spec.name, segmenter.sha256, parameters, output.command_line()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -42,10 +42,12 @@ class MapAdapter:
     everything: Callable[[Any, Tensor], Tensor]
     answer: Callable[[Any, Tensor, Prompts], NDArray[np.int32]] | None = None
 
-    def look(self, net: nn.Module, grey: NDArray[np.float32], scale: float, device: torch.device) -> Glance:
-        """Find all particles of an image (Y, X) in [0, 1], seen at a scale."""
+    def look(
+        self, net: nn.Module, grey: NDArray[np.float32], scales: Sequence[float], device: torch.device
+    ) -> Glance:
+        """Find all particles of an image (Y, X) in [0, 1], seen at some scales."""
         with bf16_where_native(device):
-            maps = predict_maps(partial(self.everything, net), grey, scale, self.tiling, device)
+            maps = predict_maps(partial(self.everything, net), grey, scales, self.tiling, device)
         labels = nearest_pixels(instances.decode(maps), grey.shape).astype(np.int32)
         return Glance(labels, certainty_of(maps[instances.FOREGROUND]))
 
@@ -66,8 +68,11 @@ class PieceAdapter:
     find: Callable[[Any, Tensor], list[Piece]]
     answer: None = None
 
-    def look(self, net: nn.Module, grey: NDArray[np.float32], scale: float, device: torch.device) -> Glance:
-        """Find all particles of an image (Y, X) in [0, 1], seen at a scale."""
+    def look(
+        self, net: nn.Module, grey: NDArray[np.float32], scales: Sequence[float], device: torch.device
+    ) -> Glance:
+        """Find all particles of an image (Y, X) in [0, 1], seen at one scale: pieces have no mean."""
+        (scale,) = scales
         found = find_pieces(partial(self.find, net), grey, scale, self.tiling, device)
         certainty = float(np.mean([piece.score for piece in found])) if found else 0.0
         return Glance(pieces.decode(found, grey.shape, scale), certainty)

@@ -9,10 +9,11 @@ from temtrack.registry import RUN_FILE, find_model, read_models
 from temtrack.segmentation.cascade import JOINT, AnySegmenter, CascadeSegmenter
 
 
-def load_segmenter(model: str, device: str = "auto") -> AnySegmenter:
+def load_segmenter(model: str, device: str = "auto", *, once: bool = True) -> AnySegmenter:
     """Load a registered model, a training run's folder, or two of these joined by ``+``, onto a device.
 
-    Of two, the first finds boxes and the second outlines what is in them.
+    Of two, the first finds boxes and the second outlines what is in them. A network that tells maps looks at
+    an image once, or else at three scales: that takes three times as long, and its outlines are finer.
 
     Raises
     ------
@@ -23,15 +24,18 @@ def load_segmenter(model: str, device: str = "auto") -> AnySegmenter:
     """
     first, joint, second = model.partition(JOINT)
     if joint and not (Path(model) / RUN_FILE).is_file() and model not in read_models():
-        return CascadeSegmenter(load_segmenter(first, device), load_segmenter(second, device))
+        return CascadeSegmenter(load_segmenter(first, device, once=once), load_segmenter(second, device))
     spec = find_model(model)
     if spec.architecture == "otsu":
         from temtrack.segmentation.otsu import OtsuSegmenter
 
         return OtsuSegmenter(spec)
-    from temtrack.segmentation.adapters import ADAPTERS
+    from temtrack.segmentation.adapters import ADAPTERS, MapAdapter
+    from temtrack.segmentation.scale import ONE_LOOK, THREE_LOOKS
     from temtrack.segmentation.segmenter import Segmenter
 
     net = build_segmenter(spec.architecture)
     sha256 = load_weights(net, spec)
-    return Segmenter(net, ADAPTERS[spec.architecture], spec, sha256, find_device(device))
+    adapter = ADAPTERS[spec.architecture]
+    looks = THREE_LOOKS if isinstance(adapter, MapAdapter) and not once else ONE_LOOK
+    return Segmenter(net, adapter, spec, sha256, find_device(device), looks)

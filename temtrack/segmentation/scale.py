@@ -27,6 +27,10 @@ class Glance:
     certainty: float
 
 
+#: Factors on the scale: the network looks once, or thrice, and what one look gets wrong the others outvote.
+ONE_LOOK = (1.0,)
+THREE_LOOKS = (0.75, 1.0, 1.35)
+
 Look = Callable[[NDArray[np.float32], float], Glance]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,21 +17,31 @@ from temtrack.registry import ModelSpec
 from temtrack.segmentation.adapters import Adapter
 from temtrack.segmentation.instances import FRAGMENT_SHARE
 from temtrack.segmentation.prompts import Prompts
-from temtrack.segmentation.scale import Glance, find_scale, scale_for
+from temtrack.segmentation.scale import ONE_LOOK, Glance, find_scale, scale_for
 from temtrack.segmentation.tiled import scaled_input
 
 
 class Segmenter:
-    """A loaded model that turns images into labels."""
+    """A loaded model that turns images into labels.
+
+    ``looks`` are factors on the scale at which it looks at an image in turn, for the mean of what it sees.
+    """
 
     def __init__(
-        self, net: nn.Module, adapter: Adapter, spec: ModelSpec, sha256: str, device: torch.device
+        self,
+        net: nn.Module,
+        adapter: Adapter,
+        spec: ModelSpec,
+        sha256: str,
+        device: torch.device,
+        looks: Sequence[float] = ONE_LOOK,
     ) -> None:
         self.net = net.to(device).eval()
         self.adapter = adapter
         self.spec = spec
         self.sha256 = sha256
         self.device = device
+        self.looks = looks
 
     @property
     def takes_prompts(self) -> bool:
@@ -59,7 +70,8 @@ class Segmenter:
         grey = normalise(image)
         if not grey.any():
             return np.zeros(grey.shape, np.int32)
-        labels = self._look(grey, scale or self._scale_of(grey) or 1.0).labels
+        scale = scale or self._scale_of(grey) or 1.0
+        labels = self._look(grey, [scale * factor for factor in self.looks]).labels
         labels[~np.isfinite(image)] = 0
         return compact(filter_fragments(labels, 0.0, max(1, round(min_area_px))))[0]
 
@@ -108,9 +120,9 @@ class Segmenter:
         return np.where(np.isfinite(image), found, 0)
 
     def _scale_of(self, grey: NDArray[np.float32]) -> float | None:
-        return find_scale(grey, self._look) if grey.any() else None
+        return find_scale(grey, lambda seen, scale: self._look(seen, [scale])) if grey.any() else None
 
-    def _look(self, grey: NDArray[np.float32], scale: float) -> Glance:
+    def _look(self, grey: NDArray[np.float32], scales: Sequence[float]) -> Glance:
         with torch.inference_mode():
-            glance = self.adapter.look(self.net, grey, scale, self.device)
+            glance = self.adapter.look(self.net, grey, scales, self.device)
         return Glance(filter_fragments(glance.labels, FRAGMENT_SHARE), glance.certainty)

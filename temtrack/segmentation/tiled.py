@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,16 +42,39 @@ class Tiling:
 
 
 def predict_maps(
-    predict: Predict, image: NDArray[np.float32], scale: float, tiling: Tiling, device: torch.device
+    predict: Predict,
+    image: NDArray[np.float32],
+    scales: Sequence[float],
+    tiling: Tiling,
+    device: torch.device,
 ) -> NDArray[np.float32]:
-    """Predict probability maps of an image (Y, X) in [0, 1].
-
-    The image is scaled, mirrored out to the tiling's multiple and cut into tiles, whose logits are blended.
+    """Predict probability maps of an image (Y, X) in [0, 1], the mean of those seen at some scales.
 
     Returns
     -------
     maps
-        (C, Y, X) float32 at the image's size, or at half the network's input where that is finer.
+        (C, Y, X) float32 at the image's size, or at half the network's finest input where that is finer.
+    """
+    fine = max(1.0, max(scales) / 2)
+    size = [round(n * fine) for n in image.shape]
+    maps = _predict_at(predict, image, scales[0], tiling, device, size)
+    for scale in scales[1:]:
+        maps += _predict_at(predict, image, scale, tiling, device, size)
+    maps /= len(scales)
+    return maps
+
+
+def _predict_at(
+    predict: Predict,
+    image: NDArray[np.float32],
+    scale: float,
+    tiling: Tiling,
+    device: torch.device,
+    size: list[int],
+) -> NDArray[np.float32]:
+    """Predict maps (C, *size) at one scale.
+
+    The image is scaled, mirrored out to the tiling's multiple and cut into tiles, whose logits are blended.
     """
     scaled = scaled_input(image, scale, tiling.multiple, device)
     grid = tiling.grid
@@ -61,8 +84,6 @@ def predict_maps(
     inside = [
         max(1, round(n * scale)) / (n_cells * grid) for n, n_cells in zip(image.shape, shape, strict=True)
     ]
-    fine = max(1.0, scale / 2)
-    size = [round(n * fine) for n in image.shape]
     return _resample(logits, inside, size)
 
 

@@ -38,7 +38,7 @@ def segmenter(monkeypatch):
     """A fake in the place of the module that loads models."""
     fake = FakeSegmenter()
     module = ModuleType("temtrack.segmentation.load")
-    module.load_segmenter = lambda model, device: fake
+    module.load_segmenter = lambda model, device, once=True: fake
     monkeypatch.setitem(sys.modules, "temtrack.segmentation.load", module)
     return fake
 

@@ -106,10 +106,10 @@ def test_pieces_of_overlapping_tiles_become_one_particle_each(scale):
     for i, centre in enumerate(centres, start=1):
         truth[disk(centre, 14)] = i
     grey = np.where(truth > 0, 0.1, 0.9).astype(np.float32)
-    glance = adapter.look(None, grey, scale, torch.device("cpu"))
+    glance = adapter.look(None, grey, [scale], torch.device("cpu"))
     score = score_segmentation(glance.labels, truth)
     assert (score.n_matched, score.n_found) == (len(centres), len(centres))
     assert score.iou > 0.93
     assert 0.5 <= glance.certainty <= 1
     assert (len(find.tiles) > 1) == (scale >= 0.5)
-    assert adapter.look(None, np.ones((40, 40), np.float32), scale, torch.device("cpu")).certainty == 0
+    assert adapter.look(None, np.ones((40, 40), np.float32), [scale], torch.device("cpu")).certainty == 0

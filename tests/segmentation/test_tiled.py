@@ -33,8 +33,18 @@ def noise(*shape):
 @pytest.mark.parametrize("scale", [1.0, 0.7, 1.9])
 def test_tiles_give_what_one_pass_gives(tiling, scale):
     image, whole = noise(650, 700), replace(tiling, tile_px=4096)
-    in_tiles, in_one = (predict_maps(pointwise(tiling), image, scale, t, CPU) for t in (tiling, whole))
+    in_tiles, in_one = (predict_maps(pointwise(tiling), image, [scale], t, CPU) for t in (tiling, whole))
     np.testing.assert_allclose(in_tiles, in_one, atol=1e-5)
+
+
+@TILINGS
+def test_several_looks_give_the_mean_of_what_each_shows(tiling):
+    image = noise(96, 130)
+    looks = [predict_maps(pointwise(tiling), image, [scale], tiling, CPU) for scale in (0.7, 1.0)]
+    np.testing.assert_allclose(
+        predict_maps(pointwise(tiling), image, [0.7, 1.0], tiling, CPU), np.mean(looks, axis=0), atol=1e-6
+    )
+    assert predict_maps(pointwise(tiling), image, [1.0, 4.0], tiling, CPU).shape[1:] == (192, 260)
 
 
 def tiles_seen(tiling, shape):
@@ -45,7 +55,7 @@ def tiles_seen(tiling, shape):
         seen.append(tuple(images.shape[-2:]))
         return pointwise(tiling)(images)
 
-    predict_maps(predict, noise(*shape), 1.0, tiling, CPU)
+    predict_maps(predict, noise(*shape), [1.0], tiling, CPU)
     return seen
 
 
@@ -66,7 +76,7 @@ def test_swin_unet_sees_whole_windows_where_the_image_has_them():
 @pytest.mark.parametrize("scale", [0.15, 1.0, 5.0])
 @TILINGS
 def test_any_size_gives_probabilities_at_its_size_or_finer(shape, scale, tiling):
-    maps = predict_maps(pointwise(tiling), noise(*shape), scale, tiling, CPU)
+    maps = predict_maps(pointwise(tiling), noise(*shape), [scale], tiling, CPU)
     assert maps.shape == (3, *(round(n * max(1, scale / 2)) for n in shape))
     assert np.isfinite(maps).all()
     assert (maps >= 0).all()
@@ -78,7 +88,7 @@ def test_any_size_gives_probabilities_at_its_size_or_finer(shape, scale, tiling)
 def test_maps_lie_where_the_image_does(scale, tiling):
     y, x = np.indices((203, 330))
     image = (((y - 120) ** 2 + (x - 250) ** 2) > 40**2).astype(np.float32)
-    foreground = predict_maps(pointwise(tiling), image, scale, tiling, CPU)[1] > 0.5
+    foreground = predict_maps(pointwise(tiling), image, [scale], tiling, CPU)[1] > 0.5
     fine = foreground.shape[0] / image.shape[0]
     found = np.argwhere(foreground).mean(axis=0) / fine + 0.5 / fine - 0.5
     np.testing.assert_allclose(found, (120, 250), atol=0.75)
