@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from temtrack.errors import UsageError
@@ -102,6 +100,9 @@ def reduce(image: NDArray[Any]) -> tuple[NDArray[np.float32], float]:
     factor = min(1.0, REDUCED_SIDE_PX / max(grey.shape))
     if factor == 1.0:
         return grey, 1.0
+    import torch  # a classical model starts without it
+    import torch.nn.functional as F
+
     size = [max(1, round(n * factor)) for n in grey.shape]
     small = F.interpolate(torch.from_numpy(grey)[None, None], size, mode="bilinear", antialias=True)
     return small[0, 0].numpy(), factor

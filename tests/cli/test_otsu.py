@@ -1,6 +1,8 @@
 """The classical baseline through the commands that take a model."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -39,3 +41,19 @@ def test_prompts_are_refused_in_one_line(run, movie, tmp_path):
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
     assert "takes no --points or --boxes; use one that does, as effsam-tiny" in result.stderr
+
+
+def test_a_film_is_tracked_without_networks_and_without_torch(movie, tmp_path):
+    """Importing it takes as long as tracking a small film."""
+    words = ["track", str(movie), "--model", "otsu", "--propagator", "overlap", "-o", str(tmp_path / "masks")]
+    program = f"""
+import sys
+from temtrack.cli.app import main
+sys.argv = ["temtrack", *{words}]
+try:
+    main()
+finally:
+    assert "torch" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
