@@ -77,12 +77,12 @@ class Logistic:
         return float(1 / (1 + np.exp(-logit)))
 
 
-#: Fitted by ``benchmarks/confidence.py``, in the order of the fields of `MergeFeatures`.
+#: Fitted by ``benchmarks/confidence.py --movies 40``, in the order of the fields of `MergeFeatures`.
 MODEL = Logistic(
-    mean=(0.006401, 0.9477, 0.9098, 0.06446, 0.3782, 0.1879, 0.04683, 0.0),
-    scale=(0.04507, 0.1533, 0.1501, 0.04184, 0.2058, 0.275, 0.1225, 1.0),
-    weight=(-0.4382, 0.9361, 0.02083, -0.6884, 2.256, 0.2138, -0.2447, 0.0),
-    intercept=1.822,
+    mean=(0.01431, 0.9538, 0.9039, 0.06318, 0.3811, 0.1951, 0.04619, 0.06353),
+    scale=(0.1345, 0.1422, 0.1621, 0.04217, 0.209, 0.2948, 0.1252, 0.1383),
+    weight=(-1.105, 0.8571, 0.2881, -1.009, 2.496, 0.5694, -0.4214, -0.451),
+    intercept=1.516,
 )
 
 

@@ -18,16 +18,16 @@ SHORT_FRAMES = 5
 #: Share of tracks told a fate that truly have it: of the short ones, of the longer ones. ``lost`` says that
 #: nobody knows, and no simulated particle splits, so these have none.
 FATE_SHARES: Mapping[str, tuple[float, float]] = {
-    "present": (0.903, 0.998),
-    "left": (0.857, 0.953),
-    "dissolved": (0.857, 0.960),
+    "present": (0.872, 0.999),
+    "left": (0.889, 0.967),
+    "dissolved": (0.714, 0.960),
 }
 
 #: The same of origins; ``found`` says that nobody knows.
 ORIGIN_SHARES: Mapping[str, tuple[float, float]] = {
-    "present": (0.750, 0.999),
-    "entered": (0.667, 0.984),
-    "nucleated": (0.125, 0.968),
+    "present": (0.786, 0.999),
+    "entered": (0.500, 0.992),
+    "nucleated": (0.100, 0.953),
 }
 
 

@@ -13,6 +13,7 @@ ROWS = {  # two particles that merge into a third; particle 1 is unseen in frame
     "solidity": np.ones(7),
     "major_axis_px": np.full(7, 4.0),
     "minor_axis_px": np.full(7, 3.0),
+    "optical_mass": np.full(7, np.nan),
     "y_px": np.array([0.0, 5, 5, 3, 5, 4, 4]),
     "x_px": np.array([0.0, 5, 6, 4, 6, 5, 5]),
 }
