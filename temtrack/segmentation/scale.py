@@ -14,7 +14,7 @@ TARGET_DIAMETER_PX = 56.0  # of the typical particle at the network's input
 MIN_SCALE, MAX_SCALE = 0.15, 6.0
 
 PROBE_SCALES = (0.2, 0.6, 1.0, 3.0)
-PROBE_SIDE_PX = 768  # a probe looks at no more of the image's middle than this at its own scale
+PROBE_SIDE_PX = 512  # a probe looks at no more of the image's middle than this at its own scale
 FINER_BONUS = 0.02  # of certainty, for each doubling of the scale
 MIN_PROBE_DIAMETER_PX = 8.0  # at the probe's scale; what is smaller is no particle to this network
 
