@@ -60,7 +60,7 @@ def segment(
     once: Annotated[
         bool,
         typer.Option(
-            "--once", help="Look at an image at one scale, not three: in a third of the time, less exactly."
+            "--once", help="Look at an image at one scale, not three: in half the time, less exactly."
         ),
     ] = False,
     keep_bars: KeepBars = False,
