@@ -245,6 +245,7 @@ def test_more_than_70_000_ids_in_one_run(tmp_path):
     write_movie(path, Movie(path, *frames.shape, frames.dtype, lambda t: frames[t]))
     movie, in_order = read_movie(path), iter(masks)
     plan = plan_of(movie, Segmentation(lambda image: next(in_order), {}))
+    plan = replace(plan, config=LinkingConfig(max_gap_frames=3))  # less than they are gone for
     n_ids = len(track_into(make(tmp_path / "out"), plan, iter).lineage.tracks)
     assert n_ids > 70_000
     found = read_masks(tmp_path / "out")
