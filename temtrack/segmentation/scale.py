@@ -15,6 +15,7 @@ MIN_SCALE, MAX_SCALE = 0.15, 6.0
 
 PROBE_SCALES = (0.2, 0.6, 1.0, 3.0)
 PROBE_SIDE_PX = 512  # a probe looks at no more of the image's middle than this at its own scale
+LEAST_CERTAINTY = 0.6  # below it sizes are not believed: magnified noise looks like particles
 FINER_BONUS = 0.02  # of certainty, for each doubling of the scale
 MIN_PROBE_DIAMETER_PX = 8.0  # at the probe's scale; what is smaller is no particle to this network
 
@@ -40,14 +41,18 @@ def find_scale(grey: NDArray[np.float32], look: Look) -> float | None:
     The network glances at the image at a few scales. Where it is surest the particles' size is believed,
     and the scale follows from it: a network that sees particles far too large or too small is unsure. A
     coarse look may take a cluster for one particle and be sure of it, so of near equals the finer counts.
+    Where it is sure nowhere, the image is magnified no further.
     """
-    seen: list[tuple[float, float]] = []
+    seen: list[tuple[float, float, float]] = []
     for scale in PROBE_SCALES:
         glance = look(middle(grey, round(PROBE_SIDE_PX / scale)), scale)
         diameter = typical_diameter(glance.labels)
         if diameter is not None and diameter * scale >= MIN_PROBE_DIAMETER_PX:
-            seen.append((glance.certainty + FINER_BONUS * np.log2(scale), diameter))
-    return scale_for(max(seen)[1]) if seen else None
+            seen.append((glance.certainty + FINER_BONUS * np.log2(scale), diameter, glance.certainty))
+    if not seen:
+        return None
+    _, diameter, certainty = max(seen)
+    return scale_for(diameter) if certainty >= LEAST_CERTAINTY else min(1.0, scale_for(diameter))
 
 
 def scale_for(diameter_px: float) -> float:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from temtrack.segmentation.scale import (
+    LEAST_CERTAINTY,
     MAX_SCALE,
     MIN_PROBE_DIAMETER_PX,
     MIN_SCALE,
@@ -49,9 +50,20 @@ def test_what_is_too_small_for_the_network_at_its_scale_is_no_particle():
     small = {scale: square(int(0.8 * MIN_PROBE_DIAMETER_PX / scale)) for scale in PROBE_SCALES}
     assert find_scale(GREY, lambda grey, scale: Glance(small[scale], 1.0)) is None
     true = {**small, 1.0: square(40)}
-    sure = {scale: 1.0 - (scale == 1.0) / 2 for scale in PROBE_SCALES}
+    sure = {scale: 1.0 - (scale == 1.0) / 4 for scale in PROBE_SCALES}
     found = find_scale(GREY, lambda grey, scale: Glance(true[scale], sure[scale]))
     assert found == pytest.approx(TARGET_DIAMETER_PX / (2 * 40 / np.sqrt(np.pi)))
+
+
+def test_a_network_that_is_sure_nowhere_sees_nothing_magnified():
+    for certainty in (LEAST_CERTAINTY, LEAST_CERTAINTY - 0.01):
+        glance = Glance(square(20), certainty)
+        expected = TARGET_DIAMETER_PX / (2 * 20 / np.sqrt(np.pi)) if certainty >= LEAST_CERTAINTY else 1.0
+        assert find_scale(GREY, lambda grey, scale, glance=glance: glance) == pytest.approx(expected)
+    wide = Glance(square(100), LEAST_CERTAINTY / 2)
+    assert find_scale(GREY, lambda grey, scale: wide) == pytest.approx(
+        TARGET_DIAMETER_PX / (2 * 100 / np.sqrt(np.pi))
+    )
 
 
 def test_an_image_without_particles_has_no_scale():
