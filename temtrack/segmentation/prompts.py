@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from temtrack.nets.efficient_sam import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, INVALID, PATCH, POINT, EfficientSam
-from temtrack.nets.precision import bf16_where_native
 from temtrack.segmentation.instances import FOREGROUND
 from temtrack.segmentation.tiled import Cut, Tiling, input_tiles
 
@@ -75,15 +74,13 @@ def answer(net: EfficientSam, scaled: Tensor, prompts: Prompts) -> NDArray[np.in
 
 
 def _decode(net: EfficientSam, tile: Tensor, xy: NDArray[Any], kinds: NDArray[Any]) -> Iterator[Tensor]:
-    with bf16_where_native(tile.device):
-        embedding = net.embed(tile)
+    embedding = net.embed(tile)
     points = torch.from_numpy(xy).to(tile.device)
     labels = torch.from_numpy(kinds).to(tile.device)
     for i in range(0, len(xy), QUERIES_A_BATCH):
-        with bf16_where_native(tile.device):
-            logits, _ = net.decode(
-                embedding, points[None, i : i + QUERIES_A_BATCH], labels[None, i : i + QUERIES_A_BATCH]
-            )
+        logits, _ = net.decode(
+            embedding, points[None, i : i + QUERIES_A_BATCH], labels[None, i : i + QUERIES_A_BATCH]
+        )
         size = tile.shape[-2:]
         yield from F.interpolate(
             logits[0, :, FOREGROUND, None].float(), size, mode="bilinear", align_corners=False

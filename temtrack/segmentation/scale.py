@@ -13,6 +13,10 @@ from temtrack.labels import typical_diameter
 TARGET_DIAMETER_PX = 56.0  # of the typical particle at the network's input
 MIN_SCALE, MAX_SCALE = 0.15, 6.0
 
+#: Factors on the scale: the network looks once, or thrice, and what one look gets wrong the others outvote.
+ONE_LOOK = (1.0,)
+THREE_LOOKS = (0.75, 1.0, 1.35)
+
 PROBE_SCALES = (0.2, 0.6, 1.0, 3.0)
 PROBE_SIDE_PX = 512  # a probe looks at no more of the image's middle than this at its own scale
 LEAST_CERTAINTY = 0.6  # below it sizes are not believed: magnified noise looks like particles
@@ -27,10 +31,6 @@ class Glance:
     labels: NDArray[np.int32]
     certainty: float
 
-
-#: Factors on the scale: the network looks once, or thrice, and what one look gets wrong the others outvote.
-ONE_LOOK = (1.0,)
-THREE_LOOKS = (0.75, 1.0, 1.35)
 
 Look = Callable[[NDArray[np.float32], float], Glance]
 

@@ -13,6 +13,7 @@ from torch import nn
 from temtrack.contrast import normalise
 from temtrack.errors import UsageError
 from temtrack.labels import compact, filter_fragments, nearest_pixels
+from temtrack.nets.precision import bf16_where_native
 from temtrack.registry import ModelSpec
 from temtrack.segmentation.adapters import Adapter
 from temtrack.segmentation.instances import FRAGMENT_SHARE
@@ -112,7 +113,7 @@ class Segmenter:
             prompts, scale = Prompts.from_points(points), self._scale_of(grey) or 1.0
         else:
             raise ValueError("give points or boxes")
-        with torch.inference_mode():
+        with torch.inference_mode(), bf16_where_native(self.device):
             scaled = scaled_input(grey, scale, self.adapter.tiling.multiple, self.device)
             labels = self.adapter.answer(self.net, scaled, prompts.scaled(scale))
         inside = [max(1, round(n * scale)) for n in grey.shape]
