@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
@@ -12,26 +14,28 @@ from typer.core import TyperGroup
 
 from temtrack import __version__
 from temtrack.cli import output
-from temtrack.cli.analyze import analyze
 from temtrack.cli.command_line import remember
-from temtrack.cli.demo import demo
-from temtrack.cli.doctor import doctor
-from temtrack.cli.evaluate import evaluate
-from temtrack.cli.export import export
-from temtrack.cli.info import info
-from temtrack.cli.kinetics import kinetics
-from temtrack.cli.models import models
-from temtrack.cli.report import report
-from temtrack.cli.rerun import rerun
-from temtrack.cli.segment import segment
-from temtrack.cli.simulate import simulate
-from temtrack.cli.slice import slice
-from temtrack.cli.track import track
-from temtrack.cli.train import train
 from temtrack.errors import TemtrackError
 
-#: In the order in which a movie goes through them, which is also that of `temtrack --help`.
-_COMMANDS = (simulate, info, slice, train, segment, track, analyze, kinetics, report, export, evaluate)
+#: Each is the function, or the group of them, of its name in the module of its name in `temtrack.cli`; in the
+#: order in which a movie goes through them, which is also that of `temtrack --help`.
+_COMMANDS = (
+    "simulate",
+    "info",
+    "slice",
+    "train",
+    "segment",
+    "track",
+    "analyze",
+    "kinetics",
+    "report",
+    "export",
+    "evaluate",
+    "models",
+    "rerun",
+    "doctor",
+    "demo",
+)
 
 
 @contextmanager
@@ -47,8 +51,34 @@ def _errors_in_one_line() -> Iterator[None]:
         raise typer.Exit(error.exit_code) from error
 
 
+class _OnDemand(Mapping[str, Any]):
+    """The commands by name, each imported where it is asked for: to start one costs nothing of the others."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in _COMMANDS:
+            raise KeyError(name)
+        command = getattr(import_module(f"temtrack.cli.{name}"), name)
+        if isinstance(command, typer.Typer):
+            return typer.main.get_command(command)
+        alone = typer.Typer(add_completion=False)
+        alone.command()(command)
+        return typer.main.get_command(alone)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_COMMANDS)
+
+    def __len__(self) -> int:
+        return len(_COMMANDS)
+
+
 class _Commands(TyperGroup):
     """Commands whose errors, in their words or in their work, are told in one line."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes | {"commands": _OnDemand()})
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(_COMMANDS)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         remember(args)
@@ -70,12 +100,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in _COMMANDS:
-    app.command()(_command)
-app.add_typer(models, name="models")
-app.command()(rerun)
-app.command()(doctor)
-app.command()(demo)
 
 
 def _show_version(wanted: bool) -> None:
@@ -98,4 +122,6 @@ def _root(
 
 def main() -> None:
     """Run the command line; the entry point of the package."""
+    # Typer's pydantic would look for plugins in the metadata of every package that is installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     app()

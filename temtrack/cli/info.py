@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -92,7 +93,7 @@ def _describe_times(times: FrameTimes | None) -> dict[str, object]:
         return dict.fromkeys(names)
     steps = np.diff(times.seconds)
     return {
-        "frame_time_s": float(np.median(steps)),
+        "frame_time_s": median(steps.tolist()),
         "shortest_frame_time_s": float(steps.min()),
         "longest_frame_time_s": float(steps.max()),
         "span_s": float(times.seconds[-1] - times.seconds[0]),

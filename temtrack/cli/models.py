@@ -10,7 +10,7 @@ import typer
 
 from temtrack.cli import options, output
 
-models = typer.Typer(invoke_without_command=True)
+models = typer.Typer(name="models", add_completion=False, invoke_without_command=True)
 
 
 @models.callback()

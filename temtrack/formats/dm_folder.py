@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from natsort import natsorted
 from numpy.typing import NDArray
 
 from temtrack.errors import InputError
@@ -46,6 +45,8 @@ def read_movie(path: Path) -> Movie:
         If there is no file or the first one is damaged. Later, when its frame is asked for: if a file is
         damaged, holds several frames, or differs from the first in size or type.
     """
+    from natsort import natsorted  # here: other formats start without it
+
     found = path.glob("Hour_*/Minute_*/Second_*/*") if _is_recording(path) else path.iterdir()
     files = tuple(natsorted((p for p in found if _is_frame(p)), key=lambda p: p.relative_to(path).as_posix()))
     if not files:

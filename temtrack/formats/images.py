@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import imagecodecs
 import numpy as np
-from natsort import natsorted
 from numpy.typing import NDArray
 
 from temtrack.errors import InputError
@@ -85,6 +84,8 @@ def list_images(source: Path) -> list[Path]:
     InputError
         If there is none.
     """
+    from natsort import natsorted  # here: other formats start without it
+
     if is_pattern(source):
         found = [Path(p) for p in glob.glob(str(source), recursive=True)]  # noqa: PTH207 - may be absolute
         files = [p for p in found if p.is_file()]

@@ -16,7 +16,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
-from natsort import natsorted
 from numpy.typing import NDArray
 
 from temtrack.errors import InputError
@@ -98,6 +97,8 @@ def _is_ser(path: Path) -> bool:
 
 
 def _find_ser(emi: Path) -> Path:
+    from natsort import natsorted  # here: other formats start without it
+
     number = re.compile(re.escape(emi.stem) + r"_\d+\.ser", re.IGNORECASE)
     with refused_as(f"{emi.parent}: folder cannot be read"):
         found = natsorted(p for p in emi.parent.iterdir() if number.fullmatch(p.name))

@@ -8,16 +8,18 @@ import struct
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from temtrack.errors import InputError
 from temtrack.formats.decoding import check_frame_size, read_head, refused_as, to_grey
 from temtrack.formats.tiff_calibration import read_frame_interval, read_pixel_size, read_start
 from temtrack.movie import Movie
+
+if TYPE_CHECKING:
+    import tifffile
 
 NAME = "TIFF"
 SUFFIXES = (".tif", ".tiff")
@@ -46,6 +48,8 @@ def read_movie(path: Path) -> Movie:
         If the file is damaged, holds planes of different sizes, complex pixels, or more than one axis beside
         y and x (channels, or a volume at each time).
     """
+    import tifffile  # here: other formats start without it
+
     with refused_as(f"{path}: cannot be read as TIFF"), tifffile.TiffFile(path) as tif:
         _refuse_broken_chain(tif, path)
         series = _one_series(tif, path)

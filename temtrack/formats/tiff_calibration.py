@@ -6,14 +6,16 @@ The resolution tags alone are no scale: printers and screens put 72, 96 or 300 d
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
-
-import tifffile
 
 from temtrack.formats.calibration import FrameInterval, frame_interval, pixel_size_along_x
 from temtrack.formats.clock import read_clock
 from temtrack.formats.units import length_nm
 from temtrack.movie import PixelSize
+
+if TYPE_CHECKING:
+    import tifffile
 
 # DigitalMicrograph's export: units (ASCII) and steps (float) of the axes x, y and z.
 _DM_UNIT_X, _DM_UNIT_Z = 65003, 65005

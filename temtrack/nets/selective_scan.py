@@ -124,7 +124,7 @@ class _ChunkedScan(torch.autograd.Function):
             chunk.advance(h, u[now], delta[now], a, b[now])
             states = chunk.states[: len(u[now])]
             h = states[-1].clone()
-            _contract(c[now][..., None, :], states, out=y[now]).addcmul_(u[now], d)
+            _sum_of_states(states, c[now], out=y[now]).addcmul_(u[now], d)
         ctx.save_for_backward(*operands, *starts)
         ctx.length = length
         return y
@@ -165,17 +165,19 @@ def _gradients(
     u, delta, a, b, c, d = operands
     grad_u, grad_delta, grad_b, grad_c = (torch.empty_like(x) for x in (u, delta, b, c))
     grad_a, grad_d = torch.zeros_like(a), torch.zeros_like(d)
-    chunk, adjoints = _Chunk(starts[0], length), starts[0].new_empty(length, *starts[0].shape)
+    chunk = _Chunk(starts[0], length)
+    adjoints, products = starts[0].new_empty(2, length, *starts[0].shape)
     carry = torch.zeros_like(starts[0])
     for now, start in reversed(list(zip(_slices(len(u), length), starts, strict=True))):
         u_now, delta_now, grad_now = u[now], delta[now], grad_y[now]
         chunk.advance(start, u_now, delta_now, a, b[now])
-        decays, states, g = (x[: len(u_now)] for x in (chunk.decays, chunk.states, adjoints))
+        buffers = (chunk.decays, chunk.states, adjoints, products)
+        decays, states, g, product = (x[: len(u_now)] for x in buffers)
         torch.mul(c[now][..., None], grad_now[..., None, :], out=g)
         carry = _retreat(decays, g, carry)
-        _contract(states, grad_now[..., None], out=grad_c[now])
-        _contract(g, (delta_now * u_now)[..., None], out=grad_b[now])
-        grad_input = _contract(b[now][..., None, :], g, out=grad_delta[now])  # by delta_t u_t
+        _sum_of_channels(states, grad_now, product, out=grad_c[now])
+        _sum_of_channels(g, delta_now * u_now, product, out=grad_b[now])
+        grad_input = _sum_of_states(g, b[now], out=grad_delta[now])  # by delta_t u_t
         torch.mul(grad_input, delta_now, out=grad_u[now]).addcmul_(grad_now, d)
         q = decays.mul_(g)
         q[1:].mul_(states[:-1])
@@ -195,11 +197,19 @@ def _retreat(decays: Tensor, g: Tensor, carry: Tensor) -> Tensor:
     return decays[0] * later
 
 
-def _contract(left: Tensor, right: Tensor, out: Tensor) -> Tensor:
-    """Multiply TxBxG matrices with vectors, on either side, into ``out`` TxBxGxM, which is contiguous."""
-    product = out.view(-1, left.shape[-2], right.shape[-1])
-    torch.bmm(left.flatten(0, 2), right.flatten(0, 2), out=product)
+def _sum_of_states(x: Tensor, weights: Tensor, out: Tensor) -> Tensor:
+    """Weigh TxBxGxNxD numbers by TxBxGxN weights and sum the states, into ``out``, TxBxGxD and contiguous."""
+    row = out.view(-1, 1, out.shape[-1])
+    torch.bmm(weights.flatten(0, 2)[:, None], x.flatten(0, 2), out=row)
     return out
+
+
+def _sum_of_channels(x: Tensor, weights: Tensor, product: Tensor, out: Tensor) -> None:
+    """Weigh TxBxGxNxD numbers by TxBxGxD weights and sum the channels, into ``out``, TxBxGxN.
+
+    By way of ``product``, of x's shape: three times as fast as ``bmm`` with a column.
+    """
+    torch.sum(torch.mul(x, weights[..., None, :], out=product), -1, out=out)
 
 
 def _slices(n: int, length: int) -> list[slice]:
