@@ -11,6 +11,7 @@ import typer
 from temtrack.cli import options, output
 from temtrack.cli.output import Row
 from temtrack.edges import Edge
+from temtrack.errors import PartialFailureError
 from temtrack.slicing.config import SliceConfig
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def slice(
         ),
     ] = "source",
     seed: options.Seed = SliceConfig.seed,
+    keep_going: options.KeepGoing = True,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
@@ -72,7 +74,8 @@ def slice(
     mask of its name (or NAME_mask), a movie with a mask for each frame.
 
     Values, bit depth and ids stay as they are; nothing is resized. An image smaller than
-    a tile stays whole. Warns of test tiles that seem to show what a training tile shows.
+    a tile stays whole. A source that cannot be read, or whose mask does not fit, is left
+    out and named. Warns of test tiles that seem to show what a training tile shows.
     """
     from temtrack.formats.atomic import check_output_folder
     from temtrack.slicing.folder import plan_tiles, refuse_own_inputs, write_tiles
@@ -84,11 +87,20 @@ def slice(
     sources = find_sources(image_input, mask_input)
     refuse_own_inputs(out, [path for source in sources for path in (source.images, source.masks)])
     check_output_folder(out, force)
-    plan = plan_tiles(sources, config, group_of, _watch("reading"))
+    plan = plan_tiles(sources, config, group_of, _watch("reading"), keep_going)
+    for error in plan.failures.values():
+        output.fail(str(error))
     write_tiles(out, plan, config, output.command_line(), _watch("writing"))
     output.show_rows([_row(side, tiles) for side, tiles in plan.tiles.items()], as_json=as_json)
     _warn(plan, test_fraction)
-    output.tell(f"{out}: {sum(map(len, plan.tiles.values()))} tiles of {len(sources)} sources")
+    output.tell(
+        f"{out}: {sum(map(len, plan.tiles.values()))} tiles of {len(sources) - len(plan.failures)} sources"
+    )
+    if plan.failures:
+        named = ", ".join(str(source.images) for source in plan.failures)
+        raise PartialFailureError(
+            f"{len(plan.failures)} of {len(sources)} inputs failed: {named}; the others are done"
+        )
 
 
 def _watch(description: str) -> Watch:

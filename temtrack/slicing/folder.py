@@ -24,7 +24,7 @@ from temtrack.slicing.grouping import GroupOf
 from temtrack.slicing.look_alikes import LookAlike, find_look_alikes
 from temtrack.slicing.sources import Source
 from temtrack.slicing.split import choose_test_groups, thin_out
-from temtrack.slicing.survey import Tile, Watch, open_frames, refuse_same_names, survey
+from temtrack.slicing.survey import Tile, Watch, each, refuse_same_names, survey
 from temtrack.tables import MANIFEST, Calibration
 from temtrack.tiles import cut
 
@@ -48,23 +48,31 @@ class Plan:
         Tiles without particles that are not kept.
     uncut
         Sources too small for one tile, with ``Edge.drop``.
+    failures
+        Why sources that cannot be used are left out.
     """
 
     tiles: dict[str, list[Tile]]
     look_alikes: list[LookAlike] = field(default_factory=list)
     n_empty_left_out: int = 0
     uncut: list[Source] = field(default_factory=list)
+    failures: dict[Source, InputError] = field(default_factory=dict)
 
 
-def plan_tiles(sources: Sequence[Source], config: SliceConfig, group_of: GroupOf, watch: Watch) -> Plan:
+def plan_tiles(
+    sources: Sequence[Source], config: SliceConfig, group_of: GroupOf, watch: Watch, keep_going: bool = True
+) -> Plan:
     """Read everything once; decide which tiles there will be and on which side each stands.
 
     Raises
     ------
     InputError
-        If a source cannot be read, masks do not fit it, or no tile remains.
+        If no source can be used, or, unless `keep_going`, any cannot; or no tile remains.
     """
-    found = list(survey(sources, config, group_of, watch))
+    found, failures = survey(sources, config, group_of, watch, keep_going)
+    if len(failures) == len(sources):
+        first = next(iter(failures.values()))
+        raise first if len(sources) == 1 else InputError(f"all {len(sources)} sources failed, as {first}")
     refuse_same_names(found)
     rng = np.random.default_rng(config.seed)
     keep = thin_out([tile.n_particles == 0 for tile in found], config.empty_share, rng)
@@ -76,9 +84,10 @@ def plan_tiles(sources: Sequence[Source], config: SliceConfig, group_of: GroupOf
     tiles: dict[str, list[Tile]] = {side: [] for side in SIDES}
     for tile in kept:
         tiles["test" if tile.group in test_groups else "train"].append(tile)
-    cut_ones = {tile.source.name for tile in found}
-    uncut = [source for source in sources if source.name not in cut_ones]
-    return Plan(tiles, _compare(tiles["test"], tiles["train"]), len(found) - len(kept), uncut)
+    dealt_with = {tile.source for tile in found} | set(failures)
+    uncut = [source for source in sources if source not in dealt_with]
+    look_alikes = _compare(tiles["test"], tiles["train"])
+    return Plan(tiles, look_alikes, len(found) - len(kept), uncut, failures)
 
 
 def _compare(test: list[Tile], train: list[Tile]) -> list[LookAlike]:
@@ -110,8 +119,9 @@ def write_tiles(folder: Path, plan: Plan, config: SliceConfig, command: str, wat
         for tile in tiles:
             by_frame[tile.source.name, tile.frame].append((side, tile))
     sources = {tile.source.name: tile.source for tiles in plan.tiles.values() for tile in tiles}
-    for source, movie, masks, frames in open_frames(list(sources.values()), watch, config.every):
-        for frame in frames:
+    for source, watch_frames in each(list(sources.values()), watch):
+        movie, masks = source.open()
+        for frame in watch_frames(range(0, len(movie), config.every)):
             if sided := by_frame.get((source.name, frame)):
                 _write_frame(folder, movie.read_frame(frame), masks[frame], sided)
     facts = {"temtrack_version": __version__, "command": command}

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from skimage.measure import label as connected_parts
 
 from temtrack.errors import InputError
-from temtrack.formats.masks import Masks
-from temtrack.movie import Movie
 from temtrack.slicing.config import SliceConfig
 from temtrack.slicing.grouping import GroupOf
 from temtrack.slicing.look_alikes import Look, look_at
@@ -55,35 +53,50 @@ class Tile:
     look: Look | None
 
 
-def survey(sources: Sequence[Source], config: SliceConfig, group_of: GroupOf, watch: Watch) -> Iterator[Tile]:
-    """Yield the tiles of all sources, in their order.
+def survey(
+    sources: Sequence[Source], config: SliceConfig, group_of: GroupOf, watch: Watch, keep_going: bool = True
+) -> tuple[list[Tile], dict[Source, InputError]]:
+    """Return the tiles of all sources, in their order, and why those that cannot be used have none.
 
     Raises
     ------
     InputError
-        If an image or mask cannot be read, or they do not fit each other.
+        If an image or mask cannot be read, or they do not fit each other; with `keep_going` it is returned.
     """
-    for source, movie, masks, frames in open_frames(sources, watch, config.every):
-        shape = movie.height, movie.width
-        grid = tile_grid(shape, config.size_px, config.overlap_px, config.edge)
-        for frame in frames:
-            image, labels = movie.read_frame(frame), masks[frame]
-            group, number = group_of(source, frame), frame if len(movie) > 1 else None
-            for at in grid:
-                facts = _measure(cut(image, at), cut(labels, at), config.test_fraction > 0)
-                scale = movie.pixel_size.nm if movie.pixel_size else None
-                yield Tile(_name(source, number, at), source, group, frame, at, shape, scale, *facts)
+    tiles: list[Tile] = []
+    failures: dict[Source, InputError] = {}
+    for source, watch_frames in each(sources, watch):
+        try:
+            tiles += _tiles_of(source, config, group_of, watch_frames)
+        except InputError as error:
+            if not keep_going:
+                raise
+            failures[source] = error
+    return tiles, failures
 
 
-def open_frames(
-    sources: Sequence[Source], watch: Watch, every: int = 1
-) -> Iterator[tuple[Source, Movie, Masks, Iterable[int]]]:
-    """Yield each source, opened, with the frames to take of it; the longer of the two loops is watched."""
-    only = len(sources) == 1
-    for source in sources if only else watch(sources):
-        movie, masks = source.open()
-        frames = range(0, len(movie), every)
-        yield source, movie, masks, watch(frames) if only else frames
+def each(sources: Sequence[Source], watch: Watch) -> Iterator[tuple[Source, Watch]]:
+    """Yield each source and what stands around its frames: the longer of the two loops is watched."""
+    if len(sources) == 1:
+        yield sources[0], watch
+        return
+    for source in watch(sources):
+        yield source, iter
+
+
+def _tiles_of(source: Source, config: SliceConfig, group_of: GroupOf, watch: Watch) -> list[Tile]:
+    movie, masks = source.open()
+    shape = movie.height, movie.width
+    grid = tile_grid(shape, config.size_px, config.overlap_px, config.edge)
+    scale = movie.pixel_size.nm if movie.pixel_size else None
+    tiles = []
+    for frame in watch(range(0, len(movie), config.every)):
+        image, labels = movie.read_frame(frame), masks[frame]
+        group, number = group_of(source, frame), frame if len(movie) > 1 else None
+        for at in grid:
+            facts = _measure(cut(image, at), cut(labels, at), config.test_fraction > 0)
+            tiles.append(Tile(_name(source, number, at), source, group, frame, at, shape, scale, *facts))
+    return tiles
 
 
 def _measure(image: NDArray[Any], mask: NDArray[np.int32], with_look: bool) -> tuple[int, float, Look | None]:

@@ -118,7 +118,7 @@ class ClipConfig:
 
 
 #: Settings that suit a model where the user gives none, as far as they differ from those of effsam-tiny.
-_SWIN_UNET = TrainConfig(model="swin-unet", crop_px=224, n_prompts=0)
+_SWIN_UNET = TrainConfig(model="swin-unet", crop_px=224, learning_rate=4e-4, n_prompts=0)
 _VM_UNET = TrainConfig(model="vmamba", batch_size=4, n_prompts=0)
 _YOLO = TrainConfig(
     model="yolov8n-seg",

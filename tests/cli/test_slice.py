@@ -185,6 +185,36 @@ def test_bad_input_ends_in_one_line_and_writes_nothing(run, data):
         assert not any(tiles.rglob("*"))
 
 
+def test_a_source_that_cannot_be_read_is_left_out_and_named(run, data):
+    (data / "images" / "b.tif").write_bytes((data / "images" / "b.tif").read_bytes()[:300])
+    write(data / "masks" / "d.tif", np.zeros((9, 9), np.uint8))
+    result = run(*slice_words(data))
+    assert result.exit_code == 3
+    assert "b.tif" in result.stderr
+    assert "masks are 9x9 px" in result.stderr
+    assert "2 of 5 inputs failed" in result.stderr
+    manifest = read_table(data / "tiles" / "manifest.parquet")
+    left = [str(data / "images" / f"{name}.tif") for name in "ace"]
+    assert sorted(set(manifest["source"])) == left
+    assert len(list((data / "tiles").rglob("*.tif"))) == 2 * len(manifest)
+
+
+def test_no_keep_going_stops_at_the_first_failure_and_writes_nothing(run, data):
+    write(data / "masks" / "b.tif", np.zeros((9, 9), np.uint8))
+    result = run(*slice_words(data, "--no-keep-going"))
+    assert (result.exit_code, one_line(result.stderr)) == (1, True), result.stderr
+    assert not any((data / "tiles").rglob("*"))
+
+
+def test_where_all_sources_fail_nothing_is_written(run, data):
+    for path in (data / "masks").iterdir():
+        write(path, np.zeros((9, 9), np.uint8))
+    result = run(*slice_words(data))
+    assert (result.exit_code, one_line(result.stderr)) == (1, True), result.stderr
+    assert "all 5 sources failed" in result.stderr
+    assert not any((data / "tiles").rglob("*"))
+
+
 def test_bad_places_end_in_one_line(run, data):
     (data / "full").mkdir()
     (data / "full" / "notes.txt").touch()

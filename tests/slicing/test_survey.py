@@ -9,7 +9,7 @@ from temtrack.slicing.survey import refuse_same_names, survey
 
 def tiles_of(folder, config):
     sources = find_sources(folder / "i", folder / "m")
-    return list(survey(sources, config, lambda source, frame: source.name, lambda items: items))
+    return survey(sources, config, lambda source, frame: source.name, lambda items: items)[0]
 
 
 def test_tiles_are_named_counted_and_measured(tmp_path, write):
