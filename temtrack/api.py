@@ -34,7 +34,7 @@ def segment(
     device: str = "auto",
     scale: float | None = None,
     once: bool = False,
-    min_area_px: float = 0.0,
+    min_area_px: float | None = None,
 ) -> NDArray[np.int32]:
     """Find every particle of an image; burned-in data bars and scale bars are background.
 
@@ -51,7 +51,7 @@ def segment(
     once
         Look at one scale and not at three: in half the time, less exactly.
     min_area_px
-        Smaller particles are left out.
+        Smaller particles are left out; where ``None``, those below a tenth of the typical one.
 
     Returns
     -------
@@ -90,6 +90,7 @@ def track(
     *,
     model: str = DEFAULT_MODEL,
     propagator: str = DEFAULT_PROPAGATOR,
+    min_area_px: float | None = None,
     device: str = "auto",
     force: bool = False,
     watch: WatchFrames = iter,
@@ -104,6 +105,8 @@ def track(
         Folder for the masks, which then stay out of the memory; as ``temtrack track`` writes it.
     model, propagator
         What segments, and what carries ids from frame to frame, as for ``temtrack track``.
+    min_area_px
+        Smaller particles are left out, as by `segment`.
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     force
@@ -147,7 +150,7 @@ def track(
     if output is not None and not isinstance(movie, Movie):
         raise UsageError("an array has no file for the record of a run; give a movie from read_movie")
     known = hide_burned_in(_as_movie(movie))
-    segmentation = segmentation_by_model(model, device, known)
+    segmentation = segmentation_by_model(model, device, known, min_area_px)
     propagation = propagation_by_name(propagator, device)
     plan = TrackingPlan(known, segmentation, propagation, LinkingConfig(), "temtrack.track")
     if output is None:

@@ -98,12 +98,16 @@ class TrackingPlan:
         }
 
 
-def segmentation_by_model(model: str, device: str, movie: Movie) -> Segmentation:
+def segmentation_by_model(
+    model: str, device: str, movie: Movie, min_area_px: float | None = None
+) -> Segmentation:
     """Return a model's segmentation, at one scale for the whole movie."""
-    return load_segmentation(model, device)(movie)
+    return load_segmentation(model, device, min_area_px)(movie)
 
 
-def load_segmentation(model: str, device: str) -> Callable[[Movie], Segmentation]:
+def load_segmentation(
+    model: str, device: str, min_area_px: float | None = None
+) -> Callable[[Movie], Segmentation]:
     """Load a model once and return what makes its segmentation of any movie."""
     from temtrack.segmentation.load import load_segmenter
     from temtrack.segmentation.scale import common_scale
@@ -117,8 +121,11 @@ def load_segmentation(model: str, device: str) -> Callable[[Movie], Segmentation
             "model": segmenter.spec.name,
             "model_sha256": segmenter.sha256,
             "scale": scale,
+            "min_area_px": min_area_px,
         }
-        return Segmentation(lambda image: clear(segmenter.segment(image, scale), movie.burned_in), facts)
+        return Segmentation(
+            lambda image: clear(segmenter.segment(image, scale, min_area_px), movie.burned_in), facts
+        )
 
     return of
 

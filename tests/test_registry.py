@@ -6,6 +6,7 @@ from safetensors.torch import load_file
 
 from temtrack import registry
 from temtrack.errors import ModelError
+from temtrack.loading import PROPAGATORS
 from temtrack.registry import find_model, read_registry, verify, write_run_spec
 
 MODELS = read_registry()
@@ -40,9 +41,10 @@ def test_every_registered_model_is_whole(spec):
 @pytest.mark.parametrize("spec", NETWORKS.values(), ids=NETWORKS)
 def test_every_registered_model_has_the_parameters_that_are_told(spec):
     tensors = load_file(spec.weights)
-    constants = {"prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"}
-    frozen = {name.removesuffix("running_mean") for name in tensors if name.endswith("running_mean")}
-    counted = [name for name in tensors if name not in constants and not name.startswith(tuple(frozen))]
+    constants = ("positional_encoding_gaussian_matrix", "running_mean", "running_var", "num_batches_tracked")
+    norms = tuple(name.removesuffix("running_mean") for name in tensors if name.endswith("running_mean"))
+    frozen = norms if spec.architecture in PROPAGATORS else ()
+    counted = [name for name in tensors if not name.endswith(constants) and not name.startswith(frozen)]
     n = sum(math.prod(tensors[name].shape) for name in counted)
     assert n == spec.facts["parameters"]
 

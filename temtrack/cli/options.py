@@ -227,6 +227,16 @@ KeepGoing = Annotated[
     bool,
     typer.Option("--keep-going/--no-keep-going", help="Of many inputs do the rest where one fails."),
 ]
+MinArea = Annotated[
+    int | None,
+    typer.Option(
+        "--min-area",
+        min=0,
+        metavar="PX",
+        help="Drop particles of fewer pixels. By default those below a tenth of the typical one.",
+        show_default=False,
+    ),
+]
 Device = Annotated[DeviceName, typer.Option("--device", help="Where the model runs.")]
 Model = Annotated[
     str,

@@ -52,9 +52,7 @@ def segment(
         Path | None,
         typer.Option("--boxes", metavar="CSV", help="Only those in these boxes (columns x0,y0,x1,y1 in px)."),
     ] = None,
-    min_area_px: Annotated[
-        int, typer.Option("--min-area", min=0, metavar="PX", help="Drop particles of fewer pixels.")
-    ] = 0,
+    min_area_px: options.MinArea = None,
     pixel_size_nm: options.PixelSize = None,
     scale_bar_nm: options.ScaleBar = None,
     once: Annotated[
@@ -123,7 +121,7 @@ class _Questions:
     once: bool
     points: NDArray[np.float64] | None
     boxes: NDArray[np.float64] | None
-    min_area_px: int
+    min_area_px: int | None
 
     @property
     def prompted(self) -> bool:
@@ -137,7 +135,7 @@ class _Questions:
         if not self.prompted:
             return segmenter.segment(image, self.scale, self.min_area_px)
         labels = segmenter.prompt(image, self.points, self.boxes)
-        if self.min_area_px > 0:
+        if self.min_area_px:
             labels = filter_fragments(labels, min_area_share=0.0, min_area_px=self.min_area_px)
         return labels
 

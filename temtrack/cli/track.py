@@ -65,9 +65,10 @@ def track(
         IdCodingName,
         typer.Option("--ids", help="What a DeAOT's ten ids stand for: colours of many, or groups of ten."),
     ] = IdCodingName.colours,
+    min_area_px: options.MinArea = None,
     max_gap_frames: Annotated[
         int, typer.Option("--max-gap", min=0, help="Frames that a particle is carried through unseen.")
-    ] = 3,
+    ] = 8,
     masks: Annotated[
         Path | None,
         typer.Option(
@@ -127,7 +128,7 @@ def track(
         look_ahead_frames=max(LinkingConfig.look_ahead_frames, max_gap_frames + 2),
         max_gap_frames=max_gap_frames,
     )
-    load = partial(_load, model, propagator, ids, device, masks, config, keep_bars)
+    load = partial(_load, model, propagator, ids, device, masks, min_area_px, config, keep_bars)
     if inputs.many:
         manner = Manner(resume, keep_going, force, as_json)
         check_output_folder(
@@ -184,13 +185,16 @@ def _load(
     ids: IdCodingName,
     device: str,
     masks: Path | None,
+    min_area_px: float | None,
     config: LinkingConfig,
     keep_bars: bool,
 ) -> _Tracking:
     """Load the models, or take masks in place of one."""
     from temtrack.workflow import load_segmentation, propagation_by_name, segmentation_by_masks
 
-    segmentation = partial(segmentation_by_masks, masks) if masks else load_segmentation(model, device)
+    segmentation = (
+        partial(segmentation_by_masks, masks) if masks else load_segmentation(model, device, min_area_px)
+    )
     return _Tracking(segmentation, propagation_by_name(propagator, device, ids.value), config, keep_bars)
 
 

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.errors import UsageError
-from temtrack.labels import bounding_boxes, compact, filter_fragments
+from temtrack.labels import bounding_boxes
 from temtrack.registry import ModelSpec
+from temtrack.segmentation.instances import drop_small
 
 JOINT = "+"  # between the names of the two
 
@@ -35,7 +36,7 @@ class AnySegmenter(Protocol):
         """Whether it can be asked for single particles."""
 
     def segment(
-        self, image: NDArray[Any], scale: float | None = None, min_area_px: float = 0.0
+        self, image: NDArray[Any], scale: float | None = None, min_area_px: float | None = None
     ) -> NDArray[np.int32]:
         """Find every particle of an image (Y, X)."""
 
@@ -73,15 +74,15 @@ class CascadeSegmenter:
         self.sha256 = JOINT.join(each.sha256 or each.spec.name for each in (first, second))
 
     def segment(
-        self, image: NDArray[Any], scale: float | None = None, min_area_px: float = 0.0
+        self, image: NDArray[Any], scale: float | None = None, min_area_px: float | None = None
     ) -> NDArray[np.int32]:
         """Find every particle of an image (Y, X), as `Segmenter.segment` does."""
         reduced, factor = reduce(image)
-        boxes = boxes_of(self.first.segment(reduced, scale), factor, image.shape)
+        least = None if min_area_px is None else min_area_px * factor**2
+        boxes = boxes_of(self.first.segment(reduced, scale, least), factor, image.shape)
         if not len(boxes):
             return np.zeros(image.shape, np.int32)
-        labels = self.second.prompt(image, boxes=boxes)
-        return compact(filter_fragments(labels, 0.0, max(1, round(min_area_px))))[0]
+        return drop_small(self.second.prompt(image, boxes=boxes), min_area_px)
 
     def find_scale(self, image: NDArray[Any]) -> float | None:
         """Return the scale at which the first model sees the reduced image well, if it sees particles."""

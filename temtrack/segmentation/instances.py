@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from temtrack.labels import compact, filter_fragments
+from temtrack.labels import Labels, compact, filter_fragments
 
 CONTACT_REACH_PX = 2  # the contact line: this near to another particle
 CORE_MARGIN_PX = 4  # a core keeps this far from every other particle
@@ -38,10 +38,10 @@ def encode(labels: NDArray[Any]) -> NDArray[np.float32]:
     return np.stack([foreground, core, contact]).astype(np.float32)
 
 
-def decode(maps: NDArray[np.float32], min_area_px: float = 0.0) -> NDArray[np.int32]:
+def decode(maps: NDArray[np.float32]) -> NDArray[np.int32]:
     """Decode maps (3, Y, X) of probabilities as labels (Y, X): watershed from the cores.
 
-    Foreground without a core is a particle of its own; particles below ``min_area_px`` are left out.
+    Foreground without a core is a particle of its own.
     """
     foreground = maps[FOREGROUND] > 0.5
     cores = foreground & (maps[CORE] > 0.5) & (maps[CONTACT] < 0.5)
@@ -51,6 +51,13 @@ def decode(maps: NDArray[np.float32], min_area_px: float = 0.0) -> NDArray[np.in
     orphans = foreground & ~np.isin(parts, seeded)
     seeds = np.where(orphans, parts + n_seeds, seeds)
     labels = watershed(maps[CONTACT] - maps[CORE], seeds, mask=foreground)
+    return compact(labels)[0]
+
+
+def drop_small(labels: Labels, min_area_px: float | None = None) -> NDArray[np.int32]:
+    """Leave out particles below an area (px), by default a tenth of the typical one; number the rest anew."""
+    if min_area_px is None:
+        return compact(filter_fragments(labels, FRAGMENT_SHARE))[0]
     return compact(filter_fragments(labels, 0.0, max(1, math.ceil(min_area_px))))[0]
 
 

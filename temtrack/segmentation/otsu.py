@@ -18,9 +18,8 @@ from skimage.segmentation import watershed
 
 from temtrack.contrast import normalise
 from temtrack.errors import UsageError
-from temtrack.labels import compact, filter_fragments
 from temtrack.registry import ModelSpec
-from temtrack.segmentation.instances import FRAGMENT_SHARE
+from temtrack.segmentation.instances import drop_small
 from temtrack.segmentation.scale import middle
 
 SIGMA_PX = 5.0  # of the blur at a scale of 1; half of it at a scale of 2, which looks at finer things
@@ -45,7 +44,7 @@ class OtsuSegmenter:
         self.spec = spec
 
     def segment(
-        self, image: NDArray[Any], scale: float | None = None, min_area_px: float = 0.0
+        self, image: NDArray[Any], scale: float | None = None, min_area_px: float | None = None
     ) -> NDArray[np.int32]:
         """Find every particle of an image (Y, X), as `Segmenter.segment` does.
 
@@ -56,8 +55,7 @@ class OtsuSegmenter:
         if not grey.any():
             return np.zeros(grey.shape, np.int32)
         mask = foreground(_blur(grey, scale or find_blur_scale(grey))) & np.isfinite(image)
-        labels = filter_fragments(part(mask), FRAGMENT_SHARE, max(1, round(min_area_px)))
-        return compact(labels)[0]
+        return drop_small(part(mask), min_area_px)
 
     def find_scale(self, image: NDArray[Any]) -> float | None:
         """Return the scale whose blur suits an image; ``None`` where it has no contrast."""

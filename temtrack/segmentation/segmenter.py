@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,11 @@ from torch import nn
 
 from temtrack.contrast import normalise
 from temtrack.errors import UsageError
-from temtrack.labels import compact, filter_fragments, nearest_pixels
+from temtrack.labels import nearest_pixels
 from temtrack.nets.precision import bf16_where_native
 from temtrack.registry import ModelSpec
 from temtrack.segmentation.adapters import Adapter
-from temtrack.segmentation.instances import FRAGMENT_SHARE
+from temtrack.segmentation.instances import drop_small
 from temtrack.segmentation.prompts import Prompts
 from temtrack.segmentation.scale import ONE_LOOK, Glance, find_scale, scale_for
 from temtrack.segmentation.tiled import scaled_input
@@ -50,7 +51,7 @@ class Segmenter:
         return self.adapter.answer is not None
 
     def segment(
-        self, image: NDArray[Any], scale: float | None = None, min_area_px: float = 0.0
+        self, image: NDArray[Any], scale: float | None = None, min_area_px: float | None = None
     ) -> NDArray[np.int32]:
         """Find every particle of an image.
 
@@ -61,7 +62,7 @@ class Segmenter:
         scale
             Zoom at which the network sees the image; chosen from the particles' own size where ``None``.
         min_area_px
-            Particles below this area are left out, and always those below a tenth of the typical one.
+            Particles below this area are left out; where ``None``, those below a tenth of the typical one.
 
         Returns
         -------
@@ -74,7 +75,7 @@ class Segmenter:
         scale = scale or self._scale_of(grey) or 1.0
         labels = self._look(grey, [scale * factor for factor in self.looks]).labels
         labels[~np.isfinite(image)] = 0
-        return compact(filter_fragments(labels, 0.0, max(1, round(min_area_px))))[0]
+        return drop_small(labels, min_area_px)
 
     def find_scale(self, image: NDArray[Any]) -> float | None:
         """Return the scale at which an image's particles are as wide as the network likes them.
@@ -121,9 +122,12 @@ class Segmenter:
         return np.where(np.isfinite(image), found, 0)
 
     def _scale_of(self, grey: NDArray[np.float32]) -> float | None:
-        return find_scale(grey, lambda seen, scale: self._look(seen, [scale])) if grey.any() else None
+        def look(seen: NDArray[np.float32], scale: float) -> Glance:
+            glance = self._look(seen, [scale])
+            return replace(glance, labels=drop_small(glance.labels))
+
+        return find_scale(grey, look) if grey.any() else None
 
     def _look(self, grey: NDArray[np.float32], scales: Sequence[float]) -> Glance:
         with torch.inference_mode():
-            glance = self.adapter.look(self.net, grey, scales, self.device)
-        return Glance(filter_fragments(glance.labels, FRAGMENT_SHARE), glance.certainty)
+            return self.adapter.look(self.net, grey, scales, self.device)

@@ -22,11 +22,11 @@ class FakeSegmenter:
         self.asked = []
         self.prompted = []
 
-    def segment(self, image, scale, min_area_px=0.0):
+    def segment(self, image, scale, min_area_px=None):
         self.asked.append(scale)
         grey = np.nan_to_num(image, nan=255)
         dark = label((grey < 100) & (grey < grey.max())).astype(np.int32)
-        return compact(filter_fragments(dark, 0.0, max(1, round(min_area_px))))[0]
+        return compact(filter_fragments(dark, 0.0, max(1, round(min_area_px or 0))))[0]
 
     def prompt(self, image, points, boxes):
         self.prompted.append((points, boxes))

@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import av
 import numpy as np
@@ -9,6 +10,7 @@ from ctc_metrics.scripts.validate import validate_sequence
 
 from temtrack.formats import read_movie
 from temtrack.formats.masks import read_masks
+from temtrack.linking import LinkingConfig
 
 CASE = next(c for c in CASES if c.name == "two fuse")
 
@@ -45,10 +47,20 @@ def test_masks_table_lineage_and_run_are_written(run, movie, masks, tmp_path):
     assert facts["pixel_size_nm"] == 0.5
     assert facts["pixel_size_source"] == "given by --pixel-size"
     assert facts["frame_times_s"] is None
-    assert facts["parameters"]["max_gap_frames"] == 3
+    assert asdict(LinkingConfig()).items() <= facts["parameters"].items()  # what Python and shell take alike
     assert facts["quality"] == ["good"] * len(CASE.truth)
     assert len(facts["movie_sha256"]) == len(facts["masks_sha256"]) == 64
     assert "frame times unknown" in result.stderr
+
+
+def test_small_particles_are_left_out_or_kept_as_asked(run, movie, tmp_path):
+    words = ["track", movie, "--model", "otsu", "--propagator", "overlap", "-o", tmp_path / "out"]
+    facts = []
+    for least in (1, 10_000):
+        assert run(*words, "--force", "--min-area", least).exit_code == 0
+        facts.append(json.loads((tmp_path / "out" / "run.json").read_text()))
+        assert read_masks(tmp_path / "out")[0].any() == (least == 1)
+    assert [each["min_area_px"] for each in facts] == [1, 10_000]
 
 
 def test_the_table_passes_the_validation_of_ctc_metrics(run, movie, masks, tmp_path):

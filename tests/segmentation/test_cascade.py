@@ -19,7 +19,7 @@ class Watched(OtsuSegmenter):
         super().__init__(find_model("otsu"))
         self.seen = []
 
-    def segment(self, image, scale=None, min_area_px=0.0):
+    def segment(self, image, scale=None, min_area_px=None):
         self.seen.append((image.shape, scale))
         return super().segment(image, scale, min_area_px)
 

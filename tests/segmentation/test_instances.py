@@ -5,7 +5,7 @@ import pytest
 from skimage.draw import disk
 
 from temtrack.metrics.segmentation import score_segmentation
-from temtrack.segmentation.instances import CONTACT, CORE, FOREGROUND, decode, encode
+from temtrack.segmentation.instances import CONTACT, CORE, FOREGROUND, decode, drop_small, encode
 
 
 def discs(*centres_and_radii, shape=(96, 128)):
@@ -49,9 +49,13 @@ def test_foreground_without_a_core_is_a_particle():
     assert decode(maps).max() == 1
 
 
-def test_small_particles_can_be_left_out():
-    found = decode(encode(TOUCHING), min_area_px=400)
-    assert found.max() == 2
+SPECK = discs((40, 40, 16), (40, 71, 15), (80, 100, 4))  # the last has a sixteenth of their area
+
+
+@pytest.mark.parametrize(("min_area_px", "n_left"), [(None, 2), (0, 3), (10, 3), (400, 2), (5000, 0)])
+def test_what_is_too_small_is_dropped_and_the_rest_numbered_anew(min_area_px, n_left):
+    left = drop_small(SPECK[::-1, ::-1] * 7, min_area_px)
+    assert np.unique(left).tolist() == list(range(n_left + 1))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9)])

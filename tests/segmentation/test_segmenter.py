@@ -34,9 +34,10 @@ def test_a_particle_on_a_seam_keeps_one_id(segmenter, bright, scale):
     assert len(np.unique(labels[300:760, 520:980])) == 1
 
 
-def test_fragments_are_dropped_and_so_is_what_is_below_the_least_area(segmenter, bright):
+def test_fragments_are_dropped_or_what_is_below_the_least_area_given(segmenter, bright):
     image = bright((300, 300), (20, 20, 60), (150, 150, 60), (20, 200, 12), (200, 20, 28))
     assert ids(segmenter.segment(image, 1.0)) == [1, 2, 3]
+    assert ids(segmenter.segment(image, 1.0, min_area_px=1)) == [1, 2, 3, 4]
     assert ids(segmenter.segment(image, 1.0, min_area_px=1000)) == [1, 2]
 
 
