@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +52,13 @@ def show_model(
     if as_json:
         output.show_json(facts)
         return
-    output.show_rows([{"fact": name, "value": str(value)} for name, value in facts.items()], as_json=False)
+    output.show_rows(list(_facts_and_scores(facts)), as_json=False)
+
+
+def _facts_and_scores(facts: Mapping[str, object]) -> Iterator[output.Row]:
+    for name, value in facts.items():
+        for inner, one in (value.items() if isinstance(value, dict) else [("", value)]):
+            yield {"fact": f"{name} {inner}".replace("_", " ").strip(), "value": str(one)}
 
 
 @models.command("verify")
