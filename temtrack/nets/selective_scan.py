@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-CHUNK_NUMBERS = 400_000  # states of a chunk: two buffers of 1.6 MB
+CHUNK_NUMBERS = 800_000  # states of a chunk: two buffers of 3.2 MB
 CHUNK_LENGTHS = (16, 128)  # at least, so that boundaries take no more memory than the input; and at most
 
 
