@@ -7,7 +7,8 @@ over images, *pooled* ones are over all their particles. Each model runs in a pr
 is the memory of that process on a CPU, with the interpreter and its libraries, and that of the GPU on one.
 *Printed* is the parameter count that Duan et al. 2024 give for such a network; theirs leave out what
 torchsummary did not reach. ``--large N`` adds a simulated image of 4096 px with N particles, 40 px wide, to
-tell what a cascade saves: ``--large 600 --model effsam-tiny yolov8n-seg+effsam-tiny``.
+tell what a cascade saves: ``--large 600 --model effsam-tiny yolov8n-seg+effsam-tiny``. ``--scenes N`` adds N
+simulated ones of 512 px at a low dose, from strong contrast down to 10 %, particles 16 to 80 px wide.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from temtrack.segmentation.load import load_segmenter
 from temtrack.segmentation.segmenter import Segmenter
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import simulate_movie
+from temtrack.simulation.scenes import SceneConfig, simulate_scene
 from temtrack.training.dataset import LabelledImage, read_folder
 from temtrack.training.run import read_excluded
 
@@ -50,6 +52,18 @@ LARGE_SIDE_PX = 4096
 LARGE_RADIUS_PX = 20.0
 LARGE_SEED = 41
 
+#: Optical depths of 0.105 and 1.2 are contrasts of 10 and 70 %; no letters, which would count as misses.
+SCENES = SceneConfig(
+    height=512,
+    width=512,
+    mean_radius_px=(8.0, 40.0),
+    dose_e_px=(30.0, 30.0),
+    contrast=(0.105, 1.2),
+    overlay_share=0.0,
+    empty_share=0.0,
+)
+SCENES_SEED = 4100
+
 
 @dataclass(frozen=True)
 class Job:
@@ -61,6 +75,7 @@ class Job:
     scale: float | None
     device: str
     n_large: int
+    n_scenes: int
     once: bool
 
 
@@ -76,6 +91,12 @@ def simulate_large(n_particles: int) -> LabelledImage:
     movie = simulate_movie(LARGE_SEED, config)
     labels = movie.labels(0)
     return LabelledImage("large", np.float32(movie.frame(0)) / 255, labels, False, 2 * LARGE_RADIUS_PX)
+
+
+def simulate_scenes(n_scenes: int) -> list[LabelledImage]:
+    """Simulate scenes of the low dose, each from a seed of its own."""
+    scenes = (simulate_scene(np.random.default_rng([SCENES_SEED, i]), SCENES) for i in range(n_scenes))
+    return [LabelledImage(str(i), scene.image, scene.labels, False, 0.0) for i, scene in enumerate(scenes)]
 
 
 def read_images(folder: Path, only: frozenset[str] | None) -> list[LabelledImage]:
@@ -101,6 +122,8 @@ def images_of(job: Job) -> Iterator[tuple[str, list[LabelledImage]]]:
         yield folder.name, read_images(folder, job.only)
     if job.n_large:
         yield f"simulated, {LARGE_SIDE_PX} px, {job.n_large} particles", [simulate_large(job.n_large)]
+    if job.n_scenes:
+        yield "simulated, 30 electrons per px, contrast 10 to 70 %", simulate_scenes(job.n_scenes)
 
 
 def describe(segmenter: AnySegmenter) -> dict[str, object]:
@@ -179,6 +202,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
     parser.add_argument("--large", type=int, default=0, metavar="N", help="a large image of N particles")
+    parser.add_argument("--scenes", type=int, default=0, metavar="N", help="simulated scenes of a low dose")
     parser.add_argument("--only", type=Path, metavar="LIST", help="score only what this list names")
     parser.add_argument(
         "--model", nargs="+", default=["effsam-tiny", "otsu"], help="models' names or runs' folders"
@@ -196,7 +220,8 @@ def main() -> None:
     only = None if words.only is None else read_excluded(words.only)
     scale = None if words.scale == "auto" else float(words.scale)
     jobs = [
-        Job(model, words.folders, only, scale, words.device, words.large, words.once) for model in words.model
+        Job(model, words.folders, only, scale, words.device, words.large, words.scenes, words.once)
+        for model in words.model
     ]
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=fresh, max_tasks_per_child=1) as pool:
