@@ -1,4 +1,4 @@
-"""The `temtrack` command: registers the commands and turns errors that a user can mend into one line."""
+"""The `temtrack` command: imports what is asked for and turns errors that a user can mend into one line."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def show_model(
 
 def _facts_and_scores(facts: Mapping[str, object]) -> Iterator[output.Row]:
     for name, value in facts.items():
-        for inner, one in (value.items() if isinstance(value, dict) else [("", value)]):
+        for inner, one in value.items() if isinstance(value, dict) else [("", value)]:
             yield {"fact": f"{name} {inner}".replace("_", " ").strip(), "value": str(one)}
 
 

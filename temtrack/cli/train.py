@@ -35,7 +35,12 @@ def train(
         Path | None,
         typer.Option("--output", "-o", metavar="DIR", help="Folder of the run, by default runs/train."),
     ] = None,
-    model: Annotated[str, typer.Option("--model", help="The network to train.")] = options.DEFAULT_MODEL,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", help=f"The network to train. By default that of --init, else {options.DEFAULT_MODEL}."
+        ),
+    ] = None,
     simulated: Annotated[
         float, typer.Option("--simulated", min=0, metavar="SHARE", help="Share of freshly simulated samples.")
     ] = 0.0,
@@ -95,7 +100,8 @@ def train(
     from temtrack.training.run import TrainingData, read_excluded, run_training
 
     out = out or DEFAULT_RUN
-    suited = preset(model)
+    start = None if init is None else find_model(init)
+    suited = preset(_network(model, start))
     config = replace(
         suited,
         n_steps=steps or suited.n_steps,
@@ -108,7 +114,6 @@ def train(
     )
     excluded = frozenset[str]() if exclude is None else read_excluded(exclude)
     data = TrainingData([_folder(text) for text in folders or []], simulated, excluded)
-    start = None if init is None else find_model(init)
     command = output.command_line()
     if not find_ranks().leads:
         run_training(data, config, out, start, find_device(device), command, _tell)
@@ -121,6 +126,18 @@ def train(
         run_training(data, config, out, start, find_device(device), command, _tell)
         write_run(out, facts)
     output.show_rows([{"run": str(out), **asdict(read_rows(out)[-1])}], as_json=as_json)
+
+
+def _network(model: str | None, start: ModelSpec | None) -> str:
+    """Return which network to train: the one that is named, or else that of the weights to start from."""
+    if start is None:
+        return model or options.DEFAULT_MODEL
+    if model not in (None, start.architecture):
+        raise UsageError(
+            f"--model {model}: '{start.name}' has the weights of {start.architecture}; leave --model out, "
+            f"or start from weights of {model}"
+        )
+    return start.architecture
 
 
 def _compare(folders: list[Path], out: Path, as_json: bool) -> None:

@@ -86,6 +86,16 @@ def test_a_dense_network_trains_resumes_and_serves_as_a_model(run, films, tmp_pa
     assert "takes no --points or --boxes" in refused.stderr
 
 
+def test_the_network_is_that_of_the_weights_to_start_from(run, films, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert run("train", films, "--model", "vmamba", "-o", first, *SMALL).exit_code == 0
+    assert run("train", films, "--init", first, "-o", second, *SMALL).exit_code == 0
+    assert 'architecture = "vmamba"' in (second / "model.toml").read_text()
+    refused = run("train", films, "--init", first, "--model", "swin-unet", "-o", tmp_path / "third", *SMALL)
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    assert "has the weights of vmamba" in refused.stderr
+
+
 def test_weights_of_another_network_are_refused(run, films, tmp_path):
     out = tmp_path / "run"
     assert run("train", films, "--model", "vmamba", "-o", out, *SMALL).exit_code == 0
