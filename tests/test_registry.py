@@ -41,7 +41,13 @@ def test_every_registered_model_is_whole(spec):
 @pytest.mark.parametrize("spec", NETWORKS.values(), ids=NETWORKS)
 def test_every_registered_model_has_the_parameters_that_are_told(spec):
     tensors = load_file(spec.weights)
-    constants = ("positional_encoding_gaussian_matrix", "running_mean", "running_var", "num_batches_tracked")
+    constants = (
+        "positional_encoding_gaussian_matrix",
+        "relative_position_index",
+        "running_mean",
+        "running_var",
+        "num_batches_tracked",
+    )
     norms = tuple(name.removesuffix("running_mean") for name in tensors if name.endswith("running_mean"))
     frozen = norms if spec.architecture in PROPAGATORS else ()
     counted = [name for name in tensors if not name.endswith(constants) and not name.startswith(frozen)]

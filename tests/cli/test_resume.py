@@ -88,7 +88,7 @@ def test_ctrl_c_says_how_to_go_on(source, unbroken, tmp_path):
     assert "out: interrupted, unfinished; the same command with --resume goes on" in stopped.stderr
     other = track(source, tmp_path, "--resume", "--max-gap", "5")
     assert other.returncode == 2
-    assert "holds an unfinished run with max_gap_frames 3, now 5" in other.stderr
+    assert "holds an unfinished run with max_gap_frames 8, now 5" in other.stderr
     assert track(source, tmp_path, "--resume").returncode == 0
     assert contents(tmp_path / "out") == unbroken
 
@@ -103,7 +103,7 @@ def test_with_force_too_a_run_that_cannot_go_on_starts_again(source, unbroken, t
     result = track(source, tmp_path, "--resume", "--force")
     assert result.returncode == 0, result.stderr
     told = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert told["parameters"]["max_gap_frames"] == 3
+    assert told["parameters"]["max_gap_frames"] == 8
     masks = [name for name in unbroken if name.startswith("mask")]
     found = contents(tmp_path / "out")
     assert all(found[name] == unbroken[name] for name in masks)

@@ -144,7 +144,7 @@ def test_a_killed_job_is_tried_again_and_a_broken_movie_is_not(tmp_path, monkeyp
     calls = [tuple(line.split()[:2]) for line in (folder / "calls").read_text().splitlines()]
     good, broken = "movies/movie00.tif", f"movies/{BROKEN}.tif"
     assert sorted(calls) == [("info", good), ("info", broken), ("track", good), ("track", good)]
-    assert json.loads((half / "run.json").read_text())["parameters"]["max_gap_frames"] == 3
+    assert json.loads((half / "run.json").read_text())["parameters"]["max_gap_frames"] == 8
     assert f"{BROKEN}: temtrack: error: movies/{BROKEN}.tif: TIFF is truncated" in done.stderr
 
 
