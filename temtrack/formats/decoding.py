@@ -101,11 +101,15 @@ def to_grey(pixels: NDArray[Any], *, sample_axis: int | None, what: str) -> NDAr
     return _plain_type(pixels)
 
 
-def _mix(samples: NDArray[Any], what: str) -> NDArray[Any]:
-    n_samples = samples.shape[-1]
+def check_samples(n_samples: int, what: Path | str) -> None:
+    """Refuse more than four samples per pixel with an `InputError`, before memory is taken for them."""
     if n_samples > 4:
         raise InputError(f"{what}: has {n_samples} samples per pixel; allowed are grey, RGB and RGBA")
-    if n_samples < 3:
+
+
+def _mix(samples: NDArray[Any], what: str) -> NDArray[Any]:
+    check_samples(samples.shape[-1], what)
+    if samples.shape[-1] < 3:
         return samples[..., 0]
     grey = samples[..., :3] @ _LUMA.astype(np.result_type(samples.dtype, np.float32))
     plane: NDArray[Any] = np.rint(grey) if samples.dtype.kind in "ui" else grey

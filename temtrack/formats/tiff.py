@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.errors import InputError
-from temtrack.formats.decoding import check_frame_size, read_head, refused_as, to_grey
+from temtrack.formats.decoding import check_frame_size, check_samples, read_head, refused_as, to_grey
 from temtrack.formats.tiff_calibration import read_frame_interval, read_pixel_size, read_start
 from temtrack.movie import Movie
 
@@ -147,6 +147,7 @@ def _count_frames(series: tifffile.TiffPageSeries, path: Path) -> int:
             "a movie (T, Y, X), each grey or RGB(A); save one channel and one plane at each time"
         )
     check_frame_size([n for a, n in zip(page.axes, page.shape, strict=True) if a in "YX"], path)
+    check_samples(dict(zip(page.axes, page.shape, strict=True)).get("S", 1), path)
     n_frames = stack[0][1] if stack else 1
     _refuse_short(series, n_frames, path)
     return n_frames

@@ -175,3 +175,10 @@ def test_ome_acquisition_date_counts_where_it_names_no_zone(tmp_path, frames, to
     facts = {"axes": "TYX", "AcquisitionDate": told}
     tifffile.imwrite(tmp_path / "movie.ome.tif", frames, metadata=facts)
     assert read_movie(tmp_path / "movie.ome.tif").started == started
+
+
+def test_more_samples_than_rgba_has_are_refused_by_the_header(tmp_path):
+    path = tmp_path / "spectrum.tif"
+    tifffile.imwrite(path, np.zeros((8, 9, 5), np.uint8), photometric="rgb", compression="zlib")
+    with pytest.raises(InputError, match=r"spectrum\.tif: has 5 samples per pixel"):
+        read_movie(path)
