@@ -78,7 +78,7 @@ class _Commands(TyperGroup):
         super().__init__(**attributes | {"commands": _OnDemand()})
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(_COMMANDS)
+        return list(self.commands)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         remember(args)

@@ -20,6 +20,11 @@ from temtrack.errors import BusyError, InterruptedRunError, PartialFailureError,
 Work = Callable[[Job], Row]
 
 
+def failed_of(failed: Sequence[object], n_inputs: int) -> str:
+    """Say how many of the inputs failed, and which."""
+    return f"{len(failed)} of {n_inputs} inputs failed: {', '.join(map(str, failed))}"
+
+
 @dataclass(frozen=True)
 class Manner:
     """How a batch is worked through: options that all commands share."""
@@ -154,8 +159,7 @@ class Batch:
         """
         if not self.failures:
             return
-        named = ", ".join(str(failed.path) for failed in self.failures)
-        summary = f"{len(self.failures)} of {len(self.jobs)} inputs failed: {named}"
+        summary = failed_of([failed.path for failed in self.failures], len(self.jobs))
         n_left = len(self.jobs) - len(self.failures) - len(self.done)
         rest = f"{n_left} are not begun" if n_left else "the others are done"
         raise PartialFailureError(f"{summary}; {rest}") if self.done else TemtrackError(summary)

@@ -91,7 +91,7 @@ def _describe_times(times: FrameTimes | None) -> dict[str, object]:
             "frame_time_source",
         )
         return dict.fromkeys(names)
-    steps = np.diff(times.seconds)
+    steps = np.diff(times.seconds)  # numpy's own median would import all of numpy.ma
     return {
         "frame_time_s": median(steps.tolist()),
         "shortest_frame_time_s": float(steps.min()),

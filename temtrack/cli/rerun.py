@@ -49,13 +49,13 @@ def rerun(
     facts = read_run(record)
     name, *words = _words(facts, record)
     group: Any = ctx.find_root().command
-    if name not in group.commands:
+    command = group.commands.get(name)
+    if command is None:
         raise InputError(f"{record}: was made by '{name}', which is no command of temtrack {__version__}")
     target, place = output_folder.resolve(), _find_place(facts, record)
     check_output_folder(target, force=False)
     os.chdir(place)
     _refuse_changes(facts, record, force)
-    command = group.commands[name]
     _, *again = rewritten(command, words, str(target))
     with (
         recorded_as([name, *words]),  # the run is the same, and so is its record

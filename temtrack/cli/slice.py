@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from temtrack.cli import options, output
+from temtrack.cli.batch import failed_of
 from temtrack.cli.output import Row
 from temtrack.edges import Edge
 from temtrack.errors import PartialFailureError
@@ -97,10 +98,8 @@ def slice(
         f"{out}: {sum(map(len, plan.tiles.values()))} tiles of {len(sources) - len(plan.failures)} sources"
     )
     if plan.failures:
-        named = ", ".join(str(source.images) for source in plan.failures)
-        raise PartialFailureError(
-            f"{len(plan.failures)} of {len(sources)} inputs failed: {named}; the others are done"
-        )
+        failed = failed_of([source.images for source in plan.failures], len(sources))
+        raise PartialFailureError(f"{failed}; the others are done")
 
 
 def _watch(description: str) -> Watch:
