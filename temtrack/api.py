@@ -51,7 +51,7 @@ def segment(
     once
         Look at one scale and not at three: in half the time, less exactly.
     min_area_px
-        Smaller particles are left out; where ``None``, those below a tenth of the typical one.
+        Smaller particles are left out; where ``None``, those below a twentieth of the typical one.
 
     Returns
     -------

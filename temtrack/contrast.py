@@ -6,6 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.filters import threshold_otsu
+
+#: What networks see as the grey level halfway between ground and particles.
+MIDDLE = 0.5
+LEVEL_BLUR_PX = 2.0  # noise of single pixels would fill the valley between the two classes
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.5, 99.5
 
@@ -28,3 +34,15 @@ def normalise(image: NDArray[Any]) -> NDArray[np.float32]:
         return np.zeros(grey.shape, np.float32)
     stretched: NDArray[np.float32] = np.clip((grey - low) / (high - low), 0, 1).astype(np.float32)
     return stretched
+
+
+def level(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Shift an image (Y, X) so that the level halfway between its two classes of grey values is at 0.5.
+
+    Outlines are drawn where the grey value is halfway between ground and particle. That is one level for the
+    whole image, which a network that sees a part of it could only guess: Otsu's threshold, the middle between
+    the means of both classes (Otsu 1979, doi:10.1109/TSMC.1979.4310076), of the image slightly blurred.
+    """
+    shift = MIDDLE - threshold_otsu(ndimage.gaussian_filter(grey, LEVEL_BLUR_PX))
+    levelled: NDArray[np.float32] = grey + np.float32(shift)
+    return levelled

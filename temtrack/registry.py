@@ -189,12 +189,15 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def write_run_spec(folder: Path, architecture: str, command: str) -> None:
-    """Write ``model.toml``, which makes a training run's folder a model."""
-    write_spec(folder, {"architecture": architecture, "file": "best.safetensors", "command": command})
+def write_run_spec(
+    folder: Path, architecture: str, command: str, own: Mapping[str, float] | None = None
+) -> None:
+    """Write ``model.toml``, which makes a training run's folder a model; ``own`` says how it sees images."""
+    facts = {"architecture": architecture, "file": "best.safetensors", "command": command}
+    write_spec(folder, {**facts, **(own or {})})
 
 
-def write_spec(folder: Path, facts: Mapping[str, str | int]) -> None:
+def write_spec(folder: Path, facts: Mapping[str, str | float]) -> None:
     """Write ``model.toml``, which makes a folder a model; ``architecture`` and ``file`` are needed.
 
     Raises

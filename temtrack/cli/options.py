@@ -233,7 +233,7 @@ MinArea = Annotated[
         "--min-area",
         min=0,
         metavar="PX",
-        help="Drop particles of fewer pixels. By default those below a tenth of the typical one.",
+        help="Drop particles of fewer pixels. By default those below a twentieth of the typical one.",
         show_default=False,
     ),
 ]

@@ -68,6 +68,27 @@ def train(
         typer.Option("--accumulate", min=1, metavar="N", help="Batches a step, where memory holds but one."),
     ] = 1,
     lr: Annotated[float | None, typer.Option("--lr", min=0, help=f"Highest learning rate. {PRESET}")] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option(
+            "--scale",
+            min=0.1,
+            max=10,
+            metavar="FACTOR",
+            help="Show all images at this scale, 1 as they are: for a microscope whose images are all of one "
+            "magnification; segment then does the same. By default particles are brought to many sizes.",
+        ),
+    ] = None,
+    clean: Annotated[
+        float | None,
+        typer.Option(
+            "--clean",
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help=f"Share of the labelled samples shown as they were taken, others degraded. {PRESET}",
+        ),
+    ] = None,
     patience: Annotated[
         int, typer.Option("--patience", min=0, help="Stop after so many epochs without gain; 0 never.")
     ] = 0,
@@ -109,6 +130,8 @@ def train(
         batch_size=batch or suited.batch_size,
         accumulate=accumulate,
         learning_rate=suited.learning_rate if lr is None else lr,
+        scale=scale,
+        clean_share=suited.clean_share if clean is None else clean,
         patience_epochs=patience,
         seed=seed,
     )

@@ -18,10 +18,10 @@ N_GROUND_SIDES = 3  # of a tile: what touches as many is ground too
 
 
 def find_by_points(net: Sam, tile: Tensor) -> list[Piece]:
-    """Find what may be particles in a tile, 1x3xHxW in [0, 1], by a grid of 32 by 32 points."""
+    """Find what may be particles in a tile, 1x3xHxW, by a grid of 32 by 32 points."""
     from segment_anything import SamAutomaticMaskGenerator
 
-    image = (255 * tile[0].movedim(0, -1)).round().byte().cpu().numpy()
+    image = (255 * tile[0].clamp(0, 1).movedim(0, -1)).round().byte().cpu().numpy()
     answers = SamAutomaticMaskGenerator(net).generate(np.ascontiguousarray(image))
     scores = [min(1.0, answer["predicted_iou"] * answer["stability_score"]) for answer in answers]
     return pieces_of([answer["segmentation"] for answer in answers], scores)

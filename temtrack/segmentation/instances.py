@@ -20,7 +20,7 @@ from temtrack.labels import Labels, compact, filter_fragments
 CONTACT_REACH_PX = 2  # the contact line: this near to another particle
 CORE_MARGIN_PX = 4  # a core keeps this far from every other particle
 
-FRAGMENT_SHARE = 0.1  # of the area-weighted median area: what is smaller is a fragment or dirt
+FRAGMENT_SHARE = 0.05  # of the area-weighted median area: what is smaller is a fragment or dirt
 
 FOREGROUND, CORE, CONTACT = range(3)
 
@@ -55,7 +55,7 @@ def decode(maps: NDArray[np.float32]) -> NDArray[np.int32]:
 
 
 def drop_small(labels: Labels, min_area_px: float | None = None) -> NDArray[np.int32]:
-    """Leave out particles below an area (px), by default a tenth of the typical one; number the rest anew."""
+    """Leave out particles below an area (px), by default a twentieth of the typical one; number anew."""
     if min_area_px is None:
         return compact(filter_fragments(labels, FRAGMENT_SHARE))[0]
     return compact(filter_fragments(labels, 0.0, max(1, math.ceil(min_area_px))))[0]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
+from temtrack.errors import ModelError
 from temtrack.loading import build_segmenter, find_device, load_weights
-from temtrack.registry import RUN_FILE, find_model, read_models
+from temtrack.registry import RUN_FILE, ModelSpec, find_model, read_models
 from temtrack.segmentation.cascade import JOINT, AnySegmenter, CascadeSegmenter
 
 
@@ -13,12 +15,13 @@ def load_segmenter(model: str, device: str = "auto", *, once: bool = True) -> An
     """Load a registered model, a training run's folder, or two of these joined by ``+``, onto a device.
 
     Of two, the first finds boxes and the second outlines what is in them. A network that tells maps looks at
-    an image once, or else at three scales: that takes twice as long, and its outlines are finer.
+    an image once, or else at three scales: that takes twice as long, and its outlines are finer. One that was
+    trained at one scale looks at no other.
 
     Raises
     ------
     ModelError
-        Unknown model, missing or damaged weights.
+        Unknown model, missing or damaged weights, or a scale or least area that is none.
     UsageError
         A device that this machine lacks, or a second model that takes no boxes.
     """
@@ -37,5 +40,17 @@ def load_segmenter(model: str, device: str = "auto", *, once: bool = True) -> An
     net = build_segmenter(spec.architecture)
     sha256 = load_weights(net, spec)
     adapter = ADAPTERS[spec.architecture]
-    looks = THREE_LOOKS if isinstance(adapter, MapAdapter) and not once else ONE_LOOK
-    return Segmenter(net, adapter, spec, sha256, find_device(device), looks)
+    scale, min_area_px = (_number_of(spec, fact) for fact in ("scale", "min_area_px"))
+    often = isinstance(adapter, MapAdapter) and not once and scale is None
+    looks = THREE_LOOKS if often else ONE_LOOK
+    return Segmenter(net, adapter, spec, sha256, find_device(device), looks, scale, min_area_px)
+
+
+def _number_of(spec: ModelSpec, fact: str) -> float | None:
+    """Return a positive number that a model states of itself; ``None`` where it does not."""
+    number = spec.facts.get(fact)
+    if number is None:
+        return None
+    if not isinstance(number, (int, float)) or not 0 < number < math.inf:
+        raise ModelError(f"'{spec.name}' states {fact} = {number!r}: needs a positive number")
+    return float(number)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from temtrack.labels import typical_diameter
 
 TARGET_DIAMETER_PX = 56.0  # of the typical particle at the network's input
+LARGEST_KEPT_PX = 90.0  # particles up to this wide are not reduced: that would cost detail
 MIN_SCALE, MAX_SCALE = 0.15, 6.0
 
 #: Factors on the scale: the network looks once, or thrice, and what one look gets wrong the others outvote.
@@ -56,7 +57,12 @@ def find_scale(grey: NDArray[np.float32], look: Look) -> float | None:
 
 
 def scale_for(diameter_px: float) -> float:
-    """Return the scale that makes a particle of that diameter (px) as wide as the network likes it."""
+    """Return the scale that makes a particle of that diameter (px) as wide as the network likes it.
+
+    That is 1 where it is about so wide already: an image is not reduced without need.
+    """
+    if TARGET_DIAMETER_PX <= diameter_px <= LARGEST_KEPT_PX:
+        return 1.0
     return float(np.clip(TARGET_DIAMETER_PX / diameter_px, MIN_SCALE, MAX_SCALE))
 
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from temtrack.contrast import normalise
+from temtrack.contrast import level, normalise
 from temtrack.errors import UsageError
 from temtrack.labels import nearest_pixels
 from temtrack.nets.precision import bf16_where_native
@@ -26,7 +26,12 @@ from temtrack.segmentation.tiled import scaled_input
 class Segmenter:
     """A loaded model that turns images into labels.
 
-    ``looks`` are factors on the scale at which it looks at an image in turn, for the mean of what it sees.
+    Parameters
+    ----------
+    looks
+        Factors on the scale at which it looks at an image in turn, for the mean of what it sees.
+    scale, min_area_px
+        Its own, where it was trained for images of one magnification; ``None`` where each image decides.
     """
 
     def __init__(
@@ -37,6 +42,8 @@ class Segmenter:
         sha256: str,
         device: torch.device,
         looks: Sequence[float] = ONE_LOOK,
+        scale: float | None = None,
+        min_area_px: float | None = None,
     ) -> None:
         self.net = net.to(device).eval()
         self.adapter = adapter
@@ -44,6 +51,8 @@ class Segmenter:
         self.sha256 = sha256
         self.device = device
         self.looks = looks
+        self.scale = scale
+        self.min_area_px = min_area_px
 
     @property
     def takes_prompts(self) -> bool:
@@ -60,29 +69,32 @@ class Segmenter:
         image
             (Y, X), any type; NaN counts as background.
         scale
-            Zoom at which the network sees the image; chosen from the particles' own size where ``None``.
+            Zoom at which the network sees the image; where ``None`` the network's own, or else chosen from
+            the particles' own size.
         min_area_px
-            Particles below this area are left out; where ``None``, those below a tenth of the typical one.
+            Particles below this area are left out; where ``None`` the network's own least area decides, or
+            else a twentieth of the typical one.
 
         Returns
         -------
         labels
             (Y, X) ids from 1 on, 0 background; all 0 where the image has no contrast or no particles.
         """
-        grey = normalise(image)
-        if not grey.any():
-            return np.zeros(grey.shape, np.int32)
+        grey = _seen(image)
+        if grey is None:
+            return np.zeros(image.shape, np.int32)
         scale = scale or self._scale_of(grey) or 1.0
         labels = self._look(grey, [scale * factor for factor in self.looks]).labels
         labels[~np.isfinite(image)] = 0
-        return drop_small(labels, min_area_px)
+        return drop_small(labels, self.min_area_px if min_area_px is None else min_area_px)
 
     def find_scale(self, image: NDArray[Any]) -> float | None:
         """Return the scale at which an image's particles are as wide as the network likes them.
 
         ``None`` where no particle is found.
         """
-        return self._scale_of(normalise(image))
+        grey = _seen(image)
+        return None if grey is None else self._scale_of(grey)
 
     def prompt(
         self, image: NDArray[Any], points: NDArray[Any] | None = None, boxes: NDArray[Any] | None = None
@@ -104,12 +116,12 @@ class Segmenter:
             raise UsageError(
                 f"'{self.spec.name}' takes no points or boxes; use a model that does, as effsam-tiny"
             )
-        grey = normalise(image)
-        if not grey.any():
-            return np.zeros(grey.shape, np.int32)
+        grey = _seen(image)
+        if grey is None:
+            return np.zeros(image.shape, np.int32)
         if boxes is not None:
             prompts, sides = Prompts.from_boxes(boxes), np.abs(boxes[:, 2:] - boxes[:, :2]) + 1
-            scale = scale_for(float(np.median(np.sqrt(sides.prod(axis=1)))))
+            scale = self.scale or scale_for(float(np.median(np.sqrt(sides.prod(axis=1)))))
         elif points is not None:
             prompts, scale = Prompts.from_points(points), self._scale_of(grey) or 1.0
         else:
@@ -122,12 +134,21 @@ class Segmenter:
         return np.where(np.isfinite(image), found, 0)
 
     def _scale_of(self, grey: NDArray[np.float32]) -> float | None:
+        if self.scale is not None:
+            return self.scale
+
         def look(seen: NDArray[np.float32], scale: float) -> Glance:
             glance = self._look(seen, [scale])
             return replace(glance, labels=drop_small(glance.labels))
 
-        return find_scale(grey, look) if grey.any() else None
+        return find_scale(grey, look)
 
     def _look(self, grey: NDArray[np.float32], scales: Sequence[float]) -> Glance:
         with torch.inference_mode():
             return self.adapter.look(self.net, grey, scales, self.device)
+
+
+def _seen(image: NDArray[Any]) -> NDArray[np.float32] | None:
+    """Return the grey values (Y, X) that a network is shown; ``None`` where the image has no contrast."""
+    grey = normalise(image)
+    return level(grey) if grey.any() else None

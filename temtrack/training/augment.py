@@ -29,6 +29,38 @@ def crop(
     return grey, connected_parts(ids, background=0, connectivity=2).astype(np.int32)
 
 
+def window(
+    image: NDArray[np.float32], labels: NDArray[np.int32], side: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Cut a square out of an image, turned by right angles and mirrored: every pixel stays what it was."""
+    missing = [(0, max(0, side - n)) for n in labels.shape]
+    corner = np.rint(_centre(labels, side, rng) - side / 2).astype(int)
+    y, x = np.clip(corner, 0, np.maximum(np.array(labels.shape) - side, 0))
+    turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
+
+    def cut(whole: NDArray[Any]) -> NDArray[Any]:
+        square = np.pad(whole, missing, mode="symmetric")[y : y + side, x : x + side]
+        turned = np.rot90(square, turns)
+        return np.ascontiguousarray(turned.T if mirrored else turned)
+
+    return cut(image), connected_parts(cut(labels), background=0, connectivity=2).astype(np.int32)
+
+
+def resample(
+    image: NDArray[np.float32], labels: NDArray[np.int32], scale: float
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Return an image and its labels (Y, X) at a scale."""
+    if scale == 1:
+        return image, labels
+    blurred = ndimage.gaussian_filter(image, 0.45 / scale) if scale < 0.8 else image
+    zoomed = (
+        ndimage.zoom(part, scale, order=order, mode="nearest", grid_mode=True)
+        for part, order in ((blurred, 1), (labels, 0))
+    )
+    grey, ids = zoomed
+    return grey, ids
+
+
 def _centre(labels: NDArray[Any], reach: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Pick a crop's centre (y, x): mostly near a particle, and as far inside as the image allows."""
     size = np.array(labels.shape, float)

@@ -23,8 +23,11 @@ class TrainConfig:
 
     Particle sizes are normalised: each crop is scaled so that its image's typical particle is
     ``min_diameter_px`` to ``max_diameter_px`` wide for the network, drawn log-uniformly.
-    ``clean_share`` is the share of the crops of labelled images that are shown as they were taken, so that
-    the outlines of the data at hand are learned to the pixel; the others are degraded.
+    ``scale`` instead shows all images at one scale, as they are at 1: for a microscope whose images are all
+    of one magnification, where a particle's size and the reach of a blur are told by pixels.
+    ``clean_share`` is the share of the crops of labelled images that are shown as they were taken, and to
+    the pixel where their particles are of such a width, so that the outlines of the data at hand are learned
+    exactly; the others are degraded.
     A step learns from ``accumulate`` batches, in each of the processes that train together.
     ``freeze_norms_share`` is the share of the steps after which batch normalisation keeps its statistics.
     """
@@ -45,6 +48,7 @@ class TrainConfig:
     prompt_weight: float = 0.25
     min_diameter_px: float = 24.0
     max_diameter_px: float = 110.0
+    scale: float | None = None
     clean_share: float = 0.5
     test_fraction: float = 0.08
     n_test_crops: int = 32
@@ -52,6 +56,8 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.scale is not None and self.model in PROPAGATORS:
+            raise UsageError(f"--scale is for networks that segment: {self.model} learns from many sizes")
         extra = int(self.model in PROPAGATORS)  # its grid of tokens has one at either edge
         multiple = CROP_MULTIPLES.get(self.model, 16)
         if (self.crop_px - extra) % multiple:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label as connected_parts
 
-from temtrack.contrast import normalise
+from temtrack.contrast import level, normalise
 from temtrack.errors import InputError, UsageError
 from temtrack.formats.images import read_image
 from temtrack.labels import typical_diameter
 from temtrack.simulation.chance import log_uniform
-from temtrack.training.augment import crop, degrade
+from temtrack.training.augment import crop, degrade, resample, window
 from temtrack.training.config import TrainConfig
 
 
@@ -82,6 +82,17 @@ def _read_pair(path: Path, mask_path: Path | None) -> LabelledImage:
     return LabelledImage(path.stem, normalise(image), labels, semantic and not lone, diameter)
 
 
+def as_instances(images: Sequence[LabelledImage]) -> list[LabelledImage]:
+    """Take each connected part of masks of two values for a particle."""
+    return [replace(image, semantic=False) for image in images]
+
+
+def least_area(images: Sequence[LabelledImage]) -> int:
+    """Return the area (px) of the smallest particle that is labelled; 1 where none is."""
+    areas = np.concatenate([np.bincount(image.labels.ravel())[1:] for image in images])
+    return int(areas.min(initial=np.iinfo(np.int64).max, where=areas > 0)) if areas.any() else 1
+
+
 def split(
     images: Sequence[LabelledImage], test_fraction: float, rng: np.random.Generator
 ) -> tuple[list[LabelledImage], list[LabelledImage]]:
@@ -105,17 +116,42 @@ def read_sides(
 
 
 def image_source(images: Sequence[LabelledImage], config: TrainConfig) -> Source:
-    """Draw crops of labelled images, particles scaled to the sizes that the network shall know."""
+    """Draw crops of labelled images, as they were taken or degraded, at the sizes the network shall know."""
+    if config.scale is not None:
+        images = [_at_scale(image, config.scale) for image in images]
+    levelled = [level(image.image) for image in images]  # the level of the whole image, not of a crop
 
     def draw(rng: np.random.Generator) -> Sample:
-        labelled = images[int(rng.integers(len(images)))]
-        wanted = _wanted_diameter(config, rng)
-        scale = float(np.clip(wanted / labelled.diameter_px, 0.15, 5.0)) if labelled.diameter_px else 1.0
-        image, labels = crop(labelled.image, labelled.labels, scale, config.crop_px, rng)
-        seen = image if rng.random() < config.clean_share else degrade(image, rng)
-        return Sample(normalise(seen), labels, labelled.semantic)
+        n = int(rng.integers(len(images)))
+        if rng.random() < config.clean_share:
+            known = config.min_diameter_px <= images[n].diameter_px <= config.max_diameter_px
+            image, labels = _part(levelled[n], images[n], config, rng, as_it_is=known)
+        else:
+            image, labels = _part(images[n].image, images[n], config, rng)
+            image = level(normalise(degrade(image, rng)))
+        return Sample(image, labels, images[n].semantic)
 
     return draw
+
+
+def _at_scale(image: LabelledImage, scale: float) -> LabelledImage:
+    grey, labels = resample(image.image, image.labels, scale)
+    return LabelledImage(image.name, grey, labels, image.semantic, image.diameter_px * scale)
+
+
+def _part(
+    image: NDArray[np.float32],
+    of: LabelledImage,
+    config: TrainConfig,
+    rng: np.random.Generator,
+    as_it_is: bool = False,
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Cut a part out of an image, turned: as it is, or with particles scaled to a size that is wanted."""
+    if as_it_is or config.scale is not None:
+        return window(image, of.labels, config.crop_px, rng)
+    wanted = _wanted_diameter(config, rng)
+    scale = float(np.clip(wanted / of.diameter_px, 0.15, 5.0)) if of.diameter_px else 1.0
+    return crop(image, of.labels, scale, config.crop_px, rng)
 
 
 def scene_source(config: TrainConfig) -> Source:
@@ -128,7 +164,7 @@ def scene_source(config: TrainConfig) -> Source:
         side = math.ceil(config.crop_px / scale) + 8
         scene = simulate_scene(rng, SceneConfig(height=side, width=side, mean_radius_px=(radius, radius)))
         image, labels = crop(scene.image, scene.labels, scale, config.crop_px, rng)
-        return Sample(normalise(image), labels, semantic=False)
+        return Sample(level(normalise(image)), labels, semantic=False)
 
     return draw
 

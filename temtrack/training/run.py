@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -26,7 +26,9 @@ from temtrack.training.dataset import (
     LabelledImage,
     Sample,
     Source,
+    as_instances,
     image_source,
+    least_area,
     mix,
     read_sides,
     scene_source,
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Draw = Callable[[np.random.Generator], T]
+
+#: Of each folder the images to train on, those to test on, and its share of the samples.
+Sides = list[tuple[list[LabelledImage], list[LabelledImage], float]]
 
 
 @dataclass(frozen=True)
@@ -105,16 +110,17 @@ def _train(
     if find_ranks().leads:
         remove_leftovers(folder)
     torch.manual_seed(config.seed)
+    sides = _read_folders(data, config)
     if config.model in PROPAGATORS:
         propagator = build_propagator(config.model)
         clips = ClipConfig()
-        task = propagating(*_shelves(data, config, clips), config, clips)
+        task = propagating(*_shelves(data, sides, config, clips), config, clips)
         _start(propagator, init, config, folder, command)
         train(propagator, task, config, folder, device, report)
     else:
         segmenter = build_segmenter(config.model)
-        sources = _sources(data, config)
-        _start(segmenter, init, config, folder, command)
+        sources = _sources(data, sides, config)
+        _start(segmenter, init, config, folder, command, _own_sight(sides, config))
         if config.model in DETECTORS:
             detector = cast("YoloSeg", segmenter)
             train(detector, detecting(*sources, config), config, folder, device, report)
@@ -143,43 +149,55 @@ def _refuse_other_run(folder: Path, model: str) -> None:
 
 
 def _start(
-    net: torch.nn.Module, init: ModelSpec | None, config: TrainConfig, folder: Path, command: str
+    net: torch.nn.Module,
+    init: ModelSpec | None,
+    config: TrainConfig,
+    folder: Path,
+    command: str,
+    sight: Mapping[str, float] | None = None,
 ) -> None:
     """Give the network its first weights, and make the folder a model."""
     if init is not None:
         load_weights(net, init)
     if find_ranks().leads:
-        write_run_spec(folder, config.model, command)
+        write_run_spec(folder, config.model, command, sight or {})
 
 
-def _shelves(data: TrainingData, config: TrainConfig, clips: ClipConfig) -> tuple[Shelf, Shelf]:
+def _own_sight(sides: Sides, config: TrainConfig) -> dict[str, float]:
+    """Return the scale and the least area of a model that is trained for images of one magnification."""
+    if config.scale is None:
+        return {}
+    return {"scale": config.scale, "min_area_px": least_area([image for own, _, _ in sides for image in own])}
+
+
+def _shelves(data: TrainingData, sides: Sides, config: TrainConfig, clips: ClipConfig) -> tuple[Shelf, Shelf]:
     """Return the footage to train on and that to test on, in the same shares."""
     diameters_px = config.min_diameter_px, config.max_diameter_px
 
     def stills(images: list[LabelledImage]) -> FilmMaker:
         return still_film(images, config.crop_px, diameters_px, clips)
 
-    training, test = _mixed(data, config, stills, simulated_film(config.crop_px, diameters_px, clips))
+    training, test = _mixed(data, sides, stills, simulated_film(config.crop_px, diameters_px, clips))
     return Shelf(training, clips, (config.seed, 1)), Shelf(test, clips, (config.seed, 2))
 
 
-def _sources(data: TrainingData, config: TrainConfig) -> tuple[Source, list[Sample]]:
+def _sources(data: TrainingData, sides: Sides, config: TrainConfig) -> tuple[Source, list[Sample]]:
     """Return the source of training samples and fixed test samples in the same shares."""
-    training, test = _mixed(data, config, lambda images: image_source(images, config), scene_source(config))
+    training, test = _mixed(data, sides, lambda images: image_source(images, config), scene_source(config))
     test_rng = np.random.default_rng([config.seed, 2**31])
     return training, [test(test_rng) for _ in range(config.n_test_crops)]
 
 
 def _mixed(
     data: TrainingData,
-    config: TrainConfig,
+    sides: Sides,
     of_images: Callable[[list[LabelledImage]], Draw[T]],
     simulated: Draw[T],
 ) -> tuple[Draw[T], Draw[T]]:
     """Return what draws from all sources to train on, and from those to test on, in the same shares."""
     training: list[tuple[Draw[T], float]] = []
     test: list[tuple[Draw[T], float]] = []
-    for own, held_out, share in _split_folders(data, config):
+    for own, held_out, share in sides:
         training.append((of_images(own), share))
         test.append((of_images(held_out), share))
     if data.simulated_share > 0:
@@ -192,11 +210,16 @@ def _mixed(
     return mix(training), mix(test)
 
 
-def _split_folders(
-    data: TrainingData, config: TrainConfig
-) -> Iterator[tuple[list[LabelledImage], list[LabelledImage], float]]:
-    """Read the folders; yield each one's images to train on, those to test on, and its share."""
+def _read_folders(data: TrainingData, config: TrainConfig) -> Sides:
+    """Read the folders' images.
+
+    Where nothing tells particles that touch from each other, each connected part is taken for one.
+    """
     rng = np.random.default_rng(config.seed)
+    sides = []
     for folder, share in data.folders:
         training, test = read_sides(folder, data.excluded, config.test_fraction, rng)
-        yield training, test or training, share
+        sides.append((training, test or training, share))
+    if data.simulated_share or not all(image.semantic for own, test, _ in sides for image in own + test):
+        return sides
+    return [(as_instances(own), as_instances(test), share) for own, test, share in sides]

@@ -1,5 +1,6 @@
 import csv
 import json
+import tomllib
 
 import numpy as np
 import pytest
@@ -84,6 +85,18 @@ def test_a_dense_network_trains_resumes_and_serves_as_a_model(run, films, tmp_pa
     refused = run(*asked, "--points", points, "--force")
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
     assert "takes no --points or --boxes" in refused.stderr
+
+
+def test_a_model_of_one_magnification_knows_its_scale_and_its_smallest_particle(run, films, tmp_path):
+    for mask in (films / "masks").iterdir():  # of two values: each part is a particle
+        tifffile.imwrite(mask, np.uint8(255) * (tifffile.imread(mask) > 0))
+    out = tmp_path / "run"
+    result = run("train", films, "--scale", 1, "--clean", 1, "-o", out, *SMALL)
+    assert result.exit_code == 0, result.output
+    known = tomllib.loads((out / "model.toml").read_text())
+    assert (known["scale"], known["min_area_px"]) == (1.0, len(disk((30, 25), 12)[0]))
+    segmented = run("segment", films / "images" / "0.tif", "--model", out, "--device", "cpu")
+    assert segmented.exit_code == 0, segmented.output
 
 
 def test_the_network_is_that_of_the_weights_to_start_from(run, films, tmp_path):
@@ -188,6 +201,7 @@ def test_a_score_of_nothing_is_null(run, tmp_path, monkeypatch):
         (["{films}", "--init", "otsu"], 1, "'otsu' is no network"),
         (["{films}", "--model", "deaot-t", "--crop", "256"], 2, "multiple of 16 and one, as 257"),
         (["--model", "deaot-t"], 2, "nothing to train on"),
+        (["{films}", "--model", "deaot-t", "--scale", "1"], 2, "--scale is for networks that segment"),
         (["--model", "deaot-xxl", "--simulated", "1"], 1, "unknown network 'deaot-xxl'"),
         (["{films}", "--model", "effsam-huge"], 1, "unknown network 'effsam-huge'"),
         (["{films}", "--exclude", "{films}/none.txt"], 1, "cannot read the list"),

@@ -49,3 +49,18 @@ def test_weights_that_do_not_fit_are_refused_in_one_line(run_folder, damage):
     with pytest.raises(ModelError, match="does not fit the network tiny") as refused:
         load_segmenter(str(run_folder), "cpu")
     assert "\n" not in str(refused.value)
+
+
+def test_a_model_of_one_magnification_looks_once_at_its_own_scale(run_folder):
+    assert len(load_segmenter(str(run_folder), "cpu", once=False).looks) == 3
+    write_run_spec(run_folder, "tiny", "temtrack train", {"scale": 2.0, "min_area_px": 7})
+    segmenter = load_segmenter(str(run_folder), "cpu", once=False)
+    assert (segmenter.scale, segmenter.min_area_px, segmenter.looks) == (2.0, 7.0, (1.0,))
+
+
+@pytest.mark.parametrize("number", ["0", "-1.0", "nan", "inf", '"large"', "[1]"])
+def test_a_scale_that_is_none_is_refused(run_folder, number):
+    with (run_folder / "model.toml").open("a") as file:
+        file.write(f"scale = {number}\n")
+    with pytest.raises(ModelError, match=r"states scale = .* needs a positive number"):
+        load_segmenter(str(run_folder), "cpu")

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from temtrack.segmentation.scale import (
+    LARGEST_KEPT_PX,
     LEAST_CERTAINTY,
     MAX_SCALE,
     MIN_PROBE_DIAMETER_PX,
@@ -29,6 +30,7 @@ def square(side):
 def test_scales_stay_within_their_bounds():
     assert scale_for(TARGET_DIAMETER_PX) == 1
     assert scale_for(2 * TARGET_DIAMETER_PX) == 0.5
+    assert scale_for(LARGEST_KEPT_PX) == 1 > scale_for(LARGEST_KEPT_PX + 1)  # no detail is lost
     assert (scale_for(1), scale_for(1e4)) == (MAX_SCALE, MIN_SCALE)
 
 
@@ -42,7 +44,7 @@ def test_one_scale_for_a_movie_is_the_geometric_mean_of_those_known():
 def test_the_surest_glance_is_believed(surest):
     sides = {scale: 20 * n for n, scale in enumerate(PROBE_SCALES, start=3)}
     glance = lambda grey, scale: Glance(square(sides[scale]), 0.9 if scale == surest else 0.8)  # noqa: E731
-    expected = TARGET_DIAMETER_PX / (2 * sides[surest] / np.sqrt(np.pi))
+    expected = scale_for(2 * sides[surest] / np.sqrt(np.pi))
     assert find_scale(GREY, glance) == pytest.approx(expected)
 
 
@@ -52,7 +54,7 @@ def test_what_is_too_small_for_the_network_at_its_scale_is_no_particle():
     true = {**small, 1.0: square(40)}
     sure = {scale: 1.0 - (scale == 1.0) / 4 for scale in PROBE_SCALES}
     found = find_scale(GREY, lambda grey, scale: Glance(true[scale], sure[scale]))
-    assert found == pytest.approx(TARGET_DIAMETER_PX / (2 * 40 / np.sqrt(np.pi)))
+    assert found == pytest.approx(scale_for(2 * 40 / np.sqrt(np.pi)))
 
 
 def test_a_network_that_is_sure_nowhere_sees_nothing_magnified():

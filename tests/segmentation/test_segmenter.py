@@ -41,6 +41,16 @@ def test_fragments_are_dropped_or_what_is_below_the_least_area_given(segmenter, 
     assert ids(segmenter.segment(image, 1.0, min_area_px=1000)) == [1, 2]
 
 
+def test_a_scale_and_least_area_of_its_own_take_the_place_of_what_the_image_would_say(segmenter, bright):
+    image = bright((300, 300), (20, 20, 60), (150, 150, 60), (20, 200, 12))
+    own = Segmenter(segmenter.net, EFFICIENT_SAM, segmenter.spec, "0" * 64, CPU, scale=1.0, min_area_px=100.0)
+    assert own.find_scale(image) == 1.0
+    assert own.net.n_embedded == 0
+    assert ids(own.segment(image)) == [1, 2, 3]
+    assert ids(own.segment(image, min_area_px=1000)) == [1, 2]
+    assert ids(own.prompt(image, boxes=np.array([[20.0, 20.0, 79.0, 79.0]]))) == [1]
+
+
 @pytest.mark.parametrize("nothing", [np.nan, np.inf, -np.inf])
 def test_pixels_that_are_no_number_are_background(segmenter, bright, nothing):
     image = bright((200, 200), (40, 40, 60), (120, 120, 48))

@@ -1,13 +1,24 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tifffile
 from skimage.draw import disk
 
+from temtrack.contrast import level
 from temtrack.errors import InputError, UsageError
 from temtrack.training.config import TrainConfig
-from temtrack.training.dataset import image_source, mix, read_folder, read_sides, scene_source, split
+from temtrack.training.dataset import (
+    as_instances,
+    image_source,
+    least_area,
+    mix,
+    read_folder,
+    read_sides,
+    scene_source,
+    split,
+)
 
 
 @pytest.fixture
@@ -81,6 +92,25 @@ def test_crops_show_particles_at_the_wanted_size(folder):
         assert sample.image.shape == (128, 128)
         areas += list(np.bincount(sample.labels.ravel())[1:])
     assert 2 * np.sqrt(np.percentile(areas, 75) / np.pi) == pytest.approx(40, rel=0.15)
+
+
+def test_at_one_scale_pixels_are_shown_as_they_were_taken_at_the_level_of_the_whole_image(folder):
+    images = read_folder(folder)
+    draw = image_source(images, TrainConfig(crop_px=48, scale=1.0, clean_share=1.0))
+    for seed in range(8):
+        sample = draw(np.random.default_rng(seed))
+        assert set(np.unique(sample.image)) <= set(np.unique(level(images[0].image)))
+        np.testing.assert_array_equal(sample.image < 0.5, sample.labels > 0)
+    degraded = image_source(images, TrainConfig(crop_px=48, scale=2.0, clean_share=0.0))
+    assert degraded(np.random.default_rng(0)).image.shape == (48, 48)
+
+
+def test_the_smallest_labelled_particle_is_known_and_parts_of_a_mask_can_be_particles(folder):
+    images = read_folder(folder)
+    assert least_area(images) == np.bincount(images[0].labels.ravel())[1:].min() > 500
+    assert least_area([replace(images[0], labels=images[0].labels * 0)]) == 1
+    mask = [replace(images[0], semantic=True)]
+    assert not any(image.semantic for image in as_instances(mask))
 
 
 def test_scenes_can_be_drawn():
