@@ -49,7 +49,7 @@ def test_foreground_without_a_core_is_a_particle():
     assert decode(maps).max() == 1
 
 
-SPECK = discs((40, 40, 16), (40, 71, 15), (80, 100, 4))  # the last has a sixteenth of their area
+SPECK = discs((40, 40, 16), (40, 71, 15), (80, 100, 3))  # the last has a 28th of their area
 
 
 @pytest.mark.parametrize(("min_area_px", "n_left"), [(None, 2), (0, 3), (10, 3), (400, 2), (5000, 0)])
