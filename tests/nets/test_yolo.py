@@ -89,7 +89,9 @@ def test_a_users_own_weights_of_any_classes_are_added_and_segment(cache, tmp_pat
 
 def test_a_checkpoint_of_another_size_is_refused_in_one_line(cache, tmp_path):
     torch.save({"model": YoloSeg("yolov8s-seg.yaml", 1)}, tmp_path / "s.pt")
-    result = CliRunner().invoke(app, ["models", "add", "yolov8n-seg", str(tmp_path / "s.pt")])
+    result = CliRunner().invoke(
+        app, ["models", "add", "yolov8n-seg", str(tmp_path / "s.pt"), "--name", "mine"]
+    )
     assert result.exit_code == 1
     assert "is no checkpoint of yolov8n-seg: has of another shape" in result.stderr
     assert result.stderr.count("\n") == 1
