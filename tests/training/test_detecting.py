@@ -51,7 +51,7 @@ def test_a_detector_learns_and_a_resumed_run_ends_in_the_same_weights(tmp_path):
         tests = [draw(np.random.default_rng(i)) for i in range(2)] + [draw(np.random.default_rng(9), 0)]
         # rates that the number of steps does not change
         config = TrainConfig(
-            "yolov8n-seg", 64, 2, n_steps, 2, 1e-3, warmup_share=0.0, n_prompts=0, clip_norm=10.0
+            "yolov8n-seg", 64, 2, 1, n_steps, 2, 1e-3, warmup_share=0.0, n_prompts=0, clip_norm=10.0
         )
         train(net, detecting(draw, tests, config), config, folder, torch.device("cpu"), lambda row: None)
         return net
