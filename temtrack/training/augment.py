@@ -22,9 +22,8 @@ def crop(
     mirror = np.diag([1, rng.choice([-1, 1])])
     matrix = turn @ mirror / (scale * rng.uniform(0.9, 1.1, size=2))  # output px -> input px
     offset = _centre(labels, side / scale, rng) - matrix @ np.full(2, (side - 1) / 2)
-    blurred = ndimage.gaussian_filter(image, 0.45 / scale) if scale < 0.8 else image
     shape = (side, side)
-    grey = ndimage.affine_transform(blurred, matrix, offset, shape, order=1, mode="mirror")
+    grey = ndimage.affine_transform(_blurred(image, scale), matrix, offset, shape, order=1, mode="mirror")
     ids = ndimage.affine_transform(labels, matrix, offset, shape, order=0, mode="mirror")
     return grey, connected_parts(ids, background=0, connectivity=2).astype(np.int32)
 
@@ -52,13 +51,13 @@ def resample(
     """Return an image and its labels (Y, X) at a scale."""
     if scale == 1:
         return image, labels
-    blurred = ndimage.gaussian_filter(image, 0.45 / scale) if scale < 0.8 else image
-    zoomed = (
-        ndimage.zoom(part, scale, order=order, mode="nearest", grid_mode=True)
-        for part, order in ((blurred, 1), (labels, 0))
-    )
-    grey, ids = zoomed
-    return grey, ids
+    grey = ndimage.zoom(_blurred(image, scale), scale, order=1, mode="nearest", grid_mode=True)
+    return grey, ndimage.zoom(labels, scale, order=0, mode="nearest", grid_mode=True)
+
+
+def _blurred(image: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+    """Blur an image that is to be reduced, so that its noise does not alias."""
+    return ndimage.gaussian_filter(image, 0.45 / scale) if scale < 0.8 else image
 
 
 def _centre(labels: NDArray[Any], reach: float, rng: np.random.Generator) -> NDArray[np.float64]:

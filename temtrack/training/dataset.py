@@ -136,7 +136,7 @@ def image_source(images: Sequence[LabelledImage], config: TrainConfig) -> Source
 
 def _at_scale(image: LabelledImage, scale: float) -> LabelledImage:
     grey, labels = resample(image.image, image.labels, scale)
-    return LabelledImage(image.name, grey, labels, image.semantic, image.diameter_px * scale)
+    return replace(image, image=grey, labels=labels, diameter_px=image.diameter_px * scale)
 
 
 def _part(

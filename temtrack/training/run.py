@@ -160,7 +160,7 @@ def _start(
     if init is not None:
         load_weights(net, init)
     if find_ranks().leads:
-        write_run_spec(folder, config.model, command, sight or {})
+        write_run_spec(folder, config.model, command, sight)
 
 
 def _own_sight(sides: Sides, config: TrainConfig) -> dict[str, float]:
