@@ -8,7 +8,9 @@ is the memory of that process on a CPU, with the interpreter and its libraries, 
 *Printed* is the parameter count that Duan et al. 2024 give for such a network; theirs leave out what
 torchsummary did not reach. ``--large N`` adds a simulated image of 4096 px with N particles, 40 px wide, to
 tell what a cascade saves: ``--large 600 --model effsam-tiny yolov8n-seg+effsam-tiny``. ``--scenes N`` adds N
-simulated ones of 512 px at a low dose, from strong contrast down to 10 %, particles 16 to 80 px wide.
+simulated ones of 512 px at a low dose, from strong contrast down to 10 %, particles 16 to 80 px wide, in
+heaps and chains, on films with holes and dirt; ``--movies N`` three frames of each of N simulated movies of
+the same dose and contrasts, of discs that drift and sinter.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ from temtrack.movie import Movie
 from temtrack.segmentation.cascade import AnySegmenter
 from temtrack.segmentation.load import load_segmenter
 from temtrack.segmentation.segmenter import Segmenter
+from temtrack.simulation.chance import log_uniform
 from temtrack.simulation.config import MovieConfig
+from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import simulate_movie
 from temtrack.simulation.scenes import SceneConfig, simulate_scene
 from temtrack.training.dataset import LabelledImage, read_folder
@@ -63,6 +67,8 @@ SCENES = SceneConfig(
     empty_share=0.0,
 )
 SCENES_SEED = 4100
+MOVIES_SEED = 4200
+MOVIES_FRAMES = (0, 20, 39)
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,7 @@ class Job:
     device: str
     n_large: int
     n_scenes: int
+    n_movies: int
     once: bool
 
 
@@ -97,6 +104,28 @@ def simulate_scenes(n_scenes: int) -> list[LabelledImage]:
     """Simulate scenes of the low dose, each from a seed of its own."""
     scenes = (simulate_scene(np.random.default_rng([SCENES_SEED, i]), SCENES) for i in range(n_scenes))
     return [LabelledImage(str(i), scene.image, scene.labels, False, 0.0) for i, scene in enumerate(scenes)]
+
+
+def simulate_frames(n_movies: int) -> Iterator[LabelledImage]:
+    """Simulate movies of the scenes' dose and contrasts, and yield some frames of each."""
+    for i in range(n_movies):
+        rng = np.random.default_rng([MOVIES_SEED, i])
+        config = MovieConfig(
+            n_frames=MOVIES_FRAMES[-1] + 1,
+            height=SCENES.height,
+            width=SCENES.width,
+            n_particles=24,
+            radius_px=float(rng.uniform(8, 24)),
+            merges={2: 2, 3: 1},
+            n_dissolutions=1,
+            n_touches=2,
+            contrast=log_uniform(rng, *SCENES.contrast),
+            detector=Detector(SCENES.dose_e_px[0]),
+        )
+        movie = simulate_movie(MOVIES_SEED + i, config)
+        for t in MOVIES_FRAMES:
+            image = np.float32(movie.frame(t)) / 255
+            yield LabelledImage(f"{i}-{t}", image, np.int32(movie.labels(t)), False, 2 * config.radius_px)
 
 
 def read_images(folder: Path, only: frozenset[str] | None) -> list[LabelledImage]:
@@ -123,7 +152,9 @@ def images_of(job: Job) -> Iterator[tuple[str, list[LabelledImage]]]:
     if job.n_large:
         yield f"simulated, {LARGE_SIDE_PX} px, {job.n_large} particles", [simulate_large(job.n_large)]
     if job.n_scenes:
-        yield "simulated, 30 electrons per px, contrast 10 to 70 %", simulate_scenes(job.n_scenes)
+        yield "simulated scenes, 30 electrons per px, contrast 10 to 70 %", simulate_scenes(job.n_scenes)
+    if job.n_movies:
+        yield "simulated movies, 30 electrons per px, contrast 10 to 70 %", [*simulate_frames(job.n_movies)]
 
 
 def describe(segmenter: AnySegmenter) -> dict[str, object]:
@@ -203,6 +234,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
     parser.add_argument("--large", type=int, default=0, metavar="N", help="a large image of N particles")
     parser.add_argument("--scenes", type=int, default=0, metavar="N", help="simulated scenes of a low dose")
+    parser.add_argument("--movies", type=int, default=0, metavar="N", help="frames of N simulated movies")
     parser.add_argument("--only", type=Path, metavar="LIST", help="score only what this list names")
     parser.add_argument(
         "--model", nargs="+", default=["effsam-tiny", "otsu"], help="models' names or runs' folders"
@@ -220,7 +252,17 @@ def main() -> None:
     only = None if words.only is None else read_excluded(words.only)
     scale = None if words.scale == "auto" else float(words.scale)
     jobs = [
-        Job(model, words.folders, only, scale, words.device, words.large, words.scenes, words.once)
+        Job(
+            model,
+            words.folders,
+            only,
+            scale,
+            words.device,
+            words.large,
+            words.scenes,
+            words.movies,
+            words.once,
+        )
         for model in words.model
     ]
     fresh = multiprocessing.get_context("spawn")

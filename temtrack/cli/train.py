@@ -75,8 +75,9 @@ def train(
             min=0.1,
             max=10,
             metavar="FACTOR",
-            help="Show all images at this scale, 1 as they are: for a microscope whose images are all of one "
-            "magnification; segment then does the same. By default particles are brought to many sizes.",
+            help="Show all images at this scale, 1 as they are, 2 twice as large, for finer outlines: for a "
+            "microscope whose images are all of one magnification; segment then does the same. By default "
+            "particles are brought to many sizes.",
         ),
     ] = None,
     clean: Annotated[

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import label as connected_parts
 
+from temtrack.segmentation.tiled import scaled_input
 from temtrack.simulation.chance import log_uniform
 
 
@@ -48,10 +50,10 @@ def window(
 def resample(
     image: NDArray[np.float32], labels: NDArray[np.int32], scale: float
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Return an image and its labels (Y, X) at a scale."""
+    """Return an image and its labels (Y, X) at a scale, the image as a network is shown it there."""
     if scale == 1:
         return image, labels
-    grey = ndimage.zoom(_blurred(image, scale), scale, order=1, mode="nearest", grid_mode=True)
+    grey = scaled_input(image, scale, 1, torch.device("cpu"))[0, 0].numpy()
     return grey, ndimage.zoom(labels, scale, order=0, mode="nearest", grid_mode=True)
 
 

@@ -117,17 +117,19 @@ def read_sides(
 
 def image_source(images: Sequence[LabelledImage], config: TrainConfig) -> Source:
     """Draw crops of labelled images, as they were taken or degraded, at the sizes the network shall know."""
+    # The level is that of the whole image as it was taken: of a crop, or magnified, it would be another.
+    levelled = [replace(image, image=level(image.image)) for image in images]
     if config.scale is not None:
         images = [_at_scale(image, config.scale) for image in images]
-    levelled = [level(image.image) for image in images]  # the level of the whole image, not of a crop
+        levelled = [_at_scale(image, config.scale) for image in levelled]
 
     def draw(rng: np.random.Generator) -> Sample:
         n = int(rng.integers(len(images)))
         if rng.random() < config.clean_share:
             known = config.min_diameter_px <= images[n].diameter_px <= config.max_diameter_px
-            image, labels = _part(levelled[n], images[n], config, rng, as_it_is=known)
+            image, labels = _part(levelled[n], config, rng, as_it_is=known)
         else:
-            image, labels = _part(images[n].image, images[n], config, rng)
+            image, labels = _part(images[n], config, rng)
             image = level(normalise(degrade(image, rng)))
         return Sample(image, labels, images[n].semantic)
 
@@ -140,18 +142,14 @@ def _at_scale(image: LabelledImage, scale: float) -> LabelledImage:
 
 
 def _part(
-    image: NDArray[np.float32],
-    of: LabelledImage,
-    config: TrainConfig,
-    rng: np.random.Generator,
-    as_it_is: bool = False,
+    of: LabelledImage, config: TrainConfig, rng: np.random.Generator, as_it_is: bool = False
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Cut a part out of an image, turned: as it is, or with particles scaled to a size that is wanted."""
     if as_it_is or config.scale is not None:
-        return window(image, of.labels, config.crop_px, rng)
+        return window(of.image, of.labels, config.crop_px, rng)
     wanted = _wanted_diameter(config, rng)
     scale = float(np.clip(wanted / of.diameter_px, 0.15, 5.0)) if of.diameter_px else 1.0
-    return crop(image, of.labels, scale, config.crop_px, rng)
+    return crop(of.image, of.labels, scale, config.crop_px, rng)
 
 
 def scene_source(config: TrainConfig) -> Source:
