@@ -253,15 +253,15 @@ def main() -> None:
     scale = None if words.scale == "auto" else float(words.scale)
     jobs = [
         Job(
-            model,
-            words.folders,
-            only,
-            scale,
-            words.device,
-            words.large,
-            words.scenes,
-            words.movies,
-            words.once,
+            model=model,
+            folders=words.folders,
+            only=only,
+            scale=scale,
+            device=words.device,
+            n_large=words.large,
+            n_scenes=words.scenes,
+            n_movies=words.movies,
+            once=words.once,
         )
         for model in words.model
     ]

@@ -96,8 +96,19 @@ def test_crops_show_particles_at_the_wanted_size(folder):
     assert 2 * np.sqrt(np.percentile(areas, 75) / np.pi) == pytest.approx(40, rel=0.15)
 
 
-@pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
-def test_at_one_scale_pixels_are_shown_as_segment_shows_them_at_the_level_of_the_whole_image(folder, scale):
+def test_at_one_scale_pixels_are_shown_as_they_were_taken_at_the_level_of_the_whole_image(folder):
+    images = read_folder(folder)
+    draw = image_source(images, TrainConfig(crop_px=48, scale=1.0, clean_share=1.0))
+    for seed in range(8):
+        sample = draw(np.random.default_rng(seed))
+        assert set(np.unique(sample.image)) <= set(np.unique(level(images[0].image)))
+        np.testing.assert_array_equal(sample.image < 0.5, sample.labels > 0)
+    degraded = image_source(images, TrainConfig(crop_px=48, scale=2.0, clean_share=0.0))
+    assert degraded(np.random.default_rng(0)).image.shape == (48, 48)
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_resampled_images_are_shown_as_segment_shows_them_at_the_level_of_the_whole_image(folder, scale):
     images = read_folder(folder)
     shown = scaled_input(level(images[0].image), scale, 1, torch.device("cpu"))[0, 0].numpy()
     draw = image_source(images, TrainConfig(crop_px=48, scale=scale, clean_share=1.0))
@@ -105,12 +116,6 @@ def test_at_one_scale_pixels_are_shown_as_segment_shows_them_at_the_level_of_the
         sample = draw(np.random.default_rng(seed))
         assert np.isin(sample.image, shown).all()
         assert np.mean((sample.image < 0.5) == (sample.labels > 0)) > 0.99
-
-
-def test_at_one_scale_samples_may_be_degraded(folder):
-    images = read_folder(folder)
-    degraded = image_source(images, TrainConfig(crop_px=48, scale=2.0, clean_share=0.0))
-    assert degraded(np.random.default_rng(0)).image.shape == (48, 48)
 
 
 def test_the_smallest_labelled_particle_is_known_and_parts_of_a_mask_can_be_particles(folder):
