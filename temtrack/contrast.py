@@ -36,13 +36,14 @@ def normalise(image: NDArray[Any]) -> NDArray[np.float32]:
     return stretched
 
 
-def level(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+def level(grey: NDArray[np.float32], blur_px: float = LEVEL_BLUR_PX) -> NDArray[np.float32]:
     """Shift an image (Y, X) so that the level halfway between its two classes of grey values is at 0.5.
 
     Outlines are drawn where the grey value is halfway between ground and particle. That is one level for the
     whole image, which a network that sees a part of it could only guess: Otsu's threshold, the middle between
-    the means of both classes (Otsu 1979, doi:10.1109/TSMC.1979.4310076), of the image slightly blurred.
+    the means of both classes (Otsu 1979, doi:10.1109/TSMC.1979.4310076), of the image blurred by a Gaussian
+    whose standard deviation is ``blur_px``.
     """
-    shift = MIDDLE - threshold_otsu(ndimage.gaussian_filter(grey, LEVEL_BLUR_PX))
+    shift = MIDDLE - threshold_otsu(ndimage.gaussian_filter(grey, blur_px))
     levelled: NDArray[np.float32] = grey + np.float32(shift)
     return levelled

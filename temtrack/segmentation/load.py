@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from temtrack.contrast import LEVEL_BLUR_PX
 from temtrack.errors import ModelError
 from temtrack.loading import build_segmenter, find_device, load_weights
 from temtrack.registry import RUN_FILE, ModelSpec, find_model, read_models
@@ -21,7 +22,7 @@ def load_segmenter(model: str, device: str = "auto", *, once: bool = True) -> An
     Raises
     ------
     ModelError
-        Unknown model, missing or damaged weights, or a scale or least area that is none.
+        Unknown model, missing or damaged weights, or a scale, least area or blur that is none.
     UsageError
         A device that this machine lacks, or a second model that takes no boxes.
     """
@@ -41,9 +42,12 @@ def load_segmenter(model: str, device: str = "auto", *, once: bool = True) -> An
     sha256 = load_weights(net, spec)
     adapter = ADAPTERS[spec.architecture]
     scale, min_area_px = (_number_of(spec, fact) for fact in ("scale", "min_area_px"))
+    level_blur_px = _number_of(spec, "level_blur_px") or LEVEL_BLUR_PX
     often = isinstance(adapter, MapAdapter) and not once and scale is None
     looks = THREE_LOOKS if often else ONE_LOOK
-    return Segmenter(net, adapter, spec, sha256, find_device(device), looks, scale, min_area_px)
+    return Segmenter(
+        net, adapter, spec, sha256, find_device(device), looks, scale, min_area_px, level_blur_px
+    )
 
 
 def _number_of(spec: ModelSpec, fact: str) -> float | None:

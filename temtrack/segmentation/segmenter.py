@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from temtrack.contrast import level, normalise
+from temtrack.contrast import LEVEL_BLUR_PX, level, normalise
 from temtrack.errors import UsageError
 from temtrack.labels import nearest_pixels
 from temtrack.nets.precision import bf16_where_native
@@ -32,6 +32,8 @@ class Segmenter:
         Factors on the scale at which it looks at an image in turn, for the mean of what it sees.
     scale, min_area_px
         Its own, where it was trained for images of one magnification; ``None`` where each image decides.
+    level_blur_px
+        Blur of the images whose level it was trained at; see `temtrack.contrast.level`.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Segmenter:
         looks: Sequence[float] = ONE_LOOK,
         scale: float | None = None,
         min_area_px: float | None = None,
+        level_blur_px: float = LEVEL_BLUR_PX,
     ) -> None:
         self.net = net.to(device).eval()
         self.adapter = adapter
@@ -53,6 +56,7 @@ class Segmenter:
         self.looks = looks
         self.scale = scale
         self.min_area_px = min_area_px
+        self.level_blur_px = level_blur_px
 
     @property
     def takes_prompts(self) -> bool:
@@ -80,7 +84,7 @@ class Segmenter:
         labels
             (Y, X) ids from 1 on, 0 background; all 0 where the image has no contrast or no particles.
         """
-        grey = _seen(image)
+        grey = self._seen(image)
         if grey is None:
             return np.zeros(image.shape, np.int32)
         scale = scale or self._scale_of(grey) or 1.0
@@ -93,7 +97,7 @@ class Segmenter:
 
         ``None`` where no particle is found.
         """
-        grey = _seen(image)
+        grey = self._seen(image)
         return None if grey is None else self._scale_of(grey)
 
     def prompt(
@@ -116,7 +120,7 @@ class Segmenter:
             raise UsageError(
                 f"'{self.spec.name}' takes no points or boxes; use a model that does, as effsam-tiny"
             )
-        grey = _seen(image)
+        grey = self._seen(image)
         if grey is None:
             return np.zeros(image.shape, np.int32)
         if boxes is not None:
@@ -133,6 +137,11 @@ class Segmenter:
         found = nearest_pixels(labels[: inside[0], : inside[1]], grey.shape)
         return np.where(np.isfinite(image), found, 0)
 
+    def _seen(self, image: NDArray[Any]) -> NDArray[np.float32] | None:
+        """Return the grey values (Y, X) the network is shown; ``None`` where an image has no contrast."""
+        grey = normalise(image)
+        return level(grey, self.level_blur_px) if grey.any() else None
+
     def _scale_of(self, grey: NDArray[np.float32]) -> float | None:
         if self.scale is not None:
             return self.scale
@@ -146,9 +155,3 @@ class Segmenter:
     def _look(self, grey: NDArray[np.float32], scales: Sequence[float]) -> Glance:
         with torch.inference_mode():
             return self.adapter.look(self.net, grey, scales, self.device)
-
-
-def _seen(image: NDArray[Any]) -> NDArray[np.float32] | None:
-    """Return the grey values (Y, X) that a network is shown; ``None`` where the image has no contrast."""
-    grey = normalise(image)
-    return level(grey) if grey.any() else None

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label as connected_parts
 
-from temtrack.contrast import level, normalise
+from temtrack.contrast import LEVEL_BLUR_PX, level, normalise
 from temtrack.errors import InputError, UsageError
 from temtrack.formats.images import read_image
 from temtrack.labels import typical_diameter
@@ -115,10 +115,12 @@ def read_sides(
     return split(read_folder(train if train.is_dir() else folder, excluded), test_fraction, rng)
 
 
-def image_source(images: Sequence[LabelledImage], config: TrainConfig) -> Source:
+def image_source(
+    images: Sequence[LabelledImage], config: TrainConfig, level_blur_px: float = LEVEL_BLUR_PX
+) -> Source:
     """Draw crops of labelled images, as they were taken or degraded, at the sizes the network shall know."""
     # The level is that of the whole image as it was taken: of a crop, or magnified, it would be another.
-    levelled = [replace(image, image=level(image.image)) for image in images]
+    levelled = [replace(image, image=level(image.image, level_blur_px)) for image in images]
     if config.scale is not None:
         images = [_at_scale(image, config.scale) for image in images]
         levelled = [_at_scale(image, config.scale) for image in levelled]
@@ -130,7 +132,7 @@ def image_source(images: Sequence[LabelledImage], config: TrainConfig) -> Source
             image, labels = _part(levelled[n], config, rng, as_it_is=known)
         else:
             image, labels = _part(images[n], config, rng)
-            image = level(normalise(degrade(image, rng)))
+            image = level(normalise(degrade(image, rng)), level_blur_px)
         return Sample(image, labels, images[n].semantic)
 
     return draw
@@ -152,7 +154,7 @@ def _part(
     return crop(of.image, of.labels, scale, config.crop_px, rng)
 
 
-def scene_source(config: TrainConfig) -> Source:
+def scene_source(config: TrainConfig, level_blur_px: float = LEVEL_BLUR_PX) -> Source:
     """Draw freshly simulated scenes, particles scaled to the sizes that the network shall know."""
     from temtrack.simulation.scenes import SceneConfig, simulate_scene
 
@@ -162,7 +164,7 @@ def scene_source(config: TrainConfig) -> Source:
         side = math.ceil(config.crop_px / scale) + 8
         scene = simulate_scene(rng, SceneConfig(height=side, width=side, mean_radius_px=(radius, radius)))
         image, labels = crop(scene.image, scene.labels, scale, config.crop_px, rng)
-        return Sample(level(normalise(image)), labels, semantic=False)
+        return Sample(level(normalise(image), level_blur_px), labels, semantic=False)
 
     return draw
 

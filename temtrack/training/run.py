@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import numpy as np
 import torch
 
+from temtrack.contrast import LEVEL_BLUR_PX
 from temtrack.errors import InputError, InterruptedRunError, UsageError
 from temtrack.formats.atomic import remove_leftovers
 from temtrack.loading import (
@@ -36,6 +37,7 @@ from temtrack.training.dataset import (
 from temtrack.training.detecting import detecting
 from temtrack.training.footage import FilmMaker, Shelf, simulated_film
 from temtrack.training.history import EpochRow
+from temtrack.training.level_blur import fitting_blur
 from temtrack.training.loop import train
 from temtrack.training.propagating import propagating
 from temtrack.training.ranks import find_ranks, joined
@@ -119,8 +121,9 @@ def _train(
         train(propagator, task, config, folder, device, report)
     else:
         segmenter = build_segmenter(config.model)
-        sources = _sources(data, sides, config)
-        _start(segmenter, init, config, folder, command, _own_sight(sides, config))
+        sight = _own_sight(sides, config)
+        sources = _sources(data, sides, config, sight.get("level_blur_px", LEVEL_BLUR_PX))
+        _start(segmenter, init, config, folder, command, sight)
         if config.model in DETECTORS:
             detector = cast("YoloSeg", segmenter)
             train(detector, detecting(*sources, config), config, folder, device, report)
@@ -164,10 +167,15 @@ def _start(
 
 
 def _own_sight(sides: Sides, config: TrainConfig) -> dict[str, float]:
-    """Return the scale and the least area of a model that is trained for images of one magnification."""
+    """Return scale, least area and level's blur of a model trained for images of one magnification."""
     if config.scale is None:
         return {}
-    return {"scale": config.scale, "min_area_px": least_area([image for own, _, _ in sides for image in own])}
+    images = [image for own, _, _ in sides for image in own]
+    return {
+        "scale": config.scale,
+        "min_area_px": least_area(images),
+        "level_blur_px": fitting_blur(images),
+    }
 
 
 def _shelves(data: TrainingData, sides: Sides, config: TrainConfig, clips: ClipConfig) -> tuple[Shelf, Shelf]:
@@ -181,9 +189,15 @@ def _shelves(data: TrainingData, sides: Sides, config: TrainConfig, clips: ClipC
     return Shelf(training, clips, (config.seed, 1)), Shelf(test, clips, (config.seed, 2))
 
 
-def _sources(data: TrainingData, sides: Sides, config: TrainConfig) -> tuple[Source, list[Sample]]:
+def _sources(
+    data: TrainingData, sides: Sides, config: TrainConfig, level_blur_px: float
+) -> tuple[Source, list[Sample]]:
     """Return the source of training samples and fixed test samples in the same shares."""
-    training, test = _mixed(data, sides, lambda images: image_source(images, config), scene_source(config))
+
+    def of_images(images: list[LabelledImage]) -> Source:
+        return image_source(images, config, level_blur_px)
+
+    training, test = _mixed(data, sides, of_images, scene_source(config, level_blur_px))
     test_rng = np.random.default_rng([config.seed, 2**31])
     return training, [test(test_rng) for _ in range(config.n_test_crops)]
 

@@ -58,6 +58,12 @@ def test_a_model_of_one_magnification_looks_once_at_its_own_scale(run_folder):
     assert (segmenter.scale, segmenter.min_area_px, segmenter.looks) == (2.0, 7.0, (1.0,))
 
 
+def test_a_model_finds_the_level_of_an_image_after_the_blur_it_was_trained_with(run_folder):
+    assert load_segmenter(str(run_folder), "cpu").level_blur_px == 2.0
+    write_run_spec(run_folder, "tiny", "temtrack train", {"level_blur_px": 5.0})
+    assert load_segmenter(str(run_folder), "cpu").level_blur_px == 5.0
+
+
 @pytest.mark.parametrize("number", ["0", "-1.0", "nan", "inf", '"large"', "[1]"])
 def test_a_scale_that_is_none_is_refused(run_folder, number):
     with (run_folder / "model.toml").open("a") as file:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from temtrack.contrast import level
 from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.registry import ModelSpec
 from temtrack.segmentation.adapters import EFFICIENT_SAM
@@ -49,6 +50,23 @@ def test_a_scale_and_least_area_of_its_own_take_the_place_of_what_the_image_woul
     assert ids(own.segment(image)) == [1, 2, 3]
     assert ids(own.segment(image, min_area_px=1000)) == [1, 2]
     assert ids(own.prompt(image, boxes=np.array([[20.0, 20.0, 79.0, 79.0]]))) == [1]
+
+
+def test_the_level_is_found_after_the_networks_own_blur(segmenter, bright, monkeypatch):
+    blurs_px = []
+
+    def noted(grey, blur_px):
+        blurs_px.append(blur_px)
+        return level(grey, blur_px)
+
+    monkeypatch.setattr("temtrack.segmentation.segmenter.level", noted)
+    image = bright((300, 300), (20, 20, 60), (150, 150, 60))
+    own = Segmenter(segmenter.net, EFFICIENT_SAM, segmenter.spec, "0" * 64, CPU, level_blur_px=5.0)
+    for asked in (own, segmenter):
+        asked.segment(image, 1.0)
+        asked.find_scale(image)
+        asked.prompt(image, boxes=np.array([[20.0, 20.0, 79.0, 79.0]]))
+    assert blurs_px == [5.0] * 3 + [2.0] * 3
 
 
 @pytest.mark.parametrize("nothing", [np.nan, np.inf, -np.inf])

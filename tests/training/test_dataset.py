@@ -107,6 +107,17 @@ def test_at_one_scale_pixels_are_shown_as_they_were_taken_at_the_level_of_the_wh
     assert degraded(np.random.default_rng(0)).image.shape == (48, 48)
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_level_is_found_after_the_blur_that_suits_the_masks(folder, share):
+    config = TrainConfig(crop_px=48, scale=1.0, clean_share=share)
+    usual, wide = (
+        image_source(read_folder(folder), config, blur_px)(np.random.default_rng(0)) for blur_px in (2.0, 8.0)
+    )
+    shift = wide.image - usual.image
+    assert np.ptp(shift) < 1e-6
+    assert abs(shift.mean()) > 1e-3
+
+
 @pytest.mark.parametrize("scale", [0.5, 2.0])
 def test_resampled_images_are_shown_as_segment_shows_them_at_the_level_of_the_whole_image(folder, scale):
     images = read_folder(folder)
