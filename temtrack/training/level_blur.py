@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.filters import threshold_otsu
 
-from temtrack.contrast import LEVEL_BLUR_PX, MIDDLE, level
+from temtrack.contrast import LEVEL_BLUR_PX
 from temtrack.training.dataset import LabelledImage
 
 BLURS_PX = (1.0, LEVEL_BLUR_PX, 3.0, 4.0, 5.0, 6.0, 8.0)
@@ -28,8 +29,9 @@ def fitting_blur(images: Sequence[LabelledImage]) -> float:
 
 
 def _agreement(image: LabelledImage, blur_px: float) -> float:
-    """Return the IoU of an image's mask and of what lies below the level of the image, or above it."""
-    dark = ndimage.gaussian_filter(level(image.image, blur_px), blur_px) < MIDDLE
+    """Return the IoU of an image's mask and of what is dark in the blurred image, or of what is bright."""
+    blurred = ndimage.gaussian_filter(image.image, blur_px)
+    dark = blurred <= threshold_otsu(blurred)
     return max(_iou(dark, image.labels > 0), _iou(~dark, image.labels > 0))
 
 
