@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,8 +20,8 @@ from temtrack.segmentation.automatic import find_by_points
 from temtrack.segmentation.detection import detect
 from temtrack.segmentation.pieces import Piece
 from temtrack.segmentation.prompts import Prompts, answer
-from temtrack.segmentation.scale import Glance, certainty_of
-from temtrack.segmentation.tiled import Tiling, find_pieces, predict_maps
+from temtrack.segmentation.scale import Glance, Look, certainty_of
+from temtrack.segmentation.tiled import Logits, Tiling, find_pieces, mean_maps, predict_logits
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,15 @@ class MapAdapter:
     everything: Callable[[Any, Tensor], Tensor]
     answer: Callable[[Any, Tensor, Prompts], NDArray[np.int32]] | None = None
 
-    def look(
-        self, net: nn.Module, grey: NDArray[np.float32], scales: Sequence[float], device: torch.device
-    ) -> Glance:
-        """Find all particles of an image (Y, X) in [0, 1], seen at some scales."""
+    def see(self, net: nn.Module, grey: NDArray[np.float32], look: Look, device: torch.device) -> Logits:
+        """Look at an image (Y, X) in [0, 1]."""
         with bf16_where_native(device):
-            maps = predict_maps(partial(self.everything, net), grey, scales, self.tiling, device)
-        labels = nearest_pixels(instances.decode(maps), grey.shape).astype(np.int32)
+            return predict_logits(partial(self.everything, net), grey, look, self.tiling, device)
+
+    def tell(self, seen: Iterable[Logits], shape: tuple[int, ...], finest: float) -> Glance:
+        """Tell all particles of an image of a shape (Y, X) from looks at it, the finest at that scale."""
+        maps = mean_maps(seen, shape, finest)
+        labels = nearest_pixels(instances.decode(maps), shape).astype(np.int32)
         return Glance(labels, certainty_of(maps[instances.FOREGROUND]))
 
 
@@ -68,14 +70,15 @@ class PieceAdapter:
     find: Callable[[Any, Tensor], list[Piece]]
     answer: None = None
 
-    def look(
-        self, net: nn.Module, grey: NDArray[np.float32], scales: Sequence[float], device: torch.device
-    ) -> Glance:
-        """Find all particles of an image (Y, X) in [0, 1], seen at one scale: pieces have no mean."""
-        (scale,) = scales
-        found = find_pieces(partial(self.find, net), grey, scale, self.tiling, device)
+    def see(self, net: nn.Module, grey: NDArray[np.float32], look: Look, device: torch.device) -> list[Piece]:
+        """Look at an image (Y, X) in [0, 1], never at its mirror image."""
+        return find_pieces(partial(self.find, net), grey, look.scale, self.tiling, device)
+
+    def tell(self, seen: Iterable[list[Piece]], shape: tuple[int, ...], scale: float) -> Glance:
+        """Tell all particles of an image of a shape (Y, X) from one look at a scale: pieces have no mean."""
+        (found,) = seen
         certainty = float(np.mean([piece.score for piece in found])) if found else 0.0
-        return Glance(pieces.decode(found, grey.shape, scale), certainty)
+        return Glance(pieces.decode(found, shape, scale), certainty)
 
 
 Adapter = MapAdapter | PieceAdapter

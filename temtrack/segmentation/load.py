@@ -16,7 +16,7 @@ def load_segmenter(model: str, device: str = "auto", *, once: bool = True) -> An
     """Load a registered model, a training run's folder, or two of these joined by ``+``, onto a device.
 
     Of two, the first finds boxes and the second outlines what is in them. A network that tells maps looks at
-    an image once, or else at three scales: that takes twice as long, and its outlines are finer. One that was
+    an image once, or else at three scales: that takes longer, and its outlines are finer. One that was
     trained at one scale looks at no other.
 
     Raises

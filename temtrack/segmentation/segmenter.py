@@ -19,7 +19,7 @@ from temtrack.registry import ModelSpec
 from temtrack.segmentation.adapters import Adapter
 from temtrack.segmentation.instances import drop_small
 from temtrack.segmentation.prompts import Prompts
-from temtrack.segmentation.scale import ONE_LOOK, Glance, find_scale, scale_for
+from temtrack.segmentation.scale import ONE_LOOK, Glance, Look, Zoom, find_scale, scale_for
 from temtrack.segmentation.tiled import scaled_input
 
 
@@ -29,7 +29,7 @@ class Segmenter:
     Parameters
     ----------
     looks
-        Factors on the scale at which it looks at an image in turn, for the mean of what it sees.
+        How it looks at an image in turn, for the mean of what it sees; their scales are factors on its.
     scale, min_area_px
         Its own, where it was trained for images of one magnification; ``None`` where each image decides.
     level_blur_px
@@ -43,7 +43,7 @@ class Segmenter:
         spec: ModelSpec,
         sha256: str,
         device: torch.device,
-        looks: Sequence[float] = ONE_LOOK,
+        looks: Sequence[Look] = ONE_LOOK,
         scale: float | None = None,
         min_area_px: float | None = None,
         level_blur_px: float = LEVEL_BLUR_PX,
@@ -87,8 +87,8 @@ class Segmenter:
         grey = self._seen(image)
         if grey is None:
             return np.zeros(image.shape, np.int32)
-        scale = scale or self._scale_of(grey) or 1.0
-        labels = self._look(grey, [scale * factor for factor in self.looks]).labels
+        zoom = (Zoom(scale) if scale else self._zoom_of(grey)) or Zoom(1.0)
+        labels = self._look(grey, zoom)
         labels[~np.isfinite(image)] = 0
         return drop_small(labels, self.min_area_px if min_area_px is None else min_area_px)
 
@@ -98,7 +98,8 @@ class Segmenter:
         ``None`` where no particle is found.
         """
         grey = self._seen(image)
-        return None if grey is None else self._scale_of(grey)
+        zoom = None if grey is None else self._zoom_of(grey)
+        return None if zoom is None else zoom.scale
 
     def prompt(
         self, image: NDArray[Any], points: NDArray[Any] | None = None, boxes: NDArray[Any] | None = None
@@ -127,7 +128,8 @@ class Segmenter:
             prompts, sides = Prompts.from_boxes(boxes), np.abs(boxes[:, 2:] - boxes[:, :2]) + 1
             scale = self.scale or scale_for(float(np.median(np.sqrt(sides.prod(axis=1)))))
         elif points is not None:
-            prompts, scale = Prompts.from_points(points), self._scale_of(grey) or 1.0
+            zoom = self._zoom_of(grey) or Zoom(1.0)
+            prompts, scale = Prompts.from_points(points), zoom.scale
         else:
             raise ValueError("give points or boxes")
         with torch.inference_mode(), bf16_where_native(self.device):
@@ -142,16 +144,24 @@ class Segmenter:
         grey = normalise(image)
         return level(grey, self.level_blur_px) if grey.any() else None
 
-    def _scale_of(self, grey: NDArray[np.float32]) -> float | None:
+    def _zoom_of(self, grey: NDArray[np.float32]) -> Zoom | None:
         if self.scale is not None:
-            return self.scale
+            return Zoom(self.scale)
 
-        def look(seen: NDArray[np.float32], scale: float) -> Glance:
-            glance = self._look(seen, [scale])
-            return replace(glance, labels=drop_small(glance.labels))
+        def glance_at(part: NDArray[np.float32], scale: float) -> Glance:
+            seen = self._see(part, Look(scale))
+            glance = self.adapter.tell([seen], part.shape, scale)
+            return replace(glance, labels=drop_small(glance.labels), evidence=seen)
 
-        return find_scale(grey, look)
+        return find_scale(grey, glance_at)
 
-    def _look(self, grey: NDArray[np.float32], scales: Sequence[float]) -> Glance:
+    def _look(self, grey: NDArray[np.float32], zoom: Zoom) -> NDArray[np.int32]:
+        """Return the labels of an image; a look that was taken already is not taken again."""
+        taken = {} if zoom.glance is None else {Look(zoom.scale): zoom.glance.evidence}
+        looks = [Look(zoom.scale * look.scale, look.mirrored) for look in self.looks]
+        seen = (taken.get(look) or self._see(grey, look) for look in looks)
+        return self.adapter.tell(seen, grey.shape, max(look.scale for look in looks)).labels
+
+    def _see(self, grey: NDArray[np.float32], look: Look) -> Any:
         with torch.inference_mode():
-            return self.adapter.look(self.net, grey, scales, self.device)
+            return self.adapter.see(self.net, grey, look, self.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from temtrack.segmentation.pieces import Piece
+from temtrack.segmentation.scale import Look
 from temtrack.tiles import blend, tile_slices
 
 Predict = Callable[[Tensor], Tensor]  # Bx3xHxW in [0, 1] -> BxCxH/gxW/g, g the tiling's grid
@@ -41,50 +42,58 @@ class Tiling:
     whole: bool = False
 
 
-def predict_maps(
-    predict: Predict,
-    image: NDArray[np.float32],
-    scales: Sequence[float],
-    tiling: Tiling,
-    device: torch.device,
-) -> NDArray[np.float32]:
-    """Predict probability maps of an image (Y, X) in [0, 1], the mean of those seen at some scales.
+@dataclass(frozen=True)
+class Logits:
+    """What a network answered at one look: logits (C, H/g, W/g), of which the image fills a share (y, x)."""
+
+    values: NDArray[np.float32]
+    inside: tuple[float, float]
+    mirrored: bool
+
+    def probabilities(self, size: tuple[int, int]) -> NDArray[np.float32]:
+        """Return probability maps (C, *size) of the image as it is."""
+        y, x = (
+            torch.from_numpy((2 * (np.arange(n) + 0.5) / n * share - 1).astype(np.float32))
+            for n, share in zip(size, self.inside, strict=True)
+        )
+        grid = torch.stack(torch.meshgrid(x.flip(0) if self.mirrored else x, y, indexing="xy"), dim=-1)[None]
+        source = torch.from_numpy(self.values)[None]
+        sampled = F.grid_sample(source, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        return sampled[0].sigmoid().numpy()
+
+
+def predict_logits(
+    predict: Predict, image: NDArray[np.float32], look: Look, tiling: Tiling, device: torch.device
+) -> Logits:
+    """Predict logits of an image (Y, X) in [0, 1].
+
+    The image is scaled, mirrored out to the tiling's multiple and cut into tiles, whose logits are blended.
+    """
+    seen = np.ascontiguousarray(image[:, ::-1]) if look.mirrored else image
+    scaled = scaled_input(seen, look.scale, tiling.multiple, device)
+    grid = tiling.grid
+    shape = (scaled.shape[-2] // grid, scaled.shape[-1] // grid)
+    cuts = input_tiles((scaled.shape[-2], scaled.shape[-1]), tiling)
+    logits = blend(shape, ((_on_grid(cut, grid), _tile(predict, scaled, cut)) for cut in cuts))
+    y, x = (max(1, round(n * look.scale)) / (k * grid) for n, k in zip(image.shape, shape, strict=True))
+    return Logits(logits, (y, x), look.mirrored)
+
+
+def mean_maps(looks: Iterable[Logits], shape: tuple[int, ...], finest: float) -> NDArray[np.float32]:
+    """Return the mean probability maps of looks at an image of a shape (Y, X), the finest at that scale.
 
     Returns
     -------
     maps
         (C, Y, X) float32 at the image's size, or at half the network's finest input where that is finer.
     """
-    fine = max(1.0, max(scales) / 2)
-    size = [round(n * fine) for n in image.shape]
-    maps = _predict_at(predict, image, scales[0], tiling, device, size)
-    for scale in scales[1:]:
-        maps += _predict_at(predict, image, scale, tiling, device, size)
-    maps /= len(scales)
-    return maps
-
-
-def _predict_at(
-    predict: Predict,
-    image: NDArray[np.float32],
-    scale: float,
-    tiling: Tiling,
-    device: torch.device,
-    size: list[int],
-) -> NDArray[np.float32]:
-    """Predict maps (C, *size) at one scale.
-
-    The image is scaled, mirrored out to the tiling's multiple and cut into tiles, whose logits are blended.
-    """
-    scaled = scaled_input(image, scale, tiling.multiple, device)
-    grid = tiling.grid
-    shape = (scaled.shape[-2] // grid, scaled.shape[-1] // grid)
-    cuts = input_tiles((scaled.shape[-2], scaled.shape[-1]), tiling)
-    logits = blend(shape, ((_on_grid(cut, grid), _tile(predict, scaled, cut)) for cut in cuts))
-    inside = [
-        max(1, round(n * scale)) / (n_cells * grid) for n, n_cells in zip(image.shape, shape, strict=True)
-    ]
-    return _resample(logits, inside, size)
+    fine = max(1.0, finest / 2)
+    size = (round(shape[0] * fine), round(shape[1] * fine))
+    maps = (logits.probabilities(size) for logits in looks)  # one at a time: they may be large
+    mean = next(maps)
+    for n, other in enumerate(maps, start=2):
+        mean += (other - mean) / n
+    return mean
 
 
 def find_pieces(
@@ -146,15 +155,3 @@ def _on_grid(cut: Cut, grid: int) -> Cut:
 def _tile(predict: Predict, scaled: Tensor, cut: Cut) -> NDArray[np.float32]:
     ys, xs = cut
     return predict(scaled[:, :, ys, xs])[0].float().cpu().numpy()
-
-
-def _resample(logits: NDArray[np.float32], inside: list[float], size: list[int]) -> NDArray[np.float32]:
-    """Sample logits bilinearly at ``size`` pixels over their first ``inside`` share, as probabilities."""
-    y, x = (
-        torch.from_numpy((2 * (np.arange(n) + 0.5) / n * share - 1).astype(np.float32))
-        for n, share in zip(size, inside, strict=True)
-    )
-    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)[None]
-    source = torch.from_numpy(logits)[None]
-    sampled = F.grid_sample(source, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return sampled[0].sigmoid().numpy()

@@ -13,6 +13,7 @@ from temtrack.metrics.segmentation import score_segmentation
 from temtrack.registry import ModelSpec
 from temtrack.segmentation import instances, pieces
 from temtrack.segmentation.adapters import ADAPTERS, SWIN_UNET, PieceAdapter
+from temtrack.segmentation.scale import Look
 from temtrack.segmentation.segmenter import Segmenter
 from temtrack.segmentation.tiled import Tiling
 from temtrack.simulation.scenes import SceneConfig, simulate_scene
@@ -97,6 +98,11 @@ class DarkPieces:
         return pieces.encode(label(tile[0, 0].numpy() < 0.5).astype(np.int32))
 
 
+def glance_of(adapter, grey, scale):
+    """Return what one look shows."""
+    return adapter.tell([adapter.see(None, grey, Look(scale), torch.device("cpu"))], grey.shape, scale)
+
+
 @pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
 def test_pieces_of_overlapping_tiles_become_one_particle_each(scale):
     find = DarkPieces()
@@ -106,10 +112,10 @@ def test_pieces_of_overlapping_tiles_become_one_particle_each(scale):
     for i, centre in enumerate(centres, start=1):
         truth[disk(centre, 14)] = i
     grey = np.where(truth > 0, 0.1, 0.9).astype(np.float32)
-    glance = adapter.look(None, grey, [scale], torch.device("cpu"))
+    glance = glance_of(adapter, grey, scale)
     score = score_segmentation(glance.labels, truth)
     assert (score.n_matched, score.n_found) == (len(centres), len(centres))
     assert score.iou > 0.93
     assert 0.5 <= glance.certainty <= 1
     assert (len(find.tiles) > 1) == (scale >= 0.5)
-    assert adapter.look(None, np.ones((40, 40), np.float32), [scale], torch.device("cpu")).certainty == 0
+    assert glance_of(adapter, np.ones((40, 40), np.float32), scale).certainty == 0

@@ -9,6 +9,7 @@ from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.registry import find_model, write_run_spec
 from temtrack.segmentation.adapters import ADAPTERS, EFFICIENT_SAM
 from temtrack.segmentation.load import load_segmenter
+from temtrack.segmentation.scale import Look
 
 
 def tiny_net():
@@ -55,7 +56,7 @@ def test_a_model_of_one_magnification_looks_once_at_its_own_scale(run_folder):
     assert len(load_segmenter(str(run_folder), "cpu", once=False).looks) == 3
     write_run_spec(run_folder, "tiny", "temtrack train", {"scale": 2.0, "min_area_px": 7})
     segmenter = load_segmenter(str(run_folder), "cpu", once=False)
-    assert (segmenter.scale, segmenter.min_area_px, segmenter.looks) == (2.0, 7.0, (1.0,))
+    assert (segmenter.scale, segmenter.min_area_px, segmenter.looks) == (2.0, 7.0, (Look(1.0),))
 
 
 def test_a_model_finds_the_level_of_an_image_after_the_blur_it_was_trained_with(run_folder):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from temtrack.segmentation.scale import (
+    FINE_PROBE_SCALE,
     LARGEST_KEPT_PX,
     LEAST_CERTAINTY,
     MAX_SCALE,
@@ -9,7 +10,8 @@ from temtrack.segmentation.scale import (
     MIN_SCALE,
     PROBE_SCALES,
     PROBE_SIDE_PX,
-    TARGET_DIAMETER_PX,
+    REDUCED_DIAMETER_PX,
+    SMALLEST_KEPT_PX,
     Glance,
     certainty_of,
     common_scale,
@@ -18,6 +20,7 @@ from temtrack.segmentation.scale import (
 )
 
 GREY = np.zeros((120, 120), np.float32)
+ALL_PROBES = (*PROBE_SCALES, FINE_PROBE_SCALE)
 
 
 def square(side):
@@ -28,9 +31,10 @@ def square(side):
 
 
 def test_scales_stay_within_their_bounds():
-    assert scale_for(TARGET_DIAMETER_PX) == 1
-    assert scale_for(2 * TARGET_DIAMETER_PX) == 0.5
-    assert scale_for(LARGEST_KEPT_PX) == 1 > scale_for(LARGEST_KEPT_PX + 1)  # no detail is lost
+    assert scale_for(2 * REDUCED_DIAMETER_PX) == 0.5
+    assert scale_for(SMALLEST_KEPT_PX) == scale_for(LARGEST_KEPT_PX) == 1  # nothing is gained, no detail lost
+    assert scale_for(SMALLEST_KEPT_PX / 2) == 2
+    assert scale_for(SMALLEST_KEPT_PX - 1) > 1 > scale_for(LARGEST_KEPT_PX + 1)
     assert (scale_for(1), scale_for(1e4)) == (MAX_SCALE, MIN_SCALE)
 
 
@@ -40,31 +44,65 @@ def test_one_scale_for_a_movie_is_the_geometric_mean_of_those_known():
     assert common_scale([]) == 1
 
 
-@pytest.mark.parametrize("surest", PROBE_SCALES)
+@pytest.mark.parametrize("surest", ALL_PROBES)
 def test_the_surest_glance_is_believed(surest):
-    sides = {scale: 20 * n for n, scale in enumerate(PROBE_SCALES, start=3)}
-    glance = lambda grey, scale: Glance(square(sides[scale]), 0.9 if scale == surest else 0.8)  # noqa: E731
+    sides = {scale: 20 * n for n, scale in enumerate(ALL_PROBES, start=3)}
+    others = 0.8 if surest < 1 else 0.5
+    glance = lambda grey, scale: Glance(square(sides[scale]), 0.9 if scale == surest else others)  # noqa: E731
     expected = scale_for(2 * sides[surest] / np.sqrt(np.pi))
-    assert find_scale(GREY, glance) == pytest.approx(expected)
+    assert find_scale(GREY, glance).scale == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("coarse", "plain", "is_asked"),
+    [
+        (0.9, 0.95, False),
+        (0.95, 0.9, True),
+        (0.3, LEAST_CERTAINTY - 0.01, True),
+        (0.3, LEAST_CERTAINTY, False),
+    ],
+)
+def test_a_fine_look_is_taken_where_the_plain_one_is_not_sure_or_not_the_surest(coarse, plain, is_asked):
+    """A cluster of small particles, looked at from afar, is one large particle."""
+    sizes = {0.3: square(280), 1.0: square(45), FINE_PROBE_SCALE: square(20)}
+    sure = {0.3: coarse, 1.0: plain, FINE_PROBE_SCALE: 0.93}
+    asked = []
+
+    def glance_at(part, scale):
+        asked.append(scale)
+        return Glance(sizes[scale], sure[scale])
+
+    found = find_scale(GREY, glance_at).scale
+    assert (FINE_PROBE_SCALE in asked) == is_asked
+    assert found == pytest.approx(scale_for((20 if is_asked else 45) * 2 / np.sqrt(np.pi)))
+
+
+def test_what_was_seen_of_the_whole_image_at_its_scale_is_handed_on():
+    glance = Glance(square(50), 0.9)
+    zoom = find_scale(GREY, lambda part, scale: glance)
+    assert (zoom.scale, zoom.glance) == (1.0, glance)
+    assert find_scale(np.zeros((900, 900), np.float32), lambda part, scale: glance).glance is None  # a middle
+    assert find_scale(GREY, lambda part, scale: Glance(square(200), 0.9)).glance is None  # another scale
 
 
 def test_what_is_too_small_for_the_network_at_its_scale_is_no_particle():
-    small = {scale: square(int(0.8 * MIN_PROBE_DIAMETER_PX / scale)) for scale in PROBE_SCALES}
+    small = {scale: square(int(0.8 * MIN_PROBE_DIAMETER_PX / scale)) for scale in ALL_PROBES}
     assert find_scale(GREY, lambda grey, scale: Glance(small[scale], 1.0)) is None
     true = {**small, 1.0: square(40)}
-    sure = {scale: 1.0 - (scale == 1.0) / 4 for scale in PROBE_SCALES}
-    found = find_scale(GREY, lambda grey, scale: Glance(true[scale], sure[scale]))
+    sure = {scale: 1.0 - (scale == 1.0) / 4 for scale in ALL_PROBES}
+    found = find_scale(GREY, lambda grey, scale: Glance(true[scale], sure[scale])).scale
     assert found == pytest.approx(scale_for(2 * 40 / np.sqrt(np.pi)))
 
 
 def test_a_network_that_is_sure_nowhere_sees_nothing_magnified():
     for certainty in (LEAST_CERTAINTY, LEAST_CERTAINTY - 0.01):
         glance = Glance(square(20), certainty)
-        expected = TARGET_DIAMETER_PX / (2 * 20 / np.sqrt(np.pi)) if certainty >= LEAST_CERTAINTY else 1.0
-        assert find_scale(GREY, lambda grey, scale, glance=glance: glance) == pytest.approx(expected)
+        expected = SMALLEST_KEPT_PX / (2 * 20 / np.sqrt(np.pi)) if certainty >= LEAST_CERTAINTY else 1.0
+        found = find_scale(GREY, lambda grey, scale, glance=glance: glance).scale
+        assert found == pytest.approx(expected)
     wide = Glance(square(100), LEAST_CERTAINTY / 2)
-    assert find_scale(GREY, lambda grey, scale: wide) == pytest.approx(
-        TARGET_DIAMETER_PX / (2 * 100 / np.sqrt(np.pi))
+    assert find_scale(GREY, lambda grey, scale: wide).scale == pytest.approx(
+        REDUCED_DIAMETER_PX / (2 * 100 / np.sqrt(np.pi))
     )
 
 
@@ -80,10 +118,10 @@ def test_a_large_image_is_judged_by_its_middle():
     def look(part, scale):
         seen[scale] = part.shape
         assert part.sum() == 100
-        return Glance(square(40), 1.0)
+        return Glance(square(40), 0.0)
 
     find_scale(grey, look)
-    sides = {scale: round(PROBE_SIDE_PX / scale) for scale in PROBE_SCALES}
+    sides = {scale: round(PROBE_SIDE_PX / scale) for scale in ALL_PROBES}
     assert seen == {scale: (min(side, 6000), min(side, 3000)) for scale, side in sides.items()}
 
 

@@ -6,6 +6,7 @@ from temtrack.contrast import level
 from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.registry import ModelSpec
 from temtrack.segmentation.adapters import EFFICIENT_SAM
+from temtrack.segmentation.scale import THREE_LOOKS
 from temtrack.segmentation.segmenter import Segmenter
 
 CPU = torch.device("cpu")
@@ -33,6 +34,24 @@ def test_a_particle_on_a_seam_keeps_one_id(segmenter, bright, scale):
     labels = segmenter.segment(image, scale)
     assert len(ids(labels)) == 3
     assert len(np.unique(labels[300:760, 520:980])) == 1
+
+
+def test_a_look_that_told_the_scale_is_not_taken_again(segmenter, bright):
+    image = bright((300, 300), (20, 20, 60), (150, 150, 60))
+    assert segmenter.find_scale(image) == 1.0
+    n_to_find_it, segmenter.net.n_embedded = segmenter.net.n_embedded, 0
+    labels = segmenter.segment(image)
+    assert segmenter.net.n_embedded == n_to_find_it
+    np.testing.assert_array_equal(labels, segmenter.segment(image, 1.0))
+
+
+def test_the_looks_of_an_image_are_joined(segmenter, bright):
+    image = bright((300, 300), (20, 20, 60), (150, 150, 60))
+    often = Segmenter(segmenter.net, EFFICIENT_SAM, segmenter.spec, "0" * 64, CPU, THREE_LOOKS)
+    labels = often.segment(image, 1.0)
+    assert segmenter.net.n_embedded == len(THREE_LOOKS)
+    assert ids(labels) == [1, 2]
+    assert iou(labels > 0, image < 100) > 0.9
 
 
 def test_fragments_are_dropped_or_what_is_below_the_least_area_given(segmenter, bright):

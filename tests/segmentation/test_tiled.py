@@ -6,7 +6,8 @@ import torch
 from torch.nn import functional as F
 
 from temtrack.segmentation.adapters import ADAPTERS, EFFICIENT_SAM, SWIN_UNET
-from temtrack.segmentation.tiled import predict_maps, scaled_input
+from temtrack.segmentation.scale import Look
+from temtrack.segmentation.tiled import mean_maps, predict_logits, scaled_input
 
 CPU = torch.device("cpu")
 
@@ -25,6 +26,12 @@ def pointwise(tiling):
     return predict
 
 
+def maps_of(tiling, image, scale, mirrored=False):
+    """Return the maps of one look."""
+    look = Look(scale, mirrored)
+    return mean_maps([predict_logits(pointwise(tiling), image, look, tiling, CPU)], image.shape, scale)
+
+
 def noise(*shape):
     return np.random.default_rng(0).random(shape, dtype=np.float32)
 
@@ -33,18 +40,27 @@ def noise(*shape):
 @pytest.mark.parametrize("scale", [1.0, 0.7, 1.9])
 def test_tiles_give_what_one_pass_gives(tiling, scale):
     image, whole = noise(650, 700), replace(tiling, tile_px=4096)
-    in_tiles, in_one = (predict_maps(pointwise(tiling), image, [scale], t, CPU) for t in (tiling, whole))
+    in_tiles, in_one = (maps_of(t, image, scale) for t in (tiling, whole))
     np.testing.assert_allclose(in_tiles, in_one, atol=1e-5)
 
 
 @TILINGS
 def test_several_looks_give_the_mean_of_what_each_shows(tiling):
     image = noise(96, 130)
-    looks = [predict_maps(pointwise(tiling), image, [scale], tiling, CPU) for scale in (0.7, 1.0)]
-    np.testing.assert_allclose(
-        predict_maps(pointwise(tiling), image, [0.7, 1.0], tiling, CPU), np.mean(looks, axis=0), atol=1e-6
-    )
-    assert predict_maps(pointwise(tiling), image, [1.0, 4.0], tiling, CPU).shape[1:] == (192, 260)
+    looks = [predict_logits(pointwise(tiling), image, Look(scale), tiling, CPU) for scale in (0.7, 1.0)]
+    each = [mean_maps([look], image.shape, 1.0) for look in looks]
+    np.testing.assert_allclose(mean_maps(iter(looks), image.shape, 1.0), np.mean(each, axis=0), atol=1e-6)
+    assert mean_maps(looks, image.shape, 4.0).shape[1:] == (192, 260)
+
+
+@TILINGS
+@pytest.mark.parametrize("scale", [1.0, 0.7])
+def test_a_mirrored_look_shows_the_image_as_it_is(tiling, scale):
+    image = noise(96, 130 + tiling.multiple // 2)  # its far side is mirrored out, which is then the other one
+    upright, mirrored = (maps_of(tiling, image, scale, mirrored=is_it) for is_it in (False, True))
+    np.testing.assert_array_equal(mirrored, maps_of(tiling, image[:, ::-1], scale)[:, :, ::-1])
+    if tiling.grid == 1:  # at the edges, pixels of the mirrored rim are seen
+        np.testing.assert_allclose(mirrored[:, 2:-2, 2:-2], upright[:, 2:-2, 2:-2], atol=1e-4)
 
 
 def tiles_seen(tiling, shape):
@@ -55,7 +71,7 @@ def tiles_seen(tiling, shape):
         seen.append(tuple(images.shape[-2:]))
         return pointwise(tiling)(images)
 
-    predict_maps(predict, noise(*shape), [1.0], tiling, CPU)
+    predict_logits(predict, noise(*shape), Look(1.0), tiling, CPU)
     return seen
 
 
@@ -76,7 +92,7 @@ def test_swin_unet_sees_whole_windows_where_the_image_has_them():
 @pytest.mark.parametrize("scale", [0.15, 1.0, 5.0])
 @TILINGS
 def test_any_size_gives_probabilities_at_its_size_or_finer(shape, scale, tiling):
-    maps = predict_maps(pointwise(tiling), noise(*shape), [scale], tiling, CPU)
+    maps = maps_of(tiling, noise(*shape), scale)
     assert maps.shape == (3, *(round(n * max(1, scale / 2)) for n in shape))
     assert np.isfinite(maps).all()
     assert (maps >= 0).all()
@@ -88,7 +104,7 @@ def test_any_size_gives_probabilities_at_its_size_or_finer(shape, scale, tiling)
 def test_maps_lie_where_the_image_does(scale, tiling):
     y, x = np.indices((203, 330))
     image = (((y - 120) ** 2 + (x - 250) ** 2) > 40**2).astype(np.float32)
-    foreground = predict_maps(pointwise(tiling), image, [scale], tiling, CPU)[1] > 0.5
+    foreground = maps_of(tiling, image, scale)[1] > 0.5
     fine = foreground.shape[0] / image.shape[0]
     found = np.argwhere(foreground).mean(axis=0) / fine + 0.5 / fine - 0.5
     np.testing.assert_allclose(found, (120, 250), atol=0.75)
