@@ -16,8 +16,7 @@ def load_segmenter(model: str, device: str = "auto", *, once: bool = True) -> An
     """Load a registered model, a training run's folder, or two of these joined by ``+``, onto a device.
 
     Of two, the first finds boxes and the second outlines what is in them. A network that tells maps looks at
-    an image once, or else at three scales: that takes longer, and its outlines are finer. One that was
-    trained at one scale looks at no other.
+    an image once, or else twice: that takes longer, and its outlines are finer.
 
     Raises
     ------
@@ -35,7 +34,6 @@ def load_segmenter(model: str, device: str = "auto", *, once: bool = True) -> An
 
         return OtsuSegmenter(spec)
     from temtrack.segmentation.adapters import ADAPTERS, MapAdapter
-    from temtrack.segmentation.scale import ONE_LOOK, THREE_LOOKS
     from temtrack.segmentation.segmenter import Segmenter
 
     net = build_segmenter(spec.architecture)
@@ -43,10 +41,9 @@ def load_segmenter(model: str, device: str = "auto", *, once: bool = True) -> An
     adapter = ADAPTERS[spec.architecture]
     scale, min_area_px = (_number_of(spec, fact) for fact in ("scale", "min_area_px"))
     level_blur_px = _number_of(spec, "level_blur_px") or LEVEL_BLUR_PX
-    often = isinstance(adapter, MapAdapter) and not once and scale is None
-    looks = THREE_LOOKS if often else ONE_LOOK
+    twice = isinstance(adapter, MapAdapter) and not once
     return Segmenter(
-        net, adapter, spec, sha256, find_device(device), looks, scale, min_area_px, level_blur_px
+        net, adapter, spec, sha256, find_device(device), twice, scale, min_area_px, level_blur_px
     )
 
 

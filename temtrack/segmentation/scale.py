@@ -16,19 +16,6 @@ LARGEST_KEPT_PX = 90.0  # particles up to this wide are not reduced: that would 
 SMALLEST_KEPT_PX = 40.0  # narrower ones are magnified to this: further, noise is taken for texture
 MIN_SCALE, MAX_SCALE = 0.15, 6.0
 
-
-@dataclass(frozen=True)
-class Look:
-    """A look at an image: the scale at which, and whether at its mirror image."""
-
-    scale: float
-    mirrored: bool = False
-
-
-#: Looks by their factor on the scale: one, or three, and what one look gets wrong the others outvote.
-ONE_LOOK = (Look(1.0),)
-THREE_LOOKS = (Look(1.0), Look(0.75, mirrored=True), Look(1.35))
-
 PROBE_SCALES = (0.3, 1.0)
 FINE_PROBE_SCALE = 3.0  # it is taken only where the finest of the others is not sure, and the surest
 PROBE_SIDE_PX = 512  # a probe looks at no more of the image's middle than this at its own scale

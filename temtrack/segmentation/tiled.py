@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from temtrack.segmentation.pieces import Piece
-from temtrack.segmentation.scale import Look
 from temtrack.tiles import blend, tile_slices
 
 Predict = Callable[[Tensor], Tensor]  # Bx3xHxW in [0, 1] -> BxCxH/gxW/g, g the tiling's grid
@@ -43,20 +42,37 @@ class Tiling:
 
 
 @dataclass(frozen=True)
+class Look:
+    """A look at an image: the scale at which, and whether at the image turned half round.
+
+    A turned image is moved by half the tiling's multiple besides, so that a network's patches lie elsewhere
+    on it: what one look gets wrong for where its patches lie, the other does not.
+    """
+
+    scale: float
+    turned: bool = False
+
+
+@dataclass(frozen=True)
 class Logits:
-    """What a network answered at one look: logits (C, H/g, W/g), of which the image fills a share (y, x)."""
+    """What a network answered at a look: logits (C, H/g, W/g).
+
+    ``bounds`` tells for y and x at which shares of them the image begins and ends.
+    """
 
     values: NDArray[np.float32]
-    inside: tuple[float, float]
-    mirrored: bool
+    bounds: list[tuple[float, float]]
+    turned: bool
 
     def probabilities(self, size: tuple[int, int]) -> NDArray[np.float32]:
-        """Return probability maps (C, *size) of the image as it is."""
+        """Return probability maps (C, *size) of the image, turned back, bilinearly sampled."""
         y, x = (
-            torch.from_numpy((2 * (np.arange(n) + 0.5) / n * share - 1).astype(np.float32))
-            for n, share in zip(size, self.inside, strict=True)
+            torch.from_numpy((2 * (start + (np.arange(n) + 0.5) / n * (stop - start)) - 1).astype(np.float32))
+            for n, (start, stop) in zip(size, self.bounds, strict=True)
         )
-        grid = torch.stack(torch.meshgrid(x.flip(0) if self.mirrored else x, y, indexing="xy"), dim=-1)[None]
+        if self.turned:
+            y, x = y.flip(0), x.flip(0)
+        grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)[None]
         source = torch.from_numpy(self.values)[None]
         sampled = F.grid_sample(source, grid, mode="bilinear", padding_mode="border", align_corners=False)
         return sampled[0].sigmoid().numpy()
@@ -69,25 +85,29 @@ def predict_logits(
 
     The image is scaled, mirrored out to the tiling's multiple and cut into tiles, whose logits are blended.
     """
-    seen = np.ascontiguousarray(image[:, ::-1]) if look.mirrored else image
-    scaled = scaled_input(seen, look.scale, tiling.multiple, device)
+    moved_px = tiling.multiple // 2 if look.turned else 0
+    seen = image[::-1, ::-1] if look.turned else image
+    scaled = scaled_input(seen, look.scale, tiling.multiple, device, moved_px)
     grid = tiling.grid
     shape = (scaled.shape[-2] // grid, scaled.shape[-1] // grid)
     cuts = input_tiles((scaled.shape[-2], scaled.shape[-1]), tiling)
     logits = blend(shape, ((_on_grid(cut, grid), _tile(predict, scaled, cut)) for cut in cuts))
-    y, x = (max(1, round(n * look.scale)) / (k * grid) for n, k in zip(image.shape, shape, strict=True))
-    return Logits(logits, (y, x), look.mirrored)
+    bounds = [
+        (moved_px / (n_cells * grid), (moved_px + scaled_length(n, look.scale)) / (n_cells * grid))
+        for n, n_cells in zip(image.shape, shape, strict=True)
+    ]
+    return Logits(logits, bounds, look.turned)
 
 
-def mean_maps(looks: Iterable[Logits], shape: tuple[int, ...], finest: float) -> NDArray[np.float32]:
-    """Return the mean probability maps of looks at an image of a shape (Y, X), the finest at that scale.
+def mean_maps(looks: Iterable[Logits], shape: tuple[int, ...], scale: float) -> NDArray[np.float32]:
+    """Return the mean probability maps of looks at an image of a shape (Y, X) at a scale.
 
     Returns
     -------
     maps
-        (C, Y, X) float32 at the image's size, or at half the network's finest input where that is finer.
+        (C, Y, X) float32 at the image's size, or at half the network's input where that is finer.
     """
-    fine = max(1.0, finest / 2)
+    fine = max(1.0, scale / 2)
     size = (round(shape[0] * fine), round(shape[1] * fine))
     maps = (logits.probabilities(size) for logits in looks)  # one at a time: they may be large
     mean = next(maps)
@@ -123,15 +143,26 @@ def find_pieces(
     return found
 
 
-def scaled_input(image: NDArray[np.float32], scale: float, multiple: int, device: torch.device) -> Tensor:
-    """Return the image as 1x3xHxW at a scale, mirrored out at the far sides to a multiple."""
+def scaled_input(
+    image: NDArray[np.float32], scale: float, multiple: int, device: torch.device, moved_px: int = 0
+) -> Tensor:
+    """Return the image as 1x3xHxW at a scale, mirrored out to a multiple at the far sides.
+
+    It is moved off the near sides by some pixels, mirrored out there too.
+    """
     grey = torch.from_numpy(np.ascontiguousarray(image)).to(device)[None, None]
-    size = [max(1, round(n * scale)) for n in image.shape]
+    size = [scaled_length(n, scale) for n in image.shape]
     if list(image.shape) != size:
         grey = F.interpolate(grey, size, mode="bilinear", align_corners=False, antialias=scale < 1)
-    missing = [-n % multiple for n in size]
-    mode = "reflect" if all(m < n for m, n in zip(missing, size, strict=True)) else "replicate"
-    return F.pad(grey, (0, missing[1], 0, missing[0]), mode=mode).expand(-1, 3, -1, -1)
+    missing = [-(moved_px + n) % multiple for n in size]
+    fits = all(max(m, moved_px) < n for m, n in zip(missing, size, strict=True))
+    mode = "reflect" if fits else "replicate"
+    return F.pad(grey, (moved_px, missing[1], moved_px, missing[0]), mode=mode).expand(-1, 3, -1, -1)
+
+
+def scaled_length(n_px: int, scale: float) -> int:
+    """Return how many pixels are left of some at a scale."""
+    return max(1, round(n_px * scale))
 
 
 def input_tiles(shape: tuple[int, int], tiling: Tiling) -> list[Cut]:

@@ -13,9 +13,8 @@ from temtrack.metrics.segmentation import score_segmentation
 from temtrack.registry import ModelSpec
 from temtrack.segmentation import instances, pieces
 from temtrack.segmentation.adapters import ADAPTERS, SWIN_UNET, PieceAdapter
-from temtrack.segmentation.scale import Look
 from temtrack.segmentation.segmenter import Segmenter
-from temtrack.segmentation.tiled import Tiling
+from temtrack.segmentation.tiled import Look, Tiling
 from temtrack.simulation.scenes import SceneConfig, simulate_scene
 
 SCENES = [

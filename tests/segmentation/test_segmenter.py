@@ -6,7 +6,6 @@ from temtrack.contrast import level
 from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.registry import ModelSpec
 from temtrack.segmentation.adapters import EFFICIENT_SAM
-from temtrack.segmentation.scale import THREE_LOOKS
 from temtrack.segmentation.segmenter import Segmenter
 
 CPU = torch.device("cpu")
@@ -45,11 +44,11 @@ def test_a_look_that_told_the_scale_is_not_taken_again(segmenter, bright):
     np.testing.assert_array_equal(labels, segmenter.segment(image, 1.0))
 
 
-def test_the_looks_of_an_image_are_joined(segmenter, bright):
+def test_two_looks_are_joined(segmenter, bright):
     image = bright((300, 300), (20, 20, 60), (150, 150, 60))
-    often = Segmenter(segmenter.net, EFFICIENT_SAM, segmenter.spec, "0" * 64, CPU, THREE_LOOKS)
-    labels = often.segment(image, 1.0)
-    assert segmenter.net.n_embedded == len(THREE_LOOKS)
+    twice = Segmenter(segmenter.net, EFFICIENT_SAM, segmenter.spec, "0" * 64, CPU, twice=True)
+    labels = twice.segment(image, 1.0)
+    assert segmenter.net.n_embedded == 2
     assert ids(labels) == [1, 2]
     assert iou(labels > 0, image < 100) > 0.9
 

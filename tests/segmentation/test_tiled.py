@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 from torch.nn import functional as F
 
 from temtrack.segmentation.adapters import ADAPTERS, EFFICIENT_SAM, SWIN_UNET
-from temtrack.segmentation.scale import Look
-from temtrack.segmentation.tiled import mean_maps, predict_logits, scaled_input
+from temtrack.segmentation.tiled import Look, mean_maps, predict_logits, scaled_input
 
 CPU = torch.device("cpu")
 
@@ -26,9 +26,9 @@ def pointwise(tiling):
     return predict
 
 
-def maps_of(tiling, image, scale, mirrored=False):
+def maps_of(tiling, image, scale, turned=False):
     """Return the maps of one look."""
-    look = Look(scale, mirrored)
+    look = Look(scale, turned)
     return mean_maps([predict_logits(pointwise(tiling), image, look, tiling, CPU)], image.shape, scale)
 
 
@@ -47,7 +47,7 @@ def test_tiles_give_what_one_pass_gives(tiling, scale):
 @TILINGS
 def test_several_looks_give_the_mean_of_what_each_shows(tiling):
     image = noise(96, 130)
-    looks = [predict_logits(pointwise(tiling), image, Look(scale), tiling, CPU) for scale in (0.7, 1.0)]
+    looks = [predict_logits(pointwise(tiling), image, Look(1.0, turned), tiling, CPU) for turned in (0, 1)]
     each = [mean_maps([look], image.shape, 1.0) for look in looks]
     np.testing.assert_allclose(mean_maps(iter(looks), image.shape, 1.0), np.mean(each, axis=0), atol=1e-6)
     assert mean_maps(looks, image.shape, 4.0).shape[1:] == (192, 260)
@@ -55,12 +55,29 @@ def test_several_looks_give_the_mean_of_what_each_shows(tiling):
 
 @TILINGS
 @pytest.mark.parametrize("scale", [1.0, 0.7])
-def test_a_mirrored_look_shows_the_image_as_it_is(tiling, scale):
-    image = noise(96, 130 + tiling.multiple // 2)  # its far side is mirrored out, which is then the other one
-    upright, mirrored = (maps_of(tiling, image, scale, mirrored=is_it) for is_it in (False, True))
-    np.testing.assert_array_equal(mirrored, maps_of(tiling, image[:, ::-1], scale)[:, :, ::-1])
-    if tiling.grid == 1:  # at the edges, pixels of the mirrored rim are seen
-        np.testing.assert_allclose(mirrored[:, 2:-2, 2:-2], upright[:, 2:-2, 2:-2], atol=1e-4)
+def test_a_turned_look_shows_the_image_as_it_is(tiling, scale):
+    image = gaussian_filter(noise(201, 237), 12, mode="mirror")
+    image = (image - image.min()) / np.ptp(image)
+    upright, turned = (maps_of(tiling, image, scale, is_turned) for is_turned in (False, True))
+    inner = (slice(None), slice(9, -9), slice(9, -9))  # at the edges their pixels and those mirrored out mix
+    assert np.ptp(upright[inner]) > 0.5
+    np.testing.assert_allclose(turned[inner], upright[inner], atol=0.03 if scale < 1 else 0.01)
+
+
+@TILINGS
+def test_a_turned_look_is_moved_by_half_of_the_multiple(tiling):
+    seen = []
+
+    def predict(images):
+        seen.append(images[0, 0].numpy())
+        return pointwise(tiling)(images)
+
+    side = 2 * tiling.multiple
+    image = noise(side, side)
+    predict_logits(predict, image, Look(1.0, turned=True), tiling, CPU)
+    half = tiling.multiple // 2
+    assert seen[0].shape == (side + tiling.multiple,) * 2
+    np.testing.assert_array_equal(seen[0][half:-half, half:-half], image[::-1, ::-1])
 
 
 def tiles_seen(tiling, shape):
