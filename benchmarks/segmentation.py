@@ -240,7 +240,7 @@ def parse() -> argparse.Namespace:
         "--model", nargs="+", default=["effsam-tiny", "otsu"], help="models' names or runs' folders"
     )
     parser.add_argument("--scale", default="auto", metavar="auto|F")
-    parser.add_argument("--once", action="store_true", help="look at one scale, as track does")
+    parser.add_argument("--once", action="store_true", help="look once, as track does")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
