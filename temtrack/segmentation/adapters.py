@@ -71,7 +71,7 @@ class PieceAdapter:
     answer: None = None
 
     def see(self, net: nn.Module, grey: NDArray[np.float32], look: Look, device: torch.device) -> list[Piece]:
-        """Look at an image (Y, X) in [0, 1], never turned."""
+        """Look at an image (Y, X) in [0, 1], never moved."""
         return find_pieces(partial(self.find, net), grey, look.scale, self.tiling, device)
 
     def tell(self, seen: Iterable[list[Piece]], shape: tuple[int, ...], scale: float) -> Glance:
@@ -97,7 +97,7 @@ def ask(net: nn.Module, images: Tensor) -> Tensor:
     return logits
 
 
-# An image of 512 px, turned and moved by half the multiple, fits into one tile.
+# An image of 512 px, moved by half the multiple, fits into one tile.
 EFFICIENT_SAM = MapAdapter(Tiling(512 + PATCH, 128, multiple=PATCH, grid=4), ask_without_points, answer)
 # Swin-UNet mirrors a tile out to whole windows, a multiple of 224 px: better it sees the image there.
 SWIN_UNET = MapAdapter(Tiling(448, 96, multiple=32, grid=1, whole=True), ask)

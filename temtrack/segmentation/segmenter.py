@@ -28,7 +28,7 @@ class Segmenter:
     Parameters
     ----------
     twice
-        Whether it looks at an image a second time, turned, for the mean of what it sees; see `tiled.Look`.
+        Whether it looks at an image a second time, moved, for the mean of what it sees; see `tiled.Look`.
     scale, min_area_px
         Its own, where it was trained for images of one magnification; ``None`` where each image decides.
     level_blur_px
@@ -157,7 +157,7 @@ class Segmenter:
     def _look(self, grey: NDArray[np.float32], zoom: Zoom) -> NDArray[np.int32]:
         """Return the labels of an image; a look that was taken already is not taken again."""
         first = self._see(grey, Look(zoom.scale)) if zoom.glance is None else zoom.glance.evidence
-        seen = [first, self._see(grey, Look(zoom.scale, turned=True))] if self.twice else [first]
+        seen = [first, self._see(grey, Look(zoom.scale, moved=True))] if self.twice else [first]
         return self.adapter.tell(seen, grey.shape, zoom.scale).labels
 
     def _see(self, grey: NDArray[np.float32], look: Look) -> Any:

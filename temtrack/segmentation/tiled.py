@@ -43,14 +43,14 @@ class Tiling:
 
 @dataclass(frozen=True)
 class Look:
-    """A look at an image: the scale at which, and whether at the image turned half round.
+    """A look at an image: the scale at which, and whether at the image moved by half the tiling's multiple.
 
-    A turned image is moved by half the tiling's multiple besides, so that a network's patches lie elsewhere
-    on it: what one look gets wrong for where its patches lie, the other does not.
+    Then the network's patches lie elsewhere on it: what one look gets wrong for where they lie, the other
+    does not.
     """
 
     scale: float
-    turned: bool = False
+    moved: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,16 +62,13 @@ class Logits:
 
     values: NDArray[np.float32]
     bounds: list[tuple[float, float]]
-    turned: bool
 
     def probabilities(self, size: tuple[int, int]) -> NDArray[np.float32]:
-        """Return probability maps (C, *size) of the image, turned back, bilinearly sampled."""
+        """Return probability maps (C, *size) of the image, bilinearly sampled."""
         y, x = (
             torch.from_numpy((2 * (start + (np.arange(n) + 0.5) / n * (stop - start)) - 1).astype(np.float32))
             for n, (start, stop) in zip(size, self.bounds, strict=True)
         )
-        if self.turned:
-            y, x = y.flip(0), x.flip(0)
         grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)[None]
         source = torch.from_numpy(self.values)[None]
         sampled = F.grid_sample(source, grid, mode="bilinear", padding_mode="border", align_corners=False)
@@ -85,9 +82,8 @@ def predict_logits(
 
     The image is scaled, mirrored out to the tiling's multiple and cut into tiles, whose logits are blended.
     """
-    moved_px = tiling.multiple // 2 if look.turned else 0
-    seen = image[::-1, ::-1] if look.turned else image
-    scaled = scaled_input(seen, look.scale, tiling.multiple, device, moved_px)
+    moved_px = tiling.multiple // 2 if look.moved else 0
+    scaled = scaled_input(image, look.scale, tiling.multiple, device, moved_px)
     grid = tiling.grid
     shape = (scaled.shape[-2] // grid, scaled.shape[-1] // grid)
     cuts = input_tiles((scaled.shape[-2], scaled.shape[-1]), tiling)
@@ -96,7 +92,7 @@ def predict_logits(
         (moved_px / (n_cells * grid), (moved_px + scaled_length(n, look.scale)) / (n_cells * grid))
         for n, n_cells in zip(image.shape, shape, strict=True)
     ]
-    return Logits(logits, bounds, look.turned)
+    return Logits(logits, bounds)
 
 
 def mean_maps(looks: Iterable[Logits], shape: tuple[int, ...], scale: float) -> NDArray[np.float32]:

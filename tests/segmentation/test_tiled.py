@@ -26,9 +26,9 @@ def pointwise(tiling):
     return predict
 
 
-def maps_of(tiling, image, scale, turned=False):
+def maps_of(tiling, image, scale, moved=False):
     """Return the maps of one look."""
-    look = Look(scale, turned)
+    look = Look(scale, moved)
     return mean_maps([predict_logits(pointwise(tiling), image, look, tiling, CPU)], image.shape, scale)
 
 
@@ -47,7 +47,9 @@ def test_tiles_give_what_one_pass_gives(tiling, scale):
 @TILINGS
 def test_several_looks_give_the_mean_of_what_each_shows(tiling):
     image = noise(96, 130)
-    looks = [predict_logits(pointwise(tiling), image, Look(1.0, turned), tiling, CPU) for turned in (0, 1)]
+    looks = [
+        predict_logits(pointwise(tiling), image, Look(1.0, moved), tiling, CPU) for moved in (False, True)
+    ]
     each = [mean_maps([look], image.shape, 1.0) for look in looks]
     np.testing.assert_allclose(mean_maps(iter(looks), image.shape, 1.0), np.mean(each, axis=0), atol=1e-6)
     assert mean_maps(looks, image.shape, 4.0).shape[1:] == (192, 260)
@@ -55,17 +57,17 @@ def test_several_looks_give_the_mean_of_what_each_shows(tiling):
 
 @TILINGS
 @pytest.mark.parametrize("scale", [1.0, 0.7])
-def test_a_turned_look_shows_the_image_as_it_is(tiling, scale):
+def test_a_moved_look_shows_the_image_where_it_is(tiling, scale):
     image = gaussian_filter(noise(201, 237), 12, mode="mirror")
     image = (image - image.min()) / np.ptp(image)
-    upright, turned = (maps_of(tiling, image, scale, is_turned) for is_turned in (False, True))
+    still, moved = (maps_of(tiling, image, scale, is_moved) for is_moved in (False, True))
     inner = (slice(None), slice(9, -9), slice(9, -9))  # at the edges their pixels and those mirrored out mix
-    assert np.ptp(upright[inner]) > 0.5
-    np.testing.assert_allclose(turned[inner], upright[inner], atol=0.03 if scale < 1 else 0.01)
+    assert np.ptp(still[inner]) > 0.5
+    np.testing.assert_allclose(moved[inner], still[inner], atol=0.03 if scale < 1 else 0.01)
 
 
 @TILINGS
-def test_a_turned_look_is_moved_by_half_of_the_multiple(tiling):
+def test_a_look_is_moved_by_half_of_the_multiple(tiling):
     seen = []
 
     def predict(images):
@@ -74,10 +76,10 @@ def test_a_turned_look_is_moved_by_half_of_the_multiple(tiling):
 
     side = 2 * tiling.multiple
     image = noise(side, side)
-    predict_logits(predict, image, Look(1.0, turned=True), tiling, CPU)
+    predict_logits(predict, image, Look(1.0, moved=True), tiling, CPU)
     half = tiling.multiple // 2
     assert seen[0].shape == (side + tiling.multiple,) * 2
-    np.testing.assert_array_equal(seen[0][half:-half, half:-half], image[::-1, ::-1])
+    np.testing.assert_array_equal(seen[0][half:-half, half:-half], image)
 
 
 def tiles_seen(tiling, shape):
