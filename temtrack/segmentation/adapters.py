@@ -47,9 +47,9 @@ class MapAdapter:
         with bf16_where_native(device):
             return predict_logits(partial(self.everything, net), grey, look, self.tiling, device)
 
-    def tell(self, seen: Iterable[Logits], shape: tuple[int, ...], scale: float) -> Glance:
-        """Tell all particles of an image of a shape (Y, X) from looks at it at a scale."""
-        maps = mean_maps(seen, shape, scale)
+    def tell(self, seen: Iterable[Logits], shape: tuple[int, ...], finest: float) -> Glance:
+        """Tell all particles of an image of a shape (Y, X) from looks at it, the finest at that scale."""
+        maps = mean_maps(seen, shape, finest)
         labels = nearest_pixels(instances.decode(maps), shape).astype(np.int32)
         return Glance(labels, certainty_of(maps[instances.FOREGROUND]))
 

@@ -7,6 +7,7 @@ from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.registry import ModelSpec
 from temtrack.segmentation.adapters import EFFICIENT_SAM
 from temtrack.segmentation.segmenter import Segmenter
+from temtrack.segmentation.tiled import ONE_LOOK, THREE_LOOKS, TWO_LOOKS
 
 CPU = torch.device("cpu")
 
@@ -44,11 +45,12 @@ def test_a_look_that_told_the_scale_is_not_taken_again(segmenter, bright):
     np.testing.assert_array_equal(labels, segmenter.segment(image, 1.0))
 
 
-def test_two_looks_are_joined(segmenter, bright):
+@pytest.mark.parametrize("looks", [ONE_LOOK, TWO_LOOKS, THREE_LOOKS])
+def test_looks_are_joined(segmenter, bright, looks):
     image = bright((300, 300), (20, 20, 60), (150, 150, 60))
-    twice = Segmenter(segmenter.net, EFFICIENT_SAM, segmenter.spec, "0" * 64, CPU, twice=True)
-    labels = twice.segment(image, 1.0)
-    assert segmenter.net.n_embedded == 2
+    own = Segmenter(segmenter.net, EFFICIENT_SAM, segmenter.spec, "0" * 64, CPU, looks)
+    labels = own.segment(image, 1.0)
+    assert segmenter.net.n_embedded == len(looks)
     assert ids(labels) == [1, 2]
     assert iou(labels > 0, image < 100) > 0.9
 
