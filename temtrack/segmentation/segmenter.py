@@ -158,7 +158,7 @@ class Segmenter:
     def _look(self, grey: NDArray[np.float32], zoom: Zoom) -> NDArray[np.int32]:
         """Return the labels of an image; a look that was taken already is not taken again."""
         taken = {} if zoom.glance is None else {Look(zoom.scale): zoom.glance.evidence}
-        looks = [Look(zoom.scale * look.scale, look.moved) for look in self.looks]
+        looks = [replace(look, scale=zoom.scale * look.scale) for look in self.looks]
         seen = (taken[look] if look in taken else self._see(grey, look) for look in looks)
         return self.adapter.tell(seen, grey.shape, max(look.scale for look in looks)).labels
 

@@ -26,10 +26,9 @@ def pointwise(tiling):
     return predict
 
 
-def maps_of(tiling, image, scale, moved=False):
+def maps_of(tiling, image, look):
     """Return the maps of one look."""
-    look = Look(scale, moved)
-    return mean_maps([predict_logits(pointwise(tiling), image, look, tiling, CPU)], image.shape, scale)
+    return mean_maps([predict_logits(pointwise(tiling), image, look, tiling, CPU)], image.shape, look.scale)
 
 
 def noise(*shape):
@@ -40,7 +39,7 @@ def noise(*shape):
 @pytest.mark.parametrize("scale", [1.0, 0.7, 1.9])
 def test_tiles_give_what_one_pass_gives(tiling, scale):
     image, whole = noise(650, 700), replace(tiling, tile_px=4096)
-    in_tiles, in_one = (maps_of(t, image, scale) for t in (tiling, whole))
+    in_tiles, in_one = (maps_of(t, image, Look(scale)) for t in (tiling, whole))
     np.testing.assert_allclose(in_tiles, in_one, atol=1e-5)
 
 
@@ -57,13 +56,14 @@ def test_several_looks_give_the_mean_of_what_each_shows(tiling):
 
 @TILINGS
 @pytest.mark.parametrize("scale", [1.0, 0.7])
-def test_a_moved_look_shows_the_image_where_it_is(tiling, scale):
+@pytest.mark.parametrize("how", ["mirrored", "moved"])
+def test_a_mirrored_or_moved_look_shows_the_image_where_it_is(tiling, scale, how):
     image = gaussian_filter(noise(201, 237), 12, mode="mirror")
     image = (image - image.min()) / np.ptp(image)
-    still, moved = (maps_of(tiling, image, scale, is_moved) for is_moved in (False, True))
+    still, other = (maps_of(tiling, image, Look(scale, **{how: is_it})) for is_it in (False, True))
     inner = (slice(None), slice(9, -9), slice(9, -9))  # at the edges their pixels and those mirrored out mix
     assert np.ptp(still[inner]) > 0.5
-    np.testing.assert_allclose(moved[inner], still[inner], atol=0.03 if scale < 1 else 0.01)
+    np.testing.assert_allclose(other[inner], still[inner], atol=0.03 if scale < 1 else 0.01)
 
 
 @TILINGS
@@ -111,7 +111,7 @@ def test_swin_unet_sees_whole_windows_where_the_image_has_them():
 @pytest.mark.parametrize("scale", [0.15, 1.0, 5.0])
 @TILINGS
 def test_any_size_gives_probabilities_at_its_size_or_finer(shape, scale, tiling):
-    maps = maps_of(tiling, noise(*shape), scale)
+    maps = maps_of(tiling, noise(*shape), Look(scale))
     assert maps.shape == (3, *(round(n * max(1, scale / 2)) for n in shape))
     assert np.isfinite(maps).all()
     assert (maps >= 0).all()
@@ -123,7 +123,7 @@ def test_any_size_gives_probabilities_at_its_size_or_finer(shape, scale, tiling)
 def test_maps_lie_where_the_image_does(scale, tiling):
     y, x = np.indices((203, 330))
     image = (((y - 120) ** 2 + (x - 250) ** 2) > 40**2).astype(np.float32)
-    foreground = maps_of(tiling, image, scale)[1] > 0.5
+    foreground = maps_of(tiling, image, Look(scale))[1] > 0.5
     fine = foreground.shape[0] / image.shape[0]
     found = np.argwhere(foreground).mean(axis=0) / fine + 0.5 / fine - 0.5
     np.testing.assert_allclose(found, (120, 250), atol=0.75)
