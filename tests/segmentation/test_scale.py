@@ -31,6 +31,7 @@ def square(side):
 
 
 def test_scales_stay_within_their_bounds():
+    assert scale_for(REDUCED_DIAMETER_PX) == 1
     assert scale_for(2 * REDUCED_DIAMETER_PX) == 0.5
     assert scale_for(SMALLEST_KEPT_PX) == scale_for(LARGEST_KEPT_PX) == 1  # nothing is gained, no detail lost
     assert scale_for(SMALLEST_KEPT_PX / 2) == 2

@@ -46,9 +46,8 @@ def test_tiles_give_what_one_pass_gives(tiling, scale):
 @TILINGS
 def test_several_looks_give_the_mean_of_what_each_shows(tiling):
     image = noise(96, 130)
-    looks = [
-        predict_logits(pointwise(tiling), image, Look(1.0, moved), tiling, CPU) for moved in (False, True)
-    ]
+    ways = (Look(0.7), Look(1.0), Look(0.7, mirrored=True), Look(1.0, moved=True))
+    looks = [predict_logits(pointwise(tiling), image, way, tiling, CPU) for way in ways]
     each = [mean_maps([look], image.shape, 1.0) for look in looks]
     np.testing.assert_allclose(mean_maps(iter(looks), image.shape, 1.0), np.mean(each, axis=0), atol=1e-6)
     assert mean_maps(looks, image.shape, 4.0).shape[1:] == (192, 260)
