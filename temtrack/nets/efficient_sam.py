@@ -137,6 +137,7 @@ class ImageEncoder(nn.Module):
         x = self.patch_embed(x)
         h, w = x.shape[-2:]
         x = (x + self.positions(h, w).to(x.dtype)).flatten(2).transpose(1, 2)  # BxCxhxw -> BxNxC
+        x = x.contiguous()  # once here, not in every layer norm
         for block in self.blocks:
             x = block(x)
         return self.neck(x.transpose(1, 2).unflatten(2, (h, w)))

@@ -71,7 +71,7 @@ class PieceAdapter:
     answer: None = None
 
     def see(self, net: nn.Module, grey: NDArray[np.float32], look: Look, device: torch.device) -> list[Piece]:
-        """Look at an image (Y, X) in [0, 1], never mirrored or moved."""
+        """Look at an image (Y, X) in [0, 1], never moved."""
         return find_pieces(partial(self.find, net), grey, look.scale, self.tiling, device)
 
     def tell(self, seen: Iterable[list[Piece]], shape: tuple[int, ...], scale: float) -> Glance:
@@ -97,10 +97,11 @@ def ask(net: nn.Module, images: Tensor) -> Tensor:
     return logits
 
 
-EFFICIENT_SAM = MapAdapter(Tiling(512, 128, multiple=PATCH, grid=4), ask_without_points, answer)
+# Of an image of 512 px, the usual side, the moved look too fits one tile.
+EFFICIENT_SAM = MapAdapter(Tiling(528, 128, multiple=PATCH, grid=4), ask_without_points, answer)
 # Swin-UNet mirrors a tile out to whole windows, a multiple of 224 px: better it sees the image there.
 SWIN_UNET = MapAdapter(Tiling(448, 96, multiple=32, grid=1, whole=True), ask)
-VM_UNET = MapAdapter(Tiling(512, 128, multiple=32, grid=1), ask)
+VM_UNET = MapAdapter(Tiling(544, 128, multiple=32, grid=1), ask)
 YOLO = PieceAdapter(Tiling(640, 160, multiple=32, grid=4), detect)
 SAM = PieceAdapter(Tiling(1024, 256, multiple=16, grid=1), find_by_points)
 

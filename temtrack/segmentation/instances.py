@@ -20,6 +20,7 @@ from temtrack.labels import Labels, compact, filter_fragments
 CONTACT_REACH_PX = 2  # the contact line: this near to another particle
 CORE_MARGIN_PX = 4  # a core keeps this far from every other particle
 
+LEAST_PROBABILITY = 0.65  # of foreground, the mean over a particle: what is less probable is mostly noise
 FRAGMENT_SHARE = 0.05  # of the area-weighted median area: what is smaller is a fragment or dirt
 
 FOREGROUND, CORE, CONTACT = range(3)
@@ -41,7 +42,7 @@ def encode(labels: NDArray[Any]) -> NDArray[np.float32]:
 def decode(maps: NDArray[np.float32]) -> NDArray[np.int32]:
     """Decode maps (3, Y, X) of probabilities as labels (Y, X): watershed from the cores.
 
-    Foreground without a core is a particle of its own.
+    Foreground without a core is a particle of its own. Particles that are hardly probable are left out.
     """
     foreground = maps[FOREGROUND] > 0.5
     cores = foreground & (maps[CORE] > 0.5) & (maps[CONTACT] < 0.5)
@@ -51,7 +52,7 @@ def decode(maps: NDArray[np.float32]) -> NDArray[np.int32]:
     orphans = foreground & ~np.isin(parts, seeded)
     seeds = np.where(orphans, parts + n_seeds, seeds)
     labels = watershed(maps[CONTACT] - maps[CORE], seeds, mask=foreground)
-    return compact(labels)[0]
+    return compact(np.where(_is_probable(labels, maps[FOREGROUND])[labels], labels, 0))[0]
 
 
 def drop_small(labels: Labels, min_area_px: float | None = None) -> NDArray[np.int32]:
@@ -59,6 +60,13 @@ def drop_small(labels: Labels, min_area_px: float | None = None) -> NDArray[np.i
     if min_area_px is None:
         return compact(filter_fragments(labels, FRAGMENT_SHARE))[0]
     return compact(filter_fragments(labels, 0.0, max(1, math.ceil(min_area_px))))[0]
+
+
+def _is_probable(labels: NDArray[Any], foreground: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell of each label, from 0 on, whether its pixels' mean probability is high enough."""
+    n_px = np.bincount(labels.ravel())
+    total = np.bincount(labels.ravel(), foreground.ravel())
+    return total >= LEAST_PROBABILITY * n_px
 
 
 def _near_two(labels: NDArray[Any], reach_px: int) -> NDArray[np.bool_]:

@@ -43,22 +43,19 @@ class Tiling:
 
 @dataclass(frozen=True)
 class Look:
-    """A look at an image: the scale at which, and whether at its mirror image, or moved.
+    """A look at an image: the scale at which, and whether moved.
 
     Moved by half the tiling's multiple, the network's patches lie elsewhere on the image: what a look gets
     wrong for where they lie, the other does not.
     """
 
     scale: float
-    mirrored: bool = False
     moved: bool = False
 
 
-#: Looks by their factor on the scale: what one gets wrong the others outvote. A network that was trained at
-#: one scale looks at no other.
+#: What one look gets wrong the other outvotes. Their scales are factors on the network's.
 ONE_LOOK = (Look(1.0),)
 TWO_LOOKS = (Look(1.0), Look(1.0, moved=True))
-THREE_LOOKS = (Look(1.0), Look(0.75, mirrored=True), Look(1.35))
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,6 @@ class Logits:
 
     values: NDArray[np.float32]
     bounds: list[tuple[float, float]]
-    mirrored: bool
 
     def probabilities(self, size: tuple[int, int]) -> NDArray[np.float32]:
         """Return probability maps (C, *size) of the image as it is, bilinearly sampled."""
@@ -78,7 +74,6 @@ class Logits:
             torch.from_numpy((2 * (start + (np.arange(n) + 0.5) / n * (stop - start)) - 1).astype(np.float32))
             for n, (start, stop) in zip(size, self.bounds, strict=True)
         )
-        x = x.flip(0) if self.mirrored else x
         grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)[None]
         source = torch.from_numpy(self.values)[None]
         sampled = F.grid_sample(source, grid, mode="bilinear", padding_mode="border", align_corners=False)
@@ -93,8 +88,7 @@ def predict_logits(
     The image is scaled, mirrored out to the tiling's multiple and cut into tiles, whose logits are blended.
     """
     moved_px = tiling.multiple // 2 if look.moved else 0
-    seen = image[:, ::-1] if look.mirrored else image
-    scaled = scaled_input(seen, look.scale, tiling.multiple, device, moved_px)
+    scaled = scaled_input(image, look.scale, tiling.multiple, device, moved_px)
     grid = tiling.grid
     shape = (scaled.shape[-2] // grid, scaled.shape[-1] // grid)
     cuts = input_tiles((scaled.shape[-2], scaled.shape[-1]), tiling)
@@ -103,7 +97,7 @@ def predict_logits(
         (moved_px / (n_cells * grid), (moved_px + scaled_length(n, look.scale)) / (n_cells * grid))
         for n, n_cells in zip(image.shape, shape, strict=True)
     ]
-    return Logits(logits, bounds, look.mirrored)
+    return Logits(logits, bounds)
 
 
 def mean_maps(looks: Iterable[Logits], shape: tuple[int, ...], finest: float) -> NDArray[np.float32]:

@@ -47,6 +47,10 @@ class Sample:
 
 SCENE_RADII_PX = (3.0, 40.0)  # mean particle radii of simulated scenes, before scaling
 SCENE_MIN_SCALE = 0.6
+SCENE_MIN_SIDE_PX = 320  # a smaller one holds too few particles for a level
+FAINT_SHARE = 0.5  # of the scenes, of a dose (electrons per px) and contrast (optical depth) that are low
+FAINT_DOSE_E_PX = (10.0, 80.0)
+FAINT_CONTRAST = (0.1, 0.6)
 
 T = TypeVar("T")
 Source = Callable[[np.random.Generator], Sample]
@@ -155,16 +159,24 @@ def _part(
 
 
 def scene_source(config: TrainConfig, level_blur_px: float = LEVEL_BLUR_PX) -> Source:
-    """Draw freshly simulated scenes, particles scaled to the sizes that the network shall know."""
+    """Draw freshly simulated scenes, particles scaled to the sizes that the network shall know.
+
+    They are brought to one range and level, and resampled, as `temtrack segment` does with any image: noise
+    that is resampled first is weaker, and looks different.
+    """
     from temtrack.simulation.scenes import SceneConfig, simulate_scene
 
     def draw(rng: np.random.Generator) -> Sample:
         radius = log_uniform(rng, *SCENE_RADII_PX)
         scale = max(_wanted_diameter(config, rng) / (2 * radius), SCENE_MIN_SCALE)
-        side = math.ceil(config.crop_px / scale) + 8
-        scene = simulate_scene(rng, SceneConfig(height=side, width=side, mean_radius_px=(radius, radius)))
-        image, labels = crop(scene.image, scene.labels, scale, config.crop_px, rng)
-        return Sample(level(normalise(image), level_blur_px), labels, semantic=False)
+        side = max(math.ceil(config.crop_px / scale), SCENE_MIN_SIDE_PX)
+        plan = SceneConfig(height=side, width=side, mean_radius_px=(radius, radius))
+        if rng.random() < FAINT_SHARE:
+            plan = replace(plan, dose_e_px=FAINT_DOSE_E_PX, contrast=FAINT_CONTRAST)
+        scene = simulate_scene(rng, plan)
+        levelled = level(normalise(scene.image), level_blur_px)
+        image, labels = window(*resample(levelled, scene.labels, scale), config.crop_px, rng)
+        return Sample(image, labels, semantic=False)
 
     return draw
 

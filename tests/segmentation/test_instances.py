@@ -43,6 +43,16 @@ def test_a_particle_too_small_for_a_margin_keeps_a_core():
     assert encode(labels)[CORE][labels == 1].any()
 
 
+def test_what_is_hardly_probable_is_no_particle():
+    labels = np.zeros((60, 60), np.int32)
+    labels[5:25, 5:25], labels[35:55, 35:55] = 1, 2
+    maps = encode(labels)
+    maps[FOREGROUND][labels == 2] = 0.6
+    np.testing.assert_array_equal(decode(maps), np.where(labels == 1, 1, 0))
+    maps[FOREGROUND][labels == 2] = 0.7
+    np.testing.assert_array_equal(decode(maps) > 0, labels > 0)
+
+
 def test_foreground_without_a_core_is_a_particle():
     maps = np.zeros((3, 20, 20), np.float32)
     maps[FOREGROUND, 5:10, 5:10] = 1

@@ -53,7 +53,7 @@ def test_weights_that_do_not_fit_are_refused_in_one_line(run_folder, damage):
 
 
 def test_a_model_of_one_magnification_looks_at_its_own_scale_alone(run_folder):
-    assert len(load_segmenter(str(run_folder), "cpu", once=False).looks) == 3
+    assert len(load_segmenter(str(run_folder), "cpu", once=False).looks) == 2
     write_run_spec(run_folder, "tiny", "temtrack train", {"scale": 2.0, "min_area_px": 7})
     segmenter = load_segmenter(str(run_folder), "cpu", once=False)
     assert (segmenter.scale, segmenter.min_area_px) == (2.0, 7.0)

@@ -7,7 +7,7 @@ from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.registry import ModelSpec
 from temtrack.segmentation.adapters import EFFICIENT_SAM
 from temtrack.segmentation.segmenter import Segmenter
-from temtrack.segmentation.tiled import ONE_LOOK, THREE_LOOKS, TWO_LOOKS
+from temtrack.segmentation.tiled import ONE_LOOK, TWO_LOOKS
 
 CPU = torch.device("cpu")
 
@@ -45,7 +45,7 @@ def test_a_look_that_told_the_scale_is_not_taken_again(segmenter, bright):
     np.testing.assert_array_equal(labels, segmenter.segment(image, 1.0))
 
 
-@pytest.mark.parametrize("looks", [ONE_LOOK, TWO_LOOKS, THREE_LOOKS])
+@pytest.mark.parametrize("looks", [ONE_LOOK, TWO_LOOKS])
 def test_looks_are_joined(segmenter, bright, looks):
     image = bright((300, 300), (20, 20, 60), (150, 150, 60))
     own = Segmenter(segmenter.net, EFFICIENT_SAM, segmenter.spec, "0" * 64, CPU, looks)

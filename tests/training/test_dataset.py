@@ -7,11 +7,14 @@ import tifffile
 import torch
 from skimage.draw import disk
 
-from temtrack.contrast import level
+from temtrack.contrast import level, normalise
 from temtrack.errors import InputError, UsageError
 from temtrack.segmentation.tiled import scaled_input
+from temtrack.simulation.scenes import simulate_scene
 from temtrack.training.config import TrainConfig
 from temtrack.training.dataset import (
+    FAINT_DOSE_E_PX,
+    SCENE_MIN_SCALE,
     as_instances,
     image_source,
     least_area,
@@ -141,6 +144,26 @@ def test_scenes_can_be_drawn():
     sample = scene_source(TrainConfig(crop_px=64))(np.random.default_rng(5))
     assert sample.image.shape == sample.labels.shape == (64, 64)
     assert not sample.semantic
+
+
+def test_scenes_are_shown_as_segment_would_show_them_and_half_of_them_are_faint(monkeypatch):
+    plans, scenes = [], []
+
+    def noted(rng, plan):
+        plans.append(plan)
+        scenes.append(simulate_scene(rng, plan))
+        return scenes[-1]
+
+    monkeypatch.setattr("temtrack.simulation.scenes.simulate_scene", noted)
+    draw = scene_source(TrainConfig(crop_px=64, min_diameter_px=40.0, max_diameter_px=40.0), 3.0)
+    rng = np.random.default_rng(6)
+    samples = [draw(rng) for _ in range(40)]
+    assert 10 < sum(plan.dose_e_px == FAINT_DOSE_E_PX for plan in plans) < 30
+    for sample, scene, plan in zip(samples, scenes, plans, strict=True):
+        scale = max(20 / plan.mean_radius_px[0], SCENE_MIN_SCALE)
+        shown = scaled_input(level(normalise(scene.image), 3.0), scale, 1, torch.device("cpu"))[0, 0].numpy()
+        corner = sample.image[:2, :2].ravel()
+        assert np.isin(corner, shown).all()
 
 
 def test_shares_must_be_positive(folder):
