@@ -20,7 +20,7 @@ from temtrack.labels import Labels, compact, filter_fragments
 CONTACT_REACH_PX = 2  # the contact line: this near to another particle
 CORE_MARGIN_PX = 4  # a core keeps this far from every other particle
 
-LEAST_PROBABILITY = 0.65  # of foreground, the mean over a particle: what is less probable is mostly noise
+LEAST_PROBABILITY = 0.7  # of foreground, the mean over a particle: what is less probable is mostly noise
 FRAGMENT_SHARE = 0.05  # of the area-weighted median area: what is smaller is a fragment or dirt
 
 FOREGROUND, CORE, CONTACT = range(3)

@@ -49,7 +49,7 @@ def test_what_is_hardly_probable_is_no_particle():
     maps = encode(labels)
     maps[FOREGROUND][labels == 2] = 0.6
     np.testing.assert_array_equal(decode(maps), np.where(labels == 1, 1, 0))
-    maps[FOREGROUND][labels == 2] = 0.7
+    maps[FOREGROUND][labels == 2] = 0.8
     np.testing.assert_array_equal(decode(maps) > 0, labels > 0)
 
 
