@@ -57,7 +57,7 @@ def segment(
     scale_bar_nm: options.ScaleBar = None,
     once: Annotated[
         bool,
-        typer.Option("--once", help="Look at an image once, not twice: in half of the time, less exactly."),
+        typer.Option("--once", help="Look at an image once, not twice: in half the time, less exactly."),
     ] = False,
     keep_bars: KeepBars = False,
     device: options.Device = options.DeviceName.auto,

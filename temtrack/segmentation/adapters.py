@@ -47,9 +47,9 @@ class MapAdapter:
         with bf16_where_native(device):
             return predict_logits(partial(self.everything, net), grey, look, self.tiling, device)
 
-    def tell(self, seen: Iterable[Logits], shape: tuple[int, ...], finest: float) -> Glance:
-        """Tell all particles of an image of a shape (Y, X) from looks at it, the finest at that scale."""
-        maps = mean_maps(seen, shape, finest)
+    def tell(self, seen: Iterable[Logits], shape: tuple[int, ...], scale: float) -> Glance:
+        """Tell all particles of an image of a shape (Y, X) from looks at it at a scale."""
+        maps = mean_maps(seen, shape, scale)
         labels = nearest_pixels(instances.decode(maps), shape).astype(np.int32)
         return Glance(labels, certainty_of(maps[instances.FOREGROUND]))
 
@@ -97,11 +97,11 @@ def ask(net: nn.Module, images: Tensor) -> Tensor:
     return logits
 
 
-# Of an image of 512 px, the usual side, the moved look too fits one tile.
-EFFICIENT_SAM = MapAdapter(Tiling(528, 128, multiple=PATCH, grid=4), ask_without_points, answer)
+# An image of 512 px, moved by half the multiple, fits into one tile.
+EFFICIENT_SAM = MapAdapter(Tiling(512 + PATCH, 128, multiple=PATCH, grid=4), ask_without_points, answer)
 # Swin-UNet mirrors a tile out to whole windows, a multiple of 224 px: better it sees the image there.
 SWIN_UNET = MapAdapter(Tiling(448, 96, multiple=32, grid=1, whole=True), ask)
-VM_UNET = MapAdapter(Tiling(544, 128, multiple=32, grid=1), ask)
+VM_UNET = MapAdapter(Tiling(512 + 32, 128, multiple=32, grid=1), ask)
 YOLO = PieceAdapter(Tiling(640, 160, multiple=32, grid=4), detect)
 SAM = PieceAdapter(Tiling(1024, 256, multiple=16, grid=1), find_by_points)
 

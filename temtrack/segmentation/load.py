@@ -16,7 +16,7 @@ def load_segmenter(model: str, device: str = "auto", *, once: bool = True) -> An
     """Load a registered model, a training run's folder, or two of these joined by ``+``, onto a device.
 
     Of two, the first finds boxes and the second outlines what is in them. A network that tells maps looks at
-    an image once, or else twice: that takes twice as long, and its outlines are finer.
+    an image once, or else twice: that takes longer, and its outlines are finer.
 
     Raises
     ------
@@ -35,16 +35,15 @@ def load_segmenter(model: str, device: str = "auto", *, once: bool = True) -> An
         return OtsuSegmenter(spec)
     from temtrack.segmentation.adapters import ADAPTERS, MapAdapter
     from temtrack.segmentation.segmenter import Segmenter
-    from temtrack.segmentation.tiled import ONE_LOOK, TWO_LOOKS
 
     net = build_segmenter(spec.architecture)
     sha256 = load_weights(net, spec)
     adapter = ADAPTERS[spec.architecture]
     scale, min_area_px = (_number_of(spec, fact) for fact in ("scale", "min_area_px"))
     level_blur_px = _number_of(spec, "level_blur_px") or LEVEL_BLUR_PX
-    looks = TWO_LOOKS if isinstance(adapter, MapAdapter) and not once else ONE_LOOK
+    twice = isinstance(adapter, MapAdapter) and not once
     return Segmenter(
-        net, adapter, spec, sha256, find_device(device), looks, scale, min_area_px, level_blur_px
+        net, adapter, spec, sha256, find_device(device), twice, scale, min_area_px, level_blur_px
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +19,7 @@ from temtrack.segmentation.adapters import Adapter
 from temtrack.segmentation.instances import drop_small
 from temtrack.segmentation.prompts import Prompts
 from temtrack.segmentation.scale import Glance, Zoom, find_scale, scale_for
-from temtrack.segmentation.tiled import ONE_LOOK, Look, scaled_input, scaled_length
+from temtrack.segmentation.tiled import Look, scaled_input, scaled_length
 
 
 class Segmenter:
@@ -28,8 +27,8 @@ class Segmenter:
 
     Parameters
     ----------
-    looks
-        How it looks at an image in turn, for the mean of what it sees; their scales are factors on its.
+    twice
+        Whether it looks at an image a second time, moved, for the mean of what it sees; see `tiled.Look`.
     scale, min_area_px
         Its own, where it was trained for images of one magnification; ``None`` where each image decides.
     level_blur_px
@@ -43,7 +42,7 @@ class Segmenter:
         spec: ModelSpec,
         sha256: str,
         device: torch.device,
-        looks: Sequence[Look] = ONE_LOOK,
+        twice: bool = False,
         scale: float | None = None,
         min_area_px: float | None = None,
         level_blur_px: float = LEVEL_BLUR_PX,
@@ -53,7 +52,7 @@ class Segmenter:
         self.spec = spec
         self.sha256 = sha256
         self.device = device
-        self.looks = looks
+        self.twice = twice
         self.scale = scale
         self.min_area_px = min_area_px
         self.level_blur_px = level_blur_px
@@ -157,10 +156,9 @@ class Segmenter:
 
     def _look(self, grey: NDArray[np.float32], zoom: Zoom) -> NDArray[np.int32]:
         """Return the labels of an image; a look that was taken already is not taken again."""
-        taken = {} if zoom.glance is None else {Look(zoom.scale): zoom.glance.evidence}
-        looks = [replace(look, scale=zoom.scale * look.scale) for look in self.looks]
-        seen = (taken[look] if look in taken else self._see(grey, look) for look in looks)
-        return self.adapter.tell(seen, grey.shape, max(look.scale for look in looks)).labels
+        first = self._see(grey, Look(zoom.scale)) if zoom.glance is None else zoom.glance.evidence
+        seen = [first, self._see(grey, Look(zoom.scale, moved=True))] if self.twice else [first]
+        return self.adapter.tell(seen, grey.shape, zoom.scale).labels
 
     def _see(self, grey: NDArray[np.float32], look: Look) -> Any:
         with torch.inference_mode():

@@ -53,11 +53,6 @@ class Look:
     moved: bool = False
 
 
-#: What one look gets wrong the other outvotes. Their scales are factors on the network's.
-ONE_LOOK = (Look(1.0),)
-TWO_LOOKS = (Look(1.0), Look(1.0, moved=True))
-
-
 @dataclass(frozen=True)
 class Logits:
     """What a network answered at a look: logits (C, H/g, W/g).
@@ -100,15 +95,15 @@ def predict_logits(
     return Logits(logits, bounds)
 
 
-def mean_maps(looks: Iterable[Logits], shape: tuple[int, ...], finest: float) -> NDArray[np.float32]:
-    """Return the mean probability maps of looks at an image of a shape (Y, X), the finest at that scale.
+def mean_maps(looks: Iterable[Logits], shape: tuple[int, ...], scale: float) -> NDArray[np.float32]:
+    """Return the mean probability maps of looks at an image of a shape (Y, X) at a scale.
 
     Returns
     -------
     maps
-        (C, Y, X) float32 at the image's size, or at half the network's finest input where that is finer.
+        (C, Y, X) float32 at the image's size, or at half the network's input where that is finer.
     """
-    fine = max(1.0, finest / 2)
+    fine = max(1.0, scale / 2)
     size = (round(shape[0] * fine), round(shape[1] * fine))
     maps = (logits.probabilities(size) for logits in looks)  # one at a time: they may be large
     mean = next(maps)

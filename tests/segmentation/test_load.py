@@ -9,7 +9,6 @@ from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.registry import find_model, write_run_spec
 from temtrack.segmentation.adapters import ADAPTERS, EFFICIENT_SAM, YOLO
 from temtrack.segmentation.load import load_segmenter
-from temtrack.segmentation.tiled import Look
 
 
 def tiny_net():
@@ -52,18 +51,22 @@ def test_weights_that_do_not_fit_are_refused_in_one_line(run_folder, damage):
     assert "\n" not in str(refused.value)
 
 
-def test_a_model_of_one_magnification_looks_at_its_own_scale_alone(run_folder):
-    assert len(load_segmenter(str(run_folder), "cpu", once=False).looks) == 2
+def test_a_model_of_one_magnification_looks_at_its_own_scale(run_folder):
+    assert load_segmenter(str(run_folder), "cpu", once=False).scale is None
     write_run_spec(run_folder, "tiny", "temtrack train", {"scale": 2.0, "min_area_px": 7})
     segmenter = load_segmenter(str(run_folder), "cpu", once=False)
     assert (segmenter.scale, segmenter.min_area_px) == (2.0, 7.0)
-    assert [look.scale for look in segmenter.looks] == [1.0, 1.0]
-    assert load_segmenter(str(run_folder), "cpu").looks == (Look(1.0),)
+    assert segmenter.twice
+    assert not load_segmenter(str(run_folder), "cpu").twice
 
 
-def test_a_network_that_tells_pieces_looks_once(run_folder, monkeypatch):
+@pytest.mark.parametrize("once", [True, False])
+def test_a_network_that_tells_maps_looks_once_or_twice_and_one_that_tells_pieces_once(
+    run_folder, monkeypatch, once
+):
+    assert load_segmenter(str(run_folder), "cpu", once=once).twice is not once
     monkeypatch.setitem(ADAPTERS, "tiny", YOLO)
-    assert load_segmenter(str(run_folder), "cpu", once=False).looks == (Look(1.0),)
+    assert not load_segmenter(str(run_folder), "cpu", once=once).twice
 
 
 def test_a_model_finds_the_level_of_an_image_after_the_blur_it_was_trained_with(run_folder):

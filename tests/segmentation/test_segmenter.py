@@ -7,7 +7,6 @@ from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.registry import ModelSpec
 from temtrack.segmentation.adapters import EFFICIENT_SAM
 from temtrack.segmentation.segmenter import Segmenter
-from temtrack.segmentation.tiled import ONE_LOOK, TWO_LOOKS
 
 CPU = torch.device("cpu")
 
@@ -45,12 +44,12 @@ def test_a_look_that_told_the_scale_is_not_taken_again(segmenter, bright):
     np.testing.assert_array_equal(labels, segmenter.segment(image, 1.0))
 
 
-@pytest.mark.parametrize("looks", [ONE_LOOK, TWO_LOOKS])
-def test_looks_are_joined(segmenter, bright, looks):
+@pytest.mark.parametrize("twice", [False, True])
+def test_looks_are_joined(segmenter, bright, twice):
     image = bright((300, 300), (20, 20, 60), (150, 150, 60))
-    own = Segmenter(segmenter.net, EFFICIENT_SAM, segmenter.spec, "0" * 64, CPU, looks)
+    own = Segmenter(segmenter.net, EFFICIENT_SAM, segmenter.spec, "0" * 64, CPU, twice)
     labels = own.segment(image, 1.0)
-    assert segmenter.net.n_embedded == len(looks)
+    assert segmenter.net.n_embedded == 1 + twice
     assert ids(labels) == [1, 2]
     assert iou(labels > 0, image < 100) > 0.9
 
