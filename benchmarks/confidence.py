@@ -22,7 +22,7 @@ from temtrack.analysis.confidence import MODEL, Logistic, MergeFeatures, measure
 from temtrack.analysis.fate_confidence import SHORT_FRAMES
 from temtrack.analysis.history import ParticleHistory
 from temtrack.analysis.particles import measure_particles
-from temtrack.labels import touching_pairs
+from temtrack.imaging.labels import touching_pairs
 from temtrack.lineage import Lineage
 from temtrack.linking import link_masks
 from temtrack.metrics.merges import match_merges

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.labels import touching_pairs
+from temtrack.imaging.labels import touching_pairs
 
 #: Chance, in each frame, that a particle is missed or broken in two, and that a pair in contact is joined.
 MISSED_SHARE, BROKEN_SHARE, JOINED_SHARE = 0.01, 0.005, 0.1

@@ -28,16 +28,16 @@ from rich.console import Console
 from rich.table import Table
 from scipy import constants
 
-from temtrack.analysis.kinetics.arrhenius import measure_activation
-from temtrack.analysis.kinetics.bootstrap import gather_power_sums
-from temtrack.analysis.kinetics.diffusion import measure_diffusion
-from temtrack.analysis.kinetics.dispersion import measure_dispersion
-from temtrack.analysis.kinetics.estimate import Estimate
-from temtrack.analysis.kinetics.growth import measure_growth
-from temtrack.analysis.kinetics.mechanisms import MECHANISMS, measure_mechanisms
-from temtrack.analysis.kinetics.observed import ObservedRun
-from temtrack.analysis.kinetics.relaxation import measure_relaxations
-from temtrack.analysis.kinetics.sizes import measure_sizes
+from temtrack.kinetics.arrhenius import measure_activation
+from temtrack.kinetics.bootstrap import gather_power_sums
+from temtrack.kinetics.diffusion import measure_diffusion
+from temtrack.kinetics.dispersion import measure_dispersion
+from temtrack.kinetics.estimate import Estimate
+from temtrack.kinetics.growth import measure_growth
+from temtrack.kinetics.mechanisms import MECHANISMS, measure_mechanisms
+from temtrack.kinetics.observed import ObservedRun
+from temtrack.kinetics.relaxation import measure_relaxations
+from temtrack.kinetics.sizes import measure_sizes
 
 #: Temperatures (K) and activation energy (kJ/mol) of the runs that are compared.
 KELVIN, ENERGY = (873.0, 923.0, 973.0, 1023.0), 120.0

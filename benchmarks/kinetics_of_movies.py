@@ -23,17 +23,17 @@ from rich.table import Table
 from scipy import constants
 
 import temtrack
-from temtrack.analysis.kinetics.arrhenius import measure_activation
-from temtrack.analysis.kinetics.bootstrap import gather_power_sums
-from temtrack.analysis.kinetics.diffusion import measure_diffusion
-from temtrack.analysis.kinetics.dispersion import measure_dispersion
-from temtrack.analysis.kinetics.estimate import Estimate
-from temtrack.analysis.kinetics.growth import measure_growth
-from temtrack.analysis.kinetics.mechanisms import MECHANISMS, measure_mechanisms
-from temtrack.analysis.kinetics.observed import observe
-from temtrack.analysis.kinetics.relaxation import measure_relaxations
 from temtrack.analysis.masks import Tables, TrackerRecord
 from temtrack.analysis.series import MaskSeries
+from temtrack.kinetics.arrhenius import measure_activation
+from temtrack.kinetics.bootstrap import gather_power_sums
+from temtrack.kinetics.diffusion import measure_diffusion
+from temtrack.kinetics.dispersion import measure_dispersion
+from temtrack.kinetics.estimate import Estimate
+from temtrack.kinetics.growth import measure_growth
+from temtrack.kinetics.mechanisms import MECHANISMS, measure_mechanisms
+from temtrack.kinetics.observed import observe
+from temtrack.kinetics.relaxation import measure_relaxations
 from temtrack.simulation.movie import SimulatedMovie
 from temtrack.tables import Calibration
 

@@ -27,8 +27,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from temtrack.formats.masks import mask_name, write_mask
-from temtrack.formats.tiff_writer import write_movie
+from temtrack.formats.store.masks import mask_name, write_mask
+from temtrack.formats.store.tiff_stack import write_movie
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
 

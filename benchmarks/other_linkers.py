@@ -11,7 +11,7 @@ import pandas as pd
 from laptrack import LapTrack
 from numpy.typing import NDArray
 
-from temtrack.labels import map_ids, measure_regions, overlap_counts
+from temtrack.imaging.labels import map_ids, measure_regions, overlap_counts
 from temtrack.lineage import Lineage, Merge
 
 Masks = Sequence[NDArray[np.int32]]

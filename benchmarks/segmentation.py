@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.burned_in import clear, hide_burned_in
+from temtrack.imaging.annotations import clear, hide_burned_in
 from temtrack.metrics.segmentation import SegmentationScore, score_segmentation
 from temtrack.movie import Movie
 from temtrack.segmentation.cascade import AnySegmenter
@@ -40,7 +40,7 @@ from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import simulate_movie
 from temtrack.simulation.scenes import SceneConfig, simulate_scene
-from temtrack.training.dataset import LabelledImage, read_folder
+from temtrack.training.data.dataset import LabelledImage, read_folder
 from temtrack.training.run import read_excluded
 
 PRINTED_PARAMETERS = {

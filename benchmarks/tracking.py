@@ -24,7 +24,7 @@ from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
 from temtrack.tracking.centroids import CentroidPropagator
-from temtrack.tracking.deaot import DeaotConfig
+from temtrack.tracking.deaot.propagator import DeaotConfig
 from temtrack.tracking.engine import LastSegments, Propagator, track_movie
 from temtrack.tracking.load import load_propagator
 

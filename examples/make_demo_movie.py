@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from temtrack.formats.lineage_files import write_lineage
-from temtrack.formats.masks import write_mask
-from temtrack.formats.video_writer import write_video
+from temtrack.formats.store.lineage import write_lineage
+from temtrack.formats.store.masks import write_mask
+from temtrack.formats.store.video import write_video
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import simulate_movie

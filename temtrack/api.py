@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.errors import InputError, UsageError
-from temtrack.formats import read_movie
+from temtrack.formats.readers import read_movie
+from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_PROPAGATOR
 from temtrack.movie import Movie
-from temtrack.registry import DEFAULT_MODEL, DEFAULT_PROPAGATOR
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from temtrack.analysis.masks import Tables, Watch
     from temtrack.analysis.series import MaskSeries
-    from temtrack.workflow import WatchFrames
+    from temtrack.pipeline.workflow import WatchFrames
 
 __all__ = ["analyze", "kinetics", "read_movie", "segment", "track"]
 
@@ -73,7 +73,7 @@ def segment(
     >>> int(temtrack.segment(image, model="otsu").max())
     2
     """
-    from temtrack.burned_in import clear, hide_burned_in
+    from temtrack.imaging.annotations import clear, hide_burned_in
     from temtrack.segmentation.load import load_segmenter
 
     image = np.asarray(image)
@@ -136,16 +136,16 @@ def track(
     [1, 1, 1, 1, 1, 1, 1, 1]
     """
     from temtrack.analysis.folder import open_masks_folder
-    from temtrack.burned_in import hide_burned_in
+    from temtrack.imaging.annotations import hide_burned_in
     from temtrack.linking import LinkingConfig
-    from temtrack.tracking.checkpoint import check_tracking_folder
-    from temtrack.workflow import (
+    from temtrack.pipeline.workflow import (
         TrackingPlan,
         propagation_by_name,
         segmentation_by_model,
         track_in_memory,
         track_into,
     )
+    from temtrack.tracking.checkpoint import check_tracking_folder
 
     if output is not None and not isinstance(movie, Movie):
         raise UsageError("an array has no file for the record of a run; give a movie from read_movie")
@@ -235,9 +235,9 @@ def kinetics(tables: Tables, seed: int = 0) -> pa.Table:
     >>> [round(row["value"], 2) for row in rows if row["quantity"] == "mean_diameter"]
     [5.08]
     """
-    from temtrack.analysis.kinetics.estimate import fill_kinetics
-    from temtrack.analysis.kinetics.measure import measure_kinetics
-    from temtrack.analysis.kinetics.observed import observe
+    from temtrack.kinetics.estimate import fill_kinetics
+    from temtrack.kinetics.measure import measure_kinetics
+    from temtrack.kinetics.observed import observe
 
     return fill_kinetics(measure_kinetics(observe(tables), np.random.default_rng(seed)))
 

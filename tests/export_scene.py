@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from temtrack.formats.lineage_files import write_lineage
-from temtrack.formats.masks import mask_name, write_mask
+from temtrack.formats.store.lineage import write_lineage
+from temtrack.formats.store.masks import mask_name, write_mask
 from temtrack.lineage import Lineage, Merge, Track
 
 HEIGHT, WIDTH, N_FRAMES = 40, 60, 12

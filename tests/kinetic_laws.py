@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from temtrack.analysis.kinetics.observed import ObservedRun
+from temtrack.kinetics.observed import ObservedRun
 
 NM_PER_PX = 0.5
 

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from skimage.draw import disk
 
-from temtrack.analysis.kinetics.observed import ObservedRun
 from temtrack.analysis.masks import TrackerRecord, analyze_masks
+from temtrack.kinetics.observed import ObservedRun
 from temtrack.lineage import Lineage, Merge, Track
 from temtrack.movie import Movie
-from temtrack.report.page import PageSource
+from temtrack.report.page.build import PageSource
 from temtrack.tables import Calibration
 
 N_FRAMES, HEIGHT, WIDTH = 12, 96, 120

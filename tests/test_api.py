@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 import temtrack
 from temtrack import api
 from temtrack.errors import InputError, OutputError, UsageError
-from temtrack.formats.tiff_writer import write_movie
+from temtrack.formats.store.tiff_stack import write_movie
 
 NAMES = ["analyze", "kinetics", "read_movie", "segment", "track"]
 

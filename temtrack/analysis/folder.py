@@ -16,9 +16,9 @@ from temtrack import __version__
 from temtrack.analysis.masks import TrackerRecord
 from temtrack.analysis.series import MaskSeries
 from temtrack.errors import InputError
-from temtrack.formats.fingerprint import fingerprint
-from temtrack.formats.lineage_files import read_lineage
-from temtrack.formats.masks import Masks, list_masks, read_masks
+from temtrack.formats.store.fingerprint import fingerprint
+from temtrack.formats.store.lineage import read_lineage
+from temtrack.formats.store.masks import Masks, list_masks, read_masks
 from temtrack.movie import Movie
 from temtrack.tables import Calibration, Table
 

@@ -17,7 +17,7 @@ from temtrack.analysis.shape import (
     measure_perimeters,
 )
 from temtrack.analysis.thickness import measure_optical_mass
-from temtrack.labels import border_ids
+from temtrack.imaging.labels import border_ids
 
 #: Below this area (px) a region has no shape worth a number: perimeter, axes and what follows are null.
 MIN_SHAPE_AREA_PX = 4

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.labels import Runs, compact, find_runs
+from temtrack.imaging.labels import Runs, compact, find_runs
 
 Reals = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.labels import find_runs, overlap_counts
+from temtrack.imaging.labels import find_runs, overlap_counts
 from temtrack.lineage import Fate, Lineage, Merge, Origin, Track
 
 #: Ids that last for less than this share of the steps from frame to frame are mere numbers of one frame.

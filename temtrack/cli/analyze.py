@@ -20,8 +20,8 @@ from temtrack.errors import UsageError
 
 if TYPE_CHECKING:
     from temtrack.analysis.folder import MasksFolder
-    from temtrack.analysis.kinetics.estimate import Estimate
     from temtrack.analysis.masks import Tables
+    from temtrack.kinetics.estimate import Estimate
     from temtrack.tables import Calibration
 
 #: What a person needs of a merge on one screen; the rest stands in the table.
@@ -118,8 +118,8 @@ class _Work:
     def measure(self, masks: Path, target: Path, force: bool) -> tuple[Tables, list[Estimate]]:
         """Measure a masks folder and write its tables, and its kinetics where they are asked for."""
         from temtrack.analysis.folder import open_masks_folder
-        from temtrack.formats import read_movie
-        from temtrack.workflow import analyze_into
+        from temtrack.formats.readers import read_movie
+        from temtrack.pipeline.workflow import analyze_into
 
         folder = open_masks_folder(masks)
         _prepare_target(masks, target, self.inside, force)
@@ -139,7 +139,7 @@ class _Work:
         return tables, self._fit(target, folder, tables) if self.kinetics else []
 
     def _fit(self, target: Path, folder: MasksFolder, tables: Tables) -> list[Estimate]:
-        from temtrack.analysis.kinetics.observed import observe
+        from temtrack.kinetics.observed import observe
 
         run = observe(tables)
         return write_estimates(target, folder, run, tables.calibration, self.heat, DEFAULT_SEED)[0]
@@ -154,7 +154,7 @@ def _content(job: Job) -> object:
 
 def _prepare_target(masks: Path, target: Path, inside: bool, force: bool) -> None:
     """Make the folder for the tables and refuse to overwrite any, unless ``force``."""
-    from temtrack.formats.atomic import check_output_file, check_output_folder
+    from temtrack.formats.store.atomic import check_output_file, check_output_folder
     from temtrack.tables import TABLES
 
     if inside and not masks.is_dir():

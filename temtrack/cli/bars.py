@@ -19,7 +19,7 @@ KeepBars = Annotated[
 
 def without_bars(movie: Movie, keep: bool) -> Movie:
     """Return the movie without its data bars and lettered scale bars, unless they are to be kept."""
-    from temtrack.burned_in import hide_burned_in
+    from temtrack.imaging.annotations import hide_burned_in
 
     hidden = movie if keep else hide_burned_in(movie)
     if hidden.burned_in:

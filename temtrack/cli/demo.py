@@ -39,19 +39,19 @@ def demo(
     """
     from temtrack.analysis.folder import open_masks_folder
     from temtrack.demo import LINEAGE, MOVIE, PIXEL_SIZE_NM
-    from temtrack.formats import read_movie
-    from temtrack.formats.atomic import check_output_folder
-    from temtrack.formats.lineage_files import read_lineage
+    from temtrack.formats.readers import read_movie
+    from temtrack.formats.store.atomic import check_output_folder
+    from temtrack.formats.store.lineage import read_lineage
     from temtrack.linking import LinkingConfig
-    from temtrack.report.keyframes import write_keyframes
-    from temtrack.report.overlay import write_overlay
-    from temtrack.workflow import (
+    from temtrack.pipeline.workflow import (
         TrackingPlan,
         analyze_into,
         propagation_by_name,
         segmentation_by_model,
         track_into,
     )
+    from temtrack.report.keyframes import write_keyframes
+    from temtrack.report.overlay import write_overlay
 
     check_output_folder(output_folder, force)
     masks_folder = output_folder / "masks"
@@ -75,7 +75,7 @@ def demo(
 def _compare(found: Lineage, truth: Lineage, first_mask: NDArray[np.integer]) -> MergeScore:
     """Match the found merges with the true ones; whose id is whose is told from the first frame."""
     from temtrack.demo import FIRST_MASK
-    from temtrack.formats.masks import read_labels
+    from temtrack.formats.store.masks import read_labels
     from temtrack.metrics.merges import match_merges
     from temtrack.metrics.tracks import match_tracks
 

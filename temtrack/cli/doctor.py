@@ -74,7 +74,7 @@ def _versions() -> Iterator[Finding]:
 def _devices() -> Iterator[Finding]:
     import torch
 
-    from temtrack.loading import find_device
+    from temtrack.models.catalog import find_device
 
     chosen = find_device("auto").type
     yield Finding(
@@ -86,7 +86,7 @@ def _devices() -> Iterator[Finding]:
 
 
 def _weights() -> Iterator[Finding]:
-    from temtrack.registry import read_models, verify
+    from temtrack.models.registry import read_models, verify
 
     for name, spec in read_models().items():
         if spec.weights is None:
@@ -98,7 +98,7 @@ def _weights() -> Iterator[Finding]:
 
 
 def _cache() -> Iterator[Finding]:
-    from temtrack.registry import added_models_folder
+    from temtrack.models.registry import added_models_folder
 
     folder = added_models_folder().parent
     there = next(path for path in (folder, *folder.parents) if path.exists())
@@ -119,15 +119,15 @@ def _codecs() -> Iterator[Finding]:
 def _self_test() -> Iterator[Finding]:
     """Segment and track a small simulated movie with one merge, and look for it."""
     from temtrack.linking import LinkingConfig
-    from temtrack.registry import DEFAULT_MODEL, DEFAULT_PROPAGATOR
-    from temtrack.simulation.config import MovieConfig
-    from temtrack.simulation.movie import simulate_movie
-    from temtrack.workflow import (
+    from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_PROPAGATOR
+    from temtrack.pipeline.workflow import (
         TrackingPlan,
         propagation_by_name,
         segmentation_by_model,
         track_in_memory,
     )
+    from temtrack.simulation.config import MovieConfig
+    from temtrack.simulation.movie import simulate_movie
 
     begun_s = time.monotonic()
     config = MovieConfig(n_frames=30, height=96, width=96, n_particles=3, radius_px=9.0, merges={2: 1})

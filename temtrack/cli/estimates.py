@@ -11,8 +11,8 @@ from temtrack.cli.heating import Heat
 
 if TYPE_CHECKING:
     from temtrack.analysis.folder import MasksFolder
-    from temtrack.analysis.kinetics.estimate import Estimate
-    from temtrack.analysis.kinetics.observed import ObservedRun
+    from temtrack.kinetics.estimate import Estimate
+    from temtrack.kinetics.observed import ObservedRun
     from temtrack.tables import Calibration
 
 #: Of the draws behind the intervals, where nobody says.
@@ -26,7 +26,7 @@ _SHOWN = ("quantity", "frame", "event_id", "value", "low", "high", "unit", "n", 
 
 def check_files(target: Path, force: bool) -> None:
     """Refuse to overwrite a run's files, unless ``force``."""
-    from temtrack.formats.atomic import check_output_file
+    from temtrack.formats.store.atomic import check_output_file
 
     for name in FILES:
         check_output_file(target / name, force)
@@ -36,7 +36,7 @@ def write_estimates(
     target: Path, folder: MasksFolder, run: ObservedRun, calibration: Calibration, heat: Heat, seed: int
 ) -> tuple[list[Estimate], float | None]:
     """Measure a run and write its table and plots; return its estimates and its temperature in K."""
-    from temtrack.workflow import kinetics_into
+    from temtrack.pipeline.workflow import kinetics_into
 
     kelvin = heat.find_kelvin(str(folder.path), calibration)
     facts = folder.metadata(calibration, output.command_line())

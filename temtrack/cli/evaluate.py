@@ -17,7 +17,7 @@ from temtrack.cli.output import Row
 from temtrack.errors import InputError
 
 if TYPE_CHECKING:
-    from temtrack.formats.tracked_masks import TrackedMasks
+    from temtrack.formats.store.tracked_masks import TrackedMasks
     from temtrack.metrics.evaluation import Evaluation, EventScore, TrackingScore
     from temtrack.metrics.merges import MergeScore
 
@@ -110,7 +110,7 @@ def _truth_of(job: Job, truths: Path) -> Path:
 
 def _compare(pred: Path, truth: Path) -> tuple[TrackedMasks, TrackedMasks, Evaluation]:
     """Compare one result with its truth."""
-    from temtrack.formats.tracked_masks import read_tracked_masks
+    from temtrack.formats.store.tracked_masks import read_tracked_masks
     from temtrack.metrics.evaluation import evaluate_masks, refuse_misfits
 
     found, true = read_tracked_masks(pred), read_tracked_masks(truth)

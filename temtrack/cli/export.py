@@ -70,8 +70,8 @@ def export(
     anew where they are missing. Of many inputs, batch.jsonl beside the
     results tells what has become of each.
     """
-    from temtrack.formats.atomic import check_output_folder
     from temtrack.formats.export import find_exporter
+    from temtrack.formats.store.atomic import check_output_folder
 
     chosen = gather(masks, shard)
     settings = _Settings(to, find_exporter(to.value), pixel_size, frame_time, force)
@@ -136,7 +136,7 @@ def _content(job: Job) -> object:
 
 def _check_place(masks: Path, out: Path) -> None:
     """Refuse a place among the masks, where an image would be taken for a mask; make the folder around it."""
-    from temtrack.formats.atomic import check_output_folder
+    from temtrack.formats.store.atomic import check_output_folder
 
     if masks.resolve() in (out.resolve(), *out.resolve().parents):
         raise UsageError(
@@ -149,9 +149,9 @@ def _gather(
     folder: MasksFolder, pixel_size_nm: float | None, frame_time_s: float | None, watch: Watch
 ) -> ExportContent:
     """Read or measure all that is exported."""
-    from temtrack.analysis.kinetics.reading import read_run_tables
     from temtrack.analysis.masks import find_family
     from temtrack.formats.export.content import ExportContent
+    from temtrack.kinetics.reading import read_run_tables
 
     tables = read_run_tables(folder, pixel_size_nm, frame_time_s, watch=watch)
     return ExportContent(

@@ -34,7 +34,7 @@ def info(
 
     Only the first frame is read.
     """
-    from temtrack.formats import format_name, read_movie
+    from temtrack.formats.readers import format_name, read_movie
 
     chosen = gather(movies, shard)
 

@@ -146,7 +146,7 @@ def gather(
     UsageError
         If the results of two would be called the same.
     """
-    from temtrack.formats.batch_file import BATCH_NAME  # it lies among results, which `out/*` names
+    from temtrack.formats.store.batch_file import BATCH_NAME  # it lies among results, which `out/*` names
 
     found: dict[Path, TemtrackError | None] = {}
     for word in _with_stdin(words):

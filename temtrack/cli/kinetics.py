@@ -19,7 +19,7 @@ from temtrack.cli.inputs import Job, gather
 from temtrack.errors import UsageError
 
 if TYPE_CHECKING:
-    from temtrack.analysis.kinetics.estimate import Estimate
+    from temtrack.kinetics.estimate import Estimate
 
 _KELVIN_AT_0_C = 273.15
 _TEMPERATURE = re.compile(r"\s*([-+]?\d+\.?\d*)\s*(?:°\s*)?(C|K|degC)\s*", re.IGNORECASE)
@@ -115,7 +115,7 @@ def kinetics(
 
 
 def _check_joint_files(out: Path | None, force: bool) -> None:
-    from temtrack.formats.atomic import check_output_file
+    from temtrack.formats.store.atomic import check_output_file
 
     for name in _JOINT_FILES if out is not None else ():
         check_output_file((out or Path()) / name, force)
@@ -123,7 +123,7 @@ def _check_joint_files(out: Path | None, force: bool) -> None:
 
 def _check_target(job: Job, force: bool) -> None:
     """Make the folder of a run's results; refuse to overwrite any, unless ``force``."""
-    from temtrack.formats.atomic import check_output_folder
+    from temtrack.formats.store.atomic import check_output_folder
 
     target, inside = job.place, job.place == job.source
     if inside and target.is_file():
@@ -137,7 +137,7 @@ def _check_target(job: Job, force: bool) -> None:
 def _measure(settings: _Settings, job: Job) -> output.Row:
     """Measure a run and write its table and plots."""
     from temtrack.analysis.folder import open_masks_folder
-    from temtrack.analysis.kinetics.reading import read_observed_run
+    from temtrack.kinetics.reading import read_observed_run
 
     folder = open_masks_folder(job.source)
     _check_target(job, settings.force or job.begun)
@@ -152,7 +152,7 @@ def _measure(settings: _Settings, job: Job) -> output.Row:
 def _content(settings: _Settings, job: Job) -> object:
     """Return what decides on the kinetics of a run: masks, what lies beside them, temperature."""
     from temtrack.analysis.folder import fingerprint_with_tables
-    from temtrack.formats.fingerprint import fingerprint
+    from temtrack.formats.store.fingerprint import fingerprint
     from temtrack.tables import TABLES
 
     heat = settings.heat[job.input.index]
@@ -161,7 +161,7 @@ def _content(settings: _Settings, job: Job) -> object:
 
 
 def _estimates(job: Job) -> list[Estimate]:
-    from temtrack.analysis.kinetics.reading import read_estimates
+    from temtrack.kinetics.reading import read_estimates
 
     return read_estimates(job.place / "kinetics.parquet")
 
@@ -174,9 +174,9 @@ def _measure_activation(
     estimates: Sequence[list[Estimate]], kelvins: Sequence[object], runs: Sequence[Job], out: Path | None
 ) -> list[Estimate]:
     """Fit activation energies over the runs; keep them where there is a folder to."""
-    from temtrack.analysis.kinetics.arrhenius import measure_activation, refuse_activation
-    from temtrack.analysis.kinetics.estimate import fill_kinetics
-    from temtrack.formats.parquet import write_table
+    from temtrack.formats.store.tables import write_table
+    from temtrack.kinetics.arrhenius import measure_activation, refuse_activation
+    from temtrack.kinetics.estimate import fill_kinetics
     from temtrack.report.kinetics_plots import write_arrhenius_plot
 
     kelvin = [one for one in kelvins if isinstance(one, float)]

@@ -19,7 +19,7 @@ from temtrack.cli.output import Row
 from temtrack.errors import OutputError, TemtrackError, UsageError
 
 if TYPE_CHECKING:
-    from temtrack.formats.batch_file import BatchFile, Record, State
+    from temtrack.formats.store.batch_file import BatchFile, Record, State
 
 #: Options that do not decide on a result: how the work is done, and where the model runs.
 _UNDECIDING = frozenset({"force", "resume", "shard", "keep_going", "as_json", "device"})
@@ -102,7 +102,7 @@ class Ledger:
         row: Row | None = None,
     ) -> None:
         """Write what has become of jobs."""
-        from temtrack.formats.batch_file import Record
+        from temtrack.formats.store.batch_file import Record
 
         process = f"{platform.node()}:{os.getpid()}"
         by_folder: dict[Path, list[Record]] = {}
@@ -139,7 +139,7 @@ class Ledger:
         return self._file(job.target.parent).last(self.command, job.target.name)
 
     def _file(self, folder: Path) -> BatchFile:
-        from temtrack.formats.batch_file import BatchFile
+        from temtrack.formats.store.batch_file import BatchFile
 
         return self._beside.setdefault(folder, BatchFile(folder))
 
@@ -175,7 +175,7 @@ def open_ledger(ctx: typer.Context, content: Callable[[Job], object]) -> Ledger:
 
 def _content_of(value: object) -> object:
     """Return an option's value; of a file what is in it."""
-    from temtrack.formats.fingerprint import fingerprint
+    from temtrack.formats.store.fingerprint import fingerprint
 
     return fingerprint([value]) if isinstance(value, Path) and value.is_file() else value
 
@@ -188,9 +188,9 @@ def hash_of_model(model: str) -> str | None:
     ModelError
         Where a model is unknown, missing or damaged.
     """
-    from temtrack.registry import RUN_FILE, find_model, read_models, verify
+    from temtrack.models.registry import RUN_FILE, find_model, read_models, verify
+    from temtrack.pipeline.workflow import PLAIN_PROPAGATORS
     from temtrack.segmentation.cascade import JOINT
-    from temtrack.workflow import PLAIN_PROPAGATORS
 
     if model in (*PLAIN_PROPAGATORS, "otsu"):
         return None

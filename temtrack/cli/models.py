@@ -23,7 +23,7 @@ def _root(ctx: typer.Context) -> None:
 @models.command("list")
 def list_models(as_json: options.Json = False) -> None:
     """List the models that come with temtrack, and those that were added."""
-    from temtrack.registry import read_models
+    from temtrack.models.registry import read_models
 
     rows = [
         {
@@ -45,7 +45,7 @@ def show_model(
     as_json: options.Json = False,
 ) -> None:
     """Show a model's weights, training command, data, scores and licence."""
-    from temtrack.registry import find_model
+    from temtrack.models.registry import find_model
 
     spec = find_model(model)
     facts = {"model": spec.name, "weights": spec.weights and str(spec.weights), **spec.facts}
@@ -64,7 +64,7 @@ def _facts_and_scores(facts: Mapping[str, object]) -> Iterator[output.Row]:
 @models.command("verify")
 def verify_models(as_json: options.Json = False) -> None:
     """Check every embedded and added model's weights against its sha256."""
-    from temtrack.registry import read_models, verify
+    from temtrack.models.registry import read_models, verify
 
     rows = [
         {"model": name, "sha256": verify(spec), "whole": True}
@@ -90,9 +90,9 @@ def add_model(
     Its tensors must be those of NETWORK, key by key; no code in the file is
     run. From then on --model or --propagator takes it by its name.
     """
-    from temtrack import adding
-    from temtrack.loading import build_network
-    from temtrack.registry import new_model_folder
+    from temtrack.models import import_checkpoint as adding
+    from temtrack.models.catalog import build_network
+    from temtrack.models.registry import new_model_folder
 
     net = build_network(network)
     folder = new_model_folder(name or network, force)
@@ -124,9 +124,16 @@ def pull_model(
     A download that broke off goes on with the same command. On a machine
     without network, carry the file there and name its folder with --from.
     """
-    from temtrack import adding, pulling
-    from temtrack.loading import build_network
-    from temtrack.registry import added_models_folder, find_model, find_source, new_model_folder, pulled
+    from temtrack.models import download as pulling
+    from temtrack.models import import_checkpoint as adding
+    from temtrack.models.catalog import build_network
+    from temtrack.models.registry import (
+        added_models_folder,
+        find_model,
+        find_source,
+        new_model_folder,
+        pulled,
+    )
 
     source = find_source(model, url, sha256, network)
     there = find_model(model) if source is None else pulled(source)

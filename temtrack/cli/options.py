@@ -13,8 +13,8 @@ import typer
 
 from temtrack.cli.inputs import Shard, parse_shard
 from temtrack.errors import UsageError
-from temtrack.registry import DEFAULT_MODEL as DEFAULT_MODEL
-from temtrack.registry import DEFAULT_PROPAGATOR as DEFAULT_PROPAGATOR
+from temtrack.models.registry import DEFAULT_MODEL as DEFAULT_MODEL
+from temtrack.models.registry import DEFAULT_PROPAGATOR as DEFAULT_PROPAGATOR
 
 _QUANTITY = re.compile(r"\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(\D*?)\s*", re.IGNORECASE)
 
@@ -138,7 +138,7 @@ def complete_propagator(typed: str) -> list[str]:
 
 
 def _models() -> dict[str, str]:
-    from temtrack.registry import read_models
+    from temtrack.models.registry import read_models
 
     return {name: spec.architecture for name, spec in read_models().items()}
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from temtrack.analysis.folder import MasksFolder
     from temtrack.analysis.masks import Watch
     from temtrack.movie import Movie
-    from temtrack.report.page import PageSource
+    from temtrack.report.page.build import PageSource
 
 _SUFFIXES = (".html", ".htm")
 _DEFAULT_PAGE = Path("report.html")
@@ -70,7 +70,7 @@ def report(
     many runs each gets its page, and batch.jsonl beside them tells what has
     become of each.
     """
-    from temtrack.formats.atomic import check_output_folder
+    from temtrack.formats.store.atomic import check_output_folder
 
     chosen = gather(masks, shard, beside=out is None)
     chosen.refuse_for_many("--image", image)
@@ -109,7 +109,7 @@ class _Settings:
     def write(self, masks: Path, page: Path, force: bool) -> output.Row:
         """Write the page of a run; return what is shown of it."""
         from temtrack.analysis.folder import open_masks_folder
-        from temtrack.report.page import write_page
+        from temtrack.report.page.build import write_page
 
         _check_target(page, force)
         folder = open_masks_folder(masks)
@@ -133,7 +133,7 @@ def _content(job: Job) -> object:
 
 def _check_target(out: Path, force: bool) -> None:
     """Refuse, before any work, a page that could not be written in the end."""
-    from temtrack.formats.atomic import check_output_file, check_output_folder
+    from temtrack.formats.store.atomic import check_output_file, check_output_folder
 
     if out.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"-o {out}: the report is a web page; give a name that ends in .html")
@@ -166,8 +166,8 @@ def _find_movie(folder: MasksFolder, image: str | None) -> Movie | None:
 
 def _open_movie(folder: MasksFolder, name: str, is_given: bool) -> Movie:
     """Open a movie and take the frames of it that the masks are of."""
-    from temtrack.formats import read_movie
-    from temtrack.formats.fingerprint import fingerprint
+    from temtrack.formats.readers import read_movie
+    from temtrack.formats.store.fingerprint import fingerprint
 
     movie = folder.piece_of(read_movie(name))
     _check_fit(movie, folder)
@@ -194,9 +194,9 @@ def _gather(
     watch: Watch,
 ) -> PageSource:
     """Read or measure all that the page shows."""
-    from temtrack.analysis.kinetics.reading import read_run_tables
     from temtrack.analysis.masks import find_family
-    from temtrack.report.page import PageSource
+    from temtrack.kinetics.reading import read_run_tables
+    from temtrack.report.page.build import PageSource
 
     tables = read_run_tables(folder, pixel_size_nm, frame_time_s, movie, watch)
     return PageSource(
@@ -223,9 +223,9 @@ def _read_beside(folder: MasksFolder, name: str, made_from: str) -> pd.DataFrame
     made_from
         The fact in the table's metadata that tells: ``input_sha256`` of the masks, ``movie_sha256``.
     """
-    from temtrack.formats.fingerprint import fingerprint
-    from temtrack.formats.masks import list_masks
-    from temtrack.formats.parquet import read_metadata, read_table
+    from temtrack.formats.store.fingerprint import fingerprint
+    from temtrack.formats.store.masks import list_masks
+    from temtrack.formats.store.tables import read_metadata, read_table
 
     path = folder.path / f"{name}.parquet"
     if not path.is_file():

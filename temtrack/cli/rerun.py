@@ -43,8 +43,8 @@ def rerun(
     one above the record in which the input lies. On the same kind of machine
     the results are the same, byte for byte.
     """
-    from temtrack.formats.atomic import check_output_folder
-    from temtrack.formats.run_record import read_run
+    from temtrack.formats.store.atomic import check_output_folder
+    from temtrack.formats.store.provenance import read_run
 
     facts = read_run(record)
     name, *words = _words(facts, record)
@@ -126,22 +126,22 @@ def _mapping(value: object) -> dict[str, object]:
 
 
 def _hash_movie(path: Path) -> str:
-    from temtrack.formats import read_movie
-    from temtrack.formats.fingerprint import fingerprint
+    from temtrack.formats.readers import read_movie
+    from temtrack.formats.store.fingerprint import fingerprint
 
     return fingerprint(read_movie(path).origins)
 
 
 def _hash_masks(path: Path) -> str:
-    from temtrack.formats.fingerprint import fingerprint
-    from temtrack.formats.masks import list_masks
+    from temtrack.formats.store.fingerprint import fingerprint
+    from temtrack.formats.store.masks import list_masks
 
     return fingerprint(list_masks(path))
 
 
 def _hash_beside(path: Path) -> str:
     from temtrack.analysis.folder import list_beside
-    from temtrack.formats.fingerprint import fingerprint
+    from temtrack.formats.store.fingerprint import fingerprint
 
     return fingerprint(list_beside(path))
 
@@ -151,6 +151,6 @@ def _hash_model(path: Path) -> str:
 
 
 def _hash_data(path: Path) -> str:
-    from temtrack.formats.fingerprint import fingerprint_folder
+    from temtrack.formats.store.fingerprint import fingerprint_folder
 
     return fingerprint_folder(path)

@@ -74,9 +74,9 @@ def segment(
     stands for each of its images. Of many inputs, batch.jsonl beside the masks
     tells what has become of each; one that fails does not stop the others.
     """
-    from temtrack.formats import read_movie
-    from temtrack.formats.atomic import check_output_folder
-    from temtrack.formats.fingerprint import fingerprint
+    from temtrack.formats.readers import read_movie
+    from temtrack.formats.store.atomic import check_output_folder
+    from temtrack.formats.store.fingerprint import fingerprint
     from temtrack.segmentation.load import load_segmenter
 
     questions = _Questions(_parse_scale(scale), once, *_read_prompts(points, boxes), min_area_px)
@@ -128,7 +128,7 @@ class _Questions:
 
     def ask(self, segmenter: AnySegmenter, image: NDArray[Any]) -> NDArray[np.int32]:
         """Return the labels of an image; with prompts, an id tells which prompt it answers."""
-        from temtrack.labels import filter_fragments
+        from temtrack.imaging.labels import filter_fragments
 
         if not self.prompted:
             return segmenter.segment(image, self.scale, self.min_area_px)
@@ -178,8 +178,8 @@ class _Work:
         return {"input": str(job.source), "output": str(target), **tally.measures()}
 
     def _write_image(self, movie: Movie, job: Job, tally: Tally) -> Path:
-        from temtrack.formats.atomic import check_output_file, remove_leftovers
-        from temtrack.formats.masks import write_mask
+        from temtrack.formats.store.atomic import check_output_file, remove_leftovers
+        from temtrack.formats.store.masks import write_mask
 
         target = job.place.with_name(job.place.name + _MASK_SUFFIX)
         check_output_file(target, self.force or job.begun)
@@ -191,10 +191,10 @@ class _Work:
         return target
 
     def _write_movie(self, movie: Movie, job: Job, tally: Tally) -> Path:
-        from temtrack.formats.atomic import check_output_folder, remove_leftovers
-        from temtrack.formats.lock import locked
-        from temtrack.formats.masks import mask_name, remove_masks, write_mask
-        from temtrack.formats.run_record import write_run
+        from temtrack.formats.store.atomic import check_output_folder, remove_leftovers
+        from temtrack.formats.store.lock import locked
+        from temtrack.formats.store.masks import mask_name, remove_masks, write_mask
+        from temtrack.formats.store.provenance import write_run
 
         target = job.place.with_name(job.place.name + self.movie_name)
         check_output_folder(target, self.force or job.begun)
@@ -209,12 +209,12 @@ class _Work:
         return target
 
     def _labels(self, movie: Movie, image: NDArray[Any]) -> NDArray[np.int32]:
-        from temtrack.burned_in import clear
+        from temtrack.imaging.annotations import clear
 
         return clear(self.questions.ask(self.segmenter, image), movie.burned_in)
 
     def _facts(self, movie: Movie) -> dict[str, object]:
-        from temtrack.workflow import segmentation_facts
+        from temtrack.pipeline.workflow import segmentation_facts
 
         asked = self.questions
         parameters = {"scale": asked.scale or "auto", "once": asked.once, "min_area_px": asked.min_area_px}
@@ -252,8 +252,8 @@ def _read_prompts(
 
 def _expand(text: str) -> list[Path]:
     """Return the files that an input stands for, without the masks of an earlier run among them."""
-    from temtrack.formats import dm_folder
-    from temtrack.formats.images import is_pattern, list_images
+    from temtrack.formats.readers import dm_folder
+    from temtrack.formats.readers.images import is_pattern, list_images
 
     path = Path(text)
     if dm_folder.can_read(path):

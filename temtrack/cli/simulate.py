@@ -78,8 +78,8 @@ def simulate(
     Writes movie.tif, run.json, and into truth/ the masks, res_track.txt and
     lineage.json; prints the true merges.
     """
-    from temtrack.formats.atomic import check_output_folder
-    from temtrack.formats.run_record import write_run
+    from temtrack.formats.store.atomic import check_output_folder
+    from temtrack.formats.store.provenance import write_run
     from temtrack.simulation.config import MovieConfig
     from temtrack.simulation.imaging import Detector, Optics
     from temtrack.simulation.movie import simulate_movie
@@ -119,9 +119,9 @@ def simulate(
 def _write(
     folder: Path, movie: SimulatedMovie, pixel_size_nm: float | None, frame_time_s: float | None
 ) -> None:
-    from temtrack.formats.lineage_files import write_ctc_table, write_lineage
-    from temtrack.formats.masks import mask_name, remove_masks, write_mask
-    from temtrack.formats.tiff_writer import write_movie
+    from temtrack.formats.store.lineage import write_ctc_table, write_lineage
+    from temtrack.formats.store.masks import mask_name, remove_masks, write_mask
+    from temtrack.formats.store.tiff_stack import write_movie
 
     truth = folder / TRUTH_FOLDER
     truth.mkdir(exist_ok=True)

@@ -11,13 +11,13 @@ import typer
 from temtrack.cli import options, output
 from temtrack.cli.batch import failed_of
 from temtrack.cli.output import Row
-from temtrack.edges import Edge
+from temtrack.datasets.config import SliceConfig
 from temtrack.errors import PartialFailureError
-from temtrack.slicing.config import SliceConfig
+from temtrack.imaging.edges import Edge
 
 if TYPE_CHECKING:
-    from temtrack.slicing.folder import Plan
-    from temtrack.slicing.survey import Tile, Watch
+    from temtrack.datasets.folder import Plan
+    from temtrack.datasets.survey import Tile, Watch
 
 _N_NAMED = 3
 
@@ -78,10 +78,10 @@ def slice(
     a tile stays whole. A source that cannot be read, or whose mask does not fit, is left
     out and named. Warns of test tiles that seem to show what a training tile shows.
     """
-    from temtrack.formats.atomic import check_output_folder
-    from temtrack.slicing.folder import plan_tiles, refuse_own_inputs, write_tiles
-    from temtrack.slicing.grouping import grouping
-    from temtrack.slicing.sources import find_sources
+    from temtrack.datasets.folder import plan_tiles, refuse_own_inputs, write_tiles
+    from temtrack.datasets.grouping import grouping
+    from temtrack.datasets.sources import find_sources
+    from temtrack.formats.store.atomic import check_output_folder
 
     config = SliceConfig(size, overlap, edge, every, test_fraction, keep_empty, seed)
     group_of = grouping(group_by)

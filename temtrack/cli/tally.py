@@ -29,7 +29,7 @@ class Tally:
         """Count the particles of one frame."""
         import numpy as np
 
-        from temtrack.labels import measure_regions
+        from temtrack.imaging.labels import measure_regions
 
         areas = measure_regions(labels).area_px
         self.n_particles += len(areas)

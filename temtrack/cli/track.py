@@ -21,8 +21,8 @@ from temtrack.errors import UsageError
 if TYPE_CHECKING:
     from temtrack.linking import LinkingConfig
     from temtrack.movie import Movie
+    from temtrack.pipeline.workflow import Propagation, Segmentation, WatchFrames
     from temtrack.tracking.report import TrackingReport
-    from temtrack.workflow import Propagation, Segmentation, WatchFrames
 
 
 class IdCodingName(StrEnum):
@@ -108,9 +108,9 @@ def track(
     Of many movies each gets a folder of its name in DIR, and batch.jsonl there
     tells what has become of it. One that fails does not stop the others.
     """
-    from temtrack.formats import read_movie
-    from temtrack.formats.atomic import check_output_folder
-    from temtrack.formats.fingerprint import fingerprint
+    from temtrack.formats.readers import read_movie
+    from temtrack.formats.store.atomic import check_output_folder
+    from temtrack.formats.store.fingerprint import fingerprint
     from temtrack.linking import LinkingConfig
 
     inputs = gather(movies, shard)
@@ -169,8 +169,8 @@ class _Tracking:
         self, movie: Movie, folder: Path, force: bool, resume: bool, watch: WatchFrames
     ) -> TrackingReport:
         """Track a movie into a folder."""
+        from temtrack.pipeline.workflow import TrackingPlan, track_into
         from temtrack.tracking.checkpoint import check_tracking_folder
-        from temtrack.workflow import TrackingPlan, track_into
 
         movie = without_bars(movie, self.keep_bars)
         segmentation = self.segmentation(movie)
@@ -190,7 +190,7 @@ def _load(
     keep_bars: bool,
 ) -> _Tracking:
     """Load the models, or take masks in place of one."""
-    from temtrack.workflow import load_segmentation, propagation_by_name, segmentation_by_masks
+    from temtrack.pipeline.workflow import load_segmentation, propagation_by_name, segmentation_by_masks
 
     segmentation = (
         partial(segmentation_by_masks, masks) if masks else load_segmentation(model, device, min_area_px)
@@ -213,7 +213,7 @@ def _track_one(tracking: _Tracking, read: Callable[[Path], Movie], manner: Manne
 
 def _check_overlay(path: Path | None, force: bool) -> None:
     """Refuse a film that cannot be written, before the hours of tracking."""
-    from temtrack.formats.atomic import check_output_file, check_output_folder
+    from temtrack.formats.store.atomic import check_output_file, check_output_folder
 
     if path is None:
         return
@@ -225,7 +225,7 @@ def _check_overlay(path: Path | None, force: bool) -> None:
 
 def _write_overlay(path: Path, movie: Movie, folder: Path, report: TrackingReport) -> None:
     """Draw the masks of a tracked movie on its frames."""
-    from temtrack.formats.masks import read_masks
+    from temtrack.formats.store.masks import read_masks
     from temtrack.report.overlay import write_overlay
 
     masks = read_masks(folder)

@@ -13,7 +13,7 @@ from temtrack.cli import options, output
 from temtrack.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
-    from temtrack.registry import ModelSpec
+    from temtrack.models.registry import ModelSpec
     from temtrack.training.config import TrainConfig
     from temtrack.training.history import EpochRow
     from temtrack.training.run import TrainingData
@@ -111,14 +111,14 @@ def train(
     if compare:
         _compare([Path(text) for text in folders or []], out or Path(), as_json)
         return
-    from temtrack.formats.atomic import check_output_folder
-    from temtrack.formats.lock import locked
-    from temtrack.formats.run_record import write_run
-    from temtrack.loading import find_device
-    from temtrack.registry import RUN_FILE, find_model
+    from temtrack.formats.store.atomic import check_output_folder
+    from temtrack.formats.store.lock import locked
+    from temtrack.formats.store.provenance import write_run
+    from temtrack.models.catalog import find_device
+    from temtrack.models.registry import RUN_FILE, find_model
     from temtrack.training.config import preset
+    from temtrack.training.distributed import find_ranks
     from temtrack.training.history import read_rows
-    from temtrack.training.ranks import find_ranks
     from temtrack.training.run import TrainingData, read_excluded, run_training
 
     out = out or DEFAULT_RUN
@@ -166,8 +166,8 @@ def _network(model: str | None, start: ModelSpec | None) -> str:
 
 def _compare(folders: list[Path], out: Path, as_json: bool) -> None:
     """Set runs beside each other: a table of their best epochs, and the curves of all."""
-    from temtrack.formats.atomic import check_output_folder
-    from temtrack.training.comparing import read_run, tabulate, write_comparison
+    from temtrack.formats.store.atomic import check_output_folder
+    from temtrack.training.compare import read_run, tabulate, write_comparison
 
     if not folders:
         raise UsageError("--compare: name the folders of training runs, as runs/*")
@@ -182,8 +182,8 @@ def _facts(
     command: str, data: TrainingData, init: ModelSpec | None, config: TrainConfig
 ) -> dict[str, object]:
     """Return what is trained on what."""
-    from temtrack.formats.fingerprint import fingerprint_folder
-    from temtrack.registry import verify
+    from temtrack.formats.store.fingerprint import fingerprint_folder
+    from temtrack.models.registry import verify
 
     return {
         "temtrack_version": __version__,

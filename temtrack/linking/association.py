@@ -17,7 +17,7 @@ from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.spatial import cKDTree
 
-from temtrack.labels import Overlaps, Regions
+from temtrack.imaging.labels import Overlaps, Regions
 from temtrack.linking.config import LinkingConfig
 
 #: A node left without partner costs as much as this intersection over union; so neighbours that all moved

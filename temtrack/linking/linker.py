@@ -13,17 +13,17 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.labels import Regions, compact, map_ids, measure_gaps, measure_regions, overlap_counts
+from temtrack.imaging.labels import Regions, compact, map_ids, measure_gaps, measure_regions, overlap_counts
 from temtrack.lineage import Lineage
 from temtrack.linking.association import Association, Link, associate, leave_out_unlike
 from temtrack.linking.config import LinkingConfig
 from temtrack.linking.decisions import decide_first_frame
-from temtrack.linking.drawing import Drawing, draw_frame
 from temtrack.linking.evidence import AREA_NOISE_SHARE, MIN_GAIN_OF_STEADY
 from temtrack.linking.fates import tell_fate
-from temtrack.linking.partings import settle_partings
-from temtrack.linking.pedigree import LinkedFrame
+from temtrack.linking.lineage_builder import LinkedFrame
+from temtrack.linking.occlusion import settle_partings
 from temtrack.linking.records import FrameRecord, Sighting, TrackState
+from temtrack.linking.rendering import Drawing, draw_frame
 from temtrack.linking.state import LinkerState
 
 #: Fewer tracks than this cannot tell a blank frame from particles that vanish.

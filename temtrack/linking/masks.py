@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from temtrack.lineage import Lineage
 from temtrack.linking.config import LinkingConfig
+from temtrack.linking.lineage_builder import LinkedFrame
 from temtrack.linking.linker import Linker
 from temtrack.linking.motion import MotionModel
-from temtrack.linking.pedigree import LinkedFrame
 
 
 class LinkedMasks:

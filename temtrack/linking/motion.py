@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.correlation import correlate, grid_spacing
-from temtrack.labels import Regions, find_runs, measure_regions
+from temtrack.imaging.correlation import correlate, grid_spacing
+from temtrack.imaging.labels import Regions, find_runs, measure_regions
 
 #: Weight of the newest step in a particle's mean velocity.
 NEWEST_WEIGHT = 0.3

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from temtrack.lineage import Merge
 from temtrack.linking.contacts import ContactRuns
 from temtrack.linking.fates import tell_fate
-from temtrack.linking.pedigree import Entry, LinkedFrame, Pedigree
+from temtrack.linking.lineage_builder import Entry, LinkedFrame, Pedigree
 from temtrack.linking.records import FrameRecord, Sighting, TrackState
 
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from temtrack.errors import InputError
-from temtrack.formats.masks import read_labels
-from temtrack.formats.tracked_masks import TrackedMasks
-from temtrack.labels import Labels
+from temtrack.formats.store.masks import read_labels
+from temtrack.formats.store.tracked_masks import TrackedMasks
+from temtrack.imaging.labels import Labels
 from temtrack.lineage import Lineage
 from temtrack.linking import link_masks
+from temtrack.metrics.boundaries import OutlineScore, score_outlines
 from temtrack.metrics.causes import Cause, FalseMergeCauses
 from temtrack.metrics.ctc import CtcScore, measure_seg, score_ctc
 from temtrack.metrics.fates import FateScore, score_fates
 from temtrack.metrics.hota import HotaScore, score_hota
 from temtrack.metrics.merges import MergeScore, match_merges
-from temtrack.metrics.outlines import OutlineScore, score_outlines
 from temtrack.metrics.overlaps import MovieOverlaps, OverlapCollector
 from temtrack.metrics.segmentation import SegmentationScore, score_frames
 from temtrack.metrics.tracks import TrackMatches, match_detections

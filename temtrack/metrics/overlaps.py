@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.labels import measure_regions, overlap_counts
+from temtrack.imaging.labels import measure_regions, overlap_counts
 
 Labels = NDArray[np.integer]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.metrics.outlines import OutlineScore, score_outlines
+from temtrack.metrics.boundaries import OutlineScore, score_outlines
 from temtrack.metrics.overlaps import MovieOverlaps, measure_overlaps
 
 #: IoUs above which an instance counts as found; from 0.5 on at most one partner each can reach them.

@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from temtrack.formats.atomic import whole_file
+from temtrack.formats.store.atomic import whole_file
 from temtrack.lineage import Lineage, Merge
 from temtrack.movie import Movie
 from temtrack.report.colors import TrackColors

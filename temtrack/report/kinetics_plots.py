@@ -11,15 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from temtrack.analysis.kinetics.arrhenius import RATES
-from temtrack.analysis.kinetics.bootstrap import PowerSums, gather_power_sums
-from temtrack.analysis.kinetics.diffusion import displacement_sums
-from temtrack.analysis.kinetics.dispersion import dispersion
-from temtrack.analysis.kinetics.distributions import lsw_density, wagner_density
-from temtrack.analysis.kinetics.estimate import Estimate
-from temtrack.analysis.kinetics.mechanisms import MECHANISMS
-from temtrack.analysis.kinetics.observed import ObservedRun
-from temtrack.formats.atomic import whole_file
+from temtrack.formats.store.atomic import whole_file
+from temtrack.kinetics.arrhenius import RATES
+from temtrack.kinetics.bootstrap import PowerSums, gather_power_sums
+from temtrack.kinetics.diffusion import displacement_sums
+from temtrack.kinetics.dispersion import dispersion
+from temtrack.kinetics.distributions import lsw_density, wagner_density
+from temtrack.kinetics.estimate import Estimate
+from temtrack.kinetics.mechanisms import MECHANISMS
+from temtrack.kinetics.observed import ObservedRun
 
 #: Okabe and Ito's colours that stand out on white.
 _BLUE, _ORANGE, _GREEN, _RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"

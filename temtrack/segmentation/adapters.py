@@ -12,16 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from temtrack.labels import nearest_pixels
+from temtrack.imaging.labels import nearest_pixels
 from temtrack.nets.efficient_sam import PATCH, EfficientSam
 from temtrack.nets.precision import bf16_where_native
-from temtrack.segmentation import instances, pieces
+from temtrack.segmentation import dense_maps, detections
 from temtrack.segmentation.automatic import find_by_points
 from temtrack.segmentation.detection import detect
-from temtrack.segmentation.pieces import Piece
+from temtrack.segmentation.detections import Piece
 from temtrack.segmentation.prompts import Prompts, answer
 from temtrack.segmentation.scale import Glance, certainty_of
-from temtrack.segmentation.tiled import Logits, Look, Tiling, find_pieces, mean_maps, predict_logits
+from temtrack.segmentation.tiling import Logits, Look, Tiling, find_pieces, mean_maps, predict_logits
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class MapAdapter:
     def tell(self, seen: Iterable[Logits], shape: tuple[int, ...], scale: float) -> Glance:
         """Tell all particles of an image of a shape (Y, X) from looks at it at a scale."""
         maps = mean_maps(seen, shape, scale)
-        labels = nearest_pixels(instances.decode(maps), shape).astype(np.int32)
-        return Glance(labels, certainty_of(maps[instances.FOREGROUND]))
+        labels = nearest_pixels(dense_maps.decode(maps), shape).astype(np.int32)
+        return Glance(labels, certainty_of(maps[dense_maps.FOREGROUND]))
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class PieceAdapter:
         """Tell all particles of an image of a shape (Y, X) from one look at a scale: pieces have no mean."""
         (found,) = seen
         certainty = float(np.mean([piece.score for piece in found])) if found else 0.0
-        return Glance(pieces.decode(found, shape, scale), certainty)
+        return Glance(detections.decode(found, shape, scale), certainty)
 
 
 Adapter = MapAdapter | PieceAdapter

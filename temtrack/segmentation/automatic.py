@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from temtrack.segmentation.pieces import SURE, Piece
+from temtrack.segmentation.detections import SURE, Piece
 
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.errors import UsageError
-from temtrack.labels import bounding_boxes
-from temtrack.registry import ModelSpec
-from temtrack.segmentation.instances import drop_small
+from temtrack.imaging.labels import bounding_boxes
+from temtrack.models.registry import ModelSpec
+from temtrack.segmentation.dense_maps import drop_small
 
 JOINT = "+"  # between the names of the two
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from temtrack.segmentation.pieces import Piece
+from temtrack.segmentation.detections import Piece
 
 if TYPE_CHECKING:
     from temtrack.nets.yolo import YoloSeg

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from temtrack.contrast import LEVEL_BLUR_PX
 from temtrack.errors import ModelError
-from temtrack.loading import build_segmenter, find_device, load_weights
-from temtrack.registry import RUN_FILE, ModelSpec, find_model, read_models
+from temtrack.imaging.intensity import LEVEL_BLUR_PX
+from temtrack.models.catalog import build_segmenter, find_device, load_weights
+from temtrack.models.registry import RUN_FILE, ModelSpec, find_model, read_models
 from temtrack.segmentation.cascade import JOINT, AnySegmenter, CascadeSegmenter
 
 

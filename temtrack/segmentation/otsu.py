@@ -16,10 +16,10 @@ from skimage.filters import threshold_otsu
 from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
-from temtrack.contrast import normalise
 from temtrack.errors import UsageError
-from temtrack.registry import ModelSpec
-from temtrack.segmentation.instances import drop_small
+from temtrack.imaging.intensity import normalise
+from temtrack.models.registry import ModelSpec
+from temtrack.segmentation.dense_maps import drop_small
 from temtrack.segmentation.scale import middle
 
 SIGMA_PX = 5.0  # of the blur at a scale of 1; half of it at a scale of 2, which looks at finer things

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from temtrack.nets.efficient_sam import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, INVALID, PATCH, POINT, EfficientSam
-from temtrack.segmentation.instances import FOREGROUND
-from temtrack.segmentation.tiled import Cut, Tiling, input_tiles
+from temtrack.segmentation.dense_maps import FOREGROUND
+from temtrack.segmentation.tiling import Cut, Tiling, input_tiles
 
 QUERIES_A_BATCH = 64
 

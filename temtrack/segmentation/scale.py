@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.labels import typical_diameter
+from temtrack.imaging.labels import typical_diameter
 
 REDUCED_DIAMETER_PX = 56.0  # of the typical particle at the network's input, where an image is reduced
 LARGEST_KEPT_PX = 90.0  # particles up to this wide are not reduced: that would cost detail

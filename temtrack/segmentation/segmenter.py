@@ -10,16 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from temtrack.contrast import LEVEL_BLUR_PX, level, normalise
 from temtrack.errors import UsageError
-from temtrack.labels import nearest_pixels
+from temtrack.imaging.intensity import LEVEL_BLUR_PX, level, normalise
+from temtrack.imaging.labels import nearest_pixels
+from temtrack.models.registry import ModelSpec
 from temtrack.nets.precision import bf16_where_native
-from temtrack.registry import ModelSpec
 from temtrack.segmentation.adapters import Adapter
-from temtrack.segmentation.instances import drop_small
+from temtrack.segmentation.dense_maps import drop_small
 from temtrack.segmentation.prompts import Prompts
 from temtrack.segmentation.scale import Glance, Zoom, find_scale, scale_for
-from temtrack.segmentation.tiled import Look, scaled_input, scaled_length
+from temtrack.segmentation.tiling import Look, scaled_input, scaled_length
 
 
 class Segmenter:
@@ -32,7 +32,7 @@ class Segmenter:
     scale, min_area_px
         Its own, where it was trained for images of one magnification; ``None`` where each image decides.
     level_blur_px
-        Blur of the images whose level it was trained at; see `temtrack.contrast.level`.
+        Blur of the images whose level it was trained at; see `temtrack.imaging.intensity.level`.
     """
 
     def __init__(

@@ -7,7 +7,7 @@ import trackpy
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from temtrack.labels import Regions, measure_regions
+from temtrack.imaging.labels import Regions, measure_regions
 from temtrack.linking.motion import move_labels
 from temtrack.tracking.engine import Segment
 

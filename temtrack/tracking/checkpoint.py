@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from temtrack.errors import OutputError, UsageError
-from temtrack.formats.atomic import check_output_folder
-from temtrack.formats.state_file import read_state, write_state
+from temtrack.formats.store.atomic import check_output_folder
+from temtrack.formats.store.state import read_state, write_state
 from temtrack.lineage import Lineage, Track
 from temtrack.linking.state import STATE_CLASSES
 from temtrack.tracking.drift import DriftGauge, FrameDrift

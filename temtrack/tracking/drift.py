@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from temtrack.correlation import correlate, grid_spacing
+from temtrack.imaging.correlation import correlate, grid_spacing
 from temtrack.linking.motion import Step
 from temtrack.tracking.registration import BLUR, on_grid
 

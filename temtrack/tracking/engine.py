@@ -60,7 +60,7 @@ class ResumablePropagator(Propagator, Protocol):
         """Return the dataclasses that may occur in its state."""
 
     def state(self) -> object:
-        """Return all that it remembers, as `temtrack.formats.state_file` can write it."""
+        """Return all that it remembers, as `temtrack.formats.store.state` can write it."""
 
     def restore(self, state: Any) -> None:
         """Take what `state` returned in place of all that it remembers."""

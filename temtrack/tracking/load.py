@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from temtrack.loading import build_propagator, find_device, load_weights
-from temtrack.registry import find_model
+from temtrack.models.catalog import build_propagator, find_device, load_weights
+from temtrack.models.registry import find_model
 from temtrack.tracking.overlap import OverlapPropagator
 
 if TYPE_CHECKING:
-    from temtrack.tracking.deaot import DeaotConfig, DeaotPropagator
+    from temtrack.tracking.deaot.propagator import DeaotConfig, DeaotPropagator
     from temtrack.tracking.engine import ResumablePropagator
 
 
@@ -41,7 +41,7 @@ def load_propagator(
 
 def load_deaot(name: str, device: str = "auto", config: DeaotConfig | None = None) -> DeaotPropagator:
     """Load a DeAOT by the name of its model or the folder of its training run; see `load_propagator`."""
-    from temtrack.tracking.deaot import DeaotPropagator
+    from temtrack.tracking.deaot.propagator import DeaotPropagator
 
     spec = find_model(name)
     net = build_propagator(spec.architecture)

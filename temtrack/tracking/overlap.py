@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.correlation import grid_spacing
-from temtrack.labels import Regions
+from temtrack.imaging.correlation import grid_spacing
+from temtrack.imaging.labels import Regions
 from temtrack.linking.motion import MotionModel
 from temtrack.tracking.registration import find_drift, on_grid
 

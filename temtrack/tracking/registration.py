@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from temtrack.correlation import correlate, grid_spacing
+from temtrack.imaging.correlation import correlate, grid_spacing
 from temtrack.linking.motion import Step
 
 #: Standard deviation of the blur, in grid points, that keeps the noise of single pixels from deciding.

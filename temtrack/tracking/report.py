@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from temtrack.labels import measure_regions
+from temtrack.imaging.labels import measure_regions
 from temtrack.lineage import Lineage
 from temtrack.tables import DRIFT, Calibration
 from temtrack.tracking.drift import FrameDrift

@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import nn
 
 from temtrack.errors import TrainingError
-from temtrack.formats.atomic import whole_file
+from temtrack.formats.store.atomic import whole_file
 
 STATE_FILE = "state.pt"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from temtrack.errors import UsageError
-from temtrack.loading import PROPAGATORS
+from temtrack.models.catalog import PROPAGATORS
 
 #: Networks that see an image in larger pieces than 16 px; they would mirror any other crop out to these.
 CROP_MULTIPLES = {

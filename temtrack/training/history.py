@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from temtrack.errors import TrainingError
-from temtrack.formats.atomic import whole_file
+from temtrack.formats.store.atomic import whole_file
 
 #: What curves show, as it stands in the log's columns and above the curves.
 TITLES = {"loss": "loss", "iou": "IoU", "dice": "Dice"}

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from temtrack.errors import TrainingError
 from temtrack.training.checkpoints import Progress, load_state, save_state, save_weights
 from temtrack.training.config import TrainConfig
+from temtrack.training.distributed import Ranks, find_ranks
 from temtrack.training.history import EpochRow, read_rows, write_rows
-from temtrack.training.ranks import Ranks, find_ranks
 from temtrack.training.task import AnyBatch, Net, Task
 
 #: Parameters that weight decay would spoil though they have the shape of a matrix.

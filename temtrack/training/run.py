@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import numpy as np
 import torch
 
-from temtrack.contrast import LEVEL_BLUR_PX
 from temtrack.errors import InputError, InterruptedRunError, UsageError
-from temtrack.formats.atomic import remove_leftovers
-from temtrack.loading import (
+from temtrack.formats.store.atomic import remove_leftovers
+from temtrack.imaging.intensity import LEVEL_BLUR_PX
+from temtrack.models.catalog import (
     DETECTORS,
     PROPAGATORS,
     PUBLISHED_ONLY,
@@ -21,9 +21,10 @@ from temtrack.loading import (
     build_segmenter,
     load_weights,
 )
-from temtrack.registry import RUN_FILE, ModelSpec, find_model, write_run_spec
+from temtrack.models.registry import RUN_FILE, ModelSpec, find_model, write_run_spec
 from temtrack.training.config import ClipConfig, TrainConfig
-from temtrack.training.dataset import (
+from temtrack.training.data.clip_source import FilmMaker, Shelf, simulated_film
+from temtrack.training.data.dataset import (
     LabelledImage,
     Sample,
     Source,
@@ -34,15 +35,14 @@ from temtrack.training.dataset import (
     read_sides,
     scene_source,
 )
-from temtrack.training.detecting import detecting
-from temtrack.training.footage import FilmMaker, Shelf, simulated_film
+from temtrack.training.data.stills import still_film
+from temtrack.training.detection_task import detecting
+from temtrack.training.distributed import find_ranks, joined
 from temtrack.training.history import EpochRow
 from temtrack.training.level_blur import fitting_blur
 from temtrack.training.loop import train
-from temtrack.training.propagating import propagating
-from temtrack.training.ranks import find_ranks, joined
-from temtrack.training.segmenting import segmenting
-from temtrack.training.stills import still_film
+from temtrack.training.propagation_task import propagating
+from temtrack.training.segmentation_task import segmenting
 
 if TYPE_CHECKING:
     from temtrack.nets.yolo import YoloSeg

@@ -5,7 +5,7 @@ import pytest
 from cases import CASES, Case
 
 from temtrack.analysis.masks import find_lineage
-from temtrack.labels import map_ids
+from temtrack.imaging.labels import map_ids
 
 
 def kept_on(case: Case) -> dict[int, int]:

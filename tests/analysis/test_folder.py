@@ -6,7 +6,7 @@ import pytest
 
 from temtrack.analysis.folder import open_masks_folder
 from temtrack.errors import InputError
-from temtrack.formats.masks import mask_name, write_mask
+from temtrack.formats.store.masks import mask_name, write_mask
 from temtrack.movie import FrameTimes, Movie, PixelSize
 
 RUN = {

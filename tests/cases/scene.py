@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.labels import measure_regions
+from temtrack.imaging.labels import measure_regions
 from temtrack.lineage import Fate, Lineage, Merge, Origin, Track
 
 SHAPE = (64, 96)

@@ -7,8 +7,8 @@ from skimage.measure import label
 from typer.testing import CliRunner
 
 from temtrack.cli.app import app
-from temtrack.labels import compact, filter_fragments
-from temtrack.registry import ModelSpec
+from temtrack.imaging.labels import compact, filter_fragments
+from temtrack.models.registry import ModelSpec
 
 
 class FakeSegmenter:

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from temtrack.cli.analyze import analyze
 from temtrack.errors import TemtrackError
-from temtrack.formats.lineage_files import write_lineage
-from temtrack.formats.masks import mask_name, write_mask
+from temtrack.formats.store.lineage import write_lineage
+from temtrack.formats.store.masks import mask_name, write_mask
 from temtrack.lineage import Lineage, Merge, Track
 
 app = typer.Typer()

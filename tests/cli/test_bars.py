@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageDraw, ImageFont
 
-from temtrack.formats.masks import mask_name, read_labels, write_mask
+from temtrack.formats.store.masks import mask_name, read_labels, write_mask
 
 
 def burn_in(grey):

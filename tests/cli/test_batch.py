@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from cases import CASES
 
-from temtrack.formats.lock import locked
+from temtrack.formats.store.lock import locked
 
 TRUTH = next(c for c in CASES if c.name == "two fuse").truth[:8]
 PLAIN = ("--model", "otsu", "--propagator", "overlap")
@@ -161,7 +161,7 @@ def test_no_keep_going_stops_at_the_first_failure(run, films, tmp_path):
 
 @pytest.mark.parametrize("error", [MemoryError("no room"), ZeroDivisionError("bug")])
 def test_no_memory_or_a_bug_stops_no_other_and_keeps_its_traceback(run, films, monkeypatch, error):
-    from temtrack import workflow
+    from temtrack.pipeline import workflow
 
     track_into = workflow.track_into
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from temtrack.formats import read_movie
+from temtrack.formats.readers import read_movie
+from temtrack.pipeline.workflow import Segmentation
 from temtrack.simulation.movie import simulate_movie
-from temtrack.workflow import Segmentation
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "make_demo_movie.py"
 
@@ -35,12 +35,12 @@ def true_segmentation(truth, monkeypatch):
 
         return Segmentation(segment, {"model": model, "model_sha256": "0" * 64})
 
-    monkeypatch.setattr("temtrack.workflow.segmentation_by_model", of)
+    monkeypatch.setattr("temtrack.pipeline.workflow.segmentation_by_model", of)
 
 
 def test_the_embedded_movie_is_small_and_is_that_of_the_simulation(truth):
     from temtrack.demo import FOLDER, LINEAGE, MOVIE
-    from temtrack.formats.lineage_files import read_lineage
+    from temtrack.formats.store.lineage import read_lineage
 
     movie = read_movie(MOVIE)
     assert (len(movie), movie.height, movie.width) == (60, 384, 384)

@@ -36,7 +36,7 @@ def test_what_is_broken_is_a_finding_and_the_rest_is_looked_at(run, monkeypatch)
 
 
 def test_damaged_weights_are_named(run, monkeypatch, tmp_path):
-    from temtrack import registry
+    from temtrack.models import registry
 
     monkeypatch.setattr(registry, "PACKAGE", tmp_path)
     (tmp_path / "models.toml").write_text(

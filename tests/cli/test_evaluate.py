@@ -5,8 +5,8 @@ import pytest
 import tifffile
 from cases import dissolve_beside_neighbour, two_fuse
 
-from temtrack.formats.lineage_files import write_ctc_table, write_lineage
-from temtrack.formats.masks import mask_name, write_mask
+from temtrack.formats.store.lineage import write_ctc_table, write_lineage
+from temtrack.formats.store.masks import mask_name, write_mask
 from temtrack.lineage import Lineage, Merge, Track
 
 CASE = two_fuse()

@@ -9,8 +9,8 @@ from export_scene import N_NODES, write_kept_id, write_scene
 
 from temtrack.cli.export import ExportFormat
 from temtrack.formats.export import FORMATS
-from temtrack.formats.masks import mask_name, write_mask
-from temtrack.labels import map_ids
+from temtrack.formats.store.masks import mask_name, write_mask
+from temtrack.imaging.labels import map_ids
 
 OUT = {"trackmate": "t.xml", "ome-tiff": "l.ome.tif", "coco": "c.json"}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from temtrack.formats.masks import mask_name, write_mask
+from temtrack.formats.store.masks import mask_name, write_mask
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from skimage.draw import disk
 
 from temtrack.cli.kinetics import parse_temperature
 from temtrack.errors import UsageError
-from temtrack.formats.masks import mask_name, write_mask
+from temtrack.formats.store.masks import mask_name, write_mask
 from temtrack.tables import KINETICS, Calibration
 
 

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from temtrack import registry
-from temtrack.registry import ModelSpec, write_run_spec
+from temtrack.models import registry
+from temtrack.models.registry import ModelSpec, write_run_spec
 
 
 def test_nothing_asked_lists_the_models(run):
@@ -69,7 +69,7 @@ def test_damaged_weights_fail_the_verification(run, tmp_path, monkeypatch):
 def checkpoint_of(architecture, path):
     """Write what another program would have saved of a network, and return its checksum."""
     torch = pytest.importorskip("torch")
-    from temtrack.loading import build_network
+    from temtrack.models.catalog import build_network
 
     torch.save({"state_dict": build_network(architecture).state_dict()}, path)
     return registry.sha256_of(path)

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from cases import CASES
 
-from temtrack.formats.masks import mask_name, read_masks, write_mask
+from temtrack.formats.store.masks import mask_name, read_masks, write_mask
 
 CASE = next(c for c in CASES if c.name == "two fuse")
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from skimage.draw import disk
 
-from temtrack.formats.fingerprint import fingerprint
-from temtrack.formats.masks import mask_name, write_mask
-from temtrack.formats.parquet import read_metadata, write_table
-from temtrack.formats.tiff_writer import write_movie
+from temtrack.formats.store.fingerprint import fingerprint
+from temtrack.formats.store.masks import mask_name, write_mask
+from temtrack.formats.store.tables import read_metadata, write_table
+from temtrack.formats.store.tiff_stack import write_movie
 from temtrack.movie import Movie
 from temtrack.tables import DRIFT, Calibration
 

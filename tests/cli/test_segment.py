@@ -109,7 +109,7 @@ def test_two_images_of_one_name_do_not_share_a_mask(run, segmenter, tmp_path, im
 
 
 def test_a_mask_alone_tells_how_it_was_made(run, segmenter, image_file):
-    from temtrack.formats.run_record import read_run
+    from temtrack.formats.store.provenance import read_run
 
     assert run("segment", image_file, "--min-area", "5").exit_code == 0
     facts = read_run(image_file.with_name("gold_mask.tif"))

@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 
 from temtrack.cli.simulate import simulate
 from temtrack.errors import OutputError, UsageError
-from temtrack.formats.lineage_files import read_lineage
-from temtrack.formats.masks import read_masks
-from temtrack.formats.tiff import read_movie
+from temtrack.formats.readers.tiff import read_movie
+from temtrack.formats.store.lineage import read_lineage
+from temtrack.formats.store.masks import read_masks
 
 SMALL = ["--frames", "40", "--size", "160x200", "--particles", "9", "--radius", "7", "--merges", "2:1"]
 app = typer.Typer()

@@ -5,9 +5,9 @@ import pytest
 import tifffile
 from skimage.draw import disk
 
-from temtrack.formats.parquet import read_metadata, read_table
-from temtrack.tiles import stitch
-from temtrack.training.dataset import read_folder, read_sides
+from temtrack.formats.store.tables import read_metadata, read_table
+from temtrack.imaging.tiles import stitch
+from temtrack.training.data.dataset import read_folder, read_sides
 
 
 def one_line(stderr):

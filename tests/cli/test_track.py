@@ -8,8 +8,8 @@ import tifffile
 from cases import CASES
 from ctc_metrics.scripts.validate import validate_sequence
 
-from temtrack.formats import read_movie
-from temtrack.formats.masks import read_masks
+from temtrack.formats.readers import read_movie
+from temtrack.formats.store.masks import read_masks
 from temtrack.linking import LinkingConfig
 
 CASE = next(c for c in CASES if c.name == "two fuse")

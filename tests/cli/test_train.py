@@ -7,8 +7,8 @@ import pytest
 import tifffile
 from skimage.draw import disk
 
+from temtrack.models.registry import write_run_spec
 from temtrack.nets.efficient_sam import EfficientSam
-from temtrack.registry import write_run_spec
 from temtrack.training.history import EpochRow, write_rows
 
 #: The real network, on the smallest samples that it takes.

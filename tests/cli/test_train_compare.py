@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from temtrack.registry import write_run_spec
-from temtrack.training.comparing import read_run, tabulate
+from temtrack.models.registry import write_run_spec
+from temtrack.training.compare import read_run, tabulate
 from temtrack.training.history import EpochRow, write_rows
 
 NAN = float("nan")

@@ -130,8 +130,8 @@ def _videos(folder):
 
 
 def _masks(folder):
-    from temtrack.formats.lineage_files import write_ctc_table, write_lineage
-    from temtrack.formats.masks import write_mask
+    from temtrack.formats.store.lineage import write_ctc_table, write_lineage
+    from temtrack.formats.store.masks import write_mask
     from temtrack.lineage import Lineage, Merge, Track
 
     masks = folder / "masks"
@@ -165,7 +165,7 @@ def _masks(folder):
 def _documents(folder):
     import pyarrow as pa
 
-    from temtrack.formats.parquet import write_table
+    from temtrack.formats.store.tables import write_table
 
     column = pa.field("a_px", pa.int64(), metadata={"unit": "px"})
     table = pa.table([pa.array(range(50))], schema=pa.schema([column]))
@@ -256,7 +256,7 @@ def _real():
 
 
 def read_movie(path):
-    from temtrack.formats import read_movie
+    from temtrack.formats.readers import read_movie
 
     movie = read_movie(path)
     movie.read_frame(0)
@@ -264,7 +264,7 @@ def read_movie(path):
 
 
 def read_tracked_masks(path):
-    from temtrack.formats.tracked_masks import read_tracked_masks
+    from temtrack.formats.store.tracked_masks import read_tracked_masks
 
     for _ in read_tracked_masks(path).masks:
         pass
@@ -281,21 +281,21 @@ def read_tables_of_masks(path):
 
 
 def read_parquet(path):
-    from temtrack.formats.parquet import read_metadata, read_table, read_units
+    from temtrack.formats.store.tables import read_metadata, read_table, read_units
 
     for read in (read_table, read_metadata, read_units):
         read(path)
 
 
 def read_groups(path):
-    from temtrack.slicing.grouping import grouping
-    from temtrack.slicing.sources import Source
+    from temtrack.datasets.grouping import grouping
+    from temtrack.datasets.sources import Source
 
     grouping(f"{path}:doi")(Source("a", Path("a.tif"), Path("a_mask.tif")), 0)
 
 
 def read_batch(path):
-    from temtrack.formats.batch_file import BatchFile
+    from temtrack.formats.store.batch_file import BatchFile
 
     BatchFile(path).last("track", "a")
 
@@ -329,8 +329,8 @@ READERS: dict[str, Callable[[Path], object]] = {
     "movie": read_movie,
     "tables of masks": read_tables_of_masks,
     "tracked masks": read_tracked_masks,
-    "lineage": _function("temtrack.formats.lineage_files", "read_lineage"),
-    "ctc table": _function("temtrack.formats.lineage_files", "read_ctc_table"),
+    "lineage": _function("temtrack.formats.store.lineage", "read_lineage"),
+    "ctc table": _function("temtrack.formats.store.lineage", "read_ctc_table"),
     "parquet": read_parquet,
     "points": _function("temtrack.formats.prompts", "read_points"),
     "boxes": _function("temtrack.formats.prompts", "read_boxes"),
@@ -338,10 +338,10 @@ READERS: dict[str, Callable[[Path], object]] = {
     "log": _function("temtrack.training.history", "read_rows"),
     "groups": read_groups,
     "heater": _function("temtrack.formats.heater", "read_heater_log"),
-    "record": _function("temtrack.formats.run_record", "read_run"),
+    "record": _function("temtrack.formats.store.provenance", "read_run"),
     "batch": read_batch,
-    "model": lambda path: _function("temtrack.registry", "find_model")(str(path)),
-    "checkpoint": _function("temtrack.formats.checkpoints", "read_checkpoint"),
+    "model": lambda path: _function("temtrack.models.registry", "find_model")(str(path)),
+    "checkpoint": _function("temtrack.models.checkpoints", "read_checkpoint"),
     "training state": read_training_state,
     "resume": read_resume,
 }

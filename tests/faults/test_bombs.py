@@ -12,12 +12,12 @@ from damage.corpus import FRAMES
 from microscope_files import write_dm, write_ser
 
 from temtrack.errors import InputError, ModelError, TemtrackError
-from temtrack.formats import read_movie
-from temtrack.formats.checkpoints import read_checkpoint
-from temtrack.formats.lineage_files import read_lineage
-from temtrack.formats.masks import read_masks
-from temtrack.formats.state_file import read_state
-from temtrack.registry import find_model, read_added
+from temtrack.formats.readers import read_movie
+from temtrack.formats.store.lineage import read_lineage
+from temtrack.formats.store.masks import read_masks
+from temtrack.formats.store.state import read_state
+from temtrack.models.checkpoints import read_checkpoint
+from temtrack.models.registry import find_model, read_added
 
 SIDE = 100_000
 MIB = 2**20

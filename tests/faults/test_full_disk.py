@@ -56,7 +56,7 @@ def checksum(inputs, nursery):
     """Write a checkpoint and a tracked film too; return the checkpoint's checksum."""
     import torch
 
-    from temtrack.loading import build_network
+    from temtrack.models.catalog import build_network
 
     torch.save(build_network("vmamba").state_dict(), inputs / "net.pth")
     # --force, since tests that are handed from one process to another set this up once more

@@ -2,7 +2,7 @@ import pytest
 import tifffile
 
 from temtrack.errors import InputError
-from temtrack.formats import read_movie
+from temtrack.formats.readers import read_movie
 
 
 def make(path, content):

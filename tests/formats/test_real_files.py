@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from temtrack.formats import read_movie
+from temtrack.formats.readers import read_movie
 
 FORMATS = Path(__file__).parents[3] / "shared" / "data" / "formats"
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from temtrack.labels import measure_regions, overlap_counts
+from temtrack.imaging.labels import measure_regions, overlap_counts
 from temtrack.linking.association import associate
 
 

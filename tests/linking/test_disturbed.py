@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from temtrack.labels import touching_pairs
+from temtrack.imaging.labels import touching_pairs
 from temtrack.linking import link_masks
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import simulate_movie

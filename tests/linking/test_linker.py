@@ -3,7 +3,7 @@ import pytest
 from cases import CASES
 from cases.scene import Disc, draw
 
-from temtrack.labels import measure_regions
+from temtrack.imaging.labels import measure_regions
 from temtrack.linking import Linker, LinkingConfig, link_masks
 from temtrack.metrics.tracks import match_tracks
 

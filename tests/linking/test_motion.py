@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from temtrack.labels import measure_regions
+from temtrack.imaging.labels import measure_regions
 from temtrack.linking.motion import MotionModel, find_jump, move_labels
 
 

@@ -7,8 +7,8 @@ import pytest
 from cases import CASES, two_fuse
 
 from temtrack.errors import InputError
-from temtrack.formats.masks import Masks
-from temtrack.formats.tracked_masks import TrackedMasks
+from temtrack.formats.store.masks import Masks
+from temtrack.formats.store.tracked_masks import TrackedMasks
 from temtrack.linking import link_masks
 from temtrack.metrics.evaluation import evaluate_masks
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from temtrack.metrics.outlines import score_outlines
+from temtrack.metrics.boundaries import score_outlines
 from temtrack.metrics.overlaps import measure_overlaps
 from temtrack.metrics.segmentation import SegmentationScore, score_frames, score_segmentation
 

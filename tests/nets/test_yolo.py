@@ -7,11 +7,11 @@ from typer.testing import CliRunner
 
 pytest.importorskip("ultralytics", reason="needs the extra yolo: pip install 'temtrack[yolo]'")
 
-from temtrack.adding import add_model
 from temtrack.cli.app import app
-from temtrack.loading import build_segmenter
+from temtrack.models.catalog import build_segmenter
+from temtrack.models.import_checkpoint import add_model
+from temtrack.models.registry import new_model_folder
 from temtrack.nets.yolo import YoloSeg
-from temtrack.registry import new_model_folder
 from temtrack.segmentation.load import load_segmenter
 
 

@@ -5,8 +5,8 @@ from scipy import ndimage
 from torch import nn
 from torch.nn import functional as F
 
+from temtrack.models.registry import ModelSpec
 from temtrack.nets.efficient_sam import POINT
-from temtrack.registry import ModelSpec
 from temtrack.segmentation.adapters import EFFICIENT_SAM
 from temtrack.segmentation.segmenter import Segmenter
 

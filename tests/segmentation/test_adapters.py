@@ -8,13 +8,13 @@ from skimage.measure import label
 from torch import nn
 
 from temtrack.errors import UsageError
-from temtrack.loading import SEGMENTERS, build_segmenter
 from temtrack.metrics.segmentation import score_segmentation
-from temtrack.registry import ModelSpec
+from temtrack.models.catalog import SEGMENTERS, build_segmenter
+from temtrack.models.registry import ModelSpec
 from temtrack.segmentation import instances, pieces
 from temtrack.segmentation.adapters import ADAPTERS, SWIN_UNET, PieceAdapter
 from temtrack.segmentation.segmenter import Segmenter
-from temtrack.segmentation.tiled import Look, Tiling
+from temtrack.segmentation.tiling import Look, Tiling
 from temtrack.simulation.scenes import SceneConfig, simulate_scene
 
 SCENES = [

@@ -5,11 +5,11 @@ import pytest
 import torch
 from skimage.draw import disk
 
-from temtrack.registry import ModelSpec
+from temtrack.models.registry import ModelSpec
 from temtrack.segmentation import automatic
 from temtrack.segmentation.adapters import SAM
 from temtrack.segmentation.automatic import find_by_points, pieces_of
-from temtrack.segmentation.pieces import decode
+from temtrack.segmentation.detections import decode
 from temtrack.segmentation.segmenter import Segmenter
 
 

@@ -6,7 +6,7 @@ from skimage.draw import disk
 
 from temtrack.errors import ModelError, UsageError
 from temtrack.metrics.segmentation import score_segmentation
-from temtrack.registry import find_model
+from temtrack.models.registry import find_model
 from temtrack.segmentation.cascade import REDUCED_SIDE_PX, CascadeSegmenter, boxes_of, reduce
 from temtrack.segmentation.load import load_segmenter
 from temtrack.segmentation.otsu import OtsuSegmenter

@@ -2,11 +2,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from temtrack import loading
 from temtrack.errors import ModelError
-from temtrack.loading import load_weights
+from temtrack.models import catalog as loading
+from temtrack.models.catalog import load_weights
+from temtrack.models.registry import find_model, write_run_spec
 from temtrack.nets.efficient_sam import EfficientSam
-from temtrack.registry import find_model, write_run_spec
 from temtrack.segmentation.adapters import ADAPTERS, EFFICIENT_SAM, YOLO
 from temtrack.segmentation.load import load_segmenter
 

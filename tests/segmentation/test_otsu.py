@@ -8,7 +8,7 @@ from skimage.filters import threshold_otsu
 
 from temtrack.errors import UsageError
 from temtrack.metrics.segmentation import score_segmentation
-from temtrack.registry import find_model
+from temtrack.models.registry import find_model
 from temtrack.segmentation.load import load_segmenter
 from temtrack.segmentation.otsu import SCALES, SIGMA_PX, find_blur_scale, part, separation
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from temtrack.contrast import level
+from temtrack.imaging.intensity import level
+from temtrack.models.registry import ModelSpec
 from temtrack.nets.efficient_sam import EfficientSam
-from temtrack.registry import ModelSpec
 from temtrack.segmentation.adapters import EFFICIENT_SAM
 from temtrack.segmentation.segmenter import Segmenter
 

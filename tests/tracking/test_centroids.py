@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from cases import CASES, Disc, draw
 
-from temtrack.labels import measure_regions
+from temtrack.imaging.labels import measure_regions
 from temtrack.tracking.centroids import CentroidPropagator, find_steps, search_range_px
 from temtrack.tracking.engine import LastSegments, track_movie
 

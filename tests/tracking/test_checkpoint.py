@@ -11,7 +11,7 @@ from temtrack.nets.deaot import VARIANTS, Deaot
 from temtrack.tracking import checkpoint as module
 from temtrack.tracking.centroids import CentroidPropagator
 from temtrack.tracking.checkpoint import Checkpoint, CheckpointFile, check_tracking_folder
-from temtrack.tracking.deaot import DeaotPropagator
+from temtrack.tracking.deaot.propagator import DeaotPropagator
 from temtrack.tracking.engine import LastSegments, Tracker
 from temtrack.tracking.overlap import OverlapPropagator
 

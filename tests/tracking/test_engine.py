@@ -3,7 +3,7 @@ import pytest
 from cases import CASES, Disc, along, draw
 from scipy import ndimage
 
-from temtrack.labels import map_ids
+from temtrack.imaging.labels import map_ids
 from temtrack.linking import LinkingConfig
 from temtrack.metrics.tracks import match_tracks
 from temtrack.tracking.engine import track_movie

@@ -4,8 +4,8 @@ import torch
 from safetensors.torch import save_file
 
 from temtrack.errors import ModelError
-from temtrack.loading import build_propagator
-from temtrack.registry import write_run_spec
+from temtrack.models.catalog import build_propagator
+from temtrack.models.registry import write_run_spec
 from temtrack.tracking.load import load_propagator
 from temtrack.tracking.overlap import OverlapPropagator
 

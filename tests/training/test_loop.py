@@ -10,10 +10,10 @@ from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.nets.swin_unet import SwinUNet
 from temtrack.nets.vm_unet import VmUNet
 from temtrack.training.config import TrainConfig
-from temtrack.training.dataset import Sample
+from temtrack.training.data.dataset import Sample
 from temtrack.training.history import read_rows
 from temtrack.training.loop import follow, freeze_norms, learning_rate, parameter_groups, train
-from temtrack.training.segmenting import segmenting
+from temtrack.training.segmentation_task import segmenting
 
 CONFIG = TrainConfig(crop_px=32, batch_size=2, n_steps=6, steps_per_epoch=2, n_prompts=1, learning_rate=1e-3)
 

@@ -14,11 +14,11 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from temtrack.formats.atomic import whole_file
 from temtrack.formats.export.content import ExportContent, Labels, Watch
 from temtrack.formats.export.graph import Ints
 from temtrack.formats.export.target import FileTarget
-from temtrack.labels import find_runs
+from temtrack.formats.store.atomic import whole_file
+from temtrack.imaging.labels import find_runs
 
 TARGET = FileTarget((".json",))
 

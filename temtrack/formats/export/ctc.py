@@ -16,8 +16,8 @@ from temtrack.errors import OutputError
 from temtrack.formats.export.content import ExportContent, Watch
 from temtrack.formats.export.graph import Ints
 from temtrack.formats.export.target import FolderTarget, whole_folder
-from temtrack.formats.masks import write_mask
-from temtrack.labels import map_ids
+from temtrack.formats.store.masks import write_mask
+from temtrack.imaging.labels import map_ids
 
 TARGET = FolderTarget(re.compile(r"mask\d+\.tif|res_track\.txt"))
 

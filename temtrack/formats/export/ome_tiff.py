@@ -12,9 +12,9 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from temtrack.formats.atomic import whole_file
 from temtrack.formats.export.content import ExportContent, Watch
 from temtrack.formats.export.target import FileTarget
+from temtrack.formats.store.atomic import whole_file
 
 TARGET = FileTarget((".ome.tif", ".ome.tiff"))
 

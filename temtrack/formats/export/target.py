@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from temtrack.errors import OutputError, UsageError
-from temtrack.formats.atomic import check_output_file
+from temtrack.formats.store.atomic import check_output_file
 
 
 @dataclass(frozen=True)

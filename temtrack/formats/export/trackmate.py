@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from temtrack.formats.atomic import whole_file
 from temtrack.formats.export.content import ExportContent, Labels, Watch
 from temtrack.formats.export.target import FileTarget
-from temtrack.labels import bounding_boxes
+from temtrack.formats.store.atomic import whole_file
+from temtrack.imaging.labels import bounding_boxes
 
 TARGET = FileTarget((".xml",))
 

@@ -52,7 +52,7 @@ def kept_id(tmp_path):
 @pytest.fixture
 def empty(tmp_path):
     """Three frames without any particle."""
-    from temtrack.formats.masks import mask_name, write_mask
+    from temtrack.formats.store.masks import mask_name, write_mask
 
     folder = tmp_path / "empty"
     folder.mkdir()

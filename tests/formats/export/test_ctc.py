@@ -6,7 +6,7 @@ from export_scene import EMPTY_FRAME, N_FRAMES, draw_frame
 
 from temtrack.errors import OutputError
 from temtrack.formats.export import ctc
-from temtrack.formats.tracked_masks import read_tracked_masks
+from temtrack.formats.store.tracked_masks import read_tracked_masks
 
 
 def read_table(path):

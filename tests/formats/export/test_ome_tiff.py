@@ -3,8 +3,8 @@ import ome_types
 import tifffile
 from export_scene import HEIGHT, N_FRAMES, WIDTH, draw_frame
 
-from temtrack.formats import read_movie
 from temtrack.formats.export.ome_tiff import describe_losses
+from temtrack.formats.readers import read_movie
 
 
 def test_ids_come_back_with_their_axes(write, scene):

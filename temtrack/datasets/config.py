@@ -1,0 +1,47 @@
+"""Every setting of `temtrack slice`, each stated once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from temtrack.errors import UsageError
+from temtrack.imaging.edges import Edge
+
+
+@dataclass(frozen=True)
+class SliceConfig:
+    """How images are cut and tiles are split.
+
+    Parameters
+    ----------
+    size_px, overlap_px
+        Side of a tile, and the least that neighbours share.
+    edge
+        What becomes of the last row and column.
+    every
+        Take each ``every``-th frame of a movie.
+    test_fraction
+        Share of the tiles that the test side should have, as near as whole groups allow.
+    empty_share
+        Share of the tiles without particles that are kept.
+    seed
+        Seed of the split and of the choice among empty tiles.
+    """
+
+    size_px: int = 512
+    overlap_px: int = 0
+    edge: Edge = Edge.shift
+    every: int = 1
+    test_fraction: float = 0.3
+    empty_share: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.overlap_px < self.size_px:
+            raise UsageError(
+                f"--overlap {self.overlap_px}: allowed is 0 to {self.size_px - 1}, less than --size"
+            )
+        if not 0 <= self.test_fraction < 1:
+            raise UsageError(f"--test-fraction {self.test_fraction}: allowed is 0 up to, but not, 1")
+        if not 0 <= self.empty_share <= 1:
+            raise UsageError(f"--keep-empty {self.empty_share}: allowed is 0 (none) to 1 (all)")

@@ -1,0 +1,100 @@
+"""What stands together on one side of the split: the frames of a source, a folder, or what a rule says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from temtrack.datasets.sources import Source
+from temtrack.errors import InputError, UsageError
+from temtrack.formats.decoding import refused_as
+from temtrack.formats.store.tables import read_table
+
+#: Gives the group of a frame of a source.
+GroupOf = Callable[[Source, int], str]
+
+_TABLE = re.compile(r"(?P<path>.+\.(?:csv|parquet)):(?P<column>[^:]+)", re.IGNORECASE)
+_ALLOWED = (
+    "allowed are source, folder, frame, TABLE.csv:COLUMN, or a regular expression with one group, as '^(.+)_'"
+)
+
+
+def grouping(rule: str) -> GroupOf:
+    r"""Return what a rule means.
+
+    Parameters
+    ----------
+    rule
+        ``source``: all frames of a file. ``folder``: all files of a folder. ``frame``: each frame for itself,
+        though frames of a movie look alike. ``TABLE.csv:COLUMN`` (or ``.parquet``): the entry of the row
+        whose first column names the file. Otherwise a regular expression, searched for in the source's
+        name, whose one group is the answer: ``^(.+)_\d+$``.
+
+    Raises
+    ------
+    UsageError
+        If the rule means nothing.
+    InputError
+        If the table lacks the column. Later, for a source that the table or the expression does not know.
+    """
+    if rule in _PLAIN:
+        return _PLAIN[rule]
+    table = _TABLE.fullmatch(rule)
+    return _by_table(Path(table["path"]), table["column"]) if table else _by_pattern(rule)
+
+
+_PLAIN: dict[str, GroupOf] = {
+    "source": lambda source, frame: source.name,
+    "folder": lambda source, frame: str(source.images.parent),
+    "frame": lambda source, frame: f"{source.name} frame {frame}",
+}
+
+
+def _by_pattern(rule: str) -> GroupOf:
+    try:
+        pattern = re.compile(rule)
+    except re.error as error:
+        raise UsageError(f"--group-by {rule!r}: is no regular expression ({error}); {_ALLOWED}") from error
+    if pattern.groups != 1:
+        raise UsageError(f"--group-by {rule!r}: not understood; {_ALLOWED}")
+
+    def group_of(source: Source, frame: int) -> str:
+        match = pattern.search(source.name)
+        if match is None or match[1] is None:
+            raise InputError(
+                f"{source.images}: --group-by {rule!r} finds nothing in the name {source.name!r}"
+            )
+        return match[1]
+
+    return group_of
+
+
+def _by_table(path: Path, column: str) -> GroupOf:
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such table for --group-by; check the name")
+    table = _read(path)
+    if column not in table.columns[1:]:
+        raise InputError(
+            f"{path}: has no column {column!r} beside the first, which names the files; "
+            f"allowed are {', '.join(map(str, table.columns[1:]))}"
+        )
+    groups = dict(zip(table.iloc[:, 0].astype(str), table[column].astype(str), strict=True))
+
+    def group_of(source: Source, frame: int) -> str:
+        for name in (source.images.name, source.images.stem, source.name):
+            if name in groups:
+                return groups[name]
+        raise InputError(f"{source.images}: {path} has no row for it; add {source.images.name!r}")
+
+    return group_of
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if path.suffix.lower() == ".parquet":
+        return read_table(path)
+    with refused_as(f"{path}: cannot be read as a table"):
+        frame: pd.DataFrame = pd.read_csv(path, dtype=str)
+    return frame

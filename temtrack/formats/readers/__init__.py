@@ -1,0 +1,112 @@
+"""Readers of movies: one module per family of formats, with functions of the same names.
+
+Each family has ``can_read(path) -> bool``, which looks at the content where the content tells, and
+``read_movie(path) -> Movie``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from temtrack.errors import InputError
+from temtrack.formats.decoding import refused_as
+from temtrack.formats.readers import digital_micrograph, dm_folder, images, mrc, tia, tiff, velox, video
+from temtrack.movie import Movie
+
+
+class _Family(Protocol):
+    """What each module of a family of formats has."""
+
+    @property
+    def NAME(self) -> str: ...  # noqa: N802 - a constant of the module
+
+    @property
+    def SUFFIXES(self) -> tuple[str, ...]: ...  # noqa: N802
+
+    def can_read(self, path: Path) -> bool: ...
+
+    def read_movie(self, path: Path) -> Movie: ...
+
+
+#: Folders of frames are asked before folders of images, and what a content tells before what a name tells.
+_FAMILIES: tuple[_Family, ...] = (tiff, digital_micrograph, tia, velox, dm_folder, images, mrc, video)
+
+_SUFFIXES = tuple(dict.fromkeys(suffix for family in _FAMILIES for suffix in family.SUFFIXES))
+
+
+def read_movie(
+    source: Path | str,
+    pixel_size_nm: float | None = None,
+    frame_time_s: float | None = None,
+    scale_bar_nm: float | None = None,
+    frames: slice | None = None,
+) -> Movie:
+    """Open a file, a folder of images or a glob pattern as a movie.
+
+    Parameters
+    ----------
+    source
+        What to read.
+    pixel_size_nm, frame_time_s
+        Scale (nm per pixel) and time between frames (s) that count before those of the file.
+    scale_bar_nm
+        Length (nm) of the scale bar drawn in the first frame; counts before the file's scale.
+    frames
+        The piece of the movie that is wanted, which goes forward; all of it where ``None``.
+
+    Raises
+    ------
+    InputError
+        If there is nothing at `source`, it is empty, damaged, or of no known format; no bar is found; or the
+        piece holds no frame.
+    """
+    path = Path(source)
+    movie = _family_of(path).read_movie(path)
+    if scale_bar_nm is not None:
+        from temtrack.imaging.scale_bar import calibrate_by_scale_bar
+
+        movie = calibrate_by_scale_bar(movie, scale_bar_nm)
+    movie = movie.calibrated(pixel_size_nm, frame_time_s)
+    return movie if frames is None else _take(movie, frames)
+
+
+def _take(movie: Movie, frames: slice) -> Movie:
+    numbers = range(movie.n_frames)[frames]
+    if not numbers:
+        wanted = ":".join("" if n is None else str(n) for n in (frames.start, frames.stop))
+        raise InputError(
+            f"{movie.path}: --frames {wanted} holds none of its {movie.n_frames} frames, which are 0 to "
+            f"{movie.n_frames - 1}"
+        )
+    return movie.take(numbers)
+
+
+def format_name(source: Path | str) -> str:
+    """Return what people call the format of a movie.
+
+    Raises
+    ------
+    InputError
+        If there is nothing at `source`, it is empty, or of no known format.
+    """
+    return _family_of(Path(source)).NAME
+
+
+def _family_of(path: Path) -> _Family:
+    with refused_as(f"{path}: cannot be read"):
+        family = next((family for family in _FAMILIES if family.can_read(path)), None)
+    if family is not None:
+        return family
+    raise InputError(_why_unreadable(path))
+
+
+def _why_unreadable(path: Path) -> str:
+    allowed = f"allowed are {', '.join(_SUFFIXES)}, a folder of images or a quoted glob pattern"
+    if not path.exists():
+        return f"{path}: there is no such file or folder; check the name"
+    if path.is_file() and path.stat().st_size == 0:
+        return f"{path}: file is empty (0 bytes); copy it again from its source"
+    if path.suffix.lower() in _SUFFIXES:
+        return f"{path}: content does not fit its name: it is no {path.suffix.lower()} file; {allowed}"
+    return f"{path}: format {path.suffix or 'without suffix'!r} is not supported; {allowed}"

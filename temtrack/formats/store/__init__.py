@@ -1,0 +1,1 @@
+"""What temtrack writes and reads back: masks, tables, lineage, provenance, state; each file whole or not."""

@@ -1,0 +1,99 @@
+"""Files that appear whole or not at all, and output folders that are safe to write to."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from temtrack.errors import OutputError
+from temtrack.formats.store.lock import LOCK_NAME
+
+#: Names of files that are not whole yet.
+_PREFIX = ".writing-"
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a name beside `path`, of the same suffix, to write to; it becomes `path` when the block ends well.
+
+    Where the block fails or is interrupted nothing remains and an older `path` stays as it was.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written (no such folder, no permission, no space left).
+    """
+    try:
+        handle, name = tempfile.mkstemp(prefix=_unfinished(path.name), suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o666 & ~_umask())  # mkstemp makes files that nobody else may read
+        part.replace(path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path, name: str | None = None) -> None:
+    """Delete the unfinished files that a killed process left in a folder: all, or those of one file."""
+    for path in folder.glob(f"{_PREFIX if name is None else _unfinished(name)}*"):
+        path.unlink(missing_ok=True)
+
+
+def _unfinished(name: str) -> str:
+    """Return how a file is called while it is not whole; its name alone may be as long as names can be."""
+    return f"{_PREFIX}{zlib.crc32(os.fsencode(name)):08x}-"
+
+
+def check_output_file(path: Path, force: bool) -> None:
+    """Refuse a file that is there already, unless `force`.
+
+    Raises
+    ------
+    OutputError
+        If `path` is a folder, or a file without `force`.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; give the name of a file")
+    if path.exists() and not force:
+        raise OutputError(f"{path}: exists already; give --force to overwrite it, or another name")
+
+
+def check_output_folder(path: Path, force: bool) -> None:
+    """Make the folder and its parents; refuse one that holds anything, unless `force`.
+
+    Raises
+    ------
+    OutputError
+        If `path` is a file, cannot be made or written to, or is not empty without `force`.
+    """
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"{path}: is a file; give the name of a folder")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            occupied = any(p.name != LOCK_NAME for p in path.iterdir())
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    if occupied and not force:
+        raise OutputError(f"{path}: folder is not empty; give --force to write into it, or another folder")
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    reason = error.strerror or str(error)
+    return OutputError(f"{path}: cannot be written: {reason}; choose another place with --output")

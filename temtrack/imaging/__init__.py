@@ -1,0 +1,1 @@
+"""Operations on images and labels: arrays in, arrays out."""

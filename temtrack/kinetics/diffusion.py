@@ -1,0 +1,121 @@
+"""Motion on the support: mean squared displacement, diffusion and the error of localisation."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temtrack.kinetics.bootstrap import MIN_FAMILIES, N_RESAMPLES
+from temtrack.kinetics.estimate import NO_SCALE, NO_TIMES, Estimate, Interval, Quantity, percentile_interval
+from temtrack.kinetics.observed import ObservedRun
+
+Reals = NDArray[np.float64]
+
+#: A particle is followed for at least so many frames,
+MIN_TRACK_FRAMES = 10
+
+#: and the line through the MSD takes so many lags: longer ones add noise rather than knowledge.
+MAX_LAG_FRAMES = 5
+
+#: Frame times may differ so much from even ones, as a share of the interval.
+UNEVEN_SHARE = 0.05
+
+_METHOD = "MSD = 4 D t + 4 sigma^2, lags of 1 to 5 frames, common drift removed; bootstrap of families"
+_SOURCE = "Crocker & Grier 1996, doi:10.1006/jcis.1996.0217; Michalet 2010, doi:10.1103/PhysRevE.82.041914"
+
+
+def measure_diffusion(run: ObservedRun, rng: np.random.Generator) -> list[Estimate]:
+    """Fit diffusion coefficient and localisation error to the particles' mean squared displacement."""
+    diffusion = Quantity("diffusion_coefficient", "nm2/s", _METHOD, _SOURCE)
+    error = Quantity("localisation_error", "nm", f"{_METHOD}; along one axis", _SOURCE)
+    reason = _find_reason(run)
+    if reason is not None:
+        return [diffusion.refused(reason), error.refused(reason)]
+    squares, n_steps = displacement_sums(run)
+    n = len(squares)
+    if n < MIN_FAMILIES:
+        reason = f"too few families followed for {MIN_TRACK_FRAMES} frames: {n}, {MIN_FAMILIES} are needed"
+        return [diffusion.refused(reason, n), error.refused(reason, n)]
+    interval_s = float(np.mean(np.diff(np.asarray(run.seconds))))
+    value, offset = _fit_line(squares.sum(axis=0)[None], n_steps.sum(axis=0)[None], interval_s)
+    drawn = rng.multinomial(n, np.full(n, 1 / n), size=N_RESAMPLES).astype(np.float64)
+    values, offsets = _fit_line(drawn @ squares, drawn @ n_steps, interval_s)
+    rows = [
+        _positive(diffusion, float(value[0]), percentile_interval(values, n), n, "no motion beyond the error")
+    ]
+    low, high = percentile_interval(offsets, n)
+    ends = Interval(np.sqrt(max(low or 0.0, 0.0)), np.sqrt(max(high or 0.0, 0.0)))
+    sigma = float(np.sqrt(max(offset[0], 0.0)))
+    return [*rows, _positive(error, sigma, ends, n, "no error beyond the motion")]
+
+
+def _positive(quantity: Quantity, value: float, interval: Interval, n: int, reason: str) -> Estimate:
+    """Tell a value that cannot be negative; where the fit says so, only how large it may be."""
+    low, high = (max(end or 0.0, 0.0) for end in interval)
+    if value > 0:
+        return quantity.found(value, Interval(low, high), n)
+    return quantity.refused(f"{reason}: at most {high:.3g} {quantity.unit}", n)
+
+
+def displacement_sums(run: ObservedRun) -> tuple[Reals, Reals]:
+    """Return, by family and lag (F, L), the sum of squared displacements and their number.
+
+    Tracks are drift-free; what the drift of N particles takes away of each one's motion, 1 / N, is given
+    back.
+    """
+    ids, places = _places(run)
+    places = places - _drift(places)
+    n_mean = np.count_nonzero(~np.isnan(places[..., 0])) / max(run.n_frames, 1)
+    squares, n_steps = np.zeros((ids.size, MAX_LAG_FRAMES)), np.zeros((ids.size, MAX_LAG_FRAMES))
+    for lag in range(1, MAX_LAG_FRAMES + 1):
+        square = ((places[:, lag:] - places[:, :-lag]) ** 2).sum(axis=2)
+        squares[:, lag - 1], n_steps[:, lag - 1] = np.nansum(square, axis=1), (~np.isnan(square)).sum(axis=1)
+    squares *= n_mean / max(n_mean - 1, 1)
+    names, family = np.unique(run.families.reindex(ids).to_numpy(), return_inverse=True)
+    group = np.zeros((names.size, ids.size))
+    group[family, np.arange(ids.size)] = 1
+    return group @ squares, group @ n_steps
+
+
+def _places(run: ObservedRun) -> tuple[NDArray[np.int64], Reals]:
+    """Return the ids (N,) of particles followed long enough and their places (N, T, 2), NaN where unseen."""
+    rows = run.whole[["frame", "particle_id", "y", "x"]]
+    length = rows.groupby("particle_id")["frame"].transform("size")
+    rows = rows[length >= MIN_TRACK_FRAMES]
+    ids, row = np.unique(rows["particle_id"].to_numpy(dtype=np.int64), return_inverse=True)
+    places = np.full((ids.size, run.n_frames, 2), np.nan)
+    places[row, rows["frame"].to_numpy(dtype=np.intp)] = rows[["y", "x"]].to_numpy()
+    return ids, places
+
+
+def _drift(places: Reals) -> Reals:
+    """Return the common drift (T, 2): mean steps summed up, as trackpy.compute_drift does.
+
+    Its own functions call pandas in ways that new versions warn of.
+    """
+    steps = np.diff(places, axis=1)
+    n = (~np.isnan(steps)).sum(axis=0)
+    mean = np.nansum(steps, axis=0) / np.maximum(n, 1)
+    return np.concatenate([np.zeros((1, 2)), np.cumsum(mean, axis=0)])
+
+
+def _fit_line(squares: Reals, n_steps: Reals, interval_s: float) -> tuple[Reals, Reals]:
+    """Return D (R,) and sigma^2 (R,) of sums (R, L)."""
+    msd = squares / np.maximum(n_steps, 1)
+    lags = interval_s * np.arange(1, msd.shape[1] + 1)
+    off = lags - lags.mean()
+    slope = msd @ off / (off @ off)
+    return slope / 4, (msd.mean(axis=1) - slope * lags.mean()) / 4
+
+
+def _find_reason(run: ObservedRun) -> str | None:
+    if run.seconds is None:
+        return NO_TIMES
+    if run.length_unit != "nm":
+        return NO_SCALE
+    if run.n_frames < MIN_TRACK_FRAMES:
+        return f"too few frames: {run.n_frames}, {MIN_TRACK_FRAMES} are needed"
+    steps = np.diff(run.seconds)
+    if np.abs(steps - steps.mean()).max() > UNEVEN_SHARE * steps.mean():
+        return "the frames are not evenly spaced in time"
+    return None

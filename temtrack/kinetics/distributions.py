@@ -1,0 +1,154 @@
+"""Which law the sizes follow: log-normal, Lifshitz-Slyozov-Wagner (diffusion) or Wagner (interface)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import integrate, stats
+
+from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Interval, Quantity
+from temtrack.kinetics.observed import ObservedRun
+
+Reals = NDArray[np.float64]
+
+MIN_PARTICLES = 20
+N_SIMULATED = 400
+
+_LOGNORMAL_SOURCE = "Granqvist & Buhrman 1976, doi:10.1063/1.322870"
+_RIPENING_SOURCE = (
+    "Lifshitz & Slyozov 1961, doi:10.1016/0022-3697(61)90054-3; Wagner 1961, doi:10.1002/bbpc.19610650704"
+)
+_TEST_SOURCE = "Lilliefors 1967, doi:10.1080/01621459.1967.10482916"
+
+
+def lsw_density(u: Reals) -> Reals:
+    """Return the density of u = r / <r> after ripening limited by diffusion; 0 from 3/2 on."""
+    inside = (u >= 0) & (u < 1.5)
+    v = np.where(inside, u, 0.0)
+    with np.errstate(under="ignore"):
+        f = 4 / 9 * v**2 * (3 / (3 + v)) ** (7 / 3) * (1.5 / (1.5 - v)) ** (11 / 3) * np.exp(-v / (1.5 - v))
+    return np.where(inside, f, 0.0)
+
+
+def wagner_density(u: Reals) -> Reals:
+    """Return the density of u = r / r_c after ripening limited by the interface; 0 from 2 on."""
+    inside = (u >= 0) & (u < 2)
+    v = np.where(inside, u, 0.0)
+    with np.errstate(under="ignore"):
+        g = 24 * v / (2 - v) ** 5 * np.exp(-3 * v / (2 - v))
+    return np.where(inside, g, 0.0)
+
+
+@dataclass(frozen=True)
+class Law:
+    """A law of ripening, for sizes over their mean: cumulative share on a grid."""
+
+    grid: Reals
+    cumulative: Reals
+
+    def share_below(self, relative: Reals) -> Reals:
+        """Return the share of particles below a size over the mean."""
+        return np.interp(relative, self.grid, self.cumulative)
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Reals:
+        """Draw sizes over their mean."""
+        return np.interp(rng.random(shape), self.cumulative, self.grid)
+
+
+@cache
+def ripening_law(name: str) -> Law:
+    """Return the law ``lsw`` or ``wagner``."""
+    u = np.linspace(0, 1.5 if name == "lsw" else 2.0, 4001)[:-1]
+    density = lsw_density(u) if name == "lsw" else wagner_density(u)
+    cumulative = integrate.cumulative_trapezoid(density, u, initial=0)
+    cumulative /= cumulative[-1]
+    mean = integrate.trapezoid(u * density, u) / integrate.trapezoid(density, u)
+    return Law(u / mean, cumulative)
+
+
+def compare_distributions(run: ObservedRun, frame: int, rng: np.random.Generator) -> list[Estimate]:
+    """Fit the log-normal law to a frame's diameters, and test all three laws on them.
+
+    A p-value is the share of samples of that size, drawn from the law and fitted alike, that lie farther
+    from it (Kolmogorov-Smirnov) than the diameters do. It can rule a law out; it proves none, and no law
+    of sizes proves a mechanism (Datye et al. 2006).
+    """
+    diameters = run.whole.loc[run.whole["frame"] == frame, "diameter"].to_numpy()
+    n = diameters.size
+    median, spread = _lognormal_quantities(run.length_unit, frame)
+    tests = {name: _test_quantities(name, frame) for name in ("lognormal", "lsw", "wagner")}
+    if n < MIN_PARTICLES or np.ptp(diameters) == 0:
+        reason = f"too few whole particles in the frame: {n}, {MIN_PARTICLES} are needed"
+        if n >= MIN_PARTICLES:
+            reason = "all diameters are equal"
+        return [one.refused(reason, n) for pair in ((median, spread), *tests.values()) for one in pair]
+    rows = _fit_lognormal(median, spread, np.log(diameters))
+    for name, (distance, p_value) in tests.items():
+        seen, simulated = _distances(name, diameters, rng)
+        p = (1 + np.count_nonzero(simulated >= seen)) / (1 + N_SIMULATED)
+        rows += [one.found(v, Interval(None, None), n) for one, v in ((distance, seen), (p_value, p))]
+    return rows
+
+
+def _lognormal_quantities(unit: str, frame: int) -> tuple[Quantity, Quantity]:
+    method = "log-normal, maximum likelihood; {} interval"
+    return (
+        Quantity("lognormal_median", unit, method.format("Student"), _LOGNORMAL_SOURCE, frame),
+        Quantity("lognormal_sigma", "1", method.format("chi-square"), _LOGNORMAL_SOURCE, frame),
+    )
+
+
+def _test_quantities(name: str, frame: int) -> tuple[Quantity, Quantity]:
+    source = f"{_LOGNORMAL_SOURCE if name == 'lognormal' else _RIPENING_SOURCE}; {_TEST_SOURCE}"
+    law = {"lognormal": "log-normal law", "lsw": "LSW law (diffusion)", "wagner": "Wagner law (interface)"}[
+        name
+    ]
+    return (
+        Quantity(f"{name}_ks_distance", "1", f"Kolmogorov-Smirnov distance to the {law}", source, frame),
+        Quantity(
+            f"{name}_p_value", "1", f"share of {N_SIMULATED} samples of the {law} farther off", source, frame
+        ),
+    )
+
+
+def _fit_lognormal(median: Quantity, spread: Quantity, logs: Reals) -> list[Estimate]:
+    n, mean, deviation = logs.size, float(logs.mean()), float(logs.std(ddof=1))
+    tail = (1 - CONFIDENCE) / 2
+    reach = float(stats.t.ppf(1 - tail, n - 1)) * deviation / np.sqrt(n)
+    low, high = deviation * np.sqrt((n - 1) / stats.chi2.ppf([1 - tail, tail], n - 1))
+    return [
+        median.found(
+            float(np.exp(mean)), Interval(float(np.exp(mean - reach)), float(np.exp(mean + reach))), n
+        ),
+        spread.found(deviation, Interval(float(low), float(high)), n),
+    ]
+
+
+def _distances(name: str, diameters: Reals, rng: np.random.Generator) -> tuple[float, Reals]:
+    """Return the distance of the diameters to a law, and those (R,) of samples of that law."""
+    shape = (N_SIMULATED, diameters.size)
+    if name == "lognormal":
+        logs, simulated = np.log(diameters)[None], rng.standard_normal(shape)
+        return float(_to_normal(logs)[0]), _to_normal(simulated)
+    law = ripening_law(name)
+    return float(_to_law(diameters[None], law)[0]), _to_law(law.draw(shape, rng), law)
+
+
+def _to_normal(logs: Reals) -> Reals:
+    scaled = (logs - logs.mean(axis=1, keepdims=True)) / logs.std(axis=1, ddof=1, keepdims=True)
+    return _ks_distance(stats.norm.cdf(np.sort(scaled, axis=1)))
+
+
+def _to_law(sizes: Reals, law: Law) -> Reals:
+    return _ks_distance(law.share_below(np.sort(sizes / sizes.mean(axis=1, keepdims=True), axis=1)))
+
+
+def _ks_distance(shares: Reals) -> Reals:
+    """Return the distance (R,) of sorted samples from their law, given the law's share below each (R, N)."""
+    n = shares.shape[1]
+    steps = np.arange(n + 1) / n
+    distance: Reals = np.maximum(steps[1:] - shares, shares - steps[:-1]).max(axis=1)
+    return distance

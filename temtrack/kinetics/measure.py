@@ -1,0 +1,51 @@
+"""All kinetics of a run, in the order in which they are told."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from temtrack.kinetics.bootstrap import gather_power_sums
+from temtrack.kinetics.diffusion import measure_diffusion
+from temtrack.kinetics.dispersion import measure_dispersion
+from temtrack.kinetics.distributions import compare_distributions
+from temtrack.kinetics.estimate import Estimate
+from temtrack.kinetics.growth import measure_growth
+from temtrack.kinetics.mechanisms import measure_mechanisms
+from temtrack.kinetics.observed import ObservedRun
+from temtrack.kinetics.relaxation import measure_relaxations
+from temtrack.kinetics.sizes import measure_sizes
+from temtrack.kinetics.spacing import measure_spacing
+
+#: Frames whose sizes, spacing and distribution are told: evenly from the first to the last.
+N_FRAMES_TOLD = 5
+
+
+def measure_kinetics(run: ObservedRun, rng: np.random.Generator) -> list[Estimate]:
+    """Measure everything that the run tells; what it does not tell is refused, with the reason.
+
+    Parameters
+    ----------
+    run
+        The tables.
+    rng
+        Draws for the intervals; the same seed gives the same intervals.
+    """
+    sums = None if run.seconds is None else gather_power_sums(run)
+    rows = [
+        *measure_growth(sums, run.length_unit, rng),
+        *measure_dispersion(sums, rng),
+        *measure_mechanisms(run, rng),
+        *measure_diffusion(run, rng),
+        *measure_relaxations(run),
+    ]
+    for frame in told_frames(run.n_frames):
+        rows += measure_sizes(run, frame, rng)
+        rows += measure_spacing(run, frame, rng)
+        rows += compare_distributions(run, frame, rng)
+    return rows
+
+
+def told_frames(n_frames: int) -> list[int]:
+    """Return the frames that are told one by one."""
+    frames = np.unique(np.linspace(0, n_frames - 1, N_FRAMES_TOLD).round().astype(int))
+    return [int(frame) for frame in frames]

@@ -1,0 +1,231 @@
+"""How particles vanish: by coalescence, by ripening or by evaporation, told from tracks and events.
+
+The distribution of sizes alone never tells (Datye et al. 2006). A merge is coalescence where its volume
+closes. A particle that shrinks to nothing has ripened where the others gained what it lost, and evaporated
+where they did not. Volumes are d^3 of the equivalent diameter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from temtrack.kinetics.bootstrap import MIN_FAMILIES, N_RESAMPLES
+from temtrack.kinetics.estimate import (
+    CONFIDENCE,
+    NO_EVENTS,
+    NO_TIMES,
+    Estimate,
+    Interval,
+    Quantity,
+    percentile_interval,
+)
+from temtrack.kinetics.observed import ObservedRun
+from temtrack.kinetics.sizes import poisson_interval
+from temtrack.lineage import MIN_CHILD_FRAMES
+
+Reals = NDArray[np.float64]
+
+#: The others' gain over a vanishing particle's loss, from which on it has ripened.
+RIPENING_GAIN = 0.5
+
+#: Projected area of the relaxed child over the sum of its parents', beside k^(-1/3): what still closes.
+CLOSURE_MARGIN = 0.2
+
+#: Frames over which a volume is averaged before and after.
+SMOOTH_FRAMES = 5
+
+MECHANISMS = ("coalescence", "ripening", "evaporation")
+
+_SOURCE = "Datye et al. 2006, doi:10.1016/j.cattod.2005.10.013; {}"
+_SHARE_METHOD = "particles that vanish so / all that vanish so or so; exact binomial interval"
+_RATE_METHOD = "particles that vanish so / particle-seconds; exact Poisson interval"
+_CLOPPER = _SOURCE.format("Clopper & Pearson 1934, doi:10.1093/biomet/26.4.404")
+_GARWOOD = _SOURCE.format("Garwood 1936, doi:10.1093/biomet/28.3-4.437")
+
+
+@dataclass(frozen=True)
+class Vanished:
+    """Numbers of particles that vanished, by mechanism, and of merges whose volume does not close."""
+
+    counts: dict[str, int]
+    n_unclosed: int
+
+
+def measure_mechanisms(run: ObservedRun, rng: np.random.Generator) -> list[Estimate]:
+    """Tell the shares of the three mechanisms and their rates per particle, with intervals."""
+    shares = {name: Quantity(f"{name}_share", "1", _SHARE_METHOD, _CLOPPER) for name in MECHANISMS}
+    rates = {name: Quantity(f"{name}_rate", "1/s", _RATE_METHOD, _GARWOOD) for name in MECHANISMS}
+    quantities = [*shares.values(), *rates.values()]
+    volume = _measure_volume_change(run, rng)
+    if run.merges is None or run.tracks["fate"].isna().all():
+        return [*(one.refused(NO_EVENTS) for one in quantities), volume]
+    vanished = count_vanished(run)
+    total = sum(vanished.counts.values())
+    rows = []
+    for name, share in shares.items():
+        count = vanished.counts[name]
+        nothing = "no particle vanished" + (
+            f"; {vanished.n_unclosed} merges do not close" * (vanished.n_unclosed > 0)
+        )
+        rows.append(
+            share.found(count / total, binomial_interval(count, total), total)
+            if total
+            else share.refused(nothing)
+        )
+    if run.seconds is None:
+        return [*rows, *(one.refused(NO_TIMES) for one in rates.values()), volume]
+    exposure = _particle_seconds(run)
+    for name, rate in rates.items():
+        count = vanished.counts[name]
+        low, high = poisson_interval(count)
+        rows.append(
+            rate.found(count / exposure, Interval(low / exposure, high / exposure), count)
+            if exposure > 0
+            else rate.refused("no time passes")
+        )
+    return [*rows, volume]
+
+
+def binomial_interval(count: int, total: int) -> Interval:
+    """Return the exact 95 % interval of a share."""
+    interval = stats.binomtest(count, total).proportion_ci(CONFIDENCE, method="exact")
+    return Interval(float(interval.low), float(interval.high))
+
+
+def count_vanished(run: ObservedRun) -> Vanished:
+    """Count the particles that vanished, by mechanism; a merge of k particles makes k - 1 vanish.
+
+    Raises
+    ------
+    ValueError
+        Where merges are unknown.
+    """
+    if run.merges is None:
+        raise ValueError("a run whose merges are unknown cannot tell mechanisms")
+    volumes = _Volumes(run.particles)
+    closed = [_closes(volumes, merge) for _, merge in run.merges.iterrows()]
+    lost = run.merges["n_parents"].to_numpy(dtype=np.int64) - 1
+    n_coalesced = int(lost[np.array(closed, dtype=bool)].sum())
+    dissolved = run.tracks.loc[run.tracks["fate"] == "dissolved", "particle_id"].to_numpy(dtype=np.int64)
+    is_dissolved = np.isin(volumes.ids, dissolved)
+    gains = np.array([_gain_of_others(volumes, is_dissolved, one) for one in dissolved.tolist()])
+    n_ripened = int(np.count_nonzero(gains >= RIPENING_GAIN))
+    counts = {"coalescence": n_coalesced, "ripening": n_ripened, "evaporation": gains.size - n_ripened}
+    return Vanished(counts, len(closed) - int(sum(closed)))
+
+
+class _Volumes:
+    """Volume (d^3, px3) of each particle over frames, NaN where it is not seen.
+
+    Of one that the border cuts, that of the part inside: the few that grow on what many lose are large, and
+    large ones are often cut.
+    """
+
+    def __init__(self, particles: pd.DataFrame) -> None:
+        seen = particles.pivot_table(index="particle_id", columns="frame", values="area_px", aggfunc="sum")
+        frames = range(int(particles["frame"].max()) + 1) if len(particles) else range(0)
+        self.ids = seen.index.to_numpy(dtype=np.int64)
+        self.row = {int(one): row for row, one in enumerate(self.ids)}
+        areas = seen.reindex(columns=frames).to_numpy(dtype=np.float64)
+        self.values = (4 / np.pi * areas) ** 1.5
+        cut = particles[particles["touches_border"].to_numpy(dtype=bool)]
+        rows = cut["particle_id"].map(self.row).to_numpy(dtype=np.intp)
+        is_cut = np.zeros(areas.shape, dtype=bool)
+        is_cut[rows, cut["frame"].to_numpy(dtype=np.intp)] = True
+        self._whole_areas = np.where(is_cut, np.nan, areas)
+        self._around: dict[int, Reals] = {}
+
+    def around(self, frame: int) -> Reals:
+        """Return each particle's median volume (N,) about a frame; NaN for one not there in that frame."""
+        if frame in self._around:
+            return self._around[frame]
+        half = SMOOTH_FRAMES // 2
+        near = self.values[:, max(frame - half, 0) : frame + half + 1]
+        here = ~np.isnan(self.values[:, frame])
+        median = np.full(len(near), np.nan)
+        median[here] = np.nanmedian(near[here], axis=1)
+        self._around[frame] = median
+        return median
+
+    def area(self, particle_id: int, frames: slice) -> float:
+        """Return a particle's median area in some frames; NaN where it is not seen whole in any."""
+        row = self.row.get(int(particle_id))
+        values = np.array([]) if row is None else self._whole_areas[row, frames]
+        seen = values[~np.isnan(values)]
+        return float(np.median(seen)) if seen.size else float("nan")
+
+
+def _closes(volumes: _Volumes, merge: pd.Series) -> bool:
+    """Whether the child's area lies between what touching and what fully relaxed parents would show."""
+    frame, parents = int(merge["frame"]), list(merge["parent_ids"])
+    contact = min(int(merge["contact_frame"]), frame)
+    before = sum(volumes.area(one, slice(max(contact - SMOOTH_FRAMES, 0), contact + 1)) for one in parents)
+    after = volumes.area(merge["child_id"], slice(frame, frame + max(MIN_CHILD_FRAMES, SMOOTH_FRAMES)))
+    ratio = after / before if before > 0 else float("nan")
+    if np.isnan(ratio):  # cut by the border: the table's own ratio is all there is
+        ratio = float(merge["area_ratio"])
+    return bool(len(parents) ** (-1 / 3) - CLOSURE_MARGIN <= ratio <= 1 + CLOSURE_MARGIN)
+
+
+def _gain_of_others(volumes: _Volumes, is_dissolved: NDArray[np.bool_], particle_id: int) -> float:
+    """Return the others' gain over what vanishing particles lost, while this one shrank; 0 where unseen.
+
+    It shrinks from the frame of its largest volume on. The others are the particles that are there at
+    both ends of that time.
+    """
+    row = volumes.row.get(particle_id)
+    if row is None:
+        return 0.0
+    own = volumes.values[row]
+    seen = np.flatnonzero(~np.isnan(own))
+    start, end = int(seen[np.argmax(own[seen])]), min(int(seen[-1]) + 1, volumes.values.shape[1] - 1)
+    before, after = volumes.around(start), volumes.around(end)
+    vanishing = is_dissolved & ~np.isnan(before)
+    loss = np.nansum(before[vanishing] - np.nan_to_num(after[vanishing]))
+    stays = ~vanishing & ~np.isnan(before) & ~np.isnan(after)
+    gain = np.sum(after[stays] - before[stays])
+    return float(gain / loss) if loss > 0 else 0.0
+
+
+def _particle_seconds(run: ObservedRun) -> float:
+    """Return the sum over particles of the time for which each is there."""
+    seconds = np.asarray(run.seconds)
+    starts, ends = run.tracks["start_frame"].to_numpy(), run.tracks["end_frame"].to_numpy()
+    return float(np.sum(seconds[np.minimum(ends + 1, seconds.size - 1)] - seconds[starts]))
+
+
+def _measure_volume_change(run: ObservedRun, rng: np.random.Generator) -> Estimate:
+    """Compare the total volume at the end with that at the start, of families that no border cuts."""
+    method = "sum d^3 last / first, each the median of 5 frames; bootstrap of families"
+    quantity = Quantity(
+        "total_volume_ratio", "1", method, _SOURCE.format("Efron 1979, doi:10.1214/aos/1176344552")
+    )
+    first, last = _volume_ends(run)
+    n = first.size
+    if n < MIN_FAMILIES:
+        return quantity.refused(f"too few families that no border cuts: {n}, {MIN_FAMILIES} are needed", n)
+    drawn = rng.multinomial(n, np.full(n, 1 / n), size=N_RESAMPLES)
+    return quantity.found(
+        float(last.sum() / first.sum()), percentile_interval(drawn @ last / (drawn @ first), n), n
+    )
+
+
+def _volume_ends(run: ObservedRun) -> tuple[Reals, Reals]:
+    """Return the volume (F,) of each family at the first and at the last frames."""
+    rows = run.particles[["frame", "particle_id", "area_px", "touches_border"]]
+    family = run.families.reindex(rows["particle_id"]).to_numpy()
+    rows = rows.assign(family=family, volume=(4 / np.pi * rows["area_px"]) ** 1.5)
+    cut = rows.groupby("family")["touches_border"].any()
+    rows = rows[~rows["family"].isin(cut.index[cut])]
+    half = min(SMOOTH_FRAMES, max(run.n_frames // 2, 1))
+    by_frame = rows.groupby(["family", "frame"])["volume"].sum().unstack(fill_value=0)
+    by_frame = by_frame.reindex(columns=range(run.n_frames), fill_value=0.0)
+    values = by_frame.to_numpy(dtype=np.float64)
+    first, last = (np.median(part, axis=1) for part in (values[:, :half], values[:, -half:]))
+    seen = first > 0
+    return first[seen], last[seen]

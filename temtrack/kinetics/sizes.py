@@ -1,0 +1,87 @@
+"""Diameters, number density and coverage of single frames, corrected for what the border cuts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from temtrack.kinetics.bootstrap import N_RESAMPLES
+from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Interval, Quantity, percentile_interval
+from temtrack.kinetics.observed import ObservedRun
+
+Reals = NDArray[np.float64]
+
+MIN_PARTICLES = 5
+
+_DECILES = {"d10": 0.1, "d50": 0.5, "d90": 0.9}
+_EDGE = "border particles left out, the others weighted W H / ((W - d)(H - d))"
+_EDGE_SOURCE = "Miles 1974 and Lantuejoul 1980, edge correction; Efron 1979, doi:10.1214/aos/1176344552"
+_POISSON_SOURCE = "Garwood 1936, doi:10.1093/biomet/28.3-4.437"
+
+
+def measure_sizes(run: ObservedRun, frame: int, rng: np.random.Generator) -> list[Estimate]:
+    """Measure mean and deciles of the diameter, number density and coverage of a frame."""
+    rows = run.whole[run.whole["frame"] == frame]
+    diameters = rows["diameter"].to_numpy()
+    weights = edge_weights(diameters, run.field)
+    method = f"{_EDGE}; bootstrap of particles"
+    unit, n = run.length_unit, len(rows)
+    quantities = [Quantity(name, unit, method, _EDGE_SOURCE, frame) for name in ("mean_diameter", *_DECILES)]
+    density, coverage = _measure_density(run, frame, weights), _measure_coverage(run, frame, rng)
+    if n < MIN_PARTICLES:
+        reason = f"too few whole particles in the frame: {n}, {MIN_PARTICLES} are needed"
+        return [*(one.refused(reason, n) for one in quantities), density, coverage]
+    drawn = rng.multinomial(n, np.full(n, 1 / n), size=N_RESAMPLES) * weights
+    values, draws = _summaries(diameters, weights[None]), _summaries(diameters, drawn)
+    sizes = [
+        one.found(float(value[0]), percentile_interval(draw, n), n)
+        for one, value, draw in zip(quantities, values, draws, strict=True)
+    ]
+    return [*sizes, density, coverage]
+
+
+def edge_weights(diameters: Reals, field: tuple[float, float]) -> Reals:
+    """Return how many particles each whole one stands for: large ones are cut by the border more often."""
+    height, width = field
+    room = np.maximum(width - diameters, diameters) * np.maximum(height - diameters, diameters)
+    return width * height / room
+
+
+def _summaries(diameters: Reals, weights: Reals) -> list[Reals]:
+    """Return weighted mean and deciles, each (R,), of diameters (N,) under weights (R, N)."""
+    order = np.argsort(diameters)
+    ordered, w = diameters[order], weights[:, order]
+    share = np.cumsum(w, axis=1) / w.sum(axis=1, keepdims=True)
+    deciles = [ordered[np.argmax(share >= level - 1e-12, axis=1)] for level in _DECILES.values()]
+    return [(w @ ordered) / w.sum(axis=1), *deciles]
+
+
+def _measure_density(run: ObservedRun, frame: int, weights: Reals) -> Estimate:
+    unit = f"1/{run.length_unit}2"
+    quantity = Quantity("number_density", unit, f"{_EDGE}; exact Poisson interval", _POISSON_SOURCE, frame)
+    n, area = weights.size, run.field[0] * run.field[1]
+    mean_weight = float(weights.mean()) if n else 1.0
+    low, high = poisson_interval(n)
+    return quantity.found(
+        n * mean_weight / area, Interval(low * mean_weight / area, high * mean_weight / area), n
+    )
+
+
+def _measure_coverage(run: ObservedRun, frame: int, rng: np.random.Generator) -> Estimate:
+    """All particles count here: of one that the border cuts, the part inside."""
+    method = "sum of areas / area of the frame; bootstrap with a Poisson number of particles"
+    quantity = Quantity("coverage", "1", method, "Efron 1979, doi:10.1214/aos/1176344552", frame)
+    areas = run.particles.loc[run.particles["frame"] == frame, "area_px"].to_numpy(dtype=np.float64)
+    share = areas / (run.field_px[0] * run.field_px[1])
+    if not areas.size:
+        return quantity.refused("no particle in the frame")
+    drawn = rng.poisson(1, (N_RESAMPLES, areas.size)) @ share
+    return quantity.found(float(share.sum()), percentile_interval(drawn, areas.size), areas.size)
+
+
+def poisson_interval(count: int) -> tuple[float, float]:
+    """Return the exact 95 % interval of the mean of a Poisson number (Garwood 1936)."""
+    tail = (1 - CONFIDENCE) / 2
+    low = stats.chi2.ppf(tail, 2 * count) / 2 if count else 0.0
+    return float(low), float(stats.chi2.ppf(1 - tail, 2 * (count + 1)) / 2)

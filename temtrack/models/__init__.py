@@ -1,0 +1,1 @@
+"""Which models there are, how their networks are built, and where their weights lie."""

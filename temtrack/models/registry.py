@@ -1,0 +1,230 @@
+"""Which models there are, where their weights lie, and whether those are the ones that were scored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from temtrack.errors import ModelError, OutputError, UsageError, did_you_mean
+
+PACKAGE = Path(__file__).parent.parent
+RUN_FILE = "model.toml"
+
+#: What segments, and what carries ids, where nobody says.
+DEFAULT_MODEL = "effsam-tiny"
+DEFAULT_PROPAGATOR = "deaot-t"
+
+#: Names of models that a user adds: they become names of folders.
+_NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
+
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a model's checkpoint can be fetched: address, sha256 (hex), and the network that it is of."""
+
+    name: str
+    architecture: str
+    url: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model: its name, its network's architecture, its weights and how they came to be.
+
+    ``weights`` is ``None`` for what is no network; ``sha256`` is the weights' checksum as registered,
+    ``None`` for a run of the user's own.
+    """
+
+    name: str
+    architecture: str
+    weights: Path | None
+    sha256: str | None
+    facts: dict[str, object]
+
+
+def read_registry() -> dict[str, ModelSpec]:
+    """Return the models of ``models.toml`` by name."""
+    inside, beside = PACKAGE / "models.toml", PACKAGE.parent / "models.toml"
+    with (inside if inside.exists() else beside).open("rb") as file:
+        entries = tomllib.load(file)
+    return {name: _registered(name, entry) for name, entry in entries.items()}
+
+
+def _registered(name: str, entry: dict[str, Any]) -> ModelSpec:
+    # with a url the checksum is that of the checkpoint there, and weights come of it once it is pulled
+    weights = PACKAGE / "models" / "weights" / entry["file"] if "file" in entry else None
+    return ModelSpec(name, entry["architecture"], weights, entry.get("sha256"), entry)
+
+
+def added_models_folder() -> Path:
+    """Return where added models lie: ``models`` in ``TEMTRACK_CACHE``, or in the user's own cache."""
+    from platformdirs import user_cache_path
+
+    return Path(os.environ.get("TEMTRACK_CACHE") or user_cache_path("temtrack")) / "models"
+
+
+def read_added() -> dict[str, ModelSpec]:
+    """Return the models that the user has added, by name."""
+    folders = sorted(path.parent for path in added_models_folder().glob(f"*/{RUN_FILE}"))
+    return {folder.name: replace(_read_run(folder), name=folder.name) for folder in folders}
+
+
+def read_models() -> dict[str, ModelSpec]:
+    """Return all models that have a name: those that come with temtrack, and those that were added."""
+    return read_registry() | read_added()
+
+
+def new_model_folder(name: str, force: bool) -> Path:
+    """Return the folder of a model to be added under a name that is free, or that ``force`` frees.
+
+    Raises
+    ------
+    UsageError
+        A name that cannot be a folder's, an embedded model's, or one that is taken.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"a model cannot be called '{name}': use letters, digits and . _ + -")
+    embedded = read_registry().get(name)
+    if embedded is not None and "url" not in embedded.facts:
+        raise UsageError(f"'{name}' is the name of an embedded model: give another with --name")
+    folder = added_models_folder() / name
+    if folder.exists() and not force:
+        raise UsageError(f"a model '{name}' is there already: give --force to replace it, or --name")
+    return folder
+
+
+def find_model(name: str) -> ModelSpec:
+    """Find an embedded or added model by name, or a training run by its folder.
+
+    Raises
+    ------
+    ModelError
+        Where there is no such model, or the run's folder lacks weights.
+    """
+    if (Path(name) / RUN_FILE).is_file():
+        return _read_run(Path(name))
+    models = read_models()
+    if name not in models:
+        raise ModelError(
+            f"unknown model '{name}': known are {', '.join(models)}, or a training run's folder."
+            + did_you_mean(name, models)
+        )
+    return models[name]
+
+
+def find_source(
+    name: str, url: str | None, sha256: str | None, architecture: str | None
+) -> ModelSource | None:
+    """Return where a model is to be fetched: as the user says, else as ``models.toml`` does.
+
+    ``None`` for a model that comes with temtrack.
+
+    Raises
+    ------
+    UsageError
+        An address without a checksum, or the other way round, or a checksum that is none.
+    ModelError
+        Where there is no such model.
+    """
+    if url is None and sha256 is None:
+        spec = read_registry().get(name) or find_model(name)
+        stated = spec.facts.get("url")
+        return None if stated is None else ModelSource(name, spec.architecture, str(stated), str(spec.sha256))
+    if url is None or sha256 is None or not _SHA256.fullmatch(sha256):
+        raise UsageError("--url and --sha256, 64 hexadecimal digits, go together: what differs is refused")
+    return ModelSource(name, architecture or name, url, sha256.lower())
+
+
+def pulled(source: ModelSource) -> ModelSpec | None:
+    """Return the model that was added from this source, verified; ``None`` where there is none."""
+    spec = read_added().get(source.name)
+    if spec is None or spec.facts.get("source_sha256") != source.sha256:
+        return None
+    verify(spec)
+    return spec
+
+
+def weights_of(spec: ModelSpec) -> Path:
+    """Return the path of a model's weights; `ModelError` for one that is no network, or not pulled yet."""
+    if spec.weights is None and "url" in spec.facts:
+        raise ModelError(f"'{spec.name}' is not here yet; fetch it once: temtrack models pull {spec.name}")
+    if spec.weights is None:
+        raise ModelError(f"'{spec.name}' is no network: it has no weights, and nothing to train")
+    return spec.weights
+
+
+def verify(spec: ModelSpec) -> str:
+    """Return the sha256 of a model's weights.
+
+    Raises
+    ------
+    ModelError
+        Where they are missing or differ from the registered ones.
+    """
+    weights = weights_of(spec)
+    try:
+        found = sha256_of(weights)
+    except OSError as error:
+        raise ModelError(f"weights of '{spec.name}' cannot be read: {weights} ({error.strerror})") from error
+    if spec.sha256 is not None and found != spec.sha256:
+        raise ModelError(
+            f"weights of '{spec.name}' are damaged: sha256 {found[:12]}, expected {spec.sha256[:12]}"
+        )
+    return found
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 (hex) of a file's content."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def write_run_spec(
+    folder: Path, architecture: str, command: str, own: Mapping[str, float] | None = None
+) -> None:
+    """Write ``model.toml``, which makes a training run's folder a model; ``own`` says how it sees images."""
+    facts = {"architecture": architecture, "file": "best.safetensors", "command": command}
+    write_spec(folder, {**facts, **(own or {})})
+
+
+def write_spec(folder: Path, facts: Mapping[str, str | float]) -> None:
+    """Write ``model.toml``, which makes a folder a model; ``architecture`` and ``file`` are needed.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in facts.items())
+    part = folder / f".{RUN_FILE}"
+    try:
+        part.write_text("".join(lines), encoding="utf-8")
+        part.replace(folder / RUN_FILE)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{folder / RUN_FILE}: cannot be written: {error.strerror}") from error
+
+
+def _read_run(folder: Path) -> ModelSpec:
+    try:
+        entry = tomllib.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+        name, architecture, sha256 = entry["file"], entry["architecture"], entry.get("sha256")
+        if not (isinstance(architecture, str) and isinstance(sha256, (str, type(None)))):
+            raise TypeError
+        if Path(name).name != name or name in ("", ".."):
+            raise ValueError
+        return ModelSpec(str(folder), architecture, folder / name, sha256, entry)
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ModelError(
+            f"{folder / RUN_FILE} is no model description: needs 'architecture', and 'file', a name beside it"
+        ) from error

@@ -1,0 +1,199 @@
+"""A run on one page of HTML that opens anywhere, offline: movie, events, figures and tables."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from temtrack.analysis.masks import Masks, Watch
+from temtrack.formats.store.atomic import whole_file
+from temtrack.kinetics.observed import ObservedRun
+from temtrack.movie import Movie
+from temtrack.report.page.closeups import list_closeups
+from temtrack.report.page.frames import draw_frames, in_text
+from temtrack.report.page.lineage import lineage_of, list_merges, list_tracks
+from temtrack.report.page.numbers import measure_drift, measure_ridges, measure_sizes, plain, rounded
+from temtrack.report.page.pictures import PictureStyle, choose_frames
+from temtrack.report.page.tables import PageTable
+
+#: In the order in which the page runs them.
+_SCRIPTS = ("svg", "data", "view", "movie", "figures", "events", "tables", "page")
+
+
+@dataclass(frozen=True)
+class PageSource:
+    """All that a page shows.
+
+    Parameters
+    ----------
+    title
+        Name of the run.
+    masks
+        Ids (T, Y, X), those of the tables.
+    movie
+        Grey frames; ``None`` for the masks alone.
+    run
+        Particles, tracks and merges, with scale and time.
+    frames
+        ``frames.parquet``; a column ``temperature_c`` is shown where there is one.
+    kinetics, drift
+        ``kinetics.parquet`` and ``drift.parquet`` where they are known; a drift that is unknown
+        is measured from the tracks.
+    facts
+        What was run on what, by name, for the foot of the page.
+    """
+
+    title: str
+    masks: Masks
+    movie: Movie | None
+    run: ObservedRun
+    frames: pd.DataFrame
+    kinetics: pd.DataFrame | None
+    drift: pd.DataFrame | None
+    facts: Mapping[str, str]
+
+
+def write_page(path: Path, source: PageSource, watch: Watch = iter) -> None:
+    """Write the page; ``watch`` stands around the masks while their outlines are traced.
+
+    Raises
+    ------
+    InputError
+        Where a mask or a frame cannot be read.
+    OutputError
+        Where the file cannot be written.
+    """
+    content = render_page(source, watch)
+    with whole_file(path) as part:
+        part.write_text(content, encoding="utf-8")
+
+
+def render_page(source: PageSource, watch: Watch = iter) -> str:
+    """Return the page as HTML; the same source gives the same bytes."""
+    lineage = lineage_of(source.run)
+    merges = list_merges(source.run, lineage)
+    always = (frame for merge in merges for frame, _ in merge["keyframes"])
+    shown = choose_frames(source.run.n_frames, always)
+    drawn = draw_frames(source.masks, source.movie, shown, list_closeups(merges), watch)
+    tables = [PageTable.of(name, table) for name, table in _tables(source)]
+    numbers = {
+        **_describe(source),
+        "shown_frames": shown.tolist(),
+        "merges": merges,
+        "tracks": list_tracks(source.run, lineage),
+        "series": _series(source),
+        "ridges": measure_ridges(source.run),
+        "drift": _drift(source),
+        "has_pictures": drawn.style is not None,
+        "closeups": [name for name in drawn.pictures if name.startswith("closeup")],
+        "tables": [table.describe() for table in tables],
+        "notes": list(_notes(source, len(shown), drawn.style)),
+    }
+    csv = {f"csv-{table.name}": in_text(table.csv_gz) for table in tables if table.csv_gz is not None}
+    return _fill_template(
+        source.title, {"numbers": numbers, "outlines": drawn.outlines}, drawn.pictures | csv
+    )
+
+
+def _fill_template(title: str, data: Mapping[str, object], parts: Mapping[str, str]) -> str:
+    """Return the page: ``data`` above the scripts, which need it at once, and ``parts`` below them."""
+    folder = resources.files("temtrack.report.page") / "template"
+    scripts = [(folder / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS]
+    above = [
+        f'<script type="application/json" id="{name}">{_json(one)}</script>' for name, one in data.items()
+    ]
+    below = [f'<script type="text/plain" id="{name}">{text}</script>' for name, text in parts.items()]
+    return Template((folder / "page.html").read_text(encoding="utf-8")).substitute(
+        title=html.escape(title),
+        style=(folder / "page.css").read_text(encoding="utf-8"),
+        script="\n".join(scripts),
+        data="\n".join(above),
+        parts="\n".join(below),
+    )
+
+
+def _describe(source: PageSource) -> dict[str, Any]:
+    """Return size, scale and time of the movie, and what was run on what."""
+    run = source.run
+    height, width = run.field_px
+    return {
+        "n_frames": run.n_frames,
+        "height": height,
+        "width": width,
+        "seconds": None if run.seconds is None else plain(run.seconds, 8),
+        "unit": run.length_unit,
+        "unit_per_px": run.unit_per_px,
+        "pixel_size_nm": run.pixel_size_nm,
+        "kinetics": None if source.kinetics is None else _records(source.kinetics),
+        "facts": {name: value for name, value in source.facts.items() if value},
+    }
+
+
+def _series(source: PageSource) -> dict[str, Any]:
+    """Return what has a value in each frame."""
+    frames, particles = source.frames, source.run.particles
+    series: dict[str, Any] = {
+        name: plain(frames[name].to_numpy()) for name in ("n_particles", "coverage", "n_merges")
+    }
+    series["size"] = {name: plain(values) for name, values in asdict(measure_sizes(source.run)).items()}
+    words = [word if isinstance(word, str) else None for word in frames["quality"]]
+    series["quality"] = words if any(words) else None
+    carried = particles.loc[particles["carried"].to_numpy() == True, "frame"]  # noqa: E712  null is not carried
+    series["n_carried"] = np.bincount(carried, minlength=source.run.n_frames).tolist()
+    has_temperature = "temperature_c" in frames and frames["temperature_c"].notna().any()
+    series["temperature_c"] = plain(frames["temperature_c"].to_numpy()) if has_temperature else None
+    return series
+
+
+def _drift(source: PageSource) -> dict[str, Any]:
+    """Return the drift in the run's unit of length, and where it comes from."""
+    if source.drift is None:
+        drift, words = measure_drift(source.run), "Mean step of all whole particles, summed up."
+    else:
+        drift, words = source.drift, "Way of the picture since the first frame, registered from the images."
+    by_frame = drift.set_index("frame").reindex(pd.RangeIndex(source.run.n_frames))
+    axes = {name: plain(by_frame[f"{name}_px"].to_numpy() * source.run.unit_per_px) for name in ("y", "x")}
+    return {**axes, "words": words}
+
+
+def _tables(source: PageSource) -> Iterator[tuple[str, pd.DataFrame]]:
+    run = source.run
+    yield from (("particles", run.particles), ("tracks", run.tracks), ("frames", source.frames))
+    others = {"merges": run.merges, "kinetics": source.kinetics, "drift": source.drift}
+    yield from ((name, table) for name, table in others.items() if table is not None)
+
+
+def _notes(source: PageSource, n_shown: int, style: PictureStyle | None) -> Iterator[str]:
+    """Say what the page leaves out."""
+    if n_shown < source.run.n_frames:
+        yield (
+            f"The movie is too long for a page: {n_shown} of its {source.run.n_frames} frames are shown,"
+            " evenly spread, with those around merges. Figures and tables hold all frames."
+        )
+    if style is None:
+        yield "The movie was not at hand: the masks are shown alone. Give it with --image."
+    elif style.width < source.run.field_px[1]:
+        yield f"Pictures are reduced to {style.width} x {style.height} px; outlines are not."
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {str(name): rounded(value) if isinstance(value, float) else value for name, value in row.items()}
+        for row in table.astype(object).where(table.notna(), None).to_dict("records")
+    ]
+
+
+def _json(value: object) -> str:
+    """Return JSON that no text in it can end early."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace(
+        "<", "\\u003c"
+    )

@@ -1,0 +1,147 @@
+"""Tracks and merges as a page shows them, and where each stands in a drawing of the family tree."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from temtrack.kinetics.observed import ObservedRun
+from temtrack.lineage import Fate, Lineage, Merge, Origin, Track
+from temtrack.report.colors import TrackColors
+from temtrack.report.keyframes import KeyframeStyle, choose_keyframes
+from temtrack.report.page.closeups import find_box
+from temtrack.report.page.numbers import plain, rounded
+
+_Row = dict[str, Any]
+
+
+def lineage_of(run: ObservedRun) -> Lineage:
+    """Return the family tree that tracks and merges tell of."""
+    merges = [] if run.merges is None else run.merges.to_dict("records")
+    return Lineage(
+        run.n_frames,
+        tuple(_track(cast(_Row, row)) for row in run.tracks.to_dict("records")),
+        tuple(_merge(cast(_Row, row)) for row in merges),
+    )
+
+
+def _track(row: _Row) -> Track:
+    return Track(
+        int(row["particle_id"]),
+        int(row["start_frame"]),
+        int(row["end_frame"]),
+        cast(Origin, row["origin"]),
+        cast(Fate, row["fate"]),
+        _ids(row["parent_ids"]),
+    )
+
+
+def _merge(row: _Row) -> Merge:
+    return Merge(
+        int(row["frame"]),
+        int(row["child_id"]),
+        _ids(row["parent_ids"]),
+        int(row["contact_frame"]),
+        float(row["y_px"]),
+        float(row["x_px"]),
+    )
+
+
+def list_tracks(run: ObservedRun, lineage: Lineage) -> dict[str, list[Any]]:
+    """Return the tracks by column, with each one's colour and its row in the family tree."""
+    rows = layout_families(lineage)
+    colors = TrackColors(lineage)
+    return {
+        "id": [track.id for track in lineage.tracks],
+        "start": [track.start for track in lineage.tracks],
+        "end": [track.end for track in lineage.tracks],
+        "origin": [_text(track.origin) for track in lineage.tracks],
+        "fate": [_text(track.fate) for track in lineage.tracks],
+        "parents": [track.parents for track in lineage.tracks],
+        "color": ["#{:02x}{:02x}{:02x}".format(*colors(track.id)) for track in lineage.tracks],
+        "row": [rows.get(track.id) for track in lineage.tracks],
+        "n_frames": run.tracks["n_frames"].tolist(),
+        "diameter": plain(run.tracks["mean_diameter_px"].to_numpy(dtype=np.float64) * run.unit_per_px),
+    }
+
+
+def list_merges(run: ObservedRun, lineage: Lineage) -> list[dict[str, Any]]:
+    """Return the merges in the order of frames, each with its child's diameter, key frames and their box."""
+    merges = run.merges if run.merges is not None else pd.DataFrame()
+    particles = run.particles.set_index(["frame", "particle_id"])
+    size = particles["equivalent_diameter_px"] * run.unit_per_px
+    listed = []
+    for merge, row in zip(lineage.merges, merges.to_dict("records"), strict=True):
+        keyframes = choose_keyframes(merge, lineage, KeyframeStyle().later_frames)
+        family = pd.MultiIndex.from_product([{one.frame for one in keyframes}, {merge.child, *merge.parents}])
+        box = find_box(particles.loc[particles.index.intersection(family)], (merge.y_px, merge.x_px))
+        listed.append(
+            {
+                "event_id": int(row["event_id"]),
+                "frame": merge.frame,
+                "contact_frame": merge.contact_frame,
+                "child": merge.child,
+                "parents": merge.parents,
+                "box": asdict(box),
+                "diameter": rounded(size.get((merge.frame, merge.child), np.nan)),
+                **{name: rounded(row[name]) for name in ("area_ratio", "mass_ratio", "confidence")},
+                "keyframes": [(keyframe.frame, keyframe.caption) for keyframe in keyframes],
+            }
+        )
+    return listed
+
+
+def layout_families(lineage: Lineage) -> dict[int, float]:
+    """Give each particle that takes part in a merge its row, so that no two lines of a tree cross.
+
+    Particles that no merge made take whole rows, the parents of a merge beside each other, and a child
+    stands in the middle of its parents. A family takes rows of its own; families come in the order of their
+    first merge. Where another program lets a parent's id live on for the child, that id keeps a whole row.
+    """
+    parents: dict[int, list[int]] = {}
+    first: dict[int, int] = {}
+    for merge in lineage.merges:  # in the order of frames
+        known = parents.setdefault(merge.child, [])
+        known.extend(one for one in merge.parents if one != merge.child)
+        first[merge.child] = min([merge.frame, *(first[one] for one in known if one in first)])
+    lives_on = {merge.child for merge in lineage.merges if merge.child in merge.parents}
+    inner = {one for known in parents.values() for one in known}
+    roots = sorted((one for one in parents if one not in inner), key=first.__getitem__)
+    rows: dict[int, float] = {}
+    n_rows = 0
+    for root in [*roots, *parents]:  # such ids may even go round in a ring, without a root
+        for one in _parents_first(root, parents):
+            if one in rows:
+                continue
+            beside = [rows[parent] for parent in parents.get(one, ()) if parent in rows]
+            if beside and one not in lives_on:
+                rows[one] = sum(beside) / len(beside)
+            else:
+                rows[one] = n_rows
+                n_rows += 1
+    return rows
+
+
+def _parents_first(root: int, parents: dict[int, list[int]]) -> list[int]:
+    """Return a particle and all that it came from, the parents before each child."""
+    order: list[int] = []
+    seen: set[int] = set()
+    waiting = [root]
+    while waiting:
+        one = waiting.pop()
+        if one not in seen:
+            seen.add(one)
+            order.append(one)
+            waiting.extend(parents.get(one, ()))
+    return order[::-1]
+
+
+def _ids(value: Any) -> tuple[int, ...]:
+    return () if value is None else tuple(int(one) for one in value)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

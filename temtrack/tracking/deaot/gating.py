@@ -1,0 +1,68 @@
+"""Where a network's answer for a particle cannot be right, the mask that motion predicts stands in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temtrack.imaging.labels import compact, measure_regions
+
+
+@dataclass(frozen=True)
+class Plausibility:
+    """Bounds of a particle's area from one frame to the next, as shares of the expected area.
+
+    Parameters
+    ----------
+    min_area_share, max_area_share
+        Outside these the answer is not believed. What leaves the field has left the expected area too.
+    min_room_share
+        A mask that stands in takes only background where so much of it is background. Where less is, others
+        have swallowed it, and it is cut out of them.
+    """
+
+    min_area_share: float = 0.3
+    max_area_share: float = 3.0
+    min_room_share: float = 0.5
+
+
+def stand_in(
+    found: NDArray[np.int32], expected: NDArray[np.int32], bounds: Plausibility
+) -> NDArray[np.int32]:
+    """Return the labels (Y, X) found with those put right that have shrunk or grown beyond belief.
+
+    Every id of ``expected`` (Y, X) has at least one pixel in the result.
+    """
+    regions = measure_regions(expected)
+    small, ids = compact(expected)
+    in_found = _renumber(found, ids)
+    n = ids.size + 1
+    share = np.bincount(in_found.ravel(), minlength=n)[1:] / np.maximum(regions.area_px, 1)
+    wrong = np.concatenate([[False], (share > bounds.max_area_share) | (share < bounds.min_area_share)])
+    if wrong.any():
+        in_found[wrong[in_found]] = 0
+        candidate = wrong[small]
+        room = np.bincount(small[candidate & (in_found == 0)], minlength=n)[1:] / regions.area_px
+        swallowed = np.concatenate([[False], room < bounds.min_room_share])
+        taken = candidate & ((in_found == 0) | swallowed[small])
+        in_found[taken] = small[taken]
+        _keep_a_pixel(in_found, small, n)
+    return np.concatenate([[0], ids]).astype(np.int32)[in_found]
+
+
+def _renumber(labels: NDArray[np.int32], ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return labels, all of them among ``ids``, as 1-based places in it."""
+    small, present = compact(labels)
+    return np.concatenate([[0], np.searchsorted(ids, present) + 1])[small]
+
+
+def _keep_a_pixel(labels: NDArray[np.int64], expected: NDArray[np.int32], n: int) -> None:
+    """Draw one expected pixel of each id that has none."""
+    gone = np.bincount(labels.ravel(), minlength=n) == 0
+    gone[0] = False
+    if gone.any():
+        at = np.flatnonzero(gone[expected])
+        _, first = np.unique(expected.ravel()[at], return_index=True)
+        labels.ravel()[at[first]] = expected.ravel()[at[first]]

@@ -1,0 +1,107 @@
+"""What the `deaot` propagators remember between two frames, as data that can be written and read again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from temtrack.imaging.labels import Regions
+from temtrack.linking.motion import MotionModel, Step
+from temtrack.nets.deaot import Memory, View
+from temtrack.nets.deaot.memory import LayerMemory, LayerView
+from temtrack.tracking.deaot.memory import RememberedFrame
+from temtrack.tracking.deaot.padding import Canvas
+
+
+@dataclass
+class Look:
+    """What is known of a frame before its ids are decided.
+
+    Parameters
+    ----------
+    frame
+        The frame itself (Y, X), by which it is known again.
+    grid
+        The frame on the grid of registration.
+    drift_px
+        Of the specimen (y, x) since the first reference, in pixels.
+    canvas
+        Its place on the network's input.
+    tokens
+        What the encoder sees.
+    views
+        What propagation saw, one a pass; none of a frame that was not propagated to.
+    expected
+        (Y, X) ids where motion predicts them; none for the first frame.
+    """
+
+    frame: NDArray[np.generic]
+    grid: NDArray[np.float32]
+    drift_px: Step
+    canvas: Canvas
+    tokens: Tensor
+    views: list[View]
+    expected: NDArray[np.int32]
+
+
+@dataclass
+class DeaotState:
+    """All that the propagator remembers between frames; its size does not grow with their number.
+
+    Parameters
+    ----------
+    scale
+        Input pixels to a pixel of the frames; chosen from the first reference that shows a particle.
+    n_references
+        References so far.
+    drift_px
+        Of the specimen (y, x) from the first reference to the newest, in pixels.
+    grid
+        The newest reference on the grid of registration.
+    motion
+        What was learned of the particles' motion.
+    colour_of_id
+        Of the ids in the newest reference.
+    references
+        Long-term memory, oldest first.
+    newest
+        Short-term memory.
+    look
+        The frame that was propagated to last.
+    """
+
+    scale: float | None = None
+    n_references: int = 0
+    drift_px: Step = (0.0, 0.0)
+    grid: NDArray[np.float32] | None = None
+    motion: MotionModel = field(default_factory=MotionModel)
+    colour_of_id: dict[int, int] = field(default_factory=dict)
+    references: list[RememberedFrame] = field(default_factory=list)
+    newest: RememberedFrame | None = None
+    look: Look | None = None
+
+
+#: The classes that a state is made of.
+STATE_CLASSES = (
+    *(DeaotState, Look, RememberedFrame, Canvas, MotionModel, Regions),
+    *(Memory, LayerMemory, View, LayerView),
+)
+
+
+def to_device(value: Any, device: torch.device) -> Any:
+    """Return a state with all its tensors on a device."""
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, list | tuple):
+        return type(value)(to_device(item, device) for item in value)
+    if isinstance(value, dict):
+        return {key: to_device(item, device) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        held = {f.name: to_device(getattr(value, f.name), device) for f in fields(value)}
+        return type(value)(**held)
+    return value

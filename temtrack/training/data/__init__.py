@@ -1,0 +1,1 @@
+"""Training samples: labelled images, simulated scenes and clips, augmented and batched."""

@@ -1,0 +1,134 @@
+"""Turn a labelled image into endless different crops of it, as a microscope might have seen them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.measure import label as connected_parts
+
+from temtrack.segmentation.tiling import scaled_input
+from temtrack.simulation.chance import log_uniform
+
+
+def crop(
+    image: NDArray[np.float32], labels: NDArray[np.int32], scale: float, side: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Cut a turned, mirrored and scaled square out of an image; torn particles get labels of their own."""
+    angle = rng.uniform(0, 2 * np.pi)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    mirror = np.diag([1, rng.choice([-1, 1])])
+    matrix = turn @ mirror / (scale * rng.uniform(0.9, 1.1, size=2))  # output px -> input px
+    offset = _centre(labels, side / scale, rng) - matrix @ np.full(2, (side - 1) / 2)
+    shape = (side, side)
+    grey = ndimage.affine_transform(_blurred(image, scale), matrix, offset, shape, order=1, mode="mirror")
+    ids = ndimage.affine_transform(labels, matrix, offset, shape, order=0, mode="mirror")
+    return grey, connected_parts(ids, background=0, connectivity=2).astype(np.int32)
+
+
+def window(
+    image: NDArray[np.float32], labels: NDArray[np.int32], side: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Cut a square out of an image, turned by right angles and mirrored: every pixel stays what it was."""
+    missing = [(0, max(0, side - n)) for n in labels.shape]
+    corner = np.rint(_centre(labels, side, rng) - side / 2).astype(int)
+    y, x = np.clip(corner, 0, np.maximum(np.array(labels.shape) - side, 0))
+    turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
+
+    def cut(whole: NDArray[Any]) -> NDArray[Any]:
+        square = np.pad(whole, missing, mode="symmetric")[y : y + side, x : x + side]
+        turned = np.rot90(square, turns)
+        return np.ascontiguousarray(turned.T if mirrored else turned)
+
+    return cut(image), connected_parts(cut(labels), background=0, connectivity=2).astype(np.int32)
+
+
+def resample(
+    image: NDArray[np.float32], labels: NDArray[np.int32], scale: float
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Return an image and its labels (Y, X) at a scale, the image as a network is shown it there."""
+    if scale == 1:
+        return image, labels
+    grey = scaled_input(image, scale, 1, torch.device("cpu"))[0, 0].numpy()
+    return grey, ndimage.zoom(labels, scale, order=0, mode="nearest", grid_mode=True)
+
+
+def _blurred(image: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+    """Blur an image that is to be reduced, so that its noise does not alias."""
+    return ndimage.gaussian_filter(image, 0.45 / scale) if scale < 0.8 else image
+
+
+def _centre(labels: NDArray[Any], reach: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Pick a crop's centre (y, x): mostly near a particle, and as far inside as the image allows."""
+    size = np.array(labels.shape, float)
+    margin = np.minimum(reach / 2, size / 2)
+    ids = np.unique(labels[labels > 0])
+    if len(ids) and rng.random() < 0.8:
+        pixels = np.argwhere(labels == rng.choice(ids))
+        wanted = pixels[rng.integers(len(pixels))] + rng.uniform(-reach / 4, reach / 4, 2)
+    else:
+        wanted = rng.uniform(0, size)
+    centre: NDArray[np.float64] = np.clip(wanted, margin, size - margin)
+    return centre
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """What instrument and operator do to a picture: the same to all frames of a movie, but for the noise.
+
+    ``gamma`` and ``contrast`` of the display, ``inverted`` polarity, ``light`` the illumination's slopes
+    (y, x) and curvature (or nothing), ``blur_px``, ``dose_e_px`` (0: no shot noise) and ``readout`` noise.
+    """
+
+    gamma: float
+    inverted: bool
+    light: tuple[float, ...]
+    blur_px: float
+    contrast: float
+    dose_e_px: float
+    readout: float
+
+    def apply(self, image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        """Return an image (Y, X) in [0, 1] degraded, with fresh noise."""
+        grey = np.clip(image, 0, 1) ** self.gamma
+        if self.inverted:
+            grey = 1 - grey
+        if any(self.light):
+            grey = grey * _illumination(grey.shape, self.light)
+        if self.blur_px:
+            grey = ndimage.gaussian_filter(grey, self.blur_px)
+        grey = 0.5 + self.contrast * (grey - 0.5)
+        if self.dose_e_px:
+            grey = rng.poisson(np.clip(grey, 0, None) * self.dose_e_px) / self.dose_e_px
+        if self.readout:
+            grey = grey + rng.normal(0, self.readout, grey.shape)
+        return grey.astype(np.float32)
+
+
+def draw_degradation(rng: np.random.Generator) -> Degradation:
+    """Draw illumination, contrast, polarity, focus, dose and readout noise."""
+    return Degradation(
+        gamma=rng.uniform(0.6, 1.6),
+        inverted=bool(rng.random() < 0.12),
+        light=tuple(rng.uniform(-0.25, 0.25, 3)) if rng.random() < 0.5 else (),
+        blur_px=rng.uniform(0.3, 1.8) if rng.random() < 0.4 else 0.0,
+        contrast=rng.uniform(0.35, 1.0) if rng.random() < 0.5 else 1.0,
+        dose_e_px=log_uniform(rng, 8, 400) if rng.random() < 0.5 else 0.0,
+        readout=rng.uniform(0.01, 0.1) if rng.random() < 0.3 else 0.0,
+    )
+
+
+def degrade(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Vary illumination, contrast, polarity, focus, dose and readout noise of an image in [0, 1]."""
+    return draw_degradation(rng).apply(image, rng)
+
+
+def _illumination(shape: tuple[int, ...], light: tuple[float, ...]) -> NDArray[np.float64]:
+    y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
+    a, b, c = light
+    field: NDArray[np.float64] = 1 + a * y + b * x + c * (y * y + x * x)
+    return field

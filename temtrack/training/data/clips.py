@@ -1,0 +1,217 @@
+"""Clips: a few frames of footage, scaled, turned and degraded, with the colours that are right in them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from temtrack.imaging.intensity import normalise
+from temtrack.imaging.labels import filter_fragments, measure_regions
+from temtrack.nets.deaot import N_IDS
+from temtrack.tracking.deaot.colouring import colour_particles
+from temtrack.training.config import ClipConfig
+from temtrack.training.data.augment import Degradation, draw_degradation
+from temtrack.training.data.clip_source import Footage
+
+#: A particle is followed where the reference shows at least this much of it.
+MIN_AREA_PX = 24
+BACKGROUND = np.int16(1)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Size of a clip: its side, and its number of frames."""
+
+    side_px: int
+    n_frames: int
+
+
+@dataclass(frozen=True)
+class Clip:
+    """T frames of S x S px.
+
+    Parameters
+    ----------
+    images
+        (T, S, S) float32 in [0, 1].
+    colours
+        (T, S, S) uint8, the truth to tell: 0 background, 1 to 10 colours; particles without one are 0.
+    allowed
+        (T, S, S) int16, bit k set where colour k is right; 0 where anything is, since nobody could know.
+    """
+
+    images: NDArray[np.float32]
+    colours: NDArray[np.uint8]
+    allowed: NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A view of S x S px of the frames ``times``.
+
+    ``matrix`` times a pixel's (y, x) from the middle gives the footage's from ``places`` (T, 2).
+    """
+
+    times: Sequence[int]
+    matrix: NDArray[np.float64]
+    places: NDArray[np.float64]
+    side_px: int
+
+    def image(self, footage: Footage, k: int) -> NDArray[np.float32]:
+        """Return the k-th image (S, S)."""
+        image = footage.frame(self.times[k])
+        shrinking = np.sqrt(np.abs(np.linalg.det(self.matrix)))
+        if shrinking > 1.25:
+            image = ndimage.gaussian_filter(image, 0.45 * shrinking)
+        return self._take(image, k, order=1).astype(np.float32)
+
+    def labels(self, footage: Footage, k: int) -> NDArray[np.int32]:
+        """Return the k-th labels (S, S)."""
+        return self._take(footage.labels(self.times[k]), k, order=0).astype(np.int32)
+
+    def _take(self, picture: NDArray[np.generic], k: int, order: int) -> NDArray[np.generic]:
+        offset = self.places[k] - self.matrix @ np.full(2, (self.side_px - 1) / 2)
+        shape = (self.side_px, self.side_px)
+        taken = ndimage.affine_transform(picture, self.matrix, offset, shape, order=order, mode="mirror")
+        return np.asarray(taken)
+
+
+def cut_clip(
+    footage: Footage, window: Window, references: Sequence[int], rng: np.random.Generator, config: ClipConfig
+) -> Clip:
+    """Cut a clip whose frames ``references``, the first among them, tell the truth."""
+    camera = draw_camera(footage, window, rng, config.max_stride)
+    degradation = draw_degradation(rng)
+    images = [_seen(camera.image(footage, k), degradation, rng) for k in range(window.n_frames)]
+    labels = [camera.labels(footage, k) for k in range(window.n_frames)]
+    n_colours = N_IDS if rng.random() < config.all_colours_share else int(rng.integers(4, N_IDS))
+    colours, allowed = paint(labels, references, footage.parents, n_colours, rng)
+    return Clip(np.stack(images), colours, allowed)
+
+
+def _seen(
+    image: NDArray[np.float32], degradation: Degradation, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    return normalise(degradation.apply(image, rng))
+
+
+def draw_camera(footage: Footage, window: Window, rng: np.random.Generator, max_stride: int) -> Camera:
+    """Point the camera at a meeting or at any particle, turned and mirrored, trembling and jumping a bit.
+
+    Half of the time, where footage and network are of one scale, pixels are taken as they are, so that noise
+    stays as white as it is in a movie that needs no scaling.
+    """
+    n_steps = window.n_frames - 1
+    stride = int(rng.integers(1, min(max_stride, (footage.n_frames - 1) // n_steps) + 1))
+    way = stride * n_steps
+    start, centre = _subject(footage, way, rng)
+    times = range(start, start + way + 1, stride)
+    as_it_is = abs(footage.scale - 1) < 1e-6 and rng.random() < 0.6
+    turn = float(rng.integers(4)) * np.pi / 2 if as_it_is else rng.uniform(0, 2 * np.pi)
+    stretch = np.ones(2) if as_it_is else rng.uniform(0.88, 1.12, 2) / footage.scale
+    rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+    matrix = rotation @ np.diag([1, rng.choice([-1, 1])]) * stretch
+    size = np.array(footage.frame(start).shape, float)
+    margin = np.minimum(window.side_px * stretch.max() / 2, size / 2)
+    places = np.clip(centre, margin, size - margin) + _tremble(rng, window.n_frames) * stretch.mean()
+    if as_it_is:
+        matrix, places = np.rint(matrix), np.rint(places)
+    return Camera(times, matrix, places, window.side_px)
+
+
+def _subject(footage: Footage, way: int, rng: np.random.Generator) -> tuple[int, NDArray[np.float64]]:
+    """Choose the first frame of a clip that lasts ``way`` frames, and the place to look at."""
+    last = footage.n_frames - 1 - way
+    if footage.meetings and rng.random() < 0.4:
+        meeting = footage.meetings[int(rng.integers(len(footage.meetings)))]
+        start = int(np.clip(meeting.frame - rng.integers(1, way + 1), 0, last))
+        return start, np.array([meeting.y_px, meeting.x_px])
+    start = int(rng.integers(last + 1))
+    pixels = np.argwhere(footage.labels(start))
+    if not len(pixels):
+        return start, np.array(footage.frame(start).shape) / 2
+    return start, pixels[rng.integers(len(pixels))].astype(float)
+
+
+def _tremble(rng: np.random.Generator, n_frames: int) -> NDArray[np.float64]:
+    """Draw the camera's own motion (T, 2) in pixels of the network: at rest, drifting, or jumping once."""
+    motion = np.zeros((n_frames, 2))
+    if rng.random() < 0.4:
+        motion += np.arange(n_frames)[:, None] * rng.uniform(-4, 4, 2)
+    if rng.random() < 0.3:
+        motion += rng.normal(0, rng.uniform(0.5, 2.5), (n_frames, 2))
+    if rng.random() < 0.1:
+        motion[int(rng.integers(1, n_frames)) :] += rng.uniform(-14, 14, 2)
+    return motion
+
+
+def paint(
+    labels: Sequence[NDArray[np.int32]],
+    references: Sequence[int],
+    parents: Mapping[int, tuple[int, ...]],
+    n_colours: int,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.uint8], NDArray[np.int16]]:
+    """Paint the particles of frames (S, S) with colours that the frames ``references`` hand out.
+
+    A child may carry the colour of any of its parents until a reference tells which. Particles that no
+    reference has shown yet may carry any.
+
+    Returns
+    -------
+    ``colours`` and ``allowed`` (T, S, S) as in `Clip`.
+    """
+    palette = _Palette(n_colours, rng)
+    colours, allowed = [], []
+    for t, frame in enumerate(labels):
+        for number in np.unique(frame[frame > 0]).tolist():
+            palette.inherit(number, parents)
+        if t in references:
+            palette.hand_out(frame)
+        table = np.zeros((2, int(frame.max()) + 1), np.int16)
+        table[1, 0] = BACKGROUND
+        for number, bits in palette.allowed.items():
+            if number < table.shape[1]:
+                table[:, number] = palette.colour(number), bits
+        colours.append(table[0][frame].astype(np.uint8))
+        allowed.append(table[1][frame])
+    return np.stack(colours), np.stack(allowed)
+
+
+class _Palette:
+    """Who has which colour (1 to 10), and the bits of those that are allowed."""
+
+    def __init__(self, n_colours: int, rng: np.random.Generator) -> None:
+        self.allowed: dict[int, int] = {}
+        self._slots: dict[int, int] = {}  # colours from 1 to n_colours, before they are shuffled
+        self._colour_of_slot = np.append(0, 1 + rng.permutation(N_IDS)[:n_colours])
+
+    def colour(self, number: int) -> int:
+        """Return the one colour that the truth tells of a particle; 0 where it has none."""
+        return int(self._colour_of_slot[self._slots.get(number, 0)])
+
+    def inherit(self, number: int, parents: Mapping[int, tuple[int, ...]]) -> bool:
+        """Let a child have its parents' colours if all those are known; tell whether ``number`` has any."""
+        if number in self.allowed:
+            return True
+        line = parents.get(number, ())
+        if not line or not all(self.inherit(parent, parents) for parent in line):
+            return False
+        self._slots[number] = self._slots[line[0]]
+        self.allowed[number] = int(np.bitwise_or.reduce([self.allowed[parent] for parent in line]))
+        return True
+
+    def hand_out(self, frame: NDArray[np.int32]) -> None:
+        """Give every particle of a reference one colour, new ones the colour whose bearers are farthest."""
+        seen = measure_regions(filter_fragments(frame, 0.0, MIN_AREA_PX))
+        no_conflicts = np.zeros((0, 2), np.int64)
+        n_colours = len(self._colour_of_slot) - 1
+        self._slots |= colour_particles(seen, no_conflicts, self._slots, n_colours)
+        for number in np.unique(frame).tolist():
+            if number in self._slots:
+                self.allowed[number] = 1 << self.colour(number)

@@ -1,0 +1,161 @@
+"""Footage from labelled real images: their particles are cut out, and move and flicker over the ground."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.measure import label as connected_parts
+
+from temtrack.simulation.paths import confined_walk
+from temtrack.training.config import ClipConfig
+from temtrack.training.data.clip_source import FilmMaker, Footage, draw_diameter
+from temtrack.training.data.dataset import LabelledImage
+
+Pixels = NDArray[np.float32]
+
+#: Scales (pixels of the network per pixel of the image) that still show what is in the image.
+MIN_SCALE, MAX_SCALE = 0.15, 4.0
+#: A cut-out's margin, which holds its soft edge and the fringe around it.
+RIM_PX = 3
+FLICKER = 0.12
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """Particles that move as one, since they touch.
+
+    Parameters
+    ----------
+    corner
+        Row and column of the first pixel in the image.
+    difference, labels
+        (h, w) grey values minus those of the ground, fading at the edge; ids.
+    way_px
+        (T, 2) displacement y, x.
+    gain
+        (T,) factor on the contrast.
+    """
+
+    corner: tuple[int, int]
+    difference: Pixels
+    labels: NDArray[np.int32]
+    way_px: NDArray[np.float64]
+    gain: NDArray[np.float64]
+
+
+def still_film(
+    images: Sequence[LabelledImage], crop_px: int, diameters_px: tuple[float, float], config: ClipConfig
+) -> FilmMaker:
+    """Set images in motion, particles scaled to ``diameters_px`` for the network."""
+
+    def make(rng: np.random.Generator) -> Footage:
+        still = images[int(rng.integers(len(images)))]
+        wanted = draw_diameter(rng, diameters_px, config)
+        filling = crop_px / min(
+            still.labels.shape
+        )  # a smaller image would be seen beside its own mirror image
+        scale = float(np.clip(max(wanted / (still.diameter_px or wanted), filling), MIN_SCALE, MAX_SCALE))
+        image, labels = _part(still, math.ceil(config.margin * crop_px / scale), rng)
+        ground = fill_in(image, labels > 0, rng)
+        cutouts = cut_out(image - ground, labels, config.film_frames, rng)
+
+        @cache
+        def frame(t: int) -> Pixels:
+            return paste(ground, cutouts, t)
+
+        @cache
+        def ids(t: int) -> NDArray[np.int32]:
+            return paste_labels(labels.shape, cutouts, t)
+
+        return Footage(config.film_frames, frame, ids, scale)
+
+    return make
+
+
+def _part(still: LabelledImage, side: int, rng: np.random.Generator) -> tuple[Pixels, NDArray[np.int32]]:
+    """Take a part of at most ``side`` px of an image, particles in it."""
+    pixels = np.argwhere(still.labels)
+    middle = pixels[rng.integers(len(pixels))] if len(pixels) else np.array(still.labels.shape) // 2
+    low = np.clip(middle - side // 2, 0, np.maximum(np.array(still.labels.shape) - side, 0))
+    part = slice(low[0], low[0] + side), slice(low[1], low[1] + side)
+    return still.image[part], still.labels[part]
+
+
+def fill_in(image: Pixels, holes: NDArray[np.bool_], rng: np.random.Generator) -> Pixels:
+    """Return the image with its holes filled smoothly from their rims, and as rough as the rest."""
+    holes = ndimage.binary_dilation(holes, iterations=RIM_PX)
+    if holes.all():
+        return np.full_like(image, image.max())
+    _, (y, x) = ndimage.distance_transform_edt(holes, return_indices=True)
+    nearest = image[y, x]
+    smooth = ndimage.gaussian_filter(nearest, 4.0)
+    roughness = (nearest - smooth)[~holes]
+    return np.where(holes, smooth + rng.choice(roughness, image.shape), image).astype(np.float32)
+
+
+def cut_out(
+    difference: Pixels, labels: NDArray[np.int32], n_frames: int, rng: np.random.Generator
+) -> list[Cutout]:
+    """Cut out the particles, those that touch as one, and draw their ways."""
+    groups = connected_parts(ndimage.binary_dilation(labels > 0, iterations=2), connectivity=2)
+    boxes = ndimage.find_objects(groups)
+    calm = rng.uniform(0, 0.25)
+    ways = confined_walk(rng, n_frames, len(boxes), 1.0)
+    gains = np.exp(FLICKER * confined_walk(rng, n_frames, len(boxes), 1.0)[:, :, 0])
+    cutouts = []
+    for i, (rows, columns) in enumerate(boxes):
+        box = (
+            slice(max(0, rows.start - RIM_PX), rows.stop + RIM_PX),
+            slice(max(0, columns.start - RIM_PX), columns.stop + RIM_PX),
+        )
+        inside = groups[box] == i + 1
+        own = np.where(inside, labels[box], 0).astype(np.int32)
+        soft = ndimage.gaussian_filter(inside.astype(np.float32), 1.0)
+        reach = calm * math.sqrt(np.count_nonzero(own) / math.pi)
+        cutouts.append(
+            Cutout(
+                (box[0].start, box[1].start),
+                np.asarray(difference[box] * soft, dtype=np.float32),
+                own,
+                reach * ways[:, i],
+                gains[:, i],
+            )
+        )
+    return cutouts
+
+
+def paste(ground: Pixels, cutouts: Sequence[Cutout], t: int) -> Pixels:
+    """Return frame ``t`` (Y, X): the ground with the particles where they are by then."""
+    frame = ground.copy()
+    for cutout in cutouts:
+        way = np.rint(cutout.way_px[t])
+        moved = ndimage.shift(cutout.difference, cutout.way_px[t] - way, order=1)
+        here, of_it = _overlap(frame.shape, moved.shape, cutout.corner + way)
+        frame[here] += (moved * np.float32(cutout.gain[t]))[of_it]
+    return np.clip(frame, 0, 1)
+
+
+def paste_labels(shape: tuple[int, ...], cutouts: Sequence[Cutout], t: int) -> NDArray[np.int32]:
+    """Return the ids (Y, X) of frame ``t``."""
+    labels = np.zeros(shape, np.int32)
+    for cutout in cutouts:
+        here, of_it = _overlap(shape, cutout.labels.shape, cutout.corner + np.rint(cutout.way_px[t]))
+        np.copyto(labels[here], cutout.labels[of_it], where=cutout.labels[of_it] > 0)
+    return labels
+
+
+def _overlap(
+    shape: tuple[int, ...], patch: tuple[int, ...], corner: NDArray[np.float64]
+) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Return where a patch lies on a canvas, and which part of it does."""
+    first = corner.astype(int)
+    low = np.maximum(first, 0)
+    high = np.maximum(np.minimum(first + patch, shape), low)
+    pairs = list(zip(low.tolist(), high.tolist(), first.tolist(), strict=True))
+    return tuple(slice(a, b) for a, b, _ in pairs), tuple(slice(a - c, b - c) for a, b, c in pairs)

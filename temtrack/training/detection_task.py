@@ -1,0 +1,125 @@
+"""What a detector is trained for: boxes and masks of single particles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from temtrack.imaging.labels import bounding_boxes
+from temtrack.nets.precision import bf16_where_native
+from temtrack.segmentation.detection import CELL_PX
+from temtrack.training.config import TrainConfig
+from temtrack.training.data.dataset import Sample, Source
+from temtrack.training.task import Task
+
+if TYPE_CHECKING:
+    from temtrack.nets.yolo import Detections, YoloSeg
+
+
+@dataclass(frozen=True)
+class ParticleBatch:
+    """B images with N particles in all, as ultralytics' loss takes them.
+
+    ``images`` Bx3xSxS; ``image_of`` (N,) the image of each particle; ``boxes`` (N, 4), x and y of the middle,
+    width and height in shares of S; ``masks`` BxS/4xS/4 the number of the image's particle, 0 for none.
+    """
+
+    images: Tensor
+    image_of: Tensor
+    boxes: Tensor
+    masks: Tensor
+
+    def to(self, device: torch.device) -> ParticleBatch:
+        """Return the batch on a device."""
+        return ParticleBatch(
+            *(getattr(self, name).to(device, non_blocking=True) for name in self.__dataclass_fields__)
+        )
+
+
+def detecting(
+    draw: Source, test_samples: Sequence[Sample], config: TrainConfig
+) -> Task[YoloSeg, ParticleBatch]:
+    """Return the task of learning particles one by one.
+
+    Of masks that do not tell particles from each other, each connected part is one.
+    """
+
+    def batch_of(step: int, part: int) -> ParticleBatch:
+        rng = np.random.default_rng([config.seed, step, part])
+        return collate_particles([draw(rng) for _ in range(config.batch_size)], rng)
+
+    rng, size = np.random.default_rng(config.seed), config.batch_size
+    tests = [collate_particles(test_samples[i : i + size], rng) for i in range(0, len(test_samples), size)]
+    return Task(batch_of, tests, detecting_loss)
+
+
+def collate_particles(samples: Sequence[Sample], rng: np.random.Generator) -> ParticleBatch:
+    """Build a batch. A cell's middle lies between two pixels; by chance one of them stands for it."""
+    y, x = rng.integers(CELL_PX // 2 - 1, CELL_PX // 2 + 1, 2)
+    boxes = [_boxes(sample.labels) for sample in samples]
+    images = np.stack([sample.image for sample in samples])[:, None]
+    return ParticleBatch(
+        torch.from_numpy(images).expand(-1, 3, -1, -1),
+        torch.from_numpy(np.repeat(np.arange(len(boxes)), [len(some) for some in boxes])),
+        torch.from_numpy(np.concatenate(boxes)),
+        torch.from_numpy(np.stack([sample.labels[y::CELL_PX, x::CELL_PX] for sample in samples])),
+    )
+
+
+def _boxes(labels: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return the boxes (N, 4) of labels 1 to N: x and y of the middle, width and height, in shares."""
+    edges = [
+        ((xs.start + xs.stop) / 2, (ys.start + ys.stop) / 2, xs.stop - xs.start, ys.stop - ys.start)
+        for ys, xs in bounding_boxes(labels).values()
+    ]
+    boxes: NDArray[np.float32] = np.array(edges, np.float32).reshape(-1, 4) / np.float32(labels.shape[0])
+    return boxes
+
+
+def detecting_loss(net: YoloSeg, batch: ParticleBatch) -> tuple[Tensor, Tensor]:
+    """Return ultralytics' loss a sample, and the foreground's overlap, found and true counts of cells."""
+    from ultralytics.utils.loss import v8SegmentationLoss
+
+    if net.training:
+        with bf16_where_native(batch.images.device):
+            output = net(batch.images)
+        output = {name: _as_float(value) for name, value in output.items()}
+    else:
+        output = net(batch.images)  # whose boxes would be too coarse in bfloat16
+    truth = {
+        "batch_idx": batch.image_of,
+        "cls": torch.zeros_like(batch.image_of),
+        "bboxes": batch.boxes,
+        "masks": batch.masks,
+    }
+    parts, _ = v8SegmentationLoss(net)(output, truth)  # each times the number of samples
+    with torch.no_grad():
+        found = [_foreground(one) for one in net.read(output)]
+        counts = _counts(torch.stack(found), batch.masks > 0)
+    return parts.sum() / len(batch.images), counts
+
+
+def _as_float(value: Tensor | list[Tensor]) -> Tensor | list[Tensor]:
+    return [one.float() for one in value] if isinstance(value, list) else value.float()
+
+
+def _foreground(found: Detections) -> Tensor:
+    """Return the mask, h x w, of all particles together, each within its box."""
+    height, width = found.masks.shape[-2:]
+    y = torch.arange(height, device=found.masks.device)[:, None] * CELL_PX + CELL_PX / 2
+    x = torch.arange(width, device=found.masks.device) * CELL_PX + CELL_PX / 2
+    x0, y0, x1, y1 = found.boxes.T[..., None, None]
+    inside = (y > y0) & (y < y1) & (x > x0) & (x < x1)
+    seen: Tensor = ((found.masks > 0) & inside).any(dim=0)
+    return seen
+
+
+def _counts(found: Tensor, true: Tensor) -> Tensor:
+    """Return cells of overlap, found and true foreground, shape (3,)."""
+    return torch.stack([(found & true).sum(), found.sum(), true.sum()]).double()

@@ -1,0 +1,70 @@
+"""What a segmenter is trained for: maps of particles, of everything and of single ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from temtrack.nets.efficient_sam import EfficientSam
+from temtrack.nets.precision import bf16_where_native
+from temtrack.training.config import TrainConfig
+from temtrack.training.data.batches import Batch, collate
+from temtrack.training.data.dataset import Sample, Source
+from temtrack.training.losses import foreground_counts, iou_loss, map_loss
+from temtrack.training.task import Task
+
+if TYPE_CHECKING:
+    from temtrack.models.catalog import SegmentingNet
+
+
+def segmenting(
+    draw: Source, test_samples: Sequence[Sample], config: TrainConfig
+) -> Task[SegmentingNet, Batch]:
+    """Return the task of learning target maps from single images."""
+
+    def batch_of(step: int, part: int) -> Batch:
+        rng = np.random.default_rng([config.seed, step, part])
+        return collate([draw(rng) for _ in range(config.batch_size)], config.n_prompts, rng)
+
+    def loss_of(net: SegmentingNet, batch: Batch) -> tuple[Tensor, Tensor]:
+        if isinstance(net, EfficientSam):
+            return promptable_loss(net, batch, config.prompt_weight)
+        return dense_loss(net, batch)
+
+    return Task(batch_of, _test_batches(test_samples, config), loss_of)
+
+
+def dense_loss(net: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return the loss of a network that knows but one question, and the pixel counts of its foreground."""
+    with bf16_where_native(batch.images.device):
+        logits = net(batch.images)[:, None]  # Bx1x3xSxS: the query for everything
+    logits, targets, weights = logits.float(), batch.targets[:, :1], batch.weights[:, :1]
+    return map_loss(logits, targets, weights), foreground_counts(logits.detach(), targets, weights)
+
+
+def promptable_loss(net: EfficientSam, batch: Batch, prompt_weight: float) -> tuple[Tensor, Tensor]:
+    """Return the loss and the foreground's overlap, found and true pixel counts.
+
+    Maps are compared at half the input's side: finer than the network's own grid, and cheap.
+    """
+    with bf16_where_native(batch.images.device):
+        logits, iou = net.decode(net.embed(batch.images), batch.xy, batch.point_labels)
+    queries = logits.flatten(0, 1).float()
+    fine = F.interpolate(queries, scale_factor=2, mode="bilinear", align_corners=False)
+    fine = fine.view(*logits.shape[:3], *fine.shape[-2:])
+    targets = F.avg_pool2d(batch.targets.flatten(0, 1), 2).view_as(fine)
+    loss = map_loss(fine[:, :1], targets[:, :1], batch.weights[:, :1])
+    if targets.shape[1] > 1:
+        loss = loss + prompt_weight * map_loss(fine[:, 1:], targets[:, 1:], batch.weights[:, 1:])
+    loss = loss + iou_loss(iou, fine, targets, batch.weights)
+    return loss, foreground_counts(fine.detach(), targets, batch.weights)
+
+
+def _test_batches(samples: Sequence[Sample], config: TrainConfig) -> list[Batch]:
+    rng = np.random.default_rng(config.seed)
+    size = config.batch_size
+    return [collate(samples[i : i + size], config.n_prompts, rng) for i in range(0, len(samples), size)]

@@ -1,0 +1,56 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from kinetic_laws import coalescing, evaporating, growing, ripening
+
+from temtrack.kinetics.mechanisms import MECHANISMS, count_vanished, measure_mechanisms
+
+rng = np.random.default_rng
+WORLDS = {"coalescence": coalescing, "ripening": ripening, "evaporation": evaporating}
+
+
+def measure(run):
+    return {row.quantity: row for row in measure_mechanisms(run, rng(0))}
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_the_three_are_told_apart(mechanism):
+    for seed in range(8):
+        rows = measure(WORLDS[mechanism](rng(seed)))
+        assert rows[f"{mechanism}_share"].value > 0.9
+        assert rows[f"{mechanism}_share"].low > 0.5
+        assert rows[f"{mechanism}_rate"].low > 0
+
+
+def test_volume_stays_but_in_evaporation():
+    assert measure(coalescing(rng(0)))["total_volume_ratio"].value == pytest.approx(1, abs=0.02)
+    assert measure(ripening(rng(0)))["total_volume_ratio"].value == pytest.approx(1, abs=0.05)
+    assert measure(evaporating(rng(0)))["total_volume_ratio"].high < 0.5
+
+
+def test_a_merge_whose_volume_does_not_close_is_no_coalescence():
+    run = coalescing(rng(0), n_merges=10)
+    child = run.merges["child_id"][0]
+    particles = run.particles.copy()
+    particles.loc[particles["particle_id"] == child, "area_px"] *= 0.3
+    vanished = count_vanished(replace(run, particles=particles))
+    assert vanished.counts["coalescence"] == 9
+    assert vanished.n_unclosed == 1
+
+
+def test_nothing_vanished_and_nothing_known_are_refused():
+    assert measure(growing(rng(0)))["ripening_share"].reason == "no particle vanished"
+    unknown = measure(replace(growing(rng(0)), merges=None))
+    assert "--merges" in unknown["coalescence_share"].reason
+    untimed = measure(replace(ripening(rng(0)), seconds=None))
+    assert "--frame-time" in untimed["ripening_rate"].reason
+    assert untimed["ripening_share"].value == 1
+
+
+def test_what_grows_on_the_others_counts_where_the_border_cuts_it():
+    run = ripening(rng(0))
+    ends = run.particles.groupby("particle_id")["equivalent_diameter_px"].last()
+    largest = ends.nlargest(10).index
+    cut = run.particles.assign(touches_border=run.particles["particle_id"].isin(largest))
+    assert measure(replace(run, particles=cut))["ripening_share"].value == 1

@@ -1,0 +1,261 @@
+import json
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from shutil import copytree
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import tifffile
+
+from temtrack.analysis.folder import open_masks_folder
+from temtrack.errors import InputError
+from temtrack.formats.readers import read_movie
+from temtrack.formats.store.lineage import read_lineage
+from temtrack.formats.store.masks import mask_name, read_masks, write_mask
+from temtrack.formats.store.tiff_stack import write_movie
+from temtrack.linking import LinkingConfig
+from temtrack.linking.lineage_builder import Entry
+from temtrack.models.catalog import build_propagator
+from temtrack.models.import_checkpoint import add_model
+from temtrack.models.registry import find_model, new_model_folder, verify, weights_of
+from temtrack.movie import Movie
+from temtrack.pipeline.workflow import (
+    Segmentation,
+    TrackingPlan,
+    analyze_into,
+    propagation_by_name,
+    segmentation_by_masks,
+    track_into,
+)
+from temtrack.simulation.config import MovieConfig
+from temtrack.simulation.movie import simulate_movie
+from temtrack.tracking import checkpoint
+from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile
+from temtrack.tracking.overlap import OverlapPropagator
+
+CONFIG = MovieConfig(n_frames=30, height=128, width=160, n_particles=6, radius_px=10.0, merges={2: 1})
+COMMAND = "temtrack track film.tif"
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    """A folder with ``film.tif`` and, in ``true``, its masks; and the movie that it was made from."""
+    folder, movie = tmp_path_factory.mktemp("simulated"), simulate_movie(3, CONFIG)
+    (folder / "true").mkdir()
+    write_movie(folder / "film.tif", movie.to_movie().calibrated(0.5, 2.0))
+    for t in range(len(movie)):
+        write_mask(folder / "true" / mask_name(t), movie.labels(t))
+    return folder, movie
+
+
+def plan_of(movie, segmentation, propagator="overlap"):
+    return TrackingPlan(movie, segmentation, propagation_by_name(propagator), LinkingConfig(), COMMAND)
+
+
+def run(source, masks, out):
+    """Track and analyse with the masks in place of a model; return tables and the tracking report."""
+    out.mkdir(exist_ok=True)
+    movie = read_movie(source)
+    report = track_into(out, plan_of(movie, segmentation_by_masks(masks, movie)), iter)
+    folder = open_masks_folder(out)
+    calibration = folder.calibrated(None, None, movie)
+    return analyze_into(out, folder, movie, calibration, True, "temtrack analyze", iter), report
+
+
+@pytest.fixture
+def finished(simulated, tmp_path):
+    """A folder of its own with a finished run."""
+    folder, _ = simulated
+    if not (folder / "out").exists():
+        run(folder / "film.tif", folder / "true", folder / "out")
+    return copytree(folder / "out", tmp_path / "out")
+
+
+def test_from_masks_to_the_merge_table(simulated, tmp_path):
+    folder, movie = simulated
+    tables, report = run(folder / "film.tif", folder / "true", tmp_path)
+    (merge,), (true,) = tables.merges.to_pylist(), movie.lineage.merges
+    assert abs(merge["frame"] - true.frame) <= 1
+    assert merge["time_s"] == 2.0 * merge["frame"]
+    assert merge["n_parents"] == 2
+    assert (merge["y_nm"], merge["x_nm"]) == pytest.approx((true.y_px / 2, true.x_px / 2), abs=2)
+    assert report.lineage == read_lineage(tmp_path / "lineage.json")
+    assert report.n_masks == tables.particles.num_rows
+    names = {"lineage.json", "res_track.txt", "run.json", *(mask_name(t) for t in range(30))}
+    names |= {f"{name}.parquet" for name in ("particles", "tracks", "frames", "merges", "drift")}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    facts = pq.read_schema(tmp_path / "merges.parquet").metadata
+    assert facts[b"command"] == b"temtrack analyze"
+    assert facts[b"movie_sha256"].decode() == json.loads((tmp_path / "run.json").read_text())["movie_sha256"]
+
+
+def test_the_run_is_told_beside_its_masks(finished):
+    facts = json.loads((finished / "run.json").read_text())
+    assert facts["command"] == COMMAND
+    assert (facts["n_frames"], facts["pixel_size_nm"]) == (30, pytest.approx(0.5))
+    assert facts["frame_times_s"] == pytest.approx([2.0 * t for t in range(30)])
+    assert facts["parameters"]["propagator"] == "overlap"
+    assert facts["quality"] == ["good"] * 30
+    assert len(facts["contrast"]) == len(facts["sharpness"]) == 30
+    assert len(facts["masks_sha256"]) == 64
+
+
+def test_a_shorter_second_run_leaves_nothing_of_the_first(simulated, finished, tmp_path):
+    _, movie = simulated
+    (finished / "notes.txt").write_text("mine")
+    short = replace(movie.to_movie(), n_frames=5)
+    write_movie(tmp_path / "short.tif", short)
+    segmentation = Segmentation(lambda image: (image < 100).astype(np.int32), {})
+    track_into(finished, plan_of(read_movie(tmp_path / "short.tif"), segmentation), iter)
+    left = {
+        "lineage.json",
+        "res_track.txt",
+        "run.json",
+        "drift.parquet",
+        "notes.txt",
+        *(mask_name(t) for t in range(5)),
+    }
+    assert {path.name for path in finished.iterdir()} == left
+    assert len(json.loads((finished / "run.json").read_text())["quality"]) == 5
+
+
+def test_a_run_that_breaks_leaves_no_record_of_an_earlier_one(simulated, finished):
+    folder, _ = simulated
+
+    def fail(image):
+        raise InputError("this frame is damaged")
+
+    with pytest.raises(InputError, match="damaged"):
+        track_into(finished, plan_of(read_movie(folder / "film.tif"), Segmentation(fail, {})), iter)
+    assert [path.name for path in finished.iterdir()] == [RESUME_NAME]
+
+
+class Killed(BaseException):
+    """What no handler expects, as little as SIGKILL."""
+
+
+def die_at(moment, monkeypatch):
+    """Let the writing of files end all at some file, just before it is put in its place."""
+    replace_file, n_written = Path.replace, count(1)
+
+    def die(path, target):
+        if next(n_written) == moment:
+            raise Killed
+        return replace_file(path, target)
+
+    monkeypatch.setattr(Path, "replace", die)
+
+
+@pytest.mark.parametrize(("propagator", "moments"), [("overlap", (2, 41, 62)), ("trackpy", (51,))])
+def test_a_stopped_run_goes_on_to_the_same_bytes(simulated, tmp_path, monkeypatch, propagator, moments):
+    folder, _ = simulated
+    movie = read_movie(folder / "film.tif")
+    monkeypatch.setattr(checkpoint, "INTERVAL_S", 0.0)
+    monkeypatch.setattr(checkpoint, "MAX_TIME_SHARE", np.inf)
+
+    def go(out, command, resume):
+        plan = plan_of(movie, segmentation_by_masks(folder / "true", movie), propagator)
+        track_into(out, replace(plan, command=command), iter, resume)
+        return {path.name: path.read_bytes() for path in out.iterdir()}
+
+    unbroken = go(make(tmp_path / "unbroken"), "first", False)
+    for moment in moments:
+        out = make(tmp_path / f"stopped {moment}")
+        with monkeypatch.context() as patch:
+            die_at(moment, patch)
+            with pytest.raises(Killed):
+                go(out, "first", False)
+        assert RESUME_NAME in {path.name for path in out.iterdir()}
+        assert go(out, "second", True) == unbroken
+
+
+def test_ids_beyond_16_bits_do_not_wrap(simulated, tmp_path):
+    """Six particles, two of which merge, in a run in which many others have been before."""
+    folder, _ = simulated
+    n_before = 65_529
+    movie = read_movie(folder / "film.tif")
+    plan = plan_of(movie, segmentation_by_masks(folder / "true", movie))
+    run = Checkpoint(plan.facts(), COMMAND)
+    run.tracking.linker.last_id = n_before
+    pedigree = run.tracking.linker.pedigree
+    pedigree._entries = {i: Entry(i, 0, 0) for i in range(1, n_before + 1)}
+    pedigree._origins = dict.fromkeys(pedigree._entries, ("present", ()))
+    pedigree._fates = dict.fromkeys(pedigree._entries, "lost")
+    CheckpointFile(tmp_path, OverlapPropagator()).save(run)
+    lineage = track_into(tmp_path, plan, iter, resume=True).lineage
+    (merge,) = lineage.merges
+    assert (merge.child, len(lineage.tracks)) == (n_before + 7, n_before + 7)
+    assert (tmp_path / "res_track.txt").read_text().splitlines()[-1].split()[0] == str(n_before + 7)
+    assert read_lineage(tmp_path / "lineage.json") == lineage
+    types = [tifffile.imread(tmp_path / mask_name(t)).dtype for t in range(30)]
+    wide = [t for t in range(30) if n_before + (7 if t >= merge.frame else 6) > 65_535]
+    assert [t for t in range(30) if types[t] == np.uint32] == wide
+    found, true = read_masks(tmp_path), read_masks(folder / "true")
+    for t in range(30):
+        assert set(np.unique(found[t])) <= {0, *range(n_before + 1, n_before + 8)}
+        np.testing.assert_array_equal(found[t] > 0, true[t] > 0)
+    opened = open_masks_folder(tmp_path)
+    particles = analyze_into(tmp_path, opened, movie, opened.calibration, True, COMMAND, iter).particles
+    assert particles.schema.field("particle_id").type == "int64"
+    assert set(particles["particle_id"].to_pylist()) == set(range(n_before + 1, n_before + 8))
+
+
+def make(folder):
+    folder.mkdir()
+    return folder
+
+
+def test_without_merges_no_merge_table_of_an_earlier_analysis_remains(finished):
+    opened = open_masks_folder(finished)
+    tables = analyze_into(finished, opened, None, opened.calibration, False, "temtrack analyze", iter)
+    assert tables.merges is None
+    assert not (finished / "merges.parquet").exists()
+
+
+def test_masks_of_another_movie_are_refused(simulated, tmp_path):
+    folder, _ = simulated
+    write_mask(tmp_path / mask_name(0), np.zeros((9, 9), np.uint16))
+    with pytest.raises(InputError, match=r"1 masks of 9x9 px, but .*film\.tif 30 frames of 128x160"):
+        segmentation_by_masks(tmp_path, read_movie(folder / "film.tif"))
+
+
+def test_an_added_deaot_is_a_propagator_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("TEMTRACK_CACHE", str(tmp_path))
+    weights = weights_of(find_model("deaot-t"))
+    add_model(new_model_folder("theirs", force=False), "deaot-t", build_propagator("deaot-t"), weights)
+    propagation = propagation_by_name("theirs", "cpu")
+    assert propagation.facts["propagator_sha256"] == verify(find_model("theirs"))
+
+
+def blinking(n_frames, n_a_side, cell_px=6, n_shown=12, period=16):
+    """Squares of 3 px on a grid; each is gone for so long, again and again, that it comes back as another."""
+    phase = np.random.default_rng(0).integers(period, size=(n_a_side, n_a_side))
+    own = np.arange(1, n_a_side**2 + 1).reshape(n_a_side, n_a_side)
+    square = np.zeros((cell_px, cell_px), np.int32)
+    square[1:4, 1:4] = 1
+    return [np.kron(np.where((t + phase) % period < n_shown, own, 0), square) for t in range(n_frames)]
+
+
+@pytest.mark.slow
+def test_more_than_70_000_ids_in_one_run(tmp_path):
+    masks = blinking(n_frames=34, n_a_side=160)
+    path, frames = tmp_path / "film.tif", np.where(np.array(masks) > 0, 60, 200).astype(np.uint8)
+    write_movie(path, Movie(path, *frames.shape, frames.dtype, lambda t: frames[t]))
+    movie, in_order = read_movie(path), iter(masks)
+    plan = plan_of(movie, Segmentation(lambda image: next(in_order), {}))
+    plan = replace(plan, config=LinkingConfig(max_gap_frames=3))  # less than they are gone for
+    n_ids = len(track_into(make(tmp_path / "out"), plan, iter).lineage.tracks)
+    assert n_ids > 70_000
+    found = read_masks(tmp_path / "out")
+    cell_of_id = {}
+    for t, (labels, true) in enumerate(zip(found, masks, strict=True)):
+        is_wide = tifffile.imread(tmp_path / "out" / mask_name(t)).dtype == np.uint32
+        assert is_wide == (labels.max() > 65_535)
+        ids, cells = labels[2::6, 2::6], true[2::6, 2::6]
+        assert ids[cells > 0].all()
+        for i, cell in zip(ids[cells > 0].tolist(), cells[cells > 0].tolist(), strict=True):
+            assert cell_of_id.setdefault(i, cell) == cell
+    assert is_wide
+    assert max(cell_of_id) == n_ids == len((tmp_path / "out" / "res_track.txt").read_text().splitlines())

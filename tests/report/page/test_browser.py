@@ -1,0 +1,211 @@
+"""The page in a real browser: what a reader clicks does what it says, and nothing complains."""
+
+import csv
+import shutil
+from xml.etree import ElementTree
+
+import page_scene
+import pytest
+
+from temtrack.report.page.build import write_page
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
+]
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync = pytest.importorskip("playwright.sync_api")
+    with sync.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    write_page(path, page_scene.make_source())
+    return path
+
+
+def open_page(browser, path, **options):
+    """Open the page; complaints and requests that leave the machine gather in its ``complaints``."""
+    page = browser.new_page(offline=True, accept_downloads=True, **options)
+    page.complaints = []
+    page.on("console", lambda message: page.complaints.append(message.text))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("dialog", lambda dialog: page.complaints.append(dialog.message))
+    local = ("file:", "data:", "blob:")
+    page.on("request", lambda one: None if one.url.startswith(local) else page.complaints.append(one.url))
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    return page
+
+
+@pytest.fixture
+def page(browser, path):
+    page = open_page(browser, path)
+    yield page
+    page.close()
+    assert page.complaints == []
+
+
+def shown_frame(page, frame):
+    page.wait_for_selector(f"#stage .frame[data-frame='{frame}']")
+
+
+def downloaded(page, selector):
+    with page.expect_download() as waiting:
+        page.click(selector)
+    return waiting.value
+
+
+def test_a_name_is_shown_as_it_is(page):
+    assert page.text_content("h1") == page_scene.EVIL
+    assert page.title() == page_scene.EVIL
+
+
+def test_the_slider_moves_the_movie(page):
+    page.locator("#slider").fill("3")
+    shown_frame(page, 3)
+    assert page.text_content("#now") == "frame 3 · 6 s · 615 °C"
+    assert "blurred" in page.text_content("#inspector")
+    page.locator("#slider").press("ArrowRight")
+    shown_frame(page, 4)
+
+
+def test_the_picture_lies_below_the_outlines(page):
+    page.locator("#slider").fill("8")
+    shown_frame(page, 8)
+    grey = """(canvas, [y, x]) => {
+        const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+        pen.drawImage(canvas, 0, 0, 120, 96);
+        return pen.getImageData(x, y, 1, 1).data[0];
+    }"""
+    at = page.locator("#stage canvas")
+    assert at.evaluate(grey, [25, 35]) < 110  # in the middle of the child
+    assert at.evaluate(grey, [45, 110]) > 120
+    ids = page.locator("#stage path[data-id]").evaluate_all("all => all.map((one) => Number(one.dataset.id))")
+    assert sorted(ids) == list(range(3, 13))
+    outline = page.locator("#stage path[data-id='3']")
+    box = outline.evaluate("(one) => { const b = one.getBBox(); return [b.x, b.y, b.width, b.height]; }")
+    assert box == pytest.approx([24, 14, 23, 23], abs=1)
+
+
+def test_a_click_on_a_merge_shows_its_frames_before_and_after(page):
+    page.locator("#slider").fill("0")
+    page.click("#figure-lineage circle[data-merge='0']")
+    shown_frame(page, 6)
+    captions = page.locator("#merge-detail figcaption").all_text_contents()
+    assert [one.split("frame ")[1].split(" ")[0] for one in captions] == ["4", "5", "6", "11"]
+    assert page.text_content("#merge-detail h3") == "1 + 2 → 3"
+    frames = page.locator("#merge-detail .frame")
+    for number, frame in enumerate((4, 5, 6, 11), start=1):
+        page.wait_for_selector(f"#merge-detail .keyframe:nth-child({number}) .frame[data-frame='{frame}']")
+    ids = [
+        frames.nth(i).locator("path[data-id]").evaluate_all("all => all.map((one) => one.dataset.id)")
+        for i in range(4)
+    ]
+    assert {"1", "2"} <= set(ids[1])
+    assert "3" in ids[2]
+    assert not {"1", "2"} & set(ids[2])
+
+
+def test_a_particle_tells_of_its_life(page):
+    page.locator("#stage path[data-id='12']").click()
+    told = page.text_content("#inspector")
+    assert "Particle 12" in told
+    assert "There from the start, dissolved after frame 8." in told
+    page.hover("h1")
+    assert "Particle 12" in page.text_content("#inspector")
+    page.keyboard.press("Escape")
+    assert "Particle 12" not in page.text_content("#inspector")
+
+
+def test_playing_goes_on_and_stops_at_the_end(page):
+    page.locator("#slider").fill("9")
+    page.click("#play")
+    shown_frame(page, 11)
+    page.wait_for_selector("#play:text-is('Play')")
+
+
+FIGURES = {
+    "merge-figures": ["merges", "lineage"],
+    "figures": ["number", "size", "distribution", "coverage", "temperature", "drift"],
+    "lives": ["origins", "fates", "quality"],
+}
+
+
+@pytest.mark.parametrize("place", FIGURES)  # Chromium asks back after ten files from one visit
+def test_every_figure_saves_as_svg(page, tmp_path, place):
+    buttons = page.locator(f"#{place} [data-save]")
+    names = buttons.evaluate_all("all => all.map((one) => one.dataset.save)")
+    assert names == FIGURES[place]
+    for name in names:
+        saved = downloaded(page, f"[data-save='{name}']")
+        assert saved.suggested_filename == f"{name}.svg"
+        saved.save_as(tmp_path / "figure.svg")
+        root = ElementTree.parse(tmp_path / "figure.svg").getroot()
+        assert root.tag == f"{SVG}svg"
+        assert root.findall(f".//{SVG}text")
+
+
+def test_a_frame_saves_as_svg_with_its_picture(page, tmp_path):
+    downloaded(page, "text=Frame as SVG").save_as(tmp_path / "frame.svg")
+    root = ElementTree.parse(tmp_path / "frame.svg").getroot()
+    assert root.find(f"{SVG}image").get("href").startswith("data:image/webp;base64,")
+    assert len(root.findall(f"{SVG}path[@data-id]")) == 11
+
+
+def test_every_table_saves_as_csv(page, tmp_path):
+    names = page.locator("[data-csv]").evaluate_all("all => all.map((one) => one.dataset.csv)")
+    assert names == ["particles", "tracks", "frames", "merges", "kinetics"]
+    for name in reversed(names):
+        downloaded(page, f"[data-csv='{name}']").save_as(tmp_path / f"{name}.csv")
+    with (tmp_path / "tracks.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["particle_id"] for row in rows] == [str(one) for one in range(1, 13)]
+    assert rows[2]["parent_ids"] == "1 2"
+
+
+def test_a_click_in_a_figure_goes_to_that_frame(page):
+    figure = page.locator("#figure-number svg")
+    left, right = 46, figure.bounding_box()["width"] - 14  # the margins of the axes
+    figure.click(position={"x": left + (right - left) * 9 / 11, "y": 100})
+    shown_frame(page, 9)
+
+
+def test_refused_kinetics_say_why(page):
+    assert "4 to 5" in page.text_content("#kinetics-table table")
+    page.click("#kinetics-table summary")
+    assert "too few families" in page.text_content("#kinetics-table details")
+
+
+@pytest.mark.parametrize("width", [360, 768, 1600])
+def test_the_page_never_scrolls_sideways(browser, path, width):
+    page = open_page(browser, path, viewport={"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+def test_it_prints(page):
+    assert page.pdf(format="A4")[:4] == b"%PDF"
+    page.emulate_media(media="print")
+    assert not page.is_visible("#controls")
+    assert page.is_visible("#figure-number svg")
+
+
+@pytest.mark.parametrize("lacks", ["movie", "particles", "merges"])
+def test_what_is_not_there_does_no_harm(browser, tmp_path, lacks):
+    source = page_scene.make_source(movie=None) if lacks == "movie" else page_scene.make_bare_source(lacks)
+    write_page(tmp_path / "bare.html", source)
+    page = open_page(browser, tmp_path / "bare.html")
+    page.locator("#slider").fill("1")
+    shown_frame(page, 1)
+    page.close()
+    assert page.complaints == []

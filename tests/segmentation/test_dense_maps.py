@@ -1,0 +1,74 @@
+"""Labels survive the way through the three maps and back."""
+
+import numpy as np
+import pytest
+from skimage.draw import disk
+
+from temtrack.metrics.segmentation import score_segmentation
+from temtrack.segmentation.dense_maps import CONTACT, CORE, FOREGROUND, decode, drop_small, encode
+
+
+def discs(*centres_and_radii, shape=(96, 128)):
+    labels = np.zeros(shape, np.int32)
+    for i, (y, x, r) in enumerate(centres_and_radii, 1):
+        labels[disk((y, x), r, shape=shape)] = i
+    return labels
+
+
+TOUCHING = discs((40, 40, 16), (40, 71, 15), (80, 100, 10))
+
+
+def test_decoding_gives_back_touching_particles():
+    score = score_segmentation(decode(encode(TOUCHING)), TOUCHING)
+    assert (score.n_matched, score.n_found) == (3, 3)
+    assert score.matched_iou / 3 > 0.97
+
+
+def test_the_contact_line_lies_between_touching_particles_only():
+    maps = encode(TOUCHING)
+    rows, columns = np.nonzero(maps[CONTACT])
+    assert len(rows)
+    assert abs(columns.mean() - 55.5) < 2
+    assert not maps[CONTACT][60:].any()
+
+
+def test_cores_of_touching_particles_are_apart_and_within_the_foreground():
+    maps = encode(TOUCHING)
+    assert not (maps[CORE] > maps[FOREGROUND]).any()
+    assert not maps[CORE][:, 53:58].any()
+
+
+def test_a_particle_too_small_for_a_margin_keeps_a_core():
+    labels = discs((20, 20, 1.5), (20, 60, 20))
+    assert encode(labels)[CORE][labels == 1].any()
+
+
+def test_what_is_hardly_probable_is_no_particle():
+    labels = np.zeros((60, 60), np.int32)
+    labels[5:25, 5:25], labels[35:55, 35:55] = 1, 2
+    maps = encode(labels)
+    maps[FOREGROUND][labels == 2] = 0.6
+    np.testing.assert_array_equal(decode(maps), np.where(labels == 1, 1, 0))
+    maps[FOREGROUND][labels == 2] = 0.8
+    np.testing.assert_array_equal(decode(maps) > 0, labels > 0)
+
+
+def test_foreground_without_a_core_is_a_particle():
+    maps = np.zeros((3, 20, 20), np.float32)
+    maps[FOREGROUND, 5:10, 5:10] = 1
+    assert decode(maps).max() == 1
+
+
+SPECK = discs((40, 40, 16), (40, 71, 15), (80, 100, 3))  # the last has a 28th of their area
+
+
+@pytest.mark.parametrize(("min_area_px", "n_left"), [(None, 2), (0, 3), (10, 3), (400, 2), (5000, 0)])
+def test_what_is_too_small_is_dropped_and_the_rest_numbered_anew(min_area_px, n_left):
+    left = drop_small(SPECK[::-1, ::-1] * 7, min_area_px)
+    assert np.unique(left).tolist() == list(range(n_left + 1))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9)])
+def test_tiny_images(shape):
+    labels = np.ones(shape, np.int32)
+    assert decode(encode(labels)).shape == shape

@@ -1,0 +1,98 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from temtrack.nets.deaot import VARIANTS, Deaot, Memory
+from temtrack.nets.deaot.memory import LayerMemory
+from temtrack.tracking.deaot.memory import RememberedFrame, embed, shift_memory, thin
+from temtrack.tracking.deaot.padding import lay_out
+
+SHAPE = (114, 146)  # the canvas is 129 x 161
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    return Deaot(VARIANTS["deaot-t"]).eval()
+
+
+@pytest.fixture
+def remembered():
+    """A frame with three particles: 5 and 6 beside each other, 9 far away."""
+    canvas = lay_out(SHAPE, 1.0, (0.0, 0.0))
+    labels = np.zeros(canvas.shape, np.int32)
+    labels[20:40, 20:40], labels[20:40, 44:64], labels[90:110, 100:130] = 5, 6, 9
+    tokens = torch.zeros(1, 256, (canvas.shape[0] - 1) // 16 + 1, (canvas.shape[1] - 1) // 16 + 1)
+    return RememberedFrame(0, canvas, labels, np.zeros_like(labels), tokens, [])
+
+
+@torch.inference_mode()
+def test_a_change_of_colour_is_embedded_in_its_own_region_only(net, remembered, monkeypatch):
+    remembered.recolour(net, {5: 1, 6: 2, 9: 3}, 1)
+    before = remembered.embeddings[0]
+    seen = []
+    whole = net.embed_ids
+    monkeypatch.setattr(net, "embed_ids", lambda one_hot: seen.append(one_hot.shape) or whole(one_hot))
+    remembered.recolour(net, {5: 1, 6: 2, 9: 4}, 1)
+    after = remembered.embeddings[0]
+    assert all(a < b for a, b in zip(seen[0][-2:], remembered.canvas.shape, strict=True))
+    assert torch.allclose(after, embed(net, remembered.colours, 0), atol=1e-5)
+    changed = (after != before).any(-1).view(9, 11)
+    assert changed[6, 7]
+    assert not changed[:5].any()
+    n_seen = len(seen)
+    remembered.recolour(net, {5: 1, 6: 2, 9: 4}, 1)
+    assert len(seen) == n_seen
+
+
+@torch.inference_mode()
+def test_a_merge_lets_old_frames_show_the_child(net, remembered):
+    remembered.rename({5: 12, 6: 12})
+    remembered.recolour(net, {12: 7, 9: 3}, 1)
+    assert set(np.unique(remembered.colours[20:40, 20:64])) == {0, 7}
+    assert remembered.valid is None
+
+
+@torch.inference_mode()
+def test_where_an_id_ended_or_came_up_later_nothing_is_known(net, remembered):
+    newcomers = np.zeros_like(remembered.labels)
+    newcomers[60:90, 20:50] = 30
+    remembered.note_newcomers(newcomers, remembered.canvas)
+    remembered.recolour(net, {5: 1, 6: 2, 30: 4}, 1)  # 9 has ended
+    assert not remembered.valid[4, 2]
+    assert not remembered.valid[6, 7]
+    assert remembered.valid[1, 1]
+    assert remembered.recall(net, 0, remembered.canvas).valid is not None
+    remembered.recolour(net, {5: 1, 6: 2, 9: 3}, 1)  # 30 was none, 9 is back
+    assert remembered.valid is None
+
+
+@torch.inference_mode()
+def test_a_second_pass_sees_its_own_ids_only(net, remembered):
+    remembered.recolour(net, {5: 1, 6: 12, 9: 2}, 2)
+    own = np.where(remembered.labels == 6, 2, 0).astype(np.uint16)
+    assert torch.equal(remembered.embeddings[1], embed(net, own, 0))
+
+
+def test_a_shifted_memory_leaves_out_what_comes_in_from_outside():
+    key = torch.arange(12.0).view(1, 12, 1)
+    memory = Memory((LayerMemory(key, key),), (3, 4))
+    shifted = shift_memory(memory, None, (1, -2))
+    assert shifted.valid.view(3, 4).tolist() == [[False] * 4] + [[True, True, False, False]] * 2
+    assert shifted.layers[0].key.view(3, 4)[1, :2].tolist() == [2.0, 3.0]
+    assert not shift_memory(memory, None, (9, 0)).valid.any()
+    assert shift_memory(memory, None, (0, 0)) is memory
+
+
+def test_references_thin_out_with_age_and_never_grow_in_number():
+    kept = []
+    for number in range(300):
+        kept = thin([*kept, RememberedFrame(number, None, None, None, None, [])], 5, number + 1)
+    ages = [300 - frame.number for frame in kept]
+    assert len(kept) == 5
+    assert ages[0] == 300
+    assert ages[-1] <= 3
+    assert all(a > b for a, b in pairwise(ages))
+    assert max(a / b for a, b in pairwise(ages)) < 12
