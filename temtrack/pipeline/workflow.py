@@ -22,7 +22,7 @@ from temtrack.formats.store.lock import locked
 from temtrack.formats.store.masks import Masks, list_masks, mask_name, read_masks, remove_masks, write_mask
 from temtrack.formats.store.provenance import write_run
 from temtrack.formats.store.tables import write_table
-from temtrack.imaging.annotations import clear
+from temtrack.imaging.annotations import mask_out
 from temtrack.linking import LinkingConfig
 from temtrack.models.catalog import PROPAGATORS
 from temtrack.models.registry import RUN_FILE, find_model, read_models, verify
@@ -124,7 +124,7 @@ def load_segmentation(
             "min_area_px": min_area_px,
         }
         return Segmentation(
-            lambda image: clear(segmenter.segment(image, scale, min_area_px), movie.burned_in), facts
+            lambda image: mask_out(segmenter.segment(image, scale, min_area_px), movie.burned_in), facts
         )
 
     return of
