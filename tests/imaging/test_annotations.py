@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from real_data import REAL_DATA
 
 from temtrack.imaging.annotations import (
     detect_annotations,
@@ -12,7 +13,7 @@ from temtrack.imaging.annotations import (
 )
 from temtrack.movie import Annotation, Movie
 
-EMPS = Path(__file__).parents[3] / "shared" / "data" / "emps" / "images"
+EMPS = REAL_DATA / "emps" / "images"
 
 
 @pytest.fixture

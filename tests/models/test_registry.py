@@ -25,7 +25,7 @@ def run_folder(tmp_path):
 @pytest.fixture
 def weights(tmp_path, monkeypatch):
     """Path of the weights, not yet there, of the only model of another registry."""
-    (tmp_path / "models" / "weights").mkdir()
+    (tmp_path / "models" / "weights").mkdir(parents=True)
     (tmp_path / "models.toml").write_text(
         f'[small]\narchitecture = "a"\nfile = "small.st"\nsha256 = "{hashlib.sha256(RIGHT).hexdigest()}"\n'
     )
