@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from cluster.movies import BROKEN, LONG, write_movies
 from cluster.slurm import environments, wait_for
+from needs import need_module
 
 from temtrack.tracking.checkpoint import Checkpoint, CheckpointFile
 from temtrack.tracking.overlap import OverlapTracker
@@ -23,7 +24,7 @@ SETTINGS = ("model=otsu", "propagator=overlap", "pixel_size=0.5nm", "frame_time=
 #: Without accounting only squeue is answered; and jobs of seconds are asked about every second.
 ON_SLURM = ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1")
 
-pytest.importorskip("snakemake_executor_plugin_slurm", reason="no Snakemake: pip install 'temtrack[cluster]'")
+need_module("snakemake_executor_plugin_slurm")
 pytestmark = pytest.mark.slow
 
 

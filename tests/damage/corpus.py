@@ -13,8 +13,9 @@ import numpy as np
 import tifffile
 from microscope_files import write_dm, write_emi, write_ser, write_velox
 from PIL import Image
+from real_data import REAL_DATA
 
-REAL_FILES = Path(__file__).parents[3] / "shared" / "data" / "formats"
+REAL_FILES = REAL_DATA / "formats"
 
 FRAMES = (np.arange(4 * 24 * 32, dtype=np.uint16) * 37 % 4096).reshape(4, 24, 32)
 
