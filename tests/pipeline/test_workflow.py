@@ -179,10 +179,10 @@ def test_ids_beyond_16_bits_do_not_wrap(simulated, tmp_path):
     plan = plan_of(movie, segmentation_by_masks(folder / "true", movie))
     run = Checkpoint(plan.facts(), COMMAND)
     run.tracking.linker.last_id = n_before
-    pedigree = run.tracking.linker.pedigree
-    pedigree._entries = {i: FinalTrack(i, 0, 0) for i in range(1, n_before + 1)}
-    pedigree._origins = dict.fromkeys(pedigree._entries, ("present", ()))
-    pedigree._fates = dict.fromkeys(pedigree._entries, "lost")
+    lineage_builder = run.tracking.linker.lineage_builder
+    lineage_builder._entries = {i: FinalTrack(i, 0, 0) for i in range(1, n_before + 1)}
+    lineage_builder._origins = dict.fromkeys(lineage_builder._entries, ("present", ()))
+    lineage_builder._fates = dict.fromkeys(lineage_builder._entries, "lost")
     CheckpointFile(tmp_path, OverlapTracker()).save(run)
     lineage = track_into(tmp_path, plan, iter, resume=True).lineage
     (merge,) = lineage.merges
