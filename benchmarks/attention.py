@@ -14,8 +14,8 @@ from contextlib import nullcontext
 import numpy as np
 import torch
 
+from temtrack.nets.device import bf16_where_native
 from temtrack.nets.efficient_sam import EfficientSam
-from temtrack.nets.precision import bf16_where_native
 
 WAYS = ("used", "fused", "explicit")
 

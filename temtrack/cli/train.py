@@ -107,8 +107,8 @@ def train(
     from temtrack.formats.store.atomic import check_output_folder
     from temtrack.formats.store.lock import locked
     from temtrack.formats.store.provenance import write_run
-    from temtrack.models.catalog import find_device
     from temtrack.models.registry import RUN_FILE, find_model
+    from temtrack.nets.device import find_device
     from temtrack.training.config import preset
     from temtrack.training.distributed import find_ranks
     from temtrack.training.history import read_rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,14 +13,8 @@ import torch
 from temtrack.errors import InputError, InterruptedRunError, UsageError
 from temtrack.formats.store.atomic import remove_leftovers
 from temtrack.imaging.intensity import CENTRING_BLUR_PX
-from temtrack.models.catalog import (
-    DETECTORS,
-    PROPAGATORS,
-    PUBLISHED_ONLY,
-    build_propagator,
-    build_segmenter,
-    load_weights,
-)
+from temtrack.models.catalog import Kind, find_architecture
+from temtrack.models.checkpoints import load_weights
 from temtrack.models.registry import RUN_FILE, ModelSpec, find_model, write_run_spec
 from temtrack.training.centring_blur import fitting_blur
 from temtrack.training.config import ClipConfig, TrainConfig
@@ -43,10 +37,6 @@ from temtrack.training.history import EpochRow
 from temtrack.training.loop import train
 from temtrack.training.propagation_task import propagating
 from temtrack.training.segmentation_task import segmenting
-
-if TYPE_CHECKING:
-    from temtrack.nets.yolo import YoloSeg
-
 
 T = TypeVar("T")
 Draw = Callable[[np.random.Generator], T]
@@ -87,8 +77,6 @@ def run_training(
     InterruptedRunError
         Where the user interrupts it.
     """
-    if config.model in PUBLISHED_ONLY:
-        raise UsageError(f"'{config.model}' is used as it was published; train another, as effsam-tiny")
     _refuse_other_run(folder, config.model)
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -113,22 +101,21 @@ def _train(
         remove_leftovers(folder)
     torch.manual_seed(config.seed)
     sides = _read_folders(data, config)
-    if config.model in PROPAGATORS:
-        propagator = build_propagator(config.model)
+    architecture = find_architecture(config.model)
+    net = architecture.build()
+    if architecture.kind is Kind.tracker:
         clips = ClipConfig()
         task = propagating(*_shelves(data, sides, config, clips), config, clips)
-        _start(propagator, pretrained, config, folder, command)
-        train(propagator, task, config, folder, device, report)
+        _start(net, pretrained, config, folder, command)
+        train(net, task, config, folder, device, report)
     else:
-        segmenter = build_segmenter(config.model)
         sight = _own_sight(sides, config)
         sources = _sources(data, sides, config, sight.get("centring_blur_px", CENTRING_BLUR_PX))
-        _start(segmenter, pretrained, config, folder, command, sight)
-        if config.model in DETECTORS:
-            detector = cast("YoloSeg", segmenter)
-            train(detector, detecting(*sources, config), config, folder, device, report)
+        _start(net, pretrained, config, folder, command, sight)
+        if architecture.kind is Kind.detector:
+            train(net, detecting(*sources, config), config, folder, device, report)
         else:
-            train(segmenter, segmenting(*sources, config), config, folder, device, report)
+            train(net, segmenting(*sources, config), config, folder, device, report)
 
 
 def read_excluded(path: Path) -> frozenset[str]:

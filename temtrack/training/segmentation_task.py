@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from temtrack.nets.device import bf16_where_native
 from temtrack.nets.efficient_sam import EfficientSam
-from temtrack.nets.precision import bf16_where_native
 from temtrack.training.config import TrainConfig
 from temtrack.training.data.batches import Batch, collate
 from temtrack.training.data.dataset import Sample, Source
 from temtrack.training.losses import foreground_counts, iou_loss, map_loss
 from temtrack.training.task import Task
 
-if TYPE_CHECKING:
-    from temtrack.models.catalog import SegmentingNet
 
-
-def segmenting(
-    draw: Source, test_samples: Sequence[Sample], config: TrainConfig
-) -> Task[SegmentingNet, Batch]:
+def segmenting(draw: Source, test_samples: Sequence[Sample], config: TrainConfig) -> Task[nn.Module, Batch]:
     """Return the task of learning target maps from single images."""
 
     def batch_of(step: int, part: int) -> Batch:
         rng = np.random.default_rng([config.seed, step, part])
         return collate([draw(rng) for _ in range(config.batch_size)], config.n_prompts, rng)
 
-    def loss_of(net: SegmentingNet, batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss_of(net: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         if isinstance(net, EfficientSam):
             return promptable_loss(net, batch, config.prompt_weight)
         return dense_loss(net, batch)
