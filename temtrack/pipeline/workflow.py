@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,9 +42,6 @@ from temtrack.tracking.report import TrackingReport
 if TYPE_CHECKING:
     from temtrack.kinetics.estimate import Estimate
     from temtrack.kinetics.observed import ObservedRun
-
-#: What a network's ids stand for: colours, each for many particles far apart, or groups of ten particles.
-IdCoding = Literal["colours", "groups"]
 
 #: Stands around the numbers of the frames while they are tracked: a progress bar, for one.
 WatchFrames = Callable[[Iterable[int]], Iterable[int]]
@@ -165,7 +162,7 @@ class _MasksInOrder:
         self.next_frame = frame
 
 
-def propagation_by_name(name: str, device: str = "auto", ids: IdCoding = "colours") -> Propagation:
+def propagation_by_name(name: str, device: str = "auto") -> Propagation:
     """Return a propagator: ``overlap``, ``trackpy``, a DeAOT that came or was added, or the folder of a run.
 
     Raises
@@ -184,12 +181,11 @@ def propagation_by_name(name: str, device: str = "auto", ids: IdCoding = "colour
 
         return Propagation(CentroidTracker, {"propagator": name})
     _check_network(name)
-    from temtrack.tracking.deaot.tracker import DeaotConfig
     from temtrack.tracking.load import load_deaot
 
-    propagator = load_deaot(name, device, DeaotConfig(ids=ids))
+    propagator = load_deaot(name, device)
     facts: dict[str, object] = {"propagator_sha256": verify(find_model(name))}
-    return Propagation(lambda segment: propagator.anew(), {"propagator": name, "ids": ids}, facts)
+    return Propagation(lambda segment: propagator.anew(), {"propagator": name}, facts)
 
 
 def _check_network(name: str) -> None:

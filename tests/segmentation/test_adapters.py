@@ -19,7 +19,7 @@ from temtrack.segmentation.tiling import Tiling, View
 from temtrack.simulation.scenes import SceneConfig, simulate_scene
 
 SCENES = [
-    simulate_scene(np.random.default_rng(seed), SceneConfig(mean_radius_px=(10.0, 30.0), empty_share=0.0))
+    simulate_scene(np.random.default_rng(seed), SceneConfig(mean_radius_px=(10.0, 30.0), empty_fraction=0.0))
     for seed in range(3)
 ]
 
