@@ -20,7 +20,7 @@ from temtrack.cli.estimates import (
     show_estimates,
     write_estimates,
 )
-from temtrack.cli.heating import Heat, HeaterLogs, HeaterOffsets, heat_of_runs
+from temtrack.cli.heating import Heat, HeaterColumns, HeaterLogs, HeaterOffsets, heat_of_runs
 from temtrack.cli.inputs import Job, Shard, gather
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, Work, run_each
@@ -84,6 +84,7 @@ def kinetics(
         ),
     ] = None,
     heater_log: HeaterLogs = None,
+    heater_columns: HeaterColumns = None,
     heater_offset: HeaterOffsets = None,
     out: options.Output = None,
     pixel_size: options.PixelSize = None,
@@ -101,7 +102,7 @@ def kinetics(
     last step is the same command with --resume and without --shard.
     """
     chosen = gather(masks, shard)
-    heat = heat_of_runs(temperature, heater_log, heater_offset, chosen.n_given)
+    heat = heat_of_runs(temperature, heater_log, heater_offset, heater_columns, chosen.n_given)
     settings = _Settings(pixel_size, frame_time, seed, heat)
     joint = out if chosen.many else None
 
@@ -163,7 +164,7 @@ def _content(settings: _Settings, job: Job) -> object:
 
     heat = settings.heat[job.index]
     log = None if heat.log is None else fingerprint([heat.log])
-    return [fingerprint_with_tables(job.source, TABLES), heat.kelvin, log, heat.offset_s]
+    return [fingerprint_with_tables(job.source, TABLES), heat.kelvin, log, heat.offset_s, heat.columns]
 
 
 def _measure_activation(out: Path | None, shard: Shard | None, rows: Sequence[Row]) -> Row:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,13 +23,6 @@ if TYPE_CHECKING:
     from temtrack.movie import Movie
     from temtrack.pipeline.workflow import Propagation, Segmentation
     from temtrack.tracking.report import TrackingReport
-
-
-class IdCodingName(StrEnum):
-    """What the ids of a DeAOT stand for."""
-
-    colours = "colours"
-    groups = "groups"
 
 
 def track(
@@ -62,10 +54,6 @@ def track(
             autocompletion=options.complete_propagator,
         ),
     ] = options.DEFAULT_PROPAGATOR,
-    ids: Annotated[
-        IdCodingName,
-        typer.Option("--ids", help="What a DeAOT's ten ids stand for: colours of many, or groups of ten."),
-    ] = IdCodingName.colours,
     min_area_px: options.MinArea = None,
     max_gap_frames: Annotated[
         int, typer.Option("--max-gap", min=0, help="Frames that a particle is carried through unseen.")
@@ -130,7 +118,7 @@ def track(
 
     def load() -> Callable[[Job], Row]:
         _check_output(output_folder, inputs.many, overlay, force)
-        tracking = _load(model, propagator, ids, device, masks, min_area_px, config, keep_bars)
+        tracking = _load(model, propagator, device, masks, min_area_px, config, keep_bars)
         return lambda job: _track_one(tracking, read(job.source), job, masks, overlay)
 
     task = Task(
@@ -172,7 +160,6 @@ class _Tracking:
 def _load(
     model: str,
     propagator: str,
-    ids: IdCodingName,
     device: str,
     masks: Path | None,
     min_area_px: float | None,
@@ -185,7 +172,7 @@ def _load(
     segmentation = (
         partial(segmentation_by_masks, masks) if masks else load_segmentation(model, device, min_area_px)
     )
-    return _Tracking(segmentation, propagation_by_name(propagator, device, ids.value), config, keep_bars)
+    return _Tracking(segmentation, propagation_by_name(propagator, device), config, keep_bars)
 
 
 def _track_one(tracking: _Tracking, movie: Movie, job: Job, masks: Path | None, overlay: Path | None) -> Row:
@@ -233,10 +220,10 @@ def _refuse_input_as_output(folder: Path, masks: Path | None, movie: Movie) -> N
 
 def _warn(report: TrackingReport, where: str = "") -> None:
     """Name the frames that were bridged and those at which the field jumped."""
-    if bad := report.frames_that_are("blank", "blurred"):
+    if bad := report.frames_flagged("blank", "blurred"):
         named = ", ".join(f"{t} ({verdict})" for t, verdict in list(bad.items())[:10])
         output.warn(f"{where}bridged {len(bad)} blank or blurred frame{'s'[: len(bad) > 1]}: {named}")
-    if jumps := report.frames_that_are("jump"):
+    if jumps := report.frames_flagged("jump"):
         named = ", ".join(map(str, list(jumps)[:10]))
         output.tell(f"{where}the field of view jumps at {len(jumps)} frame{'s'[: len(jumps) > 1]}: {named}")
     if report.n_masks == 0:
@@ -252,7 +239,7 @@ def _counts(report: TrackingReport) -> Row:
         "n_tracks": len(lineage.tracks),
         "n_merges": len(lineage.merges),
         **dict(sorted(fates.items())),
-        "n_carried_masks": sum(map(len, report.carried.values())),
+        "n_carried_masks": sum(map(len, report.gap_filled.values())),
     }
 
 
@@ -260,17 +247,7 @@ def _merges(job: Job) -> Row:
     """Return the merges of a tracked movie."""
     from temtrack.formats.store.lineage import read_lineage
 
-    merges = [
-        {
-            "frame": merge.frame,
-            "contact_frame": merge.contact_frame,
-            "parent_ids": list(merge.parents),
-            "child_id": merge.child,
-            "y_px": merge.y_px,
-            "x_px": merge.x_px,
-        }
-        for merge in read_lineage(job.place / "lineage.json").merges
-    ]
+    merges = [merge.as_row() for merge in read_lineage(job.place / "lineage.json").merges]
     return {"merges": merges}
 
 

@@ -12,7 +12,7 @@ import torch
 
 from temtrack.errors import InputError, InterruptedRunError, UsageError
 from temtrack.formats.store.atomic import remove_leftovers
-from temtrack.imaging.intensity import LEVEL_BLUR_PX
+from temtrack.imaging.intensity import CENTRING_BLUR_PX
 from temtrack.models.catalog import (
     DETECTORS,
     PROPAGATORS,
@@ -22,6 +22,7 @@ from temtrack.models.catalog import (
     load_weights,
 )
 from temtrack.models.registry import RUN_FILE, ModelSpec, find_model, write_run_spec
+from temtrack.training.centring_blur import fitting_blur
 from temtrack.training.config import ClipConfig, TrainConfig
 from temtrack.training.data.clip_source import FilmMaker, Shelf, simulated_film
 from temtrack.training.data.dataset import (
@@ -39,7 +40,6 @@ from temtrack.training.data.stills import still_film
 from temtrack.training.detection_task import detecting
 from temtrack.training.distributed import find_ranks, joined
 from temtrack.training.history import EpochRow
-from temtrack.training.level_blur import fitting_blur
 from temtrack.training.loop import train
 from temtrack.training.propagation_task import propagating
 from temtrack.training.segmentation_task import segmenting
@@ -63,7 +63,7 @@ class TrainingData:
     """
 
     folders: Sequence[tuple[Path, float]]
-    simulated_share: float
+    synthetic_fraction: float
     excluded: frozenset[str] = frozenset()
 
 
@@ -71,14 +71,14 @@ def run_training(
     data: TrainingData,
     config: TrainConfig,
     folder: Path,
-    init: ModelSpec | None,
+    pretrained: ModelSpec | None,
     device: torch.device,
     command: str,
     report: Callable[[EpochRow], None],
 ) -> None:
     """Train ``config.model`` into ``folder``, or go on where the run in it stopped.
 
-    ``init`` names a model whose weights the network starts from; ``command`` is kept beside the weights.
+    ``pretrained`` is the model whose weights the network starts from; ``command`` is kept beside the weights.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def run_training(
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with joined(device):
-            _train(data, config, folder, init, device, command, report)
+            _train(data, config, folder, pretrained, device, command, report)
     except KeyboardInterrupt as stop:
         raise InterruptedRunError(
             f"{folder}: interrupted; the same command with --resume goes on from the last epoch"
@@ -104,7 +104,7 @@ def _train(
     data: TrainingData,
     config: TrainConfig,
     folder: Path,
-    init: ModelSpec | None,
+    pretrained: ModelSpec | None,
     device: torch.device,
     command: str,
     report: Callable[[EpochRow], None],
@@ -117,13 +117,13 @@ def _train(
         propagator = build_propagator(config.model)
         clips = ClipConfig()
         task = propagating(*_shelves(data, sides, config, clips), config, clips)
-        _start(propagator, init, config, folder, command)
+        _start(propagator, pretrained, config, folder, command)
         train(propagator, task, config, folder, device, report)
     else:
         segmenter = build_segmenter(config.model)
         sight = _own_sight(sides, config)
-        sources = _sources(data, sides, config, sight.get("level_blur_px", LEVEL_BLUR_PX))
-        _start(segmenter, init, config, folder, command, sight)
+        sources = _sources(data, sides, config, sight.get("centring_blur_px", CENTRING_BLUR_PX))
+        _start(segmenter, pretrained, config, folder, command, sight)
         if config.model in DETECTORS:
             detector = cast("YoloSeg", segmenter)
             train(detector, detecting(*sources, config), config, folder, device, report)
@@ -153,15 +153,15 @@ def _refuse_other_run(folder: Path, model: str) -> None:
 
 def _start(
     net: torch.nn.Module,
-    init: ModelSpec | None,
+    pretrained: ModelSpec | None,
     config: TrainConfig,
     folder: Path,
     command: str,
     sight: Mapping[str, float] | None = None,
 ) -> None:
     """Give the network its first weights, and make the folder a model."""
-    if init is not None:
-        load_weights(net, init)
+    if pretrained is not None:
+        load_weights(net, pretrained)
     if find_ranks().leads:
         write_run_spec(folder, config.model, command, sight)
 
@@ -174,7 +174,7 @@ def _own_sight(sides: Sides, config: TrainConfig) -> dict[str, float]:
     return {
         "scale": config.scale,
         "min_area_px": least_area(images),
-        "level_blur_px": fitting_blur(images),
+        "centring_blur_px": fitting_blur(images),
     }
 
 
@@ -190,14 +190,14 @@ def _shelves(data: TrainingData, sides: Sides, config: TrainConfig, clips: ClipC
 
 
 def _sources(
-    data: TrainingData, sides: Sides, config: TrainConfig, level_blur_px: float
+    data: TrainingData, sides: Sides, config: TrainConfig, centring_blur_px: float
 ) -> tuple[Source, list[Sample]]:
     """Return the source of training samples and fixed test samples in the same shares."""
 
     def of_images(images: list[LabelledImage]) -> Source:
-        return image_source(images, config, level_blur_px)
+        return image_source(images, config, centring_blur_px)
 
-    training, test = _mixed(data, sides, of_images, scene_source(config, level_blur_px))
+    training, test = _mixed(data, sides, of_images, scene_source(config, centring_blur_px))
     test_rng = np.random.default_rng([config.seed, 2**31])
     return training, [test(test_rng) for _ in range(config.n_test_crops)]
 
@@ -214,12 +214,12 @@ def _mixed(
     for own, held_out, share in sides:
         training.append((of_images(own), share))
         test.append((of_images(held_out), share))
-    if data.simulated_share > 0:
-        training.append((simulated, data.simulated_share))
-        test.append((simulated, data.simulated_share))
+    if data.synthetic_fraction > 0:
+        training.append((simulated, data.synthetic_fraction))
+        test.append((simulated, data.synthetic_fraction))
     if not training:
         raise UsageError(
-            "nothing to train on: name folders with images/ and masks/, or give --simulated a share"
+            "nothing to train on: name folders with images/ and masks/, or give --synthetic a fraction"
         )
     return mix(training), mix(test)
 
@@ -234,6 +234,6 @@ def _read_folders(data: TrainingData, config: TrainConfig) -> Sides:
     for folder, share in data.folders:
         training, test = read_sides(folder, data.excluded, config.test_fraction, rng)
         sides.append((training, test or training, share))
-    if data.simulated_share or not all(image.semantic for own, test, _ in sides for image in own + test):
+    if data.synthetic_fraction or not all(image.semantic for own, test, _ in sides for image in own + test):
         return sides
     return [(as_instances(own), as_instances(test), share) for own, test, share in sides]

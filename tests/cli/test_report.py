@@ -54,7 +54,7 @@ def test_a_masks_folder_becomes_one_page(run, scene):
     assert [path.name for path in page.parent.iterdir()] == ["report.html"]
     parts = parts_of(page)
     numbers = parts["numbers"]
-    assert [(merge["frame"], merge["parents"]) for merge in numbers["merges"]] == [(5, [1, 2])]
+    assert [(merge["frame"], merge["parent_ids"]) for merge in numbers["merges"]] == [(5, [1, 2])]
     assert (numbers["unit"], numbers["seconds"][-1]) == ("nm", 18)
     assert base64.b64decode(parts["picture-9"])[8:12] == b"WEBP"
     assert "closeup-0-3" in parts
@@ -139,7 +139,7 @@ def test_the_drift_of_the_trackers_run_is_shown_and_that_of_another_is_not(run, 
         "dx_px": np.zeros(10),
         "y_px": 3.0 * numbers,
         "x_px": np.zeros(10),
-        "likeness": np.ones(10),
+        "correlation": np.ones(10),
         "jump": np.zeros(10, dtype=bool),
     }
     facts = {"movie_sha256": fingerprint([path]) if is_own else "another"}
