@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
+from temtrack.datasets.labelled import LabelledImage
 from temtrack.imaging.intensity import LEVEL_BLUR_PX
-from temtrack.training.data.dataset import LabelledImage
 
 BLURS_PX = (1.0, LEVEL_BLUR_PX, 3.0, 4.0, 5.0, 6.0, 8.0)
 

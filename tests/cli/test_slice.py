@@ -5,9 +5,9 @@ import pytest
 import tifffile
 from skimage.draw import disk
 
+from temtrack.datasets.labelled import read_dataset, read_sides
 from temtrack.formats.store.tables import read_metadata, read_table
 from temtrack.imaging.tiles import stitch
-from temtrack.training.data.dataset import read_folder, read_sides
 
 
 def one_line(stderr):
@@ -84,7 +84,7 @@ def test_the_output_is_what_training_reads(run, data):
     training, test = read_sides(tiles, frozenset(), 0.5, np.random.default_rng(0))
     n_files = {side: len(list((tiles / side / "masks").iterdir())) for side in ("train", "test")}
     assert {"train": len(training), "test": len(test)} == n_files
-    assert [image.name for image in read_folder(tiles / "train")] == [image.name for image in training]
+    assert [image.name for image in read_dataset(tiles / "train")] == [image.name for image in training]
     assert all(image.labels.any() for image in training + test)
 
 

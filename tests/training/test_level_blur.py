@@ -4,8 +4,8 @@ from scipy import ndimage
 from skimage.draw import disk
 from skimage.filters import threshold_otsu
 
+from temtrack.datasets.labelled import LabelledImage
 from temtrack.imaging.intensity import LEVEL_BLUR_PX
-from temtrack.training.data.dataset import LabelledImage
 from temtrack.training.level_blur import fitting_blur
 
 
