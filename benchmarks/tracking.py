@@ -5,7 +5,7 @@ Run ``python benchmarks/tracking.py`` for all parts, or name some:
 ``carry``  ids right when only the first frame's true mask is given, no segmenter after;
 ``switch`` Algorithm 1 with the own segmentation at low dose: id switches;
 ``bad``    Algorithm 1 with true masks, every fifth frame blank or blurred and without any mask: ids kept;
-``speed``  processor seconds per frame, ids as colours beside groups of ten (of which one frame is taken).
+``speed``  processor seconds per frame.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ from temtrack.metrics.tracks import TrackMatches, match_tracks
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
-from temtrack.tracking.centroids import CentroidPropagator
-from temtrack.tracking.deaot.propagator import DeaotConfig
-from temtrack.tracking.engine import LastSegments, Propagator, track_movie
-from temtrack.tracking.load import load_propagator
+from temtrack.tracking.centroids import CentroidTracker
+from temtrack.tracking.engine import LastSegments, Tracker, track_movie
+from temtrack.tracking.load import load_tracker
 
 FIRST_SEED = 9000
 N_FRAMES = 60
@@ -69,7 +68,7 @@ def crowd(n: int, side: int, radius: float, log_sigma: float) -> MovieConfig:
     )
 
 
-def carry(film: Film, propagator: Propagator) -> float:
+def carry(film: Film, propagator: Tracker) -> float:
     """Return the share of later particle-frames that bear the first frame's id, IoU over 0.5.
 
     Particles that the first frame does not show are left out.
@@ -90,7 +89,7 @@ def track(film: Film, segments: list[Labels], name: str) -> TrackMatches:
     """Track a movie by Algorithm 1 with given segments, and match the result with the truth."""
     in_order: Iterator[Labels] = iter(segments)
     segment = LastSegments(lambda frame: next(in_order))
-    propagator = CentroidPropagator(segment.again) if name == "trackpy" else load_propagator(name)
+    propagator = CentroidTracker(segment.again) if name == "trackpy" else load_tracker(name)
     tracked = track_movie(film.frames, segment, propagator)
     return match_tracks((frame.labels for frame in tracked), film.truth)
 
@@ -109,7 +108,7 @@ def show_carry(names: list[str], n_movies: int) -> None:
     for title, *facts in CROWDS:
         films = [film_of(FIRST_SEED + k, crowd(*facts)) for k in range(n_movies)]
         shares = {
-            name: np.mean([carry(film, load_propagator(name)) for film in films])
+            name: np.mean([carry(film, load_tracker(name)) for film in films])
             for name in names
             if name != "trackpy"
         }
@@ -169,12 +168,12 @@ def show_bad_frames(names: list[str], n_movies: int) -> None:
             print(f"  {name:10s} ids kept: {kept / n:.4f} ({kept} of {n})", flush=True)
 
 
-def seconds_per_frame(film: Film, name: str, config: DeaotConfig, n_frames: int) -> tuple[float, float]:
+def seconds_per_frame(film: Film, name: str, n_frames: int) -> tuple[float, float]:
     """Return the median processor seconds of ``n_frames`` frames after the first, and the share of ids right.
 
     Processor time, that of all threads, is the same on a busy machine.
     """
-    propagator = load_propagator(name, config=config)
+    propagator = load_tracker(name)
     propagator.add_reference(film.frames[0], film.truth[0])
     times, right = [], []
     for t in range(1, n_frames + 1):
@@ -188,21 +187,18 @@ def seconds_per_frame(film: Film, name: str, config: DeaotConfig, n_frames: int)
 
 
 def show_speed(name: str) -> None:
-    """Print seconds per frame without the segmenter, colours beside groups at 1024 px."""
+    """Print seconds per frame without the segmenter."""
     print(f"processor seconds per frame of {name}, {torch.get_num_threads()} threads, without the segmenter")
     small = film_of(FIRST_SEED + 300, crowd(60, 512, 14.0, 0.1))
-    time_512, _ = seconds_per_frame(small, name, DeaotConfig(), 11)
+    time_512, _ = seconds_per_frame(small, name, 11)
     print(f"  512 px, 60 particles: {time_512:.3f} s", flush=True)
     for n, radius in ((100, 20.0), (1000, 9.0)):
         config = MovieConfig(
             n_frames=4, height=1024, width=1024, n_particles=n, radius_px=radius, log_sigma=0.1
         )
         film = film_of(FIRST_SEED + 301, config)
-        colours, right = seconds_per_frame(film, name, DeaotConfig(ids="colours"), 3)
-        print(f"  1024 px, {n} particles: colours {colours:.2f} s ({right:.4f} right), ", end="", flush=True)
-        # One frame of groups, which takes minutes, searches the memory of one frame only: the least it costs.
-        groups, right = seconds_per_frame(film, name, DeaotConfig(ids="groups"), 1)
-        print(f"groups {groups:.1f} s ({right:.4f} right), {groups / colours:.1f} times faster", flush=True)
+        seconds, right = seconds_per_frame(film, name, 3)
+        print(f"  1024 px, {n} particles: {seconds:.2f} s ({right:.4f} right)", flush=True)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from skimage.measure import label as connected_parts
 
 from temtrack.datasets.sources import Source, find_sources
 from temtrack.errors import InputError
-from temtrack.imaging.intensity import normalise
+from temtrack.imaging.intensity import rescale_intensity
 from temtrack.imaging.labels import typical_diameter
 
 
@@ -71,7 +71,7 @@ def _read(source: Source) -> LabelledImage:
     lone = labels.max() <= 1  # one particle alone is an instance all the same
     semantic = len(np.unique(mask)) <= 2 and not lone
     diameter_px = typical_diameter(labels) or 0.0
-    return LabelledImage(source.name, normalise(movie.read_frame(0)), labels, semantic, diameter_px)
+    return LabelledImage(source.name, rescale_intensity(movie.read_frame(0)), labels, semantic, diameter_px)
 
 
 def as_instances(images: Sequence[LabelledImage]) -> list[LabelledImage]:

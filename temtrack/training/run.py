@@ -17,7 +17,7 @@ from temtrack.formats.store.atomic import check_output_folder, remove_leftovers
 from temtrack.formats.store.fingerprint import fingerprint_folder
 from temtrack.formats.store.lock import locked
 from temtrack.formats.store.provenance import write_run
-from temtrack.imaging.intensity import LEVEL_BLUR_PX
+from temtrack.imaging.intensity import CENTRING_BLUR_PX
 from temtrack.models.catalog import (
     DETECTORS,
     PROPAGATORS,
@@ -27,6 +27,7 @@ from temtrack.models.catalog import (
     load_weights,
 )
 from temtrack.models.registry import RUN_FILE, find_model, verify, write_run_spec
+from temtrack.training.centring_blur import fitting_blur
 from temtrack.training.config import ClipConfig, TrainConfig, TrainingRun
 from temtrack.training.data.animated_images import animated_clips
 from temtrack.training.data.clip_source import ClipSource, ReplayBuffer, synthetic_clips
@@ -34,7 +35,6 @@ from temtrack.training.data.samples import Draw, Sample, image_source, mix, scen
 from temtrack.training.detection_task import DetectionTask
 from temtrack.training.distributed import is_main_process, process_group
 from temtrack.training.history import EpochRow, read_rows
-from temtrack.training.level_blur import fitting_blur
 from temtrack.training.loop import train
 from temtrack.training.propagation_task import PropagationTask
 from temtrack.training.segmentation_task import SegmentationTask
@@ -113,7 +113,7 @@ def _train(run: TrainingRun) -> None:
         return
     segmenter = build_segmenter(config.model)
     own = _own_settings(folders, config)
-    samples = _samples(run, folders, own.get("level_blur_px", LEVEL_BLUR_PX))
+    samples = _samples(run, folders, own.get("centring_blur_px", CENTRING_BLUR_PX))
     _start(run, segmenter, own)
     if config.model in DETECTORS:
         train(cast("YoloSeg", segmenter), DetectionTask(*samples, config), run)
@@ -164,14 +164,14 @@ def _read_folders(run: TrainingRun) -> list[Folder]:
 
 
 def _own_settings(folders: Sequence[Folder], config: TrainConfig) -> dict[str, float]:
-    """Return scale, least area and level's blur of a model trained for images of one magnification."""
+    """Return scale, least area and centring blur of a model trained for images of one magnification."""
     if config.scale is None:
         return {}
     images = [image for folder in folders for image in folder.train]
     return {
         "scale": config.scale,
         "min_area_px": least_area(images),
-        "level_blur_px": fitting_blur(images),
+        "centring_blur_px": fitting_blur(images),
     }
 
 
@@ -189,14 +189,14 @@ def _replay_buffers(
 
 
 def _samples(
-    run: TrainingRun, folders: Sequence[Folder], level_blur_px: float
+    run: TrainingRun, folders: Sequence[Folder], centring_blur_px: float
 ) -> tuple[Draw[Sample], list[Sample]]:
     """Return what draws training samples, and fixed test samples, mixed alike."""
 
     def of_images(images: list[LabelledImage]) -> Draw[Sample]:
-        return image_source(images, run.config, level_blur_px)
+        return image_source(images, run.config, centring_blur_px)
 
-    training, test = _mixed(run, folders, of_images, scene_source(run.config, level_blur_px))
+    training, test = _mixed(run, folders, of_images, scene_source(run.config, centring_blur_px))
     test_rng = np.random.default_rng([run.config.seed, 2**31])
     return training, [test(test_rng) for _ in range(run.config.n_test_crops)]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from temtrack.imaging.intensity import normalise
+from temtrack.imaging.intensity import rescale_intensity
 from temtrack.imaging.labels import filter_fragments, measure_regions
 from temtrack.nets.deaot import N_IDS
 from temtrack.tracking.deaot.colouring import colour_particles
@@ -84,7 +84,7 @@ def cut_clip(
     camera = draw_camera(source, shape, rng, config.max_stride)
     degradation = draw_degradation(rng)
     frames = range(shape[0])
-    images = [normalise(degradation.apply(camera.image(source, k), rng)) for k in frames]
+    images = [rescale_intensity(degradation.apply(camera.image(source, k), rng)) for k in frames]
     labels = [camera.labels(source, k) for k in frames]
     n_colours = N_IDS if rng.random() < config.all_colours_fraction else int(rng.integers(4, N_IDS))
     colours, allowed = paint(labels, references, source.parents, n_colours, rng)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from temtrack.datasets.labelled import LabelledImage
 from temtrack.errors import UsageError
-from temtrack.imaging.intensity import LEVEL_BLUR_PX, level, normalise
+from temtrack.imaging.intensity import CENTRING_BLUR_PX, centre_intensity, rescale_intensity
 from temtrack.simulation.chance import log_uniform
 from temtrack.training.config import TrainConfig
 from temtrack.training.data.augment import crop, degrade, resample, window
@@ -29,7 +29,7 @@ class Sample:
 
 SCENE_RADII_PX = (3.0, 40.0)  # mean particle radii of simulated scenes, before scaling
 SCENE_MIN_SCALE = 0.6
-SCENE_MIN_SIDE_PX = 320  # a smaller one holds too few particles for a level
+SCENE_MIN_SIDE_PX = 320  # a smaller one holds too few particles to centre intensities
 FAINT_FRACTION = 0.5  # of the scenes, of a dose (electrons per px) and contrast (optical depth) that are low
 FAINT_DOSE_E_PX = (10.0, 80.0)
 FAINT_CONTRAST = (0.1, 0.6)
@@ -41,23 +41,23 @@ Draw: TypeAlias = Callable[[np.random.Generator], T]
 
 
 def image_source(
-    images: Sequence[LabelledImage], config: TrainConfig, level_blur_px: float = LEVEL_BLUR_PX
+    images: Sequence[LabelledImage], config: TrainConfig, centring_blur_px: float = CENTRING_BLUR_PX
 ) -> Draw[Sample]:
     """Draw crops of labelled images, as they were taken or degraded, at the sizes the network shall know."""
-    # The level is that of the whole image as it was taken: of a crop, or magnified, it would be another.
-    levelled = [replace(image, image=level(image.image, level_blur_px)) for image in images]
+    # The centre is that of the whole image as it was taken: of a crop, or magnified, it would be another.
+    centred = [replace(image, image=centre_intensity(image.image, centring_blur_px)) for image in images]
     if config.scale is not None:
         images = [_at_scale(image, config.scale) for image in images]
-        levelled = [_at_scale(image, config.scale) for image in levelled]
+        centred = [_at_scale(image, config.scale) for image in centred]
 
     def draw(rng: np.random.Generator) -> Sample:
         n = int(rng.integers(len(images)))
         if rng.random() < config.unaugmented_fraction:
             known = config.min_diameter_px <= images[n].diameter_px <= config.max_diameter_px
-            image, labels = _part(levelled[n], config, rng, as_it_is=known)
+            image, labels = _part(centred[n], config, rng, as_it_is=known)
         else:
             image, labels = _part(images[n], config, rng)
-            image = level(normalise(degrade(image, rng)), level_blur_px)
+            image = centre_intensity(rescale_intensity(degrade(image, rng)), centring_blur_px)
         return Sample(image, labels, images[n].semantic)
 
     return draw
@@ -79,11 +79,11 @@ def _part(
     return crop(of.image, of.labels, scale, config.crop_px, rng)
 
 
-def scene_source(config: TrainConfig, level_blur_px: float = LEVEL_BLUR_PX) -> Draw[Sample]:
+def scene_source(config: TrainConfig, centring_blur_px: float = CENTRING_BLUR_PX) -> Draw[Sample]:
     """Draw freshly simulated scenes, particles scaled to the sizes that the network shall know.
 
-    They are brought to one range and level, and resampled, as `temtrack segment` does with any image: noise
-    that is resampled first is weaker, and looks different.
+    Their intensities are rescaled and centred, and they are resampled, as `temtrack segment` does with any
+    image: noise that is resampled first is weaker, and looks different.
     """
     from temtrack.simulation.scenes import SceneConfig, simulate_scene
 
@@ -95,8 +95,8 @@ def scene_source(config: TrainConfig, level_blur_px: float = LEVEL_BLUR_PX) -> D
         if rng.random() < FAINT_FRACTION:
             plan = replace(plan, dose_e_px=FAINT_DOSE_E_PX, contrast=FAINT_CONTRAST)
         scene = simulate_scene(rng, plan)
-        levelled = level(normalise(scene.image), level_blur_px)
-        image, labels = window(*resample(levelled, scene.labels, scale), config.crop_px, rng)
+        centred = centre_intensity(rescale_intensity(scene.image), centring_blur_px)
+        image, labels = window(*resample(centred, scene.labels, scale), config.crop_px, rng)
         return Sample(image, labels, semantic=False)
 
     return draw
