@@ -1,4 +1,4 @@
-"""Which blur suits the masks of labelled images, when intensities are centred on the threshold of their outlines."""
+"""Which blur suits the masks of labelled images, where intensities are centred at their outlines."""
 
 from __future__ import annotations
 

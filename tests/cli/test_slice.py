@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tifffile
 from skimage.draw import disk
+from stitching import stitch
 
 from temtrack.datasets.labelled import read_dataset, read_sides
 from temtrack.formats.store.tables import read_metadata, read_table
-from temtrack.imaging.tiles import stitch
 
 
 def one_line(stderr):
@@ -149,7 +149,7 @@ def test_images_too_small_are_named_where_they_are_dropped(run, data):
     assert set(heights) == {64}
 
 
-@pytest.mark.parametrize(("value", "what"), [(0, "holds a particle"), (1, "holds any ground")])
+@pytest.mark.parametrize(("value", "what"), [(0, "holds a particle"), (1, "holds any background")])
 def test_masks_of_one_class_are_warned_of(run, data, value, what):
     for path in (data / "masks").iterdir():
         write(path, np.full(tifffile.imread(path).shape, value, np.uint8))
