@@ -36,7 +36,7 @@ def segment(
     once: bool = False,
     min_area_px: float | None = None,
 ) -> NDArray[np.int32]:
-    """Find every particle of an image; burned-in data bars and scale bars are background.
+    """Find every particle of an image; burned-in annotation bars and scale bars are background.
 
     Parameters
     ----------
@@ -73,15 +73,15 @@ def segment(
     >>> int(temtrack.segment(image, model="otsu").max())
     2
     """
-    from temtrack.imaging.annotations import clear, hide_burned_in
+    from temtrack.imaging.annotations import hide_annotations, mask_out
     from temtrack.segmentation.load import load_segmenter
 
     image = np.asarray(image)
     if image.ndim != 2 or not image.size:
         raise InputError(f"an image is (Y, X), this is of shape {image.shape}; give one frame of a movie")
-    seen = hide_burned_in(_as_movie(image[None]))
-    labels = load_segmenter(model, device, once=once).segment(seen.read_frame(0), scale, min_area_px)
-    return clear(labels, seen.burned_in)
+    seen = hide_annotations(_as_movie(image[None]))
+    labels = load_segmenter(model, device, tta=not once).segment(seen.read_frame(0), scale, min_area_px)
+    return mask_out(labels, seen.burned_in)
 
 
 def track(
@@ -136,7 +136,7 @@ def track(
     [1, 1, 1, 1, 1, 1, 1, 1]
     """
     from temtrack.analysis.folder import open_masks_folder
-    from temtrack.imaging.annotations import hide_burned_in
+    from temtrack.imaging.annotations import hide_annotations
     from temtrack.linking import LinkingConfig
     from temtrack.pipeline.workflow import (
         TrackingPlan,
@@ -149,7 +149,7 @@ def track(
 
     if output is not None and not isinstance(movie, Movie):
         raise UsageError("an array has no file for the record of a run; give a movie from read_movie")
-    known = hide_burned_in(_as_movie(movie))
+    known = hide_annotations(_as_movie(movie))
     segmentation = segmentation_by_model(model, device, known, min_area_px)
     propagation = propagation_by_name(propagator, device)
     plan = TrackingPlan(known, segmentation, propagation, LinkingConfig(), "temtrack.track")

@@ -29,7 +29,7 @@ class FrameTimes:
 
 
 @dataclass(frozen=True)
-class BurnedIn:
+class Annotation:
     """A piece that a camera's program drew into the picture: what it is, and its box."""
 
     kind: str
@@ -86,7 +86,7 @@ class Movie:
     files: tuple[Path, ...] = ()
     started: datetime | None = None
     piece: Piece | None = None
-    burned_in: tuple[BurnedIn, ...] = ()
+    burned_in: tuple[Annotation, ...] = ()
 
     @property
     def origins(self) -> tuple[Path, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from temtrack.formats.store.lock import locked
 from temtrack.formats.store.masks import Masks, list_masks, mask_name, read_masks, remove_masks, write_mask
 from temtrack.formats.store.provenance import write_run
 from temtrack.formats.store.tables import write_table
-from temtrack.imaging.annotations import clear
+from temtrack.imaging.annotations import mask_out
 from temtrack.linking import LinkingConfig
 from temtrack.models.catalog import PROPAGATORS
 from temtrack.models.registry import RUN_FILE, find_model, read_models, verify
@@ -31,10 +31,10 @@ from temtrack.tables import DRIFT, KINETICS, TABLES, Calibration
 from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile
 from temtrack.tracking.engine import (
     LastSegments,
-    ResumablePropagator,
+    ResumableTracker,
     Segment,
     TrackedFrame,
-    Tracker,
+    TrackingEngine,
     track_movie,
 )
 from temtrack.tracking.report import TrackingReport
@@ -42,9 +42,6 @@ from temtrack.tracking.report import TrackingReport
 if TYPE_CHECKING:
     from temtrack.kinetics.estimate import Estimate
     from temtrack.kinetics.observed import ObservedRun
-
-#: What a network's ids stand for: colours, each for many particles far apart, or groups of ten particles.
-IdCoding = Literal["colours", "groups"]
 
 #: Propagators without a network.
 PLAIN_PROPAGATORS = ("overlap", "trackpy")
@@ -72,7 +69,7 @@ class Propagation:
     ``parameters`` and ``facts`` are for ``run.json``.
     """
 
-    build: Callable[[Segment], ResumablePropagator]
+    build: Callable[[Segment], ResumableTracker]
     parameters: dict[str, object]
     facts: dict[str, object] = field(default_factory=dict)
 
@@ -124,7 +121,7 @@ def load_segmentation(
             "min_area_px": min_area_px,
         }
         return Segmentation(
-            lambda image: clear(segmenter.segment(image, scale, min_area_px), movie.burned_in), facts
+            lambda image: mask_out(segmenter.segment(image, scale, min_area_px), movie.burned_in), facts
         )
 
     return of
@@ -167,7 +164,7 @@ class _MasksInOrder:
         self.next_frame = frame
 
 
-def propagation_by_name(name: str, device: str = "auto", ids: IdCoding = "colours") -> Propagation:
+def propagation_by_name(name: str, device: str = "auto") -> Propagation:
     """Return a propagator: ``overlap``, ``trackpy``, a DeAOT that came or was added, or the folder of a run.
 
     Raises
@@ -178,20 +175,19 @@ def propagation_by_name(name: str, device: str = "auto", ids: IdCoding = "colour
         Where its weights are missing or damaged.
     """
     if name == "overlap":
-        from temtrack.tracking.overlap import OverlapPropagator
+        from temtrack.tracking.overlap import OverlapTracker
 
-        return Propagation(lambda segment: OverlapPropagator(), {"propagator": name})
+        return Propagation(lambda segment: OverlapTracker(), {"propagator": name})
     if name == "trackpy":
-        from temtrack.tracking.centroids import CentroidPropagator
+        from temtrack.tracking.centroids import CentroidTracker
 
-        return Propagation(CentroidPropagator, {"propagator": name})
+        return Propagation(CentroidTracker, {"propagator": name})
     _check_network(name)
-    from temtrack.tracking.deaot.propagator import DeaotConfig
     from temtrack.tracking.load import load_deaot
 
-    propagator = load_deaot(name, device, DeaotConfig(ids=ids))
+    propagator = load_deaot(name, device)
     facts: dict[str, object] = {"propagator_sha256": verify(find_model(name))}
-    return Propagation(lambda segment: propagator.anew(), {"propagator": name, "ids": ids}, facts)
+    return Propagation(lambda segment: propagator.anew(), {"propagator": name}, facts)
 
 
 def _check_network(name: str) -> None:
@@ -241,9 +237,9 @@ def _track_alone(
         _remove_earlier_run(folder)
         file.save(run)
     plan.segmentation.skip_to(run.tracking.next_frame)
-    tracker = Tracker(segments, propagator, plan.config, run.tracking)
+    engine = TrackingEngine(segments, propagator, plan.config, run.tracking)
     try:
-        _track(folder, plan.movie, tracker, run, file, watch)
+        _track(folder, plan.movie, engine, run, file, watch)
     except KeyboardInterrupt as stop:
         raise InterruptedRunError(
             f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
@@ -264,14 +260,19 @@ def _read_unfinished(file: CheckpointFile, facts: dict[str, object], force: bool
 
 
 def _track(
-    folder: Path, movie: Movie, tracker: Tracker, run: Checkpoint, file: CheckpointFile, watch: WatchFrames
+    folder: Path,
+    movie: Movie,
+    engine: TrackingEngine,
+    run: Checkpoint,
+    file: CheckpointFile,
+    watch: WatchFrames,
 ) -> None:
     """Take the frames that a run has not yet taken."""
-    for t in watch(range(tracker.state.next_frame, movie.n_frames)):
-        _write_frames(folder, tracker.push(movie.read_frame(t)), run.report)
+    for t in watch(range(engine.state.next_frame, movie.n_frames)):
+        _write_frames(folder, engine.push(movie.read_frame(t)), run.report)
         if file.is_due():
             file.save(run)
-    last, run.report.lineage = tracker.finish()
+    last, run.report.lineage = engine.finish()
     _write_frames(folder, last, run.report)
 
 
@@ -285,7 +286,7 @@ def track_in_memory(plan: TrackingPlan, watch: WatchFrames = iter) -> MaskSeries
     for frame in tracked:
         masks.append(frame.labels.astype(np.min_scalar_type(frame.labels.max(initial=0))))
         report.add(frame)
-    carried = {t: frozenset(ids) for t, ids in report.carried.items()}
+    carried = {t: frozenset(ids) for t, ids in report.gap_filled.items()}
     record = TrackerRecord(tracked.lineage, carried, report.quality)
     return MaskSeries(masks, record, _calibration_of(plan.movie))
 
@@ -311,7 +312,7 @@ def _write_record(folder: Path, run: Checkpoint, calibration: Calibration) -> No
         "quality": report.quality,
         "contrast": report.contrast,
         "sharpness": report.sharpness,
-        "carried": report.carried,
+        "carried": report.gap_filled,
     }
     write_run(folder, record)
 

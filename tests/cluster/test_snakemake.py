@@ -14,7 +14,7 @@ from cluster.slurm import environments, wait_for
 from needs import need_module
 
 from temtrack.tracking.checkpoint import Checkpoint, CheckpointFile
-from temtrack.tracking.overlap import OverlapPropagator
+from temtrack.tracking.overlap import OverlapTracker
 
 WORKFLOW = Path(__file__).parents[2] / "examples" / "cluster"
 N_MOVIES = 12
@@ -135,7 +135,7 @@ def test_a_killed_job_is_tried_again_and_a_broken_movie_is_not(tmp_path, monkeyp
     (folder / "bin" / "temtrack").chmod(0o755)
     half = folder / "out" / "movie00"
     half.mkdir(parents=True)  # a run of other settings that was stopped midway
-    CheckpointFile(half, OverlapPropagator()).save(Checkpoint({"max_gap_frames": 9}, "temtrack track"))
+    CheckpointFile(half, OverlapTracker()).save(Checkpoint({"max_gap_frames": 9}, "temtrack track"))
     monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
     targets = [f"out/{name}/run.json" for name in ("movie00", BROKEN)]
     words = ["--cores", "1", "--retries", "2", "--config", *SETTINGS]

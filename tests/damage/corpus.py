@@ -202,7 +202,7 @@ def _weights(folder):
     from safetensors.torch import save
 
     from temtrack.tracking.checkpoint import CheckpointFile
-    from temtrack.tracking.overlap import OverlapPropagator
+    from temtrack.tracking.overlap import OverlapTracker
 
     net = torch.nn.Linear(3, 2)
     buffer = io.BytesIO()
@@ -221,7 +221,7 @@ def _weights(folder):
     yield from _together("training state", run)
     half = folder / "half"
     half.mkdir()
-    CheckpointFile(half, OverlapPropagator()).save(_half_done())
+    CheckpointFile(half, OverlapTracker()).save(_half_done())
     yield from _together("resume", half)
 
 
@@ -229,16 +229,16 @@ def _half_done():
     """A run of tracking between two frames."""
     from temtrack.linking import LinkingConfig
     from temtrack.tracking.checkpoint import Checkpoint
-    from temtrack.tracking.engine import LastSegments, Tracker
-    from temtrack.tracking.overlap import OverlapPropagator
+    from temtrack.tracking.engine import LastSegments, TrackingEngine
+    from temtrack.tracking.overlap import OverlapTracker
 
     labels = np.zeros((24, 32), np.int32)
     labels[4:10, 4:10] = 1
     run = Checkpoint({"movie": "x", "n_frames": 4}, "temtrack track x")
     segments = LastSegments(lambda image: labels)
-    tracker = Tracker(segments, OverlapPropagator(), LinkingConfig(), run.tracking)
+    engine = TrackingEngine(segments, OverlapTracker(), LinkingConfig(), run.tracking)
     for frame in FRAMES[:3]:
-        for done in tracker.push(frame):
+        for done in engine.push(frame):
             run.report.add(done)
     return run
 
@@ -312,9 +312,9 @@ def read_training_state(path):
 
 def read_resume(path):
     from temtrack.tracking.checkpoint import CheckpointFile
-    from temtrack.tracking.overlap import OverlapPropagator
+    from temtrack.tracking.overlap import OverlapTracker
 
-    CheckpointFile(path, OverlapPropagator()).read({"movie": "x", "n_frames": 4})
+    CheckpointFile(path, OverlapTracker()).read({"movie": "x", "n_frames": 4})
 
 
 def _function(module: str, name: str) -> Callable[[Path], object]:

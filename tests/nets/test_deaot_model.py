@@ -7,7 +7,6 @@ import pytest
 import torch
 from golden_fill import fill, image
 
-from temtrack.nets import imagenet
 from temtrack.nets.deaot import (
     N_CHANNELS,
     VARIANTS,
@@ -17,13 +16,14 @@ from temtrack.nets.deaot import (
     mask_unused_ids,
     to_image_size,
 )
+from temtrack.nets.imagenet import imagenet_normalize
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 CORNERS = ((40, 40), (40, 160), (150, 60), (170, 180))
 
 
 def normalised(seed, side=257):
-    return imagenet.normalised(image((1, 3, side, side), seed=seed))
+    return imagenet_normalize(image((1, 3, side, side), seed=seed))
 
 
 def one_hot(ids):
@@ -45,7 +45,7 @@ def test_the_golden_numbers(size):
         logits, view = net.propagate(net.encode(normalised(frame)), long, short)
         logits = to_image_size(mask_unused_ids(logits, used), ids.shape[1:])
         np.testing.assert_allclose(logits[0, :5, ::16, ::16], golden[f"logits_frame{frame}"], atol=1e-4)
-        short = net.memorise(view, net.embed_ids(one_hot(logits.argmax(1))))
+        short = net.write(view, net.embed_ids(one_hot(logits.argmax(1))))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_gradients_reach_every_parameter_through_a_carried_frame():
     memory = net.observe(net.encode(images[0]).tokens, net.embed_ids(ids))
     logits, view = net.propagate(net.encode(images[1]), memory, memory)
     probabilities = to_image_size(logits, (49, 65)).softmax(1)
-    carried = net.memorise(view, net.embed_ids(probabilities))
+    carried = net.write(view, net.embed_ids(probabilities))
     logits, _ = net.propagate(net.encode(images[1]), memory, carried)
     logits.square().mean().backward()
     without = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]
