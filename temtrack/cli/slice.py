@@ -10,6 +10,7 @@ import typer
 
 from temtrack.cli import options, output
 from temtrack.cli.output import Row
+from temtrack.cli.runner import failed_of
 from temtrack.datasets.config import Edge, SliceConfig
 from temtrack.errors import PartialFailureError
 
