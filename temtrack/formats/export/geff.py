@@ -37,8 +37,8 @@ def describe_losses(content: ExportContent) -> list[str]:
 def write_export(path: Path, content: ExportContent, watch: Watch) -> None:
     """Write the graph as a zarr folder.
 
-    It is put together in memory, where it takes less than the table of particles: zarr's threads go on writing
-    to a disk after one of them has failed.
+    It is put together in memory, where it takes less than the table of particles: on a disk, zarr's threads
+    would go on writing after one of them has failed.
 
     Raises
     ------
