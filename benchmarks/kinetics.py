@@ -119,15 +119,15 @@ def coverage_table(seeds: range, titles: Sequence[str] | None) -> Table:
 
 
 def mechanism_table(seeds: range) -> Table:
-    """Count in how many seeds the true mechanism has the largest share."""
+    """Count in how many seeds the true mechanism has the largest fraction."""
     worlds = {"coalescence": coalescing, "ripening": ripening, "evaporation": evaporating}
     table = Table("simulated", "told")
     for true, simulate in worlds.items():
         right = 0
         for seed in seeds:
             rng = np.random.default_rng(seed)
-            shares = {row.quantity: row.value or 0.0 for row in measure_mechanisms(simulate(rng), rng)}
-            right += max(MECHANISMS, key=lambda name: shares[f"{name}_share"]) == true
+            fractions = {row.quantity: row.value or 0.0 for row in measure_mechanisms(simulate(rng), rng)}
+            right += max(MECHANISMS, key=lambda name: fractions[f"{name}_fraction"]) == true
         table.add_row(true, f"{right} of {len(seeds)}")
     return table
 
