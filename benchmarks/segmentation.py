@@ -16,7 +16,6 @@ the same dose and contrasts, of discs that drift and sinter; of their particles 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import resource
 import sys
@@ -28,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from results import BenchmarkResult, ResultTable, add_json_option, publish
 
 from temtrack.datasets.labelled import LabelledImage, read_dataset, read_excluded
 from temtrack.imaging.annotations import hide_annotations, mask_out
@@ -220,25 +220,13 @@ def peak_mib(segmenter: AnySegmenter) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-def show(folder: str, rows: Sequence[dict[str, object]]) -> None:
-    """Print a table in Markdown with a row for each model."""
-    print(f"\n{folder}, {rows[0]['images']} images\n")
-    names = [name for name in rows[0] if name != "images"]
-    print(f"| {' | '.join(name.replace('_', ' ') for name in names)} |")
-    print(f"|{'---|' * len(names)}")
-    for row in rows:
-        print(f"| {' | '.join(told(row[name]) for name in names)} |")
-
-
-def told(value: object) -> str:
-    """Return a value as it stands in a table."""
-    if value is None:
-        return "-"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.3f}" if value < 100 else f"{value:.0f}"
-    return str(value)
+def table_of(name: str, rows: Sequence[dict[str, object]]) -> ResultTable:
+    """Return a table with a row for each model."""
+    shown = [
+        {column.replace("_", " "): value for column, value in row.items() if column != "images"}
+        for row in rows
+    ]
+    return ResultTable(f"{name}, {rows[0]['images']} images", shown)
 
 
 def parse() -> argparse.Namespace:
@@ -255,7 +243,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--scale", default="auto", metavar="auto|F")
     parser.add_argument("--once", action="store_true", help="look once, as track does")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--json", action="store_true")
+    add_json_option(parser)
     return parser.parse_args()
 
 
@@ -281,12 +269,15 @@ def main() -> None:
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=fresh, max_tasks_per_child=1) as pool:
         found = list(pool.map(run, jobs))
-    tables = {name: [rows[name] for rows in found] for name in found[0]}
-    if words.json:
-        print(json.dumps(tables, indent=2))
-        return
-    for folder, rows in tables.items():
-        show(folder, rows)
+    tables = [table_of(name, [rows[name] for rows in found]) for name in found[0]]
+    result = BenchmarkResult(
+        title="Segmentation",
+        data=", ".join(table.title for table in tables),
+        split="all images" if words.only is None else f"the images that {words.only.name} names",
+        seed=f"scenes {SCENES_SEED}, movies {MOVIES_SEED}, large image {LARGE_SEED}",
+        tables=tables,
+    )
+    publish(result, words.json)
 
 
 if __name__ == "__main__":
