@@ -43,7 +43,7 @@ class GreyWindow:
 
 
 def _inside(frame: NDArray[Any]) -> NDArray[Any]:
-    """Return a frame (Y, X) without the rows and columns of one grey value, which cameras leave at the edges."""
+    """Return a frame (Y, X) without rows and columns of one grey value, as cameras leave at edges."""
     rows, columns = (np.ptp(frame, axis=axis) != 0 for axis in (1, 0))  # NaN is not 0
     return np.asarray(frame[rows][:, columns])
 
