@@ -359,7 +359,9 @@ MANIFEST = Table(
         Column("n_particles", COUNT, "1", "connected pieces of particles in the mask"),
         Column("coverage", REAL, "1", "share of the tile that particles cover"),
         Column("pixel_size_nm", REAL, "nm", "side of a pixel; null where unknown"),
-        Column("look_alike", TEXT, "", "tile of the other side that seems to show the same; null if none"),
+        Column(
+            "near_duplicate", TEXT, "", "tile of the other side that seems to show the same; null if none"
+        ),
         Column("similarity", REAL, "1", "correlation of their structure at the best shift; null if none"),
     ),
 )

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from temtrack.cli import options, output
-from temtrack.cli.batch import Batch, Manner
 from temtrack.cli.inputs import Job, gather
 from temtrack.cli.output import Row
+from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
 from temtrack.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,26 +71,23 @@ def evaluate(
     Many results are compared each with what bears its name in TRUTH, and shown as a table; --json shows all.
     """
     chosen = gather(pred, shard)
-    if chosen.many:
-        manner = Manner(keep_going=keep_going, as_json=as_json)
-        comparisons: dict[Path, Row] = {}
+    shown: list[Evaluation] = []
 
-        def compare(job: Job) -> Row:
-            found, true, evaluation = _compare(job.source, _truth_of(job, truth))
-            comparisons[job.source] = _document(found, true, evaluation, per_event)
-            return _summary(job, evaluation)
+    def compare(job: Job) -> Row:
+        found, true, evaluation = _compare(job.source, _truth_of(job, truth))
+        if job.alone:
+            shown.append(evaluation)
+        return {**_line(evaluation), **_document(found, true, evaluation, per_event)}
 
-        jobs = chosen.jobs_without_result()
-        detail = lambda job: comparisons[job.source]  # noqa: E731
-        batch = Batch(ctx, chosen, jobs, lambda job: None, manner, detail)
-        batch.run(lambda: compare)
-        batch.show()
-        batch.finish()
-        return
-    found, true, evaluation = _compare(chosen.only(), truth)
-    if as_json:
-        output.show_json(_document(found, true, evaluation, per_event))
-        return
+    def show(rows: Sequence[Row], together: Row) -> None:
+        for evaluation in shown:
+            _show_all(evaluation, per_event)
+
+    task = Task(load=lambda: compare, show=show_lines if chosen.many else show)
+    run_each(ctx, chosen, task, RunOptions(keep_going=keep_going, as_json=as_json))
+
+
+def _show_all(evaluation: Evaluation, per_event: bool) -> None:
     _show_segmentation(evaluation)
     if evaluation.tracking is not None:
         _show([_tracking_row(evaluation.tracking)], "Tracking")
@@ -99,7 +96,9 @@ def evaluate(
 
 
 def _truth_of(job: Job, truths: Path) -> Path:
-    """Return what bears the name of one result of many in the folder of all truths."""
+    """Return the truth of a result; of many, what bears its name in the folder of all truths."""
+    if job.alone:
+        return truths
     named = truths / job.source.resolve().name
     if not named.exists():
         raise InputError(
@@ -124,13 +123,10 @@ def _compare(pred: Path, truth: Path) -> tuple[TrackedMasks, TrackedMasks, Evalu
     return found, true, evaluation
 
 
-def _summary(job: Job, evaluation: Evaluation) -> Row:
+def _line(evaluation: Evaluation) -> Row:
     """Return what is shown of one result of many."""
     pooled, _, _ = _segmentation_rows(evaluation)
-    row: dict[str, object] = {
-        "input": str(job.source),
-        **{name: pooled[name] for name in ("iou", "f1", "pq")},
-    }
+    row: dict[str, object] = {name: pooled[name] for name in ("iou", "f1", "pq")}
     if evaluation.tracking is not None:
         row |= {"tra": evaluation.tracking.ctc.tra, "id_switches": evaluation.tracking.matches.n_switches}
     if evaluation.events is not None:
@@ -151,8 +147,7 @@ def _document(found: TrackedMasks, true: TrackedMasks, evaluation: Evaluation, p
     tracking, events = evaluation.tracking, evaluation.events
     pooled, mean, frames = _segmentation_rows(evaluation)
     return {
-        "pred": found.path,
-        "truth": true.path,
+        "truth": str(true.path),
         "lineage": {
             name: "masks" if one.lineage is None else "lineage.json"
             for name, one in (("pred", found), ("truth", true))
