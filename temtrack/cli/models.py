@@ -55,10 +55,13 @@ def show_model(
     output.show_rows(list(_facts_and_scores(facts)), as_json=False)
 
 
-def _facts_and_scores(facts: Mapping[str, object]) -> Iterator[output.Row]:
+def _facts_and_scores(facts: Mapping[str, object], above: str = "") -> Iterator[output.Row]:
     for name, value in facts.items():
-        for inner, one in value.items() if isinstance(value, dict) else [("", value)]:
-            yield {"fact": f"{name} {inner}".replace("_", " ").strip(), "value": str(one)}
+        title = f"{above} {name}".replace("_", " ").strip()
+        if isinstance(value, dict):
+            yield from _facts_and_scores(value, title)
+        else:
+            yield {"fact": title, "value": "; ".join(value) if isinstance(value, list) else str(value)}
 
 
 @models.command("verify")
