@@ -208,7 +208,7 @@ PARTICLES = Table(
             "optical_mass",
             REAL,
             "px2",
-            "sum of -ln(I / I0), I0 the support nearby: projected mass in bright field; null without image",
+            "integrated optical density: sum of -ln(I / I0), I0 the support nearby; null without image",
         ),
         Column("touches_border", FLAG, "", "a pixel lies on the edge of the frame"),
         Column("carried", FLAG, "", "mask carried over from other frames; null where the tracker is unknown"),

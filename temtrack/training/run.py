@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,14 +19,8 @@ from temtrack.formats.store.fingerprint import fingerprint_folder
 from temtrack.formats.store.lock import locked
 from temtrack.formats.store.provenance import write_run
 from temtrack.imaging.intensity import CENTRING_BLUR_PX
-from temtrack.models.catalog import (
-    DETECTORS,
-    PROPAGATORS,
-    PUBLISHED_ONLY,
-    build_propagator,
-    build_segmenter,
-    load_weights,
-)
+from temtrack.models.catalog import Kind, find_architecture
+from temtrack.models.checkpoints import load_weights
 from temtrack.models.registry import RUN_FILE, find_model, verify, write_run_spec
 from temtrack.training.centring_blur import fitting_blur
 from temtrack.training.config import TrainConfig, TrainingRun
@@ -39,9 +33,7 @@ from temtrack.training.history import EpochRow, read_rows
 from temtrack.training.loop import train
 from temtrack.training.propagation_task import PropagationTask
 from temtrack.training.segmentation_task import SegmentationTask
-
-if TYPE_CHECKING:
-    from temtrack.nets.yolo import YoloSeg
+from temtrack.training.task import AnyTask
 
 T = TypeVar("T")
 
@@ -69,8 +61,6 @@ def run_training(run: TrainingRun) -> list[EpochRow]:
     InterruptedRunError
         Where the user interrupts it.
     """
-    if run.config.model in PUBLISHED_ONLY:
-        raise UsageError(f"'{run.config.model}' is used as it was published; train another, as effsam-tiny")
     with _claimed(run) if is_main_process() else nullcontext():
         try:
             with process_group(run.device):
@@ -106,34 +96,24 @@ def _train(run: TrainingRun) -> None:
     config = run.config
     torch.manual_seed(config.seed)
     folders = _read_folders(run)
-    if config.model in PROPAGATORS:
-        animated, synthetic = partial(animated_clips, config=config), synthetic_clips(config)
-        propagator = build_propagator(config.model)
-        propagation = PropagationTask(*_mixed(run, folders, animated, synthetic), config)
-        _start(run, propagator, {})
-        train(propagator, propagation, run)
-        return
-    segmenter = build_segmenter(config.model)
+    architecture = find_architecture(config.model)
+    net = architecture.build()
     own = _own_settings(folders, config)
-    blur_px = own.get("centring_blur_px", CENTRING_BLUR_PX)
-    cropped = partial(image_source, config=config, centring_blur_px=blur_px)
-    draws = _mixed(run, folders, cropped, scene_source(config, blur_px))
-    if config.model in DETECTORS:
-        detection = DetectionTask(*draws, config)
-        _start(run, segmenter, own)
-        train(cast("YoloSeg", segmenter), detection, run)
+    task: AnyTask
+    if architecture.kind is Kind.tracker:
+        clips = _mixed(run, folders, partial(animated_clips, config=config), synthetic_clips(config))
+        task = PropagationTask(*clips, config)
     else:
-        segmentation = SegmentationTask(*draws, config)
-        _start(run, segmenter, own)
-        train(segmenter, segmentation, run)
-
-
-def _start(run: TrainingRun, net: torch.nn.Module, own: Mapping[str, float]) -> None:
-    """Give the network its first weights, and write the run's records."""
+        blur_px = own.get("centring_blur_px", CENTRING_BLUR_PX)
+        cropped = partial(image_source, config=config, centring_blur_px=blur_px)
+        samples = _mixed(run, folders, cropped, scene_source(config, blur_px))
+        kind = DetectionTask if architecture.kind is Kind.detector else SegmentationTask
+        task = kind(*samples, config)
     if run.pretrained is not None:
         load_weights(net, run.pretrained)
     if is_main_process():
         write_records(run, own)
+    train(net, task, run)
 
 
 def write_records(run: TrainingRun, own: Mapping[str, float]) -> None:

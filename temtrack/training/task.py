@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -26,12 +26,11 @@ class TensorBatch:
         return replace(self, **moved)
 
 
-Net = TypeVar("Net", bound=nn.Module)
-NetIn = TypeVar("NetIn", bound=nn.Module, contravariant=True)
+Net = TypeVar("Net", bound=nn.Module, contravariant=True)
 AnyBatch = TypeVar("AnyBatch", bound=TensorBatch)
 
 
-class Task(Protocol[NetIn, AnyBatch]):
+class Task(Protocol[Net, AnyBatch]):
     """A network's task; ``test_batches`` are what the averaged network is tested on after each epoch."""
 
     test_batches: Sequence[AnyBatch]
@@ -40,11 +39,14 @@ class Task(Protocol[NetIn, AnyBatch]):
         """Return a batch that the seed, the step and the batch's number in it decide alone."""
 
     @abstractmethod
-    def loss(self, net: NetIn, batch: AnyBatch) -> tuple[Tensor, Tensor]:
+    def loss(self, net: Net, batch: AnyBatch) -> tuple[Tensor, Tensor]:
         """Return the loss on a batch, and the pixels (3,) of foreground that are right, found and true."""
 
 
-class SampleTask(Task[NetIn, AnyBatch]):
+AnyTask: TypeAlias = Task[Any, Any]
+
+
+class SampleTask(Task[Net, AnyBatch]):
     """The task of a network that learns from single images."""
 
     def __init__(self, draw: Draw[Sample], test_draw: Draw[Sample], config: TrainConfig) -> None:
@@ -67,13 +69,13 @@ class SampleTask(Task[NetIn, AnyBatch]):
         """Return samples as a batch."""
 
 
-class WithLoss(nn.Module, Generic[Net, AnyBatch]):
+class WithLoss(nn.Module):
     """A network whose forward pass is its loss on a batch, which is all that processes need to share."""
 
-    def __init__(self, net: Net, task: Task[Net, AnyBatch]) -> None:
+    def __init__(self, net: nn.Module, task: AnyTask) -> None:
         super().__init__()
         self.net, self._task = net, task
 
-    def forward(self, batch: AnyBatch) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: TensorBatch) -> tuple[Tensor, Tensor]:
         """Return the loss and the pixel counts of a batch."""
         return self._task.loss(self.net, batch)
