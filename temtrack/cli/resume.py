@@ -16,11 +16,9 @@ import typer
 from temtrack import __version__
 from temtrack.cli.inputs import Job
 from temtrack.cli.output import Row
+from temtrack.cli.runner import options_of
 from temtrack.errors import BusyError, InterruptedRunError, OutputError, TemtrackError, UsageError
 from temtrack.formats.store.ledger import Ledger, Record, State
-
-#: Options that do not decide on a result: how the work is done, and where the model runs.
-_UNDECIDING = frozenset({"force", "resume", "shard", "keep_going", "as_json", "dry_run", "device"})
 
 #: Options that name a model.
 _MODELS = ("model", "propagator")
@@ -143,14 +141,9 @@ class JobStates:
 
 def _deciding_on_all(ctx: typer.Context) -> dict[str, object]:
     """Return the options of the command at hand, the hashes of the models that they name, and the version."""
-    options = {
-        str(p.name): _content_of(ctx.params[str(p.name)])
-        for p in ctx.command.params
-        if p.param_type_name == "option"
-        and "--output" not in p.opts
-        and p.name not in _UNDECIDING
-        and not p.multiple  # one value for each input: told with its content
-    }
+    # of a list each input has its own value, which is told with its content; no device decides
+    given = {name: v for name, v in options_of(ctx).items() if name != "device" and not isinstance(v, list)}
+    options = {name: _content_of(value) for name, value in given.items()}
     models = {name: _hash_of_model(str(options[name])) for name in _MODELS if name in options}
     return {"temtrack_version": __version__, "options": options, "models": models}
 
