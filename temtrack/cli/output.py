@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any, TypeVar
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
-from rich.text import Text
 
 from temtrack.cli.command_line import command_line as command_line
+from temtrack.cli.progress import Stage, follow
 
 T = TypeVar("T")
 #: One line of results, by name; what `--json` alone shows may be nested in it.
@@ -36,17 +26,6 @@ _is_verbose = False
 
 #: Ends of names that are units, and how a table's head writes them.
 _UNITS = {"nm2": "nm²", "um2": "µm²", "nm": "nm", "px": "px", "s": "s", "percent": "%"}
-
-#: Work is short, and tells nothing of itself outside a terminal, up to so many seconds.
-_SHORT_S = 10.0
-
-#: Least time between two lines that tell how far it is.
-_INTERVAL_S = 30.0
-
-_MINUTE_S, _HOUR_S = 60, 3600
-
-#: What is being worked on, each a part of the one before: an input of many, a frame of a movie.
-_STAGES: list[_Stage] = []
 
 
 def show_rows(rows: Sequence[Row], *, as_json: bool, title: str | None = None) -> None:
@@ -128,91 +107,9 @@ def with_progress(
     others were done before.
     """
     done = total - len(items) if total is not None and isinstance(items, Sized) else 0
-    stage = _Stage(description, total, unit, done)
-    yield from _under_bar(items, stage) if _MESSAGES.is_terminal else _with_lines(items, stage)
-    if _is_verbose or (stage.seconds >= _SHORT_S and not _STAGES and not _MESSAGES.is_terminal):
-        tell(stage.summary())
-
-
-class _Stage:
-    """How far a piece of work is; ``n_before`` of its items were done before."""
-
-    def __init__(self, description: str, total: int | None, unit: str | None, n_before: int) -> None:
-        self.description, self.total, self.unit = description, total, unit
-        self.n_before = self.n = n_before
-        self.begun_s = self.told_s = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.begun_s
-
-    def position(self) -> str:
-        """Return how far it is, as ``tracking 120/600 frames``."""
-        counted = f"{self.n}" if self.total is None else f"{self.n}/{self.total}"
-        return f"{self.description} {counted}{f' {self.unit}' if self.unit else ''}"
-
-    def pace(self) -> Iterator[str]:
-        """Yield how fast it is, and how long it will take, once that is known."""
-        per_second = (self.n - self.n_before) / self.seconds
-        if self.unit:
-            yield f"{per_second:.2g} {self.unit}/s"
-        if self.total is not None and per_second > 0:
-            yield f"{write_duration((self.total - self.n) / per_second)} left"
-
-    def summary(self) -> str:
-        """Return what was done in which time."""
-        rate = f", {next(self.pace())}" if self.unit else ""
-        return f"{self.position()} in {write_duration(self.seconds)}{rate}"
-
-
-def write_duration(seconds: float) -> str:
-    """Return a duration in the two units that matter, as ``4.2 s``, ``3 min 20 s`` or ``2 h 5 min``."""
-    if seconds < _MINUTE_S:
-        return f"{seconds:.2g} s" if seconds < _SHORT_S else f"{seconds:.0f} s"
-    if seconds < _HOUR_S:
-        return f"{seconds // _MINUTE_S:.0f} min {seconds % _MINUTE_S:.0f} s"
-    return f"{seconds // _HOUR_S:.0f} h {seconds % _HOUR_S // _MINUTE_S:.0f} min"
-
-
-def _with_lines(items: Iterable[T], stage: _Stage) -> Iterator[T]:
-    """Yield the items; tell in a line now and then how far all stages are, and how fast the last is."""
-    _STAGES.append(stage)
-    try:
-        for item in items:
-            yield item
-            stage.n += 1
-            outermost = _STAGES[0]
-            if time.monotonic() - outermost.told_s >= _INTERVAL_S:
-                outermost.told_s = time.monotonic()
-                place = ": ".join(each.position() for each in _STAGES)
-                tell(", ".join([place, *stage.pace()]))
-    finally:
-        _STAGES.remove(stage)
-
-
-def _under_bar(items: Iterable[T], stage: _Stage) -> Iterator[T]:
-    """Yield the items under a bar."""
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-    if stage.unit is not None:
-        columns.insert(3, _RateColumn(stage.unit))
-    with Progress(*columns, console=_MESSAGES, transient=True) as progress:
-        task = progress.add_task(stage.description, total=stage.total, completed=stage.n)
-        for item in items:
-            yield item
-            stage.n += 1
-            progress.advance(task)
-
-
-class _RateColumn(ProgressColumn):
-    """How many items pass per second, once that is known."""
-
-    def __init__(self, unit: str) -> None:
-        super().__init__()
-        self._unit = unit
-
-    def render(self, task: Task) -> Text:
-        """Return the rate as text, empty before the second item."""
-        return Text(f"{task.speed:.3g} {self._unit}/s" if task.speed else "")
+    stage = Stage(description, total, unit, done)
+    yield from follow(items, stage, _MESSAGES)
+    note(stage.summary())
 
 
 def _names(rows: Sequence[Row]) -> list[str]:
