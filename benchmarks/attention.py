@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from results import BenchmarkResult, ResultTable, add_json_option, publish
 
+from temtrack.nets.device import bf16_where_native
 from temtrack.nets.efficient_sam import EfficientSam
-from temtrack.nets.precision import bf16_where_native
 
 WAYS = ("used", "fused", "explicit")
 

@@ -1,8 +1,8 @@
 """Fit how sure merges, fates and origins are on simulated movies, and show on others that it is calibrated.
 
 Run ``python benchmarks/confidence.py``: prints the coefficients that stand in
-``temtrack/analysis/confidence.py``, the shares in ``fate_confidence.py``, and the reliability diagram (needs
-``.[benchmark]`` for the fit). With ``--check`` only the diagram of the coefficients that stand there.
+``temtrack/analysis/confidence.py``, the fractions in ``fate_confidence.py``, and the reliability diagram
+(needs ``.[benchmark]`` for the fit). With ``--check`` only the diagram of the coefficients that stand there.
 
 Masks come from true ones by faults that last for some frames: joined contacts, broken and missed particles,
 in three strengths. So there are false merges to learn from; on true masks there are none.

@@ -121,14 +121,14 @@ def try_laws(seeds: range, titles: Sequence[str] | None) -> Iterator[Row]:
 
 
 def try_mechanisms(seeds: range) -> Iterator[Row]:
-    """Count in how many seeds the true mechanism has the largest share."""
+    """Count in how many seeds the true mechanism has the largest fraction."""
     worlds = {"coalescence": coalescing, "ripening": ripening, "evaporation": evaporating}
     for true, simulate in worlds.items():
         right = 0
         for seed in seeds:
             rng = np.random.default_rng(seed)
-            shares = {row.quantity: row.value or 0.0 for row in measure_mechanisms(simulate(rng), rng)}
-            right += max(MECHANISMS, key=lambda name: shares[f"{name}_share"]) == true
+            fractions = {row.quantity: row.value or 0.0 for row in measure_mechanisms(simulate(rng), rng)}
+            right += max(MECHANISMS, key=lambda name: fractions[f"{name}_fraction"]) == true
         yield {"simulated": true, "told": f"{right} of {len(seeds)}"}
 
 

@@ -159,9 +159,9 @@ def try_seed(experiment: Experiment, seed: int, model: str) -> tuple[list[Estima
 
 
 def tells(rows: Sequence[Estimate], mechanism: str) -> bool:
-    """Whether the mechanism is the one of the largest share."""
-    shares = {row.quantity: row.value or 0.0 for row in rows}
-    return max(MECHANISMS, key=lambda name: shares[f"{name}_share"]) == mechanism
+    """Whether the mechanism is the one of the largest fraction."""
+    fractions = {row.quantity: row.value or 0.0 for row in rows}
+    return max(MECHANISMS, key=lambda name: fractions[f"{name}_fraction"]) == mechanism
 
 
 def try_experiment(experiment: Experiment, seeds: range, model: str) -> Iterator[Row]:

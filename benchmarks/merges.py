@@ -28,7 +28,7 @@ from temtrack.metrics.fates import FateScore
 from temtrack.metrics.merges import MergeScore, match_merges, true_parents
 from temtrack.metrics.overlaps import measure_overlaps
 from temtrack.metrics.tracks import match_detections
-from temtrack.segmentation.load import load_segmenter
+from temtrack.segmentation.segmenter import Segmenter
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
@@ -249,14 +249,14 @@ def run_segmented(
 ) -> list[ResultTable]:
     """Simulate, segment and link movie after movie, dose after dose; return a table for each."""
     tables = []
-    segmenter = load_segmenter(model)
+    segmenter = Segmenter(model, tta=False)
     for dose in doses_e_px:
         told, planned = {name: Tally() for name in LINKERS}, Planned()
         for seed in seeds:
             movie = small_movie_of(seed, dose)
             true, truth, config = [movie.labels(t) for t in range(len(movie))], movie.lineage, movie.config
             scale = segmenter.find_scale(movie.frame(0)) or 1.0
-            masks = [segmenter.segment(movie.frame(t), scale) for t in range(len(movie))]
+            masks = [segmenter.segment(movie.frame(t), scale).labels for t in range(len(movie))]
             ones = {name: tally(*link(masks), true, truth) for name, link in LINKERS.items()}
             told = {name: told[name] + one for name, one in ones.items()}
             if failures:

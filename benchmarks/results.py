@@ -108,9 +108,10 @@ def read_result(path: Path) -> BenchmarkResult:
     return BenchmarkResult(**{**facts, "tables": [ResultTable(**table) for table in facts["tables"]]})
 
 
-def to_markdown(tables: Sequence[ResultTable]) -> str:
-    """Return tables in Markdown, each below its title and above its note."""
-    return "\n\n".join("\n\n".join(filter(None, (t.title, _rows(t.rows), t.note))) for t in tables)
+def to_markdown(tables: Sequence[ResultTable], title: str = "{}") -> str:
+    """Return tables in Markdown, each below its title, written as ``title`` says, and above its note."""
+    parts = [part for t in tables for part in (title.format(t.title), _rows(t.rows), t.note) if part]
+    return "\n\n".join(parts)
 
 
 def _rows(rows: Sequence[Row]) -> str:

@@ -24,9 +24,10 @@ from segmentation import find_particles, read_images
 
 from temtrack.datasets.labelled import LabelledImage, read_excluded
 from temtrack.metrics.segmentation import score_segmentation
+from temtrack.models.registry import DEFAULT_TTA
 from temtrack.nets.efficient_sam import POINT, REFERENCE_SIDE, EfficientSam
 from temtrack.segmentation.dense_maps import FOREGROUND
-from temtrack.segmentation.load import load_segmenter
+from temtrack.segmentation.segmenter import Segmenter
 
 Labels = NDArray[np.int32]
 
@@ -77,15 +78,15 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--only", type=Path, metavar="LIST")
     parser.add_argument("--model", default="effsam-tiny")
-    parser.add_argument("--once", action="store_true", help="look once, as track does")
+    parser.add_argument("--tta", action=argparse.BooleanOptionalAction, default=DEFAULT_TTA)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     add_json_option(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     only = None if arguments.only is None else read_excluded(arguments.only)
-    segmenter = load_segmenter(arguments.model, "cpu", tta=not arguments.once)
+    segmenter = Segmenter(arguments.model, "cpu", tta=arguments.tta)
     plain = EfficientSam(kind="explicit").eval()
-    plain.load_state_dict(segmenter.net.state_dict())
+    plain.load_state_dict(segmenter.model.net.state_dict())
     table: list[Row] = []
     for folder in arguments.folders:
         rows: dict[str, list[tuple[float, float, float]]] = {"segment": [], "plain": []}

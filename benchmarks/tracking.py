@@ -121,9 +121,9 @@ def tell_carry(names: list[str], n_movies: int) -> ResultTable:
 
 def tell_switches(names: list[str], n_movies: int, dose: float) -> ResultTable:
     """Return id switches per 10,000 with the own segmentation at low dose."""
-    from temtrack.segmentation.load import load_segmenter
+    from temtrack.segmentation.segmenter import Segmenter
 
-    segmenter = load_segmenter("effsam-tiny")
+    segmenter = Segmenter("effsam-tiny", tta=False)
     totals = {name: np.zeros(3, np.int64) for name in names}
     for k in range(n_movies):
         config = MovieConfig(
@@ -137,7 +137,7 @@ def tell_switches(names: list[str], n_movies: int, dose: float) -> ResultTable:
         )
         film = film_of(FIRST_SEED + 100 + k, config)
         scale = segmenter.find_scale(film.frames[0]) or 1.0
-        segments = [segmenter.segment(frame, scale) for frame in film.frames]
+        segments = [segmenter.segment(frame, scale).labels for frame in film.frames]
         for name in names:
             matches = track(film, segments, name)
             totals[name] += (matches.n_switches, matches.frame.size, matches.n_true)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from temtrack.movie import Movie
-    from temtrack.segmentation.cascade import AnySegmenter
+    from temtrack.segmentation.segmenter import Segmenter
 
 _MASK_SUFFIX = "_mask.tif"
 
@@ -78,7 +78,7 @@ def segment(
     from temtrack.formats.readers import read_movie
     from temtrack.formats.store.atomic import check_output_folder
     from temtrack.formats.store.fingerprint import fingerprint
-    from temtrack.segmentation.load import load_segmenter
+    from temtrack.segmentation.segmenter import Segmenter
 
     questions = _Questions(_parse_scale(scale), once, *_read_prompts(points, boxes), min_area_px)
     chosen = gather(inputs, shard, _expand, beside=output_folder is None)
@@ -86,7 +86,7 @@ def segment(
     chosen.refuse_for_many("--boxes", boxes)
 
     def load() -> _Work:
-        segmenter = load_segmenter(model, device, tta=not once)
+        segmenter = Segmenter(model, device, tta=not once)
         if questions.prompted and not segmenter.takes_prompts:
             raise UsageError(
                 f"--model {model}: takes no --points or --boxes; use one that does, as effsam-tiny"
@@ -121,13 +121,13 @@ class _Questions:
         """Whether single particles are asked for."""
         return self.points is not None or self.boxes is not None
 
-    def ask(self, segmenter: AnySegmenter, image: NDArray[Any]) -> NDArray[np.int32]:
+    def ask(self, segmenter: Segmenter, image: NDArray[Any]) -> NDArray[np.int32]:
         """Return the labels of an image; with prompts, an id tells which prompt it answers."""
         from temtrack.imaging.labels import filter_fragments
 
         if not self.prompted:
-            return segmenter.segment(image, self.scale, self.min_area_px)
-        labels = segmenter.predict_prompts(image, self.points, self.boxes)
+            return segmenter.segment(image, self.scale, self.min_area_px).labels
+        labels = segmenter.predict_prompts(image, self.points, self.boxes).labels
         if self.min_area_px:
             labels = filter_fragments(labels, min_area_fraction=0.0, min_area_px=self.min_area_px)
         return labels
@@ -155,7 +155,7 @@ class _Questions:
 class _Work:
     """Segments one source after another and gives a row of results for each."""
 
-    segmenter: AnySegmenter
+    segmenter: Segmenter
     questions: _Questions
     movie_name: str
     read: Callable[[Path], Movie]

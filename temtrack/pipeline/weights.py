@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from temtrack.models.registry import RUN_FILE, find_model, read_models, verify
-from temtrack.segmentation.cascade import JOINT
+from temtrack.models.catalog import PLAIN_METHODS
+from temtrack.models.registry import JOINT, find_model, parts_of, verify
 
 
 def hash_of_model(model: str) -> str | None:
@@ -16,10 +14,9 @@ def hash_of_model(model: str) -> str | None:
     ModelError
         Where a model is unknown, missing or damaged.
     """
-    from temtrack.pipeline.workflow import PLAIN_PROPAGATORS
-
-    if model in (*PLAIN_PROPAGATORS, "otsu"):
+    if model in PLAIN_METHODS:
         return None
-    if JOINT in model and not (Path(model) / RUN_FILE).is_file() and model not in read_models():
-        return JOINT.join(hash_of_model(each) or each for each in model.split(JOINT, 1))
+    parts = parts_of(model)
+    if len(parts) > 1:
+        return JOINT.join(hash_of_model(part) or part for part in parts)
     return verify(find_model(model))
