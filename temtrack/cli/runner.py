@@ -105,7 +105,7 @@ def run_each(ctx: typer.Context, inputs: Inputs, task: Task, options: RunOptions
     states = None
     if task.target is not None:
         jobs = [replace(job, target=task.target(job)) for job in jobs]
-        states = _open_ledger(ctx, task) if inputs.many else None
+        states = _open_states(ctx, task) if inputs.many else None
     run = _Run(jobs, task, options, states)
     if options.dry_run:
         run.plan()
@@ -116,10 +116,10 @@ def run_each(ctx: typer.Context, inputs: Inputs, task: Task, options: RunOptions
     run.finish()
 
 
-def _open_ledger(ctx: typer.Context, task: Task) -> JobStates:
+def _open_states(ctx: typer.Context, task: Task) -> JobStates:
     from temtrack.cli.resume import JobStates  # one input starts sooner without it
 
-    return JobStates(ctx, task.content)
+    return JobStates(str(ctx.command.name), options_of(ctx), task.content)
 
 
 @dataclass
