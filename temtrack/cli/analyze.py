@@ -22,6 +22,7 @@ from temtrack.errors import UsageError
 if TYPE_CHECKING:
     from temtrack.analysis.folder import MasksFolder
     from temtrack.analysis.masks import Tables
+    from temtrack.tables import Calibration
 
 #: What a person needs of a merge on one screen; the rest stands in the table.
 _SHOWN = ("frame", "time_s", "contact_frame", "parent_ids", "child_id", "area_ratio", "confidence")
@@ -173,12 +174,18 @@ def _tell(job: Job, tables: Tables) -> None:
             "the tables of particles and tracks are empty"
         )
     if job.alone:
-        known = tables.calibration
-        options.tell_unknowns(known.pixel_size_nm, known.frame_seconds)
-        if known.frame_celsius is not None:
-            output.tell(f"temperature from {known.temperature_source}")
+        _tell_unknowns(tables.calibration)
         if tables.has_own_ids:
             output.tell("the masks are renumbered from frame to frame: the tables' ids were found by linking")
+
+
+def _tell_unknowns(calibration: Calibration) -> None:
+    if calibration.pixel_size_nm is None:
+        output.tell("pixel size unknown: the tables are in pixels only; give --pixel-size 0.21nm, say")
+    if calibration.frame_seconds is None:
+        output.tell("frame times unknown: the tables count frames only; give --frame-time 0.5s, say")
+    if calibration.frame_celsius is not None:
+        output.tell(f"temperature from {calibration.temperature_source}")
 
 
 def _show(rows: Sequence[Row], together: Row) -> None:

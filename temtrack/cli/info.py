@@ -42,11 +42,18 @@ def info(
     def look(job: Job) -> Row:
         movie = read_movie(job.source, pixel_size, frame_time, scale_bar)
         if job.alone:
-            options.tell_unknowns(movie.pixel_size, movie.frame_times or movie.n_frames == 1)
+            _tell_unknowns(movie)
         return _describe(movie, read_format(job.source))
 
     task = Task(load=lambda: look, show=show_lines if chosen.many else _show)
     run_each(ctx, chosen, task, RunOptions(keep_going=keep_going, as_json=as_json))
+
+
+def _tell_unknowns(movie: Movie) -> None:
+    if movie.pixel_size is None:
+        output.tell("pixel size unknown: the file states none; give --pixel-size 0.21nm, say")
+    if movie.frame_times is None and movie.n_frames > 1:
+        output.tell("frame times unknown: the file states none; give --frame-time 0.5s, say")
 
 
 def _describe(movie: Movie, format_name: str) -> Row:

@@ -101,14 +101,6 @@ def _parse_quantity(
     return converted
 
 
-def tell_unknowns(pixel_size: object, times: object) -> None:
-    """Tell the user which option gives the scale or the times that are ``None``."""
-    if pixel_size is None:
-        output.tell("pixel size unknown: lengths are in pixels only; give --pixel-size 0.21nm, say")
-    if times is None:
-        output.tell("frame times unknown: times are in frames only; give --frame-time 0.5s, say")
-
-
 def complete_model(typed: str) -> list[str]:
     """Return the names of models that segment and begin as typed, for the shell's completion."""
     from temtrack.models.catalog import SEGMENTING

@@ -184,7 +184,7 @@ def _track_one(tracking: _Tracking, movie: Movie, job: Job, masks: Path | None, 
         _write_overlay(overlay, movie, job.place, report)
     _warn(report, job.prefix)
     if job.alone:
-        options.tell_unknowns(movie.pixel_size, movie.frame_times)
+        _tell_unknowns(movie)
     return _counts(report)
 
 
@@ -256,3 +256,10 @@ def _show(rows: Sequence[Row], together: Row) -> None:
     """Show counts and merges of the only movie."""
     show_lines(rows, together, title="Tracked")
     output.show_rows(rows[0]["merges"], as_json=False, title="Merges")
+
+
+def _tell_unknowns(movie: Movie) -> None:
+    if movie.pixel_size is None:
+        output.tell("pixel size unknown: tables will be in pixels only; give --pixel-size 0.21nm, say")
+    if movie.frame_times is None:
+        output.tell("frame times unknown: tables will count frames only; give --frame-time 0.5s, say")

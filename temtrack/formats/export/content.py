@@ -85,20 +85,6 @@ class ExportContent:
         """What became of each particle, from frame to frame."""
         return build_graph(self.particles, self.tracks, self.merges)
 
-    def counts(self) -> dict[str, int]:
-        """Return how many frames, masks of particles, tracks and merges there are."""
-        tables = {"n_masks": self.particles, "n_tracks": self.tracks, "n_merges": self.merges}
-        return {"n_frames": self.n_frames, **{name: len(table) for name, table in tables.items()}}
-
-    def describe_gaps(self) -> list[str]:
-        """Say what an importer would miss."""
-        gaps = []
-        if len(self.particles) == 0:
-            gaps.append("the masks hold no particle in any frame; the export is empty")
-        if self.graph.n_unseen:
-            gaps.append(f"{self.graph.n_unseen} parents of lineage.json are in no mask before their child")
-        return gaps
-
     def describe_lost_merges(self, format_name: str) -> list[str]:
         """Say that a format has no place for merges, where there are any."""
         if not len(self.merges):
