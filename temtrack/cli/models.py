@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -124,8 +124,8 @@ def download_model(
 ) -> None:
     """Download a model by https and import it, checked by its checksum and key by key.
 
-    A download that broke off goes on with the same command. On a machine
-    without network, carry the file there and name its folder with --from-dir.
+    On a machine without network, carry the file there and name its folder
+    with --from-dir.
     """
     from temtrack.models.catalog import find_architecture
     from temtrack.models.download import download, find_beside
@@ -148,15 +148,12 @@ def download_model(
     if from_folder is not None:
         file = find_beside(from_folder, source.url, source.sha256)
     else:
-        file = download(source.url, source.sha256, imported_models_folder().parent / "downloads", _watch)
+        with output.byte_progress("downloading") as bar:
+            file = download(source.url, source.sha256, imported_models_folder().parent / "downloads", bar)
     weights = import_checkpoint(folder, source.architecture, net, file, source.url)
     if from_folder is None:
         file.unlink()
     _show(model, source.architecture, weights, as_json)
-
-
-def _watch(pieces: Iterable[bytes], n_pieces: int) -> Iterable[bytes]:
-    return output.with_progress(pieces, "fetching", total=n_pieces or None)
 
 
 def _show(model: str, network: str, weights: Path | None, as_json: bool) -> None:

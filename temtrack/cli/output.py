@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 from rich.table import Table
 from rich.text import Text
@@ -101,6 +105,41 @@ def with_progress(
         for item in items:
             yield item
             progress.advance(task)
+
+
+@contextmanager
+def byte_progress(description: str) -> Iterator[ByteProgress]:
+    """Show a bar of bytes, which vanishes at the end and never shows outside a terminal."""
+    columns = [TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()]
+    with Progress(*columns, console=_MESSAGES, transient=True, disable=not _MESSAGES.is_terminal) as progress:
+        yield ByteProgress(progress, progress.add_task(description, total=None))
+
+
+class ByteProgress:
+    """A bar with the attributes that pooch wants of one."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+
+    @property
+    def total(self) -> float | None:
+        """How many bytes there are, once that is known."""
+        return self._progress.tasks[self._task].total
+
+    @total.setter
+    def total(self, n_bytes: int) -> None:
+        self._progress.update(self._task, total=n_bytes or None)
+
+    def update(self, n_bytes: int) -> None:
+        """Tell of more bytes."""
+        self._progress.advance(self._task, n_bytes)
+
+    def reset(self) -> None:
+        """Begin again."""
+        self._progress.update(self._task, completed=0)
+
+    def close(self) -> None:
+        """Do nothing: the bar ends with its context."""
 
 
 class _RateColumn(ProgressColumn):
