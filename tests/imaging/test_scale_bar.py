@@ -26,9 +26,7 @@ def draw(image, value, y=185, x=20, length=60, height=4):
 @pytest.mark.parametrize("value", [0, 255])
 @pytest.mark.parametrize("height", [1, 2, 8])
 def test_a_bar_is_found_where_it_lies(image, value, height):
-    assert detect_scale_bars(draw(image, value, height=height)) == [
-        (slice(185, 185 + height), slice(20, 80))
-    ]
+    assert detect_scale_bars(draw(image, value, height=height)) == [(slice(185, 185 + height), slice(20, 80))]
 
 
 @pytest.mark.parametrize("tick_up", [0, 4])
