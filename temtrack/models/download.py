@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -9,16 +10,46 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 
 from temtrack.errors import ModelError, OutputError, UsageError
-from temtrack.models.registry import sha256_of
+from temtrack.models.registry import ModelSpec, find_model, read_imported, read_registry, sha256_of, verify
 
 if TYPE_CHECKING:
     import requests
+
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 
 _CHUNK_BYTES = 2**16
 _TIMEOUT_S = 30
 
 #: Where plain http reaches no network.
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def find_source(name: str, url: str | None, sha256: str | None, architecture: str | None) -> ModelSpec:
+    """Return a model with the address of its checkpoint, as the user says, or else as ``models.toml`` does.
+
+    Raises
+    ------
+    UsageError
+        An address without a checksum, or the other way round, or a checksum that is none.
+    ModelError
+        Where there is no such model.
+    """
+    if url is None and sha256 is None:
+        return read_registry().get(name) or find_model(name)
+    if url is None or sha256 is None or not _SHA256.fullmatch(sha256):
+        raise UsageError("--url and --sha256, 64 hexadecimal digits, go together: what differs is refused")
+    return ModelSpec(name, architecture or name, None, sha256.lower(), {"url": url})
+
+
+def find_downloaded(source: ModelSpec) -> ModelSpec | None:
+    """Return the model that came from a source, verified; ``None`` where it is still to be downloaded."""
+    if source.url is None:
+        return source
+    spec = read_imported().get(source.name)
+    if spec is None or spec.facts.get("source_sha256") != source.sha256:
+        return None
+    verify(spec)
+    return spec
 
 
 def download(url: str, sha256: str, folder: Path, progress: object = False) -> Path:
