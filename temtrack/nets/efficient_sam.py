@@ -288,8 +288,8 @@ class MaskDecoder(nn.Module):
 class EfficientSam(nn.Module):
     """EfficientSAM for any input size that is a multiple of 16.
 
-    ``embed`` then ``decode`` is the economical way: one embedding, many queries in one batch.
-    ``forward`` is the published network: it resizes to 1024 x 1024 first.
+    ``embed`` then ``decode``: one embedding, many queries in one batch. The published network sees every
+    image resized to 1024 x 1024 px.
     """
 
     def __init__(self, dim: int = 192, depth: int = 12, n_heads: int = 3, prompt_dim: int = 256) -> None:
@@ -333,16 +333,6 @@ class EfficientSam(nn.Module):
             embedding.repeat_interleave(q, dim=0), self.prompt_encoder.pe_layer.grid(h, w), prompt
         )
         return masks.unflatten(0, (b, q))[:, :, 1:], iou.unflatten(0, (b, q))[:, :, 1:]
-
-    def forward(self, images: Tensor, xy: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return BxQx3xHxW logits and BxQx3 IoUs of Bx3xHxW images in [0, 1], as published."""
-        size = images.shape[-2:]
-        side = (REFERENCE_SIDE, REFERENCE_SIDE)
-        embedding = self.embed(F.interpolate(images, side, mode="bilinear", align_corners=False))
-        scale = REFERENCE_SIDE / xy.new_tensor([size[1], size[0]])
-        logits, iou = self.decode(embedding, xy * scale, labels)
-        full = F.interpolate(logits.flatten(0, 1), size, mode="bicubic", align_corners=False)
-        return full.unflatten(0, logits.shape[:2]), iou
 
 
 def efficient_sam_ti() -> EfficientSam:
