@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from temtrack.analysis.fate_confidence import tell_fate_confidence, tell_origin_confidence
+from temtrack.analysis.fate_confidence import predict_fate_confidence, predict_origin_confidence
 from temtrack.analysis.history import ParticleHistory
 from temtrack.lineage import Lineage
 
@@ -61,8 +61,8 @@ def _family_columns(ids: list[int], lineage: Lineage, history: ParticleHistory) 
     """Return origin, fate, how sure they are, parents and child of each id; null where nobody knows."""
     tracks = {track.id: track for track in lineage.tracks}
     children = {parent: merge.child for merge in lineage.merges for parent in merge.parents}
-    origins = tell_origin_confidence(lineage, history)
-    fates = tell_fate_confidence(lineage, history)
+    origins = predict_origin_confidence(lineage, history)
+    fates = predict_fate_confidence(lineage, history)
     known = [tracks.get(one) for one in ids]
     return {
         "origin": [track.origin if track else None for track in known],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -75,6 +74,8 @@ def _describe(movie: Movie, format_name: str) -> Row:
 
 def _describe_times(times: FrameTimes | None) -> Row:
     """Return interval and span; the interval is the median where frames are not evenly spaced."""
+    from statistics import median
+
     import numpy as np
 
     if times is None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from temtrack.imaging.intensity import rescale_intensity
 from temtrack.imaging.scale_bar import TOLERANCE, Box, detect_scale_bars, length, scale_grey
 from temtrack.movie import Annotation, Movie
 
@@ -38,18 +39,22 @@ MIN_LETTERS = 3  # in a line beside a scale bar: 5 nm has three
 
 
 def detect_annotations(image: NDArray[Any]) -> list[Annotation]:
-    """Return the annotation bars and lettered scale bars of a grey image (Y, X); none where in doubt."""
+    """Return the annotation bars and lettered scale bars of a grey image (Y, X); none where in doubt.
+
+    They are of the lightest or darkest grey; but where noise or JPEG made a few pixels lighter or darker
+    still, only with those left out.
+    """
     scaled = scale_grey(image)
     if scaled is None or min(image.shape) < MIN_SIDE_PX:
         return []
-    grey = scaled.astype(np.float32)
-    bands = _detect_annotation_bars(grey)
-    bars = [box for bar in detect_scale_bars(image) if (box := _with_letters(grey, bar)) is not None]
-    free = [bar for bar in bars if not any(_gap(bar[0], rows) == 0 for rows in bands)]
-    return [
-        *(Annotation("annotation bar", rows, slice(0, grey.shape[1])) for rows in bands),
-        *(Annotation("scale bar", *bar) for bar in free),
-    ]
+    found: list[Annotation] = []
+    for grey in (scaled.astype(np.float32), rescale_intensity(image)):
+        bands = [Annotation("annotation bar", rows, slice(0, grey.shape[1])) for rows in _bar_rows(grey)]
+        boxes = [box for bar in detect_scale_bars(grey) if (box := _with_letters(grey, bar)) is not None]
+        for one in [*bands, *(Annotation("scale bar", *box) for box in boxes)]:
+            if not any(_overlap(one, known) for known in found):
+                found.append(one)
+    return found
 
 
 def detect_movie_annotations(movie: Movie) -> list[Annotation]:
@@ -103,7 +108,7 @@ def _is_same(one: Annotation, other: Annotation) -> bool:
     return one.kind == other.kind and bool(2 * shared >= whole)
 
 
-def _detect_annotation_bars(grey: NDArray[np.float32]) -> list[slice]:
+def _bar_rows(grey: NDArray[np.float32]) -> list[slice]:
     """Return the rows of annotation bars along the lower and the upper edge."""
     height = len(grey)
     lower, upper = (max(_bar_depth(rows, ground) for ground in (0.0, 1.0)) for rows in (grey[::-1], grey))
@@ -182,6 +187,10 @@ def _stand_on_a_line(one: slice, other: slice) -> bool:
 
 def _gap(one: slice, other: slice) -> int:
     return max(int(one.start) - int(other.stop), int(other.start) - int(one.stop), 0)
+
+
+def _overlap(one: Annotation, other: Annotation) -> bool:
+    return _gap(one.rows, other.rows) == 0 and _gap(one.columns, other.columns) == 0
 
 
 def _hull(boxes: Iterable[Box]) -> Box:

@@ -105,7 +105,7 @@ def test_a_bar_is_told_of_every_byte(server, tmp_path, monkeypatch):
     monkeypatch.setattr(output, "_MESSAGES", Console(file=io.StringIO(), force_terminal=True))
     with output.byte_progress("downloading") as bar:
         downloading.download(server.url(), SHA256, tmp_path, bar)
-        task = bar._progress.tasks[0]
+        task = bar.progress.tasks[0]
         assert (bar.total, task.completed) == (len(CONTENT), len(CONTENT))
 
 
