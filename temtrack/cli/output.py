@@ -103,12 +103,12 @@ def with_progress(
 ) -> Iterator[T]:
     """Yield the items and show how far they are: under a bar in a terminal, which vanishes at the end.
 
-    Elsewhere a line tells now and then, and at the end, of work that takes long. With a ``unit``, such as
-    ``frames``, it is said how many of them pass per second. Where there are fewer items than ``total``, the
-    others were done before.
+    Elsewhere a line tells now and then, and at the end, of work that takes long. The ``unit`` of the items
+    may be ``frames``, say. Where there are fewer of them than ``total``, the others were done before.
     """
-    done = total - len(items) if total is not None and isinstance(items, Sized) else 0
-    stage = Stage(description, total, unit, done)
+    n_items = len(items) if isinstance(items, Sized) else None
+    done = total - n_items if total is not None and n_items is not None else 0
+    stage = Stage(description, n_items if total is None else total, unit, done)
     yield from follow(items, stage, _MESSAGES)
     note(stage.summary())
 
