@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
 from temtrack.cli.command_line import command_line as command_line
-from temtrack.cli.progress import Stage, follow
+from temtrack.cli.progress import ByteBar, Stage, byte_bar, follow
 
 T = TypeVar("T")
 #: One line of results, by name; what `--json` alone shows may be nested in it.
@@ -70,15 +71,16 @@ def tell(message: str) -> None:
 def set_verbose(verbose: bool) -> None:
     """Let `note`, and what the library logs of its decisions, be printed or not."""
     global _is_verbose
-    _is_verbose = verbose
-    if verbose:
-        import logging
+    if verbose == _is_verbose:
+        return  # most commands: they start sooner without the library
+    import logging
 
-        handler = logging.Handler()
-        handler.emit = lambda record: tell(record.getMessage())  # type: ignore[method-assign]
-        logger = logging.getLogger("temtrack")
-        logger.handlers[:] = [handler]
-        logger.setLevel(logging.INFO)
+    _is_verbose = verbose
+    handler = logging.Handler()
+    handler.emit = lambda record: tell(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("temtrack")
+    logger.handlers[:] = [handler] if verbose else []
+    logger.setLevel(logging.INFO if verbose else logging.NOTSET)
 
 
 def note(message: str) -> None:
@@ -110,6 +112,11 @@ def with_progress(
     stage = Stage(description, n_items if total is None else total, unit, done)
     yield from follow(items, stage, _MESSAGES)
     note(stage.summary())
+
+
+def byte_progress(description: str) -> AbstractContextManager[ByteBar]:
+    """Show a bar of bytes, which vanishes at the end and never shows outside a terminal."""
+    return byte_bar(description, _MESSAGES)
 
 
 def _names(rows: Sequence[Row]) -> list[str]:
