@@ -1,8 +1,8 @@
 """CPU seconds that the command line takes to start, beyond Python's own start.
 
 Run ``python benchmarks/startup.py [FILE]``; FILE is what ``temtrack info`` looks at, by default the embedded
-video. It counts processor time, but that of a busy machine is up to a half more. Modules are compiled once, as
-where the program is installed. With ``--imports`` it also names those that take longest, by
+video. It counts processor time, but that of a busy machine is up to a half more. Modules are compiled once,
+as where the program is installed. With ``--imports`` it also names those that take longest, by
 ``python -X importtime``.
 """
 
