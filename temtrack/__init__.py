@@ -1,16 +1,17 @@
 """Segment, track and analyse particles in transmission electron microscope movies, merges included.
 
 The steps of the ``temtrack`` command as functions: `read_movie`, `segment`, `track`, `analyze`, `kinetics`.
+`Segmenter` is a model that is loaded once.
 """
 
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = ["analyze", "kinetics", "read_movie", "segment", "track"]
+__all__ = ["Segmenter", "analyze", "kinetics", "read_movie", "segment", "track"]
 
 if TYPE_CHECKING:
-    from temtrack.api import analyze, kinetics, read_movie, segment, track
+    from temtrack.api import Segmenter, analyze, kinetics, read_movie, segment, track
 else:
 
     def __getattr__(name: str) -> object:

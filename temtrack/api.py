@@ -13,6 +13,7 @@ from temtrack.errors import InputError, UsageError
 from temtrack.formats.readers import read_movie
 from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_PROPAGATOR
 from temtrack.movie import Movie
+from temtrack.segmentation.segmenter import Segmenter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from temtrack.analysis.series import MaskSeries
     from temtrack.pipeline.workflow import WatchFrames
 
-__all__ = ["analyze", "kinetics", "read_movie", "segment", "track"]
+__all__ = ["Segmenter", "analyze", "kinetics", "read_movie", "segment", "track"]
 
 #: A movie, or its frames (T, Y, X) as an array.
 Frames = Movie | NDArray[Any]
@@ -74,14 +75,13 @@ def segment(
     2
     """
     from temtrack.imaging.annotations import hide_annotations, mask_out
-    from temtrack.segmentation.load import load_segmenter
 
     image = np.asarray(image)
     if image.ndim != 2 or not image.size:
         raise InputError(f"an image is (Y, X), this is of shape {image.shape}; give one frame of a movie")
     seen = hide_annotations(_as_movie(image[None]))
-    labels = load_segmenter(model, device, tta=not once).segment(seen.read_frame(0), scale, min_area_px)
-    return mask_out(labels, seen.burned_in)
+    found = Segmenter(model, device, tta=not once).segment(seen.read_frame(0), scale, min_area_px)
+    return mask_out(found.labels, seen.burned_in)
 
 
 def track(

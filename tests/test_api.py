@@ -11,7 +11,7 @@ from temtrack import api
 from temtrack.errors import InputError, OutputError, UsageError
 from temtrack.formats.store.tiff_stack import write_movie
 
-NAMES = ["analyze", "kinetics", "read_movie", "segment", "track"]
+NAMES = ["Segmenter", "analyze", "kinetics", "read_movie", "segment", "track"]
 
 
 def discs(*centres_px, side_px=96, radius_px=10):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from temtrack.cli import options, output
-from temtrack.cli.batch import Batch, Manner
-from temtrack.cli.estimates import DEFAULT_SEED, check_files, show_estimates, write_estimates
+from temtrack.cli.estimates import DEFAULT_SEED, check_files, read_kinetics, show_estimates, write_estimates
 from temtrack.cli.heating import Heat, HeaterColumns, HeaterLog, HeaterOffset
 from temtrack.cli.inputs import Job, gather
+from temtrack.cli.output import Row
+from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
 from temtrack.errors import UsageError
 
 if TYPE_CHECKING:
     from temtrack.analysis.folder import MasksFolder
     from temtrack.analysis.masks import Tables
-    from temtrack.kinetics.estimate import Estimate
     from temtrack.tables import Calibration
 
 #: What a person needs of a merge on one screen; the rest stands in the table.
@@ -78,23 +78,15 @@ def analyze(
     if scale_bar is not None and image is None:
         raise UsageError("--scale-bar: the bar is drawn in the image; give the movie as --image MOVIE")
     heat = Heat(None, heater_log, heater_offset, heater_columns)
-    work = _Work(
-        merges or kinetics, kinetics, image, pixel_size, scale_bar, frame_time, heat, out is None, force
+    work = _Work(merges or kinetics, kinetics, image, pixel_size, scale_bar, frame_time, heat, out is None)
+    task = Task(
+        load=lambda: work,
+        target=lambda job: job.source if out is None else out / job.name if chosen.many else out,
+        content=_content,
+        detail=work.detail,
+        show=show_lines if chosen.many else _show,
     )
-    if chosen.many:
-        manner = Manner(resume, keep_going, force, as_json)
-        batch = Batch(ctx, chosen, chosen.jobs_inside(out), _content, manner)
-        batch.run(lambda: work.one_of_many)
-        batch.show()
-        batch.finish()
-        return
-    source = chosen.only()
-    target = source if out is None else out
-    tables, estimates = work.measure(source, target, force)
-    _show(target, tables, estimates, as_json)
-    _tell_unknowns(tables.calibration)
-    if tables.has_own_ids:
-        output.tell("the masks are renumbered from frame to frame: the tables' ids were found by linking")
+    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json))
 
 
 @dataclass(frozen=True)
@@ -109,23 +101,17 @@ class _Work:
     frame_time_s: float | None
     heat: Heat
     inside: bool
-    force: bool
 
-    def one_of_many(self, job: Job) -> output.Row:
-        """Analyse one folder of many; return its counts."""
-        tables, _ = self.measure(job.source, job.place, self.force or job.begun)
-        return {"input": str(job.source), "output": str(job.place), **_summary(tables)}
-
-    def measure(self, masks: Path, target: Path, force: bool) -> tuple[Tables, list[Estimate]]:
+    def __call__(self, job: Job) -> Row:
         """Measure a masks folder and write its tables, and its kinetics where they are asked for."""
         from temtrack.analysis.folder import open_masks_folder
         from temtrack.formats.readers import read_movie
         from temtrack.pipeline.workflow import analyze_into
 
-        folder = open_masks_folder(masks)
-        _prepare_target(masks, target, self.inside, force)
+        folder = open_masks_folder(job.source)
+        _prepare_target(job, self.inside)
         if self.kinetics:
-            check_files(target, force)
+            check_files(job.place, job.may_overwrite)
         movie = None
         if self.image is not None:
             movie = folder.piece_of(read_movie(self.image, scale_bar_nm=self.scale_bar_nm))
@@ -136,14 +122,28 @@ class _Work:
         started = folder.started or (movie.started if movie else None)
         calibration = self.heat.calibrate(calibration, started)
         watch = partial(output.with_progress, description="analysing", total=len(folder.masks))
-        tables = analyze_into(target, folder, movie, calibration, self.merges, output.command_line(), watch)
-        return tables, self._fit(target, folder, tables) if self.kinetics else []
+        command = output.command_line()
+        tables = analyze_into(job.place, folder, movie, calibration, self.merges, command, watch)
+        if self.kinetics:
+            self._fit(job.place, folder, tables)
+        _tell(job, tables)
+        return _counts(tables)
 
-    def _fit(self, target: Path, folder: MasksFolder, tables: Tables) -> list[Estimate]:
+    def _fit(self, target: Path, folder: MasksFolder, tables: Tables) -> None:
         from temtrack.kinetics.observed import observe
 
         run = observe(tables)
-        return write_estimates(target, folder, run, tables.calibration, self.heat, DEFAULT_SEED)[0]
+        write_estimates(target, folder, run, tables.calibration, self.heat, DEFAULT_SEED)
+
+    def detail(self, job: Job) -> Row:
+        """Return where the tables of a folder lie, its merges, and its kinetics where they are asked for."""
+        from temtrack.formats.store.tables import read_rows
+        from temtrack.tables import TABLES
+
+        paths = {table.name: job.place / f"{table.name}.parquet" for table in TABLES}
+        there = {name: path for name, path in paths.items() if path.exists()}
+        merges = {"merges": read_rows(there["merges"])} if self.merges else {}
+        return {"tables": there, **merges, **(read_kinetics(job) if self.kinetics else {})}
 
 
 def _content(job: Job) -> object:
@@ -153,16 +153,29 @@ def _content(job: Job) -> object:
     return fingerprint_with_tables(job.source, ())
 
 
-def _prepare_target(masks: Path, target: Path, inside: bool, force: bool) -> None:
-    """Make the folder for the tables and refuse to overwrite any, unless ``force``."""
+def _prepare_target(job: Job, inside: bool) -> None:
+    """Make the folder for the tables and refuse to overwrite any that may not be."""
     from temtrack.formats.store.atomic import check_output_file, check_output_folder
     from temtrack.tables import TABLES
 
-    if inside and not masks.is_dir():
-        raise UsageError(f"{masks} is a file: give a folder for the tables with -o DIR")
-    check_output_folder(target, force=True)  # masks and tables lie together, so it need not be empty
+    if inside and not job.source.is_dir():
+        raise UsageError(f"{job.source} is a file: give a folder for the tables with -o DIR")
+    check_output_folder(job.place, force=True)  # masks and tables lie together, so it need not be empty
     for table in TABLES:
-        check_output_file(target / f"{table.name}.parquet", force)
+        check_output_file(job.place / f"{table.name}.parquet", job.may_overwrite)
+
+
+def _tell(job: Job, tables: Tables) -> None:
+    """Say what may not be as the user expects, and of the only folder what its tables lack."""
+    if tables.particles.num_rows == 0:
+        output.warn(
+            f"{job.prefix}the masks hold no particle in any frame; "
+            "the tables of particles and tracks are empty"
+        )
+    if job.alone:
+        _tell_unknowns(tables.calibration)
+        if tables.has_own_ids:
+            output.tell("the masks are renumbered from frame to frame: the tables' ids were found by linking")
 
 
 def _tell_unknowns(calibration: Calibration) -> None:
@@ -174,31 +187,23 @@ def _tell_unknowns(calibration: Calibration) -> None:
         output.tell(f"temperature from {calibration.temperature_source}")
 
 
-def _show(target: Path, tables: Tables, estimates: Sequence[Estimate], as_json: bool) -> None:
-    summary = _summary(tables)
-    merges = None if tables.merges is None else tables.merges.to_pylist()
-    if tables.particles.num_rows == 0:
-        output.warn("the masks hold no particle in any frame; the tables of particles and tracks are empty")
-    if as_json:
-        paths = {name: str(target / f"{name}.parquet") for name, _ in tables.items()}
-        fitted = {"kinetics": [asdict(row) for row in estimates]} if estimates else {}
-        output.show_json({"summary": summary, "merges": merges, "tables": paths, **fitted})
-        return
-    output.show_rows([summary], as_json=False, title=f"Tables in {target}")
-    if merges:
-        shown = [{name: merge[name] for name in _SHOWN if name in merge} for merge in merges]
-        output.show_rows(shown, as_json=False, title="Merges")
-    if estimates:
-        show_estimates(estimates, f"Kinetics, in {target}")
+def _show(rows: Sequence[Row], together: Row) -> None:
+    """Show counts, merges and kinetics of the only folder."""
+    (row,) = rows
+    show_lines(rows, together, title="Tables")
+    shown = [{name: merge[name] for name in _SHOWN if name in merge} for merge in row.get("merges", ())]
+    output.show_rows(shown, as_json=False, title="Merges")
+    if "kinetics" in row:
+        show_estimates(row["kinetics"], f"Kinetics, in {row['output']}")
 
 
-def _summary(tables: Tables) -> dict[str, object]:
+def _counts(tables: Tables) -> Row:
     """Count frames, particles, tracks, merges and, where they are known, fates."""
     fates = Counter(fate for fate in tables.tracks["fate"].to_pylist() if fate is not None)
     return {
-        "frames": tables.frames.num_rows,
-        "masks": tables.particles.num_rows,
-        "tracks": tables.tracks.num_rows,
-        "merges": None if tables.merges is None else tables.merges.num_rows,
+        "n_frames": tables.frames.num_rows,
+        "n_masks": tables.particles.num_rows,
+        "n_tracks": tables.tracks.num_rows,
+        "n_merges": None if tables.merges is None else tables.merges.num_rows,
         **dict(sorted(fates.items())),
     }

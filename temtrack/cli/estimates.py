@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from temtrack.cli import output
 from temtrack.cli.heating import Heat
+from temtrack.cli.inputs import Job
+from temtrack.cli.output import Row
 
 if TYPE_CHECKING:
     from temtrack.analysis.folder import MasksFolder
-    from temtrack.kinetics.estimate import Estimate
     from temtrack.kinetics.observed import ObservedRun
     from temtrack.tables import Calibration
 
@@ -34,28 +36,34 @@ def check_files(target: Path, force: bool) -> None:
 
 def write_estimates(
     target: Path, folder: MasksFolder, run: ObservedRun, calibration: Calibration, heat: Heat, seed: int
-) -> tuple[list[Estimate], float | None]:
-    """Measure a run and write its table and plots; return its estimates and its temperature in K."""
+) -> float | None:
+    """Measure a run and write its table and plots; return its temperature in K."""
     from temtrack.pipeline.workflow import kinetics_into
 
     kelvin = heat.find_kelvin(str(folder.path), calibration)
     facts = folder.metadata(calibration, output.command_line())
     if kelvin is not None:
         facts["temperature_K"] = repr(kelvin)
-    return kinetics_into(target, run, seed, facts), kelvin
+    kinetics_into(target, run, seed, facts)
+    return kelvin
 
 
-def show_estimates(rows: Sequence[Estimate], title: str) -> None:
+def read_kinetics(job: Job) -> Row:
+    """Return the estimates of a run that was measured."""
+    from temtrack.kinetics.reading import read_estimates
+
+    return {"kinetics": [asdict(one) for one in read_estimates(job.place / FILES[0])]}
+
+
+def show_estimates(rows: Sequence[Row], title: str) -> None:
     """Show what was found, of the first and last frames and the whole run, and why other things were not."""
-    frames = [row.frame for row in rows if row.frame is not None]
+    frames = [row["frame"] for row in rows if row["frame"] is not None]
     ends = (None, min(frames, default=None), max(frames, default=None))
-    shown = [row for row in rows if row.value is not None and row.frame in ends]
-    output.show_rows(
-        [{name: getattr(row, name) for name in _SHOWN} for row in shown], as_json=False, title=title
-    )
+    shown = [row for row in rows if row["value"] is not None and row["frame"] in ends]
+    output.show_rows([{name: row[name] for name in _SHOWN} for row in shown], as_json=False, title=title)
     refused: dict[str, list[str]] = {}
     for row in rows:
-        if row.value is None:
-            refused.setdefault(row.reason or "", []).append(row.quantity)
+        if row["value"] is None:
+            refused.setdefault(row["reason"] or "", []).append(row["quantity"])
     reasons = [{"refused": list(dict.fromkeys(names)), "reason": why} for why, names in refused.items()]
     output.show_rows(reasons, as_json=False)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from temtrack.cli import options, output
-from temtrack.cli.batch import Batch, Manner
 from temtrack.cli.inputs import Job, gather
 from temtrack.cli.output import Row
+from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
 from temtrack.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,26 +71,23 @@ def evaluate(
     Many results are compared each with what bears its name in TRUTH, and shown as a table; --json shows all.
     """
     chosen = gather(pred, shard)
-    if chosen.many:
-        manner = Manner(keep_going=keep_going, as_json=as_json)
-        comparisons: dict[Path, Row] = {}
+    shown: list[Evaluation] = []
 
-        def compare(job: Job) -> Row:
-            found, true, evaluation = _compare(job.source, _truth_of(job, truth))
-            comparisons[job.source] = _document(found, true, evaluation, per_event)
-            return _summary(job, evaluation)
+    def compare(job: Job) -> Row:
+        found, true, evaluation = _compare(job.source, _truth_of(job, truth))
+        if job.alone:
+            shown.append(evaluation)
+        return {**_line(evaluation), **_document(found, true, evaluation, per_event)}
 
-        jobs = chosen.jobs_without_result()
-        detail = lambda job: comparisons[job.source]  # noqa: E731
-        batch = Batch(ctx, chosen, jobs, lambda job: None, manner, detail)
-        batch.run(lambda: compare)
-        batch.show()
-        batch.finish()
-        return
-    found, true, evaluation = _compare(chosen.only(), truth)
-    if as_json:
-        output.show_json(_document(found, true, evaluation, per_event))
-        return
+    def show(rows: Sequence[Row], together: Row) -> None:
+        for evaluation in shown:
+            _show_all(evaluation, per_event)
+
+    task = Task(load=lambda: compare, show=show_lines if chosen.many else show)
+    run_each(ctx, chosen, task, RunOptions(keep_going=keep_going, as_json=as_json))
+
+
+def _show_all(evaluation: Evaluation, per_event: bool) -> None:
     _show_segmentation(evaluation)
     if evaluation.tracking is not None:
         _show([_tracking_row(evaluation.tracking)], "Tracking")
@@ -99,7 +96,9 @@ def evaluate(
 
 
 def _truth_of(job: Job, truths: Path) -> Path:
-    """Return what bears the name of one result of many in the folder of all truths."""
+    """Return the truth of a result; of many, what bears its name in the folder of all truths."""
+    if job.alone:
+        return truths
     named = truths / job.source.resolve().name
     if not named.exists():
         raise InputError(
@@ -124,13 +123,10 @@ def _compare(pred: Path, truth: Path) -> tuple[TrackedMasks, TrackedMasks, Evalu
     return found, true, evaluation
 
 
-def _summary(job: Job, evaluation: Evaluation) -> Row:
+def _line(evaluation: Evaluation) -> Row:
     """Return what is shown of one result of many."""
     pooled, _, _ = _segmentation_rows(evaluation)
-    row: dict[str, object] = {
-        "input": str(job.source),
-        **{name: pooled[name] for name in ("iou", "f1", "pq")},
-    }
+    row: dict[str, object] = {name: pooled[name] for name in ("iou", "f1", "pq")}
     if evaluation.tracking is not None:
         row |= {"tra": evaluation.tracking.ctc.tra, "id_switches": evaluation.tracking.matches.n_switches}
     if evaluation.events is not None:
@@ -151,8 +147,7 @@ def _document(found: TrackedMasks, true: TrackedMasks, evaluation: Evaluation, p
     tracking, events = evaluation.tracking, evaluation.events
     pooled, mean, frames = _segmentation_rows(evaluation)
     return {
-        "pred": found.path,
-        "truth": true.path,
+        "truth": str(true.path),
         "lineage": {
             name: "masks" if one.lineage is None else "lineage.json"
             for name, one in (("pred", found), ("truth", true))
@@ -174,7 +169,7 @@ def _merges_document(events: EventScore, per_event: bool) -> Row:
         "by_n_parents": _by_parents(events),
         "false_by_cause": Counter(events.causes),
     }
-    return {**document, "events": _event_rows(events)} if per_event else document
+    return {**document, "events": events.rows()} if per_event else document
 
 
 def _segmentation_rows(evaluation: Evaluation) -> tuple[Row, Row, list[Row]]:
@@ -231,7 +226,7 @@ def _show_events(events: EventScore, per_event: bool) -> None:
     macro = {"true_fate": "mean", "f1": events.fates.macro_f1}
     _show([*events.fates.confusion(), macro], "Fates, as true and as told")
     if per_event:
-        _show(_event_rows(events), "Events")
+        _show(events.rows(), "Events")
 
 
 def _show(rows: Sequence[Row], title: str) -> None:
@@ -245,7 +240,7 @@ def _tolerance_row(tolerance_frames: int, score: MergeScore) -> Row:
 
 def _by_parents(events: EventScore) -> list[Row]:
     return [
-        {"n_parents": n, **_counts(score), "exact_parents": score.exact_parents_share}
+        {"n_parents": n, **_counts(score), "exact_parents": score.exact_parents_fraction}
         for n, score in events.widest.by_number_of_parents().items()
     ]
 
@@ -263,35 +258,7 @@ def _counts(score: MergeScore) -> Row:
 
 def _precision_of_hits(score: MergeScore) -> Row:
     return {
-        "exact_parents": score.exact_parents_share,
+        "exact_parents": score.exact_parents_fraction,
         "median_frame_error": score.median_frame_error,
         "frame_error_95": score.frame_error_95,
     }
-
-
-def _event_rows(events: EventScore) -> list[Row]:
-    """Return each hit, missed and false merge within the widest tolerance, in the order of frames."""
-    score = events.widest
-    rows: list[tuple[int, Row]] = []
-    for match in score.matches:
-        row = _event_row("hit", match.true.y_px, match.true.x_px)
-        row |= {"true_frame": match.true.frame, "found_frame": match.found.frame}
-        row |= {"frame_error": match.frame_error, "exact": match.has_exact_parents}
-        row |= {"true_parents": sorted(match.true.parents), "found_parents": sorted(match.found.parents)}
-        rows.append((match.true.frame, row))
-    for merge in score.missed:
-        row = _event_row("missed", merge.y_px, merge.x_px)
-        row |= {"true_frame": merge.frame, "true_parents": sorted(merge.parents)}
-        rows.append((merge.frame, row))
-    for merge, cause in zip(score.false, events.causes, strict=True):
-        row = _event_row("false", merge.y_px, merge.x_px)
-        row |= {"found_frame": merge.frame, "found_parents": sorted(merge.parents), "cause": cause}
-        rows.append((merge.frame, row))
-    return [row for _, row in sorted(rows, key=lambda entry: entry[0])]
-
-
-def _event_row(outcome: str, y_px: float, x_px: float) -> dict[str, object]:
-    names = ("true_frame", "found_frame", "frame_error")
-    row: dict[str, object] = {"outcome": outcome, **dict.fromkeys(names)}
-    row |= {"y_px": round(y_px, 2), "x_px": round(x_px, 2)}
-    return row | dict.fromkeys(("true_parents", "found_parents", "exact", "cause"))

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from temtrack.cli import options, output
-from temtrack.cli.batch import Batch, Manner
 from temtrack.cli.inputs import Job, gather
+from temtrack.cli.output import Row
+from temtrack.cli.runner import RunOptions, Task, run_each
 from temtrack.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,27 +72,16 @@ def export(
     results tells what has become of each.
     """
     from temtrack.formats.export import find_exporter
-    from temtrack.formats.store.atomic import check_output_folder
 
+    exporter = find_exporter(to.value)
     chosen = gather(masks, shard)
-    settings = _Settings(to, find_exporter(to.value), pixel_size, frame_time, force)
-    if chosen.many:
-        suffix = settings.exporter.TARGET.suffix
-        chosen.refuse_file(out, (suffix,))
-        check_output_folder(out, force=True)  # each export in it is looked at in its turn
-        manner = Manner(resume, keep_going, force, as_json)
-        jobs = [job.ending(suffix) for job in chosen.jobs(out)]
-        batch = Batch(ctx, chosen, jobs, _content, manner)
-        batch.run(lambda: settings.one_of_many)
-        batch.show()
-        batch.finish()
-        return
-    row, content = settings.write(chosen.only(), out, force)
-    if as_json:
-        output.show_json(row)
-    else:
-        output.show_rows([row], as_json=False)
-    _tell_unknowns(content)
+    chosen.refuse_file_for_many(out, (exporter.TARGET.suffix,))
+    task = Task(
+        load=lambda: _Settings(to, exporter, pixel_size, frame_time).write,
+        target=lambda job: out / (job.name + exporter.TARGET.suffix) if chosen.many else out,
+        content=_content,
+    )
+    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json))
 
 
 @dataclass(frozen=True)
@@ -102,28 +92,30 @@ class _Settings:
     exporter: Exporter
     pixel_size_nm: float | None
     frame_time_s: float | None
-    force: bool
 
-    def one_of_many(self, job: Job) -> output.Row:
-        """Export one masks folder of many; return its counts."""
-        row, _ = self.write(job.source, job.place, self.force or job.begun, f"{job.source}: ")
-        return {"input": str(job.source), **row}
-
-    def write(self, masks: Path, out: Path, force: bool, where: str = "") -> tuple[output.Row, ExportContent]:
-        """Export a masks folder, warn of what gets lost, and return its counts and what was exported."""
+    def write(self, job: Job) -> Row:
+        """Export a masks folder, warn of what gets lost, and return its counts."""
         from temtrack.analysis.folder import open_masks_folder
 
-        _check_place(masks, out)
-        self.exporter.TARGET.check(out, force)
-        folder = open_masks_folder(masks)
+        _check_place(job.source, job.place)
+        self.exporter.TARGET.check(job.place, job.may_overwrite)
+        folder = open_masks_folder(job.source)
         n_frames = len(folder.masks)
         watch = partial(output.with_progress, description="measuring", total=n_frames)
         content = _gather(folder, self.pixel_size_nm, self.frame_time_s, watch)
         watch = partial(output.with_progress, description="writing", total=n_frames, unit="frames")
-        self.exporter.write_export(out, content, watch)
+        self.exporter.write_export(job.place, content, watch)
         for loss in (*self.exporter.describe_losses(content), *_gaps(content)):
-            output.warn(where + loss)
-        return _row(self.to, out, content), content
+            output.warn(job.prefix + loss)
+        if job.alone:
+            _tell_unknowns(content)
+        return {
+            "format": self.to.value,
+            "n_frames": content.n_frames,
+            "n_masks": len(content.particles),
+            "n_tracks": len(content.tracks),
+            "n_merges": len(content.merges),
+        }
 
 
 def _content(job: Job) -> object:
@@ -165,17 +157,6 @@ def _gather(
         source=Path(folder.facts.get("movie", folder.path)),
         facts=folder.metadata(tables.calibration, output.command_line()),
     )
-
-
-def _row(to: ExportFormat, out: Path, content: ExportContent) -> output.Row:
-    return {
-        "format": to.value,
-        "output": str(out),
-        "frames": content.n_frames,
-        "masks": len(content.particles),
-        "tracks": len(content.tracks),
-        "merges": len(content.merges),
-    }
 
 
 def _gaps(content: ExportContent) -> Iterator[str]:

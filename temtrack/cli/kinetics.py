@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from temtrack.cli import options, output
-from temtrack.cli.batch import Batch, Manner
-from temtrack.cli.estimates import DEFAULT_SEED, check_files, show_estimates, write_estimates
+from temtrack.cli.estimates import (
+    DEFAULT_SEED,
+    FILES,
+    check_files,
+    read_kinetics,
+    show_estimates,
+    write_estimates,
+)
 from temtrack.cli.heating import Heat, HeaterColumns, HeaterLogs, HeaterOffsets, heat_of_runs
-from temtrack.cli.inputs import Job, gather
+from temtrack.cli.inputs import Job, Shard, gather
+from temtrack.cli.output import Row
+from temtrack.cli.runner import RunOptions, Task, Work, run_each
 from temtrack.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +43,6 @@ class _Settings:
     frame_time_s: float | None
     seed: int
     heat: list[Heat]
-    force: bool
 
 
 def parse_temperature(text: str) -> float:
@@ -96,23 +103,22 @@ def kinetics(
     """
     chosen = gather(masks, shard)
     heat = heat_of_runs(temperature, heater_log, heater_offset, heater_columns, chosen.n_given)
-    settings = _Settings(pixel_size, frame_time, seed, heat, force)
-    manner = Manner(resume, keep_going, force, as_json)
-    if chosen.many:
-        jobs = chosen.jobs_inside(out)
-        batch = Batch(ctx, chosen, jobs, partial(_content, settings), manner, detail=_detail)
-        _check_joint_files(out, resume or force)
-        batch.run(lambda: partial(_measure, settings))
-        _show_many(batch, out, shard is None, as_json)
-        batch.finish()
-        return
-    source = chosen.only()
-    job = Job(chosen.each[0], out or source)
-    row = _measure(settings, job)
-    if as_json:
-        output.show_json({"masks": str(source), **row, **_detail(job)})
-    else:
-        show_estimates(_estimates(job), f"Kinetics of {source}, in {job.place}")
+    settings = _Settings(pixel_size, frame_time, seed, heat)
+    joint = out if chosen.many else None
+
+    def load() -> Work:
+        _check_joint_files(joint, resume or force)
+        return partial(_measure, settings)
+
+    task = Task(
+        load=load,
+        target=lambda job: job.source if out is None else out / job.name if chosen.many else out,
+        content=partial(_content, settings),
+        detail=read_kinetics,
+        show=_show,
+        together=partial(_measure_activation, joint, shard),
+    )
+    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json))
 
 
 def _check_joint_files(out: Path | None, force: bool) -> None:
@@ -122,8 +128,8 @@ def _check_joint_files(out: Path | None, force: bool) -> None:
         check_output_file((out or Path()) / name, force)
 
 
-def _check_target(job: Job, force: bool) -> None:
-    """Make the folder of a run's results; refuse to overwrite any, unless ``force``."""
+def _check_target(job: Job) -> None:
+    """Make the folder of a run's results; refuse to overwrite any that may not be."""
     from temtrack.formats.store.atomic import check_output_folder
 
     target, inside = job.place, job.place == job.source
@@ -132,22 +138,22 @@ def _check_target(job: Job, force: bool) -> None:
     if inside and not target.is_dir():
         raise UsageError(f"{target}: no such folder; give a masks folder")
     check_output_folder(target, force=True)  # masks and tables lie together, so it need not be empty
-    check_files(target, force)
+    check_files(target, job.may_overwrite)
 
 
-def _measure(settings: _Settings, job: Job) -> output.Row:
+def _measure(settings: _Settings, job: Job) -> Row:
     """Measure a run and write its table and plots."""
     from temtrack.analysis.folder import open_masks_folder
     from temtrack.kinetics.reading import read_observed_run
 
     folder = open_masks_folder(job.source)
-    _check_target(job, settings.force or job.begun)
-    heat = settings.heat[job.input.index]
+    _check_target(job)
+    heat = settings.heat[job.index]
     watch = partial(output.with_progress, description="measuring", total=len(folder.masks))
     observed, calibration = read_observed_run(folder, settings.pixel_size_nm, settings.frame_time_s, watch)
     calibration = heat.calibrate(calibration, folder.started)
-    _, kelvin = write_estimates(job.place, folder, observed, calibration, heat, settings.seed)
-    return {"output": str(job.place), "temperature_K": kelvin}
+    kelvin = write_estimates(job.place, folder, observed, calibration, heat, settings.seed)
+    return {"temperature_K": kelvin}
 
 
 def _content(settings: _Settings, job: Job) -> object:
@@ -156,60 +162,55 @@ def _content(settings: _Settings, job: Job) -> object:
     from temtrack.formats.store.fingerprint import fingerprint
     from temtrack.tables import TABLES
 
-    heat = settings.heat[job.input.index]
+    heat = settings.heat[job.index]
     log = None if heat.log is None else fingerprint([heat.log])
     return [fingerprint_with_tables(job.source, TABLES), heat.kelvin, log, heat.offset_s, heat.columns]
 
 
-def _estimates(job: Job) -> list[Estimate]:
+def _measure_activation(out: Path | None, shard: Shard | None, rows: Sequence[Row]) -> Row:
+    """Fit activation energies over the runs; keep them where there is a folder to."""
+    from temtrack.kinetics.arrhenius import measure_activation, refuse_activation
     from temtrack.kinetics.reading import read_estimates
 
-    return read_estimates(job.place / "kinetics.parquet")
+    if len(rows) < 2:
+        return {}
+    if shard is not None:
+        output.tell("what all runs tell together is left out; give --resume without --shard in the end")
+        return {}
+    kelvin = [row["temperature_K"] for row in rows if row["temperature_K"] is not None]
+    if len(kelvin) < len(rows):
+        found = refuse_activation(
+            "temperatures unknown: give --temperature 800C, say, or --heater-log FILE, once for each run"
+        )
+        return {"activation": [asdict(one) for one in found]}
+    estimates = [read_estimates(Path(row["output"]) / FILES[0]) for row in rows]
+    found = measure_activation(estimates, kelvin)
+    if out is None:
+        output.tell("what the runs tell together is shown only; -o DIR keeps it, with its plot")
+    else:
+        _write_activation(out, found, estimates, kelvin, [row["input"] for row in rows])
+    return {"activation": [asdict(one) for one in found]}
 
 
-def _detail(job: Job) -> output.Row:
-    return {"kinetics": [asdict(row) for row in _estimates(job)]}
-
-
-def _measure_activation(
-    estimates: Sequence[list[Estimate]], kelvins: Sequence[object], runs: Sequence[Job], out: Path | None
-) -> list[Estimate]:
-    """Fit activation energies over the runs; keep them where there is a folder to."""
+def _write_activation(
+    out: Path,
+    found: list[Estimate],
+    estimates: Sequence[list[Estimate]],
+    kelvin: Sequence[float],
+    runs: Sequence[str],
+) -> None:
     from temtrack.formats.store.tables import write_table
-    from temtrack.kinetics.arrhenius import measure_activation, refuse_activation
     from temtrack.kinetics.estimate import fill_kinetics
     from temtrack.report.kinetics_plots import write_arrhenius_plot
 
-    kelvin = [one for one in kelvins if isinstance(one, float)]
-    if len(kelvin) < len(runs):
-        return refuse_activation(
-            "temperatures unknown: give --temperature 800C, say, or --heater-log FILE, once for each run"
-        )
-    rows = measure_activation(estimates, kelvin)
-    if out is not None:
-        facts = {"command": output.command_line(), "runs": ", ".join(str(run.source) for run in runs)}
-        write_table(out / "kinetics.parquet", fill_kinetics(rows), facts)
-        write_arrhenius_plot(out, estimates, kelvin)
-    return rows
+    facts = {"command": output.command_line(), "runs": ", ".join(runs)}
+    write_table(out / "kinetics.parquet", fill_kinetics(found), facts)
+    write_arrhenius_plot(out, estimates, kelvin)
 
 
-def _show_many(batch: Batch, out: Path | None, all_runs: bool, as_json: bool) -> None:
-    """Show each run, which ``--json`` showed at once, and what they tell together."""
-    done = [job for job in batch.jobs if job.input in batch.done]
-    estimates = [_estimates(job) for job in done]
-    for job, rows in zip(done, estimates, strict=True):
-        if not as_json:
-            show_estimates(rows, f"Kinetics of {job.source}, in {job.place}")
-    if len(done) < 2:
-        return
-    if not all_runs:
-        output.tell("what all runs tell together is left out; give --resume without --shard in the end")
-        return
-    kelvins = [batch.done[job.input]["temperature_K"] for job in done]
-    activation = _measure_activation(estimates, kelvins, done, out)
-    if as_json:
-        output.show_json_line({"activation": [asdict(row) for row in activation]})
-    else:
-        show_estimates(activation, "Activation over all runs")
-    if out is None:
-        output.tell("what the runs tell together is shown only; -o DIR keeps it, with its plot")
+def _show(rows: Sequence[Row], together: Row) -> None:
+    """Show what each run tells, and what they tell together."""
+    for row in rows:
+        show_estimates(row["kinetics"], f"Kinetics of {row['input']}, in {row['output']}")
+    if "activation" in together:
+        show_estimates(together["activation"], "Activation over all runs")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -24,7 +23,8 @@ from rich.text import Text
 from temtrack.cli.command_line import command_line as command_line
 
 T = TypeVar("T")
-Row = Mapping[str, object]
+#: One line of results, by name; what `--json` alone shows may be nested in it.
+Row = Mapping[str, Any]
 
 # Without a fixed file these follow sys.stdout and sys.stderr wherever a test or a pipe puts them.
 _RESULTS = Console(highlight=False, markup=False, soft_wrap=True)
@@ -61,12 +61,6 @@ def show_rows(rows: Sequence[Row], *, as_json: bool, title: str | None = None) -
 def show_json(results: object) -> None:
     """Print one JSON document."""
     _RESULTS.print(json.dumps(_plain(results), indent=2, ensure_ascii=False))
-
-
-def show_json_line(result: object) -> None:
-    """Print one JSON document on a line of its own, at once."""
-    _RESULTS.print(json.dumps(_plain(result), ensure_ascii=False))
-    sys.stdout.flush()
 
 
 def show_text(text: str) -> None:
@@ -126,7 +120,8 @@ def _names(rows: Sequence[Row]) -> list[str]:
 
 
 def _heading(name: str) -> str:
-    """Write ``mean_diameter_nm`` as ``mean diameter (nm)``."""
+    """Write ``mean_diameter_nm`` as ``mean diameter (nm)`` and ``n_frames`` as ``frames``."""
+    name = name.removeprefix("n_")
     stem, _, end = name.rpartition("_")
     return f"{stem} ({_UNITS[end]})".replace("_", " ") if stem and end in _UNITS else name.replace("_", " ")
 

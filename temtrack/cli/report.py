@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from temtrack.cli import options, output
-from temtrack.cli.batch import Batch, Manner
 from temtrack.cli.inputs import Job, gather
+from temtrack.cli.output import Row
+from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
 from temtrack.errors import InputError, TemtrackError, UsageError
 
 if TYPE_CHECKING:
@@ -70,27 +72,29 @@ def report(
     many runs each gets its page, and batch.jsonl beside them tells what has
     become of each.
     """
-    from temtrack.formats.store.atomic import check_output_folder
-
     chosen = gather(masks, shard, beside=out is None)
     chosen.refuse_for_many("--image", image)
-    settings = _Settings(image, pixel_size, frame_time, force)
-    if chosen.many:
-        if out is not None:
-            chosen.refuse_file(out, _SUFFIXES)
-            check_output_folder(out, force=True)  # each page in it is looked at in its turn
-        manner = Manner(resume, keep_going, force, as_json)
-        pages = [job.ending(".html") for job in chosen.jobs(out)]
-        batch = Batch(ctx, chosen, pages, _content, manner)
-        batch.run(lambda: settings.one_of_many)
-        batch.show()
-        batch.finish()
-        return
-    row = settings.write(chosen.only(), out or _DEFAULT_PAGE, force)
-    if as_json:
-        output.show_json(row)
-    else:
-        output.show_text(f"report: {row['output']} ({row['megabytes']} MB)")
+    if out is not None:
+        chosen.refuse_file_for_many(out, _SUFFIXES)
+
+    def place(job: Job) -> Path:
+        if chosen.many:
+            return (out or job.source.parent) / f"{job.name}.html"
+        return out or _DEFAULT_PAGE
+
+    settings = _Settings(image, pixel_size, frame_time)
+    task = Task(
+        load=lambda: settings.write,
+        target=place,
+        content=_content,
+        show=show_lines if chosen.many else _show,
+    )
+    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json))
+
+
+def _show(rows: Sequence[Row], together: Row) -> None:
+    (row,) = rows
+    output.show_text(f"report: {row['output']} ({row['megabytes']} MB)")
 
 
 @dataclass(frozen=True)
@@ -100,27 +104,22 @@ class _Settings:
     image: str | None
     pixel_size_nm: float | None
     frame_time_s: float | None
-    force: bool
 
-    def one_of_many(self, job: Job) -> output.Row:
-        """Write the page of one run of many."""
-        return self.write(job.source, job.place, self.force or job.begun)
-
-    def write(self, masks: Path, page: Path, force: bool) -> output.Row:
+    def write(self, job: Job) -> Row:
         """Write the page of a run; return what is shown of it."""
         from temtrack.analysis.folder import open_masks_folder
         from temtrack.report.page.build import write_page
 
-        _check_target(page, force)
-        folder = open_masks_folder(masks)
+        page = job.place
+        _check_target(page, job.may_overwrite)
+        folder = open_masks_folder(job.source)
         movie = _find_movie(folder, self.image)
         n_frames = len(folder.masks)
         watch = partial(output.with_progress, description="measuring", total=n_frames)
         source = _gather(folder, movie, self.pixel_size_nm, self.frame_time_s, watch)
         watch = partial(output.with_progress, description="drawing", total=n_frames, unit="frames")
         write_page(page, source, watch)
-        size_mb = round(page.stat().st_size / 1e6, 1)
-        return {"input": str(masks), "output": str(page), "frames": n_frames, "megabytes": size_mb}
+        return {"n_frames": n_frames, "megabytes": round(page.stat().st_size / 1e6, 1)}
 
 
 def _content(job: Job) -> object:

@@ -13,9 +13,11 @@ import typer
 
 from temtrack import __version__
 from temtrack.cli import output
-from temtrack.cli.command_line import recorded_as, rewritten
-from temtrack.cli.ledger import hash_of_model
+from temtrack.cli.command_line import remember
 from temtrack.errors import InputError, TemtrackError, UsageError
+
+#: Options that say how to work, not what to make.
+_HOW = frozenset({"force", "resume", "shard", "keep_going", "as_json"})
 
 
 def rerun(
@@ -56,11 +58,9 @@ def rerun(
     check_output_folder(target, force=False)
     os.chdir(place)
     _refuse_changes(facts, record, force)
-    _, *again = rewritten(command, words, str(target))
-    with (
-        recorded_as([name, *words]),  # the run is the same, and so is its record
-        command.make_context(name, again, parent=ctx.parent) as context,
-    ):
+    again = _rewritten(command, words, str(target))
+    remember([name, *words])  # the run is the same, and so is its record
+    with command.make_context(name, again, parent=ctx.parent) as context:
         command.invoke(context)
 
 
@@ -70,6 +70,33 @@ def _words(facts: Mapping[str, object], record: Path) -> list[str]:
     if len(words) < 2 or words[0] != "temtrack":
         raise InputError(f"{record}: was made by '{facts['command']}', which is no command line of temtrack")
     return words[1:]
+
+
+def _rewritten(command: Any, words: list[str], target: str) -> list[str]:
+    """Return the words of a command with another output, without those that say how to work."""
+    # Typer's own parser, before it turns words into values: they are kept as they were typed
+    raw, _, _ = command.make_parser(typer.Context(command)).parse_args(list(words))
+    kept, inputs = [], []
+    for parameter in command.params:
+        given = raw.get(parameter.name)
+        values = list(given) if isinstance(given, (list, tuple)) else [] if given is None else [given]
+        if parameter.param_type_name == "argument":
+            inputs += [word for word in values if isinstance(word, str)]
+        elif "--output" in parameter.opts:
+            kept += ["--output", target]
+        elif parameter.name not in _HOW:
+            kept += _option(parameter, values)
+    return [*kept, "--", *inputs]
+
+
+def _option(parameter: Any, values: list[object]) -> list[str]:
+    words: list[str] = []
+    for value in values:
+        if isinstance(value, bool):
+            words.append((parameter.opts if value else parameter.secondary_opts)[0])
+        elif isinstance(value, str):
+            words += [parameter.opts[0], value]
+    return words
 
 
 def _find_place(facts: Mapping[str, object], record: Path) -> Path:
@@ -147,6 +174,8 @@ def _hash_beside(path: Path) -> str:
 
 
 def _hash_model(path: Path) -> str:
+    from temtrack.pipeline.weights import hash_of_model
+
     return hash_of_model(str(path)) or ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,9 +12,9 @@ import typer
 
 from temtrack.cli import options, output
 from temtrack.cli.bars import KeepBars, without_bars
-from temtrack.cli.batch import Batch, Manner
 from temtrack.cli.inputs import Job, gather
 from temtrack.cli.output import Row
+from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
 from temtrack.cli.tally import Tally
 from temtrack.errors import InputError, UsageError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from temtrack.movie import Movie
-    from temtrack.segmentation.cascade import AnySegmenter
+    from temtrack.segmentation.segmenter import Segmenter
 
 _MASK_SUFFIX = "_mask.tif"
 
@@ -77,17 +77,15 @@ def segment(
     from temtrack.formats.readers import read_movie
     from temtrack.formats.store.atomic import check_output_folder
     from temtrack.formats.store.fingerprint import fingerprint
-    from temtrack.segmentation.load import load_segmenter
+    from temtrack.segmentation.segmenter import Segmenter
 
     questions = _Questions(_parse_scale(scale), once, *_read_prompts(points, boxes), min_area_px)
     chosen = gather(inputs, shard, _expand, beside=output_folder is None)
     chosen.refuse_for_many("--points", points)
     chosen.refuse_for_many("--boxes", boxes)
-    jobs = chosen.jobs(output_folder)
-    movie_name = "_masks" if output_folder is None else ""
 
     def load() -> _Work:
-        segmenter = load_segmenter(model, device, tta=not once)
+        segmenter = Segmenter(model, device, tta=not once)
         if questions.prompted and not segmenter.takes_prompts:
             raise UsageError(
                 f"--model {model}: takes no --points or --boxes; use one that does, as effsam-tiny"
@@ -95,20 +93,16 @@ def segment(
         if output_folder is not None:  # of many, each one's own place in it is looked at in its turn
             check_output_folder(output_folder, force or chosen.many)
         read = partial(read_movie, pixel_size_nm=pixel_size_nm, scale_bar_nm=scale_bar_nm)
-        return _Work(segmenter, questions, movie_name, read, keep_bars, force, alone=not chosen.many)
+        movie_name = "_masks" if output_folder is None else ""
+        return _Work(segmenter, questions, movie_name, read, keep_bars)
 
-    if not chosen.many:
-        chosen.only()
-        rows = [load()(jobs[0])]
-        output.show_rows(rows, as_json=as_json)
-        _tell_of_scale(rows)
-        return
-    manner = Manner(resume, keep_going, force, as_json)
-    batch = Batch(ctx, chosen, jobs, lambda job: fingerprint(read_movie(job.source).origins), manner)
-    batch.run(load)
-    batch.show()
-    _tell_of_scale(list(batch.done.values()))
-    batch.finish()
+    task = Task(
+        load=load,
+        target=lambda job: (output_folder or job.source.parent) / job.name,
+        content=lambda job: fingerprint(read_movie(job.source).origins),
+        show=_show,
+    )
+    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json))
 
 
 @dataclass(frozen=True)
@@ -126,13 +120,13 @@ class _Questions:
         """Whether single particles are asked for."""
         return self.points is not None or self.boxes is not None
 
-    def ask(self, segmenter: AnySegmenter, image: NDArray[Any]) -> NDArray[np.int32]:
+    def ask(self, segmenter: Segmenter, image: NDArray[Any]) -> NDArray[np.int32]:
         """Return the labels of an image; with prompts, an id tells which prompt it answers."""
         from temtrack.imaging.labels import filter_fragments
 
         if not self.prompted:
-            return segmenter.segment(image, self.scale, self.min_area_px)
-        labels = segmenter.predict_prompts(image, self.points, self.boxes)
+            return segmenter.segment(image, self.scale, self.min_area_px).labels
+        labels = segmenter.predict_prompts(image, self.points, self.boxes).labels
         if self.min_area_px:
             labels = filter_fragments(labels, min_area_fraction=0.0, min_area_px=self.min_area_px)
         return labels
@@ -160,13 +154,11 @@ class _Questions:
 class _Work:
     """Segments one source after another and gives a row of results for each."""
 
-    segmenter: AnySegmenter
+    segmenter: Segmenter
     questions: _Questions
     movie_name: str
     read: Callable[[Path], Movie]
     keep_bars: bool
-    force: bool
-    alone: bool
 
     def __call__(self, job: Job) -> Row:
         movie = without_bars(self.read(job.source), self.keep_bars)
@@ -175,14 +167,14 @@ class _Work:
         write = self._write_image if movie.n_frames == 1 else self._write_movie
         target = write(movie, job, tally)
         tally.warn_of_emptiness()
-        return {"input": str(job.source), "output": str(target), **tally.measures()}
+        return {"output": str(target), **tally.measures()}
 
     def _write_image(self, movie: Movie, job: Job, tally: Tally) -> Path:
         from temtrack.formats.store.atomic import check_output_file, remove_leftovers
         from temtrack.formats.store.masks import write_mask
 
         target = job.place.with_name(job.place.name + _MASK_SUFFIX)
-        check_output_file(target, self.force or job.begun)
+        check_output_file(target, job.may_overwrite)
         if job.begun:
             remove_leftovers(target.parent, target.name)  # its own: others may be at work in the folder
         labels = self._labels(movie, movie.read_frame(0))
@@ -197,11 +189,11 @@ class _Work:
         from temtrack.formats.store.provenance import write_run
 
         target = job.place.with_name(job.place.name + self.movie_name)
-        check_output_folder(target, self.force or job.begun)
+        check_output_folder(target, job.may_overwrite)
         with locked(target):
             remove_leftovers(target)
             remove_masks(target)
-            for t, image in enumerate(self._frames(movie)):
+            for t, image in enumerate(output.with_progress(movie, "segmenting", movie.n_frames, "frames")):
                 labels = self._labels(movie, image)
                 write_mask(target / mask_name(t), labels)
                 tally.add(labels)
@@ -222,9 +214,6 @@ class _Work:
         return segmentation_facts(
             movie, segmenter.spec.name, segmenter.sha256, parameters, output.command_line()
         )
-
-    def _frames(self, movie: Movie) -> Iterable[NDArray[Any]]:
-        return output.with_progress(movie, "frames", total=movie.n_frames) if self.alone else movie
 
 
 def _parse_scale(text: str) -> float | None:
@@ -268,7 +257,8 @@ def _expand(text: str) -> list[Path]:
     return images
 
 
-def _tell_of_scale(rows: list[Row]) -> None:
+def _show(rows: Sequence[Row], together: Row) -> None:
+    show_lines(rows, together)
     n_unknown = sum(row["pixel_size_nm"] is None for row in rows)
     if n_unknown:
         output.tell(

@@ -52,8 +52,8 @@ class Tally:
         diameter_px = self.diameters_px / self.n_particles if self.n_particles else None
         pixel_size_nm = pixel_size.nm if pixel_size else None
         return {
-            "frames": n_frames,
-            "particles": self.n_particles if n_frames == 1 else round(self.n_particles / n_frames, 2),
+            "n_frames": n_frames,
+            "n_particles": self.n_particles if n_frames == 1 else round(self.n_particles / n_frames, 2),
             "coverage": self.area_px / (n_frames * self.movie.height * self.movie.width),
             "mean_diameter_px": diameter_px,
             "mean_diameter_nm": diameter_px * pixel_size_nm if diameter_px and pixel_size_nm else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,14 +13,15 @@ import typer
 
 from temtrack.cli import options, output
 from temtrack.cli.bars import KeepBars, without_bars
-from temtrack.cli.batch import Batch, Manner
 from temtrack.cli.inputs import Job, gather
+from temtrack.cli.output import Row
+from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
 from temtrack.errors import UsageError
 
 if TYPE_CHECKING:
     from temtrack.linking import LinkingConfig
     from temtrack.movie import Movie
-    from temtrack.pipeline.workflow import Propagation, Segmentation, WatchFrames
+    from temtrack.pipeline.workflow import Propagation, Segmentation
     from temtrack.tracking.report import TrackingReport
 
 
@@ -97,14 +98,12 @@ def track(
     tells what has become of it. One that fails does not stop the others.
     """
     from temtrack.formats.readers import read_movie
-    from temtrack.formats.store.atomic import check_output_folder
     from temtrack.formats.store.fingerprint import fingerprint
     from temtrack.linking import LinkingConfig
 
     inputs = gather(movies, shard)
     inputs.refuse_for_many("--masks", masks)
     inputs.refuse_for_many("--overlay", overlay)
-    _check_overlay(overlay, force)
     read = partial(
         read_movie,
         pixel_size_nm=pixel_size_nm,
@@ -116,32 +115,20 @@ def track(
         look_ahead_frames=max(LinkingConfig.look_ahead_frames, max_gap_frames + 2),
         max_gap_frames=max_gap_frames,
     )
-    load = partial(_load, model, propagator, device, masks, min_area_px, config, keep_bars)
-    if inputs.many:
-        manner = Manner(resume, keep_going, force, as_json)
-        check_output_folder(
-            output_folder, force=True
-        )  # each movie's own folder in it is looked at in its turn
-        batch = Batch(
-            ctx,
-            inputs,
-            inputs.jobs(output_folder),
-            content=lambda job: fingerprint(read(job.source).origins),
-            manner=manner,
-        )
-        batch.run(lambda: partial(_track_one, load(), read, manner))
-        batch.show()
-        batch.finish()
-        return
-    movie = read(inputs.only())
-    _refuse_input_as_output(output_folder, masks, movie)
-    watch = partial(output.with_progress, description="tracking", total=movie.n_frames, unit="frames")
-    report = load().follow(movie, output_folder, force, resume, watch)
-    if overlay is not None:
-        _write_overlay(overlay, movie, output_folder, report)
-    _warn(report)
-    _show(output_folder, report, as_json)
-    _tell_unknowns(movie)
+
+    def load() -> Callable[[Job], Row]:
+        _check_output(output_folder, inputs.many, overlay, force)
+        tracking = _load(model, propagator, device, masks, min_area_px, config, keep_bars)
+        return lambda job: _track_one(tracking, read(job.source), job, masks, overlay)
+
+    task = Task(
+        load=load,
+        target=lambda job: output_folder / job.name if inputs.many else output_folder,
+        content=lambda job: fingerprint(read(job.source).origins),
+        detail=_merges,
+        show=show_lines if inputs.many else _show,
+    )
+    run_each(ctx, inputs, task, RunOptions(resume, keep_going, force, as_json))
 
 
 @dataclass(frozen=True)
@@ -153,18 +140,21 @@ class _Tracking:
     config: LinkingConfig
     keep_bars: bool
 
-    def follow(
-        self, movie: Movie, folder: Path, force: bool, resume: bool, watch: WatchFrames
-    ) -> TrackingReport:
-        """Track a movie into a folder."""
+    def follow(self, movie: Movie, job: Job) -> TrackingReport:
+        """Track a movie into its folder; go on with a run that was begun."""
         from temtrack.pipeline.workflow import TrackingPlan, track_into
-        from temtrack.tracking.checkpoint import check_tracking_folder
+        from temtrack.tracking.checkpoint import RESUME_NAME, check_tracking_folder
 
         movie = without_bars(movie, self.keep_bars)
         segmentation = self.segmentation(movie)
-        check_tracking_folder(folder, force, resume)
+        # what an earlier run of many left is its own to overwrite, unless it can go on
+        goes_on = job.resume and (job.place / RESUME_NAME).exists()
+        force = job.force or (job.begun and not goes_on)
+        check_tracking_folder(job.place, force, job.resume)
         plan = TrackingPlan(movie, segmentation, self.propagation, self.config, output.command_line())
-        return track_into(folder, plan, watch, resume, force)
+        n_frames = movie.n_frames
+        watch = partial(output.with_progress, description="tracking", total=n_frames, unit="frames")
+        return track_into(job.place, plan, watch, job.resume, force)
 
 
 def _load(
@@ -185,29 +175,30 @@ def _load(
     return _Tracking(segmentation, propagation_by_name(propagator, device), config, keep_bars)
 
 
-def _track_one(tracking: _Tracking, read: Callable[[Path], Movie], manner: Manner, job: Job) -> output.Row:
-    """Track one movie of many; go on with one that was begun."""
-    from temtrack.tracking.checkpoint import RESUME_NAME
+def _track_one(tracking: _Tracking, movie: Movie, job: Job, masks: Path | None, overlay: Path | None) -> Row:
+    """Track one movie and say what to know of it; draw it, where that is asked for."""
+    _refuse_input_as_output(job.place, masks, movie)
+    report = tracking.follow(movie, job)
+    if overlay is not None:
+        _write_overlay(overlay, movie, job.place, report)
+    _warn(report, job.prefix)
+    if job.alone:
+        _tell_unknowns(movie)
+    return _counts(report)
 
-    movie = read(job.source)
-    _refuse_input_as_output(job.place, None, movie)
-    goes_on = job.begun and manner.resume and (job.place / RESUME_NAME).exists()
-    force = manner.force or (job.begun and not goes_on)
-    report = tracking.follow(movie, job.place, force, goes_on, iter)
-    _warn(report, f"{job.source}: ")
-    return {"input": str(job.source), **_summary(job.place, report)}
 
-
-def _check_overlay(path: Path | None, force: bool) -> None:
-    """Refuse a film that cannot be written, before the hours of tracking."""
+def _check_output(folder: Path, many: bool, overlay: Path | None, force: bool) -> None:
+    """Refuse, before the hours of tracking, a folder for many or a film that cannot be written."""
     from temtrack.formats.store.atomic import check_output_file, check_output_folder
 
-    if path is None:
+    if many:
+        check_output_folder(folder, force=True)  # each movie's own folder in it is looked at in its turn
+    if overlay is None:
         return
-    if path.suffix.lower() != ".mp4":
-        raise UsageError(f"--overlay {path}: the film is an mp4; give a name that ends in .mp4")
-    check_output_folder(path.parent, force=True)  # the film may lie among other files
-    check_output_file(path, force)
+    if overlay.suffix.lower() != ".mp4":
+        raise UsageError(f"--overlay {overlay}: the film is an mp4; give a name that ends in .mp4")
+    check_output_folder(overlay.parent, force=True)  # the film may lie among other files
+    check_output_file(overlay, force)
 
 
 def _write_overlay(path: Path, movie: Movie, folder: Path, report: TrackingReport) -> None:
@@ -239,30 +230,31 @@ def _warn(report: TrackingReport, where: str = "") -> None:
         output.warn(f"{where}no particle was found in any frame; all masks are empty")
 
 
-def _summary(folder: Path, report: TrackingReport) -> dict[str, object]:
+def _counts(report: TrackingReport) -> Row:
     """Count frames, tracks, merges and fates."""
     lineage = report.lineage
     fates = Counter(str(track.fate) for track in lineage.tracks)
     return {
-        "output": str(folder),
-        "frames": lineage.n_frames,
-        "tracks": len(lineage.tracks),
-        "merges": len(lineage.merges),
+        "n_frames": lineage.n_frames,
+        "n_tracks": len(lineage.tracks),
+        "n_merges": len(lineage.merges),
         **dict(sorted(fates.items())),
-        "carried_masks": sum(map(len, report.gap_filled.values())),
+        "n_carried_masks": sum(map(len, report.gap_filled.values())),
     }
 
 
-def _show(folder: Path, report: TrackingReport, as_json: bool) -> None:
-    """Show counts and merges."""
-    summary = _summary(folder, report)
-    merges = [merge.as_row() for merge in report.lineage.merges]
-    if as_json:
-        output.show_json({"summary": summary, "merges": merges})
-        return
-    output.show_rows([summary], as_json=False, title="Tracked")
-    if merges:
-        output.show_rows(merges, as_json=False, title="Merges")
+def _merges(job: Job) -> Row:
+    """Return the merges of a tracked movie."""
+    from temtrack.formats.store.lineage import read_lineage
+
+    merges = [merge.as_row() for merge in read_lineage(job.place / "lineage.json").merges]
+    return {"merges": merges}
+
+
+def _show(rows: Sequence[Row], together: Row) -> None:
+    """Show counts and merges of the only movie."""
+    show_lines(rows, together, title="Tracked")
+    output.show_rows(rows[0]["merges"], as_json=False, title="Merges")
 
 
 def _tell_unknowns(movie: Movie) -> None:

@@ -24,8 +24,8 @@ from temtrack.formats.store.provenance import write_run
 from temtrack.formats.store.tables import write_table
 from temtrack.imaging.annotations import mask_out
 from temtrack.linking import LinkingConfig
-from temtrack.models.catalog import PROPAGATORS
-from temtrack.models.registry import RUN_FILE, find_model, read_models, verify
+from temtrack.models.catalog import Kind, kind_of
+from temtrack.models.registry import RUN_FILE, find_model, names_for, verify
 from temtrack.movie import Movie
 from temtrack.tables import DRIFT, KINETICS, TABLES, Calibration
 from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile
@@ -41,9 +41,6 @@ from temtrack.tracking.report import TrackingReport
 if TYPE_CHECKING:
     from temtrack.kinetics.estimate import Estimate
     from temtrack.kinetics.observed import ObservedRun
-
-#: Propagators without a network.
-PLAIN_PROPAGATORS = ("overlap", "trackpy")
 
 #: Stands around the numbers of the frames while they are tracked: a progress bar, for one.
 WatchFrames = Callable[[Iterable[int]], Iterable[int]]
@@ -105,10 +102,10 @@ def load_segmentation(
     model: str, device: str, min_area_px: float | None = None
 ) -> Callable[[Movie], Segmentation]:
     """Load a model once and return what makes its segmentation of any movie."""
-    from temtrack.segmentation.load import load_segmenter
     from temtrack.segmentation.scale import common_scale
+    from temtrack.segmentation.segmenter import Segmenter
 
-    segmenter = load_segmenter(model, device)
+    segmenter = Segmenter(model, device, tta=False)
 
     def of(movie: Movie) -> Segmentation:
         samples = sorted({0, movie.n_frames // 2, movie.n_frames - 1})
@@ -120,7 +117,8 @@ def load_segmentation(
             "min_area_px": min_area_px,
         }
         return Segmentation(
-            lambda image: mask_out(segmenter.segment(image, scale, min_area_px), movie.burned_in), facts
+            lambda image: mask_out(segmenter.segment(image, scale, min_area_px).labels, movie.burned_in),
+            facts,
         )
 
     return of
@@ -191,10 +189,9 @@ def propagation_by_name(name: str, device: str = "auto") -> Propagation:
 
 def _check_network(name: str) -> None:
     """Refuse a name that is no DeAOT model."""
-    networks = [model for model, spec in read_models().items() if spec.architecture in PROPAGATORS]
-    allowed = [*PLAIN_PROPAGATORS, *networks]
+    allowed = names_for(Kind.tracker)
     is_run = (Path(name) / RUN_FILE).is_file()
-    if not (name in networks or (is_run and find_model(name).architecture in PROPAGATORS)):
+    if not (name in allowed or (is_run and kind_of(find_model(name).architecture) is Kind.tracker)):
         raise UsageError(
             f"--propagator {name}: carries no ids; allowed are {', '.join(allowed)}, or the folder of a "
             f"DeAOT's training run.{did_you_mean(name, allowed)}"

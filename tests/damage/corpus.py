@@ -295,9 +295,9 @@ def read_groups(path):
 
 
 def read_batch(path):
-    from temtrack.formats.store.batch_file import BatchFile
+    from temtrack.formats.store.ledger import Ledger
 
-    BatchFile(path).last("track", "a")
+    Ledger(path).last("track", "a")
 
 
 def read_training_state(path):
@@ -334,7 +334,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "parquet": read_parquet,
     "points": _function("temtrack.formats.prompts", "read_points"),
     "boxes": _function("temtrack.formats.prompts", "read_boxes"),
-    "excluded": _function("temtrack.training.run", "read_excluded"),
+    "excluded": _function("temtrack.datasets.labelled", "read_excluded"),
     "log": _function("temtrack.training.history", "read_rows"),
     "groups": read_groups,
     "heater": _function("temtrack.formats.heater", "read_heater_log"),

@@ -17,10 +17,10 @@ from temtrack.formats.store.masks import mask_name, read_masks, write_mask
 from temtrack.formats.store.tiff_stack import write_movie
 from temtrack.linking import LinkingConfig
 from temtrack.linking.lineage_builder import FinalTrack
-from temtrack.models.catalog import build_propagator
 from temtrack.models.import_checkpoint import import_checkpoint
 from temtrack.models.registry import find_model, new_model_folder, verify, weights_of
 from temtrack.movie import Movie
+from temtrack.nets.deaot import deaot_t
 from temtrack.pipeline.workflow import (
     Segmentation,
     TrackingPlan,
@@ -224,9 +224,7 @@ def test_masks_of_another_movie_are_refused(simulated, tmp_path):
 def test_an_added_deaot_is_a_propagator_by_its_name(tmp_path, monkeypatch):
     monkeypatch.setenv("TEMTRACK_CACHE", str(tmp_path))
     weights = weights_of(find_model("deaot-t"))
-    import_checkpoint(
-        new_model_folder("theirs", force=False), "deaot-t", build_propagator("deaot-t"), weights
-    )
+    import_checkpoint(new_model_folder("theirs", force=False), "deaot-t", deaot_t(), weights)
     propagation = propagation_by_name("theirs", "cpu")
     assert propagation.facts["propagator_sha256"] == verify(find_model("theirs"))
 

@@ -7,7 +7,7 @@ import torch
 from cases import CASES
 
 from temtrack.errors import InputError, OutputError, UsageError
-from temtrack.nets.deaot import VARIANTS, Deaot
+from temtrack.nets.deaot import deaot_t
 from temtrack.tracking import checkpoint as module
 from temtrack.tracking.centroids import CentroidTracker
 from temtrack.tracking.checkpoint import Checkpoint, CheckpointFile, check_tracking_folder
@@ -21,7 +21,7 @@ FACTS = {"movie": "a.tif", "movie_sha256": "12ab", "parameters": {"max_gap_frame
 @lru_cache
 def untrained():
     torch.manual_seed(0)
-    return Deaot(VARIANTS["deaot-t"])
+    return deaot_t()
 
 
 BUILD = {

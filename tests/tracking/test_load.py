@@ -6,8 +6,8 @@ from safetensors.torch import save_file
 from temtrack.errors import ModelError
 from temtrack.imaging.labels import LabelImage
 from temtrack.linking.motion import Prediction
-from temtrack.models.catalog import build_propagator
 from temtrack.models.registry import write_run_spec
+from temtrack.nets.deaot import deaot_t
 from temtrack.tracking.centroids import CentroidTracker
 from temtrack.tracking.load import load_tracker
 from temtrack.tracking.overlap import OverlapTracker
@@ -20,7 +20,7 @@ def test_overlap_and_trackpy_need_no_model():
 
 def test_a_runs_folder_becomes_a_tracker_with_its_weights(tmp_path):
     torch.manual_seed(1)
-    net = build_propagator("deaot-t")
+    net = deaot_t()
     save_file(net.state_dict(), tmp_path / "best.safetensors")
     write_run_spec(tmp_path, "deaot-t", "temtrack train")
     tracker = load_tracker(str(tmp_path), "cpu")
@@ -36,5 +36,5 @@ def test_a_runs_folder_becomes_a_tracker_with_its_weights(tmp_path):
 
 
 def test_a_segmentation_model_is_refused():
-    with pytest.raises(ModelError, match="'effsam-tiny' is no network that carries ids: those are deaot-t"):
+    with pytest.raises(ModelError, match="'effsam-tiny' is no tracker: those are deaot-t"):
         load_tracker("effsam-tiny", "cpu")
