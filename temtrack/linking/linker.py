@@ -127,20 +127,20 @@ class Linker:
     def _without_occluded(self, links: Association, expected: Regions, found: Regions) -> Association:
         """Leave occluded tracks out of a shared detection: those that bring no area to it.
 
-        Only tracks are asked that may well be elsewhere: those in a gap, and those cut by the border or
-        expected at it. Of one in a gap the gain must be more than outlines are uncertain by.
+        Only tracks are asked that may well be elsewhere: those in a gap, those cut by the border, and those of
+        which the field moved so far that nothing is expected in it but the pixel that waits at its border. Of
+        one in a gap the gain must be more than outlines are uncertain by.
         """
         kept, unmatched = [], list(links.unmatched_tracks)
         tracks, frame = self.state.tracks, self.state.n_frames
-        at_border = set(expected.ids[expected.touches_border].tolist())
-        area = dict(zip(expected.ids.tolist(), expected.area_px.tolist(), strict=True))
+        outside = set(expected.ids[expected.touches_border & (expected.area_px == 1)].tolist())
         for link in links.links:
             asked = [
                 i
                 for i in link.tracks
-                if tracks[i].last_seen < frame - 1 or tracks[i].touches_border or i in at_border
+                if tracks[i].last_seen < frame - 1 or tracks[i].touches_border or i in outside
             ]
-            asked.sort(key=lambda i: min(area[i], tracks[i].area_before(frame)))
+            asked.sort(key=lambda i: (i not in outside, tracks[i].area_before(frame)))
             for i in asked[: len(link.tracks) - 1]:
                 others = sum(tracks[j].area_before(frame) for j in link.tracks if j != i)
                 gain = found.area_px[link.detections[0] - 1] - others
