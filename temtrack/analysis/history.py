@@ -22,22 +22,17 @@ class ParticleHistory:
     def __init__(self, particles: Columns) -> None:
         self._order = np.lexsort((particles["frame"], particles["particle_id"]))
         self._ids = particles["particle_id"][self._order]
-        self._columns = particles
-
-    @property
-    def columns(self) -> Columns:
-        """All measured columns, in the order of frames."""
-        return self._columns
+        self.columns = particles
 
     def before(self, particle_id: int, frame: int, column: str) -> NDArray[Any]:
         """Return a column's values in the frames before ``frame``, oldest first."""
         rows = self._rows(particle_id)
-        return self._columns[column][rows[self._columns["frame"][rows] < frame]]
+        return self.columns[column][rows[self.columns["frame"][rows] < frame]]
 
     def since(self, particle_id: int, frame: int, column: str) -> NDArray[Any]:
         """Return a column's values from ``frame`` on."""
         rows = self._rows(particle_id)
-        return self._columns[column][rows[self._columns["frame"][rows] >= frame]]
+        return self.columns[column][rows[self.columns["frame"][rows] >= frame]]
 
     def _rows(self, particle_id: int) -> NDArray[np.intp]:
         start, stop = np.searchsorted(self._ids, [particle_id, particle_id + 1])

@@ -65,6 +65,7 @@ def analyze(
     shard: options.ShardOf = None,
     keep_going: options.KeepGoing = True,
     force: options.Force = False,
+    dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Measure particles, tracks, frames and merges of masks folders; write them as Parquet tables.
@@ -86,7 +87,7 @@ def analyze(
         detail=work.detail,
         show=show_lines if chosen.many else _show,
     )
-    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json))
+    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,7 @@ def export(
     shard: options.ShardOf = None,
     keep_going: options.KeepGoing = True,
     force: options.Force = False,
+    dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Write masks, tracks and merges for other programs.
@@ -81,7 +82,7 @@ def export(
         target=lambda job: out / (job.name + exporter.TARGET.suffix) if chosen.many else out,
         content=_content,
     )
-    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json))
+    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
 
 
 @dataclass(frozen=True)

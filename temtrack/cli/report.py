@@ -63,6 +63,7 @@ def report(
     shard: options.ShardOf = None,
     keep_going: options.KeepGoing = True,
     force: options.Force = False,
+    dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Put a run on one page: movie with outlines, merges, sizes, fates, tables.
@@ -89,7 +90,7 @@ def report(
         content=_content,
         show=show_lines if chosen.many else _show,
     )
-    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json))
+    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
 
 
 def _show(rows: Sequence[Row], together: Row) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +42,14 @@ class RunOptions:
     keep_going: bool = True
     force: bool = False
     as_json: bool = False
+    dry_run: bool = False
+
+
+def options_of(ctx: typer.Context) -> dict[str, object]:
+    """Return the options of the command at hand that say what is made, not where or how."""
+    how = {"shard", *(field.name for field in fields(RunOptions))}
+    given = [p for p in ctx.command.params if p.param_type_name == "option" and "--output" not in p.opts]
+    return {str(p.name): ctx.params[str(p.name)] for p in given if p.name in ctx.params and p.name not in how}
 
 
 def show_lines(rows: Sequence[Row], together: Row, title: str | None = None) -> None:
@@ -97,17 +105,17 @@ def run_each(ctx: typer.Context, inputs: Inputs, task: Task, options: RunOptions
     states = None
     if task.target is not None:
         jobs = [replace(job, target=task.target(job)) for job in jobs]
-        states = _open_ledger(ctx, task) if inputs.many else None
+        states = _open_states(ctx, task) if inputs.many else None
     run = _Run(jobs, task, options, states)
     run.do(str(ctx.command.name))
-    run.show()
+    run.show(options_of(ctx))
     run.finish()
 
 
-def _open_ledger(ctx: typer.Context, task: Task) -> JobStates:
+def _open_states(ctx: typer.Context, task: Task) -> JobStates:
     from temtrack.cli.resume import JobStates  # one input starts sooner without it
 
-    return JobStates(ctx, task.content)
+    return JobStates(str(ctx.command.name), options_of(ctx), task.content)
 
 
 @dataclass
@@ -122,10 +130,13 @@ class _Run:
     failures: dict[Path, TemtrackError] = field(default_factory=dict)
 
     def do(self, command: str) -> None:
-        """Do what is to be done; what an earlier run did is taken over."""
+        """Do what is to be done, unless that is only to be shown; what an earlier run did is taken over."""
         pending = self.jobs
         if self.states:
             pending, self.rows = self.states.share_out(self.jobs)
+        if self.options.dry_run:
+            self.failures = {job.source: job.refusal for job in pending if job.refusal is not None}
+            return
         work = self.task.load() if any(job.refusal is None for job in pending) else _refuse
         if self.states:
             self.states.note("todo", *pending)
@@ -136,6 +147,7 @@ class _Run:
                 break
 
     def _do(self, job: Job, work: Work) -> None:
+        output.note(f"{job.source}{f' into {job.target}' if job.target else ''}")
         try:
             self.rows[job.source] = self.states.run(job, work) if self.states else work(job)
         except InterruptedRunError:
@@ -145,13 +157,19 @@ class _Run:
             if not job.alone:  # else it ends the command
                 output.fail(str(error))
 
-    def show(self) -> None:
-        """Show what is done; as JSON what failed or was not begun too."""
+    def show(self, options: Row) -> None:
+        """Show what is done, or what would be with which options; as JSON what failed or is left too."""
         entries = [self._entry(job) for job in self.jobs]
         done = [entry for entry in entries if entry["state"] == "done"]
-        together = self.task.together(done)
+        together = {"options": options} if self.options.dry_run else self.task.together(done)
         if self.options.as_json:
             output.show_json({"inputs": entries, "failed": len(self.failures), **together})
+        elif self.options.dry_run:
+            names = ("input", "output", "state", "reason")
+            plan = [{name: entry.get(name) for name in names} for entry in entries]
+            output.show_rows(plan, as_json=False, title="Would be done")
+            given = [{"option": name, "value": value} for name, value in options.items() if value is not None]
+            output.show_rows(given, as_json=False, title="Options")
         elif done:
             self.task.show(done, together)
 

@@ -83,6 +83,7 @@ def track(
     shard: options.ShardOf = None,
     keep_going: options.KeepGoing = True,
     force: options.Force = False,
+    dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Follow every particle of a movie, or of each of many, through merges too.
@@ -128,7 +129,7 @@ def track(
         detail=_merges,
         show=show_lines if inputs.many else _show,
     )
-    run_each(ctx, inputs, task, RunOptions(resume, keep_going, force, as_json))
+    run_each(ctx, inputs, task, RunOptions(resume, keep_going, force, as_json, dry_run))
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from temtrack.datasets.labelled import LabelledImage
 from temtrack.imaging.labels import bounding_boxes
 from temtrack.nets.device import bf16_where_native
 from temtrack.segmentation.detections import CELL_PX
-from temtrack.training.data.samples import Sample
+from temtrack.training.losses import count_overlap
 from temtrack.training.task import SampleTask, TensorBatch
 
 if TYPE_CHECKING:
@@ -38,16 +39,34 @@ class ParticleBatch(TensorBatch):
 class DetectionTask(SampleTask["YoloSeg", ParticleBatch]):
     """To learn particles one by one; of masks that do not tell them apart, each connected part is one."""
 
-    def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> ParticleBatch:
+    def collate(self, samples: Sequence[LabelledImage], rng: np.random.Generator) -> ParticleBatch:
         """Return a batch of boxes and masks."""
         return collate_particles(samples, rng)
 
     def loss(self, net: YoloSeg, batch: ParticleBatch) -> tuple[Tensor, Tensor]:
         """Return ultralytics' loss a sample, and the foreground's overlap, found and true counts of cells."""
-        return detection_loss(net, batch)
+        from ultralytics.utils.loss import v8SegmentationLoss
+
+        if net.training:
+            with bf16_where_native(batch.images.device):
+                output = net(batch.images)
+            output = {name: _as_float(value) for name, value in output.items()}
+        else:
+            output = net(batch.images)  # whose boxes would be too coarse in bfloat16
+        truth = {
+            "batch_idx": batch.image_of,
+            "cls": torch.zeros_like(batch.image_of),
+            "bboxes": batch.boxes,
+            "masks": batch.masks,
+        }
+        parts, _ = v8SegmentationLoss(net)(output, truth)  # each times the number of samples
+        with torch.no_grad():
+            found = [_foreground(one) for one in net.read(output)]
+            counts = count_overlap(torch.stack(found), batch.masks > 0)
+        return parts.sum() / len(batch.images), counts
 
 
-def collate_particles(samples: Sequence[Sample], rng: np.random.Generator) -> ParticleBatch:
+def collate_particles(samples: Sequence[LabelledImage], rng: np.random.Generator) -> ParticleBatch:
     """Build a batch. A cell's middle lies between two pixels; by chance one of them stands for it."""
     y, x = rng.integers(CELL_PX // 2 - 1, CELL_PX // 2 + 1, 2)
     boxes = [_boxes(sample.labels) for sample in samples]
@@ -70,29 +89,6 @@ def _boxes(labels: NDArray[np.int32]) -> NDArray[np.float32]:
     return boxes
 
 
-def detection_loss(net: YoloSeg, batch: ParticleBatch) -> tuple[Tensor, Tensor]:
-    """Return ultralytics' loss a sample, and the foreground's overlap, found and true counts of cells."""
-    from ultralytics.utils.loss import v8SegmentationLoss
-
-    if net.training:
-        with bf16_where_native(batch.images.device):
-            output = net(batch.images)
-        output = {name: _as_float(value) for name, value in output.items()}
-    else:
-        output = net(batch.images)  # whose boxes would be too coarse in bfloat16
-    truth = {
-        "batch_idx": batch.image_of,
-        "cls": torch.zeros_like(batch.image_of),
-        "bboxes": batch.boxes,
-        "masks": batch.masks,
-    }
-    parts, _ = v8SegmentationLoss(net)(output, truth)  # each times the number of samples
-    with torch.no_grad():
-        found = [_foreground(one) for one in net.read(output)]
-        counts = _counts(torch.stack(found), batch.masks > 0)
-    return parts.sum() / len(batch.images), counts
-
-
 def _as_float(value: Tensor | list[Tensor]) -> Tensor | list[Tensor]:
     return [one.float() for one in value] if isinstance(value, list) else value.float()
 
@@ -106,8 +102,3 @@ def _foreground(found: Detections) -> Tensor:
     inside = (y > y0) & (y < y1) & (x > x0) & (x < x1)
     seen: Tensor = ((found.masks > 0) & inside).any(dim=0)
     return seen
-
-
-def _counts(found: Tensor, true: Tensor) -> Tensor:
-    """Return cells of overlap, found and true foreground, shape (3,)."""
-    return torch.stack([(found & true).sum(), found.sum(), true.sum()]).double()

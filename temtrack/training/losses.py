@@ -53,6 +53,10 @@ def iou_loss(predicted: Tensor, logits: Tensor, targets: Tensor, weights: Tensor
 
 def foreground_counts(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     """Return pixels of overlap, found and true foreground for the query for everything, shape (3,)."""
-    found = (logits[:, 0, 0] > 0) & (weights[:, 0, 0, None, None] > 0)
-    true = (targets[:, 0, 0] > 0.5) & (weights[:, 0, 0, None, None] > 0)
+    known = weights[:, 0, 0, None, None] > 0
+    return count_overlap((logits[:, 0, 0] > 0) & known, (targets[:, 0, 0] > 0.5) & known)
+
+
+def count_overlap(found: Tensor, true: Tensor) -> Tensor:
+    """Return pixels of overlap, found and true foreground, shape (3,)."""
     return torch.stack([(found & true).sum(), found.sum(), true.sum()]).double()

@@ -8,10 +8,10 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from temtrack.datasets.labelled import LabelledImage
 from temtrack.nets.device import bf16_where_native
 from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.training.data.batches import Batch, collate
-from temtrack.training.data.samples import Sample
 from temtrack.training.losses import foreground_counts, iou_loss, map_loss
 from temtrack.training.task import SampleTask
 
@@ -19,7 +19,7 @@ from temtrack.training.task import SampleTask
 class SegmentationTask(SampleTask[nn.Module, Batch]):
     """To learn target maps from single images."""
 
-    def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Batch:
+    def collate(self, samples: Sequence[LabelledImage], rng: np.random.Generator) -> Batch:
         """Return a batch with queries for as many particles as the settings say."""
         return collate(samples, self.config.n_prompts, rng)
 

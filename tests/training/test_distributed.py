@@ -11,16 +11,18 @@ import pytest
 import torch
 
 import temtrack
+from temtrack.datasets.labelled import LabelledImage
 from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.segmentation.dense_maps import encode
 from temtrack.training.config import TrainConfig, TrainingData, TrainingRun
-from temtrack.training.data.samples import Sample
 from temtrack.training.distributed import agree, is_main_process, n_processes, parallel, process_group, rank
 from temtrack.training.history import read_rows
 from temtrack.training.loop import train
 from temtrack.training.segmentation_task import SegmentationTask
 
-CONFIG = TrainConfig(crop_px=32, batch_size=2, n_steps=4, steps_per_epoch=2, n_prompts=1, learning_rate=1e-3)
+CONFIG = TrainConfig(
+    crop_px=32, batch_size=2, n_steps=4, steps_per_epoch=2, n_prompts=1, learning_rate=1e-3, n_test_crops=2
+)
 CPU = torch.device("cpu")
 
 
@@ -41,7 +43,7 @@ def draw(rng):
     labels[y : y + 12, x : x + 12] = 1
     image = (0.8 - 0.6 * (labels > 0) + rng.normal(0, 0.05, labels.shape)).astype(np.float32)
     assert encode(labels).any()
-    return Sample(image, labels, semantic=False)
+    return LabelledImage(image, labels)
 
 
 def run(folder, config):
@@ -49,9 +51,8 @@ def run(folder, config):
     folder.mkdir(exist_ok=True)
     torch.manual_seed(0)
     net = NormedSam()
-    tests = [draw(np.random.default_rng(i)) for i in range(2)]
     with process_group(CPU):
-        train(net, SegmentationTask(draw, tests, config), TrainingRun(TrainingData(), config, folder, CPU))
+        train(net, SegmentationTask(draw, draw, config), TrainingRun(TrainingData(), config, folder, CPU))
     torch.save(net.state_dict(), folder / f"rank{rank()}.pt")
 
 

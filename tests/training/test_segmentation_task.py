@@ -5,12 +5,12 @@ import pytest
 import torch
 from skimage.draw import disk
 
+from temtrack.datasets.labelled import LabelledImage
 from temtrack.models.catalog import ARCHITECTURES, Kind
 from temtrack.segmentation.adapters import ADAPTERS
 from temtrack.segmentation.dense_maps import BOUNDARY, FOREGROUND, MARKER, encode
 from temtrack.training.config import PRESETS, preset
 from temtrack.training.data.batches import collate
-from temtrack.training.data.samples import Sample
 from temtrack.training.segmentation_task import dense_loss
 
 LABELS = np.zeros((32, 32), np.int32)
@@ -30,7 +30,7 @@ class Knows(torch.nn.Module):
 
 
 def batch_of(semantic):
-    sample = Sample(np.zeros(LABELS.shape, np.float32), LABELS, semantic)
+    sample = LabelledImage(np.zeros(LABELS.shape, np.float32), LABELS, semantic)
     return collate([sample] * 2, 0, np.random.default_rng(0))
 
 

@@ -14,8 +14,8 @@ from skimage.measure import label as connected_parts
 
 from temtrack.datasets.labelled import LabelledImage
 from temtrack.simulation.paths import confined_walk
-from temtrack.training.config import ClipConfig, TrainConfig
-from temtrack.training.data.clip_source import ClipSource, draw_diameter
+from temtrack.training.config import TrainConfig
+from temtrack.training.data.clip_source import MARGIN, ClipSource, draw_diameter
 from temtrack.training.data.samples import Draw
 
 Pixels = NDArray[np.float32]
@@ -31,16 +31,9 @@ FLICKER = 0.12
 class Cutout:
     """Particles that move as one, since they touch.
 
-    Parameters
-    ----------
-    corner
-        Row and column of the first pixel in the image.
-    difference, labels
-        (h, w) grey values minus those of the background, fading at the edge; ids.
-    shift_px
-        (T, 2) displacement y, x.
-    gain
-        (T,) factor on the contrast.
+    ``corner`` is the row and column of the first pixel in the image; ``difference`` (h, w) the grey values
+    minus those of the background, fading at the edge; ``labels`` (h, w) ids; ``shift_px`` (T, 2) the
+    displacement y, x; ``gain`` (T,) a factor on the contrast.
     """
 
     corner: tuple[int, int]
@@ -50,26 +43,19 @@ class Cutout:
     gain: NDArray[np.float64]
 
 
-def animated_clips(
-    images: Sequence[LabelledImage], config: TrainConfig, clips: ClipConfig
-) -> Draw[ClipSource]:
+def animated_clips(images: Sequence[LabelledImage], config: TrainConfig) -> Draw[ClipSource]:
     """Set images in motion, particles scaled to the diameters that the network shall know."""
 
     def draw(rng: np.random.Generator) -> ClipSource:
         still = images[int(rng.integers(len(images)))]
-        wanted = draw_diameter(rng, config, clips)
+        wanted = draw_diameter(rng, config)
         # a smaller image would be seen beside its own mirror image
         filling = config.crop_px / min(still.labels.shape)
         scale = float(np.clip(max(wanted / (still.diameter_px or wanted), filling), MIN_SCALE, MAX_SCALE))
-        image, labels = _part(still, math.ceil(clips.margin * config.crop_px / scale), rng)
+        image, labels = _part(still, math.ceil(MARGIN * config.crop_px / scale), rng)
         background = fill_in(image, labels > 0, rng)
-        cutouts = cut_out(image - background, labels, clips.source_frames, rng)
-        return ClipSource(
-            clips.source_frames,
-            cache(lambda t: paste(background, cutouts, t)),
-            cache(lambda t: paste_labels(labels.shape, cutouts, t)),
-            scale,
-        )
+        cutouts = cut_out(image - background, labels, config.source_frames, rng)
+        return ClipSource(config.source_frames, cache(lambda t: paste(background, cutouts, t)), scale)
 
     return draw
 
@@ -126,24 +112,16 @@ def cut_out(
     return cutouts
 
 
-def paste(background: Pixels, cutouts: Sequence[Cutout], t: int) -> Pixels:
-    """Return frame ``t`` (Y, X): the background with the particles where they are by then."""
-    frame = background.copy()
+def paste(background: Pixels, cutouts: Sequence[Cutout], t: int) -> tuple[Pixels, NDArray[np.int32]]:
+    """Return frame ``t`` (Y, X), the background with the particles where they are by then, and its ids."""
+    frame, labels = background.copy(), np.zeros(background.shape, np.int32)
     for cutout in cutouts:
         whole_px = np.rint(cutout.shift_px[t])
         moved = ndimage.shift(cutout.difference, cutout.shift_px[t] - whole_px, order=1)
         here, of_it = _overlap(frame.shape, moved.shape, cutout.corner + whole_px)
         frame[here] += (moved * np.float32(cutout.gain[t]))[of_it]
-    return np.clip(frame, 0, 1)
-
-
-def paste_labels(shape: tuple[int, ...], cutouts: Sequence[Cutout], t: int) -> NDArray[np.int32]:
-    """Return the ids (Y, X) of frame ``t``."""
-    labels = np.zeros(shape, np.int32)
-    for cutout in cutouts:
-        here, of_it = _overlap(shape, cutout.labels.shape, cutout.corner + np.rint(cutout.shift_px[t]))
         np.copyto(labels[here], cutout.labels[of_it], where=cutout.labels[of_it] > 0)
-    return labels
+    return np.clip(frame, 0, 1), labels
 
 
 def _overlap(

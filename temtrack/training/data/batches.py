@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from temtrack.datasets.labelled import LabelledImage
 from temtrack.nets.efficient_sam import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, INVALID, POINT
 from temtrack.segmentation.dense_maps import FOREGROUND, encode
-from temtrack.training.data.samples import Sample
 from temtrack.training.task import TensorBatch
 
 BOX_JITTER = 0.08  # of the box's side
@@ -34,7 +34,7 @@ class Batch(TensorBatch):
     weights: Tensor
 
 
-def collate(samples: Sequence[Sample], n_prompts: int, rng: np.random.Generator) -> Batch:
+def collate(samples: Sequence[LabelledImage], n_prompts: int, rng: np.random.Generator) -> Batch:
     """Build a batch: everything, and ``n_prompts`` random particles of each sample by point or box."""
     queries = [_queries(sample, n_prompts, rng) for sample in samples]
     xy, point_labels, targets, weights = (np.stack(parts) for parts in zip(*queries, strict=True))
@@ -48,7 +48,7 @@ def collate(samples: Sequence[Sample], n_prompts: int, rng: np.random.Generator)
     )
 
 
-def _queries(sample: Sample, n_prompts: int, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
+def _queries(sample: LabelledImage, n_prompts: int, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
     n = 1 + n_prompts
     xy = np.zeros((n, 2, 2), np.float32)
     point_labels = np.full((n, 2), INVALID)

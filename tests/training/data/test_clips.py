@@ -7,9 +7,8 @@ import pytest
 from skimage.draw import disk
 
 from temtrack.nets.deaot import N_IDS
-from temtrack.training.config import ClipConfig
 from temtrack.training.data.clip_source import ClipSource
-from temtrack.training.data.clips import Camera, cut_clip, paint
+from temtrack.training.data.clips import cut_clip, paint
 
 
 def scene(*places, shape=(80, 80), radius=8):
@@ -80,16 +79,7 @@ def test_equal_colours_stand_as_far_apart_as_can_be():
 
 def still(labels, scale=1.0):
     image = np.where(labels > 0, 0.2, 0.8).astype(np.float32)
-    return ClipSource(30, lambda t: image, lambda t: labels, scale)
-
-
-def test_the_camera_takes_pixels_as_they_are_where_nothing_is_scaled():
-    source = still(scene(ONE, TWO))
-    quarter_turn = np.array([[0.0, -1.0], [1.0, 0.0]])
-    camera = Camera([0], quarter_turn, np.array([[40.0, 40.0]]), 33)
-    seen = source.frame(0)[24:57, 24:57]
-    assert np.array_equal(camera.image(source, 0), np.rot90(seen, -1))
-    assert np.array_equal(camera.labels(source, 0), np.rot90(source.labels(0)[24:57, 24:57], -1))
+    return ClipSource(30, lambda t: (image, labels), scale)
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
@@ -98,7 +88,7 @@ def test_clips_are_of_the_wanted_size_and_scale(scale):
     rng = np.random.default_rng(1)
     areas = []
     for _ in range(20):
-        clip = cut_clip(source, (4, 129), (0,), rng, ClipConfig())
+        clip = cut_clip(source, (4, 129), (0,), rng)
         assert clip.images.shape == clip.colours.shape == clip.allowed.shape == (4, 129, 129)
         assert clip.images.min() >= 0
         assert clip.images.max() <= 1
@@ -108,6 +98,6 @@ def test_clips_are_of_the_wanted_size_and_scale(scale):
 
 def test_the_same_seed_gives_the_same_clip():
     source = still(scene(ONE, TWO), 1.3)
-    a, b = (cut_clip(source, (5, 65), (0, 2), np.random.default_rng(7), ClipConfig()) for _ in range(2))
+    a, b = (cut_clip(source, (5, 65), (0, 2), np.random.default_rng(7)) for _ in range(2))
     assert np.array_equal(a.images, b.images)
     assert np.array_equal(a.allowed, b.allowed)
