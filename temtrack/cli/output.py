@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
 from temtrack.cli.command_line import command_line as command_line
-from temtrack.cli.progress import Stage, follow
+from temtrack.cli.progress import ByteBar, Stage, byte_bar, follow
 
 T = TypeVar("T")
 #: One line of results, by name; what `--json` alone shows may be nested in it.
@@ -110,6 +111,11 @@ def with_progress(
     stage = Stage(description, n_items if total is None else total, unit, done)
     yield from follow(items, stage, _MESSAGES)
     note(stage.summary())
+
+
+def byte_progress(description: str) -> AbstractContextManager[ByteBar]:
+    """Show a bar of bytes, which vanishes at the end and never shows outside a terminal."""
+    return byte_bar(description, _MESSAGES)
 
 
 def _names(rows: Sequence[Row]) -> list[str]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 T = TypeVar("T")
 
@@ -102,6 +106,44 @@ def _under_bar(items: Iterable[T], stage: Stage, console: Console) -> Iterator[T
             yield item
             stage.n += 1
             progress.update(task, advance=1, pace=stage.pace().removeprefix(", "))
+
+
+@dataclass
+class ByteBar:
+    """A bar of bytes in a terminal, as pooch wants one."""
+
+    progress: Progress
+    task: TaskID
+
+    @property
+    def total(self) -> float | None:
+        """How many bytes there are, once that is known."""
+        return self.progress.tasks[self.task].total
+
+    @total.setter
+    def total(self, n_bytes: int) -> None:
+        self.progress.update(self.task, total=n_bytes or None)
+
+    def update(self, n_bytes: int) -> None:
+        """Tell of more bytes."""
+        self.progress.advance(self.task, n_bytes)
+
+    def reset(self) -> None:
+        """Begin again."""
+        self.progress.update(self.task, completed=0)
+
+    def close(self) -> None:
+        """Do nothing: the bar ends with its context."""
+
+
+@contextmanager
+def byte_bar(description: str, console: Console) -> Iterator[ByteBar]:
+    """Show a bar of bytes, which vanishes at the end and never shows outside a terminal."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn  # slow to import
+
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield ByteBar(progress, progress.add_task(description, total=None))
 
 
 def write_duration(seconds: float) -> str:

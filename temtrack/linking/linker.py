@@ -127,9 +127,9 @@ class Linker:
     def _without_occluded(self, links: Association, expected: Regions, found: Regions) -> Association:
         """Leave occluded tracks out of a shared detection: those that bring no area to it.
 
-        Only tracks are asked that may well be elsewhere: those in a gap, those cut by the border, and those of
-        which the field moved so far that nothing is expected in it but the pixel that waits at its border. Of
-        one in a gap the gain must be more than outlines are uncertain by.
+        Only tracks are asked that may well be elsewhere: those in a gap, those cut by the border, and those
+        that a move of the field has put outside, so that only their pixel at the border is expected. Of one in
+        a gap the gain must be more than outlines are uncertain by.
         """
         kept, unmatched = [], list(links.unmatched_tracks)
         tracks, frame = self.state.tracks, self.state.n_frames

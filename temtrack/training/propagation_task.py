@@ -10,14 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from temtrack.nets.deaot import (
-    N_CHANNELS,
-    Deaot,
-    Memory,
-    Pyramid,
-    mask_unused_ids,
-    to_image_size,
-)
+from temtrack.nets.deaot.memory import Memory
+from temtrack.nets.deaot.model import N_CHANNELS, Deaot, Pyramid, mask_unused_ids, to_image_size
 from temtrack.nets.device import bf16_where_native
 from temtrack.nets.imagenet import imagenet_normalize
 from temtrack.training.clip_losses import clip_loss, colour_counts

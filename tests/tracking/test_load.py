@@ -7,7 +7,7 @@ from temtrack.errors import ModelError
 from temtrack.imaging.labels import LabelImage
 from temtrack.linking.motion import Prediction
 from temtrack.models.registry import write_run_spec
-from temtrack.nets.deaot import deaot_t
+from temtrack.nets.deaot.model import deaot_t
 from temtrack.tracking.centroids import CentroidTracker
 from temtrack.tracking.load import load_tracker
 from temtrack.tracking.overlap import OverlapTracker

@@ -7,7 +7,7 @@ import pytest
 import torch
 from skimage.draw import disk
 
-from temtrack.nets.deaot import deaot_t
+from temtrack.nets.deaot.model import deaot_t
 from temtrack.training.config import TrainingData, TrainingRun, preset
 from temtrack.training.curriculum import EVALUATION_STEP, HARDEST_FRACTION, draw_curriculum_step
 from temtrack.training.data.clip_source import ClipSource

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from temtrack.imaging.labels import LabelImage
 from temtrack.imaging.registration import Step
-from temtrack.nets.deaot import Memory, View
-from temtrack.nets.deaot.memory import LayerMemory, LayerView
+from temtrack.nets.deaot.memory import LayerMemory, LayerView, Memory, View
 from temtrack.tracking.deaot.memory import MemoryEntry
 from temtrack.tracking.deaot.padding import PaddedInput
 

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from temtrack.imaging.intensity import rescale_intensity
 from temtrack.imaging.labels import filter_fragments, measure_regions
-from temtrack.nets.deaot import N_IDS
+from temtrack.nets.deaot.model import N_IDS
 from temtrack.tracking.deaot.colouring import colour_particles
 from temtrack.training.data.augment import draw_degradation, view
 from temtrack.training.data.clip_source import ClipSource

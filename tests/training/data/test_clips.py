@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.draw import disk
 
-from temtrack.nets.deaot import N_IDS
+from temtrack.nets.deaot.model import N_IDS
 from temtrack.training.data.clip_source import ClipSource
 from temtrack.training.data.clips import cut_clip, paint
 
