@@ -128,7 +128,7 @@ class Linker:
         """Leave occluded tracks out of a shared detection: those that bring no area to it.
 
         Only tracks are asked that may well be elsewhere: those in a gap, those cut by the border, and those
-        that a move of the field has put outside, so that only their pixel at the border is expected. Of one in
+        that a move of the field has put outside, so that only a pixel at the border is expected. Of one in
         a gap the gain must be more than outlines are uncertain by.
         """
         kept, unmatched = [], list(links.unmatched_tracks)
