@@ -202,7 +202,7 @@ def _write_activation(
 ) -> None:
     from temtrack.formats.store.tables import write_table
     from temtrack.kinetics.estimate import fill_kinetics
-    from temtrack.report.kinetics_plots import write_arrhenius_plot
+    from temtrack.report.plots import write_arrhenius_plot
 
     facts = {"command": output.command_line(), "runs": ", ".join(runs)}
     write_table(out / "kinetics.parquet", fill_kinetics(found), facts)

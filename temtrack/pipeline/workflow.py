@@ -352,7 +352,7 @@ def kinetics_into(target: Path, run: ObservedRun, seed: int, facts: dict[str, st
     """Measure the kinetics of a run and write their table, with ``facts`` in its metadata, and plots."""
     from temtrack.kinetics.estimate import fill_kinetics
     from temtrack.kinetics.measure import measure_kinetics
-    from temtrack.report.kinetics_plots import write_kinetics_plots
+    from temtrack.report.plots import write_kinetics_plots
 
     with locked(target):
         rows = measure_kinetics(run, np.random.default_rng(seed))
