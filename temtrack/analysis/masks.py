@@ -11,10 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from temtrack.analysis.frames import measure_frames
-from temtrack.analysis.history import ParticleHistory
-from temtrack.analysis.merges import measure_merges
-from temtrack.analysis.necks import NeckWatch
-from temtrack.analysis.particles import Columns, measure_particles
+from temtrack.analysis.merges import NeckWatch, measure_merges
+from temtrack.analysis.particles import Columns, ParticleHistory, measure_particles
 from temtrack.analysis.tracks import measure_tracks
 from temtrack.analysis.translation import IdTranslation
 from temtrack.errors import InputError

@@ -95,7 +95,7 @@ def kinetics(
     keep_going: options.KeepGoing = True,
     force: options.Force = False,
     dry_run: options.DryRun = False,
-    as_json: options.Json = False,
+    as_json: options.JsonOfInputs = False,
 ) -> None:
     """Fit sintering kinetics: sizes, growth, dispersion, mechanisms, motion, each with a 95 % interval.
 
@@ -202,7 +202,7 @@ def _write_activation(
 ) -> None:
     from temtrack.formats.store.tables import write_table
     from temtrack.kinetics.estimate import fill_kinetics
-    from temtrack.report.kinetics_plots import write_arrhenius_plot
+    from temtrack.report.plots import write_arrhenius_plot
 
     facts = {"command": output.command_line(), "runs": ", ".join(runs)}
     write_table(out / "kinetics.parquet", fill_kinetics(found), facts)

@@ -71,15 +71,16 @@ def tell(message: str) -> None:
 def set_verbose(verbose: bool) -> None:
     """Let `note`, and what the library logs of its decisions, be printed or not."""
     global _is_verbose
-    _is_verbose = verbose
-    if verbose:
-        import logging
+    if verbose == _is_verbose:
+        return  # most commands: they start sooner without the library
+    import logging
 
-        handler = logging.Handler()
-        handler.emit = lambda record: tell(record.getMessage())  # type: ignore[method-assign]
-        logger = logging.getLogger("temtrack")
-        logger.handlers[:] = [handler]
-        logger.setLevel(logging.INFO)
+    _is_verbose = verbose
+    handler = logging.Handler()
+    handler.emit = lambda record: tell(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("temtrack")
+    logger.handlers[:] = [handler] if verbose else []
+    logger.setLevel(logging.INFO if verbose else logging.NOTSET)
 
 
 def note(message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import warnings
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,8 @@ from temtrack.models.registry import ModelSpec, verify, weights_of
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+_LOG = logging.getLogger(__name__)
 
 #: Where training programs put a network's tensors in what they save.
 _WRAPPINGS = ("state_dict", "model_state_dict", "model", "net")
@@ -133,4 +136,5 @@ def load_weights(net: torch.nn.Module, spec: ModelSpec) -> str:
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"{spec.weights} does not fit the network {spec.architecture}: {reason}") from error
+    _LOG.info("model: %s, weights of sha256 %s", spec.name, sha256[:12])
     return sha256

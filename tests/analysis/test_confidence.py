@@ -1,10 +1,9 @@
 import numpy as np
 from cases import two_fuse
 
-from temtrack.analysis.fate_confidence import predict_fate_confidence, predict_origin_confidence
-from temtrack.analysis.history import ParticleHistory
+from temtrack.analysis.confidence import predict_fate_confidence, predict_origin_confidence
 from temtrack.analysis.masks import find_lineage
-from temtrack.analysis.particles import measure_particles
+from temtrack.analysis.particles import ParticleHistory, measure_particles
 from temtrack.lineage import Lineage, Track
 
 
