@@ -35,7 +35,7 @@ from temtrack.kinetics.mechanisms import MECHANISMS, measure_mechanisms
 from temtrack.kinetics.observed import observe
 from temtrack.kinetics.relaxation import measure_relaxations
 from temtrack.simulation.movie import SimulatedMovie
-from temtrack.tables import Calibration
+from temtrack.calibration import Calibration
 
 #: Temperatures (K) and activation energy (kJ/mol) of the runs of one specimen; the rate of the second run.
 KELVIN, ENERGY, RATE = (890.0, 920.0, 950.0, 980.0), 120.0, 0.05

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from temtrack.analysis.masks import TrackerRecord, analyze_masks, find_family
 from temtrack.linking import link_masks
-from temtrack.tables import Calibration
+from temtrack.calibration import Calibration
 
 SIDE_PX, N_FRAMES = 1024, 40
 

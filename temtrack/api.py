@@ -260,7 +260,7 @@ def _as_series(masks: MaskSeries | Path | str | NDArray[Any] | Sequence[NDArray[
     from temtrack.analysis.folder import open_masks_folder
     from temtrack.analysis.masks import TrackerRecord
     from temtrack.analysis.series import MaskSeries
-    from temtrack.tables import Calibration
+    from temtrack.calibration import Calibration
 
     if isinstance(masks, MaskSeries):
         return masks

@@ -12,7 +12,7 @@ from temtrack.kinetics.observed import ObservedRun
 from temtrack.lineage import Lineage, Merge, Track
 from temtrack.movie import Movie
 from temtrack.report.page.build import PageSource
-from temtrack.tables import Calibration
+from temtrack.calibration import Calibration
 
 N_FRAMES, HEIGHT, WIDTH = 12, 96, 120
 PIXEL_SIZE_NM, FRAME_TIME_S = 0.5, 2.0

@@ -2,7 +2,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from temtrack.tables import ALL_TABLES, MERGES, PARTICLES, Calibration, Column, Table
+from temtrack.calibration import Calibration
+from temtrack.tables import ALL_TABLES, MERGES, PARTICLES, Column, Table
 
 SMALL = Table(
     "small",

@@ -10,7 +10,7 @@ from scipy import constants
 
 from temtrack.errors import InputError
 from temtrack.formats.heater import HeaterLog
-from temtrack.tables import Calibration
+from temtrack.calibration import Calibration
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from temtrack.analysis.folder import MasksFolder
     from temtrack.kinetics.estimate import Estimate
     from temtrack.kinetics.observed import ObservedRun
-    from temtrack.tables import Calibration
+    from temtrack.calibration import Calibration
 
 #: Of the draws behind the intervals, where nobody says.
 DEFAULT_SEED = 0

@@ -15,7 +15,7 @@ from temtrack.errors import UsageError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from temtrack.tables import Calibration
+    from temtrack.calibration import Calibration
 
 T = TypeVar("T")
 

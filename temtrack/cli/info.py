@@ -12,7 +12,8 @@ from temtrack.cli.batch import Batch, Manner
 from temtrack.cli.inputs import Job, gather
 
 if TYPE_CHECKING:
-    from temtrack.movie import FrameTimes, Movie
+    from temtrack.calibration import FrameTimes
+from temtrack.movie import Movie
 
 
 def info(

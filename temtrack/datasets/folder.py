@@ -26,7 +26,8 @@ from temtrack.formats.store.masks import write_mask
 from temtrack.formats.store.tables import write_table
 from temtrack.formats.store.tiff_stack import write_image
 from temtrack.imaging.tiles import cut
-from temtrack.tables import MANIFEST, Calibration
+from temtrack.calibration import Calibration
+from temtrack.tables import MANIFEST
 
 MANIFEST_NAME = f"{MANIFEST.name}.parquet"
 SIDES = ("train", "test")

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from temtrack.errors import InputError
-from temtrack.movie import Movie, PixelSize
+from temtrack.calibration import PixelSize
+from temtrack.movie import Movie
 
 #: Grey values within this share of the image's range count as one: JPEG smears them.
 TOLERANCE = 0.06

@@ -27,7 +27,8 @@ from temtrack.linking import LinkingConfig
 from temtrack.models.catalog import PROPAGATORS
 from temtrack.models.registry import RUN_FILE, find_model, read_models, verify
 from temtrack.movie import Movie
-from temtrack.tables import DRIFT, KINETICS, TABLES, Calibration
+from temtrack.calibration import Calibration
+from temtrack.tables import DRIFT, KINETICS, TABLES
 from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile
 from temtrack.tracking.engine import (
     LastSegments,

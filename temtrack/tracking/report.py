@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from temtrack.imaging.labels import measure_regions
 from temtrack.lineage import Lineage
-from temtrack.tables import DRIFT, Calibration
+from temtrack.calibration import Calibration
+from temtrack.tables import DRIFT
 from temtrack.tracking.drift import FrameDrift
 from temtrack.tracking.engine import TrackedFrame
 

@@ -7,7 +7,8 @@ import pytest
 from temtrack.analysis.folder import open_masks_folder
 from temtrack.errors import InputError
 from temtrack.formats.store.masks import mask_name, write_mask
-from temtrack.movie import FrameTimes, Movie, PixelSize
+from temtrack.calibration import FrameTimes, PixelSize
+from temtrack.movie import Movie
 
 RUN = {
     "pixel_size_nm": 0.5,

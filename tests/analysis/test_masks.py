@@ -8,7 +8,7 @@ from temtrack.analysis.masks import TrackerRecord, analyze_masks, find_family, f
 from temtrack.errors import InputError
 from temtrack.lineage import Lineage, Track
 from temtrack.movie import Movie
-from temtrack.tables import Calibration
+from temtrack.calibration import Calibration
 
 KNOWN = Calibration(pixel_size_nm=0.5, frame_seconds=np.arange(3) * 2.0)
 

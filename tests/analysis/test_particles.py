@@ -3,7 +3,8 @@ import pytest
 from skimage.draw import disk
 
 from temtrack.analysis.particles import measure_particles
-from temtrack.tables import PARTICLES, Calibration
+from temtrack.calibration import Calibration
+from temtrack.tables import PARTICLES
 
 
 def one_disc(radius=20):

@@ -8,7 +8,8 @@ from skimage.draw import disk
 from temtrack.cli.kinetics import parse_temperature
 from temtrack.errors import UsageError
 from temtrack.formats.store.masks import mask_name, write_mask
-from temtrack.tables import KINETICS, Calibration
+from temtrack.calibration import Calibration
+from temtrack.tables import KINETICS
 
 
 def write_growing(folder, speed=0.15):

@@ -12,7 +12,8 @@ from temtrack.formats.store.masks import mask_name, write_mask
 from temtrack.formats.store.tables import read_metadata, write_table
 from temtrack.formats.store.tiff_stack import write_movie
 from temtrack.movie import Movie
-from temtrack.tables import DRIFT, Calibration
+from temtrack.calibration import Calibration
+from temtrack.tables import DRIFT
 
 MOVIE_NAME = "film & co.tif"
 

@@ -5,7 +5,8 @@ import pytest
 from skimage.draw import disk
 
 from temtrack.lineage import Lineage, Merge, Track
-from temtrack.movie import FrameTimes, Movie, PixelSize
+from temtrack.calibration import FrameTimes, PixelSize
+from temtrack.movie import Movie
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 from scipy import ndimage
 
 from temtrack.lineage import Lineage
-from temtrack.tables import Calibration
+from temtrack.calibration import Calibration
 from temtrack.tracking.drift import DriftGauge, find_shift
 from temtrack.tracking.engine import TrackedFrame
 from temtrack.tracking.quality import FrameQuality

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from temtrack.formats.export.graph import ParticleGraph, build_graph
-from temtrack.tables import Calibration
+from temtrack.calibration import Calibration
 
 Labels = NDArray[np.integer]
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.calibration import Calibration
 from temtrack.errors import InputError
 from temtrack.formats.clock import read_clock
 from temtrack.formats.decoding import read_head, refused_as
@@ -19,7 +20,8 @@ from temtrack.formats.readers.calibration import FrameInterval, frame_interval, 
 from temtrack.formats.readers.dm_tags import Block, Tag, TagFile, read_tags
 from temtrack.formats.readers.raw_frames import RawFrames, evenly_spaced
 from temtrack.formats.units import length_nm
-from temtrack.movie import Movie, PixelSize
+from temtrack.calibration import PixelSize
+from temtrack.movie import Movie
 
 NAME = "DigitalMicrograph"
 SUFFIXES = (".dm3", ".dm4")
@@ -67,9 +69,7 @@ def read_movie(path: Path) -> Movie:
         width,
         first.dtype,
         frames,
-        image.pixel_size(),
-        times,
-        started=image.started,
+        Calibration(image.pixel_size(), times, started=image.started),
     )
 
 

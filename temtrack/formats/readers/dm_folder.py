@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.calibration import Calibration
 from temtrack.errors import InputError
 from temtrack.formats.readers import digital_micrograph, images
-from temtrack.movie import FrameTimes, Movie
+from temtrack.calibration import FrameTimes
+from temtrack.movie import Movie
 
 NAME = "folder of dm3 or dm4 files"
 SUFFIXES: tuple[str, ...] = ()
@@ -55,7 +57,14 @@ def read_movie(path: Path) -> Movie:
     frames = _Files(files, (first.height, first.width), first.dtype)
     times = _read_clock([p.relative_to(path).as_posix() for p in files])
     return Movie(
-        path, len(files), first.height, first.width, first.dtype, frames, first.pixel_size, times, files
+        path,
+        len(files),
+        first.height,
+        first.width,
+        first.dtype,
+        frames,
+        Calibration(first.pixel_size, times),
+        files,
     )
 
 

@@ -14,6 +14,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.calibration import Calibration
 from temtrack.errors import InputError
 from temtrack.formats.decoding import check_frame_size, read_head, refused_as, to_grey
 from temtrack.formats.readers import tiff
@@ -114,7 +115,7 @@ def read_movie(path: Path) -> Movie:
     pixel_size = tiff.read_movie(files[0]).pixel_size if tiff.can_read(files[0]) else None
     height, width = first.shape
     frames = _Files(tuple(files), first.shape, first.dtype)
-    return Movie(path, len(files), height, width, first.dtype, frames, pixel_size, files=frames.paths)
+    return Movie(path, len(files), height, width, first.dtype, frames, Calibration(pixel_size), frames.paths)
 
 
 def read_image(path: Path) -> NDArray[Any]:

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from temtrack.calibration import Calibration
 from temtrack.errors import InputError
 from temtrack.formats.decoding import read_head, refused_as
 from temtrack.formats.readers.calibration import FrameInterval, frame_interval, pixel_size_along_x
 from temtrack.formats.readers.raw_frames import RawFrames, evenly_spaced
 from temtrack.formats.units import length_nm
-from temtrack.movie import Movie, PixelSize
+from temtrack.calibration import PixelSize
+from temtrack.movie import Movie
 
 NAME = "MRC"
 SUFFIXES = (".mrc", ".mrcs")
@@ -65,7 +67,7 @@ def read_movie(path: Path) -> Movie:
     interval = _info_interval(info) if n_frames > 1 else None
     times = interval.times_of(n_frames) if interval else None
     pixel_size = _header_pixel_size(header) or _fei_pixel_size(path, header) or _info_pixel_size(info)
-    return Movie(path, n_frames, height, width, frames(0).dtype, frames, pixel_size, times)
+    return Movie(path, n_frames, height, width, frames(0).dtype, frames, Calibration(pixel_size, times))
 
 
 def _read_header(path: Path) -> Any:

@@ -18,12 +18,14 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.calibration import Calibration
 from temtrack.errors import InputError
 from temtrack.formats.decoding import read_head, refused_as
 from temtrack.formats.readers.calibration import frame_interval, pixel_size_along_x
 from temtrack.formats.readers.raw_frames import RawFrames
 from temtrack.formats.units import length_nm
-from temtrack.movie import FrameTimes, Movie
+from temtrack.calibration import FrameTimes
+from temtrack.movie import Movie
 
 NAME = "TIA ser and emi"
 SUFFIXES = (".ser", ".emi")
@@ -70,7 +72,9 @@ def read_movie(path: Path) -> Movie:
     emi = _emi_beside(ser)
     times = _read_times(ser, emi, series)
     files = (ser,) if emi is None else (ser, emi)
-    return Movie(path, len(series.offsets), height, width, first.dtype, frames, pixel_size, times, files)
+    return Movie(
+        path, len(series.offsets), height, width, first.dtype, frames, Calibration(pixel_size, times), files
+    )
 
 
 class _UpsideDown(RawFrames):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.calibration import Calibration
 from temtrack.errors import InputError
 from temtrack.formats.decoding import check_frame_size, check_samples, read_head, refused_as, to_grey
 from temtrack.formats.readers.tiff_calibration import read_frame_interval, read_pixel_size, read_start
@@ -59,7 +60,13 @@ def read_movie(path: Path) -> Movie:
     height, width = first.shape
     times = interval.times_of(planes.n_frames) if interval else None
     return Movie(
-        path, planes.n_frames, height, width, first.dtype, planes, pixel_size, times, started=started
+        path,
+        planes.n_frames,
+        height,
+        width,
+        first.dtype,
+        planes,
+        Calibration(pixel_size, times, started=started),
     )
 
 

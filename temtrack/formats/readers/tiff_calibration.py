@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from temtrack.formats.clock import read_clock
 from temtrack.formats.readers.calibration import FrameInterval, frame_interval, pixel_size_along_x
 from temtrack.formats.units import length_nm
-from temtrack.movie import PixelSize
+from temtrack.calibration import PixelSize
 
 if TYPE_CHECKING:
     import tifffile

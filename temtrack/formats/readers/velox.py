@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from temtrack.calibration import Calibration
 from temtrack.errors import InputError
 from temtrack.formats.decoding import check_frame_size, read_head, refused_as, to_grey
 from temtrack.formats.readers.calibration import FrameInterval, frame_interval, pixel_size_along_x
 from temtrack.formats.units import length_nm
-from temtrack.movie import Movie, PixelSize
+from temtrack.calibration import PixelSize
+from temtrack.movie import Movie
 
 if TYPE_CHECKING:
     import h5py
@@ -52,7 +54,7 @@ def read_movie(path: Path) -> Movie:
     first = frames(0)
     height, width = first.shape
     times = interval.times_of(found.n_frames) if interval and found.n_frames > 1 else None
-    return Movie(path, found.n_frames, height, width, first.dtype, frames, pixel_size, times)
+    return Movie(path, found.n_frames, height, width, first.dtype, frames, Calibration(pixel_size, times))
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.calibration import Calibration
 from temtrack.errors import InputError
 from temtrack.formats.decoding import check_frame_size, refused_as
-from temtrack.movie import FrameTimes, Movie
+from temtrack.calibration import FrameTimes
+from temtrack.movie import Movie
 
 if TYPE_CHECKING:
     import av
@@ -55,7 +57,7 @@ def read_movie(path: Path) -> Movie:
     frames.shape = first.shape
     times = FrameTimes(index.seconds, "timestamps of the video")
     height, width = first.shape
-    return Movie(path, len(index.stamps), height, width, first.dtype, frames, None, times)
+    return Movie(path, len(index.stamps), height, width, first.dtype, frames, Calibration(None, times))
 
 
 @dataclass(frozen=True)
