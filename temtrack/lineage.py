@@ -6,13 +6,14 @@ Words (a *merge* is a coalescence):
   frame before. The *contact frame* is the first frame of the lasting contact that led to it.
 - Fates: ``present`` (at the end of the movie), ``left`` (the field), ``merged``, ``dissolved``, ``split``,
   ``lost``. Origins: ``present`` (at the start), ``entered``, ``nucleated``, ``merge`` (child of a merge),
-  ``split`` (split off), ``found`` (appeared at full size inside the field).
+  ``split`` (split off), ``appeared`` (first seen at full size inside the field).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 #: A merge is complete where the neck's half width reaches this share of the smaller parent's radius.
 NECK_RATIO = 0.3
@@ -22,7 +23,7 @@ NECK_RATIO = 0.3
 MIN_CHILD_FRAMES = 3
 
 Fate = Literal["present", "left", "merged", "dissolved", "split", "lost"]
-Origin = Literal["present", "entered", "nucleated", "merge", "split", "found"]
+Origin = Literal["present", "entered", "nucleated", "merge", "split", "appeared"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,30 @@ class Merge:
     contact_frame: int
     y_px: float
     x_px: float
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the event under the names that it has in the columns of `temtrack.tables.MERGES`."""
+        return {
+            "frame": self.frame,
+            "child_id": self.child,
+            "parent_ids": list(self.parents),
+            "n_parents": len(self.parents),
+            "contact_frame": self.contact_frame,
+            "y_px": self.y_px,
+            "x_px": self.x_px,
+        }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Merge:
+        """Return the event that a row of ``merges.parquet`` tells of."""
+        return cls(
+            frame=int(row["frame"]),
+            child=int(row["child_id"]),
+            parents=tuple(int(one) for one in row["parent_ids"]),
+            contact_frame=int(row["contact_frame"]),
+            y_px=float(row["y_px"]),
+            x_px=float(row["x_px"]),
+        )
 
 
 @dataclass(frozen=True)

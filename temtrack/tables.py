@@ -53,7 +53,7 @@ TRACKS = Table(
         Column("n_frames", COUNT, "1", "frames in which the particle has a mask"),
         Column("start_time_s", REAL, "s", "time of the first frame", time_of="start_frame"),
         Column("end_time_s", REAL, "s", "time of the last frame", time_of="end_frame"),
-        Column("origin", TEXT, "", "present, entered, nucleated, merge, split or found; null if unknown"),
+        Column("origin", TEXT, "", "present, entered, nucleated, merge, split or appeared; null if unknown"),
         Column("fate", TEXT, "", "present, left, merged, dissolved, split or lost; null if unknown"),
         Column("origin_confidence", REAL, "1", "how likely the origin is right; null if unknown"),
         Column("fate_confidence", REAL, "1", "how likely the fate is right; null if unknown"),

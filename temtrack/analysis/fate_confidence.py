@@ -23,7 +23,7 @@ FATE_SHARES: Mapping[str, tuple[float, float]] = {
     "dissolved": (0.714, 0.960),
 }
 
-#: The same of origins; ``found`` says that nobody knows.
+#: The same of origins; ``appeared`` says that nobody knows.
 ORIGIN_SHARES: Mapping[str, tuple[float, float]] = {
     "present": (0.786, 0.999),
     "entered": (0.500, 0.992),

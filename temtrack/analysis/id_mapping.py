@@ -118,7 +118,7 @@ class IdMapping:
             return "present", ()
         track = summary.linked.get(self._linked(one, start))
         if track is None or track.start != start or track.origin == "merge":
-            return "found", ()  # the folder's tracker gave a new id to something that stood already
+            return "appeared", ()  # the folder's tracker gave a new id to something that stood already
         if track.origin != "split":
             return track.origin, ()
         sources = (self._given(parent, start - 1) for parent in track.parents)

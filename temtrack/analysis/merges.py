@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from temtrack.analysis.confidence import measure_area_ratio, measure_ratio, tell_confidence
 from temtrack.analysis.history import ParticleHistory
 from temtrack.analysis.necks import NeckWatch
 from temtrack.lineage import Lineage
+from temtrack.tables import MERGES
 
 
 def measure_merges(history: ParticleHistory, lineage: Lineage, necks: NeckWatch) -> dict[str, object]:
@@ -26,18 +25,16 @@ def measure_merges(history: ParticleHistory, lineage: Lineage, necks: NeckWatch)
     -------
     The measured columns of `temtrack.tables.MERGES`, one row per merge in the order of frames.
     """
-    merges = sorted(lineage.merges, key=lambda merge: (merge.frame, merge.child))
-    return {
-        "event_id": np.arange(1, len(merges) + 1),
-        "frame": [merge.frame for merge in merges],
-        "child_id": [merge.child for merge in merges],
-        "parent_ids": [list(merge.parents) for merge in merges],
-        "n_parents": [len(merge.parents) for merge in merges],
-        "contact_frame": [merge.contact_frame for merge in merges],
-        "y_px": [merge.y_px for merge in merges],
-        "x_px": [merge.x_px for merge in merges],
-        "area_ratio": [measure_area_ratio(merge, history) for merge in merges],
-        "confidence": [tell_confidence(merge, history) for merge in merges],
-        "mass_ratio": [measure_ratio(merge, history, "optical_mass") for merge in merges],
-        "neck_ratios": [necks.ratios(merge) for merge in merges],
-    }
+    rows = [
+        {
+            "event_id": number,
+            **merge.as_row(),
+            "area_ratio": measure_area_ratio(merge, history),
+            "confidence": tell_confidence(merge, history),
+            "mass_ratio": measure_ratio(merge, history, "optical_mass"),
+            "neck_ratios": necks.ratios(merge),
+        }
+        for number, merge in enumerate(sorted(lineage.merges, key=lambda m: (m.frame, m.child)), start=1)
+    ]
+    measured = (column.name for column in MERGES.columns if column.is_measured)
+    return {name: [row[name] for row in rows] for name in measured}

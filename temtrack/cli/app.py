@@ -24,6 +24,7 @@ _COMMANDS = (
     "info",
     "slice",
     "train",
+    "compare",
     "segment",
     "track",
     "analyze",

@@ -112,7 +112,7 @@ def _used(facts: Mapping[str, object]) -> Iterator[tuple[str, str, Callable[[Pat
         facts = {**facts, "beside": facts["input"]}
     else:
         kinds = {"movie": _hash_movie, "masks": _hash_masks}
-        kinds |= dict.fromkeys(("model", "propagator", "init"), _hash_model)
+        kinds |= dict.fromkeys(("model", "propagator", "pretrained"), _hash_model)
         facts = {**_mapping(facts.get("parameters")), **facts}
     for kind, hash_of in kinds.items():
         if facts.get(kind) and facts.get(f"{kind}_sha256"):

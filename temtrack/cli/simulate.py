@@ -134,20 +134,11 @@ def _write(
 
 
 def _merge_rows(lineage: Lineage, frame_time_s: float | None) -> list[Row]:
-    return [
-        {
-            "event_id": number,
-            "frame": merge.frame,
-            "time_s": None if frame_time_s is None else merge.frame * frame_time_s,
-            "child_id": merge.child,
-            "parent_ids": list(merge.parents),
-            "n_parents": len(merge.parents),
-            "contact_frame": merge.contact_frame,
-            "y_px": round(merge.y_px, 1),
-            "x_px": round(merge.x_px, 1),
-        }
-        for number, merge in enumerate(lineage.merges, start=1)
-    ]
+    rows: list[Row] = []
+    for number, merge in enumerate(lineage.merges, start=1):
+        time_s = None if frame_time_s is None else merge.frame * frame_time_s
+        rows.append({"event_id": number, "time_s": time_s, **merge.as_row()})
+    return rows
 
 
 def _parse_size(text: str) -> tuple[int, int]:

@@ -269,17 +269,7 @@ def _summary(folder: Path, report: TrackingReport) -> dict[str, object]:
 def _show(folder: Path, report: TrackingReport, as_json: bool) -> None:
     """Show counts and merges."""
     summary = _summary(folder, report)
-    merges = [
-        {
-            "frame": merge.frame,
-            "contact_frame": merge.contact_frame,
-            "parent_ids": list(merge.parents),
-            "child_id": merge.child,
-            "y_px": merge.y_px,
-            "x_px": merge.x_px,
-        }
-        for merge in report.lineage.merges
-    ]
+    merges = [merge.as_row() for merge in report.lineage.merges]
     if as_json:
         output.show_json({"summary": summary, "merges": merges})
         return

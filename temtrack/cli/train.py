@@ -26,9 +26,9 @@ def train(
     folders: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[DIR[=SHARE]]...",
+            metavar="[DIR[=FRACTION]]...",
             help="Folders with images/ and masks/ of equal names, or with train/ and test/ as temtrack slice "
-            "writes them, and each one's share of the samples.",
+            "writes them, and each one's fraction of the samples.",
         ),
     ] = None,
     out: Annotated[
@@ -38,25 +38,21 @@ def train(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", help=f"The network to train. By default that of --init, else {options.DEFAULT_MODEL}."
+            "--model",
+            help=f"The network to train. By default that of --pretrained, else {options.DEFAULT_MODEL}.",
         ),
     ] = None,
-    simulated: Annotated[
-        float, typer.Option("--simulated", min=0, metavar="SHARE", help="Share of freshly simulated samples.")
+    synthetic: Annotated[
+        float,
+        typer.Option("--synthetic", min=0, metavar="FRACTION", help="Fraction of freshly simulated samples."),
     ] = 0.0,
     exclude: Annotated[
         Path | None,
         typer.Option("--exclude", metavar="FILE", help="List of <folder>/<stem> that must not be read."),
     ] = None,
-    init: Annotated[
-        str | None, typer.Option("--init", metavar="MODEL", help="Start from this model's weights.")
+    pretrained: Annotated[
+        str | None, typer.Option("--pretrained", metavar="MODEL", help="Start from this model's weights.")
     ] = None,
-    compare: Annotated[
-        bool,
-        typer.Option(
-            "--compare", help="Train nothing: set runs, given as DIR..., beside each other in -o or here."
-        ),
-    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in DIR stopped.")] = False,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help=f"Optimizer steps. {PRESET}")] = None,
     crop: Annotated[
@@ -80,14 +76,14 @@ def train(
             "particles are brought to many sizes.",
         ),
     ] = None,
-    clean: Annotated[
+    unaugmented: Annotated[
         float | None,
         typer.Option(
-            "--clean",
+            "--unaugmented",
             min=0,
             max=1,
-            metavar="SHARE",
-            help=f"Share of the labelled samples shown as they were taken, others degraded. {PRESET}",
+            metavar="FRACTION",
+            help=f"Fraction of the labelled samples shown as they were taken, others degraded. {PRESET}",
         ),
     ] = None,
     patience: Annotated[
@@ -97,7 +93,7 @@ def train(
     seed: options.Seed = 0,
     as_json: options.Json = False,
 ) -> None:
-    """Train a network on labelled images, simulated ones, or both at given shares.
+    """Train a network on labelled images, simulated ones, or both at given fractions.
 
     Segmenters (effsam-tiny, swin-unet, vmamba, yolov8n-seg, and the full sizes
     swin-unet-base and vmamba-base) learn from single images, propagators
@@ -105,12 +101,9 @@ def train(
     motion. Several GPUs: torchrun --nproc-per-node 2 --no-python temtrack train.
 
     The run's folder holds best and last weights, log.csv and curves.png, and
-    serves as a model: temtrack segment img.tif --model runs/train. Runs are set
-    beside each other with --compare runs/*, in compare.png and compare.svg.
+    serves as a model: temtrack segment img.tif --model runs/train. To set runs beside
+    each other: temtrack compare runs/*.
     """
-    if compare:
-        _compare([Path(text) for text in folders or []], out or Path(), as_json)
-        return
     from temtrack.formats.store.atomic import check_output_folder
     from temtrack.formats.store.lock import locked
     from temtrack.formats.store.provenance import write_run
@@ -122,7 +115,7 @@ def train(
     from temtrack.training.run import TrainingData, read_excluded, run_training
 
     out = out or DEFAULT_RUN
-    start = None if init is None else find_model(init)
+    start = None if pretrained is None else find_model(pretrained)
     suited = preset(_network(model, start))
     config = replace(
         suited,
@@ -132,12 +125,12 @@ def train(
         accumulate=accumulate,
         learning_rate=suited.learning_rate if lr is None else lr,
         scale=scale,
-        clean_share=suited.clean_share if clean is None else clean,
+        unaugmented_fraction=suited.unaugmented_fraction if unaugmented is None else unaugmented,
         patience_epochs=patience,
         seed=seed,
     )
     excluded = frozenset[str]() if exclude is None else read_excluded(exclude)
-    data = TrainingData([_folder(text) for text in folders or []], simulated, excluded)
+    data = TrainingData([_folder(text) for text in folders or []], synthetic, excluded)
     command = output.command_line()
     if not find_ranks().leads:
         run_training(data, config, out, start, find_device(device), command, _tell)
@@ -164,22 +157,8 @@ def _network(model: str | None, start: ModelSpec | None) -> str:
     return start.architecture
 
 
-def _compare(folders: list[Path], out: Path, as_json: bool) -> None:
-    """Set runs beside each other: a table of their best epochs, and the curves of all."""
-    from temtrack.formats.store.atomic import check_output_folder
-    from temtrack.training.compare import read_run, tabulate, write_comparison
-
-    if not folders:
-        raise UsageError("--compare: name the folders of training runs, as runs/*")
-    runs = [read_run(folder) for folder in folders]
-    check_output_folder(out, force=True)
-    paths = write_comparison(out, runs)
-    output.show_rows(tabulate(runs), as_json=as_json)
-    output.tell(f"curves: {', '.join(map(str, paths))}")
-
-
 def _facts(
-    command: str, data: TrainingData, init: ModelSpec | None, config: TrainConfig
+    command: str, data: TrainingData, pretrained: ModelSpec | None, config: TrainConfig
 ) -> dict[str, object]:
     """Return what is trained on what."""
     from temtrack.formats.store.fingerprint import fingerprint_folder
@@ -189,22 +168,22 @@ def _facts(
         "temtrack_version": __version__,
         "command": command,
         "data_sha256": {str(folder): fingerprint_folder(folder) for folder, _ in data.folders},
-        "simulated_share": data.simulated_share,
-        "init": init and init.name,
-        "init_sha256": init and verify(init),
+        "synthetic_fraction": data.synthetic_fraction,
+        "pretrained": pretrained and pretrained.name,
+        "pretrained_sha256": pretrained and verify(pretrained),
         "parameters": asdict(config),
     }
 
 
 def _folder(text: str) -> tuple[Path, float]:
-    """Read ``DIR`` or ``DIR=SHARE``."""
-    name, equals, share = text.rpartition("=")
+    """Read ``DIR`` or ``DIR=FRACTION``."""
+    name, equals, fraction = text.rpartition("=")
     if not equals:
         return Path(text), 1.0
     try:
-        return Path(name), float(share)
+        return Path(name), float(fraction)
     except ValueError:
-        raise UsageError(f"{text}: the share {share!r} is no number; give DIR=0.5, say") from None
+        raise UsageError(f"{text}: the fraction {fraction!r} is no number; give DIR=0.5, say") from None
 
 
 def _tell(row: EpochRow) -> None:

@@ -28,7 +28,7 @@ def tell_origin(track_id: int, window: list[FrameRecord], usual_area_px: float) 
     area = window[0].area_px[track_id]
     latest = [r.area_px[track_id] for r in window if r.is_seen(track_id)][-1]
     is_small = area <= NUCLEUS_SHARE * usual_area_px
-    return "nucleated" if is_small or area <= GROWING_SHARE * latest else "found"
+    return "nucleated" if is_small or area <= GROWING_SHARE * latest else "appeared"
 
 
 def tell_fate(track: TrackState, shape: tuple[int, int]) -> Fate:

@@ -25,9 +25,9 @@ class TrainConfig:
     ``min_diameter_px`` to ``max_diameter_px`` wide for the network, drawn log-uniformly.
     ``scale`` instead shows all images at one scale, as they are at 1: for a microscope whose images are all
     of one magnification, where a particle's size and the reach of a blur are told by pixels.
-    ``clean_share`` is the share of the crops of labelled images that are shown as they were taken, and to
-    the pixel where their particles are of such a width, so that the outlines of the data at hand are learned
-    exactly; the others are degraded.
+    ``unaugmented_fraction`` of the crops of labelled images are shown as they were taken, and to the pixel
+    where their particles are of such a width, so that the outlines of the data at hand are learned exactly;
+    the others are degraded.
     A step learns from ``accumulate`` batches, in each of the processes that train together.
     ``freeze_norms_share`` is the share of the steps after which batch normalisation keeps its statistics.
     """
@@ -49,7 +49,7 @@ class TrainConfig:
     min_diameter_px: float = 24.0
     max_diameter_px: float = 110.0
     scale: float | None = None
-    clean_share: float = 0.5
+    unaugmented_fraction: float = 0.5
     test_fraction: float = 0.08
     n_test_crops: int = 32
     patience_epochs: int = 0

@@ -63,7 +63,7 @@ class TrainingData:
     """
 
     folders: Sequence[tuple[Path, float]]
-    simulated_share: float
+    synthetic_fraction: float
     excluded: frozenset[str] = frozenset()
 
 
@@ -71,14 +71,14 @@ def run_training(
     data: TrainingData,
     config: TrainConfig,
     folder: Path,
-    init: ModelSpec | None,
+    pretrained: ModelSpec | None,
     device: torch.device,
     command: str,
     report: Callable[[EpochRow], None],
 ) -> None:
     """Train ``config.model`` into ``folder``, or go on where the run in it stopped.
 
-    ``init`` names a model whose weights the network starts from; ``command`` is kept beside the weights.
+    ``pretrained`` is the model whose weights the network starts from; ``command`` is kept beside the weights.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def run_training(
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with joined(device):
-            _train(data, config, folder, init, device, command, report)
+            _train(data, config, folder, pretrained, device, command, report)
     except KeyboardInterrupt as stop:
         raise InterruptedRunError(
             f"{folder}: interrupted; the same command with --resume goes on from the last epoch"
@@ -104,7 +104,7 @@ def _train(
     data: TrainingData,
     config: TrainConfig,
     folder: Path,
-    init: ModelSpec | None,
+    pretrained: ModelSpec | None,
     device: torch.device,
     command: str,
     report: Callable[[EpochRow], None],
@@ -117,13 +117,13 @@ def _train(
         propagator = build_propagator(config.model)
         clips = ClipConfig()
         task = propagating(*_shelves(data, sides, config, clips), config, clips)
-        _start(propagator, init, config, folder, command)
+        _start(propagator, pretrained, config, folder, command)
         train(propagator, task, config, folder, device, report)
     else:
         segmenter = build_segmenter(config.model)
         sight = _own_sight(sides, config)
         sources = _sources(data, sides, config, sight.get("level_blur_px", LEVEL_BLUR_PX))
-        _start(segmenter, init, config, folder, command, sight)
+        _start(segmenter, pretrained, config, folder, command, sight)
         if config.model in DETECTORS:
             detector = cast("YoloSeg", segmenter)
             train(detector, detecting(*sources, config), config, folder, device, report)
@@ -153,15 +153,15 @@ def _refuse_other_run(folder: Path, model: str) -> None:
 
 def _start(
     net: torch.nn.Module,
-    init: ModelSpec | None,
+    pretrained: ModelSpec | None,
     config: TrainConfig,
     folder: Path,
     command: str,
     sight: Mapping[str, float] | None = None,
 ) -> None:
     """Give the network its first weights, and make the folder a model."""
-    if init is not None:
-        load_weights(net, init)
+    if pretrained is not None:
+        load_weights(net, pretrained)
     if find_ranks().leads:
         write_run_spec(folder, config.model, command, sight)
 
@@ -214,12 +214,12 @@ def _mixed(
     for own, held_out, share in sides:
         training.append((of_images(own), share))
         test.append((of_images(held_out), share))
-    if data.simulated_share > 0:
-        training.append((simulated, data.simulated_share))
-        test.append((simulated, data.simulated_share))
+    if data.synthetic_fraction > 0:
+        training.append((simulated, data.synthetic_fraction))
+        test.append((simulated, data.synthetic_fraction))
     if not training:
         raise UsageError(
-            "nothing to train on: name folders with images/ and masks/, or give --simulated a share"
+            "nothing to train on: name folders with images/ and masks/, or give --synthetic a fraction"
         )
     return mix(training), mix(test)
 
@@ -234,6 +234,6 @@ def _read_folders(data: TrainingData, config: TrainConfig) -> Sides:
     for folder, share in data.folders:
         training, test = read_sides(folder, data.excluded, config.test_fraction, rng)
         sides.append((training, test or training, share))
-    if data.simulated_share or not all(image.semantic for own, test, _ in sides for image in own + test):
+    if data.synthetic_fraction or not all(image.semantic for own, test, _ in sides for image in own + test):
         return sides
     return [(as_instances(own), as_instances(test), share) for own, test, share in sides]

@@ -28,7 +28,7 @@ def test_short_tracks_are_less_sure_and_what_nobody_knows_is_left_out():
         Track(1, 0, 29, "present", "present"),
         Track(2, 0, 2, "present", "left"),
         Track(3, 0, 20, "present", "left"),
-        Track(4, 0, 20, "found", "lost"),
+        Track(4, 0, 20, "appeared", "lost"),
     )
     lineage, history = Lineage(30, tracks, ()), history_of(masks)
     fates, origins = tell_fate_confidence(lineage, history), tell_origin_confidence(lineage, history)

@@ -111,7 +111,7 @@ def test_rows_stand_in_the_order_of_frames():
     lineage = Lineage(22, (), (EVENT, first))
     table = measure_merges(GOOD, lineage, NeckWatch(lineage))
     assert table["frame"] == [5, 10]
-    assert table["event_id"].tolist() == [1, 2]
+    assert table["event_id"] == [1, 2]
     assert table["parent_ids"] == [[7, 8, 6], [1, 2]]
     assert table["n_parents"] == [3, 2]
     assert np.isnan(table["confidence"][0])

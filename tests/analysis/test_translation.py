@@ -79,7 +79,7 @@ def test_blank_masks_around_the_merge_are_bridged():
 def test_a_tracker_that_loses_and_renames_a_particle():
     lineage = translated([row(70, 5, 9), row(71, 5, 9), row(8, 8, 0), row(8, 8, 0)])
     assert lineage.track(70).fate == "lost"
-    assert lineage.track(71).origin == "found"
+    assert lineage.track(71).origin == "appeared"
     assert lineage.merges[0].parents == (71, 5)
 
 

@@ -12,6 +12,7 @@ PIPELINE = [
     "info",
     "slice",
     "train",
+    "compare",
     "segment",
     "track",
     "analyze",

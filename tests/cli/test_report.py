@@ -55,7 +55,7 @@ def test_a_masks_folder_becomes_one_page(run, scene):
     assert [path.name for path in page.parent.iterdir()] == ["report.html"]
     parts = parts_of(page)
     numbers = parts["numbers"]
-    assert [(merge["frame"], merge["parents"]) for merge in numbers["merges"]] == [(5, [1, 2])]
+    assert [(merge["frame"], merge["parent_ids"]) for merge in numbers["merges"]] == [(5, [1, 2])]
     assert (numbers["unit"], numbers["seconds"][-1]) == ("nm", 18)
     assert base64.b64decode(parts["picture-9"])[8:12] == b"WEBP"
     assert "closeup-0-3" in parts

@@ -91,7 +91,7 @@ def test_a_model_of_one_magnification_knows_its_scale_and_its_smallest_particle(
     for mask in (films / "masks").iterdir():  # of two values: each part is a particle
         tifffile.imwrite(mask, np.uint8(255) * (tifffile.imread(mask) > 0))
     out = tmp_path / "run"
-    result = run("train", films, "--scale", 1, "--clean", 1, "-o", out, *SMALL)
+    result = run("train", films, "--scale", 1, "--unaugmented", 1, "-o", out, *SMALL)
     assert result.exit_code == 0, result.output
     known = tomllib.loads((out / "model.toml").read_text())
     assert (known["scale"], known["min_area_px"]) == (1.0, len(disk((30, 25), 12)[0]))
@@ -103,9 +103,11 @@ def test_a_model_of_one_magnification_knows_its_scale_and_its_smallest_particle(
 def test_the_network_is_that_of_the_weights_to_start_from(run, films, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     assert run("train", films, "--model", "vmamba", "-o", first, *SMALL).exit_code == 0
-    assert run("train", films, "--init", first, "-o", second, *SMALL).exit_code == 0
+    assert run("train", films, "--pretrained", first, "-o", second, *SMALL).exit_code == 0
     assert 'architecture = "vmamba"' in (second / "model.toml").read_text()
-    refused = run("train", films, "--init", first, "--model", "swin-unet", "-o", tmp_path / "third", *SMALL)
+    refused = run(
+        "train", films, "--pretrained", first, "--model", "swin-unet", "-o", tmp_path / "third", *SMALL
+    )
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
     assert "has the weights of vmamba" in refused.stderr
 
@@ -115,7 +117,9 @@ def test_weights_of_another_network_are_refused(run, films, tmp_path):
     assert run("train", films, "--model", "vmamba", "-o", out, *SMALL).exit_code == 0
     write_run_spec(out, "swin-unet", "temtrack train")
     segmented = run("segment", films / "images/0.tif", "--model", out, "--device", "cpu")
-    started = run("train", films, "--model", "swin-unet", "--init", out, "-o", tmp_path / "b", "--steps", 1)
+    started = run(
+        "train", films, "--model", "swin-unet", "--pretrained", out, "-o", tmp_path / "b", "--steps", 1
+    )
     for result in (segmented, started):
         assert result.exit_code == 1
         assert result.stderr.count("\n") == 1
@@ -147,7 +151,7 @@ def test_a_propagator_trains_on_images_that_are_set_in_motion(run, films, tmp_pa
 
 
 def test_a_run_goes_on_only_with_resume(run, films, tmp_path, small_network):
-    words = ("train", films, "-o", tmp_path / "run", "--simulated", "0.0", *SMALL)
+    words = ("train", films, "-o", tmp_path / "run", "--synthetic", "0.0", *SMALL)
     assert run(*words).exit_code == 0
     refused = run(*words)
     assert refused.exit_code == 1
@@ -164,10 +168,10 @@ def test_a_run_starts_from_another_models_weights(run, films, tmp_path, small_ne
     words = ("train", films, *SMALL, "--lr", "0")
     assert run(*words, "-o", tmp_path / "a").exit_code == 0
     assert run(*words, "-o", tmp_path / "b", "--seed", "1").exit_code == 0
-    assert run(*words, "-o", tmp_path / "c", "--seed", "1", "--init", tmp_path / "a").exit_code == 0
+    assert run(*words, "-o", tmp_path / "c", "--seed", "1", "--pretrained", tmp_path / "a").exit_code == 0
     a, b, c = ((tmp_path / name / "best.safetensors").read_bytes() for name in "abc")
     assert a == c != b
-    result = run(*words, "-o", tmp_path / "d", "--init", "effsam-tny")
+    result = run(*words, "-o", tmp_path / "d", "--pretrained", "effsam-tny")
     assert result.exit_code == 1
     assert "Did you mean 'effsam-tiny'" in result.stderr
 
@@ -187,9 +191,9 @@ def test_a_score_of_nothing_is_null(run, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "exit_code", "reason"),
     [
-        (["{films}=lots"], 2, "share 'lots' is no number; give DIR=0.5"),
+        (["{films}=lots"], 2, "fraction 'lots' is no number; give DIR=0.5"),
         (["{films}=0"], 2, "give positive numbers"),
-        (["{films}=-1", "--simulated", "2"], 2, "give positive numbers"),
+        (["{films}=-1", "--synthetic", "2"], 2, "give positive numbers"),
         (["{films}=nan"], 2, "give positive numbers"),
         (["{films}=inf"], 2, "give positive numbers"),
         (["{films}/images"], 1, "holds no images"),
@@ -199,11 +203,11 @@ def test_a_score_of_nothing_is_null(run, tmp_path, monkeypatch):
         (["{films}", "--model", "swin-unet", "--crop", "256"], 2, "multiple of 224, as 448"),
         (["{films}", "--model", "vmamba-base", "--crop", "240"], 2, "multiple of 32, as 256"),
         (["{films}", "--model", "otsu"], 1, "'otsu' is no network"),
-        (["{films}", "--init", "otsu"], 1, "'otsu' is no network"),
+        (["{films}", "--pretrained", "otsu"], 1, "'otsu' is no network"),
         (["{films}", "--model", "deaot-t", "--crop", "256"], 2, "multiple of 16 and one, as 257"),
         (["--model", "deaot-t"], 2, "nothing to train on"),
         (["{films}", "--model", "deaot-t", "--scale", "1"], 2, "--scale is for networks that segment"),
-        (["--model", "deaot-xxl", "--simulated", "1"], 1, "unknown network 'deaot-xxl'"),
+        (["--model", "deaot-xxl", "--synthetic", "1"], 1, "unknown network 'deaot-xxl'"),
         (["{films}", "--model", "effsam-huge"], 1, "unknown network 'effsam-huge'"),
         (["{films}", "--exclude", "{films}/none.txt"], 1, "cannot read the list"),
         (["{films}", "--exclude", "{films}/all.txt"], 1, "all of its images are excluded"),

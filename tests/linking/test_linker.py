@@ -81,7 +81,11 @@ def test_a_gap_beyond_the_limit_ends_the_track_at_its_last_sighting():
     case = next(c for c in CASES if c.name == "missed for 3")
     frames, lineage = link(case.segments, LinkingConfig(max_gap_frames=2))
     fates = sorted((t.start, t.end, t.fate, t.origin) for t in lineage.tracks)
-    assert fates == [(0, 7, "lost", "present"), (0, 19, "present", "present"), (11, 19, "present", "found")]
+    assert fates == [
+        (0, 7, "lost", "present"),
+        (0, 19, "present", "present"),
+        (11, 19, "present", "appeared"),
+    ]
     assert all(f.carried_ids == () for f in frames)
 
 

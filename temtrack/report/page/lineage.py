@@ -24,7 +24,7 @@ def lineage_of(run: ObservedRun) -> Lineage:
     return Lineage(
         run.n_frames,
         tuple(_track(cast(_Row, row)) for row in run.tracks.to_dict("records")),
-        tuple(_merge(cast(_Row, row)) for row in merges),
+        tuple(Merge.from_row(cast(_Row, row)) for row in merges),
     )
 
 
@@ -36,17 +36,6 @@ def _track(row: _Row) -> Track:
         cast(Origin, row["origin"]),
         cast(Fate, row["fate"]),
         _ids(row["parent_ids"]),
-    )
-
-
-def _merge(row: _Row) -> Merge:
-    return Merge(
-        int(row["frame"]),
-        int(row["child_id"]),
-        _ids(row["parent_ids"]),
-        int(row["contact_frame"]),
-        float(row["y_px"]),
-        float(row["x_px"]),
     )
 
 
@@ -81,10 +70,7 @@ def list_merges(run: ObservedRun, lineage: Lineage) -> list[dict[str, Any]]:
         listed.append(
             {
                 "event_id": int(row["event_id"]),
-                "frame": merge.frame,
-                "contact_frame": merge.contact_frame,
-                "child": merge.child,
-                "parents": merge.parents,
+                **merge.as_row(),
                 "box": asdict(box),
                 "diameter": rounded(size.get((merge.frame, merge.child), np.nan)),
                 **{name: rounded(row[name]) for name in ("area_ratio", "mass_ratio", "confidence")},

@@ -131,7 +131,7 @@ def image_source(
 
     def draw(rng: np.random.Generator) -> Sample:
         n = int(rng.integers(len(images)))
-        if rng.random() < config.clean_share:
+        if rng.random() < config.unaugmented_fraction:
             known = config.min_diameter_px <= images[n].diameter_px <= config.max_diameter_px
             image, labels = _part(levelled[n], config, rng, as_it_is=known)
         else:

@@ -11,8 +11,8 @@ import page_scene
 import pytest
 
 from temtrack.errors import OutputError
+from temtrack.report.page import tables as page_tables
 from temtrack.report.page.build import render_page, write_page
-from temtrack.report.page.build import tables as page_tables
 from temtrack.report.page.contours import trace_outlines
 
 

@@ -46,7 +46,12 @@ def test_a_thousand_merges_in_a_row_are_no_trouble():
 def test_merges_are_listed_with_their_key_frames_and_the_childs_size():
     run = page_scene.make_source().run
     (merge,) = list_merges(run, lineage_of(run))
-    assert (merge["parents"], merge["child"], merge["frame"], merge["contact_frame"]) == ((1, 2), 3, 6, 4)
+    assert (merge["parent_ids"], merge["child_id"], merge["frame"], merge["contact_frame"]) == (
+        [1, 2],
+        3,
+        6,
+        4,
+    )
     area = int((page_scene.draw_masks()[6] == 3).sum())
     assert merge["diameter"] == pytest.approx(2 * (area / 3.14159265) ** 0.5 * 0.5, rel=1e-4)
     assert [frame for frame, _ in merge["keyframes"]] == [4, 5, 6, 11]

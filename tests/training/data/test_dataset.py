@@ -101,18 +101,18 @@ def test_crops_show_particles_at_the_wanted_size(folder):
 
 def test_at_one_scale_pixels_are_shown_as_they_were_taken_at_the_level_of_the_whole_image(folder):
     images = read_folder(folder)
-    draw = image_source(images, TrainConfig(crop_px=48, scale=1.0, clean_share=1.0))
+    draw = image_source(images, TrainConfig(crop_px=48, scale=1.0, unaugmented_fraction=1.0))
     for seed in range(8):
         sample = draw(np.random.default_rng(seed))
         assert set(np.unique(sample.image)) <= set(np.unique(level(images[0].image)))
         np.testing.assert_array_equal(sample.image < 0.5, sample.labels > 0)
-    degraded = image_source(images, TrainConfig(crop_px=48, scale=2.0, clean_share=0.0))
+    degraded = image_source(images, TrainConfig(crop_px=48, scale=2.0, unaugmented_fraction=0.0))
     assert degraded(np.random.default_rng(0)).image.shape == (48, 48)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_the_level_is_found_after_the_blur_that_suits_the_masks(folder, share):
-    config = TrainConfig(crop_px=48, scale=1.0, clean_share=share)
+    config = TrainConfig(crop_px=48, scale=1.0, unaugmented_fraction=share)
     usual, wide = (
         image_source(read_folder(folder), config, blur_px)(np.random.default_rng(0)) for blur_px in (2.0, 8.0)
     )
@@ -125,7 +125,7 @@ def test_the_level_is_found_after_the_blur_that_suits_the_masks(folder, share):
 def test_resampled_images_are_shown_as_segment_shows_them_at_the_level_of_the_whole_image(folder, scale):
     images = read_folder(folder)
     shown = scaled_input(level(images[0].image), scale, 1, torch.device("cpu"))[0, 0].numpy()
-    draw = image_source(images, TrainConfig(crop_px=48, scale=scale, clean_share=1.0))
+    draw = image_source(images, TrainConfig(crop_px=48, scale=scale, unaugmented_fraction=1.0))
     for seed in range(8):
         sample = draw(np.random.default_rng(seed))
         assert np.isin(sample.image, shown).all()

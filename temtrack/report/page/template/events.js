@@ -1,8 +1,8 @@
 // Merges: when they happen, who comes from whom, and the frames before and after the one that was chosen.
 "use strict";
 
-const mergeName = (merge) => `${merge.parents.join(" + ")} → ${merge.child}, ${frameText(merge.frame)}`;
-const familyOf = (merge) => [...new Set([...merge.parents, merge.child])];
+const mergeName = (merge) => `${merge.parent_ids.join(" + ")} → ${merge.child_id}, ${frameText(merge.frame)}`;
+const familyOf = (merge) => [...new Set([...merge.parent_ids, merge.child_id])];
 
 function chooseMerge(index) {
   set("merge", index);
@@ -24,7 +24,7 @@ function drawTimeline(width) {
   const axes = new Axes({ width, height: 210, x: xs, y: extent(merges.map((merge) => merge.diameter), true), xName: TIME_NAME, yName: `diameter of the child (${unit})` });
   merges.forEach((merge, index) => {
     if (merge.diameter === null) return;
-    const isChosen = index === state.merge, radius = 3 + merge.parents.length;
+    const isChosen = index === state.merge, radius = 3 + merge.parent_ids.length;
     axes.add(clickable(svg("circle", {
       cx: round(axes.x(timeOf(merge.frame))), cy: round(axes.y(merge.diameter)), r: radius, fill: isChosen ? RED : BLUE,
       "fill-opacity": 0.3 + 0.6 * (merge.confidence ?? 1), stroke: isChosen ? RED : BLUE, "stroke-width": isChosen ? 2.5 : 1,
@@ -50,9 +50,9 @@ function drawTree(width) {
   }
   merges.forEach((merge, index) => {
     const at = x(merge.frame), rows = familyOf(merge).map(y), isChosen = index === state.merge;
-    const joints = merge.parents.map((id) => svg("line", { x1: x(tracks.end[trackOf.get(id)] ?? merge.frame), x2: at, y1: y(id), y2: y(id), stroke: isChosen ? RED : "#7d8790", "stroke-width": 1.4 }));
+    const joints = merge.parent_ids.map((id) => svg("line", { x1: x(tracks.end[trackOf.get(id)] ?? merge.frame), x2: at, y1: y(id), y2: y(id), stroke: isChosen ? RED : "#7d8790", "stroke-width": 1.4 }));
     axes.add(...joints, svg("line", { x1: at, x2: at, y1: Math.min(...rows), y2: Math.max(...rows), stroke: isChosen ? RED : "#7d8790", "stroke-width": isChosen ? 2.6 : 1.4 }));
-    axes.add(clickable(svg("circle", { cx: at, cy: y(merge.child), r: isChosen ? 5.5 : 4, fill: isChosen ? RED : BLUE, stroke: PAPER, "stroke-width": 1 }), index));
+    axes.add(clickable(svg("circle", { cx: at, cy: y(merge.child_id), r: isChosen ? 5.5 : 4, fill: isChosen ? RED : BLUE, stroke: PAPER, "stroke-width": 1 }), index));
   });
   return axes;
 }
@@ -84,7 +84,7 @@ class MergeDetail {
     });
     const jump = (by, name) => html("button", { type: "button", disabled: merges[state.merge + by] ? null : "", onclick: () => chooseMerge(state.merge + by) }, name);
     this.node.replaceChildren(
-      html("header", {}, html("h3", {}, `${merge.parents.join(" + ")} → ${merge.child}`), html("div", { class: "row" }, jump(-1, "Earlier"), jump(1, "Later"))),
+      html("header", {}, html("h3", {}, `${merge.parent_ids.join(" + ")} → ${merge.child_id}`), html("div", { class: "row" }, jump(-1, "Earlier"), jump(1, "Later"))),
       html("div", { class: "keyframes" }, views),
       facts([
         ["merged", frameText(merge.frame)],
@@ -94,7 +94,7 @@ class MergeDetail {
         ...(merge.mass_ratio === null ? [] : [["optical mass, child / parents", short(merge.mass_ratio, 3)]]),
         ["confidence", short(merge.confidence, 2)],
       ]),
-      html("p", { class: "hint" }, `${merge.parents.length} equal spheres that become one keep their volume and show ${short(merge.parents.length ** (-1 / 3), 3)} of their area once they are round.`),
+      html("p", { class: "hint" }, `${merge.parent_ids.length} equal spheres that become one keep their volume and show ${short(merge.parent_ids.length ** (-1 / 3), 3)} of their area once they are round.`),
     );
   }
 }

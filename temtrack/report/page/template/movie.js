@@ -136,10 +136,10 @@ function facts(pairs) {
 // Origin and fate of a particle in a sentence.
 function lifeOf(id) {
   const index = trackOf.get(id), start = tracks.start[index], end = tracks.end[index], parents = tracks.parents[index];
-  const child = merges.find((merge) => merge.parents.includes(id) && merge.child !== id)?.child;
+  const child = merges.find((merge) => merge.parent_ids.includes(id) && merge.child_id !== id)?.child_id;
   const began = {
     present: "There from the start", entered: `Entered the field in frame ${start}`, nucleated: `Nucleated in frame ${start}`,
-    merge: `Made of ${parents.join(" + ")} in frame ${start}`, split: `Split off ${parents.join(", ")} in frame ${start}`, found: `Found in frame ${start}`,
+    merge: `Made of ${parents.join(" + ")} in frame ${start}`, split: `Split off ${parents.join(", ")} in frame ${start}`, appeared: `Appeared in frame ${start}`,
   }[tracks.origin[index]] ?? `First seen in frame ${start}`;
   const ended = {
     present: "still there at the end", left: `left the field after frame ${end}`, merged: `merged into ${child ?? "another"} after frame ${end}`,

@@ -16,7 +16,7 @@ function showTable(heads, rows, onRow = null) {
 
 function listMerges() {
   const heads = ["frame", ...(seconds ? ["time (s)"] : []), "contact", "parents", "child", `diameter (${unit})`, "area ratio", "confidence"];
-  const rows = merges.map((merge) => [merge.frame, ...(seconds ? [seconds[merge.frame]] : []), merge.contact_frame, merge.parents.join(" + "), merge.child, merge.diameter, merge.area_ratio, merge.confidence]);
+  const rows = merges.map((merge) => [merge.frame, ...(seconds ? [seconds[merge.frame]] : []), merge.contact_frame, merge.parent_ids.join(" + "), merge.child_id, merge.diameter, merge.area_ratio, merge.confidence]);
   const choose = (row, index) => {
     row.dataset.merge = index;
     row.classList.add("clickable");

@@ -41,7 +41,7 @@ def test_the_best_epoch_is_that_of_the_lowest_test_loss(runs):
 
 
 def test_one_picture_and_one_table_show_all_runs(run, runs, tmp_path):
-    result = run("train", "--compare", *sorted(runs.iterdir()), "-o", tmp_path / "out", "--json")
+    result = run("compare", *sorted(runs.iterdir()), "-o", tmp_path / "out", "--json")
     assert result.exit_code == 0, result.output
     rows = json.loads(result.stdout)
     assert [row["best_epoch"] for row in rows] == [1, 1, 0]
@@ -49,7 +49,7 @@ def test_one_picture_and_one_table_show_all_runs(run, runs, tmp_path):
     assert (tmp_path / "out/compare.png").read_bytes()[:4] == b"\x89PNG"
     drawn = (tmp_path / "out/compare.svg").read_text()
     assert len(set(re.findall(r"stroke: #([0-9a-f]{6}); stroke-width: 1.5", drawn))) == 3
-    again = run("train", "--compare", *sorted(runs.iterdir()), "-o", tmp_path / "out")
+    again = run("compare", *sorted(runs.iterdir()), "-o", tmp_path / "out")
     assert again.exit_code == 0
     assert (tmp_path / "out/compare.svg").read_text() == drawn
 
@@ -61,7 +61,7 @@ def test_one_picture_and_one_table_show_all_runs(run, runs, tmp_path):
         ("empty", 1, "tells of no epoch"),
         ("damaged", 1, "is damaged"),
         ("nameless", 1, "unknown model"),
-        (None, 2, "name the folders of training runs"),
+        (None, 2, "Missing argument 'RUN...'"),
     ],
 )
 def test_what_is_no_run_ends_in_one_line(run, runs, tmp_path, name, exit_code, reason):
@@ -73,9 +73,7 @@ def test_what_is_no_run_ends_in_one_line(run, runs, tmp_path, name, exit_code, r
     ):
         (runs / folder).mkdir()
         (runs / folder / "log.csv").write_text(text)
-    result = run(
-        "train", "--compare", *([] if name is None else [runs / "a", runs / name]), "-o", tmp_path / "out"
-    )
+    result = run("compare", *([] if name is None else [runs / "a", runs / name]), "-o", tmp_path / "out")
     assert result.exit_code == exit_code, result.output
     assert result.stderr.count("\n") == 1
     assert reason in result.stderr

@@ -1,0 +1,35 @@
+"""`temtrack compare`: training runs beside each other, in one table and one picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from temtrack.cli import options, output
+
+
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folders of training runs, as runs/*.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="Folder for the curves.", show_default="here"),
+    ] = Path(),
+    as_json: options.Json = False,
+) -> None:
+    """Set training runs beside each other: their best epochs in a table, their curves in one picture.
+
+    The best epoch is that of the lowest test loss, whose weights a run gives. Writes
+    compare.png and compare.svg.
+    """
+    from temtrack.formats.store.atomic import check_output_folder
+    from temtrack.training.compare import read_run, tabulate, write_comparison
+
+    found = [read_run(folder) for folder in runs]
+    check_output_folder(out, force=True)
+    paths = write_comparison(out, found)
+    output.show_rows(tabulate(found), as_json=as_json)
+    output.tell(f"curves: {', '.join(map(str, paths))}")
