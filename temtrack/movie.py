@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.calibration import Calibration, FrameTimes, PixelSize, given_calibration
+from temtrack.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class BurnedIn:
 
 
 @dataclass(frozen=True)
-class Piece:
+class FrameRange:
     """Which frames of a file a movie shows, in rising order, and of how many."""
 
     frames: range
@@ -52,7 +53,7 @@ class Movie:
         What the file or the user said of scale and time.
     files
         The files that frames and numbers come from, where that is not `path` alone.
-    piece
+    frame_range
         Which frames of the file these are, where they are not all.
     burned_in
         What was drawn into the picture and is hidden in these frames.
@@ -66,7 +67,7 @@ class Movie:
     read_frame: Callable[[int], NDArray[Any]]
     calibration: Calibration = Calibration()
     files: tuple[Path, ...] = ()
-    piece: Piece | None = None
+    frame_range: FrameRange | None = None
     burned_in: tuple[BurnedIn, ...] = ()
 
     @property
@@ -98,10 +99,44 @@ class Movie:
             n_frames=len(frames),
             read_frame=lambda t: whole(frames[t]),
             calibration=self.calibration.take(frames),
-            piece=Piece(frames, self.n_frames),
+            frame_range=FrameRange(frames, self.n_frames),
         )
+
+    def cut(self, frames: slice) -> Movie:
+        """Return a piece of the movie, which goes forward.
+
+        Raises
+        ------
+        InputError
+            Where it holds no frame.
+        """
+        numbers = range(self.n_frames)[frames]
+        if not numbers:
+            wanted = ":".join("" if n is None else str(n) for n in (frames.start, frames.stop))
+            raise InputError(
+                f"{self.path}: --frames {wanted} holds none of its {self.n_frames} frames, which are 0 to "
+                f"{self.n_frames - 1}"
+            )
+        return self.take(numbers)
 
     def calibrated(self, pixel_size_nm: float | None, frame_time_s: float | None) -> Movie:
         """Return the movie with the scale (nm) and the time between frames (s) that the user gave."""
         given = given_calibration(pixel_size_nm, frame_time_s, range(self.n_frames))
         return replace(self, calibration=given.or_else(self.calibration))
+
+
+def movie_of_array(frames: NDArray[Any], path: Path = Path("array")) -> Movie:
+    """Return frames (T, Y, X) in memory as a movie, without scale and time.
+
+    Raises
+    ------
+    InputError
+        Where they are not (T, Y, X).
+    """
+    frames = np.asarray(frames)
+    if frames.ndim != 3 or not frames.size:
+        raise InputError(
+            f"a movie is (T, Y, X), this is of shape {frames.shape}; np.stack makes one of frames"
+        )
+    n_frames, height, width = frames.shape
+    return Movie(path, n_frames, height, width, frames.dtype, frames.__getitem__)

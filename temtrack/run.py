@@ -33,7 +33,7 @@ class Run:
         A word on each frame, (T,): ``good``, ``blank``, ``blurred`` or ``jump``.
     provenance
         What was run on what.
-    piece
+    frame_range
         Which frames of its movie the tracker was given; ``None`` for all.
     ctc_parents
         One parent of each id that has one, as a table of the Cell Tracking Challenge tells it.
@@ -47,7 +47,7 @@ class Run:
     gap_filled: Mapping[int, Set[int]] | None = None
     quality: Sequence[str] | None = None
     provenance: Provenance | None = None
-    piece: range | None = None
+    frame_range: range | None = None
     ctc_parents: Mapping[int, int] = field(default_factory=dict)
     contours: Mapping[int, Path] = field(default_factory=dict)
 
@@ -56,10 +56,10 @@ class Run:
         """Folder or stack of the masks."""
         return self.masks.path
 
-    def calibrated(self, pixel_size_nm: float | None, frame_time_s: float | None) -> Calibration:
-        """Return scale and time by the first who knows: the user, then the tracker."""
-        numbers = range(len(self.masks)) if self.piece is None else self.piece
-        return given_calibration(pixel_size_nm, frame_time_s, numbers).or_else(self.calibration)
+    def given_calibration(self, pixel_size_nm: float | None, frame_time_s: float | None) -> Calibration:
+        """Return what a user says of scale and time; the masks of a piece of a movie keep its times."""
+        numbers = range(len(self.masks)) if self.frame_range is None else self.frame_range
+        return given_calibration(pixel_size_nm, frame_time_s, numbers)
 
     def frames_of(self, movie: Movie) -> Movie:
         """Return those frames of the tracker's movie that the masks are of.
@@ -69,8 +69,8 @@ class Run:
         InputError
             Where they do not fit.
         """
-        piece = self.piece
-        if piece is not None and len(movie) > max(len(self.masks), piece[-1]):
-            movie = movie.take(piece)
+        frames = self.frame_range
+        if frames is not None and len(movie) > max(len(self.masks), frames[-1]):
+            movie = movie.take(frames)
         self.masks.check_fit(movie)
         return movie

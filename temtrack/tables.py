@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -225,3 +225,12 @@ class Tables:
         for kind in TABLES:
             if (table := getattr(self, kind.name)) is not None:
                 yield kind.name, table
+
+    def recalibrated(self, calibration: Calibration) -> Tables:
+        """Return the tables with another scale, time and temperature."""
+        filled = {
+            kind.name: kind.recalibrated(getattr(self, kind.name), calibration)
+            for kind in TABLES
+            if getattr(self, kind.name) is not None
+        }
+        return replace(self, calibration=calibration, **filled)

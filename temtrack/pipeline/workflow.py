@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack import __version__
-from temtrack.analysis.folder import MasksFolder
-from temtrack.analysis.masks import Tables, TrackerRecord, Watch
-from temtrack.analysis.series import MaskSeries
+from temtrack.analysis.measure import analyze_run
 from temtrack.errors import InputError, InterruptedRunError, UsageError, did_you_mean
 from temtrack.formats.store.atomic import remove_leftovers
 from temtrack.formats.store.fingerprint import fingerprint
-from temtrack.formats.store.lineage import write_ctc_table, write_lineage
+from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
 from temtrack.formats.store.lock import locked
-from temtrack.formats.store.masks import Masks, list_masks, mask_name, read_masks, remove_masks, write_mask
-from temtrack.formats.store.provenance import write_run
-from temtrack.formats.store.tables import write_table
+from temtrack.formats.store.masks import mask_name, read_masks, remove_masks, write_mask
+from temtrack.formats.store.run import RUN_NAME, sources_of, write_run
+from temtrack.formats.store.tables import calibration_metadata, write_table, write_tables
 from temtrack.imaging.annotations import clear
 from temtrack.linking import LinkingConfig
 from temtrack.models.catalog import PROPAGATORS

@@ -134,7 +134,7 @@ def _read_record(path: Path, masks: Masks) -> dict[str, Any]:
         or Calibration(),
         "gap_filled": of_frames("gap_filled", _gap_filled),
         "quality": of_frames("quality", lambda words: _quality(words, n_frames)),
-        "piece": of_frames("piece", lambda numbers: _piece(numbers, n_frames)),
+        "frame_range": of_frames("frame_range", lambda numbers: _frame_range(numbers, n_frames)),
     }
 
 
@@ -174,8 +174,8 @@ def _quality(words: list[str], n_frames: int) -> list[str]:
     return words
 
 
-def _piece(numbers: list[int], n_frames: int) -> range:
-    piece = range(*numbers)
-    if piece.start < 0 or piece.step < 1 or len(piece) != n_frames:
-        raise ValueError(f"{piece} for {n_frames} masks")
-    return piece
+def _frame_range(numbers: list[int], n_frames: int) -> range:
+    frames = range(*numbers)
+    if frames.start < 0 or frames.step < 1 or len(frames) != n_frames:
+        raise ValueError(f"{frames} for {n_frames} masks")
+    return frames
