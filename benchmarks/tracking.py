@@ -23,10 +23,10 @@ from temtrack.metrics.tracks import TrackMatches, match_tracks
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
-from temtrack.tracking.centroids import CentroidPropagator
-from temtrack.tracking.deaot.propagator import DeaotConfig
-from temtrack.tracking.engine import LastSegments, Propagator, track_movie
-from temtrack.tracking.load import load_propagator
+from temtrack.tracking.centroids import CentroidTracker
+from temtrack.tracking.deaot.tracker import DeaotConfig
+from temtrack.tracking.engine import LastSegments, Tracker, track_movie
+from temtrack.tracking.load import load_tracker
 
 FIRST_SEED = 9000
 N_FRAMES = 60
@@ -69,7 +69,7 @@ def crowd(n: int, side: int, radius: float, log_sigma: float) -> MovieConfig:
     )
 
 
-def carry(film: Film, propagator: Propagator) -> float:
+def carry(film: Film, propagator: Tracker) -> float:
     """Return the share of later particle-frames that bear the first frame's id, IoU over 0.5.
 
     Particles that the first frame does not show are left out.
@@ -90,7 +90,7 @@ def track(film: Film, segments: list[Labels], name: str) -> TrackMatches:
     """Track a movie by Algorithm 1 with given segments, and match the result with the truth."""
     in_order: Iterator[Labels] = iter(segments)
     segment = LastSegments(lambda frame: next(in_order))
-    propagator = CentroidPropagator(segment.again) if name == "trackpy" else load_propagator(name)
+    propagator = CentroidTracker(segment.again) if name == "trackpy" else load_tracker(name)
     tracked = track_movie(film.frames, segment, propagator)
     return match_tracks((frame.labels for frame in tracked), film.truth)
 
@@ -109,7 +109,7 @@ def show_carry(names: list[str], n_movies: int) -> None:
     for title, *facts in CROWDS:
         films = [film_of(FIRST_SEED + k, crowd(*facts)) for k in range(n_movies)]
         shares = {
-            name: np.mean([carry(film, load_propagator(name)) for film in films])
+            name: np.mean([carry(film, load_tracker(name)) for film in films])
             for name in names
             if name != "trackpy"
         }
@@ -174,7 +174,7 @@ def seconds_per_frame(film: Film, name: str, config: DeaotConfig, n_frames: int)
 
     Processor time, that of all threads, is the same on a busy machine.
     """
-    propagator = load_propagator(name, config=config)
+    propagator = load_tracker(name, config=config)
     propagator.add_reference(film.frames[0], film.truth[0])
     times, right = [], []
     for t in range(1, n_frames + 1):

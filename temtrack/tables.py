@@ -162,7 +162,9 @@ DRIFT = Table(
             "way of the picture down since the first frame, cuts left out; null if not registered",
         ),
         _px("x_px", "the same to the right"),
-        Column("likeness", REAL, "1", "correlation with the frame that it was registered with; null if none"),
+        Column(
+            "correlation", REAL, "1", "correlation with the frame that it was registered with; null if none"
+        ),
         Column("jump", FLAG, "", "the field moved much further than it usually does"),
     ),
 )

@@ -134,7 +134,7 @@ class _Questions:
             return segmenter.segment(image, self.scale, self.min_area_px)
         labels = segmenter.prompt(image, self.points, self.boxes)
         if self.min_area_px:
-            labels = filter_fragments(labels, min_area_share=0.0, min_area_px=self.min_area_px)
+            labels = filter_fragments(labels, min_area_fraction=0.0, min_area_px=self.min_area_px)
         return labels
 
     def refuse_outside(self, movie: Movie) -> None:

@@ -242,10 +242,10 @@ def _refuse_input_as_output(folder: Path, masks: Path | None, movie: Movie) -> N
 
 def _warn(report: TrackingReport, where: str = "") -> None:
     """Name the frames that were bridged and those at which the field jumped."""
-    if bad := report.frames_that_are("blank", "blurred"):
+    if bad := report.frames_flagged("blank", "blurred"):
         named = ", ".join(f"{t} ({verdict})" for t, verdict in list(bad.items())[:10])
         output.warn(f"{where}bridged {len(bad)} blank or blurred frame{'s'[: len(bad) > 1]}: {named}")
-    if jumps := report.frames_that_are("jump"):
+    if jumps := report.frames_flagged("jump"):
         named = ", ".join(map(str, list(jumps)[:10]))
         output.tell(f"{where}the field of view jumps at {len(jumps)} frame{'s'[: len(jumps) > 1]}: {named}")
     if report.n_masks == 0:
@@ -262,7 +262,7 @@ def _summary(folder: Path, report: TrackingReport) -> dict[str, object]:
         "tracks": len(lineage.tracks),
         "merges": len(lineage.merges),
         **dict(sorted(fates.items())),
-        "carried_masks": sum(map(len, report.carried.values())),
+        "carried_masks": sum(map(len, report.gap_filled.values())),
     }
 
 

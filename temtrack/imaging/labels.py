@@ -187,7 +187,7 @@ def measure_gaps(labels: Labels, max_gap_px: int) -> NDArray[np.int64]:
     return np.stack([pairs >> 32, pairs & 0xFFFFFFFF, np.concatenate(gaps)[nearest]], axis=1)
 
 
-def filter_fragments(labels: Labels, min_area_share: float, min_area_px: int = 1) -> NDArray[np.int32]:
+def filter_fragments(labels: Labels, min_area_fraction: float, min_area_px: int = 1) -> NDArray[np.int32]:
     """Remove ids smaller than ``min_area_px`` or than a share of the area-weighted median area.
 
     The median is that of the pixels: half of the foreground belongs to particles of at least this area.
@@ -198,7 +198,7 @@ def filter_fragments(labels: Labels, min_area_share: float, min_area_px: int = 1
     order = np.argsort(regions.area_px)
     pixels = np.cumsum(regions.area_px[order])
     median = regions.area_px[order][np.searchsorted(pixels, pixels[-1] / 2)]
-    small = regions.area_px < max(min_area_px, min_area_share * median)
+    small = regions.area_px < max(min_area_px, min_area_fraction * median)
     return map_ids(labels, dict.fromkeys(regions.ids[small].tolist(), 0))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from temtrack.linking.evidence import connected
+from temtrack.linking.hypotheses import connected
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """The final ids, and the lineage that they make.
 
-The linker's own ids are many: specks, pieces and parents that proved to be none use some up. Final ids
-are given as frames go out, in order of appearance, and start at 1.
+The linker's own ids are many: spurious detections, fragments and parents that proved to be none use some.
+Final ids are given as frames are finalized, in order of appearance, and start at 1.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ class LinkedFrame:
         0-based number.
     labels
         (Y, X) int32, the same id for the same particle in every frame.
-    carried_ids
-        Ids drawn where they were predicted, since no segment was found for them.
+    gap_filled_ids
+        Ids drawn where they were propagated to, since no detection was found for them.
     """
 
     frame: int
     labels: NDArray[np.int32]
-    carried_ids: tuple[int, ...]
+    gap_filled_ids: tuple[int, ...]
 
 
 @dataclass
-class Entry:
+class FinalTrack:
     """Final id of a track, its first frame and its last one so far."""
 
     id: int
@@ -45,10 +45,10 @@ class Entry:
 
 
 @dataclass
-class Pedigree:
+class LineageBuilder:
     """Collects origins, fates and merges in the linker's ids and gives the lineage in final ones."""
 
-    _entries: dict[int, Entry] = field(default_factory=dict)
+    _entries: dict[int, FinalTrack] = field(default_factory=dict)
     _origins: dict[int, tuple[Origin, tuple[int, ...]]] = field(default_factory=dict)
     _fates: dict[int, Fate] = field(default_factory=dict)
     _merges: list[Merge] = field(default_factory=list)
@@ -73,16 +73,18 @@ class Pedigree:
         for parent in merge.parents:
             self.add_fate(parent, "merged")
 
-    def emit(self, record: FrameRecord) -> LinkedFrame:
+    def finalize(self, record: FrameRecord) -> LinkedFrame:
         """Return a decided frame with final ids; frames must come in order."""
         for i in sorted(record.area_px):
-            entry = self._entries.setdefault(i, Entry(len(self._entries) + 1, record.frame, record.frame))
+            entry = self._entries.setdefault(
+                i, FinalTrack(len(self._entries) + 1, record.frame, record.frame)
+            )
             entry.end = record.frame
         final = {i: self._entries[i].id for i in record.area_px}
         drawn = {old: final.get(new, 0) for old, new in record.new_ids.items()}
         self._n_frames = record.frame + 1
-        carried = tuple(sorted(final[i] for i in record.missing if i in final))
-        return LinkedFrame(record.frame, map_ids(record.labels, {**final, **drawn}), carried)
+        gap_filled = tuple(sorted(final[i] for i in record.gap_filled if i in final))
+        return LinkedFrame(record.frame, map_ids(record.labels, {**final, **drawn}), gap_filled)
 
     def lineage(self) -> Lineage:
         """Return all tracks and merges in final ids."""

@@ -1,8 +1,8 @@
-"""The linker: frame after frame of segments in, frames with final ids out, the lineage at the end.
+"""The linker: frame after frame of detections in, frames with final ids out, the lineage at the end.
 
 It decides with a fixed delay. Each new frame is linked at once, keeping apart all that may prove to be
-separate: the parents of a merge not yet sure inside their shared segment, the pieces of a particle that
-one frame breaks. When a frame's look-ahead is complete, what lasts in it is settled and the ids of all
+separate: the parents of a merge not yet sure inside their shared detection, the fragments of a particle that
+one frame breaks. When a frame's look-ahead is complete, what lasts in it is decided and the ids of all
 waiting frames are renamed accordingly.
 """
 
@@ -18,18 +18,18 @@ from temtrack.lineage import Lineage
 from temtrack.linking.association import Association, Link, associate, leave_out_unlike
 from temtrack.linking.config import LinkingConfig
 from temtrack.linking.decisions import decide_first_frame
-from temtrack.linking.evidence import AREA_NOISE_SHARE, MIN_GAIN_OF_STEADY
-from temtrack.linking.fates import tell_fate
+from temtrack.linking.fates import classify_fate
+from temtrack.linking.hypotheses import AREA_NOISE_FRACTION, MIN_GAIN_OF_STEADY
 from temtrack.linking.lineage_builder import LinkedFrame
-from temtrack.linking.occlusion import settle_partings
-from temtrack.linking.records import FrameRecord, Sighting, TrackState
-from temtrack.linking.rendering import Drawing, draw_frame
+from temtrack.linking.occlusion import reidentify_after_occlusion
+from temtrack.linking.records import FrameRecord, Observation, TrackState
+from temtrack.linking.rendering import Drawing, render_frame
 from temtrack.linking.state import LinkerState
 
 #: Fewer tracks than this cannot tell a blank frame from particles that vanish.
 MIN_TRACKS_FOR_BLANK = 4
 
-#: In a bad frame a segment counts only where its area is that of the carried mask, give or take this factor.
+#: In a bad frame a detection counts only where its area is within this factor of the propagated mask's.
 MAX_AREA_FACTOR_IF_BLANK = 1.5
 
 #: However many frames are blank, no more look-aheads than this wait undecided.
@@ -37,7 +37,7 @@ MAX_WAITING_LOOK_AHEADS = 4
 
 
 class Linker:
-    """Links the segments of a movie into tracks, merges and splits.
+    """Links the detections of a movie into tracks, merges and splits.
 
     Parameters
     ----------
@@ -60,32 +60,34 @@ class Linker:
         self.state = state or LinkerState()
 
     def push(
-        self, carried: NDArray[np.integer], segments: NDArray[np.integer], is_blank: bool = False
+        self, propagated: NDArray[np.integer], detections: NDArray[np.integer], is_blank: bool = False
     ) -> NDArray[np.int32]:
         """Link the next frame and return its provisional labels (Y, X).
 
         Parameters
         ----------
-        carried
-            (Y, X) the last provisional labels, predicted into this frame; zeros for the first.
-        segments
+        propagated
+            (Y, X) the last provisional labels, propagated into this frame; zeros for the first.
+        detections
             (Y, X) this frame's segmentation, any positive ids.
         is_blank
             The frame is known to be bad: tracks go on through it; nothing ends, begins or merges.
         """
-        segments, _ = compact(segments)
-        found, expected = measure_regions(segments), measure_regions(carried)
+        detections, _ = compact(detections)
+        found, expected = measure_regions(detections), measure_regions(propagated)
         is_excused = self.state.n_blank < self.config.max_blank_frames
         seems_blank = is_blank or self._seems_blank(expected, found)
         is_blank = seems_blank and is_excused
-        links = associate(expected, found, overlap_counts(carried, segments), self.config)
-        links = settle_partings(links, self.state.window, self.state.tracks, found)
-        links = self._without_stowaways(links, found)
+        links = associate(expected, found, overlap_counts(propagated, detections), self.config)
+        links = reidentify_after_occlusion(links, self.state.window, self.state.tracks, found)
+        links = self._without_occluded(links, found)
         if is_blank:
             links = leave_out_unlike(links, expected, found, MAX_AREA_FACTOR_IF_BLANK)
-        seems_poor = self._seems_poor(links)
-        self.state.n_blank = self.state.n_blank + 1 if seems_blank or seems_poor else 0
-        record = self._record(carried, segments, links, is_blank, seems_poor and is_excused and not is_blank)
+        has_low_recall = self._has_low_recall(links)
+        self.state.n_blank = self.state.n_blank + 1 if seems_blank or has_low_recall else 0
+        record = self._record(
+            propagated, detections, links, is_blank, has_low_recall and is_excused and not is_blank
+        )
         self.state.window.append(record)
         self.state.n_frames += 1
         self._end_lost_tracks(record)
@@ -100,11 +102,11 @@ class Linker:
     def finish(self) -> Lineage:
         """Decide all remaining frames on what is known, and return the lineage."""
         # A gap that may yet close proves nothing, unless the track was leaving or dissolving.
-        missing = [track for track in self.state.tracks.values() if track.n_missing]
-        self.state.end([track for track in missing if tell_fate(track, self._shape) != "lost"])
+        in_gap = [track for track in self.state.tracks.values() if track.gap_frames]
+        self.state.end([track for track in in_gap if classify_fate(track, self._shape) != "lost"])
         while self.state.window:
             decide_first_frame(self.state, self.config)
-        return self.state.pedigree.lineage()
+        return self.state.lineage_builder.lineage()
 
     @property
     def _shape(self) -> tuple[int, int]:
@@ -112,106 +114,110 @@ class Linker:
         return height, width
 
     def _seems_blank(self, expected: Regions, found: Regions) -> bool:
-        """Tell whether far fewer segments, and far less area, were found than expected."""
-        share, n_tracks = self.config.blank_share, expected.ids.size
+        """Tell whether far fewer detections, and far less area, were found than expected."""
+        share, n_tracks = self.config.blank_fraction, expected.ids.size
         few = n_tracks >= MIN_TRACKS_FOR_BLANK and found.ids.size < share * n_tracks
         return bool(few and found.area_px.sum() < share * expected.area_px.sum())
 
-    def _seems_poor(self, links: Association) -> bool:
-        """Tell whether so many tracks lack a segment that rather the segmentation failed than they ended."""
-        lately = {i for i, track in self.state.tracks.items() if not track.n_missing}
-        n_linked = len(lately.difference(links.missing))
-        return len(lately) >= MIN_TRACKS_FOR_BLANK and n_linked < self.config.poor_share * len(lately)
+    def _has_low_recall(self, links: Association) -> bool:
+        """Tell whether so many tracks lack a detection that the segmentation must have failed."""
+        lately = {i for i, track in self.state.tracks.items() if not track.gap_frames}
+        n_linked = len(lately.difference(links.unmatched_tracks))
+        return len(lately) >= MIN_TRACKS_FOR_BLANK and n_linked < self.config.min_detection_rate * len(lately)
 
-    def _without_stowaways(self, links: Association, found: Regions) -> Association:
-        """Leave tracks out of a shared segment to which they bring no area.
+    def _without_occluded(self, links: Association, found: Regions) -> Association:
+        """Leave occluded tracks out of a shared detection: those that bring no area to it.
 
-        Only those are asked that may well be elsewhere: missing ones, and those cut by the border. Of one
-        that was missing already the gain must be more than outlines are uncertain by.
+        Only tracks are asked that may well be elsewhere: those in a gap, and those cut by the border. Of one
+        in a gap the gain must be more than outlines are uncertain by.
         """
-        kept, missing = [], list(links.missing)
+        kept, unmatched = [], list(links.unmatched_tracks)
         tracks, frame = self.state.tracks, self.state.n_frames
         for link in links.links:
             asked = [i for i in link.tracks if tracks[i].last_seen < frame - 1 or tracks[i].touches_border]
             asked.sort(key=lambda i: tracks[i].area_before(frame))
             for i in asked[: len(link.tracks) - 1]:
                 others = sum(tracks[j].area_before(frame) for j in link.tracks if j != i)
-                gain = found.area_px[link.segments[0] - 1] - others
-                noise = AREA_NOISE_SHARE * others if tracks[i].last_seen < frame - 1 else 0.0
+                gain = found.area_px[link.detections[0] - 1] - others
+                noise = AREA_NOISE_FRACTION * others if tracks[i].last_seen < frame - 1 else 0.0
                 if gain < max(MIN_GAIN_OF_STEADY * tracks[i].area_before(frame), noise):
-                    link = Link(tuple(j for j in link.tracks if j != i), link.segments)
-                    missing.append(i)
+                    link = Link(tuple(j for j in link.tracks if j != i), link.detections)
+                    unmatched.append(i)
             kept.append(link)
-        return Association(tuple(kept), tuple(missing), links.new)
+        return Association(tuple(kept), tuple(unmatched), links.unmatched_detections)
 
     def _record(
         self,
-        carried: NDArray[np.integer],
-        segments: NDArray[np.int32],
+        propagated: NDArray[np.integer],
+        detections: NDArray[np.int32],
         links: Association,
         is_blank: bool,
-        is_poor: bool,
+        is_low_recall: bool,
     ) -> FrameRecord:
-        """Give the segments their ids, draw the frame and bring the tracks up to date."""
-        id_of_segment, pieces = self._continue_tracks(links, segments, is_blank)
-        born = {} if is_blank else {s: self._begin_track().id for s in links.new}
-        fused = [link for link in links.links if len(link.tracks) > 1]
-        ids = id_of_segment | born
+        """Give the detections their ids, draw the frame and bring the tracks up to date."""
+        id_of_detection, fragments = self._continue_tracks(links, detections, is_blank)
+        born = {} if is_blank else {s: self._begin_track().id for s in links.unmatched_detections}
+        under_segmented = [link for link in links.links if len(link.tracks) > 1]
+        ids = id_of_detection | born
         ratio = self.config.min_neck_ratio
-        drawing = draw_frame(carried, segments, ids, fused, list(links.missing), ratio)
+        drawing = render_frame(
+            propagated, detections, ids, under_segmented, list(links.unmatched_tracks), ratio
+        )
         drawn = measure_regions(drawing.labels)
         gaps = measure_gaps(drawing.labels, self.config.contact_gap_px).tolist()
-        self._update_tracks(drawn, drawing, set(links.missing))
-        if not (is_blank or is_poor):
+        self._update_tracks(drawn, drawing, set(links.unmatched_tracks))
+        if not (is_blank or is_low_recall):
             self._lengthen_gaps()
         return FrameRecord(
             frame=self.state.n_frames,
             labels=drawing.labels,
             area_px=dict(zip(drawn.ids.tolist(), drawn.area_px.tolist(), strict=True)),
-            fused=[] if is_blank else drawing.fused,
-            missing=set(links.missing),
+            under_segmented=[] if is_blank else drawing.under_segmented,
+            gap_filled=set(links.unmatched_tracks),
             contacts={(a, b) for a, b, gap in gaps if gap == 0},
             near={(a, b) for a, b, _ in gaps},
             born=list(born.values()),
-            pieces=pieces,
+            fragments=fragments,
             at_border=frozenset(drawn.ids[drawn.touches_border].tolist()),
             is_informative=not is_blank,
-            is_poor=is_poor,
+            is_low_recall=is_low_recall,
         )
 
     def _continue_tracks(
-        self, links: Association, segments: NDArray[np.int32], is_blank: bool
+        self, links: Association, detections: NDArray[np.int32], is_blank: bool
     ) -> tuple[dict[int, int], dict[int, int]]:
-        """Return the track of each segment that no two tracks share, and the new pieces with their wholes.
+        """Return the track of each detection that no two tracks share, and the whole of each new fragment.
 
-        The largest of several segments goes on with the track's id; the others get ids of their own,
+        The largest of several detections goes on with the track's id; the others get ids of their own,
         until it is sure whether they stay apart.
         """
-        id_of_segment = {link.segments[0]: link.tracks[0] for link in links.links if len(link.tracks) == 1}
-        pieces: dict[int, int] = {}
+        id_of_detection = {
+            link.detections[0]: link.tracks[0] for link in links.links if len(link.tracks) == 1
+        }
+        fragments: dict[int, int] = {}
         for link in links.links:
-            if len(link.segments) > 1:
+            if len(link.detections) > 1:
                 (whole,) = link.tracks
-                area = {s: int((segments == s).sum()) for s in link.segments}
-                largest = max(link.segments, key=lambda s: area[s])
-                for segment in link.segments:
-                    if segment == largest or is_blank:
-                        id_of_segment[segment] = whole
+                area = {s: int((detections == s).sum()) for s in link.detections}
+                largest = max(link.detections, key=lambda s: area[s])
+                for detection in link.detections:
+                    if detection == largest or is_blank:
+                        id_of_detection[detection] = whole
                     else:
-                        piece = self._begin_track().id
-                        id_of_segment[segment] = piece
-                        pieces[piece] = whole
-        return id_of_segment, pieces
+                        fragment = self._begin_track().id
+                        id_of_detection[detection] = fragment
+                        fragments[fragment] = whole
+        return id_of_detection, fragments
 
     def _begin_track(self) -> TrackState:
         track = TrackState(self.state.new_id(), born=self.state.n_frames, last_seen=self.state.n_frames)
         self.state.tracks[track.id] = track
         return track
 
-    def _update_tracks(self, drawn: Regions, drawing: Drawing, missing: set[int]) -> None:
-        """Bring the tracks that are seen up to date, with a sighting where they are alone."""
+    def _update_tracks(self, drawn: Regions, drawing: Drawing, unmatched: set[int]) -> None:
+        """Bring the tracks that are seen up to date, with an observation where they are alone."""
         frame = self.state.n_frames
-        joined = frozenset[int]().union(*drawing.fused)
+        joined = frozenset[int]().union(*drawing.under_segmented)
         rows = zip(
             drawn.ids.tolist(),
             drawn.area_px.tolist(),
@@ -222,24 +228,24 @@ class Linker:
         )
         for i, area, y, x, touches_border in rows:
             track = self.state.tracks[i]
-            if i not in missing:
-                track.last_seen, track.n_missing = frame, 0
+            if i not in unmatched:
+                track.last_seen, track.gap_frames = frame, 0
                 if i not in joined:
                     whole = area + drawing.covered_px.get(i, 0)
-                    track.see(Sighting(frame, whole, y, x), touches_border)
+                    track.see(Observation(frame, whole, y, x), touches_border)
 
     def _lengthen_gaps(self) -> None:
         for track in self.state.tracks.values():
             if track.last_seen < self.state.n_frames:
-                track.n_missing += 1
+                track.gap_frames += 1
 
     def _end_lost_tracks(self, record: FrameRecord) -> None:
-        """End the tracks whose gap has grown too long or of which nothing is left to carry."""
+        """End the tracks whose gap has grown too long or of which nothing is left to propagate."""
         self.state.end(
             [
                 track
                 for track in self.state.tracks.values()
-                if track.n_missing > self.config.max_gap_frames or track.id not in record.area_px
+                if track.gap_frames > self.config.max_gap_frames or track.id not in record.area_px
             ]
         )
 
@@ -247,7 +253,7 @@ class Linker:
         n_wanted = self.config.look_ahead_frames
         window = self.state.window
         while window and (
-            sum(r.is_informative and not r.is_poor for r in window) >= n_wanted
+            sum(r.is_informative and not r.is_low_recall for r in window) >= n_wanted
             or len(window) >= MAX_WAITING_LOOK_AHEADS * n_wanted
         ):
             decide_first_frame(self.state, self.config)

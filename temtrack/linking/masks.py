@@ -24,9 +24,9 @@ class LinkedMasks:
 
     def __iter__(self) -> Iterator[LinkedFrame]:
         motion = MotionModel()
-        for t, segments in enumerate(self._masks):
-            carried = motion.predict_into(segments) if t else np.zeros(segments.shape, np.int32)
-            motion.learn(self._linker.push(carried, segments))
+        for t, detections in enumerate(self._masks):
+            propagated = motion.predict_into(detections) if t else np.zeros(detections.shape, np.int32)
+            motion.learn(self._linker.push(propagated, detections))
             yield from self._linker.finished()
         self._lineage = self._linker.finish()
         yield from self._linker.finished()

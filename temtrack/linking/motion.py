@@ -14,7 +14,7 @@ from temtrack.imaging.labels import Regions, find_runs, measure_regions
 NEWEST_WEIGHT = 0.3
 
 #: Share of its mean velocity, less drift, that a particle is expected to keep: much of it is chance.
-KEPT_SHARE = 0.6
+KEPT_FRACTION = 0.6
 
 #: Below this overlap of the predicted foreground with the next one, the field may have jumped.
 EXPECTED_OVERLAP = 0.75
@@ -52,13 +52,13 @@ class MotionModel:
             raise ValueError("predict needs a frame: call learn first")
         drift_now = np.array(self.drift if drift is None else drift)
         velocity = np.array([self._velocity[i] for i in self._last.ids.tolist()]).reshape(-1, 2)
-        own = KEPT_SHARE * (velocity - velocity.mean(axis=0)) if len(velocity) > 1 else 0 * velocity
+        own = KEPT_FRACTION * (velocity - velocity.mean(axis=0)) if len(velocity) > 1 else 0 * velocity
         return move_labels(self._labels, self._last, drift_now + own)
 
-    def predict_into(self, segments: NDArray[np.integer]) -> NDArray[np.int32]:
-        """Return the last labels moved on into a frame of which the segments (Y, X) are known."""
+    def predict_into(self, detections: NDArray[np.integer]) -> NDArray[np.int32]:
+        """Return the last labels moved on into a frame of which the detections (Y, X) are known."""
         moved = self.predict()
-        jump = find_jump(moved != 0, segments != 0)
+        jump = find_jump(moved != 0, detections != 0)
         return shift_labels(moved, jump) if any(jump) else moved
 
 

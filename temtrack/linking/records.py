@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-#: Sightings remembered for each track, enough to tell shrinking from steady.
-N_SIGHTINGS = 16
+#: Observations remembered for each track, enough to tell shrinking from steady.
+N_OBSERVATIONS = 16
 
 #: Weight of the newest frame in a track's mean velocity and smoothed area.
 NEWEST_WEIGHT = 0.3
@@ -20,8 +20,8 @@ MAX_STEP_FRAMES = 3
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """A track in a segment of its own."""
+class Observation:
+    """A track in a detection of its own."""
 
     frame: int
     area_px: float
@@ -31,30 +31,30 @@ class Sighting:
 
 @dataclass
 class TrackState:
-    """One live track; sightings are only those in a segment of its own, neither fused nor carried."""
+    """One live track; it is observed only in a detection of its own, neither shared nor filled in."""
 
     id: int
     born: int
     last_seen: int = 0
-    n_missing: int = 0
+    gap_frames: int = 0
     touches_border: bool = False
-    sightings: deque[Sighting] = field(default_factory=lambda: deque(maxlen=N_SIGHTINGS))
+    observations: deque[Observation] = field(default_factory=lambda: deque(maxlen=N_OBSERVATIONS))
     smooth_area_px: float = 0.0
     peak_area_px: float = 0.0
     velocity_px: tuple[float, float] = (0.0, 0.0)
 
-    def see(self, sighting: Sighting, touches_border: bool) -> None:
-        """Remember a sighting, update the mean velocity (pixels per frame) and the peak area."""
-        if self.sightings:
-            self._learn_velocity(self.sightings[-1], sighting)
-            self.smooth_area_px += NEWEST_WEIGHT * (sighting.area_px - self.smooth_area_px)
+    def see(self, observation: Observation, touches_border: bool) -> None:
+        """Remember an observation, update the mean velocity (pixels per frame) and the peak area."""
+        if self.observations:
+            self._learn_velocity(self.observations[-1], observation)
+            self.smooth_area_px += NEWEST_WEIGHT * (observation.area_px - self.smooth_area_px)
         else:
-            self.smooth_area_px = sighting.area_px
+            self.smooth_area_px = observation.area_px
         self.peak_area_px = max(self.peak_area_px, self.smooth_area_px)
         self.touches_border = touches_border
-        self.sightings.append(sighting)
+        self.observations.append(observation)
 
-    def _learn_velocity(self, last: Sighting, new: Sighting) -> None:
+    def _learn_velocity(self, last: Observation, new: Observation) -> None:
         steps = new.frame - last.frame
         if 0 < steps <= MAX_STEP_FRAMES:
             vy, vx = self.velocity_px
@@ -63,11 +63,11 @@ class TrackState:
             self.velocity_px = (vy, vx)
 
     def areas_before(self, frame: int) -> list[float]:
-        """Return the areas in pixels of the sightings before ``frame``, oldest first."""
-        return [s.area_px for s in self.sightings if s.frame < frame]
+        """Return the areas in pixels of the observations before ``frame``, oldest first."""
+        return [s.area_px for s in self.observations if s.frame < frame]
 
     def area_before(self, frame: int) -> float:
-        """Return the median area in pixels of the last three sightings before ``frame``, 0 without any."""
+        """Return the median area in pixels of the last three observations before ``frame``, 0 without any."""
         areas = self.areas_before(frame)[-3:]
         return float(np.median(areas)) if areas else 0.0
 
@@ -81,47 +81,47 @@ class FrameRecord:
     frame
         0-based number.
     labels
-        (Y, X) ids as drawn: fused tracks are kept apart, pieces of one track too. What was decided since
-        stands in ``new_ids`` and is applied when the frame goes out.
+        (Y, X) ids as drawn: tracks in one detection are kept apart, fragments of one track too. What was
+        decided since stands in ``new_ids`` and is applied when the frame goes out.
     area_px
         Pixels of each id.
-    fused
-        Sets of ids that share one segment.
-    missing
-        Ids without a segment, carried.
+    under_segmented
+        Sets of ids that share one detection.
+    gap_filled
+        Ids without a detection, drawn where they were propagated to.
     contacts, near
         Pairs of ids, lower first, that touch, and those near enough for a contact to go on.
-    born, pieces
-        Ids that begin here, from nothing or (id, whole) as a piece of another id.
+    born, fragments
+        Ids that begin here, from nothing or (id, whole) as a fragment of another id.
     at_border
         Ids, as drawn, that touch the border.
     is_informative
         False for a blank frame, which proves nothing.
-    is_poor
-        True where so many tracks lack a segment that the segmentation is to blame.
+    is_low_recall
+        True where so many tracks lack a detection that the segmentation is to blame.
     """
 
     frame: int
     labels: NDArray[np.int32]
     area_px: dict[int, int]
-    fused: list[frozenset[int]]
-    missing: set[int]
+    under_segmented: list[frozenset[int]]
+    gap_filled: set[int]
     contacts: set[tuple[int, int]]
     near: set[tuple[int, int]]
     born: list[int]
-    pieces: dict[int, int]
+    fragments: dict[int, int]
     at_border: frozenset[int]
     is_informative: bool = True
-    is_poor: bool = False
+    is_low_recall: bool = False
     new_ids: dict[int, int] = field(default_factory=dict)
 
     def is_seen(self, track_id: int) -> bool:
-        """Tell whether an id has a segment here, alone or shared."""
-        return track_id in self.area_px and track_id not in self.missing
+        """Tell whether an id has a detection here, alone or shared."""
+        return track_id in self.area_px and track_id not in self.gap_filled
 
-    def fused_with(self, track_id: int) -> frozenset[int]:
-        """Return the set that shares the segment of an id, empty where it is alone or missing."""
-        return next((ids for ids in self.fused if track_id in ids), frozenset())
+    def sharing_with(self, track_id: int) -> frozenset[int]:
+        """Return the set that shares the detection of an id, empty where it has none or has it alone."""
+        return next((ids for ids in self.under_segmented if track_id in ids), frozenset())
 
     def mask_of(self, track_id: int) -> NDArray[np.bool_]:
         """Return the mask (Y, X) of an id after all that was decided."""
@@ -130,22 +130,22 @@ class FrameRecord:
 
     def rename(self, new_ids: Mapping[int, int]) -> None:
         """Replace ids; several may become one, 0 removes."""
-        seen = {new_ids.get(i, i) for i in self.area_px if i not in self.missing}
-        self.missing = {new_ids.get(i, i) for i in self.missing} - seen - {0}
+        seen = {new_ids.get(i, i) for i in self.area_px if i not in self.gap_filled}
+        self.gap_filled = {new_ids.get(i, i) for i in self.gap_filled} - seen - {0}
         earlier = {old: new_ids.get(new, new) for old, new in self.new_ids.items()}
         self.new_ids = {**new_ids, **earlier}
         for old, new in new_ids.items():
             area = self.area_px.pop(old, 0)
             if new and area:
                 self.area_px[new] = self.area_px.get(new, 0) + area
-        sets = (frozenset(new_ids.get(i, i) for i in ids) - {0} for ids in self.fused)
-        self.fused = [ids for ids in sets if len(ids) > 1]
+        sets = (frozenset(new_ids.get(i, i) for i in ids) - {0} for ids in self.under_segmented)
+        self.under_segmented = [ids for ids in sets if len(ids) > 1]
         self.contacts = _renamed_pairs(self.contacts, new_ids)
         self.near = _renamed_pairs(self.near, new_ids)
         self.born = [i for i in self.born if i not in new_ids]
-        pieces = {q: new_ids.get(p, p) for q, p in self.pieces.items() if q not in new_ids}
-        self.born += [q for q, p in pieces.items() if p == 0]
-        self.pieces = {q: p for q, p in pieces.items() if p}
+        fragments = {q: new_ids.get(p, p) for q, p in self.fragments.items() if q not in new_ids}
+        self.born += [q for q, p in fragments.items() if p == 0]
+        self.fragments = {q: p for q, p in fragments.items() if p}
 
 
 def _renamed_pairs(pairs: set[tuple[int, int]], new_ids: Mapping[int, int]) -> set[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Draw the labels of a frame from its segments, its carried tracks and the links between them."""
+"""Draw the labels of a frame from its detections, its propagated tracks and the links between them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from temtrack.imaging.labels import bounding_boxes
 from temtrack.linking.association import Link
-from temtrack.linking.fused import neck_clusters, share_out
+from temtrack.linking.under_segmentation import divide_detection, neck_clusters
 
 
 @dataclass(frozen=True)
@@ -18,51 +18,51 @@ class Drawing:
     """Labels (Y, X) of a frame, sets of ids that a thick enough neck joins, pixels of ids painted over."""
 
     labels: NDArray[np.int32]
-    fused: list[frozenset[int]]
+    under_segmented: list[frozenset[int]]
     covered_px: dict[int, int]
 
 
-def draw_frame(
-    carried: NDArray[np.integer],
-    segments: NDArray[np.int32],
-    id_of_segment: Mapping[int, int],
-    fused: list[Link],
-    missing: list[int],
+def render_frame(
+    propagated: NDArray[np.integer],
+    detections: NDArray[np.int32],
+    id_of_detection: Mapping[int, int],
+    under_segmented: list[Link],
+    unmatched_tracks: list[int],
     min_neck_ratio: float,
 ) -> Drawing:
-    """Draw a frame: segments with their ids, fused ones shared out, missing tracks where they were carried.
+    """Draw a frame: detections with their ids, shared ones divided, unmatched tracks as propagated.
 
     Parameters
     ----------
-    carried
+    propagated
         (Y, X) ids predicted into the frame.
-    segments
-        (Y, X) segments, compact ids.
-    id_of_segment
-        The track of each segment that is not fused.
-    fused
-        Links of several tracks in one segment.
-    missing
-        Tracks to be drawn from ``carried``.
+    detections
+        (Y, X) detections, compact ids.
+    id_of_detection
+        The track of each detection that is not under-segmented.
+    under_segmented
+        Links of several tracks in one detection.
+    unmatched_tracks
+        Tracks to be drawn from ``propagated``.
     min_neck_ratio
         See `LinkingConfig`.
     """
-    table = np.zeros(int(segments.max(initial=0)) + 1, np.int32)
-    table[list(id_of_segment)] = list(id_of_segment.values())
-    labels = table[segments]
+    table = np.zeros(int(detections.max(initial=0)) + 1, np.int32)
+    table[list(id_of_detection)] = list(id_of_detection.values())
+    labels = table[detections]
     clusters: list[frozenset[int]] = []
-    boxes = bounding_boxes(segments) if fused else {}
-    for link in fused:
-        (segment,) = link.segments
-        box = boxes[segment]
-        mask = segments[box] == segment
-        members = np.where(mask & np.isin(carried[box], link.tracks), carried[box], 0)
+    boxes = bounding_boxes(detections) if under_segmented else {}
+    for link in under_segmented:
+        (detection,) = link.detections
+        box = boxes[detection]
+        mask = detections[box] == detection
+        members = np.where(mask & np.isin(propagated[box], link.tracks), propagated[box], 0)
         for outside in np.setdiff1d(link.tracks, members):
-            members[_nearest_pixel(mask, carried == outside, box)] = outside
-        shared = share_out(mask, members)
+            members[_nearest_pixel(mask, propagated == outside, box)] = outside
+        shared = divide_detection(mask, members)
         labels[box][mask] = shared[mask]
         clusters += neck_clusters(mask, shared, min_neck_ratio)
-    return Drawing(labels, clusters, _paint_missing(labels, carried, missing))
+    return Drawing(labels, clusters, _paint_unmatched(labels, propagated, unmatched_tracks))
 
 
 def _nearest_pixel(
@@ -75,23 +75,23 @@ def _nearest_pixel(
     return int(y), int(x)
 
 
-def _paint_missing(
-    labels: NDArray[np.int32], carried: NDArray[np.integer], missing: list[int]
+def _paint_unmatched(
+    labels: NDArray[np.int32], propagated: NDArray[np.integer], unmatched_tracks: list[int]
 ) -> dict[int, int]:
-    """Paint the missing tracks into the background, and one that found none of it over what is there.
+    """Paint the unmatched tracks into the background, and one that found none of it over what is there.
 
     Returns
     -------
     The pixels that were there, by id.
     """
     covered_px: dict[int, int] = {}
-    if not missing:
+    if not unmatched_tracks:
         return covered_px
-    is_missing = np.isin(carried, missing)
-    free = is_missing & (labels == 0)
-    labels[free] = carried[free]
-    for hidden in np.setdiff1d(missing, carried[free]):
-        own = carried == hidden
+    is_unmatched = np.isin(propagated, unmatched_tracks)
+    free = is_unmatched & (labels == 0)
+    labels[free] = propagated[free]
+    for hidden in np.setdiff1d(unmatched_tracks, propagated[free]):
+        own = propagated == hidden
         for i, n_px in zip(*np.unique(labels[own], return_counts=True), strict=True):
             covered_px[int(i)] = covered_px.get(int(i), 0) + int(n_px)
         labels[own] = hidden

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 from temtrack.lineage import Merge
 from temtrack.linking.contacts import ContactRuns
-from temtrack.linking.fates import tell_fate
-from temtrack.linking.lineage_builder import Entry, LinkedFrame, Pedigree
-from temtrack.linking.records import FrameRecord, Sighting, TrackState
+from temtrack.linking.fates import classify_fate
+from temtrack.linking.lineage_builder import FinalTrack, LineageBuilder, LinkedFrame
+from temtrack.linking.records import FrameRecord, Observation, TrackState
 
 
 @dataclass
 class LinkerState:
-    """All that the linker knows; only the pedigree grows with the movie.
+    """All that the linker knows; only the lineage grows with the movie.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class LinkerState:
     last_id
         Highest id given so far; ids only grow.
     n_blank
-        Blank or poor frames in a row up to now.
+        Blank or low-recall frames in a row up to now.
     tracks
         The live tracks by id.
     ended
@@ -33,7 +33,7 @@ class LinkerState:
         The frames not yet decided, in order.
     contacts
         Contacts up to the frame decided last.
-    pedigree
+    lineage_builder
         Origins, fates and merges decided so far.
     decided
         Frames that nobody has fetched yet.
@@ -46,7 +46,7 @@ class LinkerState:
     ended: dict[int, TrackState] = field(default_factory=dict)
     window: list[FrameRecord] = field(default_factory=list)
     contacts: ContactRuns = field(default_factory=ContactRuns)
-    pedigree: Pedigree = field(default_factory=Pedigree)
+    lineage_builder: LineageBuilder = field(default_factory=LineageBuilder)
     decided: list[LinkedFrame] = field(default_factory=list)
 
     def new_id(self) -> int:
@@ -55,10 +55,12 @@ class LinkerState:
         return self.last_id
 
     def rename(self, new_ids: Mapping[int, int]) -> None:
-        """Replace ids in all undecided frames; 0 removes, and companions in a segment take the pixels."""
+        """Replace ids in all undecided frames; 0 removes, and companions in a detection take the pixels."""
         for record in self.window:
-            heirs = {i: _heir(record, i, new_ids) if new == 0 else new for i, new in new_ids.items()}
-            record.rename(heirs)
+            successors = {
+                i: _successor(record, i, new_ids) if new == 0 else new for i, new in new_ids.items()
+            }
+            record.rename(successors)
         self.contacts.rename(new_ids)
         for old, new in new_ids.items():
             live = self.tracks.pop(old, None)
@@ -69,24 +71,24 @@ class LinkerState:
     def _revive(self, ended_id: int, live: TrackState) -> None:
         """Let an ended track go on where a live one, now the same, is."""
         track = self.ended.pop(ended_id)
-        self.pedigree.withdraw_fate(ended_id)
+        self.lineage_builder.withdraw_fate(ended_id)
         self.tracks[ended_id] = track
-        for sighting in live.sightings:
-            if not track.sightings or sighting.frame > track.sightings[-1].frame:
-                track.see(sighting, live.touches_border)
-        track.last_seen, track.n_missing = live.last_seen, live.n_missing
+        for observation in live.observations:
+            if not track.observations or observation.frame > track.observations[-1].frame:
+                track.see(observation, live.touches_border)
+        track.last_seen, track.gap_frames = live.last_seen, live.gap_frames
 
     def end(self, tracks: Sequence[TrackState]) -> None:
-        """End tracks at their last sighting and take back what was carried since."""
+        """End tracks where they were last seen and take back what was filled in since."""
         if not tracks:
             return
         height, width = self.window[-1].labels.shape
         for track in tracks:
-            self.pedigree.add_fate(track.id, tell_fate(track, (height, width)))
+            self.lineage_builder.add_fate(track.id, classify_fate(track, (height, width)))
         for record in self.window:
             removed = {track.id: 0 for track in tracks if record.frame > track.last_seen}
             if removed:
-                record.rename({i: _heir(record, i, removed) for i in removed})
+                record.rename({i: _successor(record, i, removed) for i in removed})
         for track in tracks:
             self.tracks.pop(track.id, None)
             self.ended[track.id] = track
@@ -105,19 +107,19 @@ class LinkerState:
 STATE_CLASSES = (
     LinkerState,
     TrackState,
-    Sighting,
+    Observation,
     FrameRecord,
     ContactRuns,
-    Pedigree,
-    Entry,
+    LineageBuilder,
+    FinalTrack,
     Merge,
     LinkedFrame,
 )
 
 
-def _heir(record: FrameRecord, removed: int, new_ids: Mapping[int, int]) -> int:
-    """Return who takes the pixels of an id that is removed: its companion in a shared segment, or nobody."""
-    companions = [i for i in sorted(record.fused_with(removed)) if new_ids.get(i, i) != 0]
+def _successor(record: FrameRecord, removed: int, new_ids: Mapping[int, int]) -> int:
+    """Return who takes the pixels of a removed id: its companion in a shared detection, or nobody (0)."""
+    companions = [i for i in sorted(record.sharing_with(removed)) if new_ids.get(i, i) != 0]
     if not companions:
         return 0
     largest = max(companions, key=lambda i: record.area_px.get(i, 0))

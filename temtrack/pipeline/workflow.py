@@ -29,10 +29,10 @@ from temtrack.tables import DRIFT, KINETICS, TABLES
 from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile
 from temtrack.tracking.engine import (
     LastSegments,
-    ResumablePropagator,
+    ResumableTracker,
     Segment,
     TrackedFrame,
-    Tracker,
+    TrackingEngine,
     track_movie,
 )
 from temtrack.tracking.report import TrackingReport
@@ -70,7 +70,7 @@ class Propagation:
     ``parameters`` and ``facts`` are for ``run.json``.
     """
 
-    build: Callable[[Segment], ResumablePropagator]
+    build: Callable[[Segment], ResumableTracker]
     parameters: dict[str, object]
     facts: dict[str, object] = field(default_factory=dict)
 
@@ -176,15 +176,15 @@ def propagation_by_name(name: str, device: str = "auto", ids: IdCoding = "colour
         Where its weights are missing or damaged.
     """
     if name == "overlap":
-        from temtrack.tracking.overlap import OverlapPropagator
+        from temtrack.tracking.overlap import OverlapTracker
 
-        return Propagation(lambda segment: OverlapPropagator(), {"propagator": name})
+        return Propagation(lambda segment: OverlapTracker(), {"propagator": name})
     if name == "trackpy":
-        from temtrack.tracking.centroids import CentroidPropagator
+        from temtrack.tracking.centroids import CentroidTracker
 
-        return Propagation(CentroidPropagator, {"propagator": name})
+        return Propagation(CentroidTracker, {"propagator": name})
     _check_network(name)
-    from temtrack.tracking.deaot.propagator import DeaotConfig
+    from temtrack.tracking.deaot.tracker import DeaotConfig
     from temtrack.tracking.load import load_deaot
 
     propagator = load_deaot(name, device, DeaotConfig(ids=ids))
@@ -239,9 +239,9 @@ def _track_alone(
         _remove_earlier_run(folder)
         file.save(run)
     plan.segmentation.skip_to(run.tracking.next_frame)
-    tracker = Tracker(segments, propagator, plan.config, run.tracking)
+    engine = TrackingEngine(segments, propagator, plan.config, run.tracking)
     try:
-        _track(folder, plan.movie, tracker, run, file, watch)
+        _track(folder, plan.movie, engine, run, file, watch)
     except KeyboardInterrupt as stop:
         raise InterruptedRunError(
             f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
@@ -262,14 +262,19 @@ def _read_unfinished(file: CheckpointFile, facts: dict[str, object], force: bool
 
 
 def _track(
-    folder: Path, movie: Movie, tracker: Tracker, run: Checkpoint, file: CheckpointFile, watch: WatchFrames
+    folder: Path,
+    movie: Movie,
+    engine: TrackingEngine,
+    run: Checkpoint,
+    file: CheckpointFile,
+    watch: WatchFrames,
 ) -> None:
     """Take the frames that a run has not yet taken."""
-    for t in watch(range(tracker.state.next_frame, movie.n_frames)):
-        _write_frames(folder, tracker.push(movie.read_frame(t)), run.report)
+    for t in watch(range(engine.state.next_frame, movie.n_frames)):
+        _write_frames(folder, engine.push(movie.read_frame(t)), run.report)
         if file.is_due():
             file.save(run)
-    last, run.report.lineage = tracker.finish()
+    last, run.report.lineage = engine.finish()
     _write_frames(folder, last, run.report)
 
 
@@ -283,7 +288,7 @@ def track_in_memory(plan: TrackingPlan, watch: WatchFrames = iter) -> MaskSeries
     for frame in tracked:
         masks.append(frame.labels.astype(np.min_scalar_type(frame.labels.max(initial=0))))
         report.add(frame)
-    carried = {t: frozenset(ids) for t, ids in report.carried.items()}
+    carried = {t: frozenset(ids) for t, ids in report.gap_filled.items()}
     record = TrackerRecord(tracked.lineage, carried, report.quality)
     return MaskSeries(masks, record, _calibration_of(plan.movie))
 
@@ -309,7 +314,7 @@ def _write_record(folder: Path, run: Checkpoint, calibration: Calibration) -> No
         "quality": report.quality,
         "contrast": report.contrast,
         "sharpness": report.sharpness,
-        "carried": report.carried,
+        "carried": report.gap_filled,
     }
     write_run(folder, record)
 

@@ -1,1 +1,1 @@
-"""The tracking engine (Algorithm 1) and its propagators; see `temtrack.tracking.engine`."""
+"""The tracking engine (Algorithm 1) and its trackers; see `temtrack.tracking.engine`."""

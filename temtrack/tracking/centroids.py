@@ -1,4 +1,4 @@
-"""The `trackpy` propagator: centroids linked from frame to frame, the plain baseline."""
+"""The `trackpy` tracker: centroids linked from frame to frame, the plain baseline."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ REACH_RADII = 2.0
 REACH_SPACINGS = 0.75
 
 #: In crowds that trackpy cannot solve it shortens its reach in steps, down to this share of it.
-SHORTEST_REACH_SHARE = 0.1
+SHORTEST_REACH_FRACTION = 0.1
 
 
-class CentroidPropagator:
-    """Carries each mask along with its centroid, which trackpy links to the segments of the frame.
+class CentroidTracker:
+    """Propagates each mask with its centroid, which trackpy links to the detections of the frame.
 
-    It knows neither motion nor outlines, and has no memory: a particle that is not found among the segments
+    It knows neither motion nor outlines, and has no memory: a particle that is not found among the detections
     moves on with the others' median step.
 
     Parameters
@@ -45,7 +45,7 @@ class CentroidPropagator:
         self._labels: NDArray[np.integer] | None = None
 
     def add_reference(self, frame: NDArray[np.generic], labels: NDArray[np.integer]) -> None:
-        """Take the labels (Y, X) of a frame; those of the newest frame are carried on."""
+        """Take the labels (Y, X) of a frame; those of the newest frame are propagated."""
         self._labels = labels
 
     def propagate(self, frame: NDArray[np.generic]) -> NDArray[np.int32]:
@@ -75,7 +75,7 @@ def find_steps(before: Regions, after: Regions) -> NDArray[np.float64]:
         return steps
     reach = search_range_px(before)
     levels = trackpy.link_iter(
-        [old, new], search_range=reach, memory=0, adaptive_stop=SHORTEST_REACH_SHARE * reach
+        [old, new], search_range=reach, memory=0, adaptive_stop=SHORTEST_REACH_FRACTION * reach
     )
     (_, old_ids), (_, new_ids) = levels
     _, i, j = np.intersect1d(old_ids, new_ids, assume_unique=True, return_indices=True)

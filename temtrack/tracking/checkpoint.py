@@ -16,9 +16,9 @@ from temtrack.formats.store.atomic import check_output_folder
 from temtrack.formats.store.state import read_state, write_state
 from temtrack.lineage import Lineage, Track
 from temtrack.linking.state import STATE_CLASSES
-from temtrack.tracking.drift import DriftGauge, FrameDrift
-from temtrack.tracking.engine import ResumablePropagator, TrackingState
-from temtrack.tracking.quality import FrameQuality, QualityGauge
+from temtrack.tracking.drift import DriftEstimator, FrameDrift
+from temtrack.tracking.engine import ResumableTracker, TrackingState
+from temtrack.tracking.frame_quality import FrameQuality, QualityEstimator
 from temtrack.tracking.report import TrackingReport
 
 RESUME_NAME = ".resume"
@@ -27,7 +27,7 @@ RESUME_NAME = ".resume"
 INTERVAL_S = 5.0
 
 #: and so many that writing them takes no larger share of the time, however long a movie's lineage grows.
-MAX_TIME_SHARE = 0.05
+MAX_TIME_FRACTION = 0.05
 
 #: Facts that say where an input lies: another place is no other input.
 _PLACES = frozenset({"movie", "masks"})
@@ -57,8 +57,8 @@ class Checkpoint:
 
 
 _CLASSES = (
-    *(Checkpoint, TrackingState, TrackingReport, QualityGauge, FrameQuality, Lineage, Track),
-    *(DriftGauge, FrameDrift),
+    *(Checkpoint, TrackingState, TrackingReport, QualityEstimator, FrameQuality, Lineage, Track),
+    *(DriftEstimator, FrameDrift),
     *STATE_CLASSES,
 )
 
@@ -70,30 +70,30 @@ class CheckpointFile:
     ----------
     folder
         The masks folder.
-    propagator
+    tracker
         The one of the run: what it remembers is written and read along.
     """
 
-    def __init__(self, folder: Path, propagator: ResumablePropagator) -> None:
+    def __init__(self, folder: Path, tracker: ResumableTracker) -> None:
         self.path = folder / RESUME_NAME
-        self._propagator = propagator
-        self._classes = (*_CLASSES, *propagator.state_classes)
+        self._tracker = tracker
+        self._classes = (*_CLASSES, *tracker.state_classes)
         self._due_s = 0.0
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint, whole or not at all."""
         begun_s = time.monotonic()
-        parts = {"facts": checkpoint.facts, "run": checkpoint, "propagator": self._propagator.state()}
+        parts = {"facts": checkpoint.facts, "run": checkpoint, "tracker": self._tracker.state()}
         write_state(self.path, parts, self._classes)
         now_s = time.monotonic()
-        self._due_s = now_s + max(INTERVAL_S, (now_s - begun_s) / MAX_TIME_SHARE)
+        self._due_s = now_s + max(INTERVAL_S, (now_s - begun_s) / MAX_TIME_FRACTION)
 
     def is_due(self) -> bool:
         """Tell whether enough work was done since the last checkpoint."""
         return time.monotonic() >= self._due_s
 
     def read(self, facts: Mapping[str, object]) -> Checkpoint | None:
-        """Return the checkpoint of an unfinished run with these facts and put the propagator in its place.
+        """Return the checkpoint of an unfinished run with these facts and put the tracker in its place.
 
         ``None`` where there is no unfinished run.
 
@@ -116,8 +116,8 @@ class CheckpointFile:
                 "give the same input and options, or --force to start again"
             )
         checkpoint: Checkpoint
-        checkpoint, state = read_state(self.path, ["run", "propagator"], self._classes)
-        self._propagator.restore(state)
+        checkpoint, state = read_state(self.path, ["run", "tracker"], self._classes)
+        self._tracker.restore(state)
         return checkpoint
 
     def remove(self) -> None:

@@ -1,6 +1,6 @@
-"""Algorithm 1: segment each frame, carry the ids into it, link the two, and carry on from the result.
+"""Algorithm 1: segment each frame, propagate the ids into it, link the two, and go on from the result.
 
-The engine is made of callables, so any segmenter and any propagator serve, small fakes among them. What it
+The engine is made of callables, so any segmenter and any tracker serve, small fakes among them. What it
 knows stands in one dataclass, so that a run can stop after any frame and go on from there.
 """
 
@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from temtrack.lineage import Lineage
 from temtrack.linking import Linker, LinkingConfig
 from temtrack.linking.state import LinkerState
-from temtrack.tracking.drift import DriftGauge, FrameDrift
-from temtrack.tracking.quality import FrameQuality, QualityGauge
+from temtrack.tracking.drift import DriftEstimator, FrameDrift
+from temtrack.tracking.frame_quality import FrameQuality, QualityEstimator
 
 Segment = Callable[[NDArray[np.generic]], NDArray[np.integer]]
 
 
 class LastSegments:
-    """A segmentation that remembers its last answer for a propagator that asks for the same frame again."""
+    """A segmentation that remembers its last answer for a tracker that asks for the same frame again."""
 
     def __init__(self, segment: Segment) -> None:
         self._segment = segment
@@ -42,18 +42,18 @@ class LastSegments:
         return self._last[1]
 
 
-class Propagator(Protocol):
-    """Carries the ids of particles from frame to frame."""
+class Tracker(Protocol):
+    """Propagates the ids of particles from frame to frame."""
 
     def add_reference(self, frame: NDArray[np.generic], labels: NDArray[np.integer]) -> None:
         """Take the labels (Y, X) of a good frame (Y, X), the newest so far."""
 
     def propagate(self, frame: NDArray[np.generic]) -> NDArray[np.integer]:
-        """Return the reference's labels (Y, X) carried into a later frame (Y, X), mostly the next."""
+        """Return the reference's labels (Y, X) propagated into a later frame (Y, X), mostly the next."""
 
 
-class ResumablePropagator(Propagator, Protocol):
-    """A propagator that can stop between two frames and go on in another process."""
+class ResumableTracker(Tracker, Protocol):
+    """A tracker that can stop between two frames and go on in another process."""
 
     @property
     def state_classes(self) -> tuple[type, ...]:
@@ -76,8 +76,8 @@ class TrackedFrame:
         0-based number.
     labels
         (Y, X) int32.
-    carried_ids
-        Ids drawn where they were predicted, since the segmentation lacks them here.
+    gap_filled_ids
+        Ids drawn where they were propagated to, since the segmentation lacks them here.
     quality
         What the image itself was like.
     drift
@@ -86,21 +86,21 @@ class TrackedFrame:
 
     frame: int
     labels: NDArray[np.int32]
-    carried_ids: tuple[int, ...]
+    gap_filled_ids: tuple[int, ...]
     quality: FrameQuality
     drift: FrameDrift
 
 
 @dataclass
 class TrackingState:
-    """All that the engine itself knows between two frames; the propagator keeps its own.
+    """All that the engine itself knows between two frames; the tracker keeps its own.
 
     Parameters
     ----------
     linker
         State of the linker.
-    gauge
-        Judge of frames.
+    quality
+        Measures how good the frames are.
     drift
         Measures how the field moves.
     waiting
@@ -108,8 +108,8 @@ class TrackingState:
     """
 
     linker: LinkerState = field(default_factory=LinkerState)
-    gauge: QualityGauge = field(default_factory=QualityGauge)
-    drift: DriftGauge = field(default_factory=DriftGauge)
+    quality: QualityEstimator = field(default_factory=QualityEstimator)
+    drift: DriftEstimator = field(default_factory=DriftEstimator)
     waiting: deque[tuple[FrameQuality, FrameDrift]] = field(default_factory=deque)
 
     @property
@@ -118,44 +118,44 @@ class TrackingState:
         return self.linker.n_frames
 
 
-class Tracker:
-    """Takes the frames of a movie one by one, in order.
+class TrackingEngine:
+    """Tracks the frames of a movie one by one, in order.
 
     Parameters
     ----------
     segment
         Returns the labels (Y, X) of an image; its ids need not agree between frames.
-    propagator
-        Carries ids from frame to frame; in the state that it had after the frame before the next one.
+    tracker
+        Propagates ids from frame to frame; in the state that it had after the frame before the next one.
     config
         Thresholds of linking.
     state
-        What an earlier tracker knew after its last frame; nothing where ``None``.
+        What an earlier engine knew after its last frame; nothing where ``None``.
     """
 
     def __init__(
         self,
         segment: Segment,
-        propagator: Propagator,
+        tracker: Tracker,
         config: LinkingConfig | None = None,
         state: TrackingState | None = None,
     ) -> None:
         self.state = state or TrackingState()
         self._segment = segment
-        self._propagator = propagator
+        self._tracker = tracker
         self._linker = Linker(config, self.state.linker)
 
     def push(self, frame: NDArray[np.generic]) -> list[TrackedFrame]:
         """Take the next frame (Y, X) and return those whose ids have become final, in order."""
         is_first = self.state.next_frame == 0
-        quality = self.state.gauge.judge(frame)
-        is_good = quality.verdict == "good"
+        quality = self.state.quality.measure(frame)
+        is_good = quality.flag == "good"
         self.state.waiting.append((quality, self.state.drift.measure(frame, is_good)))
         segments = self._segment(frame)
-        carried = np.zeros(segments.shape, np.int32) if is_first else self._propagator.propagate(frame)
-        labels = self._linker.push(carried, segments, is_blank=not is_good)
+        propagated = np.zeros(segments.shape, np.int32) if is_first else self._tracker.propagate(frame)
+        labels = self._linker.push(propagated, segments, is_blank=not is_good)
         if is_first or is_good:
-            self._propagator.add_reference(frame, labels)
+            self._tracker.add_reference(frame, labels)
         return self._finished()
 
     def finish(self) -> tuple[list[TrackedFrame], Lineage]:
@@ -165,7 +165,7 @@ class Tracker:
 
     def _finished(self) -> list[TrackedFrame]:
         return [
-            TrackedFrame(linked.frame, linked.labels, linked.carried_ids, *self.state.waiting.popleft())
+            TrackedFrame(linked.frame, linked.labels, linked.gap_filled_ids, *self.state.waiting.popleft())
             for linked in self._linker.finished()
         ]
 
@@ -173,15 +173,15 @@ class Tracker:
 class TrackedMovie:
     """The frames of `track_movie`, to be iterated once, and then their lineage."""
 
-    def __init__(self, frames: Iterable[NDArray[np.generic]], tracker: Tracker) -> None:
+    def __init__(self, frames: Iterable[NDArray[np.generic]], engine: TrackingEngine) -> None:
         self._frames = frames
-        self._tracker = tracker
+        self._engine = engine
         self._lineage: Lineage | None = None
 
     def __iter__(self) -> Iterator[TrackedFrame]:
         for frame in self._frames:
-            yield from self._tracker.push(frame)
-        last, self._lineage = self._tracker.finish()
+            yield from self._engine.push(frame)
+        last, self._lineage = self._engine.finish()
         yield from last
 
     @property
@@ -195,7 +195,7 @@ class TrackedMovie:
 def track_movie(
     frames: Iterable[NDArray[np.generic]],
     segment: Segment,
-    propagator: Propagator,
+    tracker: Tracker,
     config: LinkingConfig | None = None,
 ) -> TrackedMovie:
     """Track the particles of a movie.
@@ -206,8 +206,8 @@ def track_movie(
         Images (Y, X) in order, read one at a time.
     segment
         Returns the labels (Y, X) of an image; its ids need not agree between frames.
-    propagator
-        Carries ids from frame to frame.
+    tracker
+        Propagates ids from frame to frame.
     config
         Thresholds of linking.
 
@@ -215,4 +215,4 @@ def track_movie(
     -------
     The frames with final ids, given out with a delay of the look-ahead, and the lineage after the last.
     """
-    return TrackedMovie(frames, Tracker(segment, propagator, config))
+    return TrackedMovie(frames, TrackingEngine(segment, tracker, config))

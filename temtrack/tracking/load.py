@@ -1,4 +1,4 @@
-"""From a propagator's name to a propagator that is ready to use."""
+"""From a tracker's name to a tracker that is ready to use."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING
 
 from temtrack.models.catalog import build_propagator, find_device, load_weights
 from temtrack.models.registry import find_model
-from temtrack.tracking.overlap import OverlapPropagator
+from temtrack.tracking.overlap import OverlapTracker
 
 if TYPE_CHECKING:
-    from temtrack.tracking.deaot.propagator import DeaotConfig, DeaotPropagator
-    from temtrack.tracking.engine import ResumablePropagator
+    from temtrack.tracking.deaot.tracker import DeaotConfig, DeaotTracker
+    from temtrack.tracking.engine import ResumableTracker
 
 
-def load_propagator(
-    name: str, device: str = "auto", config: DeaotConfig | None = None
-) -> ResumablePropagator:
-    """Make the propagator of that name, loading its network onto a device where it has one.
+def load_tracker(name: str, device: str = "auto", config: DeaotConfig | None = None) -> ResumableTracker:
+    """Make the tracker of that name, loading its network onto a device where it has one.
 
     Parameters
     ----------
@@ -25,7 +23,7 @@ def load_propagator(
     device
         For the network.
     config
-        How a network carries ids.
+        How a network propagates ids.
 
     Raises
     ------
@@ -35,15 +33,15 @@ def load_propagator(
         A device that this machine lacks.
     """
     if name == "overlap":
-        return OverlapPropagator()
+        return OverlapTracker()
     return load_deaot(name, device, config)
 
 
-def load_deaot(name: str, device: str = "auto", config: DeaotConfig | None = None) -> DeaotPropagator:
-    """Load a DeAOT by the name of its model or the folder of its training run; see `load_propagator`."""
-    from temtrack.tracking.deaot.propagator import DeaotPropagator
+def load_deaot(name: str, device: str = "auto", config: DeaotConfig | None = None) -> DeaotTracker:
+    """Load a DeAOT by the name of its model or the folder of its training run; see `load_tracker`."""
+    from temtrack.tracking.deaot.tracker import DeaotTracker
 
     spec = find_model(name)
     net = build_propagator(spec.architecture)
     load_weights(net, spec)
-    return DeaotPropagator(net, find_device(device), config)
+    return DeaotTracker(net, find_device(device), config)

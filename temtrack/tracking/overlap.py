@@ -1,4 +1,4 @@
-"""The `overlap` propagator: previous ids moved on by the registered drift and each particle's own motion."""
+"""The `overlap` tracker: previous ids moved on by the registered drift and each particle's own motion."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from temtrack.linking.motion import MotionModel
 from temtrack.tracking.registration import find_drift, on_grid
 
 
-class OverlapPropagator:
-    """Carries labels from frame to frame without a model.
+class OverlapTracker:
+    """Propagates labels from frame to frame without a network.
 
     Drift comes from registering the frame with that of the last reference; where the registered step does
     not make the two clearly more alike, the masks' own mean motion stands.
@@ -25,7 +25,7 @@ class OverlapPropagator:
         self._reference: NDArray[np.float32] | None = None
 
     def add_reference(self, frame: NDArray[np.generic], labels: NDArray[np.integer]) -> None:
-        """Take the labels (Y, X) of a frame (Y, X); those of the newest frame are carried on."""
+        """Take the labels (Y, X) of a frame (Y, X); those of the newest frame are propagated."""
         self._reference = on_grid(frame)
         self._motion.learn(labels)
 

@@ -38,10 +38,10 @@ def register(
     ``None`` where it is the expected one, within a pixel, or does not make the frames clearly alike.
     """
     found = correlate(*(_standardised(image) for image in (before, after)))
-    step, likeness = found.peak, found.at(found.peak) / before.size
-    gain = likeness - found.at((round(expected[0]), round(expected[1]))) / before.size
+    step, correlation = found.peak, found.at(found.peak) / before.size
+    gain = correlation - found.at((round(expected[0]), round(expected[1]))) / before.size
     is_new = max(abs(step[0] - expected[0]), abs(step[1] - expected[1])) > 1
-    is_sure = gain >= MIN_GAIN and likeness >= MIN_CORRELATION
+    is_sure = gain >= MIN_GAIN and correlation >= MIN_CORRELATION
     return step if is_new and is_sure else None
 
 

@@ -19,30 +19,30 @@ _UNKNOWN = (float("nan"), float("nan"))
 
 @dataclass
 class TrackingReport:
-    """What tracking did: the lineage, verdict and measures of each frame, ids carried without a segment."""
+    """What tracking did: the lineage, flag and measures of each frame, gap-filled ids."""
 
     lineage: Lineage = field(default_factory=lambda: Lineage(0, (), ()))
     quality: list[str] = field(default_factory=list)
     contrast: list[float] = field(default_factory=list)
     sharpness: list[float] = field(default_factory=list)
     drift: list[FrameDrift] = field(default_factory=list)
-    carried: dict[int, list[int]] = field(default_factory=dict)
+    gap_filled: dict[int, list[int]] = field(default_factory=dict)
     n_masks: int = 0
 
     def add(self, frame: TrackedFrame) -> None:
         """Take a frame into account."""
         quality, drift = frame.quality, frame.drift
-        self.quality.append("jump" if drift.is_jump else quality.verdict)
+        self.quality.append("jump" if drift.is_jump else quality.flag)
         self.contrast.append(round(quality.contrast, 6))
         self.sharpness.append(round(quality.sharpness, 6))
         self.drift.append(drift)
         self.n_masks += measure_regions(frame.labels).ids.size
-        if frame.carried_ids:
-            self.carried[frame.frame] = list(frame.carried_ids)
+        if frame.gap_filled_ids:
+            self.gap_filled[frame.frame] = list(frame.gap_filled_ids)
 
-    def frames_that_are(self, *verdicts: str) -> dict[int, str]:
-        """Return number and verdict of the frames that are such."""
-        return {t: verdict for t, verdict in enumerate(self.quality) if verdict in verdicts}
+    def frames_flagged(self, *flags: str) -> dict[int, str]:
+        """Return number and flag of the frames that are such."""
+        return {t: flag for t, flag in enumerate(self.quality) if flag in flags}
 
     def drift_table(self, calibration: Calibration) -> pa.Table:
         """Return how the field of view moved, as `temtrack.tables.DRIFT`."""
@@ -54,7 +54,7 @@ class TrackingReport:
             "dx_px": steps[:, 1],
             "y_px": way[:, 0],
             "x_px": way[:, 1],
-            "likeness": [one.likeness for one in self.drift],
+            "correlation": [one.correlation for one in self.drift],
             "jump": [one.is_jump for one in self.drift],
         }
         return DRIFT.fill(measured, calibration)

@@ -107,7 +107,7 @@ def unroll(net: Deaot, batch: ClipBatch) -> list[Tensor]:
             logits = mask_unused_ids(coarse.float(), given)
             predicted.append(to_image_size(logits, _size(batch.allowed)))
             told = _tell(logits, batch, t)
-            short = net.memorise(view, net.embed_ids(told))
+            short = net.write(view, net.embed_ids(told))
             if t in batch.lesson.references:
                 long = Memory.join([long, short])
     return predicted

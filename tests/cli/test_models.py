@@ -68,7 +68,8 @@ def test_damaged_weights_fail_the_verification(run, tmp_path, monkeypatch):
 
 def checkpoint_of(architecture, path):
     """Write what another program would have saved of a network, and return its checksum."""
-    torch = pytest.importorskip("torch")
+    import torch
+
     from temtrack.models.catalog import build_network
 
     torch.save({"state_dict": build_network(architecture).state_dict()}, path)

@@ -140,7 +140,7 @@ def test_the_drift_of_the_trackers_run_is_shown_and_that_of_another_is_not(run, 
         "dx_px": np.zeros(10),
         "y_px": 3.0 * numbers,
         "x_px": np.zeros(10),
-        "likeness": np.ones(10),
+        "correlation": np.ones(10),
         "jump": np.zeros(10, dtype=bool),
     }
     facts = {"movie_sha256": fingerprint([path]) if is_own else "another"}

@@ -23,7 +23,7 @@ from temtrack.cli.app import main
 
 moment, number = int(sys.argv[1]), int(sys.argv[2])
 sys.argv = ["temtrack", *sys.argv[3:]]
-checkpoint.INTERVAL_S, checkpoint.MAX_TIME_SHARE = 0, float("inf")
+checkpoint.INTERVAL_S, checkpoint.MAX_TIME_FRACTION = 0, float("inf")
 replace, n_written = Path.replace, 0
 
 def count(self, target):

@@ -43,12 +43,9 @@ PartitionName=gpu Nodes={host}
 """
 
 
-def why_not() -> str | None:
-    """Return why no Slurm can be begun here; ``None`` where one can."""
-    missing = [name for name in NEEDED if shutil.which(name) is None]
-    if missing:
-        return f"{', '.join(missing)} missing (Debian: slurm-wlm, munge)"
-    return None if os.geteuid() == 0 else "only root can begin a Slurm here"
+def missing_programs() -> list[str]:
+    """Return the programs of Slurm that are not on this machine."""
+    return [name for name in NEEDED if shutil.which(name) is None]
 
 
 @dataclass

@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from cluster.movies import BROKEN, LONG, write_movies
 from cluster.slurm import environments, wait_for
+from needs import need_module
 
 from temtrack.tracking.checkpoint import Checkpoint, CheckpointFile
-from temtrack.tracking.overlap import OverlapPropagator
+from temtrack.tracking.overlap import OverlapTracker
 
 WORKFLOW = Path(__file__).parents[2] / "examples" / "cluster"
 N_MOVIES = 12
@@ -23,7 +24,7 @@ SETTINGS = ("model=otsu", "propagator=overlap", "pixel_size=0.5nm", "frame_time=
 #: Without accounting only squeue is answered; and jobs of seconds are asked about every second.
 ON_SLURM = ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1")
 
-pytest.importorskip("snakemake_executor_plugin_slurm", reason="no Snakemake: pip install 'temtrack[cluster]'")
+need_module("snakemake_executor_plugin_slurm")
 pytestmark = pytest.mark.slow
 
 
@@ -134,7 +135,7 @@ def test_a_killed_job_is_tried_again_and_a_broken_movie_is_not(tmp_path, monkeyp
     (folder / "bin" / "temtrack").chmod(0o755)
     half = folder / "out" / "movie00"
     half.mkdir(parents=True)  # a run of other settings that was stopped midway
-    CheckpointFile(half, OverlapPropagator()).save(Checkpoint({"max_gap_frames": 9}, "temtrack track"))
+    CheckpointFile(half, OverlapTracker()).save(Checkpoint({"max_gap_frames": 9}, "temtrack track"))
     monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
     targets = [f"out/{name}/run.json" for name in ("movie00", BROKEN)]
     words = ["--cores", "1", "--retries", "2", "--config", *SETTINGS]

@@ -46,7 +46,7 @@ for line in sys.stdin:
 #: A checkpoint after every frame, not every five seconds.
 CHECKPOINT_OFTEN = """
 from temtrack.tracking import checkpoint
-checkpoint.INTERVAL_S, checkpoint.MAX_TIME_SHARE = 0, float("inf")
+checkpoint.INTERVAL_S, checkpoint.MAX_TIME_FRACTION = 0, float("inf")
 """
 
 #: A small network, epochs of one step, tests of one crop.

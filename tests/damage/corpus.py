@@ -13,8 +13,9 @@ import numpy as np
 import tifffile
 from microscope_files import write_dm, write_emi, write_ser, write_velox
 from PIL import Image
+from real_data import REAL_DATA
 
-REAL_FILES = Path(__file__).parents[3] / "shared" / "data" / "formats"
+REAL_FILES = REAL_DATA / "formats"
 
 FRAMES = (np.arange(4 * 24 * 32, dtype=np.uint16) * 37 % 4096).reshape(4, 24, 32)
 
@@ -201,7 +202,7 @@ def _weights(folder):
     from safetensors.torch import save
 
     from temtrack.tracking.checkpoint import CheckpointFile
-    from temtrack.tracking.overlap import OverlapPropagator
+    from temtrack.tracking.overlap import OverlapTracker
 
     net = torch.nn.Linear(3, 2)
     buffer = io.BytesIO()
@@ -220,7 +221,7 @@ def _weights(folder):
     yield from _together("training state", run)
     half = folder / "half"
     half.mkdir()
-    CheckpointFile(half, OverlapPropagator()).save(_half_done())
+    CheckpointFile(half, OverlapTracker()).save(_half_done())
     yield from _together("resume", half)
 
 
@@ -228,16 +229,16 @@ def _half_done():
     """A run of tracking between two frames."""
     from temtrack.linking import LinkingConfig
     from temtrack.tracking.checkpoint import Checkpoint
-    from temtrack.tracking.engine import LastSegments, Tracker
-    from temtrack.tracking.overlap import OverlapPropagator
+    from temtrack.tracking.engine import LastSegments, TrackingEngine
+    from temtrack.tracking.overlap import OverlapTracker
 
     labels = np.zeros((24, 32), np.int32)
     labels[4:10, 4:10] = 1
     run = Checkpoint({"movie": "x", "n_frames": 4}, "temtrack track x")
     segments = LastSegments(lambda image: labels)
-    tracker = Tracker(segments, OverlapPropagator(), LinkingConfig(), run.tracking)
+    engine = TrackingEngine(segments, OverlapTracker(), LinkingConfig(), run.tracking)
     for frame in FRAMES[:3]:
-        for done in tracker.push(frame):
+        for done in engine.push(frame):
             run.report.add(done)
     return run
 
@@ -311,9 +312,9 @@ def read_training_state(path):
 
 def read_resume(path):
     from temtrack.tracking.checkpoint import CheckpointFile
-    from temtrack.tracking.overlap import OverlapPropagator
+    from temtrack.tracking.overlap import OverlapTracker
 
-    CheckpointFile(path, OverlapPropagator()).read({"movie": "x", "n_frames": 4})
+    CheckpointFile(path, OverlapTracker()).read({"movie": "x", "n_frames": 4})
 
 
 def _function(module: str, name: str) -> Callable[[Path], object]:

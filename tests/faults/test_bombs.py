@@ -10,6 +10,7 @@ import pytest
 import tifffile
 from damage.corpus import FRAMES
 from microscope_files import write_dm, write_ser
+from needs import need_module
 
 from temtrack.errors import InputError, ModelError, TemtrackError
 from temtrack.formats.readers import read_movie
@@ -104,7 +105,7 @@ def many_tags(path):
 
 
 def emd(path):
-    h5py = pytest.importorskip("h5py")
+    h5py = need_module("h5py")
     with h5py.File(path, "w") as file:
         shape, chunks = (SIDE, SIDE, 1), (64, 64, 1)
         file.create_dataset("Data/Image/a/Data", shape, np.uint16, chunks=chunks, compression="gzip")

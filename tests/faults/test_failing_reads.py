@@ -58,14 +58,14 @@ def test_a_film_cut_off_while_it_is_tracked_goes_on_once_it_is_whole(nursery, pl
     work, film = WORKS["track"], place.parent / "inputs" / "film.tif"
     content = film.read_bytes()
     cut = f"""
-from temtrack.tracking.engine import Tracker
-push = Tracker.push
+from temtrack.tracking.engine import TrackingEngine
+push = TrackingEngine.push
 def push_and_cut(self, frame):
     if self.state.next_frame == 8:
         with open({str(film)!r}, "r+b") as file:
             file.truncate({len(content) // 4})
     return push(self, frame)
-Tracker.push = push_and_cut
+TrackingEngine.push = push_and_cut
 """
     assert nursery.run(work.words, place, work.before).exit_code == 0
     whole = contents(place / "out")

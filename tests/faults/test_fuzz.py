@@ -3,13 +3,14 @@
 import pytest
 from damage.corpus import READERS, write_corpus
 from damage.fuzzing import damaged_files, try_files
+from needs import need_module
 
 N_FILES = 300
 
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory):
-    pytest.importorskip("h5py")
+    need_module("h5py")
     return write_corpus(tmp_path_factory.mktemp("corpus"))
 
 

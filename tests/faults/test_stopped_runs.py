@@ -55,11 +55,11 @@ def _words(work, out):
 #: Stays in its first frame until it is killed.
 WAITING = """
 import pathlib, time
-from temtrack.tracking.engine import Tracker
+from temtrack.tracking.engine import TrackingEngine
 def wait(self, frame):
     pathlib.Path("begun").touch()
     time.sleep(1000)
-Tracker.push = wait
+TrackingEngine.push = wait
 """
 
 

@@ -1,13 +1,13 @@
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
+from real_data import REAL_DATA
 
 from temtrack.errors import InputError
 from temtrack.formats.heater import read_heater_log
 
-FORMATS = Path(__file__).parents[3] / "shared" / "data" / "formats"
+FORMATS = REAL_DATA / "formats"
 
 DIGIHEATER = (
     "\n16/04/'15 23:59\tDigiheater 3.1\nR0 = 282.7\ta = 0.0\nTsample = 330 [ms]\n"

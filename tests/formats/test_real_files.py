@@ -1,12 +1,12 @@
 """Every real instrument file beside the checkout, to exact shape, type, scale and frame time."""
 
-from pathlib import Path
-
 import pytest
+from needs import need_module
+from real_data import REAL_DATA
 
 from temtrack.formats.readers import read_movie
 
-FORMATS = Path(__file__).parents[3] / "shared" / "data" / "formats"
+FORMATS = REAL_DATA / "formats"
 
 pytestmark = [
     pytest.mark.shared,
@@ -30,7 +30,7 @@ pytestmark = [
 )
 def test_what_is_read_of_it(name, shape, dtype, nm, interval_s):
     if name.endswith("emd"):
-        pytest.importorskip("h5py")
+        need_module("h5py")
     movie = read_movie(FORMATS / name)
     assert (movie.n_frames, movie.height, movie.width, movie.dtype) == (*shape, dtype)
     for t in (0, shape[0] - 1):
@@ -51,7 +51,7 @@ def test_what_is_read_of_it(name, shape, dtype, nm, interval_s):
     ],
 )
 def test_another_reader_reads_the_same_pixels(name, module):
-    reader = pytest.importorskip(f"rsciio.{module}")
+    reader = need_module(f"rsciio.{module}")
     (signal,) = reader.file_reader(str(FORMATS / name))
     movie = read_movie(FORMATS / name)
     others = signal["data"].reshape(movie.n_frames, movie.height, movie.width)

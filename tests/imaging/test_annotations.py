@@ -3,11 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from real_data import REAL_DATA
 
 from temtrack.imaging.annotations import clear, find_burned_in, find_in_movie, hide_burned_in
 from temtrack.movie import BurnedIn, Movie
 
-EMPS = Path(__file__).parents[3] / "shared" / "data" / "emps" / "images"
+EMPS = REAL_DATA / "emps" / "images"
 
 
 @pytest.fixture

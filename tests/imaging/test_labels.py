@@ -103,7 +103,7 @@ def test_fragments_go_by_the_median_pixel_not_the_median_particle():
     labels[:20, :20] = 1
     for i in range(10):
         labels[30, 2 * i] = 2 + i
-    kept = filter_fragments(labels, min_area_share=0.1)
+    kept = filter_fragments(labels, min_area_fraction=0.1)
     assert np.unique(kept).tolist() == [0, 1]
     assert filter_fragments(np.zeros((3, 3), np.int32), 0.1).max() == 0
 

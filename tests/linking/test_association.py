@@ -5,10 +5,10 @@ from temtrack.imaging.labels import measure_regions, overlap_counts
 from temtrack.linking.association import associate
 
 
-def link(carried, segments):
-    tracks, found = measure_regions(carried), measure_regions(segments)
-    result = associate(tracks, found, overlap_counts(carried, segments))
-    return {(tuple(sorted(x.tracks)), tuple(sorted(x.segments))) for x in result.links}, result
+def link(propagated, detections):
+    tracks, found = measure_regions(propagated), measure_regions(detections)
+    result = associate(tracks, found, overlap_counts(propagated, detections))
+    return {(tuple(sorted(x.tracks)), tuple(sorted(x.detections))) for x in result.links}, result
 
 
 def image(**boxes):
@@ -19,46 +19,46 @@ def image(**boxes):
     return labels
 
 
-def test_one_to_one_missing_and_new():
+def test_one_to_one_and_unmatched_on_either_side():
     links, result = link(
         image(_1=(5, 15, 5, 15), _2=(25, 35, 5, 15)), image(_8=(6, 16, 6, 16), _9=(5, 15, 45, 55))
     )
     assert links == {((1,), (8,))}
-    assert (result.missing, result.new) == ((2,), (9,))
+    assert (result.unmatched_tracks, result.unmatched_detections) == ((2,), (9,))
 
 
 def test_three_tracks_in_one_segment():
-    carried = image(_1=(5, 15, 5, 15), _2=(5, 15, 15, 25), _3=(15, 25, 5, 25))
-    assert link(carried, image(_4=(5, 25, 5, 25)))[0] == {((1, 2, 3), (4,))}
+    propagated = image(_1=(5, 15, 5, 15), _2=(5, 15, 15, 25), _3=(15, 25, 5, 25))
+    assert link(propagated, image(_4=(5, 25, 5, 25)))[0] == {((1, 2, 3), (4,))}
 
 
 def test_one_track_in_two_segments():
-    segments = image(_4=(5, 25, 5, 14), _5=(5, 25, 16, 25))
-    assert link(image(_1=(5, 25, 5, 25)), segments)[0] == {((1,), (4, 5))}
+    detections = image(_4=(5, 25, 5, 14), _5=(5, 25, 16, 25))
+    assert link(image(_1=(5, 25, 5, 25)), detections)[0] == {((1,), (4, 5))}
 
 
-def test_neighbours_that_all_moved_half_a_diameter_are_carried_on_one_by_one():
-    carried = image(_1=(5, 15, 5, 15), _2=(5, 15, 15, 25), _3=(5, 15, 25, 35))
-    segments = image(_6=(5, 15, 9, 19), _7=(5, 15, 19, 29), _8=(5, 15, 29, 39))
-    assert link(carried, segments)[0] == {((1,), (6,)), ((2,), (7,)), ((3,), (8,))}
+def test_neighbours_that_all_moved_half_a_diameter_are_linked_one_by_one():
+    propagated = image(_1=(5, 15, 5, 15), _2=(5, 15, 15, 25), _3=(5, 15, 25, 35))
+    detections = image(_6=(5, 15, 9, 19), _7=(5, 15, 19, 29), _8=(5, 15, 29, 39))
+    assert link(propagated, detections)[0] == {((1,), (6,)), ((2,), (7,)), ((3,), (8,))}
 
 
-def test_a_fusion_beside_a_speck_is_still_a_fusion():
-    carried = image(_1=(5, 15, 5, 15), _2=(5, 15, 15, 25))
-    segments = image(_4=(5, 15, 5, 25), _5=(14, 16, 22, 25))
-    links, result = link(carried, segments)
+def test_a_merge_beside_a_spurious_detection_is_still_a_merge():
+    propagated = image(_1=(5, 15, 5, 15), _2=(5, 15, 15, 25))
+    detections = image(_4=(5, 15, 5, 25), _5=(14, 16, 22, 25))
+    links, result = link(propagated, detections)
     assert links == {((1, 2), (4,))}
-    assert result.new == (5,)
+    assert result.unmatched_detections == (5,)
 
 
 @pytest.mark.parametrize(("step", "size", "linked"), [(8, 5, True), (20, 5, False), (8, 10, False)])
 def test_without_overlap_the_nearest_in_reach_and_of_like_size_is_linked(step, size, linked):
-    carried = image(_1=(10, 15, 5, 10))
-    links, _ = link(carried, image(_3=(10, 10 + size, 5 + step, 5 + step + size)))
+    propagated = image(_1=(10, 15, 5, 10))
+    links, _ = link(propagated, image(_3=(10, 10 + size, 5 + step, 5 + step + size)))
     assert (links == {((1,), (3,))}) is linked
 
 
 def test_empty_frames_link_nothing():
     nothing = image()
     assert link(nothing, nothing)[0] == set()
-    assert link(image(_1=(1, 5, 1, 5)), nothing)[1].missing == (1,)
+    assert link(image(_1=(1, 5, 1, 5)), nothing)[1].unmatched_tracks == (1,)

@@ -67,13 +67,15 @@ def test_no_particle_of_clean_masks_is_lost(case, results):
     assert matches.n_switches == 0
 
 
-def test_ids_of_carried_masks_are_marked():
+def test_ids_of_gap_filled_masks_are_marked():
     case = next(c for c in CASES if c.name == "missed for 3")
     frames, lineage = link(case.segments)
     (moving,) = [
-        t.id for t in lineage.tracks if (frames[8].labels == t.id).any() and frames[8].carried_ids == (t.id,)
+        t.id
+        for t in lineage.tracks
+        if (frames[8].labels == t.id).any() and frames[8].gap_filled_ids == (t.id,)
     ]
-    assert [f.frame for f in frames if f.carried_ids] == [8, 9, 10]
+    assert [f.frame for f in frames if f.gap_filled_ids] == [8, 9, 10]
     assert (frames[9].labels == moving).sum() > 100
 
 
@@ -86,11 +88,11 @@ def test_a_gap_beyond_the_limit_ends_the_track_at_its_last_sighting():
         (0, 19, "present", "present"),
         (11, 19, "present", "appeared"),
     ]
-    assert all(f.carried_ids == () for f in frames)
+    assert all(f.gap_filled_ids == () for f in frames)
 
 
-def test_specks_do_not_excuse_a_particle_that_is_gone():
-    """Specks of each frame are missed in the next ones; that makes no poor frames, in which no gap counts."""
+def test_spurious_detections_do_not_excuse_a_particle_that_is_gone():
+    """They are missed in the next frames; that makes no frame of low recall, in which no gap counts."""
     masks = draw([*(Disc(i, 12, 12 * i, 5) for i in range(1, 7)), Disc(7, 40, 20, 6)], 30)
     masks[4:16][masks[4:16] == 7] = 0
     for t in range(30):
@@ -100,7 +102,7 @@ def test_specks_do_not_excuse_a_particle_that_is_gone():
     assert {(0, 3), (16, 29)} <= {(track.start, track.end) for track in lineage.tracks}
 
 
-def test_a_speck_of_one_frame_is_dropped():
+def test_a_spurious_detection_of_one_frame_is_dropped():
     case = CASES[0]
     masks = case.truth.copy()
     masks[5, 50:53, 50:53] = 77
@@ -112,11 +114,11 @@ def test_a_speck_of_one_frame_is_dropped():
 def test_frames_come_out_after_the_look_ahead_and_memory_stays_bounded():
     linker = Linker()
     labels = np.zeros((20, 20), np.int32)
-    segments = labels.copy()
-    segments[5:12, 5:12] = 3
+    detections = labels.copy()
+    detections[5:12, 5:12] = 3
     n_out = 0
     for _ in range(50):
-        labels = linker.push(labels, segments)
+        labels = linker.push(labels, detections)
         n_out += len(list(linker.finished()))
         assert len(linker.state.window) < linker.config.look_ahead_frames
     assert n_out == 50 - linker.config.look_ahead_frames + 1
@@ -126,15 +128,15 @@ def test_frames_come_out_after_the_look_ahead_and_memory_stays_bounded():
 
 def test_frames_said_to_be_blank_end_nothing():
     linker = Linker()
-    segments = np.zeros((20, 20), np.int32)
-    segments[5:12, 5:12] = 3
-    labels = linker.push(np.zeros_like(segments), segments)
+    detections = np.zeros((20, 20), np.int32)
+    detections[5:12, 5:12] = 3
+    labels = linker.push(np.zeros_like(detections), detections)
     for _ in range(6):
-        labels = linker.push(labels, np.zeros_like(segments), is_blank=True)
-    linker.push(labels, segments)
+        labels = linker.push(labels, np.zeros_like(detections), is_blank=True)
+    linker.push(labels, detections)
     lineage = linker.finish()
     assert [(t.start, t.end, t.fate) for t in lineage.tracks] == [(0, 7, "present")]
-    assert [len(f.carried_ids) for f in linker.finished()] == [0, *[1] * 6, 0]
+    assert [len(f.gap_filled_ids) for f in linker.finished()] == [0, *[1] * 6, 0]
 
 
 def test_a_movie_of_one_frame_and_one_of_none():
@@ -164,17 +166,17 @@ def discs(*places):
     return out
 
 
-def test_two_that_cross_part_as_who_they_were_though_one_was_carried_into_both():
+def test_two_that_cross_part_as_who_they_were_though_one_was_propagated_into_both():
     linker, labels, large, small, apart = Linker(), None, 1, 2, []
     for t in range(24):
         true = discs((60, 14), (98 - 4 * t, 9))
-        fused = abs(38 - 4 * t) < 23
-        carried = np.zeros_like(true) if labels is None else labels.copy()
-        if fused:  # the tracker loses sight of the small one bit by bit
+        shared = abs(38 - 4 * t) < 23
+        propagated = np.zeros_like(true) if labels is None else labels.copy()
+        if shared:  # the tracker loses sight of the small one bit by bit
             y, x = np.nonzero(labels == small)
-            carried[y[: y.size // 2], x[: y.size // 2]] = large
-        labels = linker.push(carried, (true > 0).astype(np.int32) if fused else true)
-        if not fused:
+            propagated[y[: y.size // 2], x[: y.size // 2]] = large
+        labels = linker.push(propagated, (true > 0).astype(np.int32) if shared else true)
+        if not shared:
             large, small = labels[40, 66 if t < 9 else 54], labels[40, 98 - 4 * t]
             apart.append((large, small))
     assert len(set(apart)) == 1

@@ -12,7 +12,7 @@ def squares(*places, size=6, shape=(60, 80)):
     return labels
 
 
-def test_drift_and_own_motion_are_carried_on():
+def test_drift_and_own_motion_go_on():
     model = MotionModel()
     for t in range(6):
         model.learn(squares((10 + 2 * t, 10), (30 + 2 * t, 40), (10 + 2 * t, 60), (5 + 2 * t, 25)))

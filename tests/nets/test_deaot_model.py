@@ -45,7 +45,7 @@ def test_the_golden_numbers(size):
         logits, view = net.propagate(net.encode(normalised(frame)), long, short)
         logits = to_image_size(mask_unused_ids(logits, used), ids.shape[1:])
         np.testing.assert_allclose(logits[0, :5, ::16, ::16], golden[f"logits_frame{frame}"], atol=1e-4)
-        short = net.memorise(view, net.embed_ids(one_hot(logits.argmax(1))))
+        short = net.write(view, net.embed_ids(one_hot(logits.argmax(1))))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_gradients_reach_every_parameter_through_a_carried_frame():
     memory = net.observe(net.encode(images[0]).tokens, net.embed_ids(ids))
     logits, view = net.propagate(net.encode(images[1]), memory, memory)
     probabilities = to_image_size(logits, (49, 65)).softmax(1)
-    carried = net.memorise(view, net.embed_ids(probabilities))
+    carried = net.write(view, net.embed_ids(probabilities))
     logits, _ = net.propagate(net.encode(images[1]), memory, carried)
     logits.square().mean().backward()
     without = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from needs import need_module
 from typer.testing import CliRunner
-
-pytest.importorskip("ultralytics", reason="needs the extra yolo: pip install 'temtrack[yolo]'")
 
 from temtrack.cli.app import app
 from temtrack.models.catalog import build_segmenter
 from temtrack.models.import_checkpoint import add_model
 from temtrack.models.registry import new_model_folder
-from temtrack.nets.yolo import YoloSeg
 from temtrack.segmentation.load import load_segmenter
+
+YoloSeg = need_module("temtrack.nets.yolo").YoloSeg
 
 
 @pytest.fixture

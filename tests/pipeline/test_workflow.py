@@ -16,7 +16,7 @@ from temtrack.formats.store.lineage import read_lineage
 from temtrack.formats.store.masks import mask_name, read_masks, write_mask
 from temtrack.formats.store.tiff_stack import write_movie
 from temtrack.linking import LinkingConfig
-from temtrack.linking.lineage_builder import Entry
+from temtrack.linking.lineage_builder import FinalTrack
 from temtrack.models.catalog import build_propagator
 from temtrack.models.import_checkpoint import add_model
 from temtrack.models.registry import find_model, new_model_folder, verify, weights_of
@@ -33,7 +33,7 @@ from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import simulate_movie
 from temtrack.tracking import checkpoint
 from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile
-from temtrack.tracking.overlap import OverlapPropagator
+from temtrack.tracking.overlap import OverlapTracker
 
 CONFIG = MovieConfig(n_frames=30, height=128, width=160, n_particles=6, radius_px=10.0, merges={2: 1})
 COMMAND = "temtrack track film.tif"
@@ -153,7 +153,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(simulated, tmp_path, monkeypatc
     folder, _ = simulated
     movie = read_movie(folder / "film.tif")
     monkeypatch.setattr(checkpoint, "INTERVAL_S", 0.0)
-    monkeypatch.setattr(checkpoint, "MAX_TIME_SHARE", np.inf)
+    monkeypatch.setattr(checkpoint, "MAX_TIME_FRACTION", np.inf)
 
     def go(out, command, resume):
         plan = plan_of(movie, segmentation_by_masks(folder / "true", movie), propagator)
@@ -179,11 +179,11 @@ def test_ids_beyond_16_bits_do_not_wrap(simulated, tmp_path):
     plan = plan_of(movie, segmentation_by_masks(folder / "true", movie))
     run = Checkpoint(plan.facts(), COMMAND)
     run.tracking.linker.last_id = n_before
-    pedigree = run.tracking.linker.pedigree
-    pedigree._entries = {i: Entry(i, 0, 0) for i in range(1, n_before + 1)}
-    pedigree._origins = dict.fromkeys(pedigree._entries, ("present", ()))
-    pedigree._fates = dict.fromkeys(pedigree._entries, "lost")
-    CheckpointFile(tmp_path, OverlapPropagator()).save(run)
+    lineage_builder = run.tracking.linker.lineage_builder
+    lineage_builder._entries = {i: FinalTrack(i, 0, 0) for i in range(1, n_before + 1)}
+    lineage_builder._origins = dict.fromkeys(lineage_builder._entries, ("present", ()))
+    lineage_builder._fates = dict.fromkeys(lineage_builder._entries, "lost")
+    CheckpointFile(tmp_path, OverlapTracker()).save(run)
     lineage = track_into(tmp_path, plan, iter, resume=True).lineage
     (merge,) = lineage.merges
     assert (merge.child, len(lineage.tracks)) == (n_before + 7, n_before + 7)

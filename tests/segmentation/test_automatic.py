@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from needs import need_module
 from skimage.draw import disk
 
 from temtrack.models.registry import ModelSpec
@@ -36,9 +37,7 @@ def test_the_ground_is_left_out_and_overlaps_are_resolved():
 @pytest.fixture
 def tiny_sam():
     """A small, untrained SAM of the package's own parts, of 64 px."""
-    modeling = pytest.importorskip(
-        "segment_anything.modeling", reason="needs the extra sam: pip install 'temtrack[sam]'"
-    )
+    modeling = need_module("segment_anything.modeling")
     torch.manual_seed(0)
     return modeling.Sam(
         modeling.ImageEncoderViT(

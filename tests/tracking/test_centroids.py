@@ -3,7 +3,7 @@ import pytest
 from cases import CASES, Disc, draw
 
 from temtrack.imaging.labels import measure_regions
-from temtrack.tracking.centroids import CentroidPropagator, find_steps, search_range_px
+from temtrack.tracking.centroids import CentroidTracker, find_steps, search_range_px
 from temtrack.tracking.engine import LastSegments, track_movie
 
 
@@ -20,9 +20,9 @@ def shuffled(labels, seed):
 
 def test_each_mask_moves_with_its_centroid():
     before, after = grid(), grid(step=(2, -3))
-    propagator = CentroidPropagator(lambda frame: shuffled(after, 5))
-    propagator.add_reference(before, before)
-    np.testing.assert_array_equal(propagator.propagate(after), after)
+    tracker = CentroidTracker(lambda frame: shuffled(after, 5))
+    tracker.add_reference(before, before)
+    np.testing.assert_array_equal(tracker.propagate(after), after)
 
 
 def test_what_is_not_found_moves_with_the_others():
@@ -59,7 +59,7 @@ def test_the_engine_finds_a_merge_with_it_and_segments_once():
         return next(masks)
 
     segments = LastSegments(segment)
-    tracked = track_movie(movie, segments, CentroidPropagator(segments.again))
+    tracked = track_movie(movie, segments, CentroidTracker(segments.again))
     list(tracked)
     assert [m.frame for m in tracked.lineage.merges] == [m.frame for m in case.merges]
     assert len(n_asked) == len(movie)

@@ -9,11 +9,11 @@ from cases import CASES
 from temtrack.errors import InputError, OutputError, UsageError
 from temtrack.nets.deaot import VARIANTS, Deaot
 from temtrack.tracking import checkpoint as module
-from temtrack.tracking.centroids import CentroidPropagator
+from temtrack.tracking.centroids import CentroidTracker
 from temtrack.tracking.checkpoint import Checkpoint, CheckpointFile, check_tracking_folder
-from temtrack.tracking.deaot.propagator import DeaotPropagator
-from temtrack.tracking.engine import LastSegments, Tracker
-from temtrack.tracking.overlap import OverlapPropagator
+from temtrack.tracking.deaot.tracker import DeaotTracker
+from temtrack.tracking.engine import LastSegments, TrackingEngine
+from temtrack.tracking.overlap import OverlapTracker
 
 FACTS = {"movie": "a.tif", "movie_sha256": "12ab", "parameters": {"max_gap_frames": 3}}
 
@@ -25,9 +25,9 @@ def untrained():
 
 
 BUILD = {
-    "overlap": lambda segments: OverlapPropagator(),
-    "trackpy": CentroidPropagator,
-    "deaot": lambda segments: DeaotPropagator(untrained(), torch.device("cpu")),
+    "overlap": lambda segments: OverlapTracker(),
+    "trackpy": CentroidTracker,
+    "deaot": lambda segments: DeaotTracker(untrained(), torch.device("cpu")),
 }
 
 
@@ -36,18 +36,18 @@ def track(case, kind, folder=None):
     rng = np.random.default_rng(0)
     masks = iter(case.segments)
     run = Checkpoint(FACTS, "temtrack track")
-    tracker, frames = None, []
+    engine, frames = None, []
     for t, labels in enumerate(case.segments):
-        if tracker is None or folder:
+        if engine is None or folder:
             segments = LastSegments(lambda frame: next(masks))
-            propagator = BUILD[kind](segments.again)
+            tracker = BUILD[kind](segments.again)
             if t:
-                run = CheckpointFile(folder, propagator).read(FACTS)
-            tracker = Tracker(segments, propagator, state=run.tracking)
-        frames += tracker.push(np.where(labels > 0, 80, 180) + rng.normal(0, 8, labels.shape))
+                run = CheckpointFile(folder, tracker).read(FACTS)
+            engine = TrackingEngine(segments, tracker, state=run.tracking)
+        frames += engine.push(np.where(labels > 0, 80, 180) + rng.normal(0, 8, labels.shape))
         if folder:
-            CheckpointFile(folder, propagator).save(run)
-    last, lineage = tracker.finish()
+            CheckpointFile(folder, tracker).save(run)
+    last, lineage = engine.finish()
     return frames + last, lineage
 
 
@@ -68,11 +68,11 @@ def assert_same_when_stopped(case, kind, tmp_path):
     assert same_lineage == lineage
     for a, b in zip(whole, broken, strict=True):
         np.testing.assert_array_equal(a.labels, b.labels)
-        assert (a.frame, a.carried_ids, a.quality) == (b.frame, b.carried_ids, b.quality)
+        assert (a.frame, a.gap_filled_ids, a.quality) == (b.frame, b.gap_filled_ids, b.quality)
 
 
 def test_an_unfinished_run_of_something_else_is_refused_with_what_differs(tmp_path):
-    file = CheckpointFile(tmp_path, OverlapPropagator())
+    file = CheckpointFile(tmp_path, OverlapTracker())
     assert file.read(FACTS) is None
     file.save(Checkpoint(FACTS, "temtrack track"))
     assert file.read({**FACTS, "movie": "moved/a.tif"}).command == "temtrack track"
@@ -80,8 +80,8 @@ def test_an_unfinished_run_of_something_else_is_refused_with_what_differs(tmp_pa
         file.read({**FACTS, "parameters": {"max_gap_frames": 5}})
     with pytest.raises(UsageError, match="movie_sha256 12ab, now 34cd; model none, now x;"):
         file.read({**FACTS, "movie_sha256": "34cd", "model": "x"})
-    with pytest.raises(UsageError, match="propagator none, now trackpy"):
-        CheckpointFile(tmp_path, CentroidPropagator(iter)).read({**FACTS, "propagator": "trackpy"})
+    with pytest.raises(UsageError, match="tracker none, now trackpy"):
+        CheckpointFile(tmp_path, CentroidTracker(iter)).read({**FACTS, "tracker": "trackpy"})
     file.path.write_bytes(file.path.read_bytes()[:200])
     with pytest.raises(InputError, match="is damaged"):
         file.read(FACTS)
@@ -97,7 +97,7 @@ def test_costly_checkpoints_are_rarer(tmp_path, monkeypatch, cost_s, pause_s):
         now_s += cost_s
 
     monkeypatch.setattr(module, "write_state", write)
-    file = CheckpointFile(tmp_path, OverlapPropagator())
+    file = CheckpointFile(tmp_path, OverlapTracker())
     assert file.is_due()
     file.save(Checkpoint(FACTS, ""))
     now_s += pause_s - 0.001
@@ -111,7 +111,7 @@ def test_which_folders_a_run_may_have(tmp_path):
     for folder in (other, unfinished):
         folder.mkdir()
     (other / "notes.txt").touch()
-    CheckpointFile(unfinished, OverlapPropagator()).save(Checkpoint(FACTS, ""))
+    CheckpointFile(unfinished, OverlapTracker()).save(Checkpoint(FACTS, ""))
     with pytest.raises(OutputError, match="holds an unfinished run; give --resume to go on"):
         check_tracking_folder(unfinished, force=False, resume=False)
     with pytest.raises(OutputError, match="holds no unfinished run to resume"):

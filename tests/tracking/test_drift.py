@@ -4,9 +4,9 @@ from scipy import ndimage
 
 from temtrack.lineage import Lineage
 from temtrack.calibration import Calibration
-from temtrack.tracking.drift import DriftGauge, find_shift
+from temtrack.tracking.drift import DriftEstimator, find_shift
 from temtrack.tracking.engine import TrackedFrame
-from temtrack.tracking.quality import FrameQuality
+from temtrack.tracking.frame_quality import FrameQuality
 from temtrack.tracking.report import TrackingReport
 
 RNG = np.random.default_rng(0)
@@ -22,8 +22,8 @@ def frame_at(y, x, noise=5.0):
 
 
 def measure(positions, bad=()):
-    gauge = DriftGauge()
-    return [gauge.measure(frame_at(*at), t not in bad) for t, at in enumerate(positions)]
+    estimator = DriftEstimator()
+    return [estimator.measure(frame_at(*at), t not in bad) for t, at in enumerate(positions)]
 
 
 def test_a_steady_drift_is_measured_to_a_tenth_of_a_pixel_and_does_not_add_up_errors():
@@ -52,16 +52,16 @@ def test_a_field_that_always_moves_fast_does_not_jump():
 def test_uneven_illumination_that_stays_does_not_hold_the_drift_back():
     y, x = np.mgrid[:160, :160]
     light = 400 * np.exp(-((y - 60) ** 2 + (x - 90) ** 2) / 80**2)
-    gauge = DriftGauge()
-    gauge.measure(frame_at(0, 0) + light, True)
-    assert gauge.measure(frame_at(4, 0) + light, True).position_px == pytest.approx((4, 0), abs=0.2)
+    estimator = DriftEstimator()
+    estimator.measure(frame_at(0, 0) + light, True)
+    assert estimator.measure(frame_at(4, 0) + light, True).position_px == pytest.approx((4, 0), abs=0.2)
 
 
 def test_after_a_cut_to_another_field_the_way_goes_on_from_where_it_was():
     other = np.flipud(FIELD)[120:280, 120:280]
-    gauge = DriftGauge()
+    estimator = DriftEstimator()
     frames = [frame_at(t, 0) for t in range(5)] + [np.roll(other, n, 1) for n in (0, 0, 0, 3)]
-    found = [gauge.measure(frame, True) for frame in frames]
+    found = [estimator.measure(frame, True) for frame in frames]
     assert [t for t, one in enumerate(found) if one.position_px is None] == [5, 6]
     assert [t for t, one in enumerate(found) if one.is_jump] == [7]
     assert found[7].position_px == pytest.approx((4, 0), abs=0.1)
@@ -69,9 +69,9 @@ def test_after_a_cut_to_another_field_the_way_goes_on_from_where_it_was():
 
 
 def test_a_blank_first_frame_does_not_spoil_the_rest():
-    gauge = DriftGauge()
-    found = [gauge.measure(np.zeros((160, 160)), True)]
-    found += [gauge.measure(frame_at(t, 0), True) for t in range(5)]
+    estimator = DriftEstimator()
+    found = [estimator.measure(np.zeros((160, 160)), True)]
+    found += [estimator.measure(frame_at(t, 0), True) for t in range(5)]
     assert not any(one.is_jump for one in found)
     assert found[5].position_px[0] - found[4].position_px[0] == pytest.approx(1, abs=0.1)
 
@@ -84,9 +84,9 @@ def test_noise_alone_has_no_drift():
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (1, 40)])
 def test_a_tiny_frame_is_no_fault(shape):
-    gauge = DriftGauge()
-    gauge.measure(np.ones(shape), True)
-    assert gauge.measure(np.ones(shape), True).position_px is None
+    estimator = DriftEstimator()
+    estimator.measure(np.ones(shape), True)
+    assert estimator.measure(np.ones(shape), True).position_px is None
 
 
 def test_the_table_tells_steps_only_between_frames_that_are_both_registered():
@@ -101,6 +101,6 @@ def test_the_table_tells_steps_only_between_frames_that_are_both_registered():
     assert table["y_nm"][1] == pytest.approx(0.5 * table["y_px"][1])
     assert [step is None for step in table["dy_px"]] == [True, False, True, True, False]
     assert table["dx_px"][4] == pytest.approx(1, abs=0.1)
-    assert (table["likeness"][0], table["likeness"][2]) == (None, None)
-    assert report.frames_that_are("blank") == {2: "blank"}
+    assert (table["correlation"][0], table["correlation"][2]) == (None, None)
+    assert report.frames_flagged("blank") == {2: "blank"}
     assert report.lineage == Lineage(0, (), ())

@@ -7,8 +7,8 @@ from temtrack.imaging.labels import map_ids
 from temtrack.linking import LinkingConfig
 from temtrack.metrics.tracks import match_tracks
 from temtrack.tracking.engine import track_movie
-from temtrack.tracking.overlap import OverlapPropagator
-from temtrack.tracking.quality import QualityGauge
+from temtrack.tracking.frame_quality import QualityEstimator
+from temtrack.tracking.overlap import OverlapTracker
 from temtrack.tracking.registration import register
 
 
@@ -29,7 +29,7 @@ class Segmenter:
 
 
 class Still:
-    """A propagator that carries nothing anywhere and notes what it is given."""
+    """A tracker that propagates nothing anywhere and notes what it is given."""
 
     def __init__(self):
         self.given = []
@@ -49,21 +49,21 @@ def movie_of(case):
 @pytest.mark.parametrize("name", ["two fuse", "three fuse at once", "cross over", "drift jump while fusing"])
 def test_merges_of_the_cases_are_found_with_images(name):
     case = next(c for c in CASES if c.name == name)
-    tracked = track_movie(movie_of(case), Segmenter(case.segments), OverlapPropagator())
+    tracked = track_movie(movie_of(case), Segmenter(case.segments), OverlapTracker())
     frames = list(tracked)
     assert [f.frame for f in frames] == list(range(len(case.truth)))
     assert [m.frame for m in tracked.lineage.merges] == [m.frame for m in case.merges]
 
 
-def test_any_propagator_serves_and_sees_what_was_decided():
+def test_any_tracker_serves_and_sees_what_was_decided():
     case = next(c for c in CASES if c.name == "two fuse")
-    propagator = Still()
+    tracker = Still()
     config = LinkingConfig(look_ahead_frames=8)
-    tracked = track_movie(movie_of(case), Segmenter(case.segments), propagator, config)
+    tracked = track_movie(movie_of(case), Segmenter(case.segments), tracker, config)
     list(tracked)
-    assert len(propagator.given) == len(case.truth)
+    assert len(tracker.given) == len(case.truth)
     # once the look-ahead has passed, the child is one id in the reference
-    assert len(np.unique(propagator.given[-1])) == len(np.unique(case.truth[-1]))
+    assert len(np.unique(tracker.given[-1])) == len(np.unique(case.truth[-1]))
 
 
 def test_blank_and_blurred_frames_are_flagged_and_bridged():
@@ -80,9 +80,9 @@ def test_blank_and_blurred_frames_are_flagged_and_bridged():
     segments = truth.copy()
     segments[8] = 0
     segments[8, 30:40, 30:50] = 5
-    tracked = track_movie(movie, Segmenter(segments), OverlapPropagator())
+    tracked = track_movie(movie, Segmenter(segments), OverlapTracker())
     frames = list(tracked)
-    assert [f.quality.verdict for f in frames] == ["good"] * 8 + ["blank"] + ["good"] * 11
+    assert [f.quality.flag for f in frames] == ["good"] * 8 + ["blank"] + ["good"] * 11
     assert {(t.start, t.end) for t in tracked.lineage.tracks} == {(0, 19)}
 
 
@@ -96,7 +96,7 @@ def crowd(n_frames, n_particles=30):
 
 
 class Follower:
-    """A propagator that follows every particle to where it truly is."""
+    """A tracker that follows every particle to where it truly is."""
 
     def __init__(self, truth):
         self.truth, self.t, self.shown = truth, 0, None
@@ -111,16 +111,16 @@ class Follower:
         return map_ids(self.truth[self.t], {true: found for found, true in true_of.items()})
 
 
-def track_badly_segmented(truth, segments, movie=None, propagator=None):
+def track_badly_segmented(truth, segments, movie=None, tracker=None):
     rng = np.random.default_rng(5)
     movie = movie or [picture(labels, rng) for labels in truth]
-    tracked = track_movie(movie, Segmenter(segments), propagator or OverlapPropagator())
+    tracked = track_movie(movie, Segmenter(segments), tracker or OverlapTracker())
     frames = list(tracked)
     return frames, match_tracks((f.labels for f in frames), truth)
 
 
-@pytest.mark.parametrize("follows", [False, True], ids=["overlap", "perfect propagator"])
-def test_what_half_a_segmentation_misses_is_carried_and_marked(follows):
+@pytest.mark.parametrize("follows", [False, True], ids=["overlap", "perfect tracker"])
+def test_what_half_a_segmentation_misses_is_filled_in_and_marked(follows):
     truth = crowd(40)
     segments, rng = truth.copy(), np.random.default_rng(2)
     bad = range(18, 26)
@@ -131,7 +131,7 @@ def test_what_half_a_segmentation_misses_is_carried_and_marked(follows):
     assert matches.n_switches == 0
     assert matches.recall == matches.precision == 1
     true_of = matches.true_of_found()
-    assert {f.frame: {true_of[i] for i in f.carried_ids} for f in frames if f.carried_ids} == {
+    assert {f.frame: {true_of[i] for i in f.gap_filled_ids} for f in frames if f.gap_filled_ids} == {
         t: set(ids.tolist()) for t, ids in missed.items()
     }
 
@@ -150,10 +150,10 @@ def test_ids_last_through_every_fifth_frame_blurred(fault):
         else:
             segments[t][~ndimage.binary_erosion(truth[t] > 0, iterations=3)] = 0
     frames, matches = track_badly_segmented(truth, segments, movie)
-    assert [f.frame for f in frames if f.quality.verdict == "blurred"] == list(range(4, 40, 5))
+    assert [f.frame for f in frames if f.quality.flag == "blurred"] == list(range(4, 40, 5))
     assert matches.n_switches == 0
     assert matches.recall > 0.99
-    assert all(len(f.carried_ids) == 30 for f in frames[4::5])
+    assert all(len(f.gap_filled_ids) == 30 for f in frames[4::5])
 
 
 def test_particles_that_are_gone_for_good_end_where_they_were_last_seen():
@@ -164,12 +164,12 @@ def test_particles_that_are_gone_for_good_end_where_they_were_last_seen():
 
 
 def test_a_movie_that_stays_dim_is_good_again_after_a_while():
-    gauge = QualityGauge()
+    estimator = QualityEstimator()
     (labels,) = draw([Disc(1, 20, 30, 8), Disc(2, 40, 60, 6)], 1)
     bright = picture(labels, np.random.default_rng(3))
-    assert [gauge.judge(bright).verdict for _ in range(3)] == ["good"] * 3
-    verdicts = [gauge.judge(bright * 0.1).verdict for _ in range(13)]
-    assert verdicts == ["blank"] * 10 + ["good"] * 3
+    assert [estimator.measure(bright).flag for _ in range(3)] == ["good"] * 3
+    flags = [estimator.measure(bright * 0.1).flag for _ in range(13)]
+    assert flags == ["blank"] * 10 + ["good"] * 3
 
 
 def test_the_lineage_is_known_only_at_the_end():

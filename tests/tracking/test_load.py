@@ -6,29 +6,29 @@ from safetensors.torch import save_file
 from temtrack.errors import ModelError
 from temtrack.models.catalog import build_propagator
 from temtrack.models.registry import write_run_spec
-from temtrack.tracking.load import load_propagator
-from temtrack.tracking.overlap import OverlapPropagator
+from temtrack.tracking.load import load_tracker
+from temtrack.tracking.overlap import OverlapTracker
 
 
 def test_overlap_needs_no_model():
-    assert isinstance(load_propagator("overlap"), OverlapPropagator)
+    assert isinstance(load_tracker("overlap"), OverlapTracker)
 
 
-def test_a_runs_folder_becomes_a_propagator_with_its_weights(tmp_path):
+def test_a_runs_folder_becomes_a_tracker_with_its_weights(tmp_path):
     torch.manual_seed(1)
     net = build_propagator("deaot-t")
     save_file(net.state_dict(), tmp_path / "best.safetensors")
     write_run_spec(tmp_path, "deaot-t", "temtrack train")
-    propagator = load_propagator(str(tmp_path), "cpu")
-    assert not propagator.net.training
-    ours, theirs = propagator.net.state_dict(), net.state_dict()
+    tracker = load_tracker(str(tmp_path), "cpu")
+    assert not tracker.net.training
+    ours, theirs = tracker.net.state_dict(), net.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     labels = np.zeros((40, 50), np.int32)
     labels[10:30, 10:30] = 3
-    propagator.add_reference(np.where(labels > 0, 50.0, 200.0), labels)
-    assert np.unique(propagator.propagate(np.where(labels > 0, 50.0, 200.0))).tolist() == [0, 3]
+    tracker.add_reference(np.where(labels > 0, 50.0, 200.0), labels)
+    assert np.unique(tracker.propagate(np.where(labels > 0, 50.0, 200.0))).tolist() == [0, 3]
 
 
 def test_a_segmentation_model_is_refused():
     with pytest.raises(ModelError, match="'effsam-tiny' is no network that carries ids: those are deaot-t"):
-        load_propagator("effsam-tiny", "cpu")
+        load_tracker("effsam-tiny", "cpu")

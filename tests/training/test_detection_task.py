@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from needs import need_module
 from skimage.draw import disk
 
 from temtrack.training.config import TrainConfig
@@ -41,7 +42,7 @@ def test_a_batch_without_particles_is_one():
 
 @pytest.mark.slow
 def test_a_detector_learns_and_a_resumed_run_ends_in_the_same_weights(tmp_path):
-    pytest.importorskip("ultralytics", reason="needs the extra yolo: pip install 'temtrack[yolo]'")
+    need_module("ultralytics")
     from temtrack.models.catalog import build_segmenter
 
     def run(folder, n_steps):

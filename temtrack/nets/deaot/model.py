@@ -144,7 +144,7 @@ class Deaot(nn.Module):
         logits : Tensor
             Bx11 at stride 4, (4k+1)x(4k'+1).
         view : View
-            For `memorise`, once the ids are decided.
+            For `write`, once the ids are decided.
         """
         x = pyramid.tokens.flatten(2).transpose(1, 2)
         grid = (pyramid.tokens.shape[2], pyramid.tokens.shape[3])
@@ -156,7 +156,7 @@ class Deaot(nn.Module):
         x = self.LSTT.decoder_norms[-1](torch.cat(state, -1)).unflatten(2, grid)
         return self.decoder(x, pyramid.fine, pyramid.middle, pyramid.coarse), View(tuple(views), grid)
 
-    def memorise(self, view: View, id_embedding: Tensor) -> Memory:
+    def write(self, view: View, id_embedding: Tensor) -> Memory:
         """Remember a frame that was propagated to, its ids (BxNx256, embedded) being decided."""
         layers = zip(self.LSTT.stack, view.layers, strict=True)
         return Memory(tuple(layer.remember(seen, id_embedding) for layer, seen in layers), view.grid)

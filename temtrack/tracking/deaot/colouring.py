@@ -24,7 +24,7 @@ N_COLOURS = 10
 GRID_PER_REACH = 4
 
 #: or finer, so that no more than this share of the particles could slip through it.
-SLIPPING_SHARE = 0.05
+SLIPPING_FRACTION = 0.05
 
 
 def find_conflicts(labels: NDArray[np.integer], reach_px: float) -> NDArray[np.int64]:
@@ -33,7 +33,7 @@ def find_conflicts(labels: NDArray[np.integer], reach_px: float) -> NDArray[np.i
     The gap is the longer side of the box between two masks, right to a quarter of the reach.
     """
     radius = measure_regions(labels).radius_px
-    finest = float(np.quantile(radius, SLIPPING_SHARE)) if radius.size else 1.0
+    finest = float(np.quantile(radius, SLIPPING_FRACTION)) if radius.size else 1.0
     spacing = max(1, int(min(reach_px / GRID_PER_REACH, finest)))
     gap = max(0, round(reach_px / spacing) - 1)
     return touching_pairs(labels[::spacing, ::spacing], gap)

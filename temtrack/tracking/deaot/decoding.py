@@ -13,7 +13,7 @@ from skimage.measure import label as connected_parts
 from temtrack.imaging.labels import compact
 
 #: Parts of a particle smaller than this share of its largest part are dropped.
-FRAGMENT_SHARE = 0.25
+FRAGMENT_FRACTION = 0.25
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def sample_colours(logits: NDArray[np.float32], rows: Axis, columns: Axis) -> ND
     return out
 
 
-class ColourContest:
-    """Which colour each pixel has, pass after pass of the network: the one that is surest of it wins.
+class PassArgmax:
+    """The colour of each pixel: argmax over the passes of the network, by their confidence.
 
     Parameters
     ----------
@@ -84,24 +84,24 @@ class ColourContest:
     def __init__(self, axes: tuple[Axis, Axis]) -> None:
         self._axes = axes
         shape = axes[0].node.size, axes[1].node.size
-        self._certainty: NDArray[np.float32] | None = None
-        self.winners: NDArray[np.int64] = np.zeros(shape, np.int64)
+        self._confidence: NDArray[np.float32] | None = None
+        self.colours: NDArray[np.int64] = np.zeros(shape, np.int64)
 
-    def enter(self, logits: NDArray[np.float32], colours: NDArray[np.int64]) -> None:
-        """Take the logits (C, H, W) of a pass, the background's first, and the colours they stand for."""
+    def add(self, logits: NDArray[np.float32], colours: NDArray[np.int64]) -> None:
+        """Add the logits (C, H, W) of a pass, the background's first, and the colours they stand for."""
         found = sample_colours(logits, *self._axes)
         of_channel = np.concatenate([[0], colours[1:]])
         rows, columns = (axis.node + (axis.past > 0.5) for axis in self._axes)
-        certainty = _certainty(logits)[rows][:, columns]
-        if self._certainty is None:
-            self.winners, self._certainty = of_channel[found], np.where(found > 0, certainty, 0)
+        confidence = _confidence(logits)[rows][:, columns]
+        if self._confidence is None:
+            self.colours, self._confidence = of_channel[found], np.where(found > 0, confidence, 0)
             return
-        wins = (found > 0) & (certainty > self._certainty)
-        self.winners[wins] = of_channel[found[wins]]
-        self._certainty[wins] = certainty[wins]
+        wins = (found > 0) & (confidence > self._confidence)
+        self.colours[wins] = of_channel[found[wins]]
+        self._confidence[wins] = confidence[wins]
 
 
-def _certainty(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+def _confidence(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the probability (H, W) of the likeliest channel."""
     return np.asarray(1 / np.exp(logits - logits.max(axis=0)).sum(axis=0))
 
@@ -177,5 +177,5 @@ def _without_fragments(small: NDArray[np.int32]) -> NDArray[np.int32]:
     owner[parts.ravel()] = small.ravel()
     largest = np.zeros(n_ids + 1, np.int64)
     np.maximum.at(largest, owner, area)
-    keep = area >= FRAGMENT_SHARE * largest[owner]
+    keep = area >= FRAGMENT_FRACTION * largest[owner]
     return np.where(keep[parts], small, 0).astype(np.int32)

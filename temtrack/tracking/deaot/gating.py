@@ -1,4 +1,4 @@
-"""Where a network's answer for a particle cannot be right, the mask that motion predicts stands in."""
+"""Gating: where the network's mask of a particle cannot be right, motion gives a fallback prediction."""
 
 from __future__ import annotations
 
@@ -11,27 +11,25 @@ from temtrack.imaging.labels import compact, measure_regions
 
 
 @dataclass(frozen=True)
-class Plausibility:
+class Gates:
     """Bounds of a particle's area from one frame to the next, as shares of the expected area.
 
     Parameters
     ----------
-    min_area_share, max_area_share
-        Outside these the answer is not believed. What leaves the field has left the expected area too.
-    min_room_share
-        A mask that stands in takes only background where so much of it is background. Where less is, others
+    min_area_fraction, max_area_fraction
+        Outside these the network's mask is rejected. What leaves the field has left the expected area too.
+    min_room_fraction
+        A fallback prediction takes only background where so much of it is background. Where less is, others
         have swallowed it, and it is cut out of them.
     """
 
-    min_area_share: float = 0.3
-    max_area_share: float = 3.0
-    min_room_share: float = 0.5
+    min_area_fraction: float = 0.3
+    max_area_fraction: float = 3.0
+    min_room_fraction: float = 0.5
 
 
-def stand_in(
-    found: NDArray[np.int32], expected: NDArray[np.int32], bounds: Plausibility
-) -> NDArray[np.int32]:
-    """Return the labels (Y, X) found with those put right that have shrunk or grown beyond belief.
+def apply_fallback(found: NDArray[np.int32], expected: NDArray[np.int32], gates: Gates) -> NDArray[np.int32]:
+    """Return the labels (Y, X) found with a fallback prediction for those that fail the gates.
 
     Every id of ``expected`` (Y, X) has at least one pixel in the result.
     """
@@ -40,12 +38,12 @@ def stand_in(
     in_found = _renumber(found, ids)
     n = ids.size + 1
     share = np.bincount(in_found.ravel(), minlength=n)[1:] / np.maximum(regions.area_px, 1)
-    wrong = np.concatenate([[False], (share > bounds.max_area_share) | (share < bounds.min_area_share)])
+    wrong = np.concatenate([[False], (share > gates.max_area_fraction) | (share < gates.min_area_fraction)])
     if wrong.any():
         in_found[wrong[in_found]] = 0
         candidate = wrong[small]
         room = np.bincount(small[candidate & (in_found == 0)], minlength=n)[1:] / regions.area_px
-        swallowed = np.concatenate([[False], room < bounds.min_room_share])
+        swallowed = np.concatenate([[False], room < gates.min_room_fraction])
         taken = candidate & ((in_found == 0) | swallowed[small])
         in_found[taken] = small[taken]
         _keep_a_pixel(in_found, small, n)

@@ -1,8 +1,8 @@
-"""What is remembered of past frames, so that ids may change and the network's memory follows.
+"""The memory bank: what is kept of past frames, so that ids may change and the network's memory follows.
 
-A remembered frame keeps its ids, not their colours. The network's memory of it is made from the colours that
-the ids bear now, and anew, where they differ, once those change. So a merge, a recolouring or a new particle
-touches its own region of old frames and no other.
+A memory entry keeps the ids of its frame, not their colours. The network's memory of it is made from the
+colours that the ids bear now, and anew, where they differ, once those change. So a merge, a recolouring or
+a new particle touches its own region of old frames and no other.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from torch import Tensor
 
 from temtrack.imaging.labels import compact, map_ids
 from temtrack.nets.deaot import N_CHANNELS, N_IDS, STRIDE, Deaot, Memory, View
-from temtrack.tracking.deaot.padding import Canvas, shift_onto
+from temtrack.tracking.deaot.padding import PaddedInput, shift_onto
 
 #: In place of a colour where nothing is known.
 UNKNOWN = 2**16 - 1
 
 #: A token is left out of attention where more than this share of its pixels is unknown.
-MAX_UNKNOWN_SHARE = 0.1
+MAX_UNKNOWN_FRACTION = 0.1
 
 #: With more passes than this, memories are made when they are needed and not kept: each is as large as all
 #: else that a frame keeps.
@@ -32,17 +32,17 @@ MAX_KEPT_PASSES = 2
 
 
 @dataclass
-class RememberedFrame:
-    """A frame whose ids are known.
+class MemoryEntry:
+    """A frame whose ids are known, in the memory bank.
 
     Parameters
     ----------
     number
         Of the reference, counted from 0.
-    canvas
-        How it lay on the network's input.
+    padded
+        How the frame lay on the network's input.
     labels
-        (H, W) int32 ids on its canvas.
+        (H, W) int32 ids on its padded input.
     newer
         (H, W) int32 ids that came up later, where they then were: what the frame shows there is unknown as
         long as they live.
@@ -63,7 +63,7 @@ class RememberedFrame:
     """
 
     number: int
-    canvas: Canvas
+    padded: PaddedInput
     labels: NDArray[np.int32]
     newer: NDArray[np.int32]
     tokens: Tensor | None
@@ -74,15 +74,15 @@ class RememberedFrame:
     memories: dict[int, Memory] = field(default_factory=dict)
     stands_for: dict[int, int] | None = None
 
-    def rename(self, heirs: Mapping[int, int]) -> None:
+    def rename(self, successors: Mapping[int, int]) -> None:
         """Replace ids."""
-        self.labels = map_ids(self.labels, heirs)
-        self.newer = map_ids(self.newer, heirs)
+        self.labels = map_ids(self.labels, successors)
+        self.newer = map_ids(self.newer, successors)
         self.stands_for = None
 
-    def note_newcomers(self, newcomers: NDArray[np.int32], canvas: Canvas) -> None:
-        """Take down where ids lie that came up in a later frame: (H, W) on the canvas of that frame."""
-        shown = shift_onto(newcomers, canvas.origin, self.canvas)
+    def add_new_objects(self, new_objects: NDArray[np.int32], padded: PaddedInput) -> None:
+        """Note where ids lie that are new in a later frame: (H, W) on the padded input of that frame."""
+        shown = shift_onto(new_objects, padded.origin, self.padded)
         self.newer = np.where(shown != 0, shown, self.newer)
         self.stands_for = None
 
@@ -103,20 +103,20 @@ class RememberedFrame:
         for p in range(n_passes):
             self.embeddings[p] = _embed_changed(net, colours, before, p, self.embeddings[p])
 
-    def recall(self, net: Deaot, p: int, canvas: Canvas) -> Memory:
-        """Return the network's memory of pass ``p``, shifted to lie as a later frame's canvas does."""
+    def read(self, net: Deaot, p: int, padded: PaddedInput) -> Memory:
+        """Return the network's memory of pass ``p``, shifted onto the padded input of a later frame."""
         memory = self.memories.get(p)
         if memory is None:
             memory = self._make_memory(net, p)
             if len(self.embeddings) <= MAX_KEPT_PASSES:
                 self.memories[p] = memory
-        (y, x), (to_y, to_x) = self.canvas.origin, canvas.origin
+        (y, x), (to_y, to_x) = self.padded.origin, padded.origin
         return shift_memory(memory, self.valid, (y - to_y, x - to_x))
 
     def _make_memory(self, net: Deaot, p: int) -> Memory:
         if self.tokens is not None:
             return net.observe(self.tokens, self.embeddings[p])
-        return net.memorise(self.views[min(p, len(self.views) - 1)], self.embeddings[p])
+        return net.write(self.views[min(p, len(self.views) - 1)], self.embeddings[p])
 
     def _present_colours(self, colour_of_id: Mapping[int, int]) -> NDArray[np.uint16]:
         """Return (H, W) colours, `UNKNOWN` where an id has ended or one came up since."""
@@ -162,12 +162,12 @@ def shift_memory(memory: Memory, valid: Tensor | None, shift: tuple[int, int]) -
 
 
 def without_gates(view: View) -> View:
-    """Return what `Deaot.memorise` needs of a view: the gates are half of it and have done their work."""
+    """Return what `Deaot.write` needs of a view: the gates are half of it and have done their work."""
     layers = tuple(replace(layer, gate=layer.gate[:, :0]) for layer in view.layers)
     return replace(view, layers=layers)
 
 
-def thin(frames: list[RememberedFrame], n_kept: int, newest: int) -> list[RememberedFrame]:
+def evict(frames: list[MemoryEntry], n_kept: int, newest: int) -> list[MemoryEntry]:
     """Return at most ``n_kept`` of the frames, oldest first, spread evenly over the logarithm of their ages.
 
     The first stays. ``newest`` is a later frame's number, from which ages count.
@@ -185,7 +185,7 @@ def _known_tokens(colours: NDArray[np.uint16], device: torch.device) -> Tensor |
     if not unknown.any():
         return None
     share = F.avg_pool2d(torch.from_numpy(unknown).float()[None], STRIDE + 1, STRIDE, STRIDE // 2)
-    return (share[0] <= MAX_UNKNOWN_SHARE).to(device)
+    return (share[0] <= MAX_UNKNOWN_FRACTION).to(device)
 
 
 def _embed_changed(

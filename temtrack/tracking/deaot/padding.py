@@ -1,8 +1,8 @@
 """How frames lie on a network's input: at one scale, and moved so that the specimen rests on its token grid.
 
-A canvas is a little larger than the scaled frame. The frame lies on it where the specimen's drift so far, in
-whole input pixels, puts every particle at the same place within its token as in the first frame; what remains
-of the drift is a whole number of tokens. So drift never blurs a memory, however far it goes.
+A padded input is a little larger than the scaled frame. The frame lies on it where the specimen's drift so
+far, in whole input pixels, puts every particle at the same place within its token as in the first frame; what
+remains of the drift is a whole number of tokens. So drift never blurs a memory, however far it goes.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from temtrack.linking.motion import Step
 from temtrack.tracking.deaot.decoding import Axis
 
 STRIDE = 16  # input pixels from one token of the network to the next
-NODE = 4  # input pixels from one logit of the network to the next
+OUTPUT_STRIDE = 4  # input pixels from one logit of the network to the next
 MIN_SCALE, MAX_SCALE = 0.15, 6.0
 
 Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Canvas:
+class PaddedInput:
     """A frame's place on the network's input; everything is (y, x).
 
     Parameters
@@ -37,9 +37,9 @@ class Canvas:
     scaled_shape
         Of the frame, in input pixels.
     offset
-        Where the frame begins on the canvas, in input pixels from 0 to 15.
+        Where the frame begins on the padded input, in input pixels from 0 to 15.
     origin
-        The canvas' corner on the specimen, in tokens; (0, 0) in the first frame.
+        Corner of the padded input on the specimen, in tokens; (0, 0) in the first frame.
     """
 
     frame_shape: Pair
@@ -59,7 +59,7 @@ class Canvas:
         return self.scaled_shape[0] / self.frame_shape[0]
 
     def place_image(self, grey: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return an image (Y, X) on the canvas (H, W), mirrored beyond its borders."""
+        """Return an image (Y, X) on the padded input (H, W), mirrored beyond its borders."""
         if self.scaled_shape != self.frame_shape:
             tensor = torch.from_numpy(np.ascontiguousarray(grey))[None, None]
             size = list(self.scaled_shape)
@@ -70,13 +70,16 @@ class Canvas:
         return self._mirrored(grey)
 
     def place_labels(self, labels: NDArray[Any]) -> NDArray[Any]:
-        """Return labels (Y, X) on the canvas (H, W), mirrored as the image is."""
+        """Return labels (Y, X) on the padded input (H, W), mirrored as the image is."""
         return self._mirrored(nearest_pixels(labels, self.scaled_shape))
 
     def axes(self) -> tuple[Axis, Axis]:
         """Return where the frame's rows and columns lie between the nodes of the network's logits."""
         rows, columns = (
-            Axis.at((((np.arange(n) + 0.5) * m / n - 0.5) + first) / NODE, (side - 1) // NODE + 1)
+            Axis.at(
+                (((np.arange(n) + 0.5) * m / n - 0.5) + first) / OUTPUT_STRIDE,
+                (side - 1) // OUTPUT_STRIDE + 1,
+            )
             for n, m, first, side in zip(
                 self.frame_shape, self.scaled_shape, self.offset, self.shape, strict=True
             )
@@ -91,13 +94,13 @@ class Canvas:
         return np.pad(image, list(zip(self.offset, after, strict=True)), mode="symmetric")
 
 
-def lay_out(frame_shape: Pair, scale: float, drift_px: Step) -> Canvas:
-    """Return the canvas of a frame whose specimen has drifted by (y, x) frame pixels since the first one."""
+def pad_input(frame_shape: Pair, scale: float, drift_px: Step) -> PaddedInput:
+    """Return the padded input of a frame whose specimen has drifted by (y, x) frame pixels in all."""
     height, width = (max(1, round(n * scale)) for n in frame_shape)
     drift = [round(step * scale) for step in drift_px]
     offset = [-step % STRIDE for step in drift]
     origin = [-(first + step) // STRIDE for first, step in zip(offset, drift, strict=True)]
-    return Canvas(frame_shape, (height, width), (offset[0], offset[1]), (origin[0], origin[1]))
+    return PaddedInput(frame_shape, (height, width), (offset[0], offset[1]), (origin[0], origin[1]))
 
 
 def choose_scale(labels: NDArray[np.integer], target_diameter_px: float, max_input_px: int) -> float | None:
@@ -112,8 +115,8 @@ def choose_scale(labels: NDArray[np.integer], target_diameter_px: float, max_inp
     return float(min(max(target_diameter_px / diameter, MIN_SCALE), most))
 
 
-def shift_onto(image: NDArray[Any], origin: Pair, target: Canvas) -> NDArray[Any]:
-    """Return what a canvas (H, W) with its corner at ``origin`` shows on another one, 0 where nothing."""
+def shift_onto(image: NDArray[Any], origin: Pair, target: PaddedInput) -> NDArray[Any]:
+    """Return what a padded input (H, W) with its corner at ``origin`` shows on another, 0 where nothing."""
     out = np.zeros(target.shape, image.dtype)
     to, source = [], []
     for a, b, n, m in zip(origin, target.origin, target.shape, image.shape, strict=True):

@@ -1,4 +1,4 @@
-"""What the `deaot` propagators remember between two frames, as data that can be written and read again."""
+"""What the `deaot` trackers remember between two frames, as data that can be written and read again."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from temtrack.imaging.labels import Regions
 from temtrack.linking.motion import MotionModel, Step
 from temtrack.nets.deaot import Memory, View
 from temtrack.nets.deaot.memory import LayerMemory, LayerView
-from temtrack.tracking.deaot.memory import RememberedFrame
-from temtrack.tracking.deaot.padding import Canvas
+from temtrack.tracking.deaot.memory import MemoryEntry
+from temtrack.tracking.deaot.padding import PaddedInput
 
 
 @dataclass
-class Look:
+class EncodedFrame:
     """What is known of a frame before its ids are decided.
 
     Parameters
@@ -30,7 +30,7 @@ class Look:
         The frame on the grid of registration.
     drift_px
         Of the specimen (y, x) since the first reference, in pixels.
-    canvas
+    padded
         Its place on the network's input.
     tokens
         What the encoder sees.
@@ -43,7 +43,7 @@ class Look:
     frame: NDArray[np.generic]
     grid: NDArray[np.float32]
     drift_px: Step
-    canvas: Canvas
+    padded: PaddedInput
     tokens: Tensor
     views: list[View]
     expected: NDArray[np.int32]
@@ -51,7 +51,7 @@ class Look:
 
 @dataclass
 class DeaotState:
-    """All that the propagator remembers between frames; its size does not grow with their number.
+    """All that the tracker remembers between frames; its size does not grow with their number.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class DeaotState:
         Long-term memory, oldest first.
     newest
         Short-term memory.
-    look
+    encoded
         The frame that was propagated to last.
     """
 
@@ -81,14 +81,14 @@ class DeaotState:
     grid: NDArray[np.float32] | None = None
     motion: MotionModel = field(default_factory=MotionModel)
     colour_of_id: dict[int, int] = field(default_factory=dict)
-    references: list[RememberedFrame] = field(default_factory=list)
-    newest: RememberedFrame | None = None
-    look: Look | None = None
+    references: list[MemoryEntry] = field(default_factory=list)
+    newest: MemoryEntry | None = None
+    encoded: EncodedFrame | None = None
 
 
 #: The classes that a state is made of.
 STATE_CLASSES = (
-    *(DeaotState, Look, RememberedFrame, Canvas, MotionModel, Regions),
+    *(DeaotState, EncodedFrame, MemoryEntry, PaddedInput, MotionModel, Regions),
     *(Memory, LayerMemory, View, LayerView),
 )
 

@@ -3,6 +3,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 from microscope_files import write_dm
+from needs import need_module
 
 from temtrack.errors import InputError
 from temtrack.formats.readers import format_name, read_movie
@@ -26,7 +27,7 @@ def test_a_stack_with_its_scale_and_times(tmp_path, frames, version, byte_order,
 
 @pytest.mark.parametrize("version", [3, 4])
 def test_the_files_of_these_tests_are_what_another_reader_takes_them_for(tmp_path, frames, version):
-    reader = pytest.importorskip("rsciio.digitalmicrograph")
+    reader = need_module("rsciio.digitalmicrograph")
     path = write_dm(tmp_path / f"a.dm{version}", frames, STEPS, version=version)
     signal = reader.file_reader(path)[-1]  # the thumbnail comes first
     np.testing.assert_array_equal(signal["data"], frames)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from microscope_files import write_emi, write_ser
+from needs import need_module
 
 from temtrack.errors import InputError
 from temtrack.formats.readers import format_name, read_movie
@@ -25,7 +26,7 @@ def test_the_top_row_comes_first(tmp_path):
 
 
 def test_the_files_of_these_tests_are_what_another_reader_takes_them_for(tmp_path, frames):
-    reader = pytest.importorskip("rsciio.tia")
+    reader = need_module("rsciio.tia")
     path = write_ser(tmp_path / "a_1.ser", frames.astype(np.uint16)[:, :, :32])
     (signal,) = reader.file_reader(str(path))
     np.testing.assert_array_equal(signal["data"], frames[:, :, :32])

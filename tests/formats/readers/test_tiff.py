@@ -1,14 +1,12 @@
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+from real_data import REAL_DATA
 
 from temtrack.errors import InputError
 from temtrack.formats.readers import read_movie
-
-SHARED = Path(__file__).parents[4] / "shared" / "data"
 
 
 def assert_same(path, expected):
@@ -150,7 +148,7 @@ def test_a_truncated_file_ends_in_one_line(tmp_path, options, share):
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not SHARED.is_dir(), reason="real data do not lie beside this checkout")
+@pytest.mark.skipif(not REAL_DATA.is_dir(), reason="real data do not lie beside this checkout")
 @pytest.mark.parametrize(
     ("name", "shape", "nm", "interval_s"),
     [
@@ -160,7 +158,7 @@ def test_a_truncated_file_ends_in_one_line(tmp_path, options, share):
     ],
 )
 def test_real_files(name, shape, nm, interval_s):
-    movie = read_movie(SHARED / name)
+    movie = read_movie(REAL_DATA / name)
     assert (movie.n_frames, movie.height, movie.width) == shape
     assert movie.read_frame(shape[0] - 1).shape == shape[1:]
     assert (movie.pixel_size and movie.pixel_size.nm) == (nm and pytest.approx(nm, rel=1e-5))

@@ -3,6 +3,7 @@ import sys
 import numpy as np
 import pytest
 from microscope_files import write_velox
+from needs import need_module
 
 from temtrack.errors import InputError
 from temtrack.formats.readers import format_name, read_movie
@@ -20,7 +21,7 @@ def test_without_its_libraries_one_line_says_what_to_install(tmp_path, monkeypat
 class TestWithLibraries:
     @pytest.fixture(autouse=True)
     def _libraries(self):
-        pytest.importorskip("h5py")
+        need_module("h5py")
 
     @pytest.mark.parametrize("dtype", ["uint16", "int16", "float32"])
     def test_a_movie_with_its_scale_and_times(self, tmp_path, frames, dtype):

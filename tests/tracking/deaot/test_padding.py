@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from temtrack.tracking.deaot.padding import STRIDE, choose_scale, lay_out, shift_onto
+from temtrack.tracking.deaot.padding import STRIDE, choose_scale, pad_input, shift_onto
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.7, 0.6])
@@ -14,33 +14,33 @@ def test_a_spot_that_drifts_with_the_specimen_rests_on_the_specimens_tokens(scal
     moved = np.roll(frame, [round(step) for step in drift], axis=(0, 1))
     places = []
     for image, step in ((frame, (0.0, 0.0)), (moved, drift)):
-        canvas = lay_out(image.shape, scale, step)
-        placed = canvas.place_image(image)
-        assert placed.shape == canvas.shape
+        padded = pad_input(image.shape, scale, step)
+        placed = padded.place_image(image)
+        assert placed.shape == padded.shape
         assert all(n % STRIDE == 1 for n in placed.shape)
         peak = np.unravel_index(np.argmax(placed), placed.shape)
-        places.append([STRIDE * o + int(p) for o, p in zip(canvas.origin, peak, strict=True)])
+        places.append([STRIDE * o + int(p) for o, p in zip(padded.origin, peak, strict=True)])
     assert np.abs(np.subtract(*places)).max() <= 1
-    assert lay_out(shape, scale, drift).shape == lay_out(shape, scale, (0.0, 0.0)).shape
+    assert pad_input(shape, scale, drift).shape == pad_input(shape, scale, (0.0, 0.0)).shape
 
 
 def test_labels_and_pixels_find_back_to_the_frame():
     labels = np.arange(1, 50 * 70 + 1, dtype=np.int32).reshape(50, 70)
-    canvas = lay_out(labels.shape, 2.0, (3.0, -4.0))
-    placed = canvas.place_labels(labels)
-    rows, columns = canvas.axes()
+    padded = pad_input(labels.shape, 2.0, (3.0, -4.0))
+    placed = padded.place_labels(labels)
+    rows, columns = padded.axes()
     y, x = (np.rint(4 * (axis.node + axis.past) - 0.1).astype(int) for axis in (rows, columns))
     assert np.array_equal(placed[np.ix_(y, x)], labels)
 
 
-def test_what_one_canvas_shows_is_found_on_another():
+def test_what_one_padded_input_shows_is_found_on_another():
     image = np.arange(1, 65 * 65 + 1).reshape(65, 65)
-    here, there = lay_out((50, 50), 1.0, (0.0, 0.0)), lay_out((50, 50), 1.0, (-16.0, 32.0))
+    here, there = pad_input((50, 50), 1.0, (0.0, 0.0)), pad_input((50, 50), 1.0, (-16.0, 32.0))
     shown = shift_onto(image, here.origin, there)
     assert np.array_equal(shown[:49, 32:], image[16:65, :33])
     assert not shown[49:].any()
     assert not shown[:, :32].any()
-    far = lay_out((50, 50), 1.0, (1600.0, 0.0))
+    far = pad_input((50, 50), 1.0, (1600.0, 0.0))
     assert not shift_onto(image, here.origin, far).any()
 
 

@@ -7,8 +7,8 @@ from temtrack.formats.store.state import read_state, write_state
 from temtrack.imaging.labels import border_ids
 from temtrack.nets.deaot import Memory, Pyramid, View
 from temtrack.nets.deaot.memory import LayerMemory, LayerView
-from temtrack.tracking.deaot.propagator import DeaotConfig, DeaotPropagator, find_heirs
 from temtrack.tracking.deaot.state import STATE_CLASSES
+from temtrack.tracking.deaot.tracker import DeaotConfig, DeaotTracker, find_successors
 
 
 class FakeNet(torch.nn.Module):
@@ -34,7 +34,7 @@ class FakeNet(torch.nn.Module):
     def observe(self, tokens, id_embedding):
         return self._memory(id_embedding, tuple(tokens.shape[2:]))
 
-    def memorise(self, view, id_embedding):
+    def write(self, view, id_embedding):
         return self._memory(id_embedding, view.grid)
 
     def propagate(self, pyramid, long, short, long_radius=None):
@@ -67,8 +67,8 @@ def picture(labels, seed=0):
 
 
 @pytest.fixture
-def propagator():
-    return DeaotPropagator(FakeNet(), torch.device("cpu"), DeaotConfig(target_diameter_px=16))
+def tracker():
+    return DeaotTracker(FakeNet(), torch.device("cpu"), DeaotConfig(target_diameter_px=16))
 
 
 def all_right(labels, truth):
@@ -80,33 +80,31 @@ def all_right(labels, truth):
     return min(ious) > 0.5
 
 
-def test_forty_particles_are_carried_in_one_pass(propagator):
+def test_forty_particles_are_propagated_in_one_pass(tracker):
     truth = lattice(5, 8)
-    propagator.add_reference(picture(truth), truth)
+    tracker.add_reference(picture(truth), truth)
     for t in range(1, 6):
         truth = lattice(5, 8, step=(t, -t // 2))
-        labels = propagator.propagate(picture(truth, t))
+        labels = tracker.propagate(picture(truth, t))
         assert all_right(labels, truth)
         assert set(np.unique(labels)) == set(range(41))
-        propagator.add_reference(picture(truth, t), labels)
-    assert propagator.net.n_passes == 5
-    assert max(propagator.state().colour_of_id.values()) <= 10
+        tracker.add_reference(picture(truth, t), labels)
+    assert tracker.net.n_passes == 5
+    assert max(tracker.state().colour_of_id.values()) <= 10
 
 
 def test_groups_take_a_pass_for_ten_particles_and_find_the_same():
     truth, moved = lattice(3, 8), lattice(3, 8, step=(2, 1))
     found = {}
     for ids in ("colours", "groups"):
-        propagator = DeaotPropagator(
-            FakeNet(), torch.device("cpu"), DeaotConfig(ids=ids, target_diameter_px=16)
-        )
-        propagator.add_reference(picture(truth), truth)
-        found[ids] = propagator.propagate(picture(moved, 1)), propagator.net.n_passes
+        tracker = DeaotTracker(FakeNet(), torch.device("cpu"), DeaotConfig(ids=ids, target_diameter_px=16))
+        tracker.add_reference(picture(truth), truth)
+        found[ids] = tracker.propagate(picture(moved, 1)), tracker.net.n_passes
     assert (found["colours"][1], found["groups"][1]) == (1, 3)
     assert np.array_equal(found["colours"][0], found["groups"][0])
 
 
-def test_ids_survive_drift_over_many_times_the_reach(propagator):
+def test_ids_survive_drift_over_many_times_the_reach(tracker):
     rng = np.random.default_rng(0)
     world = np.zeros((400, 700), np.int32)
     for i, (y, x) in enumerate((y, x) for y in range(10, 380, 34) for x in range(10, 680, 34)):
@@ -115,99 +113,99 @@ def test_ids_survive_drift_over_many_times_the_reach(propagator):
     corner = np.array([20, 20])
     view = lambda: world[corner[0] : corner[0] + 160, corner[1] : corner[1] + 200]  # noqa: E731
     truth = view()
-    propagator.add_reference(picture(truth), truth)
+    tracker.add_reference(picture(truth), truth)
     for t, step in enumerate([(3, 5)] * 8 + [(40, 31), (0, 0), (3, 5), (-2, 60)], 1):
         corner += step
         whole = np.setdiff1d(truth, [0, *border_ids(truth)])
         truth = view()
-        labels = propagator.propagate(picture(truth, t))
+        labels = tracker.propagate(picture(truth, t))
         whole = np.setdiff1d(whole, border_ids(truth))
         assert all_right(labels, np.where(np.isin(truth, whole), truth, 0)), t
-        propagator.add_reference(picture(truth, t), truth)
-    assert propagator.state().drift_px == pytest.approx((-65, -136), abs=1)
+        tracker.add_reference(picture(truth, t), truth)
+    assert tracker.state().drift_px == pytest.approx((-65, -136), abs=1)
 
 
-def test_a_blank_frame_loses_no_id(propagator):
+def test_a_blank_frame_loses_no_id(tracker):
     truth = lattice(3, 4)
-    propagator.add_reference(picture(truth), truth)
-    assert np.array_equal(propagator.propagate(np.full(truth.shape, 200.0)), truth)
-    labels = propagator.propagate(picture(truth, 2))
+    tracker.add_reference(picture(truth), truth)
+    assert np.array_equal(tracker.propagate(np.full(truth.shape, 200.0)), truth)
+    labels = tracker.propagate(picture(truth, 2))
     assert all_right(labels, truth)
 
 
-def test_a_child_inherits_its_parents_place_and_colour(propagator):
+def test_a_child_inherits_its_parents_place_and_colour(tracker):
     truth = lattice(2, 3)
-    propagator.add_reference(picture(truth), truth)
-    colours = dict(propagator.state().colour_of_id)
-    propagator.propagate(picture(truth, 1))
+    tracker.add_reference(picture(truth), truth)
+    colours = dict(tracker.state().colour_of_id)
+    tracker.propagate(picture(truth, 1))
     merged = np.where(np.isin(truth, (1, 2)), 7, truth)
-    propagator.add_reference(picture(truth, 1), merged)
-    state = propagator.state()
+    tracker.add_reference(picture(truth, 1), merged)
+    state = tracker.state()
     assert state.colour_of_id[7] in (colours[1], colours[2])
     assert {i: c for i, c in state.colour_of_id.items() if i < 7} == {i: colours[i] for i in range(3, 7)}
     assert set(np.unique(state.references[0].labels)) == {0, *range(3, 8)}
-    assert all_right(propagator.propagate(picture(truth, 2)), merged)
+    assert all_right(tracker.propagate(picture(truth, 2)), merged)
 
 
-def test_a_new_particle_is_unknown_in_older_frames(propagator):
+def test_a_new_particle_is_unknown_in_older_frames(tracker):
     truth = lattice(2, 3)
     without = np.where(truth == 5, 0, truth)
-    propagator.add_reference(picture(truth), without)
-    propagator.propagate(picture(truth, 1))
-    propagator.add_reference(picture(truth, 1), truth)
-    first = propagator.state().references[0]
+    tracker.add_reference(picture(truth), without)
+    tracker.propagate(picture(truth, 1))
+    tracker.add_reference(picture(truth, 1), truth)
+    first = tracker.state().references[0]
     assert set(np.unique(first.newer)) == {0, 5}
-    assert all_right(propagator.propagate(picture(truth, 2)), truth)
+    assert all_right(tracker.propagate(picture(truth, 2)), truth)
     assert first.valid is not None
 
 
 def test_memory_has_a_bound_and_ids_have_none():
     config = DeaotConfig(n_reference_frames=3, target_diameter_px=16)
-    propagator = DeaotPropagator(FakeNet(), torch.device("cpu"), config)
+    tracker = DeaotTracker(FakeNet(), torch.device("cpu"), config)
     for t in range(12):
         truth = np.where(lattice(2, 2) > 0, lattice(2, 2) + 69_990 + 10 * t, 0)
         if t:
-            propagator.propagate(picture(truth, t))
-        propagator.add_reference(picture(truth, t), truth)
-    state = propagator.state()
+            tracker.propagate(picture(truth, t))
+        tracker.add_reference(picture(truth, t), truth)
+    state = tracker.state()
     assert len(state.references) == 3
     assert state.references[0].number == 0
-    labels = propagator.propagate(picture(truth, 99))
+    labels = tracker.propagate(picture(truth, 99))
     assert labels.dtype == np.int32
     assert all_right(labels, truth)
 
 
-def test_a_restored_propagator_goes_on_with_the_same_bytes(propagator, tmp_path):
+def test_a_restored_tracker_goes_on_with_the_same_bytes(tracker, tmp_path):
     frames = [lattice(3, 4, step=(t, t)) for t in range(5)]
-    propagator.add_reference(picture(frames[0]), frames[0])
+    tracker.add_reference(picture(frames[0]), frames[0])
     for t in (1, 2):
-        propagator.add_reference(picture(frames[t], t), propagator.propagate(picture(frames[t], t)))
-    write_state(tmp_path / "state", {"all": propagator.state()}, STATE_CLASSES)
-    other = DeaotPropagator(FakeNet(), torch.device("cpu"), propagator.config)
+        tracker.add_reference(picture(frames[t], t), tracker.propagate(picture(frames[t], t)))
+    write_state(tmp_path / "state", {"all": tracker.state()}, STATE_CLASSES)
+    other = DeaotTracker(FakeNet(), torch.device("cpu"), tracker.config)
     (state,) = read_state(tmp_path / "state", ["all"], STATE_CLASSES)
     other.restore(state)
     for t in (3, 4):
         frame = picture(frames[t], t)
-        one, two = propagator.propagate(frame), other.propagate(frame)
+        one, two = tracker.propagate(frame), other.propagate(frame)
         assert np.array_equal(one, two)
-        propagator.add_reference(frame, one)
+        tracker.add_reference(frame, one)
         other.add_reference(frame, two)
 
 
-def test_without_particles_nothing_is_carried_and_later_ones_are(propagator):
+def test_without_particles_nothing_is_propagated_and_later_ones_are(tracker):
     truth = lattice(2, 2)
     empty = np.zeros_like(truth)
     with pytest.raises(ValueError, match="call add_reference first"):
-        propagator.propagate(picture(truth))
-    propagator.add_reference(picture(empty), empty)
-    assert not propagator.propagate(picture(truth, 1)).any()
-    propagator.add_reference(picture(truth, 1), truth)
-    assert all_right(propagator.propagate(picture(truth, 2)), truth)
+        tracker.propagate(picture(truth))
+    tracker.add_reference(picture(empty), empty)
+    assert not tracker.propagate(picture(truth, 1)).any()
+    tracker.add_reference(picture(truth, 1), truth)
+    assert all_right(tracker.propagate(picture(truth, 2)), truth)
 
 
-def test_heirs_are_those_who_hold_the_place():
+def test_successors_are_those_who_hold_the_place():
     expected = lattice(1, 3)
     labels = np.where(expected == 1, 8, np.where(expected == 2, 0, expected))
     labels[expected == 2] = np.resize([8, 0, 0], (expected == 2).sum())
-    assert find_heirs(expected, labels, {1, 2}) == {1: 8}
-    assert find_heirs(expected, labels, set()) == {}
+    assert find_successors(expected, labels, {1, 2}) == {1: 8}
+    assert find_successors(expected, labels, set()) == {}

@@ -4,7 +4,7 @@ import pytest
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import simulate_movie
-from temtrack.tracking.quality import QualityGauge
+from temtrack.tracking.frame_quality import QualityEstimator
 
 
 @pytest.mark.parametrize(
@@ -25,9 +25,9 @@ def test_blank_and_blurred_frames_are_told_from_good_ones(dose_e_px, contrast, r
         drift_px_per_frame=(0.4, -0.3),
     )
     movie = simulate_movie(3, config)
-    gauge = QualityGauge()
-    verdicts = {t: gauge.judge(movie.frame(t)).verdict for t in range(len(movie))}
-    assert {t: verdict for t, verdict in verdicts.items() if verdict != "good"} == {
+    estimator = QualityEstimator()
+    flags = {t: estimator.measure(movie.frame(t)).flag for t in range(len(movie))}
+    assert {t: flag for t, flag in flags.items() if flag != "good"} == {
         7: "blank",
         11: "blurred",
         16: "blurred",
@@ -38,6 +38,6 @@ def test_sharpness_is_that_of_edges_and_not_of_noise():
     rng = np.random.default_rng(0)
     stripes = np.tile(np.arange(200) // 10 % 2 * 10.0, (200, 1))
     noise = rng.normal(0, 5, stripes.shape)
-    clean = QualityGauge().judge(stripes).sharpness
-    assert QualityGauge().judge(stripes + noise).sharpness == pytest.approx(clean, rel=0.1)
-    assert QualityGauge().judge(noise).sharpness < 0.1 * clean
+    clean = QualityEstimator().measure(stripes).sharpness
+    assert QualityEstimator().measure(stripes + noise).sharpness == pytest.approx(clean, rel=0.1)
+    assert QualityEstimator().measure(noise).sharpness < 0.1 * clean

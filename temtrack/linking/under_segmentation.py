@@ -1,4 +1,4 @@
-"""Inside a fused segment: whose pixels are whose, and how thick is the neck between two members."""
+"""Inside an under-segmented detection: whose pixels are whose, and how thick the necks are."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ MIN_CENTRE_DISTANCE_PX = 4.0
 OUTLINE_PX = 0.5
 
 
-def share_out(segment: NDArray[np.bool_], carried: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Give each pixel of a fused segment to the member whose carried mask is nearest.
+def divide_detection(detection: NDArray[np.bool_], propagated: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Give each pixel of an under-segmented detection to the member whose propagated mask is nearest.
 
     Parameters
     ----------
-    segment
-        (Y, X) mask of the fused segment.
-    carried
+    detection
+        (Y, X) mask of the under-segmented detection.
+    propagated
         (Y, X) ids of its members where they were predicted, 0 elsewhere.
     """
-    seeds = np.where(segment, carried, 0)
+    seeds = np.where(detection, propagated, 0)
     if not seeds.any():
-        return np.zeros(segment.shape, np.int32)
+        return np.zeros(detection.shape, np.int32)
     _, nearest = ndimage.distance_transform_edt(seeds == 0, return_indices=True)
-    return np.where(segment, seeds[tuple(nearest)], 0).astype(np.int32)
+    return np.where(detection, seeds[tuple(nearest)], 0).astype(np.int32)
 
 
 def neck_clusters(
-    segment: NDArray[np.bool_], shared: NDArray[np.int32], min_neck_ratio: float
+    detection: NDArray[np.bool_], shared: NDArray[np.int32], min_neck_ratio: float
 ) -> list[frozenset[int]]:
     """Return the groups of members that a thick enough neck joins, groups of two or more only.
 
@@ -44,7 +44,7 @@ def neck_clusters(
     ids = np.unique(shared[shared != 0])
     members = [np.argwhere(shared == i) for i in ids]
     centres = np.array([m.mean(axis=0) for m in members]).reshape(-1, 2)
-    pixels = np.argwhere(segment)
+    pixels = np.argwhere(detection)
     group = list(range(len(ids)))
     for i, j in _shortest_tree(centres):
         if neck_ratio(pixels, members[i], members[j]) >= min_neck_ratio:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from temtrack.linking.fused import neck_clusters, neck_ratio, share_out
+from temtrack.linking.under_segmentation import divide_detection, neck_clusters, neck_ratio
 
 
 def dumbbell(distance, radius=20):
@@ -30,6 +30,6 @@ def test_only_a_thick_neck_joins():
 def test_every_pixel_goes_to_the_nearest_member():
     whole, members = dumbbell(36)
     eroded = members * (np.indices(members.shape)[0] % 3 == 0)
-    shared = share_out(whole, eroded)
+    shared = divide_detection(whole, eroded)
     np.testing.assert_array_equal(shared > 0, whole)
     assert (shared == members)[whole].mean() > 0.95

@@ -1,4 +1,4 @@
-"""The `deaot` propagators: a network carries ids as colours, locality turns colours back into ids."""
+"""The `deaot` trackers: a network propagates ids as colours, locality turns colours back into ids."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from temtrack.nets.deaot import (
 )
 from temtrack.nets.precision import bf16_where_native
 from temtrack.tracking.deaot.colouring import colour_particles, find_conflicts, give_own_colours
-from temtrack.tracking.deaot.decoding import ColourContest, assign_ids
-from temtrack.tracking.deaot.gating import Plausibility, stand_in
-from temtrack.tracking.deaot.memory import RememberedFrame, thin, without_gates
-from temtrack.tracking.deaot.padding import choose_scale, lay_out
-from temtrack.tracking.deaot.state import STATE_CLASSES, DeaotState, Look, to_device
+from temtrack.tracking.deaot.decoding import PassArgmax, assign_ids
+from temtrack.tracking.deaot.gating import Gates, apply_fallback
+from temtrack.tracking.deaot.memory import MemoryEntry, evict, without_gates
+from temtrack.tracking.deaot.padding import choose_scale, pad_input
+from temtrack.tracking.deaot.state import STATE_CLASSES, DeaotState, EncodedFrame, to_device
 from temtrack.tracking.registration import find_drift, on_grid
 
 #: An id that ends where another takes over at least this share of its place lives on in it.
-HEIR_SHARE = 0.5
+SUCCESSOR_FRACTION = 0.5
 
 
 @dataclass(frozen=True)
 class DeaotConfig:
-    """How a network carries ids.
+    """How a network propagates ids.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ class DeaotConfig:
     reach_tokens
         Particles nearer to each other than so many tokens bear different colours, and no particle is looked
         for farther than this from where it is expected.
-    bounds
-        What answers to believe.
+    gates
+        Which of the network's masks to accept.
     """
 
     ids: Literal["colours", "groups"] = "colours"
@@ -64,11 +64,11 @@ class DeaotConfig:
     target_diameter_px: float = 28.0
     max_input_px: int = 1_500_000
     reach_tokens: float = 1.25
-    bounds: Plausibility = field(default_factory=Plausibility)
+    gates: Gates = field(default_factory=Gates)
 
 
-class DeaotPropagator:
-    """Carries labels from frame to frame by a network that remembers how particles looked.
+class DeaotTracker:
+    """Propagates labels from frame to frame by a network that remembers how particles looked.
 
     Parameters
     ----------
@@ -88,9 +88,9 @@ class DeaotPropagator:
         self.config = config or DeaotConfig()
         self._state = DeaotState()
 
-    def anew(self) -> DeaotPropagator:
+    def anew(self) -> DeaotTracker:
         """Return one with the same network that remembers nothing yet."""
-        return DeaotPropagator(self.net, self.device, self.config)
+        return DeaotTracker(self.net, self.device, self.config)
 
     def state(self) -> DeaotState:
         """Return all that it remembers."""
@@ -108,36 +108,36 @@ class DeaotPropagator:
         if state.scale is None:
             state.scale = choose_scale(ids, config.target_diameter_px, config.max_input_px)
         if state.scale is not None:
-            look = state.look
-            if look is None or not np.array_equal(look.frame, frame):
-                look, _ = self._look(frame)
-            self._follow_ids(look, ids)
-            self._remember(look, ids)
-            state.drift_px, state.grid, state.look = look.drift_px, look.grid, None
+            encoded = state.encoded
+            if encoded is None or not np.array_equal(encoded.frame, frame):
+                encoded, _ = self._encode(frame)
+            self._update_ids(encoded, ids)
+            self._write_memory(encoded, ids)
+            state.drift_px, state.grid, state.encoded = encoded.drift_px, encoded.grid, None
         state.motion.learn(ids)
         state.n_references += 1
 
     @torch.inference_mode()
     def propagate(self, frame: NDArray[np.generic]) -> NDArray[np.int32]:
-        """Return the newest reference's labels carried into a later frame (Y, X)."""
+        """Return the newest reference's labels propagated into a later frame (Y, X)."""
         state = self._state
         if state.n_references == 0:
             raise ValueError("propagate needs a reference: call add_reference first")
         if state.newest is None:
             return np.zeros(frame.shape, np.int32)
-        state.look, pyramid = self._look(frame)
+        state.encoded, pyramid = self._encode(frame)
         with bf16_where_native(self.device):
-            colours = self._see_colours(state.newest, state.look, pyramid)
-        expected = state.look.expected
+            colours = self._propagate_colours(state.newest, state.encoded, pyramid)
+        expected = state.encoded.expected
         labels = assign_ids(colours, expected, state.colour_of_id, self._reach_px)
-        return stand_in(labels, expected, self.config.bounds)
+        return apply_fallback(labels, expected, self.config.gates)
 
     @property
     def _reach_px(self) -> float:
         """How far a particle is looked for, in pixels of the frame."""
         return self.config.reach_tokens * STRIDE / (self._state.scale or 1.0)
 
-    def _look(self, frame: NDArray[np.generic]) -> tuple[Look, Pyramid]:
+    def _encode(self, frame: NDArray[np.generic]) -> tuple[EncodedFrame, Pyramid]:
         """Register a frame with the newest reference, predict where the ids are in it, and encode it."""
         state, grid = self._state, on_grid(frame)
         expected, step = np.zeros(frame.shape, np.int32), (0.0, 0.0)
@@ -145,76 +145,78 @@ class DeaotPropagator:
             found = find_drift(state.grid, grid, grid_spacing(frame.shape), state.motion.drift)
             expected, step = state.motion.predict(found), found or state.motion.drift
         drift_px = (state.drift_px[0] + step[0], state.drift_px[1] + step[1])
-        canvas = lay_out((frame.shape[0], frame.shape[1]), state.scale or 1.0, drift_px)
+        padded = pad_input((frame.shape[0], frame.shape[1]), state.scale or 1.0, drift_px)
         with bf16_where_native(self.device):
-            pyramid = self.net.encode(self._to_input(canvas.place_image(normalise(frame))))
-        return Look(frame, grid, drift_px, canvas, pyramid.tokens, [], expected), pyramid
+            pyramid = self.net.encode(self._to_input(padded.place_image(normalise(frame))))
+        return EncodedFrame(frame, grid, drift_px, padded, pyramid.tokens, [], expected), pyramid
 
     def _to_input(self, grey: NDArray[np.float32]) -> Tensor:
         """Return an image (H, W) in [0, 1] as 1x3xHxW, normalised."""
         return imagenet.normalised(torch.from_numpy(grey).to(self.device)[None, None])
 
-    def _see_colours(self, newest: RememberedFrame, look: Look, pyramid: Pyramid) -> NDArray[np.int64]:
+    def _propagate_colours(
+        self, newest: MemoryEntry, encoded: EncodedFrame, pyramid: Pyramid
+    ) -> NDArray[np.int64]:
         """Propagate all colours to a frame, and return the one of each of its pixels (Y, X), 0 background."""
         state = self._state
         n_passes = count_passes(state.colour_of_id)
-        for remembered in (*state.references, newest):
-            remembered.recolour(self.net, state.colour_of_id, n_passes)
-        contest = ColourContest(look.canvas.axes())
+        for entry in (*state.references, newest):
+            entry.recolour(self.net, state.colour_of_id, n_passes)
+        argmax = PassArgmax(encoded.padded.axes())
         for p in range(n_passes):
-            long = Memory.join([r.recall(self.net, p, look.canvas) for r in state.references])
-            short = newest.recall(self.net, p, look.canvas)
+            long = Memory.join([r.read(self.net, p, encoded.padded) for r in state.references])
+            short = newest.read(self.net, p, encoded.padded)
             logits, view = self.net.propagate(pyramid, long, short, self.config.long_radius_tokens)
-            look.views.append(without_gates(view))
+            encoded.views.append(without_gates(view))
             used = used_channels(state.colour_of_id, p)
-            contest.enter(logits[0, used.tolist()].float().cpu().numpy(), used + p * N_IDS)
-        return contest.winners
+            argmax.add(logits[0, used.tolist()].float().cpu().numpy(), used + p * N_IDS)
+        return argmax.colours
 
-    def _follow_ids(self, look: Look, labels: NDArray[np.int32]) -> None:
-        """Colour the ids of a new reference, and let what is remembered follow where they have changed."""
+    def _update_ids(self, encoded: EncodedFrame, labels: NDArray[np.int32]) -> None:
+        """Colour the ids of a new reference, and let the memory bank follow where they have changed."""
         state, regions = self._state, measure_regions(labels)
         before, present = state.colour_of_id, set(regions.ids.tolist())
-        heirs = find_heirs(look.expected, labels, before.keys() - present)
-        inherited = {heir: before[old] for old, heir in heirs.items() if old in before} | before
-        newcomers = present - before.keys() - set(heirs.values())
-        remembered = [r for r in (*state.references, state.newest) if r is not None]
-        if heirs:
-            for r in remembered:
-                r.rename(heirs)
-        if newcomers and remembered:
-            shown = np.where(np.isin(labels, list(newcomers)), labels, 0)
-            shown = look.canvas.place_labels(shown)
-            for r in remembered:
-                r.note_newcomers(shown, look.canvas)
+        successors = find_successors(encoded.expected, labels, before.keys() - present)
+        inherited = {new: before[old] for old, new in successors.items() if old in before} | before
+        new_objects = present - before.keys() - set(successors.values())
+        bank = [entry for entry in (*state.references, state.newest) if entry is not None]
+        if successors:
+            for entry in bank:
+                entry.rename(successors)
+        if new_objects and bank:
+            shown = np.where(np.isin(labels, list(new_objects)), labels, 0)
+            shown = encoded.padded.place_labels(shown)
+            for entry in bank:
+                entry.add_new_objects(shown, encoded.padded)
         if self.config.ids == "groups":
             state.colour_of_id = give_own_colours(regions.ids.tolist(), inherited)
         else:
             conflicts = find_conflicts(labels, self._reach_px)
             state.colour_of_id = colour_particles(regions, conflicts, inherited)
 
-    def _remember(self, look: Look, labels: NDArray[np.int32]) -> None:
-        """Make a frame the newest reference; the one before goes into long-term memory."""
+    def _write_memory(self, encoded: EncodedFrame, labels: NDArray[np.int32]) -> None:
+        """Write a frame into the memory bank as the newest reference."""
         state = self._state
-        on_canvas = look.canvas.place_labels(labels)
-        newer = np.zeros_like(on_canvas)
-        tokens = None if look.views else look.tokens
+        padded_labels = encoded.padded.place_labels(labels)
+        newer = np.zeros_like(padded_labels)
+        tokens = None if encoded.views else encoded.tokens
         last, number = state.newest, state.n_references
-        state.newest = RememberedFrame(number, look.canvas, on_canvas, newer, tokens, look.views)
+        state.newest = MemoryEntry(number, encoded.padded, padded_labels, newer, tokens, encoded.views)
         if last is None:
             state.references = [state.newest]
         elif last.number != state.references[0].number:
             kept = [*state.references, last]
-            state.references = thin(kept, self.config.n_reference_frames, number)
+            state.references = evict(kept, self.config.n_reference_frames, number)
 
 
-def find_heirs(expected: NDArray[np.int32], labels: NDArray[np.int32], gone: Set[int]) -> dict[int, int]:
+def find_successors(expected: NDArray[np.int32], labels: NDArray[np.int32], gone: Set[int]) -> dict[int, int]:
     """Return, for the ids that are gone, the id that now has most of the place where each was expected."""
     if not gone:
         return {}
     regions, shared = measure_regions(expected), overlap_counts(expected, labels)
     area = dict(zip(regions.ids.tolist(), regions.area_px.tolist(), strict=True))
     triples = zip(shared.a.tolist(), shared.b.tolist(), shared.n_px.tolist(), strict=True)
-    return {a: b for a, b, n in triples if a in gone and n >= HEIR_SHARE * area[a]}
+    return {a: b for a, b, n in triples if a in gone and n >= SUCCESSOR_FRACTION * area[a]}
 
 
 def count_passes(colour_of_id: Mapping[int, int]) -> int:

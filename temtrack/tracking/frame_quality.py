@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-Verdict = Literal["good", "blank", "blurred"]
+QualityFlag = Literal["good", "blank", "blurred"]
 
 #: Good frames whose median a new one is compared with.
 N_COMPARED = 15
 
 #: Below this share of the usual contrast a frame is blank.
-BLANK_CONTRAST_SHARE = 0.25
+BLANK_CONTRAST_FRACTION = 0.25
 
 #: Below this share of the usual sharpness a frame is blurred,
-BLURRED_SHARPNESS_SHARE = 0.65
+BLURRED_SHARPNESS_FRACTION = 0.65
 
 #: if it also lies so many standard deviations of the usual scatter below: few electrons scatter it widely.
 BLURRED_SHARPNESS_SIGMAS = 4.0
@@ -51,45 +51,45 @@ class FrameQuality:
     sharpness
         Standard deviation of the frame's details of `PARTICLE_BLUR_PX` to `EDGE_BLUR_PX`, camera noise
         taken out.
-    verdict
+    flag
         ``good``, ``blank`` (nothing in it) or ``blurred``.
     """
 
     contrast: float
     sharpness: float
-    verdict: Verdict
+    flag: QualityFlag
 
 
 @dataclass
-class QualityGauge:
-    """Judges frames one after another."""
+class QualityEstimator:
+    """Measures and flags frames one after another."""
 
     _contrasts: deque[float] = field(default_factory=lambda: deque(maxlen=N_COMPARED))
     _sharpnesses: deque[float] = field(default_factory=lambda: deque(maxlen=N_COMPARED))
     _n_bad: int = 0
 
-    def judge(self, frame: NDArray[np.generic]) -> FrameQuality:
+    def measure(self, frame: NDArray[np.generic]) -> FrameQuality:
         """Measure a frame (Y, X) and compare it with the good ones before; the first is good."""
         contrast, sharpness = _measure(np.nan_to_num(frame.astype(np.float32), posinf=0, neginf=0))
-        verdict = self._verdict(contrast, sharpness)
-        self._n_bad = 0 if verdict == "good" else self._n_bad + 1
+        flag = self._flag(contrast, sharpness)
+        self._n_bad = 0 if flag == "good" else self._n_bad + 1
         if self._n_bad > MAX_BAD_FRAMES:
             self._contrasts.clear()
             self._sharpnesses.clear()
-            self._n_bad, verdict = 0, "good"
-        if verdict == "good":
+            self._n_bad, flag = 0, "good"
+        if flag == "good":
             self._contrasts.append(contrast)
             self._sharpnesses.append(sharpness)
-        return FrameQuality(contrast, sharpness, verdict)
+        return FrameQuality(contrast, sharpness, flag)
 
-    def _verdict(self, contrast: float, sharpness: float) -> Verdict:
+    def _flag(self, contrast: float, sharpness: float) -> QualityFlag:
         if not self._contrasts:
             return "good"
-        if contrast < BLANK_CONTRAST_SHARE * float(np.median(self._contrasts)):
+        if contrast < BLANK_CONTRAST_FRACTION * float(np.median(self._contrasts)):
             return "blank"
         usual = float(np.median(self._sharpnesses))
         spread = 1.4826 * float(np.median(np.abs(np.array(self._sharpnesses) - usual)))
-        if sharpness < min(BLURRED_SHARPNESS_SHARE * usual, usual - BLURRED_SHARPNESS_SIGMAS * spread):
+        if sharpness < min(BLURRED_SHARPNESS_FRACTION * usual, usual - BLURRED_SHARPNESS_SIGMAS * spread):
             return "blurred"
         return "good"
 
