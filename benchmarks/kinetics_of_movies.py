@@ -21,10 +21,11 @@ from law_movies import DIFFUSION, FIELD, simulate_coalescence, simulate_sizes
 from rich.console import Console
 from rich.table import Table
 from scipy import constants
-
-import temtrack
 from temtrack.analysis.masks import Tables, TrackerRecord
 from temtrack.analysis.series import MaskSeries
+
+import temtrack
+from temtrack.calibration import Calibration
 from temtrack.kinetics.arrhenius import measure_activation
 from temtrack.kinetics.bootstrap import gather_power_sums
 from temtrack.kinetics.diffusion import measure_diffusion
@@ -35,7 +36,6 @@ from temtrack.kinetics.mechanisms import MECHANISMS, measure_mechanisms
 from temtrack.kinetics.observed import observe
 from temtrack.kinetics.relaxation import measure_relaxations
 from temtrack.simulation.movie import SimulatedMovie
-from temtrack.calibration import Calibration
 
 #: Temperatures (K) and activation energy (kJ/mol) of the runs of one specimen; the rate of the second run.
 KELVIN, ENERGY, RATE = (890.0, 920.0, 950.0, 980.0), 120.0, 0.05

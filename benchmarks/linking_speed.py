@@ -13,10 +13,10 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-
 from temtrack.analysis.masks import TrackerRecord, analyze_masks, find_family
-from temtrack.linking import link_masks
+
 from temtrack.calibration import Calibration
+from temtrack.linking import link_masks
 
 SIDE_PX, N_FRAMES = 1024, 40
 

@@ -17,8 +17,8 @@ import numpy as np
 from disturbances import disturbed, shuffled
 from numpy.typing import NDArray
 from other_linkers import link_by_laptrack, link_by_largest_overlap
-
 from temtrack.analysis.masks import find_lineage
+
 from temtrack.imaging.labels import map_ids
 from temtrack.lineage import Lineage
 from temtrack.linking import link_masks

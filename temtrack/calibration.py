@@ -92,6 +92,10 @@ class Calibration:
         )
 
 
+#: What nobody has said anything of.
+UNCALIBRATED = Calibration()
+
+
 def given_calibration(
     pixel_size_nm: float | None, frame_time_s: float | None, frame_numbers: Sequence[int]
 ) -> Calibration:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.calibration import Calibration, FrameTimes, PixelSize, given_calibration
+from temtrack.calibration import UNCALIBRATED, Calibration, FrameTimes, PixelSize, given_calibration
 from temtrack.errors import InputError
 
 
@@ -65,7 +65,7 @@ class Movie:
     width: int
     dtype: np.dtype
     read_frame: Callable[[int], NDArray[Any]]
-    calibration: Calibration = Calibration()
+    calibration: Calibration = UNCALIBRATED
     files: tuple[Path, ...] = ()
     frame_range: FrameRange | None = None
     burned_in: tuple[BurnedIn, ...] = ()

@@ -15,7 +15,7 @@ _MAX_SHOWN = 40
 
 @dataclass(frozen=True)
 class Source:
-    """An input or a model: the name that it was given by, and the SHA-256 of its content, where it has one."""
+    """An input or a model: the name that it was given by, and the SHA-256 of its content if it has any."""
 
     name: str
     sha256: str | None = None
@@ -86,7 +86,7 @@ class Provenance:
     def metadata(self) -> dict[str, str]:
         """Return the record as texts by name, as Parquet keeps them: whole, and its parts for a person."""
         told = {"temtrack_version": self.version, "command": self.command}
-        for part, source in (self.inputs | self.models).items():
+        for part, source in {**self.inputs, **self.models}.items():
             told |= {part: source.name, f"{part}_sha256": source.sha256 or ""}
         return {**told, "provenance": json.dumps(self.to_json())}
 
@@ -102,7 +102,7 @@ class Provenance:
     def _deciding(self) -> dict[str, object]:
         facts: dict[str, object] = {"temtrack_version": self.version, "action": self.action}
         facts |= {part: source.name for part, source in self.models.items()}
-        facts |= {f"{part}_sha256": s.sha256 for part, s in (self.inputs | self.models).items()}
+        facts |= {f"{part}_sha256": s.sha256 for part, s in {**self.inputs, **self.models}.items()}
         return facts | dict(self.options)
 
 

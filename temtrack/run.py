@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
-from temtrack.calibration import Calibration, given_calibration
+from temtrack.calibration import UNCALIBRATED, Calibration, given_calibration
 from temtrack.lineage import Lineage
 from temtrack.masks import Masks
 from temtrack.movie import Movie
-from temtrack.provenance import Provenance
+from temtrack.provenance import Provenance, Source
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Run:
 
     masks: Masks
     lineage: Lineage | None = None
-    calibration: Calibration = Calibration()
+    calibration: Calibration = UNCALIBRATED
     gap_filled: Mapping[int, Set[int]] | None = None
     quality: Sequence[str] | None = None
     provenance: Provenance | None = None
@@ -55,6 +54,16 @@ class Run:
     def path(self) -> Path:
         """Folder or stack of the masks."""
         return self.masks.path
+
+    @property
+    def models(self) -> Mapping[str, Source]:
+        """The models of the tracker's run."""
+        return {} if self.provenance is None else self.provenance.models
+
+    @property
+    def movie(self) -> Source | None:
+        """The movie of the tracker's run."""
+        return None if self.provenance is None else self.provenance.inputs.get("movie")
 
     def given_calibration(self, pixel_size_nm: float | None, frame_time_s: float | None) -> Calibration:
         """Return what a user says of scale and time; the masks of a piece of a movie keep its times."""

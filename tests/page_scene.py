@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from skimage.draw import disk
-
 from temtrack.analysis.masks import TrackerRecord, analyze_masks
+
+from temtrack.calibration import Calibration
 from temtrack.kinetics.observed import ObservedRun
 from temtrack.lineage import Lineage, Merge, Track
 from temtrack.movie import Movie
 from temtrack.report.page.build import PageSource
-from temtrack.calibration import Calibration
 
 N_FRAMES, HEIGHT, WIDTH = 12, 96, 120
 PIXEL_SIZE_NM, FRAME_TIME_S = 0.5, 2.0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from temtrack.analysis.frames import measure_frames
@@ -70,8 +68,6 @@ def analyze_run(
         calibration=calibration,
         is_relinked=is_relinked,
     )
-
-
 
 
 def _measure_all_particles(

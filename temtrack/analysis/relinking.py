@@ -33,7 +33,7 @@ def relink(run: Run, progress: Progress = silent) -> tuple[Run, bool]:
 
 
 def relinked(masks: Masks) -> Masks:
-    """Return masks in the ids that linking gives them; linked anew in each walk, so that memory stays small."""
+    """Return masks in the ids that linking gives them; linked anew in each walk, to keep memory small."""
     frames = _Walk(lambda: (frame.labels for frame in link_masks(masks)))
     return replace(masks, read_frame=frames.read)
 

@@ -8,9 +8,9 @@ from datetime import datetime
 import numpy as np
 from scipy import constants
 
+from temtrack.calibration import Calibration, FrameTemperatures
 from temtrack.errors import InputError
 from temtrack.formats.heater import HeaterLog
-from temtrack.calibration import Calibration
 
 
 @dataclass(frozen=True)
@@ -68,4 +68,4 @@ def add_temperature(
             f"{log.source}: covers {log.seconds[0]:g} to {log.seconds[-1]:g} s of its clock, the movie "
             f"{times[0]:g} to {times[-1]:g} s ({aligned}); give --heater-offset to align them"
         )
-    return replace(calibration, frame_celsius=celsius, temperature_source=f"{log.source}, {aligned}")
+    return replace(calibration, temperatures=FrameTemperatures(celsius, f"{log.source}, {aligned}"))

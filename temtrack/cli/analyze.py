@@ -21,8 +21,8 @@ from temtrack.errors import UsageError
 if TYPE_CHECKING:
     from temtrack.analysis.folder import MasksFolder
     from temtrack.analysis.masks import Tables
-    from temtrack.kinetics.estimate import Estimate
     from temtrack.calibration import Calibration
+    from temtrack.kinetics.estimate import Estimate
 
 #: What a person needs of a merge on one screen; the rest stands in the table.
 _SHOWN = ("frame", "time_s", "contact_frame", "parent_ids", "child_id", "area_ratio", "confidence")

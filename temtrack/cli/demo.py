@@ -60,7 +60,7 @@ def demo(
     segmentation = segmentation_by_model(model, device, movie)
     command, n = output.command_line(), movie.n_frames
     watch = partial(output.with_progress, description="tracking", total=n, unit="frames")
-    propagation = propagation_by_name(options.DEFAULT_PROPAGATOR, device)
+    propagation = propagation_by_name(options.DEFAULT_TRACKER, device)
     plan = TrackingPlan(movie, segmentation, propagation, LinkingConfig(), command)
     lineage = track_into(masks_folder, plan, watch).lineage
     folder = open_masks_folder(masks_folder)

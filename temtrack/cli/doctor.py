@@ -119,7 +119,7 @@ def _codecs() -> Iterator[Finding]:
 def _self_test() -> Iterator[Finding]:
     """Segment and track a small simulated movie with one merge, and look for it."""
     from temtrack.linking import LinkingConfig
-    from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_PROPAGATOR
+    from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_TRACKER
     from temtrack.pipeline.workflow import (
         TrackingPlan,
         propagation_by_name,
@@ -134,7 +134,7 @@ def _self_test() -> Iterator[Finding]:
     simulated = simulate_movie(0, config)
     movie = simulated.to_movie()
     segmentation = segmentation_by_model(DEFAULT_MODEL, "auto", movie)
-    plan = TrackingPlan(movie, segmentation, propagation_by_name(DEFAULT_PROPAGATOR), LinkingConfig(), "")
+    plan = TrackingPlan(movie, segmentation, propagation_by_name(DEFAULT_TRACKER), LinkingConfig(), "")
     lineage = track_in_memory(plan).lineage
     (true,) = (merge.frame for merge in simulated.lineage.merges)
     found = [merge.frame for merge in lineage.merges] if lineage else []

@@ -11,9 +11,9 @@ from temtrack.cli.heating import Heat
 
 if TYPE_CHECKING:
     from temtrack.analysis.folder import MasksFolder
+    from temtrack.calibration import Calibration
     from temtrack.kinetics.estimate import Estimate
     from temtrack.kinetics.observed import ObservedRun
-    from temtrack.calibration import Calibration
 
 #: Of the draws behind the intervals, where nobody says.
 DEFAULT_SEED = 0

@@ -14,7 +14,6 @@ import typer
 from temtrack.cli.inputs import Shard, parse_shard
 from temtrack.errors import UsageError
 from temtrack.models.registry import DEFAULT_MODEL as DEFAULT_MODEL
-from temtrack.models.registry import DEFAULT_PROPAGATOR as DEFAULT_PROPAGATOR
 
 _QUANTITY = re.compile(r"\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(\D*?)\s*", re.IGNORECASE)
 

@@ -60,7 +60,7 @@ def track(
             "lists, or the folder of its training run.",
             autocompletion=options.complete_propagator,
         ),
-    ] = options.DEFAULT_PROPAGATOR,
+    ] = options.DEFAULT_TRACKER,
     ids: Annotated[
         IdCodingName,
         typer.Option("--ids", help="What a DeAOT's ten ids stand for: colours of many, or groups of ten."),

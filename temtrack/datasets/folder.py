@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from temtrack import __version__
+from temtrack.calibration import Calibration
 from temtrack.datasets.config import SliceConfig
 from temtrack.datasets.grouping import GroupOf
 from temtrack.datasets.look_alikes import LookAlike, find_look_alikes
@@ -26,7 +27,6 @@ from temtrack.formats.store.masks import write_mask
 from temtrack.formats.store.tables import write_table
 from temtrack.formats.store.tiff_stack import write_image
 from temtrack.imaging.tiles import cut
-from temtrack.calibration import Calibration
 from temtrack.tables import MANIFEST
 
 MANIFEST_NAME = f"{MANIFEST.name}.parquet"
@@ -173,7 +173,7 @@ def _make_folders(folder: Path, plan: Plan) -> None:
 
 
 def _write_frame(
-    folder: Path, image: NDArray[Any], labels: NDArray[np.int32], tiles: list[tuple[str, Tile]]
+    folder: Path, image: NDArray[Any], labels: NDArray[np.integer], tiles: list[tuple[str, Tile]]
 ) -> None:
     for side, tile in tiles:
         write_image(folder / side / "images" / f"{tile.name}.tif", cut(image, tile.at))

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from temtrack.calibration import Calibration, PixelSize
 from temtrack.errors import InputError
-from temtrack.calibration import PixelSize
 from temtrack.movie import Movie
 
 #: Grey values within this share of the image's range count as one: JPEG smears them.
@@ -62,7 +62,8 @@ def calibrate_by_scale_bar(movie: Movie, bar_nm: float) -> Movie:
             f"{movie.path}: several lines look like the scale bar ({lengths}); give --pixel-size instead"
         )
     source = f"bar of {longest.length_px} px at x={longest.x_px}, y={longest.y_px}, given by --scale-bar"
-    return replace(movie, pixel_size=PixelSize(bar_nm / longest.length_px, source))
+    bar = Calibration(PixelSize(bar_nm / longest.length_px, source))
+    return replace(movie, calibration=bar.or_else(movie.calibration))
 
 
 def find_scale_bars(image: NDArray[Any]) -> list[ScaleBar]:

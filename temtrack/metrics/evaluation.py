@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from temtrack.errors import InputError
 from temtrack.formats.store.masks import read_labels
-from temtrack.formats.store.tracked_masks import TrackedMasks
 from temtrack.imaging.labels import Labels
 from temtrack.lineage import Lineage
 from temtrack.linking import link_masks
@@ -21,12 +19,11 @@ from temtrack.metrics.merges import MergeScore, match_merges
 from temtrack.metrics.overlaps import MovieOverlaps, OverlapCollector
 from temtrack.metrics.segmentation import SegmentationScore, score_frames
 from temtrack.metrics.tracks import TrackMatches, match_detections
+from temtrack.progress import Progress, silent
+from temtrack.run import Run
 
 #: Frames by which a found merge may lie beside the true one; the last one decides what is told singly.
 TOLERANCES = (0, 1, 3)
-
-#: Stands around the pairs of frames while they are compared: a progress bar, for one.
-Watch = Callable[[Iterable[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ class Evaluation:
     events: EventScore | None
 
 
-def evaluate_masks(found: TrackedMasks, true: TrackedMasks, watch: Watch = iter) -> Evaluation:
+def evaluate_masks(found: Run, true: Run, progress: Progress = silent) -> Evaluation:
     """Compare a result with its truth, reading both one frame at a time.
 
     Where a side has no lineage, its merges and fates are found from its masks alone by `link_masks`.
@@ -78,23 +75,23 @@ def evaluate_masks(found: TrackedMasks, true: TrackedMasks, watch: Watch = iter)
     """
     refuse_misfits(found, true)
     collector, outlines = OverlapCollector(), []
-    for found_labels, true_labels in watch(zip(found.masks, true.masks, strict=True)):
+    for found_labels, true_labels in progress(zip(found.masks, true.masks, strict=True), "comparing"):
         collector.add(found_labels, true_labels)
-        if not true.outlines:
+        if not true.contours:
             outlines.append(score_outlines(found_labels, true_labels))
     overlaps = collector.collect()
     frames, outlined = tuple(range(overlaps.n_frames)), overlaps
-    if true.outlines:
+    if true.contours:
         frames, outlined, outlines = _compare_outlined(found, true)
     segmentation = tuple(score_frames(outlined, outlines))
     if overlaps.n_frames == 1:
         return Evaluation(frames, segmentation, None, None)
-    ctc = score_ctc(overlaps, found.parents, true.parents)
+    ctc = score_ctc(overlaps, found.ctc_parents, true.ctc_parents)
     tracking = TrackingScore(match_detections(overlaps), measure_seg(outlined), ctc, score_hota(overlaps))
-    return Evaluation(frames, segmentation, tracking, _score_events(found, true, overlaps, watch))
+    return Evaluation(frames, segmentation, tracking, _score_events(found, true, overlaps, progress))
 
 
-def refuse_misfits(found: TrackedMasks, true: TrackedMasks) -> None:
+def refuse_misfits(found: Run, true: Run) -> None:
     """Refuse masks that are not of the same frames.
 
     Raises
@@ -102,26 +99,18 @@ def refuse_misfits(found: TrackedMasks, true: TrackedMasks) -> None:
     InputError
         Where the two differ in the number or the size of frames.
     """
-    sizes = [(len(one.masks), one.masks.height, one.masks.width) for one in (found, true)]
-    if sizes[0] != sizes[1]:
-        found_size, true_size = ("{} frames of {}x{} px".format(*size) for size in sizes)
-        raise InputError(
-            f"{found.path}: holds {found_size}, but the truth {true.path} {true_size}; give masks of the same"
-            " frames"
-        )
-    beyond = [path for frame, path in true.outlines.items() if frame >= len(true.masks)]
+    found.masks.check_fit(true.masks)
+    beyond = [path for frame, path in true.contours.items() if frame >= len(true.masks)]
     if beyond:
         raise InputError(
             f"{beyond[0]}: outlines a frame beyond the last of the {len(true.masks)} in {true.path}"
         )
 
 
-def _compare_outlined(
-    found: TrackedMasks, true: TrackedMasks
-) -> tuple[tuple[int, ...], MovieOverlaps, list[OutlineScore]]:
+def _compare_outlined(found: Run, true: Run) -> tuple[tuple[int, ...], MovieOverlaps, list[OutlineScore]]:
     """Compare the frames of which a CTC truth holds outlines."""
     collector, outlines = OverlapCollector(), []
-    for frame, path in true.outlines.items():
+    for frame, path in true.contours.items():
         labels, true_labels = found.masks[frame], read_labels(path)
         if labels.shape != true_labels.shape:
             raise InputError(
@@ -131,18 +120,16 @@ def _compare_outlined(
             )
         collector.add(labels, true_labels)
         outlines.append(score_outlines(labels, true_labels))
-    return tuple(true.outlines), collector.collect(), outlines
+    return tuple(true.contours), collector.collect(), outlines
 
 
-def _score_events(
-    found: TrackedMasks, true: TrackedMasks, overlaps: MovieOverlaps, watch: Watch
-) -> EventScore:
+def _score_events(found: Run, true: Run, overlaps: MovieOverlaps, progress: Progress) -> EventScore:
     """Score merges and fates, in the ids of the lineages."""
     found_lineage, true_lineage = found.lineage, true.lineage
     if found_lineage is None or true_lineage is None:
         found_story, true_story = _Story(found), _Story(true)
         collector = OverlapCollector()
-        for found_labels, true_labels in watch(zip(found_story, true_story, strict=True)):
+        for found_labels, true_labels in progress(zip(found_story, true_story, strict=True), "comparing"):
             collector.add(found_labels, true_labels)
         overlaps = collector.collect()
         found_lineage, true_lineage = found_story.lineage, true_story.lineage
@@ -164,7 +151,7 @@ def score_events(found: Lineage, true: Lineage, overlaps: MovieOverlaps) -> Even
 class _Story:
     """Frames in the ids of a lineage: the given one, or one that linking finds on the way."""
 
-    def __init__(self, tracked: TrackedMasks) -> None:
+    def __init__(self, tracked: Run) -> None:
         self._masks = tracked.masks
         self._given = tracked.lineage
         self._linked = link_masks(tracked.masks)

@@ -19,7 +19,7 @@ RUN_FILE = "model.toml"
 
 #: What segments, and what carries ids, where nobody says.
 DEFAULT_MODEL = "effsam-tiny"
-DEFAULT_PROPAGATOR = "deaot-t"
+DEFAULT_TRACKER = "deaot-t"
 
 #: Names of models that a user adds: they become names of folders.
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")

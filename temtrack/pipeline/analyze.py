@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.analysis.measure import analyze_run
-from temtrack.calibration import Calibration
+from temtrack.calibration import UNCALIBRATED, Calibration
 from temtrack.formats.store.lock import locked
 from temtrack.formats.store.run import open_run, sources_of
 from temtrack.formats.store.tables import calibration_metadata, read_tables, write_table, write_tables
@@ -92,9 +92,9 @@ def _as_run(masks: Run | Path | str | NDArray[Any] | Sequence[NDArray[Any]]) -> 
 
 
 def calibrate(run: Run, movie: Movie | None, options: AnalyzeOptions | KineticsOptions) -> Calibration:
-    """Return scale and time by the first who knows: the user, the bar in the movie, the tracker, the movie."""
+    """Return scale and time by the first who knows: the user, the movie's scale bar, the tracker, the movie."""
     given = run.given_calibration(options.pixel_size_nm, options.frame_time_s)
-    stated = Calibration() if movie is None else movie.calibration
+    stated = UNCALIBRATED if movie is None else movie.calibration
     if movie is not None and isinstance(options, AnalyzeOptions) and options.scale_bar_nm is not None:
         from temtrack.imaging.scale_bar import calibrate_by_scale_bar
 
@@ -121,11 +121,9 @@ def analyze_into(
         inputs = sources_of(run)
         if movie is not None:
             inputs["movie"] = movie_source(movie)
-        earlier = run.provenance
-        if earlier is not None:
-            inputs = {**earlier.inputs, **inputs}
-        models = {} if earlier is None else earlier.models
-        write_tables(target, tables, record_run("analyze", command, inputs, options, models))
+        elif run.movie is not None:
+            inputs["movie"] = run.movie
+        write_tables(target, tables, record_run("analyze", command, inputs, options, run.models))
     return tables
 
 
@@ -197,8 +195,7 @@ def kinetics_into(
     from temtrack.report.kinetics_plots import write_kinetics_plots
 
     observed = observe(tables)
-    models = {} if run.provenance is None else run.provenance.models
-    record = record_run("kinetics", command, {**sources_of(run), **inputs}, options, models)
+    record = record_run("kinetics", command, {**sources_of(run), **inputs}, options, run.models)
     facts = record.metadata() | calibration_metadata(tables.calibration) | {"seed": str(options.seed)}
     if kelvin is not None:
         facts["temperature_K"] = repr(kelvin)

@@ -42,7 +42,7 @@ class Options:
         unknown = set(record) - {option.name for option in fields(cls)}
         if unknown:
             raise ValueError(f"unknown options {', '.join(sorted(unknown))}")
-        read = {name: _FROM_JSON.get(name, _as_it_is)(value) for name, value in record.items() if value is not None}
+        read = {name: _from_json(name, value) for name, value in record.items() if value is not None}
         try:
             return cls(**read)
         except TypeError as error:
@@ -109,15 +109,15 @@ class ModelOptions(Options):
             diameter = value
         elif movie.pixel_size is None:
             raise UsageError(
-                f"--diameter {self.diameter}: the pixel size of {movie.path} is unknown; give --pixel-size too, "
-                "or the diameter in px"
+                f"--diameter {self.diameter}: the pixel size of {movie.path} is unknown; give --pixel-size "
+                "too, or the diameter in px"
             )
         else:
             diameter = value * nm_per_unit / movie.pixel_size.nm
         if not 1 <= diameter <= max(movie.height, movie.width):
             raise UsageError(
-                f"--diameter {self.diameter}: is {diameter:.3g} px, and {movie.path} {movie.height}x{movie.width} "
-                "px; give the width of one particle, from 1 px to the side of the image"
+                f"--diameter {self.diameter}: is {diameter:.3g} px, and {movie.path} is "
+                f"{movie.height}x{movie.width} px; give the width of one particle, from 1 px to the side of the image"
             )
         return diameter
 
@@ -251,8 +251,8 @@ def _parse_diameter(text: str) -> tuple[float, float | None]:
     unit_nm = None if match is None or match[2] == "px" else length_nm(1, match[2])
     if match is None or (unit_nm is None and match[2] != "px") or float(match[1]) <= 0:
         raise UsageError(
-            f"--diameter {text!r}: not understood; give the width of a typical particle with its unit, as 8px "
-            "or 4nm"
+            f"--diameter {text!r}: not understood; give the width of a typical particle with its unit, as "
+            "8px or 4nm"
         )
     return float(match[1]), unit_nm
 
@@ -265,13 +265,8 @@ def _to_json(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-#: How an option is read back that JSON has no type for.
-_FROM_JSON = {
-    "frames": lambda ends: slice(*ends),
-    "points": lambda rows: np.array(rows, dtype=np.float64),
-    "boxes": lambda rows: np.array(rows, dtype=np.float64),
-}
+def _from_json(name: str, value: Any) -> Any:
+    """Read an option back; JSON has no type for some."""
+    if name == "frames":
+        return slice(*value)
+    return np.array(value, dtype=np.float64) if name in ("points", "boxes") else value

@@ -33,10 +33,10 @@ from temtrack.tables import DRIFT, KINETICS, TABLES
 from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile, check_tracking_folder
 from temtrack.tracking.engine import (
     LastSegments,
-    ResumablePropagator,
+    ResumableTracker,
     Segment,
     TrackedFrame,
-    Tracker,
+    TrackingEngine,
     track_movie,
 )
 from temtrack.tracking.report import TrackingReport
@@ -165,7 +165,7 @@ class LoadedTracker:
     """Makes a tracker anew for each movie, given the segmentation of the frame at hand."""
 
     source: Source
-    build: Callable[[Segment], ResumablePropagator]
+    build: Callable[[Segment], ResumableTracker]
 
 
 @dataclass(frozen=True)
@@ -288,18 +288,18 @@ def load_tracker(name: str, device: str = "auto") -> LoadedTracker:
         Where its weights are missing or damaged.
     """
     if name == "overlap":
-        from temtrack.tracking.overlap import OverlapPropagator
+        from temtrack.tracking.overlap import OverlapTracker
 
-        return LoadedTracker(Source(name), lambda segment: OverlapPropagator())
+        return LoadedTracker(Source(name), lambda segment: OverlapTracker())
     if name == "trackpy":
-        from temtrack.tracking.centroids import CentroidPropagator
+        from temtrack.tracking.centroids import CentroidTracker
 
-        return LoadedTracker(Source(name), CentroidPropagator)
+        return LoadedTracker(Source(name), CentroidTracker)
     _check_network(name)
     from temtrack.tracking.load import load_deaot
 
-    propagator = load_deaot(name, device)
-    return LoadedTracker(Source(name, verify(find_model(name))), lambda segment: propagator.anew())
+    deaot = load_deaot(name, device)
+    return LoadedTracker(Source(name, verify(find_model(name))), lambda segment: deaot.anew())
 
 
 def _check_network(name: str) -> None:
@@ -341,17 +341,17 @@ def _track_alone(
 ) -> TrackingReport:
     remove_leftovers(folder)
     segments = LastSegments(plan.segmentation.segment)
-    propagator = plan.tracker.build(segments.again)
-    file, record = CheckpointFile(folder, propagator), plan.record()
+    tracker = plan.tracker.build(segments.again)
+    file, record = CheckpointFile(folder, tracker), plan.record()
     run = _read_unfinished(file, record, force) if resume else None
     if run is None:
         run = Checkpoint(record.to_json())
         _remove_earlier_run(folder)
         file.save(run)
     plan.segmentation.skip_to(run.tracking.next_frame)
-    tracker = Tracker(segments, propagator, plan.options.linking, run.tracking)
+    engine = TrackingEngine(segments, tracker, plan.options.linking, run.tracking)
     try:
-        _track(folder, plan.movie, tracker, run, file, progress)
+        _track(folder, plan.movie, engine, run, file, progress)
     except KeyboardInterrupt as stop:
         raise InterruptedRunError(
             f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
@@ -372,14 +372,19 @@ def _read_unfinished(file: CheckpointFile, record: Provenance, force: bool) -> C
 
 
 def _track(
-    folder: Path, movie: Movie, tracker: Tracker, run: Checkpoint, file: CheckpointFile, progress: Progress
+    folder: Path,
+    movie: Movie,
+    engine: TrackingEngine,
+    run: Checkpoint,
+    file: CheckpointFile,
+    progress: Progress,
 ) -> None:
     """Take the frames that a run has not yet taken."""
-    for t in progress(range(tracker.state.next_frame, movie.n_frames), "tracking"):
-        _write_frames(folder, tracker.push(movie.read_frame(t)), run.report)
+    for t in progress(range(engine.state.next_frame, movie.n_frames), "tracking"):
+        _write_frames(folder, engine.push(movie.read_frame(t)), run.report)
         if file.is_due():
             file.save(run)
-    last, run.report.lineage = tracker.finish()
+    last, run.report.lineage = engine.finish()
     _write_frames(folder, last, run.report)
 
 
@@ -424,7 +429,7 @@ def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:
         movie.calibration,
         {t: frozenset(ids) for t, ids in report.gap_filled.items()},
         report.quality,
-        frame_range=movie.frame_range and movie.frame_range.frames,
+        frame_range=None if movie.frame_range is None else movie.frame_range.frames,
     )
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from temtrack.calibration import Calibration
 from temtrack.imaging.labels import measure_regions
 from temtrack.lineage import Lineage
-from temtrack.calibration import Calibration
 from temtrack.tables import DRIFT
 from temtrack.tracking.drift import FrameDrift
 from temtrack.tracking.engine import TrackedFrame

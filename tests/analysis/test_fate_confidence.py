@@ -1,9 +1,9 @@
 import numpy as np
 from cases import two_fuse
+from temtrack.analysis.masks import find_lineage
 
 from temtrack.analysis.fate_confidence import tell_fate_confidence, tell_origin_confidence
 from temtrack.analysis.history import ParticleHistory
-from temtrack.analysis.masks import find_lineage
 from temtrack.analysis.particles import measure_particles
 from temtrack.lineage import Lineage, Track
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from cases import CASES, Case
-
 from temtrack.analysis.masks import find_lineage
+
 from temtrack.imaging.labels import map_ids
 
 

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from temtrack.analysis.folder import open_masks_folder
+
+from temtrack.calibration import FrameTimes, PixelSize
 from temtrack.errors import InputError
 from temtrack.formats.store.masks import mask_name, write_mask
-from temtrack.calibration import FrameTimes, PixelSize
 from temtrack.movie import Movie
 
 RUN = {

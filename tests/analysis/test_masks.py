@@ -3,12 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from skimage.draw import disk
-
 from temtrack.analysis.masks import TrackerRecord, analyze_masks, find_family, find_lineage
+
+from temtrack.calibration import Calibration
 from temtrack.errors import InputError
 from temtrack.lineage import Lineage, Track
 from temtrack.movie import Movie
-from temtrack.calibration import Calibration
 
 KNOWN = Calibration(pixel_size_nm=0.5, frame_seconds=np.arange(3) * 2.0)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from temtrack.analysis.temperature import add_temperature, find_run_temperature
+from temtrack.calibration import Calibration
 from temtrack.errors import InputError
 from temtrack.formats.heater import HeaterLog
-from temtrack.calibration import Calibration
 
 NOON = datetime(2024, 5, 1, 12)
 SECONDS, CELSIUS = np.array([0.0, 10.0, 20.0, 30.0]), np.array([100.0, 200.0, np.nan, 400.0])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-
 from temtrack.analysis.translation import IdTranslation
+
 from temtrack.lineage import Lineage, Merge, Track
 
 

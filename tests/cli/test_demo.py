@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from temtrack.pipeline.workflow import Segmentation
 
 from temtrack.formats.readers import read_movie
-from temtrack.pipeline.workflow import Segmentation
 from temtrack.simulation.movie import simulate_movie
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "make_demo_movie.py"

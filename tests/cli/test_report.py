@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from skimage.draw import disk
 
+from temtrack.calibration import Calibration
 from temtrack.formats.store.fingerprint import fingerprint
 from temtrack.formats.store.masks import mask_name, write_mask
 from temtrack.formats.store.tables import read_metadata, write_table
 from temtrack.formats.store.tiff_stack import write_movie
 from temtrack.movie import Movie
-from temtrack.calibration import Calibration
 from temtrack.tables import DRIFT
 
 MOVIE_NAME = "film & co.tif"

@@ -24,7 +24,7 @@ AGAIN = ("--force",)
 #: What `demo` does with its networks, done without.
 PLAIN_DEMO = """
 from temtrack.cli import options
-options.DEFAULT_PROPAGATOR = "overlap"
+options.DEFAULT_TRACKER = "overlap"
 """
 
 COMMANDS = {

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cases import CASES, two_fuse
+from temtrack.formats.store.tracked_masks import TrackedMasks
 
 from temtrack.errors import InputError
 from temtrack.formats.store.masks import Masks
-from temtrack.formats.store.tracked_masks import TrackedMasks
 from temtrack.linking import link_masks
 from temtrack.metrics.evaluation import evaluate_masks
 

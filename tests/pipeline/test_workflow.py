@@ -8,8 +8,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import tifffile
-
 from temtrack.analysis.folder import open_masks_folder
+from temtrack.pipeline.workflow import (
+    Segmentation,
+    TrackingPlan,
+    analyze_into,
+    propagation_by_name,
+    segmentation_by_masks,
+    track_into,
+)
+
 from temtrack.errors import InputError
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.lineage import read_lineage
@@ -21,14 +29,6 @@ from temtrack.models.catalog import build_propagator
 from temtrack.models.import_checkpoint import add_model
 from temtrack.models.registry import find_model, new_model_folder, verify, weights_of
 from temtrack.movie import Movie
-from temtrack.pipeline.workflow import (
-    Segmentation,
-    TrackingPlan,
-    analyze_into,
-    propagation_by_name,
-    segmentation_by_masks,
-    track_into,
-)
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import simulate_movie
 from temtrack.tracking import checkpoint

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from skimage.draw import disk
 
-from temtrack.lineage import Lineage, Merge, Track
 from temtrack.calibration import FrameTimes, PixelSize
+from temtrack.lineage import Lineage, Merge, Track
 from temtrack.movie import Movie
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from temtrack.lineage import Lineage
 from temtrack.calibration import Calibration
+from temtrack.lineage import Lineage
 from temtrack.tracking.drift import DriftEstimator, find_shift
 from temtrack.tracking.engine import TrackedFrame
 from temtrack.tracking.frame_quality import FrameQuality

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from temtrack.formats.units import duration_s
 from temtrack.calibration import FrameTimes, PixelSize
+from temtrack.formats.units import duration_s
 
 #: Sides of a pixel that differ by no more than this count as equal.
 _SQUARE_WITHIN = 0.01

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.calibration import Calibration
+from temtrack.calibration import Calibration, PixelSize
 from temtrack.errors import InputError
 from temtrack.formats.clock import read_clock
 from temtrack.formats.decoding import read_head, refused_as
@@ -20,7 +20,6 @@ from temtrack.formats.readers.calibration import FrameInterval, frame_interval, 
 from temtrack.formats.readers.dm_tags import Block, Tag, TagFile, read_tags
 from temtrack.formats.readers.raw_frames import RawFrames, evenly_spaced
 from temtrack.formats.units import length_nm
-from temtrack.calibration import PixelSize
 from temtrack.movie import Movie
 
 NAME = "DigitalMicrograph"

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.calibration import Calibration
+from temtrack.calibration import Calibration, FrameTimes
 from temtrack.errors import InputError
 from temtrack.formats.readers import digital_micrograph, images
-from temtrack.calibration import FrameTimes
 from temtrack.movie import Movie
 
 NAME = "folder of dm3 or dm4 files"

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from temtrack.calibration import Calibration
+from temtrack.calibration import Calibration, PixelSize
 from temtrack.errors import InputError
 from temtrack.formats.decoding import read_head, refused_as
 from temtrack.formats.readers.calibration import FrameInterval, frame_interval, pixel_size_along_x
 from temtrack.formats.readers.raw_frames import RawFrames, evenly_spaced
 from temtrack.formats.units import length_nm
-from temtrack.calibration import PixelSize
 from temtrack.movie import Movie
 
 NAME = "MRC"

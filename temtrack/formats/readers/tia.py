@@ -18,13 +18,12 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.calibration import Calibration
+from temtrack.calibration import Calibration, FrameTimes
 from temtrack.errors import InputError
 from temtrack.formats.decoding import read_head, refused_as
 from temtrack.formats.readers.calibration import frame_interval, pixel_size_along_x
 from temtrack.formats.readers.raw_frames import RawFrames
 from temtrack.formats.units import length_nm
-from temtrack.calibration import FrameTimes
 from temtrack.movie import Movie
 
 NAME = "TIA ser and emi"

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from temtrack.calibration import PixelSize
 from temtrack.formats.clock import read_clock
 from temtrack.formats.readers.calibration import FrameInterval, frame_interval, pixel_size_along_x
 from temtrack.formats.units import length_nm
-from temtrack.calibration import PixelSize
 
 if TYPE_CHECKING:
     import tifffile

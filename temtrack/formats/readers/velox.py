@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from temtrack.calibration import Calibration
+from temtrack.calibration import Calibration, PixelSize
 from temtrack.errors import InputError
 from temtrack.formats.decoding import check_frame_size, read_head, refused_as, to_grey
 from temtrack.formats.readers.calibration import FrameInterval, frame_interval, pixel_size_along_x
 from temtrack.formats.units import length_nm
-from temtrack.calibration import PixelSize
 from temtrack.movie import Movie
 
 if TYPE_CHECKING:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.calibration import Calibration
+from temtrack.calibration import Calibration, FrameTimes
 from temtrack.errors import InputError
 from temtrack.formats.decoding import check_frame_size, refused_as
-from temtrack.calibration import FrameTimes
 from temtrack.movie import Movie
 
 if TYPE_CHECKING:

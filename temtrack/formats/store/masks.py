@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from temtrack.errors import InputError
 from temtrack.formats.readers import images, tiff
 from temtrack.formats.store.atomic import whole_file
 from temtrack.masks import Masks
+from temtrack.movie import Movie
 
 _OWN_NAME = re.compile(r"mask\d+\.tiff?", re.IGNORECASE)
 
@@ -86,16 +88,26 @@ def read_masks(source: Path | str) -> Masks:
     path = Path(source)
     if not path.exists():
         raise InputError(
-            f"{path}: there is no such folder; give a folder that `temtrack track` wrote, or label images as TIFF"
+            f"{path}: there is no such folder; give a folder that `temtrack track` wrote, or label images as"
+            " TIFF"
         )
     files = tuple(list_masks(path))
     if path.is_file() and tiff.can_read(path):
         movie = tiff.read_movie(path)
-        n_frames, read = movie.n_frames, lambda t: _as_labels(movie.read_frame(t), f"{path}: frame {t}")
+        n_frames = movie.n_frames
+        read: Callable[[int], NDArray[np.int32]] = partial(_read_plane, movie)
     else:
-        n_frames, read = len(files), lambda t: read_labels(files[t])
+        n_frames, read = len(files), partial(_read_file, files)
     height, width = read(0).shape
     return Masks(path, n_frames, height, width, read, files, tuple(_missing_numbers(files)))
+
+
+def _read_plane(movie: Movie, t: int) -> NDArray[np.int32]:
+    return _as_labels(movie.read_frame(t), f"{movie.path}: frame {t}")
+
+
+def _read_file(files: Sequence[Path], t: int) -> NDArray[np.int32]:
+    return read_labels(files[t])
 
 
 def _missing_numbers(files: Sequence[Path]) -> Iterator[int]:

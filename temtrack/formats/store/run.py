@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from temtrack.calibration import Calibration, FrameTimes, PixelSize
+from temtrack.calibration import UNCALIBRATED, Calibration, FrameTimes, PixelSize
 from temtrack.errors import InputError
 from temtrack.formats.store.atomic import whole_file
 from temtrack.formats.store.fingerprint import fingerprint
 from temtrack.formats.store.lineage import LINEAGE_NAME, ctc_parents, read_ctc_table, read_lineage
-from temtrack.formats.store.masks import list_masks, read_masks
+from temtrack.formats.store.masks import read_masks
 from temtrack.masks import Masks
 from temtrack.provenance import Provenance, Source
 from temtrack.run import Run
@@ -52,8 +52,8 @@ def _open(path: Path, contours: Mapping[int, Path]) -> Run:
         lineage = read_lineage(path / LINEAGE_NAME)
         if lineage.n_frames != len(masks):
             raise InputError(
-                f"{path / LINEAGE_NAME}: tells of {lineage.n_frames} frames, the folder holds {len(masks)} masks;"
-                " run `temtrack track` again, or remove it to find merges from the masks alone"
+                f"{path / LINEAGE_NAME}: tells of {lineage.n_frames} frames, the folder holds {len(masks)}"
+                " masks; run `temtrack track` again, or remove it to find merges from the masks alone"
             )
     if lineage is not None:
         parents = ctc_parents(lineage)
@@ -74,7 +74,7 @@ def _list_contours(folder: Path) -> dict[int, Path]:
 def write_run(
     folder: Path,
     provenance: Provenance,
-    calibration: Calibration = Calibration(),
+    calibration: Calibration = UNCALIBRATED,
     frames: Mapping[str, object] | None = None,
 ) -> None:
     """Write ``run.json``: what was run on what, scale and time, and what was noted of each frame.
@@ -84,7 +84,11 @@ def write_run(
     OutputError
         If it cannot be written.
     """
-    record = {**provenance.to_json(), "calibration": _calibration_to_json(calibration), "frames": frames or {}}
+    record = {
+        **provenance.to_json(),
+        "calibration": _calibration_to_json(calibration),
+        "frames": frames or {},
+    }
     with whole_file(folder / RUN_NAME) as part:
         part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
@@ -131,7 +135,7 @@ def _read_record(path: Path, masks: Masks) -> dict[str, Any]:
     return {
         "provenance": read("inputs", Provenance.from_json, record if "action" in record else None),
         "calibration": read("calibration", lambda one: _calibration(one, n_frames), record.get("calibration"))
-        or Calibration(),
+        or UNCALIBRATED,
         "gap_filled": of_frames("gap_filled", _gap_filled),
         "quality": of_frames("quality", lambda words: _quality(words, n_frames)),
         "frame_range": of_frames("frame_range", lambda numbers: _frame_range(numbers, n_frames)),

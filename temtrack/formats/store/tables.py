@@ -78,7 +78,10 @@ def read_tables(folder: Path, masks: Masks) -> Tables | None:
     facts = read_metadata(paths[PARTICLES.name])
     field_px = masks.height, masks.width
     return Tables(
-        **found, field_px=field_px, calibration=_calibration(found[FRAMES.name], facts), is_relinked="ids" in facts
+        **found,
+        field_px=field_px,
+        calibration=_calibration(found[FRAMES.name], facts),
+        is_relinked="ids" in facts,
     )
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.analysis.masks import Masks, Watch
 from temtrack.imaging.labels import measure_regions
+from temtrack.masks import Masks
 from temtrack.movie import Movie
+from temtrack.progress import Progress
 from temtrack.report.display import GreyWindow
 from temtrack.report.page.closeups import Closeup
 from temtrack.report.page.contours import Outlines, trace_outlines
@@ -45,7 +46,11 @@ class DrawnFrames:
 
 
 def draw_frames(
-    masks: Masks, movie: Movie | None, shown: NDArray[np.intp], closeups: Sequence[Closeup], watch: Watch
+    masks: Masks,
+    movie: Movie | None,
+    shown: NDArray[np.intp],
+    closeups: Sequence[Closeup],
+    progress: Progress,
 ) -> DrawnFrames:
     """Draw the frames ``shown`` of masks and movie, one at a time, and the close-ups in them."""
     outlines: list[Outlines] = []
@@ -53,7 +58,7 @@ def draw_frames(
     draw = None if movie is None else _PictureDrawer.of(movie, len(shown), closeups)
     place_of = {frame: place for place, frame in enumerate(shown.tolist())}
     stride = 1
-    for frame, labels in enumerate(watch(masks)):
+    for frame, labels in enumerate(progress(masks, "drawing")):
         if frame in place_of:
             stride = -(-max(labels.shape) // _MAX_OUTLINE_SIDE)
             traced = trace_outlines(labels[::stride, ::stride])

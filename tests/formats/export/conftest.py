@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 from export_scene import HEIGHT, WIDTH, write_kept_id, write_scene
-
 from temtrack.analysis.folder import open_masks_folder
+
 from temtrack.formats.export import find_exporter
 from temtrack.formats.export.content import ExportContent
 

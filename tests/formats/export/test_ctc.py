@@ -3,10 +3,10 @@ import pytest
 import tifffile
 from ctc_metrics.scripts.validate import validate_sequence
 from export_scene import EMPTY_FRAME, N_FRAMES, draw_frame
+from temtrack.formats.store.tracked_masks import read_tracked_masks
 
 from temtrack.errors import OutputError
 from temtrack.formats.export import ctc
-from temtrack.formats.store.tracked_masks import read_tracked_masks
 
 
 def read_table(path):

@@ -2,11 +2,11 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from temtrack.formats.store.tracked_masks import read_tracked_masks
 
 from temtrack.errors import InputError
 from temtrack.formats.store.lineage import ctc_parents, write_lineage
 from temtrack.formats.store.masks import mask_name, write_mask
-from temtrack.formats.store.tracked_masks import read_tracked_masks
 from temtrack.lineage import Lineage, Merge, Track
 
 TREE = Lineage(
