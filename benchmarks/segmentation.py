@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.annotations import clear, hide_burned_in
+from temtrack.imaging.annotations import hide_annotations, mask_out
 from temtrack.metrics.segmentation import SegmentationScore, score_segmentation
 from temtrack.movie import Movie
 from temtrack.segmentation.cascade import AnySegmenter
@@ -143,7 +143,7 @@ def read_images(folder: Path, only: frozenset[str] | None) -> list[LabelledImage
 
 def run(job: Job) -> dict[str, dict[str, object]]:
     """Return the row of a model for each folder."""
-    segmenter = load_segmenter(job.model, job.device, once=job.once)
+    segmenter = load_segmenter(job.model, job.device, tta=not job.once)
     rows = {}
     for name, images in images_of(job):
         scores = score_images(segmenter, images, job.scale)
@@ -200,8 +200,8 @@ def find_particles(
     segmenter: AnySegmenter, image: NDArray[np.float32], scale: float | None
 ) -> NDArray[np.int32]:
     """Segment an image as the command does: what is burned into it is background."""
-    seen = hide_burned_in(Movie(Path("image"), 1, *image.shape, image.dtype, lambda t: image))
-    return clear(segmenter.segment(seen.read_frame(0), scale), seen.burned_in)
+    seen = hide_annotations(Movie(Path("image"), 1, *image.shape, image.dtype, lambda t: image))
+    return mask_out(segmenter.segment(seen.read_frame(0), scale), seen.burned_in)
 
 
 def counted(found: NDArray[np.int32], true: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -82,7 +82,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     only = None if arguments.only is None else read_excluded(arguments.only)
-    segmenter = load_segmenter(arguments.model, "cpu", once=arguments.once)
+    segmenter = load_segmenter(arguments.model, "cpu", tta=not arguments.once)
     plain = EfficientSam(kind="explicit").eval()
     plain.load_state_dict(segmenter.net.state_dict())
     for folder in arguments.folders:

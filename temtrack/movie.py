@@ -15,7 +15,7 @@ from temtrack.errors import InputError
 
 
 @dataclass(frozen=True)
-class BurnedIn:
+class Annotation:
     """A piece that a camera's program drew into the picture: what it is, and its box."""
 
     kind: str
@@ -68,7 +68,7 @@ class Movie:
     calibration: Calibration = UNCALIBRATED
     files: tuple[Path, ...] = ()
     frame_range: FrameRange | None = None
-    burned_in: tuple[BurnedIn, ...] = ()
+    burned_in: tuple[Annotation, ...] = ()
 
     @property
     def pixel_size(self) -> PixelSize | None:

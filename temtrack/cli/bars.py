@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 KeepBars = Annotated[
     bool,
-    typer.Option("--keep-bars", help="Look for particles in burned-in data bars and scale bars too."),
+    typer.Option("--keep-bars", help="Look for particles in burned-in annotation bars and scale bars too."),
 ]
 
 
 def without_bars(movie: Movie, keep: bool) -> Movie:
-    """Return the movie without its data bars and lettered scale bars, unless they are to be kept."""
-    from temtrack.imaging.annotations import hide_burned_in
+    """Return the movie without its annotation bars and lettered scale bars, unless they are to be kept."""
+    from temtrack.imaging.annotations import hide_annotations
 
-    hidden = movie if keep else hide_burned_in(movie)
+    hidden = movie if keep else hide_annotations(movie)
     if hidden.burned_in:
         named = ", ".join(map(str, hidden.burned_in))
         output.tell(f"{movie.path}: burned in, left as background: {named} (--keep-bars looks there too)")

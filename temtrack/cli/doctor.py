@@ -98,9 +98,9 @@ def _weights() -> Iterator[Finding]:
 
 
 def _cache() -> Iterator[Finding]:
-    from temtrack.models.registry import added_models_folder
+    from temtrack.models.registry import imported_models_folder
 
-    folder = added_models_folder().parent
+    folder = imported_models_folder().parent
     there = next(path for path in (folder, *folder.parents) if path.exists())
     with tempfile.TemporaryFile(dir=there):
         yield Finding("cache", f"{folder}, {shutil.disk_usage(there).free / 1e9:.0f} GB free")

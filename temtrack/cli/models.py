@@ -22,7 +22,7 @@ def _root(ctx: typer.Context) -> None:
 
 @models.command("list")
 def list_models(as_json: options.Json = False) -> None:
-    """List the models that come with temtrack, and those that were added."""
+    """List the models that come with temtrack, and those that were imported."""
     from temtrack.models.registry import read_models
 
     rows = [
@@ -63,7 +63,7 @@ def _facts_and_scores(facts: Mapping[str, object]) -> Iterator[output.Row]:
 
 @models.command("verify")
 def verify_models(as_json: options.Json = False) -> None:
-    """Check every embedded and added model's weights against its sha256."""
+    """Check every embedded and imported model's weights against its sha256."""
     from temtrack.models.registry import read_models, verify
 
     rows = [
@@ -74,8 +74,8 @@ def verify_models(as_json: options.Json = False) -> None:
     output.show_rows(rows, as_json=as_json)
 
 
-@models.command("add")
-def add_model(
+@models.command("import")
+def import_model(
     network: Annotated[str, typer.Argument(metavar="NETWORK", help="The network, as r50-deaot-l.")],
     checkpoint: Annotated[Path, typer.Argument(metavar="FILE", help="Its .pth, .pt or .safetensors file.")],
     name: Annotated[
@@ -85,23 +85,23 @@ def add_model(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Add a checkpoint that you have downloaded or trained elsewhere.
+    """Import a checkpoint that you have downloaded or trained elsewhere.
 
     Its tensors must be those of NETWORK, key by key; no code in the file is
     run. From then on --model or --propagator takes it by its name.
     """
-    from temtrack.models import import_checkpoint as adding
     from temtrack.models.catalog import build_network
+    from temtrack.models.import_checkpoint import import_checkpoint
     from temtrack.models.registry import new_model_folder
 
     net = build_network(network)
     folder = new_model_folder(name or network, force)
-    weights = adding.add_model(folder, network, net, checkpoint)
+    weights = import_checkpoint(folder, network, net, checkpoint)
     _show(folder.name, network, weights, as_json)
 
 
-@models.command("pull")
-def pull_model(
+@models.command("download")
+def download_model(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="What it is called, or shall be called.")],
     url: Annotated[
         str | None, typer.Option("--url", metavar="HTTPS", help="Address of a checkpoint of your own.")
@@ -114,39 +114,39 @@ def pull_model(
     ] = None,
     from_folder: Annotated[
         Path | None,
-        typer.Option("--from", metavar="DIR", help="Take the file from this folder; nothing is fetched."),
+        typer.Option("--from-dir", metavar="DIR", help="Take the file from this folder; nothing is fetched."),
     ] = None,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Fetch a model by https and add it, checked by its checksum and key by key.
+    """Download a model by https and import it, checked by its checksum and key by key.
 
     A download that broke off goes on with the same command. On a machine
-    without network, carry the file there and name its folder with --from.
+    without network, carry the file there and name its folder with --from-dir.
     """
-    from temtrack.models import download as pulling
-    from temtrack.models import import_checkpoint as adding
     from temtrack.models.catalog import build_network
+    from temtrack.models.download import download, find_beside
+    from temtrack.models.import_checkpoint import import_checkpoint
     from temtrack.models.registry import (
-        added_models_folder,
+        find_downloaded,
         find_model,
         find_source,
+        imported_models_folder,
         new_model_folder,
-        pulled,
     )
 
     source = find_source(model, url, sha256, network)
-    there = find_model(model) if source is None else pulled(source)
+    there = find_model(model) if source is None else find_downloaded(source)
     if there is not None and not (source and force):
         _show(model, there.architecture, there.weights, as_json)
         return
     assert source is not None
     net, folder = build_network(source.architecture), new_model_folder(model, force)
     if from_folder is not None:
-        file = pulling.find_beside(from_folder, source.url, source.sha256)
+        file = find_beside(from_folder, source.url, source.sha256)
     else:
-        file = pulling.download(source.url, source.sha256, added_models_folder().parent / "downloads", _watch)
-    weights = adding.add_model(folder, source.architecture, net, file, source.url)
+        file = download(source.url, source.sha256, imported_models_folder().parent / "downloads", _watch)
+    weights = import_checkpoint(folder, source.architecture, net, file, source.url)
     if from_folder is None:
         file.unlink()
     _show(model, source.architecture, weights, as_json)

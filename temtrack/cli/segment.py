@@ -87,7 +87,7 @@ def segment(
     movie_name = "_masks" if output_folder is None else ""
 
     def load() -> _Work:
-        segmenter = load_segmenter(model, device, once=once)
+        segmenter = load_segmenter(model, device, tta=not once)
         if questions.prompted and not segmenter.takes_prompts:
             raise UsageError(
                 f"--model {model}: takes no --points or --boxes; use one that does, as effsam-tiny"
@@ -132,7 +132,7 @@ class _Questions:
 
         if not self.prompted:
             return segmenter.segment(image, self.scale, self.min_area_px)
-        labels = segmenter.prompt(image, self.points, self.boxes)
+        labels = segmenter.predict_prompts(image, self.points, self.boxes)
         if self.min_area_px:
             labels = filter_fragments(labels, min_area_fraction=0.0, min_area_px=self.min_area_px)
         return labels
@@ -209,9 +209,9 @@ class _Work:
         return target
 
     def _labels(self, movie: Movie, image: NDArray[Any]) -> NDArray[np.int32]:
-        from temtrack.imaging.annotations import clear
+        from temtrack.imaging.annotations import mask_out
 
-        return clear(self.questions.ask(self.segmenter, image), movie.burned_in)
+        return mask_out(self.questions.ask(self.segmenter, image), movie.burned_in)
 
     def _facts(self, movie: Movie) -> dict[str, object]:
         from temtrack.pipeline.workflow import segmentation_facts

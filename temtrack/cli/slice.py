@@ -13,7 +13,7 @@ from temtrack.cli.batch import failed_of
 from temtrack.cli.output import Row
 from temtrack.datasets.config import SliceConfig
 from temtrack.errors import PartialFailureError
-from temtrack.imaging.edges import Edge
+from temtrack.imaging.tiles import Edge
 
 if TYPE_CHECKING:
     from temtrack.datasets.folder import Plan

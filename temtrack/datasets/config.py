@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from temtrack.errors import UsageError
-from temtrack.imaging.edges import Edge
+from temtrack.imaging.tiles import Edge
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from temtrack.imaging.intensity import normalise
+from temtrack.imaging.intensity import rescale_intensity
 
 #: Two fields never came above 0.25 among 203 published images; one field seen twice, a third of it in common,
 #: not below 0.27.
@@ -55,7 +55,7 @@ def look_at(tile: NDArray[Any]) -> Look | None:
     """Reduce a tile (Y, X) to its look; ``None`` where it has no structure or less than 128 px a side."""
     if min(tile.shape) < _FINE_PX:
         return None
-    small = _reduce(normalise(tile), _FINE_PX)
+    small = _reduce(rescale_intensity(tile), _FINE_PX)
     coarse, fine = _reduce(small, _COARSE_PX), _detail(small, _FINE_WIDTH)
     coarse = _detail(coarse, _COARSE_WIDTH)
     spread = 1.4826 * float(np.median(np.abs(fine)))

@@ -1,4 +1,4 @@
-"""What a camera's program burned into an image: the data bar along an edge, the scale bar and its letters.
+"""What a camera's program burned into an image: an annotation bar along an edge, a scale bar and its letters.
 
 Only what is plain counts: a band of one black or white ground with writing on it, and a scale bar with its
 letters beside it. Particles are never so straight, even and sharp.
@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from temtrack.imaging.scale_bar import TOLERANCE, ScaleBar, find_scale_bars, scale_grey
-from temtrack.movie import BurnedIn, Movie
+from temtrack.imaging.scale_bar import TOLERANCE, ScaleBar, detect_scale_bars, scale_grey
+from temtrack.movie import Annotation, Movie
 
 #: A smaller image has no room for letters beside its particles.
 _SMALLEST_PX = 128
 
-#: A data bar is at least this share of the image high, and at most the other.
+#: An annotation bar is at least this share of the image high, and at most the other.
 _LOWEST_BAND, _HIGHEST_BAND = 0.015, 0.25
 
 #: In each of its rows at least this share is ground, but for lines across it, as high as two such bars.
@@ -32,7 +32,7 @@ _MOST_WITHOUT_GROUND = 0.02
 #: Of the picture's rows next to it no more than this looks like its ground.
 _MOST_GROUND_OUTSIDE = 0.3
 
-#: Writing covers this share of a data bar at least; ground and writing together all but so much of it.
+#: Writing covers this share of an annotation bar at least; ground and writing together all but so much of it.
 _LEAST_WRITING, _MOST_UNCLEAR = 0.003, 0.25
 
 #: Letters are so high as shares of the image,
@@ -60,22 +60,22 @@ _RIM_PX = 12
 _SMEAR_PX = 3
 
 
-def find_burned_in(image: NDArray[Any]) -> list[BurnedIn]:
-    """Return the data bars and lettered scale bars of a grey image (Y, X); none where it is not clear."""
+def detect_annotations(image: NDArray[Any]) -> list[Annotation]:
+    """Return the annotation bars and lettered scale bars of a grey image (Y, X); none where in doubt."""
     scaled = scale_grey(image)
     if scaled is None or min(image.shape) < _SMALLEST_PX:
         return []
     grey = scaled.astype(np.float32)
-    bands = _find_data_bars(grey)
-    bars = [piece for bar in find_scale_bars(image) if (piece := _with_letters(grey, bar)) is not None]
+    bands = _detect_annotation_bars(grey)
+    bars = [piece for bar in detect_scale_bars(image) if (piece := _with_letters(grey, bar)) is not None]
     return [*bands, *(bar for bar in bars if not any(_overlap(bar, band) for band in bands))]
 
 
-def find_in_movie(movie: Movie) -> list[BurnedIn]:
+def detect_movie_annotations(movie: Movie) -> list[Annotation]:
     """Return what is burned into most of some frames, evenly spread over a movie, at the same place."""
     samples = np.unique(np.linspace(0, movie.n_frames - 1, _N_SAMPLES).round().astype(int)).tolist()
-    found = [find_burned_in(movie.read_frame(t)) for t in samples]
-    lasting: list[BurnedIn] = []
+    found = [detect_annotations(movie.read_frame(t)) for t in samples]
+    lasting: list[Annotation] = []
     for piece in (piece for pieces in found for piece in pieces):
         alike = [next((p for p in pieces if _is_same(p, piece)), None) for pieces in found]
         seen = [p for p in alike if p is not None]
@@ -84,15 +84,15 @@ def find_in_movie(movie: Movie) -> list[BurnedIn]:
     return lasting
 
 
-def hide_burned_in(movie: Movie) -> Movie:
+def hide_annotations(movie: Movie) -> Movie:
     """Return the movie with the grey of their surroundings in place of what is burned in, and told of it."""
-    pieces = find_in_movie(movie)
+    pieces = detect_movie_annotations(movie)
     if not pieces:
         return movie
     return replace(movie, read_frame=lambda t: _fill(movie.read_frame(t), pieces), burned_in=tuple(pieces))
 
 
-def clear(labels: NDArray[np.int32], pieces: Sequence[BurnedIn]) -> NDArray[np.int32]:
+def mask_out(labels: NDArray[np.int32], pieces: Sequence[Annotation]) -> NDArray[np.int32]:
     """Return labels (Y, X) that are background where the pieces lie."""
     if not pieces:
         return labels
@@ -102,7 +102,7 @@ def clear(labels: NDArray[np.int32], pieces: Sequence[BurnedIn]) -> NDArray[np.i
     return cleared
 
 
-def _fill(image: NDArray[Any], pieces: Sequence[BurnedIn]) -> NDArray[Any]:
+def _fill(image: NDArray[Any], pieces: Sequence[Annotation]) -> NDArray[Any]:
     filled = image.copy()
     for rows, columns in ((piece.rows, piece.columns) for piece in pieces):
         y, x = (slice(max(span.start - _RIM_PX, 0), span.stop + _RIM_PX) for span in (rows, columns))
@@ -115,7 +115,7 @@ def _fill(image: NDArray[Any], pieces: Sequence[BurnedIn]) -> NDArray[Any]:
     return filled
 
 
-def _is_same(one: BurnedIn, other: BurnedIn) -> bool:
+def _is_same(one: Annotation, other: Annotation) -> bool:
     """Tell whether two pieces of two frames are one: their boxes share half of what they cover."""
     spans = [(one.rows, other.rows), (one.columns, other.columns)]
     common = [max(0, min(a.stop, b.stop) - max(a.start, b.start)) for a, b in spans]
@@ -124,21 +124,21 @@ def _is_same(one: BurnedIn, other: BurnedIn) -> bool:
     return one.kind == other.kind and 2 * shared >= whole
 
 
-def _around(pieces: Sequence[BurnedIn]) -> BurnedIn:
+def _around(pieces: Sequence[Annotation]) -> Annotation:
     rows = slice(min(p.rows.start for p in pieces), max(p.rows.stop for p in pieces))
-    return BurnedIn(
+    return Annotation(
         pieces[0].kind,
         rows,
         slice(min(p.columns.start for p in pieces), max(p.columns.stop for p in pieces)),
     )
 
 
-def _find_data_bars(grey: NDArray[np.float32]) -> list[BurnedIn]:
-    """Return the data bars along the lower and the upper edge."""
+def _detect_annotation_bars(grey: NDArray[np.float32]) -> list[Annotation]:
+    """Return the annotation bars along the lower and the upper edge."""
     height, width = grey.shape
     lower, upper = (max(_band_depth(rows, ground) for ground in (0.0, 1.0)) for rows in (grey[::-1], grey))
     spans = ([slice(height - lower, height)] if lower else []) + ([slice(0, upper)] if upper else [])
-    return [BurnedIn("data bar", rows, slice(0, width)) for rows in spans]
+    return [Annotation("annotation bar", rows, slice(0, width)) for rows in spans]
 
 
 def _band_depth(grey: NDArray[np.float32], ground: float) -> int:
@@ -161,7 +161,7 @@ def _band_depth(grey: NDArray[np.float32], ground: float) -> int:
     return depth + _SMEAR_PX if writing.mean() >= _LEAST_WRITING and unclear <= _MOST_UNCLEAR else 0
 
 
-def _with_letters(grey: NDArray[np.float32], bar: ScaleBar) -> BurnedIn | None:
+def _with_letters(grey: NDArray[np.float32], bar: ScaleBar) -> Annotation | None:
     """Return the box around a scale bar and its letters; ``None`` where it has none."""
     height, width = grey.shape
     reach = int(_REACH * _HIGHEST_LETTER * height)
@@ -180,7 +180,7 @@ def _with_letters(grey: NDArray[np.float32], bar: ScaleBar) -> BurnedIn | None:
     top, bottom = min(r.start for r, _ in boxes) + y.start, max(r.stop for r, _ in boxes) + y.start
     left, right = min(c.start for _, c in boxes) + x.start, max(c.stop for _, c in boxes) + x.start
     rows = slice(max(top - _SMEAR_PX, 0), min(bottom + _SMEAR_PX, height))
-    return BurnedIn("scale bar", rows, slice(max(left - _SMEAR_PX, 0), min(right + _SMEAR_PX, width)))
+    return Annotation("scale bar", rows, slice(max(left - _SMEAR_PX, 0), min(right + _SMEAR_PX, width)))
 
 
 Box = tuple[slice, slice]
@@ -237,5 +237,5 @@ def _length(span: slice) -> int:
     return int(span.stop) - int(span.start)
 
 
-def _overlap(one: BurnedIn, other: BurnedIn) -> bool:
+def _overlap(one: Annotation, other: Annotation) -> bool:
     return _gap(one.rows, other.rows) == 0 and _gap(one.columns, other.columns) == 0

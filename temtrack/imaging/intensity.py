@@ -11,12 +11,12 @@ from skimage.filters import threshold_otsu
 
 #: What networks see as the grey level halfway between ground and particles.
 MIDDLE = 0.5
-LEVEL_BLUR_PX = 2.0  # noise of single pixels would fill the valley between the two classes
+CENTRING_BLUR_PX = 2.0  # noise of single pixels would fill the valley between the two classes
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.5, 99.5
 
 
-def normalise(image: NDArray[Any]) -> NDArray[np.float32]:
+def rescale_intensity(image: NDArray[Any]) -> NDArray[np.float32]:
     """Stretch an image (Y, X) of any type to [0, 1] between its 0.5 and 99.5 percentiles.
 
     NaN and infinite pixels become the median of the others. An image without contrast becomes all 0.
@@ -36,7 +36,7 @@ def normalise(image: NDArray[Any]) -> NDArray[np.float32]:
     return stretched
 
 
-def level(grey: NDArray[np.float32], blur_px: float = LEVEL_BLUR_PX) -> NDArray[np.float32]:
+def centre_intensity(grey: NDArray[np.float32], blur_px: float = CENTRING_BLUR_PX) -> NDArray[np.float32]:
     """Shift an image (Y, X) so that the level halfway between its two classes of grey values is at 0.5.
 
     Outlines are drawn where the grey value is halfway between ground and particle. That is one level for the

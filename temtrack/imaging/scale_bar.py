@@ -50,7 +50,7 @@ def calibrate_by_scale_bar(movie: Movie, bar_nm: float) -> Movie:
     InputError
         If no bar is found there, or several of different lengths.
     """
-    bars = find_scale_bars(movie.read_frame(0))
+    bars = detect_scale_bars(movie.read_frame(0))
     if not bars:
         raise InputError(
             f"{movie.path}: no scale bar found in the first frame; give --pixel-size 0.21nm, say, instead"
@@ -66,7 +66,7 @@ def calibrate_by_scale_bar(movie: Movie, bar_nm: float) -> Movie:
     return replace(movie, calibration=bar.or_else(movie.calibration))
 
 
-def find_scale_bars(image: NDArray[Any]) -> list[ScaleBar]:
+def detect_scale_bars(image: NDArray[Any]) -> list[ScaleBar]:
     """Return the bars in a grey image (Y, X), the longest first; none or several where it is not clear.
 
     A bar is a straight horizontal line of the image's lightest or darkest grey value with sharp edges, alone

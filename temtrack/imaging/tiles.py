@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.edges import Edge
+
+class Edge(StrEnum):
+    """What becomes of the last row and column of tiles where an image is no multiple of the tile.
+
+    ``shift`` moves tiles inwards until all lie in the image, so that neighbours share more than they must;
+    an image smaller than a tile stays as it is. ``pad`` mirrors the image beyond its edge. ``drop`` leaves
+    out what fills no whole tile.
+    """
+
+    shift = "shift"
+    pad = "pad"
+    drop = "drop"
 
 
 def tile_starts(length: int, tile: int, overlap: int) -> list[int]:

@@ -65,7 +65,7 @@ def find_beside(folder: Path, url: str, sha256: str) -> Path:
     """
     path = folder / _name_in(url)
     if not path.is_file():
-        raise ModelError(f"{path}: there is no such file; --from needs the folder that holds it")
+        raise ModelError(f"{path}: there is no such file; --from-dir needs the folder that holds it")
     _refuse_another(path, sha256, str(path), keep=True)
     return path
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _COUNTER = ".num_batches_tracked"
 
 
-def add_model(
+def import_checkpoint(
     folder: Path, architecture: str, net: torch.nn.Module, checkpoint: Path, origin: str | None = None
 ) -> Path:
     """Make a checkpoint of another program a model: a folder with its tensors and ``model.toml``.

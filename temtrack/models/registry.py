@@ -21,7 +21,7 @@ RUN_FILE = "model.toml"
 DEFAULT_MODEL = "effsam-tiny"
 DEFAULT_TRACKER = "deaot-t"
 
-#: Names of models that a user adds: they become names of folders.
+#: Names of models that a user imports: they become names of folders.
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
 
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
@@ -61,31 +61,31 @@ def read_registry() -> dict[str, ModelSpec]:
 
 
 def _registered(name: str, entry: dict[str, Any]) -> ModelSpec:
-    # with a url the checksum is that of the checkpoint there, and weights come of it once it is pulled
+    # with a url the checksum is that of the checkpoint there, and weights come of it once it is downloaded
     weights = PACKAGE / "models" / "weights" / entry["file"] if "file" in entry else None
     return ModelSpec(name, entry["architecture"], weights, entry.get("sha256"), entry)
 
 
-def added_models_folder() -> Path:
-    """Return where added models lie: ``models`` in ``TEMTRACK_CACHE``, or in the user's own cache."""
+def imported_models_folder() -> Path:
+    """Return where imported models lie: ``models`` in ``TEMTRACK_CACHE``, or in the user's own cache."""
     from platformdirs import user_cache_path
 
     return Path(os.environ.get("TEMTRACK_CACHE") or user_cache_path("temtrack")) / "models"
 
 
-def read_added() -> dict[str, ModelSpec]:
-    """Return the models that the user has added, by name."""
-    folders = sorted(path.parent for path in added_models_folder().glob(f"*/{RUN_FILE}"))
+def read_imported() -> dict[str, ModelSpec]:
+    """Return the models that the user has imported, by name."""
+    folders = sorted(path.parent for path in imported_models_folder().glob(f"*/{RUN_FILE}"))
     return {folder.name: replace(_read_run(folder), name=folder.name) for folder in folders}
 
 
 def read_models() -> dict[str, ModelSpec]:
-    """Return all models that have a name: those that come with temtrack, and those that were added."""
-    return read_registry() | read_added()
+    """Return all models that have a name: those that come with temtrack, and those that were imported."""
+    return read_registry() | read_imported()
 
 
 def new_model_folder(name: str, force: bool) -> Path:
-    """Return the folder of a model to be added under a name that is free, or that ``force`` frees.
+    """Return the folder of a model to be imported under a name that is free, or that ``force`` frees.
 
     Raises
     ------
@@ -97,14 +97,14 @@ def new_model_folder(name: str, force: bool) -> Path:
     embedded = read_registry().get(name)
     if embedded is not None and "url" not in embedded.facts:
         raise UsageError(f"'{name}' is the name of an embedded model: give another with --name")
-    folder = added_models_folder() / name
+    folder = imported_models_folder() / name
     if folder.exists() and not force:
         raise UsageError(f"a model '{name}' is there already: give --force to replace it, or --name")
     return folder
 
 
 def find_model(name: str) -> ModelSpec:
-    """Find an embedded or added model by name, or a training run by its folder.
+    """Find an embedded or imported model by name, or a training run by its folder.
 
     Raises
     ------
@@ -145,9 +145,9 @@ def find_source(
     return ModelSource(name, architecture or name, url, sha256.lower())
 
 
-def pulled(source: ModelSource) -> ModelSpec | None:
-    """Return the model that was added from this source, verified; ``None`` where there is none."""
-    spec = read_added().get(source.name)
+def find_downloaded(source: ModelSource) -> ModelSpec | None:
+    """Return the model that was imported from this source, verified; ``None`` where there is none."""
+    spec = read_imported().get(source.name)
     if spec is None or spec.facts.get("source_sha256") != source.sha256:
         return None
     verify(spec)
@@ -155,9 +155,11 @@ def pulled(source: ModelSource) -> ModelSpec | None:
 
 
 def weights_of(spec: ModelSpec) -> Path:
-    """Return the path of a model's weights; `ModelError` for one that is no network, or not pulled yet."""
+    """Return the path of a model's weights; `ModelError` for no network, or one not downloaded yet."""
     if spec.weights is None and "url" in spec.facts:
-        raise ModelError(f"'{spec.name}' is not here yet; fetch it once: temtrack models pull {spec.name}")
+        raise ModelError(
+            f"'{spec.name}' is not here yet; fetch it once: temtrack models download {spec.name}"
+        )
     if spec.weights is None:
         raise ModelError(f"'{spec.name}' is no network: it has no weights, and nothing to train")
     return spec.weights

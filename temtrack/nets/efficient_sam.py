@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from temtrack.nets import imagenet
+from temtrack.nets.imagenet import imagenet_normalize
 
 PATCH = 16
 REFERENCE_SIDE = 1024  # the frame in which the published network sees every image
@@ -324,7 +324,7 @@ class EfficientSam(nn.Module):
 
     def embed(self, images: Tensor) -> Tensor:
         """Embed Bx3xHxW images in [0, 1], H and W multiples of 16, as Bx256xhxw."""
-        return self.image_encoder(imagenet.normalised(images))
+        return self.image_encoder(imagenet_normalize(images))
 
     def decode(self, embedding: Tensor, xy: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Decode BxQ queries at once.

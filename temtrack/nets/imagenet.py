@@ -6,7 +6,7 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 
-def normalised(images: Tensor) -> Tensor:
-    """Return images in [0, 1], Bx3xHxW or grey Bx1xHxW, normalised channel by channel as Bx3xHxW."""
+def imagenet_normalize(images: Tensor) -> Tensor:
+    """Return images in [0, 1], Bx3xHxW or grey Bx1xHxW, less ImageNet's mean over its deviation, Bx3xHxW."""
     mean, std = (images.new_tensor(values)[:, None, None] for values in (MEAN, STD))
     return (images - mean) / std

@@ -17,21 +17,20 @@ from temtrack.nets.efficient_sam import PATCH, EfficientSam
 from temtrack.nets.precision import bf16_where_native
 from temtrack.segmentation import dense_maps, detections
 from temtrack.segmentation.automatic import find_by_points
-from temtrack.segmentation.detection import detect
-from temtrack.segmentation.detections import Piece
+from temtrack.segmentation.detections import Detection, detect
 from temtrack.segmentation.prompts import Prompts, answer
 from temtrack.segmentation.scale import Glance, certainty_of
-from temtrack.segmentation.tiling import Logits, Look, Tiling, find_pieces, mean_maps, predict_logits
+from temtrack.segmentation.tiling import Logits, Look, Tiling, detect_in_tiles, mean_maps, predict_logits
 
 
 @dataclass(frozen=True)
-class MapAdapter:
+class DenseAdapter:
     """The way from an image to labels by a network that tells maps, as `instances` encodes them.
 
     Parameters
     ----------
     tiling
-        The pieces in which the network sees an image.
+        The detections in which the network sees an image.
     everything
         Asks a network for everything, Bx3xHxW in [0, 1] -> BxCxH/gxW/g logits on the tiling's grid g.
     answer
@@ -55,8 +54,8 @@ class MapAdapter:
 
 
 @dataclass(frozen=True)
-class PieceAdapter:
-    """The way from an image to labels by a network that tells particles one by one, as `pieces` encodes them.
+class DetectionAdapter:
+    """The way from an image to labels by a network that detects particles one by one; see `detections`.
 
     Parameters
     ----------
@@ -67,21 +66,23 @@ class PieceAdapter:
     """
 
     tiling: Tiling
-    find: Callable[[Any, Tensor], list[Piece]]
+    find: Callable[[Any, Tensor], list[Detection]]
     answer: None = None
 
-    def see(self, net: nn.Module, grey: NDArray[np.float32], look: Look, device: torch.device) -> list[Piece]:
+    def see(
+        self, net: nn.Module, grey: NDArray[np.float32], look: Look, device: torch.device
+    ) -> list[Detection]:
         """Look at an image (Y, X) in [0, 1], never moved."""
-        return find_pieces(partial(self.find, net), grey, look.scale, self.tiling, device)
+        return detect_in_tiles(partial(self.find, net), grey, look.scale, self.tiling, device)
 
-    def tell(self, seen: Iterable[list[Piece]], shape: tuple[int, ...], scale: float) -> Glance:
-        """Tell all particles of an image of a shape (Y, X) from one look at a scale: pieces have no mean."""
+    def tell(self, seen: Iterable[list[Detection]], shape: tuple[int, ...], scale: float) -> Glance:
+        """Tell all particles of an image of a shape (Y, X) from one look at a scale."""
         (found,) = seen
-        certainty = float(np.mean([piece.score for piece in found])) if found else 0.0
+        certainty = float(np.mean([detection.score for detection in found])) if found else 0.0
         return Glance(detections.decode(found, shape, scale), certainty)
 
 
-Adapter = MapAdapter | PieceAdapter
+Adapter = DenseAdapter | DetectionAdapter
 
 
 def ask_without_points(net: EfficientSam, images: Tensor) -> Tensor:
@@ -98,12 +99,12 @@ def ask(net: nn.Module, images: Tensor) -> Tensor:
 
 
 # An image of 512 px, moved by half the multiple, fits into one tile.
-EFFICIENT_SAM = MapAdapter(Tiling(512 + PATCH, 128, multiple=PATCH, grid=4), ask_without_points, answer)
+EFFICIENT_SAM = DenseAdapter(Tiling(512 + PATCH, 128, multiple=PATCH, grid=4), ask_without_points, answer)
 # Swin-UNet mirrors a tile out to whole windows, a multiple of 224 px: better it sees the image there.
-SWIN_UNET = MapAdapter(Tiling(448, 96, multiple=32, grid=1, whole=True), ask)
-VM_UNET = MapAdapter(Tiling(512 + 32, 128, multiple=32, grid=1), ask)
-YOLO = PieceAdapter(Tiling(640, 160, multiple=32, grid=4), detect)
-SAM = PieceAdapter(Tiling(1024, 256, multiple=16, grid=1), find_by_points)
+SWIN_UNET = DenseAdapter(Tiling(448, 96, multiple=32, grid=1, whole=True), ask)
+VM_UNET = DenseAdapter(Tiling(512 + 32, 128, multiple=32, grid=1), ask)
+YOLO = DetectionAdapter(Tiling(640, 160, multiple=32, grid=4), detect)
+SAM = DetectionAdapter(Tiling(1024, 256, multiple=16, grid=1), find_by_points)
 
 #: By the names in `loading.SEGMENTERS`.
 ADAPTERS: dict[str, Adapter] = {

@@ -43,7 +43,7 @@ class AnySegmenter(Protocol):
     def find_scale(self, image: NDArray[Any]) -> float | None:
         """Return the scale that suits an image, for `segment`; ``None`` where nothing is found."""
 
-    def prompt(
+    def predict_prompts(
         self, image: NDArray[Any], points: NDArray[Any] | None = None, boxes: NDArray[Any] | None = None
     ) -> NDArray[np.int32]:
         """Find the particles that points or boxes ask for."""
@@ -82,17 +82,17 @@ class CascadeSegmenter:
         boxes = boxes_of(self.first.segment(reduced, scale, least), factor, image.shape)
         if not len(boxes):
             return np.zeros(image.shape, np.int32)
-        return drop_small(self.second.prompt(image, boxes=boxes), min_area_px)
+        return drop_small(self.second.predict_prompts(image, boxes=boxes), min_area_px)
 
     def find_scale(self, image: NDArray[Any]) -> float | None:
         """Return the scale at which the first model sees the reduced image well, if it sees particles."""
         return self.first.find_scale(reduce(image)[0])
 
-    def prompt(
+    def predict_prompts(
         self, image: NDArray[Any], points: NDArray[Any] | None = None, boxes: NDArray[Any] | None = None
     ) -> NDArray[np.int32]:
         """Ask the second model alone."""
-        return self.second.prompt(image, points, boxes)
+        return self.second.predict_prompts(image, points, boxes)
 
 
 def reduce(image: NDArray[Any]) -> tuple[NDArray[np.float32], float]:

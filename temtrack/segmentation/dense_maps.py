@@ -1,4 +1,4 @@
-"""Foreground, particle core and contact line: three maps that hold instances, and the way back.
+"""Foreground, particle marker and boundary line: three maps that hold instances, and the way back.
 
 Two particles that touch share foreground; what tells them apart is the line where they meet. So labels are
 encoded as three maps, which a network learns, and a seeded watershed turns its answer into labels again.
@@ -17,41 +17,41 @@ from skimage.segmentation import watershed
 
 from temtrack.imaging.labels import Labels, compact, filter_fragments
 
-CONTACT_REACH_PX = 2  # the contact line: this near to another particle
-CORE_MARGIN_PX = 4  # a core keeps this far from every other particle
+BOUNDARY_REACH_PX = 2  # the boundary line: this near to another particle
+MARKER_MARGIN_PX = 4  # a marker keeps this far from every other particle
 
 LEAST_PROBABILITY = 0.7  # of foreground, the mean over a particle: what is less probable is mostly noise
 FRAGMENT_SHARE = 0.05  # of the area-weighted median area: what is smaller is a fragment or dirt
 
-FOREGROUND, CORE, CONTACT = range(3)
+FOREGROUND, MARKER, BOUNDARY = range(3)
 
 
 def encode(labels: NDArray[Any]) -> NDArray[np.float32]:
-    """Encode labels (Y, X) as maps (3, Y, X) in {0, 1}: foreground, core, contact line.
+    """Encode labels (Y, X) as maps (3, Y, X) in {0, 1}: foreground, marker, boundary line.
 
-    The core is the particle less its outline and less a margin towards other particles; the contact line
+    The marker is the particle less its outline and less a margin towards other particles; the boundary line
     is where two particles are within a few pixels, the gap between them included.
     """
     foreground = labels > 0
-    contact = _near_two(labels, CONTACT_REACH_PX)
-    core = foreground & ~_near_two(labels, CORE_MARGIN_PX) & ndimage.minimum_filter(foreground, 3)
-    core |= foreground & ~contact & np.isin(labels, _without(core, labels))
-    return np.stack([foreground, core, contact]).astype(np.float32)
+    boundary = _near_two(labels, BOUNDARY_REACH_PX)
+    marker = foreground & ~_near_two(labels, MARKER_MARGIN_PX) & ndimage.minimum_filter(foreground, 3)
+    marker |= foreground & ~boundary & np.isin(labels, _without(marker, labels))
+    return np.stack([foreground, marker, boundary]).astype(np.float32)
 
 
 def decode(maps: NDArray[np.float32]) -> NDArray[np.int32]:
-    """Decode maps (3, Y, X) of probabilities as labels (Y, X): watershed from the cores.
+    """Decode maps (3, Y, X) of probabilities as labels (Y, X): watershed from the markers.
 
-    Foreground without a core is a particle of its own. Particles that are hardly probable are left out.
+    Foreground without a marker is a particle of its own. Particles that are hardly probable are left out.
     """
     foreground = maps[FOREGROUND] > 0.5
-    cores = foreground & (maps[CORE] > 0.5) & (maps[CONTACT] < 0.5)
-    seeds, n_seeds = ndimage.label(cores, np.ones((3, 3)))
+    markers = foreground & (maps[MARKER] > 0.5) & (maps[BOUNDARY] < 0.5)
+    seeds, n_seeds = ndimage.label(markers, np.ones((3, 3)))
     parts, _ = ndimage.label(foreground)
     seeded = np.unique(parts[seeds > 0])
     orphans = foreground & ~np.isin(parts, seeded)
     seeds = np.where(orphans, parts + n_seeds, seeds)
-    labels = watershed(maps[CONTACT] - maps[CORE], seeds, mask=foreground)
+    labels = watershed(maps[BOUNDARY] - maps[MARKER], seeds, mask=foreground)
     return compact(np.where(_is_probable(labels, maps[FOREGROUND])[labels], labels, 0))[0]
 
 
@@ -78,6 +78,6 @@ def _near_two(labels: NDArray[Any], reach_px: int) -> NDArray[np.bool_]:
     return two
 
 
-def _without(core: NDArray[np.bool_], labels: NDArray[Any]) -> NDArray[Any]:
-    """List the labels that have no core pixel."""
-    return np.setdiff1d(np.unique(labels[labels > 0]), np.unique(labels[core]))
+def _without(marker: NDArray[np.bool_], labels: NDArray[Any]) -> NDArray[Any]:
+    """List the labels that have no marker pixel."""
+    return np.setdiff1d(np.unique(labels[labels > 0]), np.unique(labels[marker]))

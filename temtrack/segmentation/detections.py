@@ -1,14 +1,14 @@
-"""Particles as pieces: a box and a mask for each, which is how detectors tell them.
+"""Particles as detections: a box and a mask for each, which is how detectors tell them.
 
-Pieces know nothing of each other: they may overlap, and tiles may tell of one particle twice. So each pixel
-goes to the piece that claims it most surely, and a piece that surer ones cover for the most part is left out.
+Detections know nothing of each other: they may overlap, and tiles may hold one particle twice. So each pixel
+goes to the detection that claims it most surely, and one that surer ones cover for the most part is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,20 @@ from scipy import ndimage
 
 from temtrack.imaging.labels import bounding_boxes
 
-MAX_COVERED_SHARE = 0.5  # of a piece's pixels by surer pieces: more of them, and it is one of those again
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from temtrack.nets.yolo import YoloSeg
+
+MAX_COVERED_SHARE = (
+    0.5  # of a detection's pixels by surer detections: more of them, and it is one of those again
+)
+CELL_PX = 4  # side of a cell of the masks
 SURE = 10.0  # the logit of what is certain
 
 
 @dataclass(frozen=True)
-class Piece:
+class Detection:
     """A particle, in pixels of the picture that was looked at.
 
     Parameters
@@ -42,31 +50,31 @@ class Piece:
     cell_px: float
     score: float
 
-    def moved(self, y: float, x: float) -> Piece:
-        """Return the piece as it lies in a picture of which this one is a tile that begins at ``y, x``."""
+    def moved(self, y: float, x: float) -> Detection:
+        """Return the detection as it lies in an image of which this is a tile that begins at ``y, x``."""
         y0, x0, y1, x1 = self.box
         corner = (self.corner[0] + y, self.corner[1] + x)
         return replace(self, box=(y0 + y, x0 + x, y1 + y, x1 + x), corner=corner)
 
 
-def encode(labels: NDArray[Any]) -> list[Piece]:
-    """Encode labels (Y, X) as pieces, each with its own box and mask."""
-    pieces = []
+def encode(labels: NDArray[Any]) -> list[Detection]:
+    """Encode labels (Y, X) as detections, each with its own box and mask."""
+    detections = []
     for label, (ys, xs) in bounding_boxes(labels).items():
         logits = np.where(labels[ys, xs] == label, SURE, -SURE).astype(np.float32)
-        pieces.append(
-            Piece((ys.start, xs.start, ys.stop, xs.stop), logits, (ys.start, xs.start), 1.0, score=1.0)
+        detections.append(
+            Detection((ys.start, xs.start, ys.stop, xs.stop), logits, (ys.start, xs.start), 1.0, score=1.0)
         )
-    return pieces
+    return detections
 
 
-def decode(pieces: Sequence[Piece], shape: tuple[int, ...], scale: float = 1.0) -> NDArray[np.int32]:
-    """Decode pieces as labels of ``shape`` (Y, X), whose pixels are ``1 / scale`` of the pieces' pixels."""
+def decode(detections: Sequence[Detection], shape: tuple[int, ...], scale: float = 1.0) -> NDArray[np.int32]:
+    """Decode detections as labels of ``shape`` (Y, X), whose pixels are ``1 / scale`` of the detections'."""
     labels = np.zeros(shape, np.int32)
     surest = np.zeros(shape, np.float32)
-    for i, piece in enumerate(sorted(pieces, key=lambda piece: -piece.score), start=1):
-        at = _pixels(piece, shape, scale)
-        logits = _sample(piece, at, scale)
+    for i, detection in enumerate(sorted(detections, key=lambda detection: -detection.score), start=1):
+        at = _pixels(detection, shape, scale)
+        logits = _sample(detection, at, scale)
         inside = logits > 0
         if (inside & (labels[at] > 0)).sum() > MAX_COVERED_SHARE * inside.sum():
             continue
@@ -76,20 +84,39 @@ def decode(pieces: Sequence[Piece], shape: tuple[int, ...], scale: float = 1.0) 
     return labels
 
 
-def _pixels(piece: Piece, shape: tuple[int, ...], scale: float) -> tuple[slice, slice]:
-    """Return the rows and columns whose centres lie in a piece's box."""
-    first, last = ((np.array(edges) / scale - 0.5) for edges in (piece.box[:2], piece.box[2:]))
+def _pixels(detection: Detection, shape: tuple[int, ...], scale: float) -> tuple[slice, slice]:
+    """Return the rows and columns whose centres lie in a detection's box."""
+    first, last = ((np.array(edges) / scale - 0.5) for edges in (detection.box[:2], detection.box[2:]))
     y0, x0 = np.maximum(np.ceil(first), 0).astype(int)
     y1, x1 = np.minimum(np.ceil(last), shape).astype(int)
     return slice(y0, max(y0, y1)), slice(x0, max(x0, x1))
 
 
-def _sample(piece: Piece, at: tuple[slice, slice], scale: float) -> NDArray[np.float32]:
-    """Sample a piece's logits bilinearly at the centres of pixels."""
+def _sample(detection: Detection, at: tuple[slice, slice], scale: float) -> NDArray[np.float32]:
+    """Sample a detection's logits bilinearly at the centres of pixels."""
     y, x = (
-        ((np.arange(along.start, along.stop) + 0.5) * scale - corner) / piece.cell_px - 0.5
-        for along, corner in zip(at, piece.corner, strict=True)
+        ((np.arange(along.start, along.stop) + 0.5) * scale - corner) / detection.cell_px - 0.5
+        for along, corner in zip(at, detection.corner, strict=True)
     )
     where = np.meshgrid(y, x, indexing="ij")
-    sampled: NDArray[np.float32] = ndimage.map_coordinates(piece.logits, where, order=1, mode="nearest")
+    sampled: NDArray[np.float32] = ndimage.map_coordinates(detection.logits, where, order=1, mode="nearest")
     return sampled
+
+
+def detect(net: YoloSeg, tile: Tensor) -> list[Detection]:
+    """Find the particles of a tile, 1x3xHxW in [0, 1]."""
+    (found,) = net.read(net(tile))
+    boxes, scores = found.boxes.cpu().numpy(), found.scores.cpu().numpy()
+    return [
+        _detection(box, float(score), mask.cpu().numpy())
+        for box, score, mask in zip(boxes, scores, found.masks, strict=True)
+    ]
+
+
+def _detection(box: NDArray[np.float32], score: float, mask: NDArray[np.float32]) -> Detection:
+    """Cut a mask to its box, and a cell around it for the sake of interpolation."""
+    x0, y0, x1, y1 = box.tolist()
+    top, left = (max(0, int(edge // CELL_PX) - 1) for edge in (y0, x0))
+    bottom, right = (max(0, int(edge // CELL_PX) + 2) for edge in (y1, x1))
+    cells = mask[top : max(bottom, top + 1), left : max(right, left + 1)]
+    return Detection((y0, x0, y1, x1), cells, (top * CELL_PX, left * CELL_PX), CELL_PX, score)

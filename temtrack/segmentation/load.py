@@ -6,17 +6,17 @@ import math
 from pathlib import Path
 
 from temtrack.errors import ModelError
-from temtrack.imaging.intensity import LEVEL_BLUR_PX
+from temtrack.imaging.intensity import CENTRING_BLUR_PX
 from temtrack.models.catalog import build_segmenter, find_device, load_weights
 from temtrack.models.registry import RUN_FILE, ModelSpec, find_model, read_models
 from temtrack.segmentation.cascade import JOINT, AnySegmenter, CascadeSegmenter
 
 
-def load_segmenter(model: str, device: str = "auto", *, once: bool = True) -> AnySegmenter:
+def load_segmenter(model: str, device: str = "auto", *, tta: bool = False) -> AnySegmenter:
     """Load a registered model, a training run's folder, or two of these joined by ``+``, onto a device.
 
-    Of two, the first finds boxes and the second outlines what is in them. A network that tells maps looks at
-    an image once, or else twice: that takes longer, and its outlines are finer.
+    Of two, the first finds boxes and the second outlines what is in them. With test-time augmentation (tta) a
+    network that predicts maps sees two views of an image: that takes longer, and its outlines are finer.
 
     Raises
     ------
@@ -27,23 +27,23 @@ def load_segmenter(model: str, device: str = "auto", *, once: bool = True) -> An
     """
     first, joint, second = model.partition(JOINT)
     if joint and not (Path(model) / RUN_FILE).is_file() and model not in read_models():
-        return CascadeSegmenter(load_segmenter(first, device, once=once), load_segmenter(second, device))
+        return CascadeSegmenter(load_segmenter(first, device, tta=tta), load_segmenter(second, device))
     spec = find_model(model)
     if spec.architecture == "otsu":
         from temtrack.segmentation.otsu import OtsuSegmenter
 
         return OtsuSegmenter(spec)
-    from temtrack.segmentation.adapters import ADAPTERS, MapAdapter
+    from temtrack.segmentation.adapters import ADAPTERS, DenseAdapter
     from temtrack.segmentation.segmenter import Segmenter
 
     net = build_segmenter(spec.architecture)
     sha256 = load_weights(net, spec)
     adapter = ADAPTERS[spec.architecture]
     scale, min_area_px = (_number_of(spec, fact) for fact in ("scale", "min_area_px"))
-    level_blur_px = _number_of(spec, "level_blur_px") or LEVEL_BLUR_PX
-    twice = isinstance(adapter, MapAdapter) and not once
+    centring_blur_px = _number_of(spec, "centring_blur_px") or CENTRING_BLUR_PX
+    twice = isinstance(adapter, DenseAdapter) and tta
     return Segmenter(
-        net, adapter, spec, sha256, find_device(device), twice, scale, min_area_px, level_blur_px
+        net, adapter, spec, sha256, find_device(device), twice, scale, min_area_px, centring_blur_px
     )
 
 

@@ -17,7 +17,7 @@ from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
 from temtrack.errors import UsageError
-from temtrack.imaging.intensity import normalise
+from temtrack.imaging.intensity import rescale_intensity
 from temtrack.models.registry import ModelSpec
 from temtrack.segmentation.dense_maps import drop_small
 from temtrack.segmentation.scale import middle
@@ -51,7 +51,7 @@ class OtsuSegmenter:
         ``scale`` is that of what is looked at: the blur is 5 px divided by it, found automatically where
         ``None``. Particles are dark on a bright ground, or bright where the image's border is dark.
         """
-        grey = normalise(image)
+        grey = rescale_intensity(image)
         if not grey.any():
             return np.zeros(grey.shape, np.int32)
         mask = foreground(_blur(grey, scale or find_blur_scale(grey))) & np.isfinite(image)
@@ -59,10 +59,10 @@ class OtsuSegmenter:
 
     def find_scale(self, image: NDArray[Any]) -> float | None:
         """Return the scale whose blur suits an image; ``None`` where it has no contrast."""
-        grey = normalise(image)
+        grey = rescale_intensity(image)
         return find_blur_scale(grey) if grey.any() else None
 
-    def prompt(
+    def predict_prompts(
         self, image: NDArray[Any], points: NDArray[Any] | None = None, boxes: NDArray[Any] | None = None
     ) -> NDArray[np.int32]:
         """Refuse prompts with a `UsageError`."""

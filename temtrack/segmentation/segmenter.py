@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from temtrack.errors import UsageError
-from temtrack.imaging.intensity import LEVEL_BLUR_PX, level, normalise
+from temtrack.imaging.intensity import CENTRING_BLUR_PX, centre_intensity, rescale_intensity
 from temtrack.imaging.labels import nearest_pixels
 from temtrack.models.registry import ModelSpec
 from temtrack.nets.precision import bf16_where_native
@@ -31,7 +31,7 @@ class Segmenter:
         Whether it looks at an image a second time, moved, for the mean of what it sees; see `tiled.Look`.
     scale, min_area_px
         Its own, where it was trained for images of one magnification; ``None`` where each image decides.
-    level_blur_px
+    centring_blur_px
         Blur of the images whose level it was trained at; see `temtrack.imaging.intensity.level`.
     """
 
@@ -45,7 +45,7 @@ class Segmenter:
         twice: bool = False,
         scale: float | None = None,
         min_area_px: float | None = None,
-        level_blur_px: float = LEVEL_BLUR_PX,
+        centring_blur_px: float = CENTRING_BLUR_PX,
     ) -> None:
         self.net = net.to(device).eval()
         self.adapter = adapter
@@ -55,7 +55,7 @@ class Segmenter:
         self.twice = twice
         self.scale = scale
         self.min_area_px = min_area_px
-        self.level_blur_px = level_blur_px
+        self.centring_blur_px = centring_blur_px
 
     @property
     def takes_prompts(self) -> bool:
@@ -100,7 +100,7 @@ class Segmenter:
         zoom = None if grey is None else self._zoom_of(grey)
         return None if zoom is None else zoom.scale
 
-    def prompt(
+    def predict_prompts(
         self, image: NDArray[Any], points: NDArray[Any] | None = None, boxes: NDArray[Any] | None = None
     ) -> NDArray[np.int32]:
         """Find the particles that points (N, 2) as y, x or boxes (N, 4) as y0, x0, y1, x1 ask for, in pixels.
@@ -140,8 +140,8 @@ class Segmenter:
 
     def _seen(self, image: NDArray[Any]) -> NDArray[np.float32] | None:
         """Return the grey values (Y, X) the network is shown; ``None`` where an image has no contrast."""
-        grey = normalise(image)
-        return level(grey, self.level_blur_px) if grey.any() else None
+        grey = rescale_intensity(image)
+        return centre_intensity(grey, self.centring_blur_px) if grey.any() else None
 
     def _zoom_of(self, grey: NDArray[np.float32]) -> Zoom | None:
         if self.scale is not None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from temtrack.imaging.tiles import blend, tile_slices
-from temtrack.segmentation.detections import Piece
+from temtrack.segmentation.detections import Detection
 
 Predict = Callable[[Tensor], Tensor]  # Bx3xHxW in [0, 1] -> BxCxH/gxW/g, g the tiling's grid
 Cut = tuple[slice, slice]  # y and x
@@ -20,7 +20,7 @@ Cut = tuple[slice, slice]  # y and x
 
 @dataclass(frozen=True)
 class Tiling:
-    """The pieces in which a network sees an image, in pixels of its input.
+    """The tiles in which a network sees an image, in pixels of its input.
 
     Parameters
     ----------
@@ -112,14 +112,14 @@ def mean_maps(looks: Iterable[Logits], shape: tuple[int, ...], scale: float) -> 
     return mean
 
 
-def find_pieces(
-    find: Callable[[Tensor], list[Piece]],
+def detect_in_tiles(
+    find: Callable[[Tensor], list[Detection]],
     image: NDArray[np.float32],
     scale: float,
     tiling: Tiling,
     device: torch.device,
-) -> list[Piece]:
-    """Find the pieces of an image (Y, X) in [0, 1] in its tiles, in pixels of the scaled image.
+) -> list[Detection]:
+    """Detect the particles of an image (Y, X) in [0, 1] in its tiles, in pixels of the scaled image.
 
     Tiles overlap, so a particle may be found in several: one that the edge of a tile cuts counts half.
     """
@@ -127,8 +127,8 @@ def find_pieces(
     height, width = scaled.shape[-2:]
     found = []
     for ys, xs in input_tiles((height, width), tiling):
-        for piece in find(scaled[:, :, ys, xs]):
-            placed = piece.moved(ys.start, xs.start)
+        for detection in find(scaled[:, :, ys, xs]):
+            placed = detection.moved(ys.start, xs.start)
             is_cut = any(
                 (low < along.start + 1 and along.start > 0) or (high > along.stop - 1 and along.stop < n)
                 for low, high, along, n in zip(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from temtrack.imaging.labels import bounding_boxes
 from temtrack.nets.precision import bf16_where_native
-from temtrack.segmentation.detection import CELL_PX
+from temtrack.segmentation.detections import CELL_PX
 from temtrack.training.config import TrainConfig
 from temtrack.training.data.dataset import Sample, Source
 from temtrack.training.task import Task

@@ -1,4 +1,4 @@
-"""Losses on maps of particles: cross-entropy plus Dice, outlines and rare contact lines weighted up."""
+"""Losses on maps of particles: cross-entropy plus Dice, outlines and rare touching boundaries weighted up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-CONTACT_PIXEL_WEIGHT = 4.0
+BOUNDARY_PIXEL_WEIGHT = 4.0
 OUTLINE_PIXEL_WEIGHT = 4.0
 OUTLINE_REACH_PX = 2  # at the side on which maps are compared
 IOU_WEIGHT = 0.05
@@ -30,14 +30,14 @@ def map_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 
 
 def _pixel_weights(targets: Tensor) -> Tensor:
-    """Weigh the pixels of BxQx3xSxS targets: those near a foreground's outline, those of contact lines."""
+    """Weigh the pixels of BxQx3xSxS targets: those near the foreground's outline, touching boundaries."""
     weights = torch.ones_like(targets)
     near = 2 * OUTLINE_REACH_PX + 1
     foreground = targets[:, :, 0]
     highest = F.max_pool2d(foreground, near, 1, OUTLINE_REACH_PX)
     lowest = -F.max_pool2d(-foreground, near, 1, OUTLINE_REACH_PX)
     weights[:, :, 0] += (OUTLINE_PIXEL_WEIGHT - 1) * (highest - lowest)
-    weights[:, :, 2] += (CONTACT_PIXEL_WEIGHT - 1) * targets[:, :, 2]
+    weights[:, :, 2] += (BOUNDARY_PIXEL_WEIGHT - 1) * targets[:, :, 2]
     return weights
 
 

@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from temtrack.nets import imagenet
 from temtrack.nets.deaot import (
     N_CHANNELS,
     Deaot,
@@ -19,6 +18,7 @@ from temtrack.nets.deaot import (
     mask_unused_ids,
     to_image_size,
 )
+from temtrack.nets.imagenet import imagenet_normalize
 from temtrack.nets.precision import bf16_where_native
 from temtrack.training.clip_losses import clip_loss, colour_counts
 from temtrack.training.config import ClipConfig, TrainConfig
@@ -117,7 +117,7 @@ def _encode(net: Deaot, images: Tensor) -> list[Pyramid]:
     """Encode all frames at once, so that batch normalisation sees many, and return them frame by frame."""
     n_clips, n_frames = images.shape[:2]
     grey = images.transpose(0, 1).flatten(0, 1)[:, None]  # TB x 1 x S x S
-    whole = net.encode(imagenet.normalised(grey))
+    whole = net.encode(imagenet_normalize(grey))
     levels = [getattr(whole, field.name).unflatten(0, (n_frames, n_clips)) for field in fields(whole)]
     return [Pyramid(*(level[t] for level in levels)) for t in range(n_frames)]
 

@@ -12,7 +12,7 @@ import torch
 
 from temtrack.errors import InputError, InterruptedRunError, UsageError
 from temtrack.formats.store.atomic import remove_leftovers
-from temtrack.imaging.intensity import LEVEL_BLUR_PX
+from temtrack.imaging.intensity import CENTRING_BLUR_PX
 from temtrack.models.catalog import (
     DETECTORS,
     PROPAGATORS,
@@ -22,6 +22,7 @@ from temtrack.models.catalog import (
     load_weights,
 )
 from temtrack.models.registry import RUN_FILE, ModelSpec, find_model, write_run_spec
+from temtrack.training.centring_blur import fitting_blur
 from temtrack.training.config import ClipConfig, TrainConfig
 from temtrack.training.data.clip_source import FilmMaker, Shelf, simulated_film
 from temtrack.training.data.dataset import (
@@ -39,7 +40,6 @@ from temtrack.training.data.stills import still_film
 from temtrack.training.detection_task import detecting
 from temtrack.training.distributed import find_ranks, joined
 from temtrack.training.history import EpochRow
-from temtrack.training.level_blur import fitting_blur
 from temtrack.training.loop import train
 from temtrack.training.propagation_task import propagating
 from temtrack.training.segmentation_task import segmenting
@@ -122,7 +122,7 @@ def _train(
     else:
         segmenter = build_segmenter(config.model)
         sight = _own_sight(sides, config)
-        sources = _sources(data, sides, config, sight.get("level_blur_px", LEVEL_BLUR_PX))
+        sources = _sources(data, sides, config, sight.get("centring_blur_px", CENTRING_BLUR_PX))
         _start(segmenter, pretrained, config, folder, command, sight)
         if config.model in DETECTORS:
             detector = cast("YoloSeg", segmenter)
@@ -174,7 +174,7 @@ def _own_sight(sides: Sides, config: TrainConfig) -> dict[str, float]:
     return {
         "scale": config.scale,
         "min_area_px": least_area(images),
-        "level_blur_px": fitting_blur(images),
+        "centring_blur_px": fitting_blur(images),
     }
 
 
@@ -190,14 +190,14 @@ def _shelves(data: TrainingData, sides: Sides, config: TrainConfig, clips: ClipC
 
 
 def _sources(
-    data: TrainingData, sides: Sides, config: TrainConfig, level_blur_px: float
+    data: TrainingData, sides: Sides, config: TrainConfig, centring_blur_px: float
 ) -> tuple[Source, list[Sample]]:
     """Return the source of training samples and fixed test samples in the same shares."""
 
     def of_images(images: list[LabelledImage]) -> Source:
-        return image_source(images, config, level_blur_px)
+        return image_source(images, config, centring_blur_px)
 
-    training, test = _mixed(data, sides, of_images, scene_source(config, level_blur_px))
+    training, test = _mixed(data, sides, of_images, scene_source(config, centring_blur_px))
     test_rng = np.random.default_rng([config.seed, 2**31])
     return training, [test(test_rng) for _ in range(config.n_test_crops)]
 

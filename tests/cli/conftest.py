@@ -28,7 +28,7 @@ class FakeSegmenter:
         dark = label((grey < 100) & (grey < grey.max())).astype(np.int32)
         return compact(filter_fragments(dark, 0.0, max(1, round(min_area_px or 0))))[0]
 
-    def prompt(self, image, points, boxes):
+    def predict_prompts(self, image, points, boxes):
         self.prompted.append((points, boxes))
         return self.segment(image, None)
 
@@ -38,7 +38,7 @@ def segmenter(monkeypatch):
     """A fake in the place of the module that loads models."""
     fake = FakeSegmenter()
     module = ModuleType("temtrack.segmentation.load")
-    module.load_segmenter = lambda model, device, once=True: fake
+    module.load_segmenter = lambda model, device, tta=False: fake
     monkeypatch.setitem(sys.modules, "temtrack.segmentation.load", module)
     return fake
 

@@ -12,7 +12,7 @@ from temtrack.formats.store.masks import mask_name, read_labels, write_mask
 
 
 def burn_in(grey):
-    """Draw a data bar of 20 rows with writing, and above it a bar of 80 px with its letters."""
+    """Draw an annotation bar of 20 rows with writing, and above it a bar of 80 px with its letters."""
     picture = Image.fromarray(grey)
     canvas, font = ImageDraw.Draw(picture), ImageFont.load_default(16)
     canvas.rectangle((0, grey.shape[0] - 20, grey.shape[1], grey.shape[0]), fill=0)
@@ -42,7 +42,7 @@ def test_segment_leaves_them_as_background(run, film, segmenter):
     (row,) = json.loads(result.stdout)
     assert row["particles"] == 2
     assert row["pixel_size_nm"] == pytest.approx(0.25)
-    assert "burned in, left as background: data bar of " in result.stderr
+    assert "burned in, left as background: annotation bar of " in result.stderr
     assert ", scale bar of " in result.stderr
     assert not read_labels(film.with_name("image_mask.tif"))[230:].any()
     kept = json.loads(run("segment", image, "--json", "--force", "--keep-bars").stdout)
@@ -56,7 +56,7 @@ def test_track_leaves_them_as_background_and_records_it(run, film, segmenter, tm
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["summary"]["tracks"] == 2
     facts = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert [text.split(" of ")[0] for text in facts["burned_in"]] == ["data bar", "scale bar"]
+    assert [text.split(" of ")[0] for text in facts["burned_in"]] == ["annotation bar", "scale bar"]
     kept = run(*words, tmp_path / "kept", "--keep-bars")
     assert json.loads(kept.stdout)["summary"]["tracks"] > 2
     assert json.loads((tmp_path / "kept" / "run.json").read_text())["burned_in"] == []

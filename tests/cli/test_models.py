@@ -85,9 +85,20 @@ def net(tmp_path, monkeypatch):
     return "https://example.org/net.pth", sha256, tmp_path / "usb"
 
 
-def test_a_model_is_pulled_from_a_folder_and_is_one_from_then_on(run, net):
+def test_a_model_is_downloaded_from_a_folder_and_is_one_from_then_on(run, net):
     url, sha256, usb = net
-    words = ["pull", "mine", "--url", url, "--sha256", sha256.upper(), "--network", "vmamba", "--from", usb]
+    words = [
+        "download",
+        "mine",
+        "--url",
+        url,
+        "--sha256",
+        sha256.upper(),
+        "--network",
+        "vmamba",
+        "--from-dir",
+        usb,
+    ]
     first = run("models", *words, "--json")
     assert first.exit_code == 0, first.stderr
     (row,) = json.loads(first.stdout)
@@ -100,11 +111,11 @@ def test_a_model_is_pulled_from_a_folder_and_is_one_from_then_on(run, net):
 
 def test_a_wrong_checksum_keeps_the_model_that_was_there(run, net, tmp_path):
     url, sha256, usb = net
-    words = ["--url", url, "--network", "vmamba", "--from", usb]
-    weights = json.loads(run("models", "pull", "mine", *words, "--sha256", sha256, "--json").stdout)[0][
+    words = ["--url", url, "--network", "vmamba", "--from-dir", usb]
+    weights = json.loads(run("models", "download", "mine", *words, "--sha256", sha256, "--json").stdout)[0][
         "weights"
     ]
-    other = run("models", "pull", "mine", *words, "--sha256", "0" * 64, "--force")
+    other = run("models", "download", "mine", *words, "--sha256", "0" * 64, "--force")
     assert other.exit_code == 1
     assert "is not the file that was asked for" in other.stderr
     assert json.loads(run("models", "show", "mine", "--json").stdout)["weights"] == weights
@@ -123,27 +134,27 @@ def test_a_checkpoint_that_holds_code_is_never_run(run, net, tmp_path):
 
     (usb / "net.pth").write_bytes(pickle.dumps({"state_dict": Evil()}))
     sha256 = registry.sha256_of(usb / "net.pth")
-    words = ["--url", url, "--sha256", sha256, "--network", "vmamba", "--from", usb]
-    result = run("models", "pull", "mine", *words)
+    words = ["--url", url, "--sha256", sha256, "--network", "vmamba", "--from-dir", usb]
+    result = run("models", "download", "mine", *words)
     assert result.exit_code == 1
     assert "could run code" in result.stderr
     assert not mark.exists()
     assert run("models", "show", "mine").exit_code == 1
 
 
-def test_a_registered_model_with_an_address_is_here_once_it_was_pulled(run, net, tmp_path, monkeypatch):
+def test_a_registered_model_with_an_address_is_here_once_it_was_downloaded(run, net, tmp_path, monkeypatch):
     url, sha256, usb = net
     entry = f'[far]\narchitecture = "vmamba"\nurl = "{url}"\nsha256 = "{sha256}"\n'
     (tmp_path / "models.toml").write_text(entry)
     monkeypatch.setattr(registry, "PACKAGE", tmp_path)
     early = run("segment", usb / "net.pth", "--model", "far")
-    assert (early.exit_code, "fetch it once: temtrack models pull far" in early.stderr) == (1, True)
-    assert run("models", "pull", "far", "--from", usb).exit_code == 0
+    assert (early.exit_code, "fetch it once: temtrack models download far" in early.stderr) == (1, True)
+    assert run("models", "download", "far", "--from-dir", usb).exit_code == 0
     assert json.loads(run("models", "verify", "--json").stdout)[0]["model"] == "far"
 
 
-def test_an_embedded_model_needs_no_pulling(run):
-    (row,) = json.loads(run("models", "pull", "effsam-tiny", "--json").stdout)
+def test_an_embedded_model_needs_no_download(run):
+    (row,) = json.loads(run("models", "download", "effsam-tiny", "--json").stdout)
     assert row["weights"].endswith("effsam-tiny.safetensors")
 
 
@@ -162,9 +173,9 @@ def test_an_embedded_model_needs_no_pulling(run):
         ),
     ],
 )
-def test_what_cannot_be_pulled_is_told(run, tmp_path, monkeypatch, words, exit_code, reason):
+def test_what_cannot_be_downloaded_is_told(run, tmp_path, monkeypatch, words, exit_code, reason):
     monkeypatch.setenv("TEMTRACK_CACHE", str(tmp_path / "cache"))
-    result = run("models", "pull", *words)
+    result = run("models", "download", *words)
     assert (result.exit_code, result.stderr.count("\n")) == (exit_code, 1)
     assert reason in result.stderr
     assert not (tmp_path / "cache").exists()

@@ -95,7 +95,7 @@ def test_a_model_of_one_magnification_knows_its_scale_and_its_smallest_particle(
     assert result.exit_code == 0, result.output
     known = tomllib.loads((out / "model.toml").read_text())
     assert (known["scale"], known["min_area_px"]) == (1.0, len(disk((30, 25), 12)[0]))
-    assert known["level_blur_px"] > 0
+    assert known["centring_blur_px"] > 0
     segmented = run("segment", films / "images" / "0.tif", "--model", out, "--device", "cpu")
     assert segmented.exit_code == 0, segmented.output
 

@@ -24,7 +24,7 @@ READING = {
     "image.png": ["segment", "a.png", "--model", "otsu"],
     "masks": ["analyze", "a.tif"],
     "points": ["segment", "../inputs/images/image0.tif", "--points", "a.csv"],
-    "checkpoint": ["models", "add", "vmamba", "a.pth", "--name", "mine"],
+    "checkpoint": ["models", "import", "vmamba", "a.pth", "--name", "mine"],
     "excluded": ["train", "../inputs/data", "-o", "out", "--exclude", "a.txt"],
     "truth": ["evaluate", "../inputs/segmented", "a.tif"],
     "groups": ["slice", "../inputs/images", "../inputs/segmented", "-o", "out", "--group-by", "a.csv:doi"],

@@ -43,9 +43,9 @@ COMMANDS = {
     **{f"export --to {to}": Work(("export", "../inputs/segmented", "--to", to, "-o", "out",
                                   "--shard", "1/1"), ("--resume",)) for to in FORMATS},
     "demo": Work(("demo", "-o", "out", "--model", "otsu"), AGAIN, PLAIN_DEMO),
-    "models add": Work(("models", "add", "vmamba", CHECKPOINT, "--name", "mine"), AGAIN),
-    "models pull": Work(("models", "pull", "mine", "--network", "vmamba", "--url", URL, "--from", "../inputs",
-                         "--sha256"), AGAIN),
+    "models import": Work(("models", "import", "vmamba", CHECKPOINT, "--name", "mine"), AGAIN),
+    "models download": Work(("models", "download", "mine", "--network", "vmamba", "--url", URL,
+                             "--from-dir", "../inputs", "--sha256"), AGAIN),
     "rerun": Work(("rerun", "../inputs/tracked", "-o", "out"), ()),
     **WORKS,
 }  # fmt: skip
@@ -68,7 +68,7 @@ def checksum(inputs, nursery):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_ends_in_one_line_and_goes_on_with_room(nursery, small_disk, checksum, name):
     work = COMMANDS[name]
-    words = [*work.words, *[checksum] * (name == "models pull")]
+    words = [*work.words, *[checksum] * (name == "models download")]
     out = small_disk.folder / ("models" if name.startswith("models") else "out")
 
     def run(*more):

@@ -5,8 +5,13 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from real_data import REAL_DATA
 
-from temtrack.imaging.annotations import clear, find_burned_in, find_in_movie, hide_burned_in
-from temtrack.movie import BurnedIn, Movie
+from temtrack.imaging.annotations import (
+    detect_annotations,
+    detect_movie_annotations,
+    hide_annotations,
+    mask_out,
+)
+from temtrack.movie import Annotation, Movie
 
 EMPS = REAL_DATA / "emps" / "images"
 
@@ -32,7 +37,7 @@ def draw(image, text="50 nm", at=(20, 262), bar=(20, 284, 80, 287), ink=255):
     return np.asarray(picture)
 
 
-def add_data_bar(image, ground, ink, height=24):
+def add_annotation_bar(image, ground, ink, height=24):
     image = image.copy()
     image[-height:] = ground
     return draw(image, "HV=200kV  Mag 40kx  2024/05/01", at=(5, 300 - height + 2), bar=None, ink=ink)
@@ -45,7 +50,7 @@ def covers(piece, y, x):
 @pytest.mark.parametrize("ink", [0, 255])
 @pytest.mark.parametrize("at", [(20, 262), (90, 274)])
 def test_a_scale_bar_and_its_letters_above_or_beside_it(image, ink, at):
-    (piece,) = find_burned_in(draw(image, at=at, ink=ink))
+    (piece,) = detect_annotations(draw(image, at=at, ink=ink))
     assert piece.kind == "scale bar"
     for y, x in ((285, 21), (285, 79), (at[1] + 8, at[0] + 1), (at[1] + 8, at[0] + 36)):
         assert covers(piece, y, x)
@@ -54,46 +59,46 @@ def test_a_scale_bar_and_its_letters_above_or_beside_it(image, ink, at):
 
 @pytest.mark.parametrize(("ground", "ink"), [(0, 255), (255, 0)])
 def test_a_data_bar_along_the_lower_edge(image, ground, ink):
-    (piece,) = find_burned_in(add_data_bar(image, ground, ink))
-    assert (piece.kind, piece.columns) == ("data bar", slice(0, 400))
+    (piece,) = detect_annotations(add_annotation_bar(image, ground, ink))
+    assert (piece.kind, piece.columns) == ("annotation bar", slice(0, 400))
     assert 270 <= piece.rows.start <= 276
     assert piece.rows.stop == 300
 
 
 def test_a_data_bar_along_the_upper_edge(image):
-    (piece,) = find_burned_in(add_data_bar(image, 0, 255)[::-1])
-    assert (piece.kind, piece.rows.start) == ("data bar", 0)
+    (piece,) = detect_annotations(add_annotation_bar(image, 0, 255)[::-1])
+    assert (piece.kind, piece.rows.start) == ("annotation bar", 0)
 
 
 def test_a_scale_bar_within_a_data_bar_counts_once(image):
     image[-40:] = 0
-    found = find_burned_in(draw(image, at=(20, 266), bar=(20, 290, 80, 293)))
-    assert [piece.kind for piece in found] == ["data bar"]
+    found = detect_annotations(draw(image, at=(20, 266), bar=(20, 290, 80, 293)))
+    assert [piece.kind for piece in found] == ["annotation bar"]
 
 
 def test_particles_noise_a_dark_edge_and_a_bar_without_letters_are_none(image):
-    assert find_burned_in(image) == []
-    assert find_burned_in(draw(image, text="")) == []
-    assert find_burned_in(draw(image, bar=None)) == []
+    assert detect_annotations(image) == []
+    assert detect_annotations(draw(image, text="")) == []
+    assert detect_annotations(draw(image, bar=None)) == []
     image[-30:] = 0
-    assert find_burned_in(image) == []
-    assert find_burned_in(np.zeros((300, 400))) == []
-    assert find_burned_in(np.ones((1, 1))) == []
-    assert find_burned_in(np.full((300, 400), np.nan)) == []
+    assert detect_annotations(image) == []
+    assert detect_annotations(np.zeros((300, 400))) == []
+    assert detect_annotations(np.ones((1, 1))) == []
+    assert detect_annotations(np.full((300, 400), np.nan)) == []
 
 
 def test_missing_pixels_hide_neither_a_bar_nor_the_grey_around_it(image):
     grey = draw(image).astype(np.float32)
     grey[:30, 0], grey[0, 0], grey[250:, 300:] = np.nan, np.inf, -np.inf
-    hidden = hide_burned_in(movie_of([grey]))
+    hidden = hide_annotations(movie_of([grey]))
     (piece,) = hidden.burned_in
     assert covers(piece, 285, 50)
     assert hidden.read_frame(0)[285, 50] == pytest.approx(150, abs=15)
 
 
-def test_a_picture_between_white_boxes_is_no_data_bar(image):
+def test_a_picture_between_white_boxes_is_no_annotation_bar(image):
     image[:40, :150] = image[:40, 250:] = 255
-    assert find_burned_in(draw(image, text="PTFE", at=(270, 10), bar=None, ink=0)) == []
+    assert detect_annotations(draw(image, text="PTFE", at=(270, 10), bar=None, ink=0)) == []
 
 
 def movie_of(frames):
@@ -104,13 +109,13 @@ def test_in_a_movie_it_must_last_and_a_blank_frame_does_not_hide_it(image):
     noisy = [image + np.uint8(t) for t in range(5)]
     shown = [draw(frame.clip(1, 254), ink=255) for frame in noisy]
     shown[2] = np.full_like(image, 9)
-    (piece,) = find_in_movie(movie_of(shown))
+    (piece,) = detect_movie_annotations(movie_of(shown))
     assert covers(piece, 285, 50)
-    assert find_in_movie(movie_of([draw(image), *noisy[1:]])) == []
+    assert detect_movie_annotations(movie_of([draw(image), *noisy[1:]])) == []
 
 
 def test_hidden_it_has_the_grey_around_and_labels_are_background_there(image):
-    hidden = hide_burned_in(movie_of([draw(image)] * 3))
+    hidden = hide_annotations(movie_of([draw(image)] * 3))
     (piece,) = hidden.burned_in
     frame = hidden.read_frame(0)
     assert np.unique(frame[piece.rows, piece.columns]).size == 1
@@ -118,14 +123,14 @@ def test_hidden_it_has_the_grey_around_and_labels_are_background_there(image):
     outside = np.ones(image.shape, bool)
     outside[piece.rows, piece.columns] = False
     assert (frame == image)[outside].all()
-    cleared = clear(np.ones(image.shape, np.int32), hidden.burned_in)
+    cleared = mask_out(np.ones(image.shape, np.int32), hidden.burned_in)
     assert (cleared == outside).all()
 
 
 def test_a_movie_without_any_stays_as_it_is(image):
     movie = movie_of([image])
-    assert hide_burned_in(movie) is movie
-    assert str(BurnedIn("scale bar", slice(3, 9), slice(2, 40))) == "scale bar of 6x38 px at x=2, y=3"
+    assert hide_annotations(movie) is movie
+    assert str(Annotation("scale bar", slice(3, 9), slice(2, 40))) == "scale bar of 6x38 px at x=2, y=3"
 
 
 @pytest.mark.shared
@@ -133,9 +138,9 @@ def test_a_movie_without_any_stays_as_it_is(image):
 @pytest.mark.parametrize(
     ("name", "kinds"),
     [
-        ("2bc87a8698", ["data bar"]),
-        ("1ecd5c901c", ["data bar"]),
-        ("39dda96b25", ["data bar", "scale bar"]),
+        ("2bc87a8698", ["annotation bar"]),
+        ("1ecd5c901c", ["annotation bar"]),
+        ("39dda96b25", ["annotation bar", "scale bar"]),
         ("00655d9628", ["scale bar"]),
         ("1700be1235", ["scale bar"]),
         ("5e22377208", []),
@@ -145,5 +150,5 @@ def test_a_movie_without_any_stays_as_it_is(image):
 )
 def test_published_images(name, kinds):
     (path,) = EMPS.glob(f"{name}*")
-    found = find_burned_in(np.asarray(Image.open(path).convert("L")))
+    found = detect_annotations(np.asarray(Image.open(path).convert("L")))
     assert [piece.kind for piece in found] == kinds

@@ -5,7 +5,7 @@ from PIL import Image
 
 from temtrack.errors import InputError
 from temtrack.formats.readers import read_movie
-from temtrack.imaging.scale_bar import ScaleBar, find_scale_bars
+from temtrack.imaging.scale_bar import ScaleBar, detect_scale_bars
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def draw(image, value, y=185, x=20, length=60, height=4):
 @pytest.mark.parametrize("value", [0, 255])
 @pytest.mark.parametrize("height", [1, 2, 8])
 def test_a_bar_is_found_where_it_lies(image, value, height):
-    assert find_scale_bars(draw(image, value, height=height)) == [ScaleBar(185, 20, 60, height)]
+    assert detect_scale_bars(draw(image, value, height=height)) == [ScaleBar(185, 20, 60, height)]
 
 
 @pytest.mark.parametrize("tick_up", [0, 4])
@@ -34,7 +34,7 @@ def test_end_ticks_count_to_the_length(image, tick_up):
     draw(image, 255, height=2)
     for x in (20, 78):
         image[181 + tick_up : 190, x : x + 2] = 255
-    (bar,) = find_scale_bars(image)
+    (bar,) = detect_scale_bars(image)
     assert (bar.x_px, bar.length_px) == (20, 60)
 
 
@@ -42,24 +42,24 @@ def test_a_bar_in_an_information_strip_and_its_letters(image):
     image[170:] = 0
     draw(image, 255)
     image[176:184, 30:33] = image[176:184, 40:43] = 255
-    assert [bar.length_px for bar in find_scale_bars(image)] == [60]
+    assert [bar.length_px for bar in detect_scale_bars(image)] == [60]
 
 
 def test_a_box_around_a_letter_is_none(image):
     image[4:30, 10] = image[4:30, 40] = image[29, 10:41] = 0
-    assert find_scale_bars(image) == []
+    assert detect_scale_bars(image) == []
 
 
 def test_jpeg_does_not_hide_it(image, tmp_path):
     Image.fromarray(draw(image, 255, height=5)).save(tmp_path / "a.jpg", quality=80)
-    (bar,) = find_scale_bars(np.asarray(Image.open(tmp_path / "a.jpg")))
+    (bar,) = detect_scale_bars(np.asarray(Image.open(tmp_path / "a.jpg")))
     assert bar.length_px == pytest.approx(60, abs=1)
 
 
 def test_particles_and_noise_and_flat_images_have_none(image):
-    assert find_scale_bars(image) == []
-    assert find_scale_bars(np.full((50, 60), 7, np.uint16)) == []
-    assert find_scale_bars(np.random.default_rng(1).normal(size=(80, 90)).astype(np.float32)) == []
+    assert detect_scale_bars(image) == []
+    assert detect_scale_bars(np.full((50, 60), 7, np.uint16)) == []
+    assert detect_scale_bars(np.random.default_rng(1).normal(size=(80, 90)).astype(np.float32)) == []
 
 
 def test_the_given_length_gives_the_scale_and_the_user_still_counts_first(image, tmp_path):

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from temtrack.imaging.edges import Edge
-from temtrack.imaging.tiles import blend, cut, stitch, tile_grid, tile_slices, tile_starts
+from temtrack.imaging.tiles import Edge, blend, cut, stitch, tile_grid, tile_slices, tile_starts
 
 sizes = st.integers(1, 70)
 

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from temtrack.errors import ModelError, OutputError, UsageError
-from temtrack.models import download as pulling
+from temtrack.models import download as downloading
 
 CONTENT = bytes(range(256)) * 5000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -74,7 +74,7 @@ def server():
 
 
 def fetch(url, folder, sha256=SHA256):
-    return pulling.download(url, sha256, folder, lambda pieces, n: pieces)
+    return downloading.download(url, sha256, folder, lambda pieces, n: pieces)
 
 
 def test_a_file_is_fetched_whole_and_not_twice(server, tmp_path):
@@ -138,8 +138,8 @@ def test_what_is_not_there_is_told(server, tmp_path):
 
 
 def test_a_disk_without_room_is_told_before_anything_is_fetched(server, tmp_path, monkeypatch):
-    usage = pulling.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(pulling.shutil, "disk_usage", lambda folder: usage._replace(free=1000))
+    usage = downloading.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(downloading.shutil, "disk_usage", lambda folder: usage._replace(free=1000))
     with pytest.raises(OutputError, match="has 1000 bytes of room, 1280000 are to come"):
         fetch(server.url(), tmp_path)
     assert not list(tmp_path.iterdir())
@@ -154,9 +154,9 @@ def test_a_disk_that_fills_up_leaves_what_came(server, tmp_path):
 def test_a_file_in_a_folder_needs_its_checksum_and_stays(tmp_path):
     path = tmp_path / "net.pth"
     path.write_bytes(CONTENT)
-    assert pulling.find_beside(tmp_path, "https://example.org/a/net.pth?x=1", SHA256) == path
+    assert downloading.find_beside(tmp_path, "https://example.org/a/net.pth?x=1", SHA256) == path
     with pytest.raises(ModelError, match="is not the file"):
-        pulling.find_beside(tmp_path, "https://example.org/net.pth", "0" * 64)
+        downloading.find_beside(tmp_path, "https://example.org/net.pth", "0" * 64)
     assert path.read_bytes() == CONTENT
     for url in (
         "https://example.org/other.pth",
@@ -164,4 +164,4 @@ def test_a_file_in_a_folder_needs_its_checksum_and_stays(tmp_path):
         "https://example.org/%2e%2e%2fnet.pt",
     ):
         with pytest.raises(ModelError, match="there is no such file"):
-            pulling.find_beside(tmp_path, url, SHA256)
+            downloading.find_beside(tmp_path, url, SHA256)

@@ -4,8 +4,8 @@ import torch
 from temtrack.errors import ModelError, OutputError, UsageError
 from temtrack.models import registry
 from temtrack.models.catalog import load_weights
-from temtrack.models.import_checkpoint import add_model
-from temtrack.models.registry import find_model, new_model_folder, read_added, verify
+from temtrack.models.import_checkpoint import import_checkpoint
+from temtrack.models.registry import find_model, new_model_folder, read_imported, verify
 
 
 def small():
@@ -40,7 +40,7 @@ def net():
 
 
 def test_an_added_model_is_found_by_its_name_and_loads(cache, checkpoint):
-    weights = add_model(new_model_folder("mine", force=False), "net", net(), checkpoint)
+    weights = import_checkpoint(new_model_folder("mine", force=False), "net", net(), checkpoint)
     spec = find_model("mine")
     assert (spec.name, spec.architecture, spec.weights) == ("mine", "net", weights)
     assert verify(spec) == spec.sha256
@@ -52,14 +52,14 @@ def test_an_added_model_is_found_by_its_name_and_loads(cache, checkpoint):
 
 
 def test_a_model_is_replaced_whole_and_only_when_told(cache, checkpoint):
-    first = add_model(new_model_folder("mine", force=False), "net", net(), checkpoint)
+    first = import_checkpoint(new_model_folder("mine", force=False), "net", net(), checkpoint)
     with pytest.raises(UsageError, match="is there already: give --force"):
         new_model_folder("mine", force=False)
     torch.save(small().state_dict(), checkpoint)
-    second = add_model(new_model_folder("mine", force=True), "net", net(), checkpoint)
+    second = import_checkpoint(new_model_folder("mine", force=True), "net", net(), checkpoint)
     assert second != first
     assert list(second.parent.glob("*.safetensors")) == [second]
-    assert list(read_added()) == ["mine"]
+    assert list(read_imported()) == ["mine"]
     verify(find_model("mine"))
 
 
@@ -82,12 +82,12 @@ def test_a_checkpoint_of_another_network_is_told_key_by_key(cache, checkpoint, c
     change(tensors)
     torch.save(tensors, checkpoint)
     with pytest.raises(ModelError, match=reason):
-        add_model(registry.added_models_folder() / "mine", "net", net(), checkpoint)
-    assert not read_added()
+        import_checkpoint(registry.imported_models_folder() / "mine", "net", net(), checkpoint)
+    assert not read_imported()
 
 
 def test_a_cache_that_cannot_be_made_is_told(tmp_path, monkeypatch, checkpoint):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("TEMTRACK_CACHE", str(tmp_path / "file"))
     with pytest.raises(OutputError, match="set TEMTRACK_CACHE"):
-        add_model(new_model_folder("mine", force=False), "net", net(), checkpoint)
+        import_checkpoint(new_model_folder("mine", force=False), "net", net(), checkpoint)

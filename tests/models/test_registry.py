@@ -25,12 +25,12 @@ def run_folder(tmp_path):
 @pytest.fixture
 def weights(tmp_path, monkeypatch):
     """Path of the weights, not yet there, of the only model of another registry."""
-    (tmp_path / "weights").mkdir()
+    (tmp_path / "models" / "weights").mkdir(parents=True)
     (tmp_path / "models.toml").write_text(
         f'[small]\narchitecture = "a"\nfile = "small.st"\nsha256 = "{hashlib.sha256(RIGHT).hexdigest()}"\n'
     )
     monkeypatch.setattr(registry, "PACKAGE", tmp_path)
-    return tmp_path / "weights" / "small.st"
+    return tmp_path / "models" / "weights" / "small.st"
 
 
 @pytest.mark.parametrize("spec", NETWORKS.values(), ids=NETWORKS)

@@ -7,7 +7,6 @@ import pytest
 import torch
 from golden_fill import fill, image
 
-from temtrack.nets import imagenet
 from temtrack.nets.deaot import (
     N_CHANNELS,
     VARIANTS,
@@ -17,13 +16,14 @@ from temtrack.nets.deaot import (
     mask_unused_ids,
     to_image_size,
 )
+from temtrack.nets.imagenet import imagenet_normalize
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 CORNERS = ((40, 40), (40, 160), (150, 60), (170, 180))
 
 
 def normalised(seed, side=257):
-    return imagenet.normalised(image((1, 3, side, side), seed=seed))
+    return imagenet_normalize(image((1, 3, side, side), seed=seed))
 
 
 def one_hot(ids):

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from temtrack.cli.app import app
 from temtrack.models.catalog import build_segmenter
-from temtrack.models.import_checkpoint import add_model
+from temtrack.models.import_checkpoint import import_checkpoint
 from temtrack.models.registry import new_model_folder
 from temtrack.segmentation.load import load_segmenter
 
@@ -73,7 +73,7 @@ def test_a_users_own_weights_of_any_classes_are_added_and_segment(cache, tmp_pat
     saved = {"model": theirs, "ema": None, "epoch": -1} if how == "whole" else theirs.state_dict()
     torch.save(saved, tmp_path / "best.pt")
     folder = new_model_folder("mine", force=False)
-    add_model(folder, "yolov8n-seg", build_segmenter("yolov8n-seg"), tmp_path / "best.pt")
+    import_checkpoint(folder, "yolov8n-seg", build_segmenter("yolov8n-seg"), tmp_path / "best.pt")
     segmenter = load_segmenter("mine", "cpu")
     assert segmenter.net.model[-1].nc == 3
     mine = segmenter.net.state_dict()
@@ -90,7 +90,7 @@ def test_a_users_own_weights_of_any_classes_are_added_and_segment(cache, tmp_pat
 def test_a_checkpoint_of_another_size_is_refused_in_one_line(cache, tmp_path):
     torch.save({"model": YoloSeg("yolov8s-seg.yaml", 1)}, tmp_path / "s.pt")
     result = CliRunner().invoke(
-        app, ["models", "add", "yolov8n-seg", str(tmp_path / "s.pt"), "--name", "mine"]
+        app, ["models", "import", "yolov8n-seg", str(tmp_path / "s.pt"), "--name", "mine"]
     )
     assert result.exit_code == 1
     assert "is no checkpoint of yolov8n-seg: has of another shape" in result.stderr

@@ -26,7 +26,7 @@ from temtrack.formats.store.tiff_stack import write_movie
 from temtrack.linking import LinkingConfig
 from temtrack.linking.lineage_builder import FinalTrack
 from temtrack.models.catalog import build_propagator
-from temtrack.models.import_checkpoint import add_model
+from temtrack.models.import_checkpoint import import_checkpoint
 from temtrack.models.registry import find_model, new_model_folder, verify, weights_of
 from temtrack.movie import Movie
 from temtrack.simulation.config import MovieConfig
@@ -224,7 +224,9 @@ def test_masks_of_another_movie_are_refused(simulated, tmp_path):
 def test_an_added_deaot_is_a_propagator_by_its_name(tmp_path, monkeypatch):
     monkeypatch.setenv("TEMTRACK_CACHE", str(tmp_path))
     weights = weights_of(find_model("deaot-t"))
-    add_model(new_model_folder("theirs", force=False), "deaot-t", build_propagator("deaot-t"), weights)
+    import_checkpoint(
+        new_model_folder("theirs", force=False), "deaot-t", build_propagator("deaot-t"), weights
+    )
     propagation = propagation_by_name("theirs", "cpu")
     assert propagation.facts["propagator_sha256"] == verify(find_model("theirs"))
 

@@ -14,7 +14,7 @@ SURE = 20.0  # a logit that is a probability of 1
 
 
 class DarkPatches(nn.Module):
-    """In the place of a network: what is dark is foreground, and core too; nothing is contact.
+    """In the place of a network: what is dark is foreground, and marker too; nothing is boundary.
 
     A prompt is answered with the dark patch below its point, or below the middle of its box.
     """

@@ -11,8 +11,8 @@ from temtrack.errors import UsageError
 from temtrack.metrics.segmentation import score_segmentation
 from temtrack.models.catalog import SEGMENTERS, build_segmenter
 from temtrack.models.registry import ModelSpec
-from temtrack.segmentation import instances, pieces
-from temtrack.segmentation.adapters import ADAPTERS, SWIN_UNET, PieceAdapter
+from temtrack.segmentation import dense_maps, detections
+from temtrack.segmentation.adapters import ADAPTERS, SWIN_UNET, DetectionAdapter
 from temtrack.segmentation.segmenter import Segmenter
 from temtrack.segmentation.tiling import Look, Tiling
 from temtrack.simulation.scenes import SceneConfig, simulate_scene
@@ -24,7 +24,7 @@ SCENES = [
 
 
 class DarkPixels(nn.Module):
-    """In the place of a dense network: what is dark is foreground and core, nothing is contact."""
+    """In the place of a dense network: what is dark is foreground and marker, nothing is boundary."""
 
     def forward(self, images):
         dark = 40 * (0.5 - images[:, :1])
@@ -42,14 +42,14 @@ def test_there_is_an_adapter_for_each_network_that_segments():
 
 
 def through_maps(labels):
-    return instances.decode(instances.encode(labels))
+    return dense_maps.decode(dense_maps.encode(labels))
 
 
-def through_pieces(labels):
-    return pieces.decode(pieces.encode(labels), labels.shape)
+def through_detections(labels):
+    return detections.decode(detections.encode(labels), labels.shape)
 
 
-@pytest.mark.parametrize("there_and_back", [through_maps, through_pieces])
+@pytest.mark.parametrize("there_and_back", [through_maps, through_detections])
 def test_decoding_what_was_encoded_gives_the_particles_back(there_and_back):
     for scene in SCENES:
         score = score_segmentation(there_and_back(scene.labels), scene.labels)
@@ -66,13 +66,13 @@ def test_a_network_answers_on_the_grid_of_its_tiling(name):
     with torch.inference_mode():
         logits = adapter.everything(net, images)
     height, width = (n // adapter.tiling.grid for n in images.shape[-2:])
-    assert logits.shape == (2, len(instances.encode(np.zeros((4, 4), np.int32))), height, width)
+    assert logits.shape == (2, len(dense_maps.encode(np.zeros((4, 4), np.int32))), height, width)
 
 
 def test_a_network_without_prompts_refuses_them(segmenter_without_prompts):
     assert not segmenter_without_prompts.takes_prompts
     with pytest.raises(UsageError, match="'dense' takes no points or boxes; use a model that does"):
-        segmenter_without_prompts.prompt(np.eye(9), points=np.zeros((1, 2)))
+        segmenter_without_prompts.predict_prompts(np.eye(9), points=np.zeros((1, 2)))
 
 
 def test_a_dense_network_finds_particles_where_they_are(segmenter_without_prompts):
@@ -86,7 +86,7 @@ def test_a_dense_network_finds_particles_where_they_are(segmenter_without_prompt
     assert score.iou > 0.99
 
 
-class DarkPieces:
+class DarkDetections:
     """Tells each dark patch of a tile as a detector would, and notes the tiles."""
 
     def __init__(self):
@@ -94,7 +94,7 @@ class DarkPieces:
 
     def __call__(self, net, tile):
         self.tiles.append(tuple(tile.shape))
-        return pieces.encode(label(tile[0, 0].numpy() < 0.5).astype(np.int32))
+        return detections.encode(label(tile[0, 0].numpy() < 0.5).astype(np.int32))
 
 
 def glance_of(adapter, grey, scale):
@@ -104,8 +104,8 @@ def glance_of(adapter, grey, scale):
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
 def test_pieces_of_overlapping_tiles_become_one_particle_each(scale):
-    find = DarkPieces()
-    adapter = PieceAdapter(Tiling(128, 64, multiple=32, grid=1), find)
+    find = DarkDetections()
+    adapter = DetectionAdapter(Tiling(128, 64, multiple=32, grid=1), find)
     truth = np.zeros((300, 340), np.int32)
     centres = [(y, x) for y in range(25, 300, 50) for x in range(25, 340, 50)]
     for i, centre in enumerate(centres, start=1):

@@ -9,7 +9,7 @@ from skimage.draw import disk
 from temtrack.models.registry import ModelSpec
 from temtrack.segmentation import automatic
 from temtrack.segmentation.adapters import SAM
-from temtrack.segmentation.automatic import find_by_points, pieces_of
+from temtrack.segmentation.automatic import detections_of, find_by_points
 from temtrack.segmentation.detections import decode
 from temtrack.segmentation.segmenter import Segmenter
 
@@ -26,7 +26,7 @@ def test_the_ground_is_left_out_and_overlaps_are_resolved():
     strip = np.zeros_like(one)
     strip[:, :8] = True  # along three sides
     masks = [ground, strip, one, disc(30, 31, 11), two, at_the_edge, np.zeros_like(one)]
-    found = decode(pieces_of(masks, [0.99, 0.98, 0.9, 0.8, 0.95, 0.7, 0.99]), one.shape)
+    found = decode(detections_of(masks, [0.99, 0.98, 0.9, 0.8, 0.95, 0.7, 0.99]), one.shape)
     assert found.max() >= 3
     assert len(np.unique(found)) == 4
     for mask in (one, two, at_the_edge):
@@ -85,11 +85,11 @@ def test_masks_of_the_network_become_pieces_as_they_are(tiny_sam, monkeypatch):
     )
     monkeypatch.setattr(automatic, "N_GROUND_SIDES", 9)
     monkeypatch.setattr(automatic, "MAX_GROUND_SHARE", 1.0)
-    pieces = find_by_points(tiny_sam, torch.rand(1, 3, 48, 64))
-    assert pieces
-    for piece in pieces:
-        y0, x0, y1, x1 = piece.box
+    detections = find_by_points(tiny_sam, torch.rand(1, 3, 48, 64))
+    assert detections
+    for detection in detections:
+        y0, x0, y1, x1 = detection.box
         assert 0 <= y0 < y1 <= 48
         assert 0 <= x0 < x1 <= 64
-        assert piece.logits.shape == (y1 - y0, x1 - x0)
-        assert piece.score <= 1
+        assert detection.logits.shape == (y1 - y0, x1 - x0)
+        assert detection.score <= 1

@@ -86,7 +86,9 @@ def test_two_names_joined_by_a_plus_are_a_cascade():
     assert both.takes_prompts
     image, truth = large(300, 400)
     boxes = boxes_of(truth[:300, :400], 1.0, image.shape)
-    np.testing.assert_array_equal(both.prompt(image, boxes=boxes), both.second.prompt(image, boxes=boxes))
+    np.testing.assert_array_equal(
+        both.predict_prompts(image, boxes=boxes), both.second.predict_prompts(image, boxes=boxes)
+    )
 
 
 def test_what_cannot_follow_is_refused_in_one_line():

@@ -5,7 +5,7 @@ import pytest
 from skimage.draw import disk
 
 from temtrack.metrics.segmentation import score_segmentation
-from temtrack.segmentation.dense_maps import CONTACT, CORE, FOREGROUND, decode, drop_small, encode
+from temtrack.segmentation.dense_maps import BOUNDARY, FOREGROUND, MARKER, decode, drop_small, encode
 
 
 def discs(*centres_and_radii, shape=(96, 128)):
@@ -26,21 +26,21 @@ def test_decoding_gives_back_touching_particles():
 
 def test_the_contact_line_lies_between_touching_particles_only():
     maps = encode(TOUCHING)
-    rows, columns = np.nonzero(maps[CONTACT])
+    rows, columns = np.nonzero(maps[BOUNDARY])
     assert len(rows)
     assert abs(columns.mean() - 55.5) < 2
-    assert not maps[CONTACT][60:].any()
+    assert not maps[BOUNDARY][60:].any()
 
 
 def test_cores_of_touching_particles_are_apart_and_within_the_foreground():
     maps = encode(TOUCHING)
-    assert not (maps[CORE] > maps[FOREGROUND]).any()
-    assert not maps[CORE][:, 53:58].any()
+    assert not (maps[MARKER] > maps[FOREGROUND]).any()
+    assert not maps[MARKER][:, 53:58].any()
 
 
 def test_a_particle_too_small_for_a_margin_keeps_a_core():
     labels = discs((20, 20, 1.5), (20, 60, 20))
-    assert encode(labels)[CORE][labels == 1].any()
+    assert encode(labels)[MARKER][labels == 1].any()
 
 
 def test_what_is_hardly_probable_is_no_particle():

@@ -1,4 +1,4 @@
-"""Pieces: the surer has the pixel, what is told twice counts once, and outlines are sampled between cells."""
+"""Detections: the surer has the pixel, repeats count once, outlines are sampled between cells."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 from skimage.draw import disk
 
 from temtrack.metrics.segmentation import score_segmentation
-from temtrack.segmentation.detections import Piece, decode, encode
+from temtrack.segmentation.detections import Detection, decode, encode
 
 TOUCHING = np.zeros((60, 90), np.int32)
 TOUCHING[disk((30, 25), 15)] = 1
@@ -21,7 +21,7 @@ def disc(y, x, radius, score=0.9, cell_px=4):
     middles = (np.arange(n) + 0.5) * cell_px
     way = radius - np.hypot(top * cell_px + middles[:, None] - y, left * cell_px + middles - x)
     box = (y - radius, x - radius, y + radius, x + radius)
-    return Piece(box, way.astype(np.float32), (top * cell_px, left * cell_px), cell_px, score)
+    return Detection(box, way.astype(np.float32), (top * cell_px, left * cell_px), cell_px, score)
 
 
 def test_decoding_what_was_encoded_gives_the_labels_back():
@@ -51,8 +51,8 @@ def test_what_surer_pieces_cover_is_left_out():
 
 
 def test_a_box_ends_a_mask_and_an_image_ends_both():
-    piece = replace(disc(30, 30, 15), box=(15.0, 15.0, 45.0, 30.0))
-    assert np.nonzero(decode([piece], (60, 60)))[1].max() == 29
+    detection = replace(disc(30, 30, 15), box=(15.0, 15.0, 45.0, 30.0))
+    assert np.nonzero(decode([detection], (60, 60)))[1].max() == 29
     beyond = decode([disc(-2, 58, 15)], (60, 60))
     assert beyond.shape == (60, 60)
     assert beyond[0, 59]
@@ -66,5 +66,5 @@ def test_a_piece_of_a_tile_lies_where_the_tile_does():
 
 
 def test_many_particles_have_no_limit():
-    pieces = [disc(10 * i + 5, 10 * k + 5, 4) for i in range(30) for k in range(30)]
-    assert decode(pieces, (300, 300)).max() == 900
+    detections = [disc(10 * i + 5, 10 * k + 5, 4) for i in range(30) for k in range(30)]
+    assert decode(detections, (300, 300)).max() == 900

@@ -52,27 +52,25 @@ def test_weights_that_do_not_fit_are_refused_in_one_line(run_folder, damage):
 
 
 def test_a_model_of_one_magnification_looks_at_its_own_scale(run_folder):
-    assert load_segmenter(str(run_folder), "cpu", once=False).scale is None
+    assert load_segmenter(str(run_folder), "cpu", tta=True).scale is None
     write_run_spec(run_folder, "tiny", "temtrack train", {"scale": 2.0, "min_area_px": 7})
-    segmenter = load_segmenter(str(run_folder), "cpu", once=False)
+    segmenter = load_segmenter(str(run_folder), "cpu", tta=True)
     assert (segmenter.scale, segmenter.min_area_px) == (2.0, 7.0)
     assert segmenter.twice
     assert not load_segmenter(str(run_folder), "cpu").twice
 
 
-@pytest.mark.parametrize("once", [True, False])
-def test_a_network_that_tells_maps_looks_once_or_twice_and_one_that_tells_pieces_once(
-    run_folder, monkeypatch, once
-):
-    assert load_segmenter(str(run_folder), "cpu", once=once).twice is not once
+@pytest.mark.parametrize("tta", [True, False])
+def test_only_a_network_that_predicts_maps_takes_test_time_augmentation(run_folder, monkeypatch, tta):
+    assert load_segmenter(str(run_folder), "cpu", tta=tta).twice is tta
     monkeypatch.setitem(ADAPTERS, "tiny", YOLO)
-    assert not load_segmenter(str(run_folder), "cpu", once=once).twice
+    assert not load_segmenter(str(run_folder), "cpu", tta=tta).twice
 
 
 def test_a_model_finds_the_level_of_an_image_after_the_blur_it_was_trained_with(run_folder):
-    assert load_segmenter(str(run_folder), "cpu").level_blur_px == 2.0
-    write_run_spec(run_folder, "tiny", "temtrack train", {"level_blur_px": 5.0})
-    assert load_segmenter(str(run_folder), "cpu").level_blur_px == 5.0
+    assert load_segmenter(str(run_folder), "cpu").centring_blur_px == 2.0
+    write_run_spec(run_folder, "tiny", "temtrack train", {"centring_blur_px": 5.0})
+    assert load_segmenter(str(run_folder), "cpu").centring_blur_px == 5.0
 
 
 @pytest.mark.parametrize("number", ["0", "-1.0", "nan", "inf", '"large"', "[1]"])

@@ -87,4 +87,4 @@ def test_tiny_images_and_pixels_that_are_no_number(otsu, shape):
 def test_it_takes_no_prompts_and_has_no_weights(otsu):
     assert (otsu.takes_prompts, otsu.sha256, otsu.spec) == (False, None, find_model("otsu"))
     with pytest.raises(UsageError, match="'otsu' takes no points or boxes"):
-        otsu.prompt(seen(TRUTH, 0), points=np.zeros((1, 2)))
+        otsu.predict_prompts(seen(TRUTH, 0), points=np.zeros((1, 2)))

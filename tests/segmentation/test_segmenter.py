@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from temtrack.imaging.intensity import level
+from temtrack.imaging.intensity import centre_intensity
 from temtrack.models.registry import ModelSpec
 from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.segmentation.adapters import EFFICIENT_SAM
@@ -68,23 +68,23 @@ def test_a_scale_and_least_area_of_its_own_take_the_place_of_what_the_image_woul
     assert own.net.n_embedded == 0
     assert ids(own.segment(image)) == [1, 2, 3]
     assert ids(own.segment(image, min_area_px=1000)) == [1, 2]
-    assert ids(own.prompt(image, boxes=np.array([[20.0, 20.0, 79.0, 79.0]]))) == [1]
+    assert ids(own.predict_prompts(image, boxes=np.array([[20.0, 20.0, 79.0, 79.0]]))) == [1]
 
 
-def test_the_level_is_found_after_the_networks_own_blur(segmenter, bright, monkeypatch):
+def test_the_intensity_is_centred_after_the_networks_own_blur(segmenter, bright, monkeypatch):
     blurs_px = []
 
     def noted(grey, blur_px):
         blurs_px.append(blur_px)
-        return level(grey, blur_px)
+        return centre_intensity(grey, blur_px)
 
-    monkeypatch.setattr("temtrack.segmentation.segmenter.level", noted)
+    monkeypatch.setattr("temtrack.segmentation.segmenter.centre_intensity", noted)
     image = bright((300, 300), (20, 20, 60), (150, 150, 60))
-    own = Segmenter(segmenter.net, EFFICIENT_SAM, segmenter.spec, "0" * 64, CPU, level_blur_px=5.0)
+    own = Segmenter(segmenter.net, EFFICIENT_SAM, segmenter.spec, "0" * 64, CPU, centring_blur_px=5.0)
     for asked in (own, segmenter):
         asked.segment(image, 1.0)
         asked.find_scale(image)
-        asked.prompt(image, boxes=np.array([[20.0, 20.0, 79.0, 79.0]]))
+        asked.predict_prompts(image, boxes=np.array([[20.0, 20.0, 79.0, 79.0]]))
     assert blurs_px == [5.0] * 3 + [2.0] * 3
 
 
@@ -94,7 +94,7 @@ def test_pixels_that_are_no_number_are_background(segmenter, bright, nothing):
     holed = image.copy()
     holed[:, 90:130] = nothing
     boxes = np.array([[40.0, 40.0, 99.0, 99.0], [120.0, 120.0, 167.0, 167.0]])
-    for labels in (segmenter.segment(holed, 1.0), segmenter.prompt(holed, boxes=boxes)):
+    for labels in (segmenter.segment(holed, 1.0), segmenter.predict_prompts(holed, boxes=boxes)):
         assert iou(labels > 0, (image < 100) & np.isfinite(holed)) > 0.9
         assert not labels[~np.isfinite(holed)].any()
 
@@ -103,7 +103,7 @@ def test_pixels_that_are_no_number_are_background(segmenter, bright, nothing):
 def test_an_image_without_contrast_is_empty_and_not_asked_about(segmenter, value):
     image = np.full((40, 50), value)
     np.testing.assert_array_equal(segmenter.segment(image), np.zeros((40, 50), np.int32))
-    assert not segmenter.prompt(image, points=np.array([[5.0, 6.0]])).any()
+    assert not segmenter.predict_prompts(image, points=np.array([[5.0, 6.0]])).any()
     assert segmenter.find_scale(image) is None
     assert segmenter.net.n_embedded == 0
 
@@ -111,11 +111,11 @@ def test_an_image_without_contrast_is_empty_and_not_asked_about(segmenter, value
 def test_prompts_give_ids_in_their_order(segmenter, bright):
     image = bright((400, 500), (40, 40, 48), (40, 300, 40), (300, 200, 60))
     points = np.array([[320.0, 230.0], [60.0, 60.0], [200.0, 200.0], [60.0, 320.0]])  # the third hits nothing
-    labels = segmenter.prompt(image, points=points)
+    labels = segmenter.predict_prompts(image, points=points)
     assert ids(labels) == [1, 2, 4]
     assert (labels[320, 230], labels[60, 60], labels[60, 320]) == (1, 2, 4)
     boxes = np.array([[40.0, 300.0, 79.0, 339.0], [300.0, 200.0, 359.0, 259.0]])
-    labels = segmenter.prompt(image, boxes=boxes)
+    labels = segmenter.predict_prompts(image, boxes=boxes)
     assert (labels[60, 320], labels[330, 230], labels[60, 60]) == (1, 2, 0)
     assert (labels == 2).sum() == pytest.approx(60**2, rel=0.1)
 
@@ -124,14 +124,14 @@ def test_prompts_in_every_tile_of_a_large_image_are_answered_where_they_ask(segm
     places = [(y, x) for y in (30, 500, 950) for x in (30, 600, 1300)]
     image = bright((1000, 1400), *((y, x, 40) for y, x in places))
     points = np.array(places, float)[::-1] + 20
-    labels = segmenter.prompt(image, points=points)
+    labels = segmenter.predict_prompts(image, points=points)
     found = [labels[int(y), int(x)] for y, x in points]
     assert found == list(range(1, 10))
 
 
 def test_no_prompt_is_a_mistake_of_the_caller(segmenter, bright):
     with pytest.raises(ValueError, match="points or boxes"):
-        segmenter.prompt(bright((50, 50), (10, 10, 20)))
+        segmenter.predict_prompts(bright((50, 50), (10, 10, 20)))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 3), (17, 511)])
@@ -142,5 +142,5 @@ def test_a_true_network_takes_any_size_and_type(shape):
     image = np.random.default_rng(0).integers(0, 60_000, shape).astype(np.uint16)
     labels = segmenter.segment(image)
     assert (labels.shape, labels.dtype) == (shape, np.int32)
-    prompted = segmenter.prompt(image, points=np.zeros((3, 2)))
+    prompted = segmenter.predict_prompts(image, points=np.zeros((3, 2)))
     assert (prompted.shape, prompted.dtype) == (shape, np.int32)

@@ -7,7 +7,7 @@ from skimage.draw import disk
 
 from temtrack.models.catalog import PUBLISHED_ONLY, SEGMENTERS
 from temtrack.segmentation.adapters import ADAPTERS
-from temtrack.segmentation.dense_maps import CONTACT, CORE, FOREGROUND, encode
+from temtrack.segmentation.dense_maps import BOUNDARY, FOREGROUND, MARKER, encode
 from temtrack.training.config import CROP_MULTIPLES, preset
 from temtrack.training.data.batches import collate
 from temtrack.training.data.dataset import Sample
@@ -40,7 +40,7 @@ def test_the_right_maps_cost_nothing_and_every_foreground_pixel_is_counted():
     assert counts.tolist() == [2 * np.count_nonzero(LABELS)] * 3
 
 
-@pytest.mark.parametrize("wrong", [FOREGROUND, CORE, CONTACT])
+@pytest.mark.parametrize("wrong", [FOREGROUND, MARKER, BOUNDARY])
 def test_a_mask_without_instances_teaches_the_foreground_alone(wrong):
     maps = encode(LABELS)
     maps[wrong] = 1 - maps[wrong]

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from temtrack.imaging.correlation import grid_spacing
-from temtrack.imaging.intensity import normalise
+from temtrack.imaging.intensity import rescale_intensity
 from temtrack.imaging.labels import measure_regions, overlap_counts
-from temtrack.nets import imagenet
 from temtrack.nets.deaot import (
     N_IDS,
     STRIDE,
@@ -22,6 +21,7 @@ from temtrack.nets.deaot import (
     Memory,
     Pyramid,
 )
+from temtrack.nets.imagenet import imagenet_normalize
 from temtrack.nets.precision import bf16_where_native
 from temtrack.tracking.deaot.colouring import colour_particles, find_conflicts, give_own_colours
 from temtrack.tracking.deaot.decoding import PassArgmax, assign_ids
@@ -147,12 +147,12 @@ class DeaotTracker:
         drift_px = (state.drift_px[0] + step[0], state.drift_px[1] + step[1])
         padded = pad_input((frame.shape[0], frame.shape[1]), state.scale or 1.0, drift_px)
         with bf16_where_native(self.device):
-            pyramid = self.net.encode(self._to_input(padded.place_image(normalise(frame))))
+            pyramid = self.net.encode(self._to_input(padded.place_image(rescale_intensity(frame))))
         return EncodedFrame(frame, grid, drift_px, padded, pyramid.tokens, [], expected), pyramid
 
     def _to_input(self, grey: NDArray[np.float32]) -> Tensor:
         """Return an image (H, W) in [0, 1] as 1x3xHxW, normalised."""
-        return imagenet.normalised(torch.from_numpy(grey).to(self.device)[None, None])
+        return imagenet_normalize(torch.from_numpy(grey).to(self.device)[None, None])
 
     def _propagate_colours(
         self, newest: MemoryEntry, encoded: EncodedFrame, pyramid: Pyramid

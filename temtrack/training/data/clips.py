@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from temtrack.imaging.intensity import normalise
+from temtrack.imaging.intensity import rescale_intensity
 from temtrack.imaging.labels import filter_fragments, measure_regions
 from temtrack.nets.deaot import N_IDS
 from temtrack.tracking.deaot.colouring import colour_particles
@@ -97,7 +97,7 @@ def cut_clip(
 def _seen(
     image: NDArray[np.float32], degradation: Degradation, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    return normalise(degradation.apply(image, rng))
+    return rescale_intensity(degradation.apply(image, rng))
 
 
 def draw_camera(footage: Footage, window: Window, rng: np.random.Generator, max_stride: int) -> Camera:

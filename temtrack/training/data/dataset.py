@@ -14,7 +14,7 @@ from skimage.measure import label as connected_parts
 
 from temtrack.errors import InputError, UsageError
 from temtrack.formats.readers.images import read_image
-from temtrack.imaging.intensity import LEVEL_BLUR_PX, level, normalise
+from temtrack.imaging.intensity import CENTRING_BLUR_PX, centre_intensity, rescale_intensity
 from temtrack.imaging.labels import typical_diameter
 from temtrack.simulation.chance import log_uniform
 from temtrack.training.config import TrainConfig
@@ -83,7 +83,7 @@ def _read_pair(path: Path, mask_path: Path | None) -> LabelledImage:
     labels = connected_parts(mask, background=0, connectivity=2).astype(np.int32)
     diameter = typical_diameter(labels) or 0.0
     lone = semantic and labels.max() <= 1  # one particle alone is an instance all the same
-    return LabelledImage(path.stem, normalise(image), labels, semantic and not lone, diameter)
+    return LabelledImage(path.stem, rescale_intensity(image), labels, semantic and not lone, diameter)
 
 
 def as_instances(images: Sequence[LabelledImage]) -> list[LabelledImage]:
@@ -120,11 +120,11 @@ def read_sides(
 
 
 def image_source(
-    images: Sequence[LabelledImage], config: TrainConfig, level_blur_px: float = LEVEL_BLUR_PX
+    images: Sequence[LabelledImage], config: TrainConfig, centring_blur_px: float = CENTRING_BLUR_PX
 ) -> Source:
     """Draw crops of labelled images, as they were taken or degraded, at the sizes the network shall know."""
     # The level is that of the whole image as it was taken: of a crop, or magnified, it would be another.
-    levelled = [replace(image, image=level(image.image, level_blur_px)) for image in images]
+    levelled = [replace(image, image=centre_intensity(image.image, centring_blur_px)) for image in images]
     if config.scale is not None:
         images = [_at_scale(image, config.scale) for image in images]
         levelled = [_at_scale(image, config.scale) for image in levelled]
@@ -136,7 +136,7 @@ def image_source(
             image, labels = _part(levelled[n], config, rng, as_it_is=known)
         else:
             image, labels = _part(images[n], config, rng)
-            image = level(normalise(degrade(image, rng)), level_blur_px)
+            image = centre_intensity(rescale_intensity(degrade(image, rng)), centring_blur_px)
         return Sample(image, labels, images[n].semantic)
 
     return draw
@@ -158,7 +158,7 @@ def _part(
     return crop(of.image, of.labels, scale, config.crop_px, rng)
 
 
-def scene_source(config: TrainConfig, level_blur_px: float = LEVEL_BLUR_PX) -> Source:
+def scene_source(config: TrainConfig, centring_blur_px: float = CENTRING_BLUR_PX) -> Source:
     """Draw freshly simulated scenes, particles scaled to the sizes that the network shall know.
 
     They are brought to one range and level, and resampled, as `temtrack segment` does with any image: noise
@@ -174,7 +174,7 @@ def scene_source(config: TrainConfig, level_blur_px: float = LEVEL_BLUR_PX) -> S
         if rng.random() < FAINT_SHARE:
             plan = replace(plan, dose_e_px=FAINT_DOSE_E_PX, contrast=FAINT_CONTRAST)
         scene = simulate_scene(rng, plan)
-        levelled = level(normalise(scene.image), level_blur_px)
+        levelled = centre_intensity(rescale_intensity(scene.image), centring_blur_px)
         image, labels = window(*resample(levelled, scene.labels, scale), config.crop_px, rng)
         return Sample(image, labels, semantic=False)
 

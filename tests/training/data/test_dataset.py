@@ -8,7 +8,7 @@ import torch
 from skimage.draw import disk
 
 from temtrack.errors import InputError, UsageError
-from temtrack.imaging.intensity import level, normalise
+from temtrack.imaging.intensity import centre_intensity, rescale_intensity
 from temtrack.segmentation.tiling import scaled_input
 from temtrack.simulation.scenes import simulate_scene
 from temtrack.training.config import TrainConfig
@@ -104,7 +104,7 @@ def test_at_one_scale_pixels_are_shown_as_they_were_taken_at_the_level_of_the_wh
     draw = image_source(images, TrainConfig(crop_px=48, scale=1.0, unaugmented_fraction=1.0))
     for seed in range(8):
         sample = draw(np.random.default_rng(seed))
-        assert set(np.unique(sample.image)) <= set(np.unique(level(images[0].image)))
+        assert set(np.unique(sample.image)) <= set(np.unique(centre_intensity(images[0].image)))
         np.testing.assert_array_equal(sample.image < 0.5, sample.labels > 0)
     degraded = image_source(images, TrainConfig(crop_px=48, scale=2.0, unaugmented_fraction=0.0))
     assert degraded(np.random.default_rng(0)).image.shape == (48, 48)
@@ -124,7 +124,7 @@ def test_the_level_is_found_after_the_blur_that_suits_the_masks(folder, share):
 @pytest.mark.parametrize("scale", [0.5, 2.0])
 def test_resampled_images_are_shown_as_segment_shows_them_at_the_level_of_the_whole_image(folder, scale):
     images = read_folder(folder)
-    shown = scaled_input(level(images[0].image), scale, 1, torch.device("cpu"))[0, 0].numpy()
+    shown = scaled_input(centre_intensity(images[0].image), scale, 1, torch.device("cpu"))[0, 0].numpy()
     draw = image_source(images, TrainConfig(crop_px=48, scale=scale, unaugmented_fraction=1.0))
     for seed in range(8):
         sample = draw(np.random.default_rng(seed))
@@ -161,7 +161,9 @@ def test_scenes_are_shown_as_segment_would_show_them_and_half_of_them_are_faint(
     assert 10 < sum(plan.dose_e_px == FAINT_DOSE_E_PX for plan in plans) < 30
     for sample, scene, plan in zip(samples, scenes, plans, strict=True):
         scale = max(20 / plan.mean_radius_px[0], SCENE_MIN_SCALE)
-        shown = scaled_input(level(normalise(scene.image), 3.0), scale, 1, torch.device("cpu"))[0, 0].numpy()
+        shown = scaled_input(
+            centre_intensity(rescale_intensity(scene.image), 3.0), scale, 1, torch.device("cpu")
+        )[0, 0].numpy()
         corner = sample.image[:2, :2].ravel()
         assert np.isin(corner, shown).all()
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
-from temtrack.imaging.intensity import LEVEL_BLUR_PX
+from temtrack.imaging.intensity import CENTRING_BLUR_PX
 from temtrack.training.data.dataset import LabelledImage
 
-BLURS_PX = (1.0, LEVEL_BLUR_PX, 3.0, 4.0, 5.0, 6.0, 8.0)
+BLURS_PX = (1.0, CENTRING_BLUR_PX, 3.0, 4.0, 5.0, 6.0, 8.0)
 
 
 def fitting_blur(images: Sequence[LabelledImage]) -> float:
@@ -24,7 +24,7 @@ def fitting_blur(images: Sequence[LabelledImage]) -> float:
     """
     shown = [image for image in images if image.labels.any() and image.image.any()]
     if not shown:
-        return LEVEL_BLUR_PX
+        return CENTRING_BLUR_PX
     return max(BLURS_PX, key=lambda blur_px: np.mean([_agreement(image, blur_px) for image in shown]))
 
 

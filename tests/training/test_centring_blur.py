@@ -4,9 +4,9 @@ from scipy import ndimage
 from skimage.draw import disk
 from skimage.filters import threshold_otsu
 
-from temtrack.imaging.intensity import LEVEL_BLUR_PX
+from temtrack.imaging.intensity import CENTRING_BLUR_PX
+from temtrack.training.centring_blur import fitting_blur
 from temtrack.training.data.dataset import LabelledImage
-from temtrack.training.level_blur import fitting_blur
 
 
 def noisy_discs(seed, blur_px, bright=False):
@@ -30,4 +30,4 @@ def test_the_blur_is_that_with_which_the_masks_were_made(blur_px):
 def test_without_particles_or_contrast_the_blur_is_the_usual_one():
     empty = LabelledImage("empty", noisy_discs(0, 5.0).image, np.zeros((120, 120), np.int32), False, 0.0)
     blank = LabelledImage("blank", np.zeros((120, 120), np.float32), noisy_discs(0, 5.0).labels, False, 40.0)
-    assert fitting_blur([]) == fitting_blur([empty, blank]) == LEVEL_BLUR_PX
+    assert fitting_blur([]) == fitting_blur([empty, blank]) == CENTRING_BLUR_PX
