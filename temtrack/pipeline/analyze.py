@@ -92,7 +92,7 @@ def _as_run(masks: Run | Path | str | NDArray[Any] | Sequence[NDArray[Any]]) -> 
 
 
 def calibrate(run: Run, movie: Movie | None, options: AnalyzeOptions | KineticsOptions) -> Calibration:
-    """Return scale and time by the first who knows: the user, the movie's scale bar, the tracker, the movie."""
+    """Return scale and time by the first who knows: user, scale bar in the movie, tracker, movie."""
     given = run.given_calibration(options.pixel_size_nm, options.frame_time_s)
     stated = UNCALIBRATED if movie is None else movie.calibration
     if movie is not None and isinstance(options, AnalyzeOptions) and options.scale_bar_nm is not None:

@@ -117,7 +117,7 @@ class ModelOptions(Options):
         if not 1 <= diameter <= max(movie.height, movie.width):
             raise UsageError(
                 f"--diameter {self.diameter}: is {diameter:.3g} px, and {movie.path} is "
-                f"{movie.height}x{movie.width} px; give the width of one particle, from 1 px to the side of the image"
+                f"{movie.height}x{movie.width} px; give the width of one particle, from 1 px on"
             )
         return diameter
 

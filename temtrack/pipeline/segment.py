@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.errors import InputError, TemtrackWarning, UsageError
+from temtrack.errors import InputError, TemtrackNotice, TemtrackWarning, UsageError
 from temtrack.formats.readers import read_movie
-from temtrack.formats.store.atomic import remove_leftovers
+from temtrack.formats.store.atomic import check_output_file, check_output_folder, remove_leftovers
 from temtrack.formats.store.lock import locked
 from temtrack.formats.store.masks import mask_name, remove_masks, write_mask
 from temtrack.formats.store.run import write_run
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from temtrack.segmentation.cascade import AnySegmenter
 
 _DEFAULT = SegmentOptions()
+
+MASK_SUFFIX = "_mask.tif"
 
 
 def segment(
@@ -94,6 +96,7 @@ def segment(
         scale_bar_nm=scale_bar_nm,
     )
     movie = prepared(movie_of_array(image[None]), options)
+    options.check_prompts(movie)
     return SegmentStage.load(options, device).labels(movie, movie.read_frame(0))
 
 
@@ -116,7 +119,7 @@ def prepared(movie: Movie, options: ModelOptions) -> Movie:
         named = ", ".join(map(str, hidden.burned_in))
         warnings.warn(
             f"{movie.path}: burned in, left as background: {named} (--keep-annotations looks there too)",
-            TemtrackWarning,
+            TemtrackNotice,
             stacklevel=2,
         )
     return hidden
@@ -153,28 +156,69 @@ class SegmentStage:
         """Return the ids (Y, X) of a frame of a movie; with prompts, an id tells which prompt it answers."""
         options = self.options
         if options.is_prompted:
-            options.check_prompts(movie)
             found = self.segmenter.predict_prompts(image, options.points, options.boxes)
             if options.min_area_px:
-                found = filter_fragments(found, min_area_share=0.0, min_area_px=int(options.min_area_px))
+                found = filter_fragments(found, min_area_fraction=0.0, min_area_px=int(options.min_area_px))
         else:
             found = self.segmenter.segment(image, given_scale(options, movie), options.min_area_px)
         return mask_out(found, movie.burned_in)
 
-    def segment_image(self, movie: Movie, path: Path, command: str) -> SegmentationSummary:
-        """Segment a single image into a mask, which holds the record of what was run."""
+    def segment_file(
+        self,
+        source: Path,
+        target: Path,
+        command: str,
+        *,
+        may_overwrite: bool = False,
+        movie_suffix: str = "",
+        progress: Progress = silent,
+    ) -> SegmentationSummary:
+        """Segment an image into ``target`` + ``_mask.tif``, or a movie into a folder of masks.
+
+        Parameters
+        ----------
+        source
+            An image or movie.
+        target
+            Where its result goes, without ending.
+        command
+            For the record, which an image's mask holds, and a movie's folder as ``run.json``.
+        may_overwrite
+            Whether what lies there may be overwritten.
+        movie_suffix
+            Ending of a movie's folder.
+        progress
+            Stands around the frames.
+
+        Raises
+        ------
+        InputError
+            Where the source cannot be read.
+        OutputError
+            Where the result cannot be written, or would overwrite something.
+        """
+        movie = read_prepared(source, self.options)
+        self.options.check_prompts(movie)
+        place = target.with_name(target.name + (MASK_SUFFIX if movie.n_frames == 1 else movie_suffix))
+        summary = SegmentationSummary(movie, place)
+        if movie.n_frames == 1:
+            check_output_file(place, may_overwrite)
+            self._write_image(summary, command)
+        else:
+            check_output_folder(place, may_overwrite)
+            self._write_movie(summary, command, progress)
+        summary.warn_of_emptiness()
+        return summary
+
+    def _write_image(self, summary: SegmentationSummary, command: str) -> None:
+        movie, path = summary.movie, summary.place
         remove_leftovers(path.parent, path.name)  # its own: others may be at work in the folder
         labels = self.labels(movie, movie.read_frame(0))
         write_mask(path, labels, self._record(movie, command).to_json())
-        summary = SegmentationSummary(movie)
         summary.add(labels)
-        return summary
 
-    def segment_movie(
-        self, movie: Movie, folder: Path, command: str, progress: Progress = silent
-    ) -> SegmentationSummary:
-        """Segment the frames of a movie, each by itself, into a folder of masks with ``run.json``."""
-        summary = SegmentationSummary(movie)
+    def _write_movie(self, summary: SegmentationSummary, command: str, progress: Progress) -> None:
+        movie, folder = summary.movie, summary.place
         with locked(folder):
             remove_leftovers(folder)
             remove_masks(folder)
@@ -183,7 +227,6 @@ class SegmentStage:
                 write_mask(folder / mask_name(t), labels)
                 summary.add(labels)
             write_run(folder, self._record(movie, command), movie.calibration)
-        return summary
 
     def _record(self, movie: Movie, command: str) -> Provenance:
         model = Source(self.segmenter.spec.name, self.segmenter.sha256)
@@ -209,9 +252,10 @@ def given_scale(options: ModelOptions, movie: Movie) -> float | None:
 
 @dataclass
 class SegmentationSummary:
-    """Counts and sizes of the particles found in one image or movie."""
+    """Counts and sizes of the particles found in one image or movie, whose masks lie at ``place``."""
 
     movie: Movie
+    place: Path
     n_particles: int = 0
     n_empty_frames: int = 0
     area_px: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.errors import InputError, InterruptedRunError, UsageError, did_you_mean
+from temtrack.errors import InputError, InterruptedRunError, TemtrackWarning, UsageError, did_you_mean
+from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import remove_leftovers
 from temtrack.formats.store.fingerprint import fingerprint
 from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
@@ -312,6 +314,77 @@ def _check_network(name: str) -> None:
             f"--tracker {name}: follows no ids; allowed are {', '.join(allowed)}, or the folder of a "
             f"DeAOT's training run.{did_you_mean(name, allowed)}"
         )
+
+
+def track_file(
+    source: Path,
+    folder: Path,
+    stage: TrackStage,
+    command: str,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    begun: bool = False,
+    progress: Progress = silent,
+) -> tuple[Movie, TrackingReport]:
+    """Track a movie from its file into a folder; tell of frames that are not as they should be.
+
+    Parameters
+    ----------
+    source, folder
+        The movie, and where masks and record go.
+    stage
+        The loaded models.
+    command
+        For the record.
+    resume, force
+        Go on with an unfinished run; overwrite what is there.
+    begun
+        Whether what lies in the folder is of an earlier try of the same command, to go on with or overwrite.
+    progress
+        Stands around the frames.
+
+    Returns
+    -------
+    The movie as it was tracked, and what was noted of its frames.
+
+    Raises
+    ------
+    TemtrackError
+        As `track_into`, and where the movie cannot be read or the folder may not be written to.
+    """
+    if isinstance(stage.segmenter, Path):
+        _refuse_input_as_output(folder, stage.segmenter)
+    _refuse_input_as_output(folder, source)
+    goes_on = resume and (folder / RESUME_NAME).exists()
+    force = force or (begun and not goes_on)
+    check_tracking_folder(folder, force, resume)
+    plan = stage.plan(read_movie(source), command)
+    report = track_into(folder, plan, progress, resume, force)
+    _tell_of_frames(source, report)
+    return plan.movie, report
+
+
+def _refuse_input_as_output(folder: Path, given: Path) -> None:
+    """Refuse to write where the input lies: with ``force`` that would remove it."""
+    if given.resolve() == folder.resolve():
+        raise UsageError(f"--output {folder}: is the folder of the input; give another folder")
+
+
+def _tell_of_frames(source: Path, report: TrackingReport) -> None:
+    """Name the frames that were bridged and those at which the field jumped."""
+    if bad := report.frames_flagged("blank", "blurred"):
+        named = ", ".join(f"{t} ({flag})" for t, flag in list(bad.items())[:10])
+        _warn(f"{source}: bridged {len(bad)} blank or blurred frame{'s'[: len(bad) > 1]}: {named}")
+    if jumps := report.frames_flagged("jump"):
+        named = ", ".join(map(str, list(jumps)[:10]))
+        _warn(f"{source}: the field of view jumps at {len(jumps)} frame{'s'[: len(jumps) > 1]}: {named}")
+    if report.n_masks == 0:
+        _warn(f"{source}: no particle was found in any frame; all masks are empty")
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, TemtrackWarning, stacklevel=4)
 
 
 def track_into(

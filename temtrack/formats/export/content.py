@@ -45,7 +45,7 @@ class ExportContent:
     @cached_property
     def particles(self) -> pd.DataFrame:
         """The table of particles, in the order of frames and ids."""
-        rows = self.tables.particles.to_pandas()
+        rows: pd.DataFrame = self.tables.particles.to_pandas()
         return rows.sort_values(["frame", "particle_id"], ignore_index=True)
 
     @cached_property
