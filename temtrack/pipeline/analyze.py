@@ -145,7 +145,7 @@ def tables_of(
     return tables.recalibrated(calibration.or_else(tables.calibration))
 
 
-def kinetics(tables: Tables, seed: int = 0) -> pa.Table:
+def fit_kinetics(tables: Tables, seed: int = 0) -> pa.Table:
     """Fit sintering kinetics: sizes, growth, dispersion, mechanisms, motion, each with a 95 % interval.
 
     Parameters
@@ -165,7 +165,7 @@ def kinetics(tables: Tables, seed: int = 0) -> pa.Table:
     >>> import numpy as np
     >>> import temtrack
     >>> ids = np.kron(np.arange(1, 26).reshape(5, 5), np.pad(np.ones((9, 9), int), 4))  # 25 squares
-    >>> rows = temtrack.kinetics(temtrack.analyze(ids, pixel_size_nm=0.5)).to_pylist()
+    >>> rows = temtrack.fit_kinetics(temtrack.analyze(ids, pixel_size_nm=0.5)).to_pylist()
     >>> [round(row["value"], 2) for row in rows if row["quantity"] == "mean_diameter"]
     [5.08]
     """

@@ -418,7 +418,7 @@ def _track_alone(
     file, record = CheckpointFile(folder, tracker), plan.record()
     run = _read_unfinished(file, record, force) if resume else None
     if run is None:
-        run = Checkpoint(record.to_json())
+        run = Checkpoint(record)
         _remove_earlier_run(folder)
         file.save(run)
     plan.segmentation.skip_to(run.tracking.next_frame)
@@ -469,7 +469,7 @@ def _write_frames(folder: Path, frames: list[TrackedFrame], report: TrackingRepo
 
 def _write_record(folder: Path, run: Checkpoint, movie: Movie) -> None:
     """Write the lineage, the drift, and what was run on what."""
-    report, provenance = run.report, Provenance.from_json(run.provenance)
+    report, provenance = run.report, run.provenance
     write_ctc_table(folder / CTC_TABLE_NAME, report.lineage)
     write_lineage(folder / LINEAGE_NAME, report.lineage)
     drift = report.drift_table(movie.calibration)

@@ -9,14 +9,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from temtrack.errors import InputError, OutputError, UsageError
+from temtrack.errors import OutputError, UsageError
 from temtrack.formats.store.atomic import check_output_folder
 from temtrack.formats.store.state import read_state, write_state
 from temtrack.lineage import Lineage, Track
 from temtrack.linking.state import STATE_CLASSES
-from temtrack.provenance import Provenance
+from temtrack.provenance import Provenance, Source
 from temtrack.tracking.drift import DriftEstimator, FrameDrift
 from temtrack.tracking.engine import ResumableTracker, TrackingState
 from temtrack.tracking.frame_quality import FrameQuality, QualityEstimator
@@ -38,18 +37,28 @@ class Checkpoint:
     Parameters
     ----------
     provenance
-        What is run on what, as JSON values: the run goes on only with the same.
+        What is run on what: the run goes on only with the same.
     tracking, report
         What engine and report know.
     """
 
-    provenance: dict[str, Any]
+    provenance: Provenance
     tracking: TrackingState = field(default_factory=TrackingState)
     report: TrackingReport = field(default_factory=TrackingReport)
 
 
 _CLASSES = (
-    *(Checkpoint, TrackingState, TrackingReport, QualityEstimator, FrameQuality, Lineage, Track),
+    *(
+        Checkpoint,
+        Provenance,
+        Source,
+        TrackingState,
+        TrackingReport,
+        QualityEstimator,
+        FrameQuality,
+        Lineage,
+        Track,
+    ),
     *(DriftEstimator, FrameDrift),
     *STATE_CLASSES,
 )
@@ -102,14 +111,9 @@ class CheckpointFile:
         """
         if not self.path.exists():
             return None
-        (record,) = read_state(
-            self.path, ["provenance"], ()
-        )  # of another run the rest may be of other classes
-        try:
-            differences = Provenance.from_json(record).differences(provenance)
-        except ValueError as error:
-            raise InputError(f"{self.path}: is damaged: {error}; give --force to start again") from error
-        if differences:
+        # of another run the rest may be of other classes
+        (unfinished,) = read_state(self.path, ["provenance"], (Provenance, Source))
+        if differences := unfinished.differences(provenance):
             raise UsageError(
                 f"{self.path.parent}: holds an unfinished run with {'; '.join(differences[:3])}; "
                 "give the same input and options, or --force to start again"

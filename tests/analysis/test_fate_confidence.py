@@ -1,11 +1,13 @@
 import numpy as np
 from cases import two_fuse
-from temtrack.analysis.masks import find_lineage
 
 from temtrack.analysis.fate_confidence import tell_fate_confidence, tell_origin_confidence
 from temtrack.analysis.history import ParticleHistory
 from temtrack.analysis.particles import measure_particles
+from temtrack.analysis.relinking import relink
 from temtrack.lineage import Lineage, Track
+from temtrack.masks import masks_of_arrays
+from temtrack.run import Run
 
 
 def history_of(masks):
@@ -15,7 +17,7 @@ def history_of(masks):
 
 def test_parents_and_child_are_as_sure_as_their_merge():
     masks = list(two_fuse().truth)
-    lineage, history = find_lineage(masks), history_of(masks)
+    lineage, history = relink(Run(masks_of_arrays(masks)))[0].lineage, history_of(masks)
     fates, origins = tell_fate_confidence(lineage, history), tell_origin_confidence(lineage, history)
     assert fates[1] == fates[2] == origins[3] > 0.8
     assert fates[90] > 0.9

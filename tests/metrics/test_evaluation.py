@@ -5,20 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cases import CASES, two_fuse
-from temtrack.formats.store.tracked_masks import TrackedMasks
 
 from temtrack.errors import InputError
-from temtrack.formats.store.masks import Masks
 from temtrack.linking import link_masks
+from temtrack.masks import masks_of_arrays
 from temtrack.metrics.evaluation import evaluate_masks
-
-
-def masks_of(frames):
-    return Masks(Path("masks"), *frames.shape, lambda t: frames[t])
+from temtrack.run import Run
 
 
 def tracked(frames, lineage=None):
-    return TrackedMasks(Path("masks"), masks_of(frames), lineage)
+    return Run(masks_of_arrays(frames, Path("masks")), lineage)
 
 
 def linked(frames):
@@ -92,5 +88,5 @@ def test_one_frame_is_segmentation_alone():
 
 @pytest.mark.parametrize("cut", [np.s_[:5], np.s_[:, :60], np.s_[:, :, :60]])
 def test_other_frames_than_the_truth_are_refused(cut):
-    with pytest.raises(InputError, match="give masks of the same frames"):
+    with pytest.raises(InputError, match="give masks and movie of the same frames"):
         evaluate_masks(tracked(FUSE.truth[cut]), TRUE)
