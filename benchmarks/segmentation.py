@@ -63,8 +63,8 @@ SCENES = SceneConfig(
     mean_radius_px=(8.0, 40.0),
     dose_e_px=(30.0, 30.0),
     contrast=(0.105, 1.2),
-    overlay_share=0.0,
-    empty_share=0.0,
+    overlay_fraction=0.0,
+    empty_fraction=0.0,
 )
 SCENES_SEED = 4100
 MOVIES_SEED = 4200

@@ -5,7 +5,7 @@ Run ``python benchmarks/tracking.py`` for all parts, or name some:
 ``carry``  ids right when only the first frame's true mask is given, no segmenter after;
 ``switch`` Algorithm 1 with the own segmentation at low dose: id switches;
 ``bad``    Algorithm 1 with true masks, every fifth frame blank or blurred and without any mask: ids kept;
-``speed``  processor seconds per frame, ids as colours beside groups of ten (of which one frame is taken).
+``speed``  processor seconds per frame.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
 from temtrack.tracking.centroids import CentroidTracker
-from temtrack.tracking.deaot.tracker import DeaotConfig
 from temtrack.tracking.engine import LastSegments, Tracker, track_movie
 from temtrack.tracking.load import load_tracker
 
@@ -169,12 +168,12 @@ def show_bad_frames(names: list[str], n_movies: int) -> None:
             print(f"  {name:10s} ids kept: {kept / n:.4f} ({kept} of {n})", flush=True)
 
 
-def seconds_per_frame(film: Film, name: str, config: DeaotConfig, n_frames: int) -> tuple[float, float]:
+def seconds_per_frame(film: Film, name: str, n_frames: int) -> tuple[float, float]:
     """Return the median processor seconds of ``n_frames`` frames after the first, and the share of ids right.
 
     Processor time, that of all threads, is the same on a busy machine.
     """
-    propagator = load_tracker(name, config=config)
+    propagator = load_tracker(name)
     propagator.add_reference(film.frames[0], film.truth[0])
     times, right = [], []
     for t in range(1, n_frames + 1):
@@ -188,21 +187,18 @@ def seconds_per_frame(film: Film, name: str, config: DeaotConfig, n_frames: int)
 
 
 def show_speed(name: str) -> None:
-    """Print seconds per frame without the segmenter, colours beside groups at 1024 px."""
+    """Print seconds per frame without the segmenter."""
     print(f"processor seconds per frame of {name}, {torch.get_num_threads()} threads, without the segmenter")
     small = film_of(FIRST_SEED + 300, crowd(60, 512, 14.0, 0.1))
-    time_512, _ = seconds_per_frame(small, name, DeaotConfig(), 11)
+    time_512, _ = seconds_per_frame(small, name, 11)
     print(f"  512 px, 60 particles: {time_512:.3f} s", flush=True)
     for n, radius in ((100, 20.0), (1000, 9.0)):
         config = MovieConfig(
             n_frames=4, height=1024, width=1024, n_particles=n, radius_px=radius, log_sigma=0.1
         )
         film = film_of(FIRST_SEED + 301, config)
-        colours, right = seconds_per_frame(film, name, DeaotConfig(ids="colours"), 3)
-        print(f"  1024 px, {n} particles: colours {colours:.2f} s ({right:.4f} right), ", end="", flush=True)
-        # One frame of groups, which takes minutes, searches the memory of one frame only: the least it costs.
-        groups, right = seconds_per_frame(film, name, DeaotConfig(ids="groups"), 1)
-        print(f"groups {groups:.1f} s ({right:.4f} right), {groups / colours:.1f} times faster", flush=True)
+        seconds, right = seconds_per_frame(film, name, 3)
+        print(f"  1024 px, {n} particles: {seconds:.2f} s ({right:.4f} right)", flush=True)
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,13 +22,6 @@ if TYPE_CHECKING:
     from temtrack.movie import Movie
     from temtrack.pipeline.workflow import Propagation, Segmentation, WatchFrames
     from temtrack.tracking.report import TrackingReport
-
-
-class IdCodingName(StrEnum):
-    """What the ids of a DeAOT stand for."""
-
-    colours = "colours"
-    groups = "groups"
 
 
 def track(
@@ -60,11 +52,7 @@ def track(
             "lists, or the folder of its training run.",
             autocompletion=options.complete_propagator,
         ),
-    ] = options.DEFAULT_TRACKER,
-    ids: Annotated[
-        IdCodingName,
-        typer.Option("--ids", help="What a DeAOT's ten ids stand for: colours of many, or groups of ten."),
-    ] = IdCodingName.colours,
+    ] = options.DEFAULT_PROPAGATOR,
     min_area_px: options.MinArea = None,
     max_gap_frames: Annotated[
         int, typer.Option("--max-gap", min=0, help="Frames that a particle is carried through unseen.")
@@ -128,7 +116,7 @@ def track(
         look_ahead_frames=max(LinkingConfig.look_ahead_frames, max_gap_frames + 2),
         max_gap_frames=max_gap_frames,
     )
-    load = partial(_load, model, propagator, ids, device, masks, min_area_px, config, keep_bars)
+    load = partial(_load, model, propagator, device, masks, min_area_px, config, keep_bars)
     if inputs.many:
         manner = Manner(resume, keep_going, force, as_json)
         check_output_folder(
@@ -182,7 +170,6 @@ class _Tracking:
 def _load(
     model: str,
     propagator: str,
-    ids: IdCodingName,
     device: str,
     masks: Path | None,
     min_area_px: float | None,
@@ -195,7 +182,7 @@ def _load(
     segmentation = (
         partial(segmentation_by_masks, masks) if masks else load_segmentation(model, device, min_area_px)
     )
-    return _Tracking(segmentation, propagation_by_name(propagator, device, ids.value), config, keep_bars)
+    return _Tracking(segmentation, propagation_by_name(propagator, device), config, keep_bars)
 
 
 def _track_one(tracking: _Tracking, read: Callable[[Path], Movie], manner: Manner, job: Job) -> output.Row:

@@ -9,6 +9,7 @@ exponentially (Koch and Friedlander, doi:10.1016/0021-9797(90)90262-R).
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,7 @@ from scipy.sparse.csgraph import connected_components
 
 from temtrack.lineage import MIN_CHILD_FRAMES, NECK_RATIO
 from temtrack.simulation.projection import Floats, Grains, project
-from temtrack.simulation.shapes import rounded
+from temtrack.simulation.specimen import GrainPaths, ParticleGroup
 
 #: Neck of the smooth union over that of the sharp one.
 BLEND_GAIN = float(np.sqrt(1 + np.log(2)))
@@ -38,28 +39,6 @@ class NeckGrowth:
     relax_frames: float = 6.0
 
 
-@dataclass(frozen=True)
-class Cast:
-    """The grains that play together: radii (n,) px, outlines (n, N_ANGLES), and how far they may wander."""
-
-    radius_px: Floats
-    outlines: NDArray[np.float32]
-    n_frames: int
-    motion_px: float
-
-
-@dataclass(frozen=True)
-class Fusion:
-    """What a coalescence makes of n grains: ``offsets`` (T, n, 2) px, (T, n) arrays, ``turn`` (n,)."""
-
-    offsets: Floats
-    radius_px: Floats
-    turn: Floats
-    blend: Floats
-    roundness: Floats
-    merge_frame: int
-
-
 def neck_ratio(growth: NeckGrowth, n_frames: int) -> Floats:
     """Return the wanted neck over the smaller radius (n_frames,), held at `NECK_RATIO` after the merge."""
     since = np.clip((np.arange(n_frames) - growth.contact) / growth.neck_frames, 0, 1)
@@ -75,59 +54,43 @@ def closeness(growth: NeckGrowth, n_frames: int, larger: float, smaller: float) 
     return np.asarray(np.where(s < 0.02, 0.0, s))
 
 
-def fuse(cast: Cast, places: Floats, turn: Floats, growth: NeckGrowth) -> Fusion | None:
-    """Fuse grains that touch at ``places`` (n, 2), turned by ``turn`` (n,).
+def coalesce_grains(
+    group: ParticleGroup, places: Floats, turn: Floats, growth: NeckGrowth
+) -> tuple[GrainPaths, int] | None:
+    """Return the paths and the merge frame of grains in contact at ``places`` (n, 2), turned by (n,).
 
     None where their necks reach `NECK_RATIO` so far apart in time that it would be two events, or where the
     child does not live for `MIN_CHILD_FRAMES` within the movie.
     """
-    radii = np.sort(cast.radius_px)
-    s = closeness(growth, cast.n_frames, float(radii[-1]), float(radii[0]))
+    radii = np.sort(group.radius_px)
+    s = closeness(growth, group.n_frames, float(radii[-1]), float(radii[0]))
     reach = min(np.sqrt(radii[0] * radii[-1]), 1.2 * radii[0])
     blend = reach**2 * (1 - s**2)
-    g = _growth_factors(cast, places, turn, s, blend)
+    n, last = group.radius_px.size, group.n_frames - 1
+    joining = replace(
+        GrainPaths.of_group(group, places * s[:, None, None], turn),
+        blend=np.tile(blend[:, None], n),
+        roundness=np.tile((1 - s)[:, None], n),
+    )
+    g = _growth_factors(joining, s)
+    paths = replace(
+        joining,
+        place_px=places * (s * g)[:, None, None],
+        radius_px=group.radius_px * g[:, None],
+        blend=np.tile((blend * g**2)[:, None], n),
+    )
 
-    def body(t: int) -> Grains:
-        return grains_of(cast, places * s[t] * g[t], turn, g[t], blend[t] * g[t] ** 2, 1 - s[t])
+    def n_bodies(t: int) -> int:
+        return int(connected_components(joins(paths.grains(t), group.radius_px))[0])
 
-    def n_pieces(t: int) -> int:
-        return int(connected_components(joins(body(t), cast.radius_px))[0])
-
-    n, first, last = cast.radius_px.size, int(np.ceil(growth.contact)), cast.n_frames - 1
-    merge_frame = first_frame_for_good(lambda t: n_pieces(t) == 1, first, last)
-    first_neck = first_frame_for_good(lambda t: n_pieces(t) < n, first, last)
+    first = int(np.ceil(growth.contact))
+    merge_frame = first_frame_for_good(lambda t: n_bodies(t) == 1, first, last)
+    first_neck = first_frame_for_good(lambda t: n_bodies(t) < n, first, last)
     if merge_frame is None or first_neck is None:
         return None
-    if merge_frame - first_neck >= MIN_CHILD_FRAMES or merge_frame + MIN_CHILD_FRAMES > cast.n_frames:
+    if merge_frame - first_neck >= MIN_CHILD_FRAMES or merge_frame + MIN_CHILD_FRAMES > group.n_frames:
         return None
-    return Fusion(
-        offsets=places * (s * g)[:, None, None],
-        radius_px=cast.radius_px * g[:, None],
-        turn=turn,
-        blend=np.tile((blend * g**2)[:, None], n),
-        roundness=np.tile((1 - s)[:, None], n),
-        merge_frame=merge_frame,
-    )
-
-
-def grains_of(
-    cast: Cast, places: Floats, turn: Floats, growth: float, blend: float, roundness: float
-) -> Grains:
-    """Return the cast's grains at ``places`` (n, 2) px, radii grown by ``growth``, in one blended body."""
-    n = cast.radius_px.size
-    return Grains(
-        y_px=places[:, 0],
-        x_px=places[:, 1],
-        radius_px=cast.radius_px * growth,
-        outline=np.arange(n),
-        outlines=rounded(cast.outlines, np.full(n, roundness)),
-        turn=turn,
-        height=np.ones(n),
-        profile=np.full(n, 0.5),
-        cluster=np.zeros(n, dtype=np.int64),
-        blend=np.full(n, blend),
-        layer=np.zeros(n, dtype=np.int64),
-    )
+    return paths, merge_frame
 
 
 def volume(grains: Grains) -> float:
@@ -137,17 +100,13 @@ def volume(grains: Grains) -> float:
     return float(project(fine, *shape, n_layers=1).thickness_px.sum(dtype=np.float64) / scale**3)
 
 
-def _growth_factors(cast: Cast, places: Floats, turn: Floats, s: Floats, blend: Floats) -> Floats:
+def _growth_factors(joining: GrainPaths, s: Floats) -> Floats:
     """Return g (T,), by which the body must be scaled to keep its volume; 1 until the contact."""
-    total = volume(grains_of(cast, places, turn, 1.0, 0.0, 0.0))
-    g = np.ones(cast.n_frames)
-    changing = np.flatnonzero(s < 1)
-    for t in changing:
-        if s[t] == 0 and s[t - 1] == 0:
-            g[t] = g[t - 1]
-        else:
-            body = grains_of(cast, places * s[t], turn, 1.0, blend[t], 1 - s[t])
-            g[t] = (total / volume(body)) ** (1 / 3)
+    total = volume(joining.grains(0))
+    g = np.ones(s.size)
+    for t in np.flatnonzero(s < 1).tolist():
+        is_at_rest = s[t] == 0 and s[t - 1] == 0
+        g[t] = g[t - 1] if is_at_rest else (total / volume(joining.grains(t))) ** (1 / 3)
     return g
 
 
@@ -169,21 +128,13 @@ def joins(grains: Grains, radius_px: Floats, ratio: float = NECK_RATIO) -> NDArr
 
 def first_frame_for_good(holds: Callable[[int], bool], first: int, last: int) -> int | None:
     """Return the first frame in [first, last] where ``holds``, which once true stays true; None if never."""
-    if not holds(last):
-        return None
-    while first < last:
-        middle = (first + last) // 2
-        if holds(middle):
-            last = middle
-        else:
-            first = middle + 1
-    return last
+    return first + bisect_left(range(first, last), True, key=holds) if holds(last) else None
 
 
 def _on_fine_grid(grains: Grains) -> tuple[Grains, NDArray[np.int64], tuple[int, int]]:
     """Scale and shift grains to a grid of their own; also the grid positions of their centres."""
     scale = _STEPS_PER_RADIUS / float(grains.radius_px.min())
-    extent = grains.radius_px * grains.outlines.max(axis=1)[grains.outline] + 2 * np.sqrt(grains.blend)
+    extent = grains.radius_px * grains.contours.max(axis=1)[grains.contour] + 2 * np.sqrt(grains.blend)
     low_y, low_x = float((grains.y_px - extent).min()), float((grains.x_px - extent).min())
     high_y, high_x = float((grains.y_px + extent).max()), float((grains.x_px + extent).max())
     fine = replace(

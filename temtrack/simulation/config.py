@@ -37,7 +37,7 @@ class MovieConfig:
     n_dissolutions, n_crossings, n_touches, n_nucleations, n_entering, n_leaving
         Planned events of the other kinds.
     motion_px
-        Farthest Brownian way of a particle from its place.
+        Greatest distance of the Brownian motion from a particle's place.
     drift_px_per_frame
         Common drift (y, x) of the specimen.
     wobble_px
@@ -109,14 +109,14 @@ class MovieConfig:
         allowed = f"at least {MIN_FRAMES_WITH_CASCADES} with cascades"
         _require(long_enough, "n_frames", self.n_frames, allowed)
         _require(
-            self.n_cast <= self.n_particles,
+            self.n_in_events <= self.n_particles,
             "n_particles",
             self.n_particles,
-            f"at least the {self.n_cast} of its events",
+            f"at least the {self.n_in_events} of its events",
         )
 
     @property
-    def n_cast(self) -> int:
+    def n_in_events(self) -> int:
         """Particles of the first frame that the planned events need."""
         merging = sum(k * n for k, n in self.merges.items()) + 3 * self.n_cascades
         return merging + 2 * (self.n_dissolutions + self.n_crossings + self.n_touches) + self.n_leaving

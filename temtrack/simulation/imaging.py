@@ -40,7 +40,7 @@ class Optics:
     Parameters
     ----------
     dark_field
-        Bright particles on dark ground (HAADF-like): the signal is what was scattered.
+        Bright particles on a dark background (HAADF-like): the signal is what was scattered.
     defocus_px2
         Wavelength times defocus in px^2; the first fringe is about its square root wide. Its sign sets
         whether the rim is bright or dark.
@@ -49,7 +49,7 @@ class Optics:
     fringe
         Strength of the phase contrast of particles.
     grain
-        Strength of the phase contrast of the amorphous support (rms, as a share of the mean intensity).
+        Strength of the phase contrast of the amorphous support (rms, as a fraction of the mean intensity).
     mtf_px
         Gaussian blur of the detector (standard deviation).
     motion_y_px, motion_x_px
@@ -96,8 +96,8 @@ def optical_depth(
 def expose(depth: Image, support: Image, texture: NDArray[np.complex64], optics: Optics) -> Image:
     """Return the noise-free image (Y, X), 1 where nothing absorbs (or scatters, in dark field: 0).
 
-    ``depth`` and ``support`` are mu t of the particles and of the ground; ``texture`` is the white spectrum
-    of the amorphous support as `white_spectrum` draws it.
+    ``depth`` and ``support`` are mu t of the particles and of the support film; ``texture`` is the white
+    spectrum of the amorphous support as `white_spectrum` draws it.
     """
     total = depth + support
     ky = fft.fftfreq(depth.shape[0]).astype(np.float32)[:, None]

@@ -21,9 +21,9 @@ N_LAYERS = 3
 class Arrangement:
     """How many grains there are, of what size, and how they hang together.
 
-    ``attached`` is the share of grains set beside another one; there, ``gap``, ``neck`` and ``overlap`` weigh
-    a narrow slit, a neck of any width, and a projected overlap. ``chained`` favours the last grain set (1)
-    over any (0). ``flatness`` leads from spheres (0) to plates with sharp edges (1).
+    ``attached`` is the fraction of grains set beside another one; there, ``gap``, ``neck`` and ``overlap``
+    weigh a narrow slit, a neck of any width, and a projected overlap. ``chained`` favours the last grain
+    set (1) over any (0). ``flatness`` leads from spheres (0) to plates with sharp edges (1).
     """
 
     coverage: float
@@ -40,13 +40,13 @@ class Arrangement:
 
 
 def arrange(
-    rng: np.random.Generator, plan: Arrangement, outlines: NDArray[np.float32], height: int, width: int
+    rng: np.random.Generator, plan: Arrangement, contours: NDArray[np.float32], height: int, width: int
 ) -> Grains:
-    """Lay out grains on a canvas of (height, width) px, outlines drawn from the bank ``outlines``."""
+    """Lay out grains on a canvas of (height, width) px, contours drawn from the bank ``contours``."""
     mean_area = np.pi * plan.mean_radius_px**2 * np.exp(2 * plan.log_sigma**2)
     n_total = min(rng.poisson(plan.coverage * height * width / mean_area), plan.max_grains)
     n_seeds = int(np.ceil(n_total * (1 - plan.attached)))
-    grains = _seeds(rng, plan, outlines, n_seeds, height, width)
+    grains = _seeds(rng, plan, contours, n_seeds, height, width)
     newest = np.arange(len(grains))
     for n_round in _rounds(n_total - n_seeds):
         if not len(grains):
@@ -73,7 +73,7 @@ def select(grains: Grains, keep: NDArray[np.integer] | NDArray[np.bool_]) -> Gra
     """Return the grains that an index or boolean array ``keep`` picks."""
     return replace(
         grains,
-        **{name: getattr(grains, name)[keep] for name in grains.__dataclass_fields__ if name != "outlines"},
+        **{name: getattr(grains, name)[keep] for name in grains.__dataclass_fields__ if name != "contours"},
     )
 
 
@@ -84,7 +84,7 @@ def _rounds(n_attached: int) -> list[int]:
 
 
 def _draw(
-    rng: np.random.Generator, plan: Arrangement, outlines: NDArray[np.float32], y: Floats, x: Floats
+    rng: np.random.Generator, plan: Arrangement, contours: NDArray[np.float32], y: Floats, x: Floats
 ) -> Grains:
     n = y.size
     radius = plan.mean_radius_px * np.exp(rng.normal(0, plan.log_sigma, n))
@@ -92,8 +92,8 @@ def _draw(
         y_px=y,
         x_px=x,
         radius_px=radius.clip(1.0, 4 * plan.mean_radius_px),
-        outline=rng.integers(0, len(outlines), n),
-        outlines=outlines,
+        contour=rng.integers(0, len(contours), n),
+        contours=contours,
         turn=rng.uniform(0, 2 * np.pi, n),
         height=np.exp(rng.normal(0, 0.15, n)),
         profile=np.full(n, 0.5 - 0.4 * plan.flatness),
@@ -106,7 +106,7 @@ def _draw(
 def _seeds(
     rng: np.random.Generator,
     plan: Arrangement,
-    outlines: NDArray[np.float32],
+    contours: NDArray[np.float32],
     n: int,
     height: int,
     width: int,
@@ -119,7 +119,7 @@ def _seeds(
         y, x = y[picked], x[picked]
     else:
         y, x = rng.uniform(0, height, n_tries), rng.uniform(0, width, n_tries)
-    tried = _draw(rng, plan, outlines, y, x)
+    tried = _draw(rng, plan, contours, y, x)
     tried = select(tried, np.argsort(-tried.radius_px[:n]) if plan.lattice else np.argsort(-tried.radius_px))
     nobody = select(tried, np.zeros(0, dtype=np.int64))
     settled = _settle(nobody, tried, np.full(len(tried), -1))
@@ -142,7 +142,7 @@ def _beside(
 ) -> Grains:
     """Draw one grain beside each parent: at a slit, with a neck, or overlapping in projection."""
     host = select(grains, parents)
-    new = _draw(rng, plan, grains.outlines, host.y_px, host.x_px)
+    new = _draw(rng, plan, grains.contours, host.y_px, host.x_px)
     n = len(new)
     direction = rng.uniform(-np.pi, np.pi, n)
     a, b = host.reach_px(direction), new.reach_px(direction + np.pi)
@@ -171,7 +171,7 @@ def _settle(old: Grains, new: Grains, parents: NDArray[np.int64]) -> Grains:
     """Append those of ``new`` that run into nobody but their parent; earlier ones have precedence."""
     n_old = len(old)
     everyone = _append(old, new)
-    extent = everyone.radius_px * (0.5 + 0.5 * everyone.outlines.max(axis=1)[everyone.outline])
+    extent = everyone.radius_px * (0.5 + 0.5 * everyone.contours.max(axis=1)[everyone.contour])
     alive = [True] * len(everyone)
     if len(everyone) > 1:
         tree = cKDTree(np.column_stack([everyone.y_px, everyone.x_px]))
@@ -198,7 +198,7 @@ def _append(old: Grains, new: Grains) -> Grains:
         **{
             name: np.concatenate([getattr(old, name), getattr(new, name)])
             for name in old.__dataclass_fields__
-            if name != "outlines"
+            if name != "contours"
         },
     )
 

@@ -15,8 +15,8 @@ from temtrack.lineage import Lineage
 from temtrack.movie import Movie
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Diffraction, Image, detect, expose, optical_depth, white_spectrum
-from temtrack.simulation.programme import prepare_specimen
 from temtrack.simulation.projection import Floats, Grains, Projection, project
+from temtrack.simulation.schedule import prepare_specimen
 from temtrack.simulation.specimen import Specimen
 from temtrack.simulation.surroundings import burn_in, illumination
 from temtrack.simulation.truth import Truth, derive_truth
@@ -40,7 +40,7 @@ class SimulatedMovie:
         self.specimen = specimen
         self._seed = seed
         rng = np.random.default_rng((seed, 0))
-        self._ground = _Ground(rng, config)
+        self._background = _Background(rng, config)
         self._diffraction = _Flicker(rng, config, specimen)
 
     def __len__(self) -> int:
@@ -58,7 +58,7 @@ class SimulatedMovie:
 
     def labels(self, t: int) -> NDArray[np.int32]:
         """Return the true mask (Y, X) of frame ``t``: ids for all time, 0 background."""
-        return self._projection(t).labels(self.truth.ids[t])[_inner(self.config)]
+        return self._project(self._grains(t)).labels(self.truth.ids[t])[_inner(self.config)]
 
     def frame(self, t: int) -> NDArray[np.uint8]:
         """Return frame ``t`` (Y, X) uint8 as the camera saw it."""
@@ -68,7 +68,7 @@ class SimulatedMovie:
             expected = np.full((config.height, config.width), 0.02, dtype=np.float32)
         else:
             expected = self._expected(t)
-        # The range holds four standard deviations of the noise above the empty ground.
+        # The range holds four standard deviations of the noise above the empty background.
         full = 1.15 + 4 / np.sqrt(config.detector.dose_e_px)
         image = np.clip(detect(rng, expected, config.detector) / np.float32(full), 0, 1)
         if config.scale_bar:
@@ -89,25 +89,23 @@ class SimulatedMovie:
 
     def _expected(self, t: int) -> Image:
         config = self.config
-        projection = self._projection(t)
+        grains = self._grains(t)
         mu_per_px = config.contrast / (2 * config.radius_px)
-        grains = self._shifted_grains(t)
-        depth = optical_depth(projection, grains, mu_per_px, self._diffraction.at(t))
+        depth = optical_depth(self._project(grains), grains, mu_per_px, self._diffraction.at(t))
         optics = config.optics
         if t in config.blurred_frames:
             optics = replace(optics, mtf_px=_BLUR_PX)
-        support, texture = self._ground.at(self.specimen.drift_px[t])
-        image = expose(depth, support, texture, optics)[_inner(config)] * self._ground.light
+        support, texture = self._background.at(self.specimen.drift_px[t])
+        image = expose(depth, support, texture, optics)[_inner(config)] * self._background.light
         return np.asarray(image + 0.05 if optics.dark_field else image)
 
-    def _projection(self, t: int) -> Projection:
-        config = self.config
-        height, width = config.height + 2 * _MARGIN_PX, config.width + 2 * _MARGIN_PX
-        n_layers = int(self.specimen.layer.max(initial=0)) + 1
-        return project(self._shifted_grains(t), height, width, n_layers)
+    def _project(self, grains: Grains) -> Projection:
+        height, width = self.config.height + 2 * _MARGIN_PX, self.config.width + 2 * _MARGIN_PX
+        return project(grains, height, width, n_layers=int(self.specimen.paths.layer.max(initial=0)) + 1)
 
-    def _shifted_grains(self, t: int) -> Grains:
-        grains = self.specimen.grains(t)
+    def _grains(self, t: int) -> Grains:
+        """Return the grains of a frame on the canvas, which reaches beyond the field."""
+        grains = self.specimen.paths.grains(t)
         return replace(grains, y_px=grains.y_px + _MARGIN_PX, x_px=grains.x_px + _MARGIN_PX)
 
 
@@ -123,7 +121,7 @@ def simulate_movie(seed: int, config: MovieConfig | None = None) -> SimulatedMov
     return SimulatedMovie(config, prepare_specimen(np.random.default_rng(seed), config), seed)
 
 
-class _Ground:
+class _Background:
     """The support film, fixed to the specimen, and the light, fixed to the camera."""
 
     def __init__(self, rng: np.random.Generator, config: MovieConfig) -> None:
@@ -152,18 +150,17 @@ class _Flicker:
     """Diffraction contrast of every grain in every frame; the grains of one particle grow alike."""
 
     def __init__(self, rng: np.random.Generator, config: MovieConfig, specimen: Specimen) -> None:
-        n_frames, n = specimen.radius_px.shape
+        paths = specimen.paths
+        n_frames, n = paths.radius_px.shape
         keep = float(np.exp(-1 / _FLICKER_MEMORY_FRAMES))
         kicks = rng.standard_normal((n_frames, n))
         kicks[1:] *= np.sqrt(1 - keep**2)
         slow = lfilter([1.0], [1.0, -keep], kicks, axis=0) if n else kicks
         own = rng.normal(0, 0.12, n) + config.flicker * slow
-        leader = np.searchsorted(specimen.group, specimen.group)
-        reborn = [
-            grain for union in specimen.unions for grain in union.grains if specimen.radius_px[0, grain] == 0
-        ]
+        leader = np.searchsorted(paths.group, paths.group)
+        reborn = [grain for one in specimen.merges for grain in one.grains if paths.radius_px[0, grain] == 0]
         own[:, reborn] = own[:, leader[reborn]]
-        unity = np.clip(2 * specimen.roundness, 0, 1)
+        unity = np.clip(2 * paths.roundness, 0, 1)
         self._log_factor = own * (1 - unity) + own[:, leader] * unity
         self._unity = unity
         self._stripe = np.where(rng.random(n) < 0.25, rng.uniform(0.05, 0.2, n), 0.0)

@@ -1,8 +1,6 @@
-"""Room for every episode: discs that do not overlap, so that nothing happens that was not planned."""
+"""Room for every event: discs that do not overlap, so that nothing happens that was not planned."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -14,35 +12,33 @@ _N_PUSHES = 600
 _TOLERANCE_PX = 0.05
 
 
-@dataclass(frozen=True)
-class Rooms:
-    """N discs of ``reach_px`` (N,) and the boxes (N, 2) of y, x that their centres must stay in."""
-
-    reach_px: Floats
-    low: Floats
-    high: Floats
-
-
-def pack(rng: np.random.Generator, rooms: Rooms) -> Floats:
-    """Place the discs without overlap and return their centres (N, 2), y and x.
+def pack(rng: np.random.Generator, reach_px: Floats, low: Floats, high: Floats) -> Floats:
+    """Place discs without overlap and return their centres (N, 2), y and x.
 
     Starts from random places and pushes overlapping discs apart until none overlap.
+
+    Parameters
+    ----------
+    reach_px
+        Radii (N,).
+    low, high
+        Corners (N, 2) of the boxes that the centres must stay in.
 
     Raises
     ------
     UsageError
         Where they do not fit.
     """
-    if np.any(rooms.low > rooms.high):
+    if np.any(low > high):
         raise UsageError(_too_crowded("a group of particles that meet is larger than the field"))
-    centres = rng.uniform(rooms.low, rooms.high)
+    centres = rng.uniform(low, high)
     for step in range(_N_PUSHES):
         tree = cKDTree(centres)
-        pairs = tree.query_pairs(2 * float(rooms.reach_px.max(initial=0)), output_type="ndarray")
+        pairs = tree.query_pairs(2 * float(reach_px.max(initial=0)), output_type="ndarray")
         i, j = pairs[:, 0], pairs[:, 1]
         apart = centres[j] - centres[i]
         distance = np.maximum(np.linalg.norm(apart, axis=1), 1e-6)
-        overlap = rooms.reach_px[i] + rooms.reach_px[j] - distance
+        overlap = reach_px[i] + reach_px[j] - distance
         if not np.any(overlap > _TOLERANCE_PX):
             return np.asarray(centres)
         hit = overlap > 0
@@ -51,11 +47,9 @@ def pack(rng: np.random.Generator, rooms: Rooms) -> Floats:
         np.add.at(centres, j[hit], push)
         if step < _N_PUSHES // 2:
             centres += rng.normal(0, 0.2, centres.shape)
-        centres = np.clip(centres, rooms.low, rooms.high)
-    share = float(
-        (np.pi * rooms.reach_px**2).sum() / np.ptp(np.vstack([rooms.low, rooms.high]), axis=0).prod()
-    )
-    raise UsageError(_too_crowded(f"the particles and the room they move in take {share:.0%} of it"))
+        centres = np.clip(centres, low, high)
+    fraction = float((np.pi * reach_px**2).sum() / np.ptp(np.vstack([low, high]), axis=0).prod())
+    raise UsageError(_too_crowded(f"the particles and the room they move in take {fraction:.0%} of it"))
 
 
 def _too_crowded(why: str) -> str:

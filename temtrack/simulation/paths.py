@@ -1,4 +1,4 @@
-"""Paths in time from which episodes are made: confined Brownian motion and smooth ramps."""
+"""Paths in time from which events are made: confined Brownian motion and smooth ramps."""
 
 from __future__ import annotations
 

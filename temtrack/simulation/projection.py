@@ -23,9 +23,9 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Grains:
-    """N grains as arrays (N,); ``outlines`` (M, N_ANGLES) is the bank that ``outline`` points into.
+    """N grains as arrays (N,); ``contours`` (M, N_ANGLES) is the bank that ``contour`` points into.
 
-    ``y_px``, ``x_px`` are centres with pixel centres on whole numbers; ``turn`` turns the outline (rad);
+    ``y_px``, ``x_px`` are centres with pixel centres on whole numbers; ``turn`` turns the contour (rad);
     ``height`` is thickness relative to a sphere's; ``profile`` is the power p in the half thickness
     ``R (q / R^2)^p``, 0.5 for a sphere, near 0 for a plate; ``layer`` is the storey: grains of different
     layers overlap without being joined, the higher layer in front.
@@ -34,8 +34,8 @@ class Grains:
     y_px: Floats
     x_px: Floats
     radius_px: Floats
-    outline: NDArray[np.int64]
-    outlines: NDArray[np.float32]
+    contour: NDArray[np.int64]
+    contours: NDArray[np.float32]
     turn: Floats
     height: Floats
     profile: Floats
@@ -49,7 +49,7 @@ class Grains:
     def reach_px(self, towards: Floats) -> Floats:
         """Return each grain's radius in the direction ``towards`` (N,) (rad, from +x to +y)."""
         bins = np.rint((towards - self.turn) * (N_ANGLES / (2 * np.pi))).astype(np.int64) % N_ANGLES
-        return np.asarray(self.radius_px * self.outlines[self.outline, bins])
+        return np.asarray(self.radius_px * self.contours[self.contour, bins])
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _pixels_of_grains(
     grains: Grains, height: int, width: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float32]]:
     """Grain, flat pixel index and q of every pixel that a grain covers or helps to cover."""
-    extent = np.sqrt((grains.radius_px * grains.outlines.max(axis=1)[grains.outline]) ** 2 + 4 * grains.blend)
+    extent = np.sqrt((grains.radius_px * grains.contours.max(axis=1)[grains.contour]) ** 2 + 4 * grains.blend)
     top, bottom = _span(grains.y_px, extent, height)
     left, right = _span(grains.x_px, extent, width)
     columns = right - left
@@ -128,9 +128,9 @@ def _squared_half_thickness(
     dx = (x - grains.x_px[grain]).astype(np.float32)
     angle = np.arctan2(dy, dx) - grains.turn.astype(np.float32)[grain]
     bins = np.rint(angle * np.float32(N_ANGLES / (2 * np.pi))).astype(np.int32) % N_ANGLES
-    outline = grains.outlines[grains.outline[grain], bins]
+    contour = grains.contours[grains.contour[grain], bins]
     radius2 = (grains.radius_px**2).astype(np.float32)[grain]
-    return np.asarray(radius2 - (dy * dy + dx * dx) / (outline * outline))
+    return np.asarray(radius2 - (dy * dy + dx * dx) / (contour * contour))
 
 
 def _neck_fill(

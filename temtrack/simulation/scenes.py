@@ -21,12 +21,12 @@ from temtrack.simulation.imaging import (
 )
 from temtrack.simulation.layout import Arrangement, arrange, label_particles, select
 from temtrack.simulation.projection import Floats, Grains, project
-from temtrack.simulation.shapes import ShapeMix, draw_outlines
+from temtrack.simulation.shapes import ShapeMix, draw_contours
 from temtrack.simulation.surroundings import burn_in, film, illumination, lattice, mottle, spots
 
 #: Canvas beyond the picture, so that fringes and filters do not wrap round.
 _MARGIN_PX = 16
-_N_OUTLINES = 40
+_N_CONTOURS = 40
 #: A particle is in the truth from this area and this ratio of its contrast to the noise of its mean on.
 _MIN_AREA_PX = 8
 _MIN_CONTRAST_TO_NOISE = 5.0
@@ -45,13 +45,13 @@ class SceneConfig:
     mean_radius_px
         Least and greatest mean radius of a scene's particles; drawn log-uniformly.
     max_coverage
-        Greatest share of the picture that particles cover.
+        Greatest fraction of the picture that particles cover.
     dose_e_px
         Least and greatest dose in electrons per px; drawn log-uniformly.
     contrast
         Least and greatest optical depth mu t in the middle of a mean particle; drawn log-uniformly.
-    dark_field_share, overlay_share, clutter_share, holes_share, empty_share
-        Share of scenes that are bright on dark; with letters or scale bars; with dirt or lattice fringes;
+    dark_field_fraction, overlay_fraction, clutter_fraction, holes_fraction, empty_fraction
+        Fraction of scenes that are bright on dark; with letters or scale bars; with dirt or lattice fringes;
         with holes in the film; without any particle.
     """
 
@@ -61,11 +61,11 @@ class SceneConfig:
     max_coverage: float = 0.65
     dose_e_px: tuple[float, float] = (2.0, 1000.0)
     contrast: tuple[float, float] = (0.08, 2.5)
-    dark_field_share: float = 0.12
-    overlay_share: float = 0.3
-    clutter_share: float = 0.4
-    holes_share: float = 0.12
-    empty_share: float = 0.02
+    dark_field_fraction: float = 0.12
+    overlay_fraction: float = 0.3
+    clutter_fraction: float = 0.4
+    holes_fraction: float = 0.12
+    empty_fraction: float = 0.02
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ def simulate_scene(rng: np.random.Generator, config: SceneConfig | None = None) 
     height, width = config.height + 2 * _MARGIN_PX, config.width + 2 * _MARGIN_PX
     inner = (slice(_MARGIN_PX, -_MARGIN_PX), slice(_MARGIN_PX, -_MARGIN_PX))
     plan = _draw_arrangement(rng, config)
-    outlines = draw_outlines(rng, _N_OUTLINES, _draw_shapes(rng))
-    grains = arrange(rng, plan, outlines, height, width)
+    contours = draw_contours(rng, _N_CONTOURS, _draw_shapes(rng))
+    grains = arrange(rng, plan, contours, height, width)
     detector, contrast = _draw_exposure(rng, config, plan.mean_radius_px)
     mu_per_px = contrast / (2 * plan.mean_radius_px)
     diffraction = _draw_diffraction(rng, grains)
@@ -99,7 +99,7 @@ def simulate_scene(rng: np.random.Generator, config: SceneConfig | None = None) 
     if optics.dark_field:
         expected += np.float32(rng.uniform(0.01, 0.3))
     image = _display(rng, detect(rng, expected, detector))
-    if rng.random() < config.overlay_share:
+    if rng.random() < config.overlay_fraction:
         covered = burn_in(rng, image, letters=rng.random() < 0.7, scale_bar=rng.random() < 0.8)
         labels = np.where(covered, 0, labels)
     return Scene(image, _whole_pieces(labels))
@@ -108,7 +108,7 @@ def simulate_scene(rng: np.random.Generator, config: SceneConfig | None = None) 
 def _draw_arrangement(rng: np.random.Generator, config: SceneConfig) -> Arrangement:
     radius = log_uniform(rng, *config.mean_radius_px)
     weights = rng.dirichlet((1.0, 1.0, 0.6))
-    crowd = 0.0 if rng.random() < config.empty_share else config.max_coverage * rng.beta(1.1, 1.6)
+    crowd = 0.0 if rng.random() < config.empty_fraction else config.max_coverage * rng.beta(1.1, 1.6)
     one = np.pi * radius**2 / (config.height * config.width)
     return Arrangement(
         coverage=max(crowd, 1.5 * one) if crowd else 0.0,
@@ -128,12 +128,12 @@ def _draw_shapes(rng: np.random.Generator) -> ShapeMix:
     """Mostly one kind of shape per scene, as one material gives it, now and then a mixture."""
     if rng.random() < 0.4:
         return ShapeMix(roughness=float(rng.uniform(0, 0.05)))
-    shares = rng.dirichlet((0.35, 0.35, 0.45, 0.25))
+    fractions = rng.dirichlet((0.35, 0.35, 0.45, 0.25))
     return ShapeMix(
-        round=float(shares[0]),
-        oval=float(shares[1]),
-        faceted=float(shares[2]),
-        rod=float(shares[3]),
+        round=float(fractions[0]),
+        oval=float(fractions[1]),
+        faceted=float(fractions[2]),
+        rod=float(fractions[3]),
         roughness=float(rng.choice([0.0, 0.02, 0.05, 0.1])),
     )
 
@@ -194,7 +194,7 @@ def _noise(dose_e_px: float, radius_px: Floats | float) -> Floats:
 def _draw_optics(
     rng: np.random.Generator, config: SceneConfig, mean_radius_px: float, contrast: float
 ) -> Optics:
-    dark_field = bool(rng.random() < config.dark_field_share)
+    dark_field = bool(rng.random() < config.dark_field_fraction)
     sign = 1 if rng.random() < 0.65 else -1
     blur = min(rng.gamma(1.5, 0.6), 0.35 * mean_radius_px)
     shaken = rng.random() < 0.1
@@ -214,22 +214,22 @@ def _draw_optics(
 def _draw_support(
     rng: np.random.Generator, config: SceneConfig, shape: tuple[int, ...], radius_px: float, contrast: float
 ) -> Image:
-    """Draw mu t of the ground: uneven film, holes, dirt, faint blobs out of focus, lattice fringes."""
+    """Draw mu t of the support film: uneven film, holes, dirt, faint blobs out of focus, lattice fringes."""
     height, width = shape
     thick = rng.uniform(0.02, 0.5)
     support = np.full((height, width), thick, dtype=np.float32)
     if rng.random() < 0.6:
         waviness = rng.beta(1, 3) * min(0.5 * contrast, 0.4)
         support += waviness * mottle(rng, height, width, log_uniform(rng, 8, 150))
-    if rng.random() < config.holes_share:
+    if rng.random() < config.holes_fraction:
         support *= film(rng, height, width, rng.uniform(80, 250))
-    if rng.random() < config.clutter_share:
+    if rng.random() < config.clutter_fraction:
         weak = 0.4 * contrast
         support += spots(rng, height, width, int(rng.integers(0, 40)), rng.uniform(0.5, 1.0), weak)
         support += spots(
             rng, height, width, int(rng.integers(0, 4)), rng.uniform(1.5, 4) * radius_px, 0.3 * weak
         )
-    if rng.random() < 0.3 * config.clutter_share:
+    if rng.random() < 0.3 * config.clutter_fraction:
         support += rng.uniform(0.05, 0.25) * min(contrast, 0.4) * lattice(rng, height, width)
     return np.asarray(np.maximum(support, 0), dtype=np.float32)
 

@@ -1,6 +1,6 @@
-"""Outlines of particles: rounded polygons with a rough edge, from spheres to rods and triangles.
+"""Contours of particles: rounded polygons with a rough edge, from spheres to rods and triangles.
 
-An outline is the star-shaped radius m(theta) at `N_ANGLES` equal angles, scaled to mean(m^2) = 1, so that a
+An contour is the star-shaped radius m(theta) at `N_ANGLES` equal angles, scaled to mean(m^2) = 1, so that a
 particle of radius R has the projected area pi R^2 whatever its shape.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-#: Angles at which an outline is sampled.
+#: Angles at which an contour is sampled.
 N_ANGLES = 720
 
 _THETA = np.arange(N_ANGLES) * (2 * np.pi / N_ANGLES)
@@ -20,7 +20,7 @@ _MAX_FACETS = 8
 
 @dataclass(frozen=True)
 class ShapeMix:
-    """Shares of the kinds of shape (they need not sum to 1) and the roughness of every edge."""
+    """Fractions of the kinds of shape (they need not sum to 1) and the roughness of every edge."""
 
     round: float = 1.0
     oval: float = 0.0
@@ -30,10 +30,10 @@ class ShapeMix:
     max_aspect: float = 4.0
 
 
-def draw_outlines(rng: np.random.Generator, n: int, mix: ShapeMix) -> NDArray[np.float32]:
-    """Draw ``n`` outlines, shape (n, N_ANGLES) float32, each of unit mean square radius."""
-    shares = np.array([mix.round, mix.oval, mix.faceted, mix.rod], dtype=np.float64)
-    kinds = rng.choice(4, size=n, p=shares / shares.sum())
+def draw_contours(rng: np.random.Generator, n: int, mix: ShapeMix) -> NDArray[np.float32]:
+    """Draw ``n`` contours, shape (n, N_ANGLES) float32, each of unit mean square radius."""
+    fractions = np.array([mix.round, mix.oval, mix.faceted, mix.rod], dtype=np.float64)
+    kinds = rng.choice(4, size=n, p=fractions / fractions.sum())
     distances = np.full((n, _MAX_FACETS), np.inf)
     normals = np.zeros((n, _MAX_FACETS))
     sharpness = np.full(n, 2.0)
@@ -63,21 +63,21 @@ def rounded_polygon(
 
 
 def unit_area(radii: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Scale outlines (n, N_ANGLES) to mean square radius 1."""
+    """Scale contours (n, N_ANGLES) to mean square radius 1."""
     rms = np.sqrt((radii**2).mean(axis=1, keepdims=True))
     return np.asarray(radii / rms, dtype=np.float32)
 
 
-def outline_at(outline: NDArray[np.float32], angle: float) -> float:
-    """Return m at one angle (rad) of one outline (N_ANGLES,)."""
-    return float(outline[round(angle * N_ANGLES / (2 * np.pi)) % N_ANGLES])
+def contour_at(contour: NDArray[np.float32], angle: float) -> float:
+    """Return m at one angle (rad) of one contour (N_ANGLES,)."""
+    return float(contour[round(angle * N_ANGLES / (2 * np.pi)) % N_ANGLES])
 
 
-def rounded(outlines: NDArray[np.float32], roundness: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Draw outlines (n, N_ANGLES) nearer to circles by ``roundness`` (n,), 0 unchanged and 1 a circle."""
+def rounded(contours: NDArray[np.float32], roundness: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Draw contours (n, N_ANGLES) nearer to circles by ``roundness`` (n,), 0 unchanged and 1 a circle."""
     if not roundness.any():
-        return outlines
-    return unit_area(1 + (outlines - 1) * (1 - roundness[:, None]))
+        return contours
+    return unit_area(1 + (contours - 1) * (1 - roundness[:, None]))
 
 
 def _aspect(rng: np.random.Generator, kind: int, max_aspect: float) -> float:

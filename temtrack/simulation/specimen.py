@@ -1,4 +1,4 @@
-"""The specimen: every particle's grains in every frame."""
+"""Grains over time: where each one is, how large and how round, in every frame."""
 
 from __future__ import annotations
 
@@ -7,47 +7,65 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.simulation.episodes import Episode, Union
 from temtrack.simulation.projection import Floats, Grains
-from temtrack.simulation.shapes import N_ANGLES, rounded
+from temtrack.simulation.shapes import rounded
 
 #: Smaller than this a particle is none any more: 8 px of area.
 LEAST_RADIUS_PX = 1.6
 
 
 @dataclass(frozen=True)
-class Specimen:
-    """N grains over T frames, arrays (T, N), positions in px of the field (drift included).
+class ParticleGroup:
+    """The n particles of one event: radii (n,) px, contours (n, N_ANGLES), and how far they may wander."""
 
-    ``group`` (N,) tells which episode a grain belongs to; ``unions`` which grains become one particle when.
+    radius_px: Floats
+    contours: NDArray[np.float32]
+    n_frames: int
+    motion_px: float
+
+
+@dataclass(frozen=True)
+class MergeEvent:
+    """From ``frame`` on these ``grains`` (indices) are one particle."""
+
+    frame: int
+    grains: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class GrainPaths:
+    """N grains over T frames: places (T, N, 2), y and x in px, and other arrays (T, N).
+
+    ``contours`` (N, N_ANGLES), ``layer`` (N,) and ``group`` (N,), the event that a grain takes part in, are
+    for all time.
     """
 
-    y_px: Floats
-    x_px: Floats
+    place_px: Floats
     radius_px: Floats
     turn: Floats
     blend: Floats
     roundness: Floats
-    outlines: NDArray[np.float32]
+    contours: NDArray[np.float32]
     layer: NDArray[np.int64]
     group: NDArray[np.int64]
-    unions: tuple[Union, ...]
-    drift_px: Floats
 
-    @property
-    def n_frames(self) -> int:
-        """Number of frames."""
-        return int(self.radius_px.shape[0])
+    @classmethod
+    def of_group(cls, group: ParticleGroup, place_px: Floats, turn: Floats) -> GrainPaths:
+        """Return a group's grains at places (T, n, 2), turned by (n,) or (T, n), each by itself."""
+        shape, none = place_px.shape[:2], np.zeros(group.radius_px.size, dtype=np.int64)
+        radius_px, turn = (np.broadcast_to(values, shape) for values in (group.radius_px, turn))
+        flat = np.zeros(shape)
+        return cls(place_px, radius_px, turn, flat, flat, group.contours, layer=none, group=none)
 
     def grains(self, t: int, which: NDArray[np.integer] | None = None) -> Grains:
         """Return the grains of frame ``t``, all or ``which`` (indices)."""
         pick = np.arange(self.group.size) if which is None else which
         return Grains(
-            y_px=self.y_px[t, pick],
-            x_px=self.x_px[t, pick],
+            y_px=self.place_px[t, pick, 0],
+            x_px=self.place_px[t, pick, 1],
             radius_px=self.radius_px[t, pick],
-            outline=np.arange(pick.size),
-            outlines=rounded(self.outlines[pick], self.roundness[t, pick]),
+            contour=np.arange(pick.size),
+            contours=rounded(self.contours[pick], self.roundness[t, pick]),
             turn=self.turn[t, pick],
             height=np.ones(pick.size),
             profile=np.full(pick.size, 0.5),
@@ -58,36 +76,21 @@ class Specimen:
 
     def extent_px(self) -> Floats:
         """Return how far each grain reaches from its centre at most, (T, N) px."""
-        return np.asarray(self.radius_px * self.outlines.max(axis=1) + 1.2 * np.sqrt(self.blend))
+        return np.asarray(self.radius_px * self.contours.max(axis=1) + 1.2 * np.sqrt(self.blend))
 
 
-def assemble(plays: list[Episode], centres: Floats, drift: Floats) -> Specimen:
-    """Put the grains of episodes at ``centres`` (E, 2) side by side; the field moves by ``drift`` (T, 2)."""
+@dataclass(frozen=True)
+class Specimen:
+    """All grains of a movie in px of the field, and which become one particle when.
 
-    def joined(name: str) -> Floats:
-        parts = [getattr(play, name) for play in plays]
-        return np.concatenate(parts, axis=1) if parts else np.zeros((len(drift), 0))
+    ``drift_px`` (T, 2) is where the field's corner lies on the specimen; it is in the paths already.
+    """
 
-    counts = [play.layer.size for play in plays]
-    group = np.repeat(np.arange(len(plays)), counts)
-    first = np.cumsum(counts) - counts
-    unions = tuple(
-        Union(union.frame, tuple(int(start) + i for i in union.grains))
-        for play, start in zip(plays, first, strict=True)
-        for union in play.unions
-    )
-    return Specimen(
-        y_px=joined("y_px") + centres[group, 0] - drift[:, :1],
-        x_px=joined("x_px") + centres[group, 1] - drift[:, 1:],
-        radius_px=joined("radius_px"),
-        turn=joined("turn"),
-        blend=joined("blend"),
-        roundness=joined("roundness"),
-        outlines=np.concatenate([p.outlines for p in plays])
-        if plays
-        else np.ones((0, N_ANGLES), dtype=np.float32),
-        layer=np.concatenate([p.layer for p in plays]) if plays else np.zeros(0, dtype=np.int64),
-        group=group,
-        unions=unions,
-        drift_px=drift,
-    )
+    paths: GrainPaths
+    merges: tuple[MergeEvent, ...]
+    drift_px: Floats
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames."""
+        return len(self.drift_px)

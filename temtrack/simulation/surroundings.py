@@ -64,7 +64,7 @@ def film(rng: np.random.Generator, height: int, width: int, scale_px: float) -> 
 
 
 def lattice(rng: np.random.Generator, height: int, width: int) -> Image:
-    """Draw the fringes of a crystalline ground (Y, X): one or two waves, rms about 1."""
+    """Draw the fringes of a crystalline support (Y, X): one or two waves, rms about 1."""
     y = np.arange(height, dtype=np.float32)[:, None]
     x = np.arange(width, dtype=np.float32)[None, :]
     waves = np.zeros((height, width), dtype=np.float32)
@@ -150,6 +150,6 @@ def _stamp(
         ink = np.pad(ink, 4)
     ink = ink[: image.shape[0] - y, : image.shape[1] - x]
     window = (slice(y, y + ink.shape[0]), slice(x, x + ink.shape[1]))
-    ground = 1 - white if plate else image[window]
-    image[window] = ground * (1 - ink) + white * ink
+    plain = 1 - white if plate else image[window]
+    image[window] = plain * (1 - ink) + white * ink
     covered[window] |= plate | ndimage.binary_dilation(ink > 0.3)

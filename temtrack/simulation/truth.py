@@ -35,16 +35,6 @@ class _Particle:
     last: int
     origin: Origin
     fate: Fate
-    parents: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Span:
-    """Frames (both inclusive) in which particle number ``particle`` is a track."""
-
-    start: int
-    particle: int
-    end: int
 
 
 def derive_truth(specimen: Specimen, height: int, width: int) -> Truth:
@@ -52,28 +42,24 @@ def derive_truth(specimen: Specimen, height: int, width: int) -> Truth:
     particles = _particles(specimen)
     seen = _in_field(specimen, particles, height, width)
     spans = sorted(
-        (span for k in range(len(particles)) for span in _spans(k, np.flatnonzero(seen[:, k]))),
-        key=lambda span: (span.start, span.particle),
+        (start, k, end) for k in range(len(particles)) for start, end in _spans(np.flatnonzero(seen[:, k]))
     )
-    ids = np.zeros(specimen.radius_px.shape, dtype=np.int32)
-    for number, span in enumerate(spans, start=1):
-        frames = np.arange(span.start, span.end + 1)
-        frames = frames[seen[frames, span.particle]]
-        ids[np.ix_(frames, particles[span.particle].grains)] = number
-    tracks = tuple(
-        _track(number, span, particles[span.particle], ids, specimen)
-        for number, span in enumerate(spans, start=1)
-    )
+    ids = np.zeros(specimen.paths.radius_px.shape, dtype=np.int32)
+    tracks = []
+    for number, (start, k, end) in enumerate(spans, start=1):  # parents before their child
+        frames = start + np.flatnonzero(seen[start : end + 1, k])
+        ids[np.ix_(frames, particles[k].grains)] = number
+        tracks.append(_track(number, start, end, particles[k], ids, specimen))
     merges = [_merge(specimen, track, ids, height, width) for track in tracks if track.origin == "merge"]
     ordered = tuple(sorted(merges, key=lambda merge: (merge.frame, merge.child)))
-    return Truth(ids, Lineage(specimen.n_frames, tracks, ordered))
+    return Truth(ids, Lineage(specimen.n_frames, tuple(tracks), ordered))
 
 
 def _particles(specimen: Specimen) -> list[_Particle]:
     """List every particle there ever is: grains by themselves, and the children of merges."""
-    alive = specimen.radius_px >= LEAST_RADIUS_PX
+    alive = specimen.paths.radius_px >= LEAST_RADIUS_PX
     last_frame = specimen.n_frames - 1
-    joining = {grain: union.frame for union in reversed(specimen.unions) for grain in union.grains}
+    joining = {grain: merge.frame for merge in reversed(specimen.merges) for grain in merge.grains}
     particles: list[_Particle] = []
     holder: dict[int, int] = {}
     for grain in range(alive.shape[1]):
@@ -86,20 +72,18 @@ def _particles(specimen: Specimen) -> list[_Particle]:
         origin: Origin = "nucleated" if frames[0] > 0 else "present"
         holder[grain] = len(particles)
         particles.append(_Particle(np.array([grain]), int(frames[0]), last, origin, fate))
-    for union in specimen.unions:
-        parents = tuple(sorted({holder[grain] for grain in union.grains if grain in holder}))
-        for k in parents:
-            particles[k] = replace(particles[k], last=union.frame - 1, fate="merged")
-        holder.update(dict.fromkeys(union.grains, len(particles)))
-        grains = np.array(union.grains)
-        particles.append(_Particle(grains, union.frame, last_frame, "merge", "present", parents))
+    for merge in specimen.merges:
+        for k in {holder[grain] for grain in merge.grains if grain in holder}:
+            particles[k] = replace(particles[k], last=merge.frame - 1, fate="merged")
+        holder.update(dict.fromkeys(merge.grains, len(particles)))
+        particles.append(_Particle(np.array(merge.grains), merge.frame, last_frame, "merge", "present"))
     return particles
 
 
 def _in_field(specimen: Specimen, particles: list[_Particle], height: int, width: int) -> NDArray[np.bool_]:
     """Tell (T, P) in which frames enough of each particle lies in the field, covered or not."""
-    extent, size = specimen.extent_px(), (height, width)
-    y, x = specimen.y_px, specimen.x_px
+    extent, size = specimen.paths.extent_px(), (height, width)
+    y, x = np.moveaxis(specimen.paths.place_px, 2, 0)
     inside = (y > extent) & (y < height - 1 - extent) & (x > extent) & (x < width - 1 - extent)
     outside = (y < -extent - 1) | (y > height + extent) | (x < -extent - 1) | (x > width + extent)
     seen = np.zeros((specimen.n_frames, len(particles)), dtype=bool)
@@ -108,7 +92,9 @@ def _in_field(specimen: Specimen, particles: list[_Particle], height: int, width
             if inside[t, particle.grains].all():
                 seen[t, k] = True
             elif not outside[t, particle.grains].all():
-                area = _area_in_field(specimen.grains(t, particle.grains), extent[t, particle.grains], size)
+                area = _area_in_field(
+                    specimen.paths.grains(t, particle.grains), extent[t, particle.grains], size
+                )
                 seen[t, k] = area >= _LEAST_AREA_PX
     return seen
 
@@ -123,31 +109,28 @@ def _area_in_field(grains: Grains, extent_px: Floats, size: tuple[int, int]) -> 
     return int(np.count_nonzero(project(moved, high[0] - low[0], high[1] - low[1]).owner >= 0))
 
 
-def _spans(particle: int, frames: NDArray[np.int64]) -> list[_Span]:
-    """Cut the frames in which a particle is seen into tracks; short absences do not cut."""
+def _spans(frames: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Cut the frames in which a particle is seen into tracks, first and last; short absences do not cut."""
     if not frames.size:
         return []
     cuts = np.flatnonzero(np.diff(frames) > _MAX_ABSENCE_FRAMES + 1) + 1
-    return [_Span(int(part[0]), particle, int(part[-1])) for part in np.split(frames, cuts)]
+    return [(int(part[0]), int(part[-1])) for part in np.split(frames, cuts)]
 
 
 def _track(
-    number: int, span: _Span, particle: _Particle, ids: NDArray[np.int32], specimen: Specimen
+    number: int, start: int, end: int, particle: _Particle, ids: NDArray[np.int32], specimen: Specimen
 ) -> Track:
+    """Return a track of a particle: it may come and go over the edge, or as the particle itself does."""
     last_frame = specimen.n_frames - 1
-    origin: Origin = "present" if span.start == 0 else "entered"
-    if span.start == particle.first and span.start > 0:
-        origin = particle.origin
-    fate: Fate = "present" if span.end == last_frame else "left"
-    if span.end == particle.last and span.end < last_frame:
-        fate = particle.fate
+    origin: Origin = "present" if start == 0 else particle.origin if start == particle.first else "entered"
+    fate: Fate = "present" if end == last_frame else particle.fate if end == particle.last else "left"
     parents: tuple[int, ...] = ()
     if origin == "merge":
-        before = ids[span.start - 1, particle.grains]
-        radii = specimen.radius_px[span.start - 1, particle.grains]
+        before = ids[start - 1, particle.grains]
+        radii = specimen.paths.radius_px[start - 1, particle.grains]
         sizes = {int(i): float((radii[before == i] ** 3).sum()) for i in set(before[before > 0])}
         parents = tuple(sorted(sizes, key=lambda i: (-sizes[i], i)))
-    return Track(number, span.start, span.end, origin, fate, parents)
+    return Track(number, start, end, origin, fate, parents)
 
 
 def _merge(specimen: Specimen, child: Track, ids: NDArray[np.int32], height: int, width: int) -> Merge:
@@ -155,12 +138,12 @@ def _merge(specimen: Specimen, child: Track, ids: NDArray[np.int32], height: int
     contact = child.start
     while contact > 0 and _all_touch(specimen, contact - 1, grains, height, width):
         contact -= 1
-    owner = project(specimen.grains(child.start, grains), height, width).owner[0]
+    owner = project(specimen.paths.grains(child.start, grains), height, width).owner[0]
     y, x = np.nonzero(owner >= 0)
     return Merge(child.start, child.id, child.parents, contact, float(y.mean()), float(x.mean()))
 
 
 def _all_touch(specimen: Specimen, t: int, grains: NDArray[np.int64], height: int, width: int) -> bool:
-    owner = project(specimen.grains(t, grains), height, width).owner[0]
+    owner = project(specimen.paths.grains(t, grains), height, width).owner[0]
     _, n_pieces = label_pieces(owner >= 0, structure=np.ones((3, 3)))
     return bool(n_pieces == 1)

@@ -9,11 +9,11 @@ from temtrack.models.registry import find_model
 from temtrack.tracking.overlap import OverlapTracker
 
 if TYPE_CHECKING:
-    from temtrack.tracking.deaot.tracker import DeaotConfig, DeaotTracker
+    from temtrack.tracking.deaot.tracker import DeaotTracker
     from temtrack.tracking.engine import ResumableTracker
 
 
-def load_tracker(name: str, device: str = "auto", config: DeaotConfig | None = None) -> ResumableTracker:
+def load_tracker(name: str, device: str = "auto") -> ResumableTracker:
     """Make the tracker of that name, loading its network onto a device where it has one.
 
     Parameters
@@ -22,8 +22,6 @@ def load_tracker(name: str, device: str = "auto", config: DeaotConfig | None = N
         ``overlap``, a registered DeAOT model, or the folder of a training run of one.
     device
         For the network.
-    config
-        How a network propagates ids.
 
     Raises
     ------
@@ -34,14 +32,14 @@ def load_tracker(name: str, device: str = "auto", config: DeaotConfig | None = N
     """
     if name == "overlap":
         return OverlapTracker()
-    return load_deaot(name, device, config)
+    return load_deaot(name, device)
 
 
-def load_deaot(name: str, device: str = "auto", config: DeaotConfig | None = None) -> DeaotTracker:
+def load_deaot(name: str, device: str = "auto") -> DeaotTracker:
     """Load a DeAOT by the name of its model or the folder of its training run; see `load_tracker`."""
     from temtrack.tracking.deaot.tracker import DeaotTracker
 
     spec = find_model(name)
     net = build_propagator(spec.architecture)
     load_weights(net, spec)
-    return DeaotTracker(net, find_device(device), config)
+    return DeaotTracker(net, find_device(device))

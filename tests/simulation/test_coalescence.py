@@ -5,66 +5,67 @@ import pytest
 
 from temtrack.lineage import NECK_RATIO
 from temtrack.simulation.coalescence import (
-    Cast,
     NeckGrowth,
     closeness,
+    coalesce_grains,
     first_frame_for_good,
-    fuse,
-    grains_of,
     joins,
     volume,
 )
-from temtrack.simulation.projection import project
+from temtrack.simulation.projection import Grains, project
 from temtrack.simulation.shapes import N_ANGLES
+from temtrack.simulation.specimen import GrainPaths, ParticleGroup
 
 RADIUS_PX = 20.0
 GROWTH = NeckGrowth(contact=4, neck_frames=5, exponent=2, relax_frames=4)
 
 
-def spheres(n: int, n_frames: int = 60) -> Cast:
-    return Cast(np.full(n, RADIUS_PX), np.ones((n, N_ANGLES), dtype=np.float32), n_frames, motion_px=0.0)
+def spheres(n: int, n_frames: int = 60) -> ParticleGroup:
+    contours = np.ones((n, N_ANGLES), dtype=np.float32)
+    return ParticleGroup(np.full(n, RADIUS_PX), contours, n_frames, motion_px=0.0)
+
+
+def still(places: np.ndarray) -> Grains:
+    n = len(places)
+    return GrainPaths.of_group(spheres(n), places[None], np.zeros(n)).grains(0)
 
 
 def in_a_row(n: int) -> np.ndarray:
     return np.column_stack([np.zeros(n), 2 * RADIUS_PX * (np.arange(n) - (n - 1) / 2)])
 
 
+def coalesced(n: int) -> tuple[GrainPaths, int]:
+    return coalesce_grains(spheres(n), in_a_row(n), np.zeros(n), GROWTH)
+
+
 @pytest.mark.parametrize(("n", "ratio"), [(2, 0.794), (3, 0.693)])
 def test_relaxed_child_of_equal_spheres_has_the_area_of_conserved_volume(n, ratio):
-    fusion = fuse(spheres(n), in_a_row(n), np.zeros(n), GROWTH)
-    last = grains_of(spheres(n), 80 + fusion.offsets[-1], np.zeros(n), 1.0, fusion.blend[-1, 0], 1.0)
-    last = replace(last, radius_px=fusion.radius_px[-1])
+    paths, _ = coalesced(n)
+    last = replace(paths, place_px=80 + paths.place_px).grains(-1)
     area = np.count_nonzero(project(last, 160, 160).owner >= 0)
     assert area / (n * np.pi * RADIUS_PX**2) == pytest.approx(ratio, abs=0.005)
 
 
 def test_volume_of_a_sphere():
-    cast = spheres(1)
-    one = grains_of(cast, np.zeros((1, 2)), np.zeros(1), 1.0, 0.0, 0.0)
-    assert volume(one) == pytest.approx(4 / 3 * np.pi * RADIUS_PX**3, rel=2e-3)
+    assert volume(still(np.zeros((1, 2)))) == pytest.approx(4 / 3 * np.pi * RADIUS_PX**3, rel=2e-3)
 
 
 def test_volume_is_kept_in_every_frame():
-    fusion = fuse(spheres(2), in_a_row(2), np.zeros(2), GROWTH)
+    paths, _ = coalesced(2)
     two_spheres = 2 * 4 / 3 * np.pi * RADIUS_PX**3
     for t in range(0, 30, 3):
-        body = grains_of(
-            spheres(2), fusion.offsets[t], np.zeros(2), 1.0, fusion.blend[t, 0], fusion.roundness[t, 0]
-        )
-        body = replace(body, radius_px=fusion.radius_px[t])
-        assert volume(body) == pytest.approx(two_spheres, rel=5e-3)
+        assert volume(paths.grains(t)) == pytest.approx(two_spheres, rel=5e-3)
 
 
 def test_merge_is_where_the_planned_neck_reaches_its_ratio():
-    fusion = fuse(spheres(2), in_a_row(2), np.zeros(2), GROWTH)
-    assert fusion.merge_frame == pytest.approx(GROWTH.contact + GROWTH.neck_frames, abs=1)
+    _, merge_frame = coalesced(2)
+    assert merge_frame == pytest.approx(GROWTH.contact + GROWTH.neck_frames, abs=1)
 
 
 @pytest.mark.parametrize("half_width", [0.2, 0.28, 0.32, 0.5])
 def test_spheres_join_where_their_circle_of_intersection_is_wide_enough(half_width):
     distance = 2 * RADIUS_PX * np.sqrt(1 - half_width**2)
-    places = np.array([[0.0, 0.0], [0.0, distance]])
-    body = grains_of(spheres(2), places, np.zeros(2), 1.0, 0.0, 0.0)
+    body = still(np.array([[0.0, 0.0], [0.0, distance]]))
     assert joins(body, spheres(2).radius_px)[0, 1] == (half_width >= NECK_RATIO)
 
 
@@ -76,7 +77,7 @@ def test_centres_draw_together_without_return():
 
 
 def test_no_merge_where_the_movie_ends_too_early():
-    assert fuse(spheres(2, n_frames=10), in_a_row(2), np.zeros(2), GROWTH) is None
+    assert coalesce_grains(spheres(2, n_frames=10), in_a_row(2), np.zeros(2), GROWTH) is None
 
 
 @pytest.mark.parametrize(("since", "expected"), [(0, 0), (7, 7), (20, 20), (21, None)])

@@ -123,13 +123,13 @@ def test_contact_lasts_from_its_frame_to_the_merge(movie):
 
 def test_volume_is_conserved_in_merges_and_ripening(eventful):
     specimen = eventful.specimen
-    nucleating = specimen.radius_px[0] == 0
-    groups = set(specimen.group[~nucleating].tolist())
+    nucleating = specimen.paths.radius_px[0] == 0
+    groups = set(specimen.paths.group[~nucleating].tolist())
     for group in groups:
-        grains = np.flatnonzero(specimen.group == group)
-        if any(set(grains.tolist()) & set(union.grains) for union in specimen.unions):
-            continue  # grains of a fused body overlap; test_coalescence measures those
-        volumes = (specimen.radius_px[:, grains] ** 3).sum(axis=1)
+        grains = np.flatnonzero(specimen.paths.group == group)
+        if any(set(grains.tolist()) & set(merge.grains) for merge in specimen.merges):
+            continue  # grains of a merged body overlap; test_coalescence measures those
+        volumes = (specimen.paths.radius_px[:, grains] ** 3).sum(axis=1)
         assert np.allclose(volumes, volumes[0])
 
 

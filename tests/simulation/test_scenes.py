@@ -33,21 +33,21 @@ def test_scenes_are_of_many_kinds(scenes):
     assert max(counts) >= 60
 
 
-def test_particles_stand_out_from_the_ground():
+def test_particles_stand_out_from_the_background():
     config = SceneConfig(
         contrast=(0.3, 1.0),
-        dark_field_share=0,
-        overlay_share=0,
-        holes_share=0,
-        clutter_share=0,
-        empty_share=0,
+        dark_field_fraction=0,
+        overlay_fraction=0,
+        holes_fraction=0,
+        clutter_fraction=0,
+        empty_fraction=0,
     )
     darker = []
     for seed in SEEDS:
         scene = simulate_scene(np.random.default_rng(seed), config)
-        ground = np.median(scene.image[scene.labels == 0])
+        background = np.median(scene.image[scene.labels == 0])
         means = [scene.image[scene.labels == i].mean() for i in range(1, scene.labels.max() + 1)]
-        darker += [mean < ground for mean in means]
+        darker += [mean < background for mean in means]
     assert np.mean(darker) > 0.9
 
 
@@ -59,5 +59,5 @@ def test_same_seed_same_scene():
 
 
 def test_empty_scenes_are_possible():
-    scene = simulate_scene(np.random.default_rng(0), SceneConfig(empty_share=1.0))
+    scene = simulate_scene(np.random.default_rng(0), SceneConfig(empty_fraction=1.0))
     assert scene.labels.max() == 0

@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
-from temtrack.simulation.shapes import N_ANGLES, ShapeMix, draw_outlines, outline_at, rounded, rounded_polygon
+from temtrack.simulation.shapes import N_ANGLES, ShapeMix, contour_at, draw_contours, rounded, rounded_polygon
 
 
 @pytest.mark.parametrize("kind", ["round", "oval", "faceted", "rod"])
-def test_outlines_of_all_kinds_have_unit_area(kind):
+def test_contours_of_all_kinds_have_unit_area(kind):
     mix = ShapeMix(**{"round": 0.0, kind: 1.0}, roughness=0.1)
-    outlines = draw_outlines(np.random.default_rng(0), 20, mix)
-    assert outlines.shape == (20, N_ANGLES)
-    assert np.allclose((outlines.astype(float) ** 2).mean(axis=1), 1, atol=1e-5)
-    assert outlines.min() > 0.1
+    contours = draw_contours(np.random.default_rng(0), 20, mix)
+    assert contours.shape == (20, N_ANGLES)
+    assert np.allclose((contours.astype(float) ** 2).mean(axis=1), 1, atol=1e-5)
+    assert contours.min() > 0.1
 
 
 def test_four_facets_of_power_two_are_an_ellipse():
@@ -22,11 +22,11 @@ def test_four_facets_of_power_two_are_an_ellipse():
 
 
 def test_rounding_ends_in_a_circle():
-    outlines = draw_outlines(np.random.default_rng(0), 3, ShapeMix(round=0, rod=1))
-    assert np.allclose(rounded(outlines, np.ones(3)), 1)
-    assert np.array_equal(rounded(outlines, np.zeros(3)), outlines)
+    contours = draw_contours(np.random.default_rng(0), 3, ShapeMix(round=0, rod=1))
+    assert np.allclose(rounded(contours, np.ones(3)), 1)
+    assert np.array_equal(rounded(contours, np.zeros(3)), contours)
 
 
-def test_outline_at_wraps_round():
-    outline = np.linspace(1, 2, N_ANGLES, dtype=np.float32)
-    assert outline_at(outline, -np.pi / 2) == outline[3 * N_ANGLES // 4]
+def test_contour_at_wraps_round():
+    contour = np.linspace(1, 2, N_ANGLES, dtype=np.float32)
+    assert contour_at(contour, -np.pi / 2) == contour[3 * N_ANGLES // 4]

@@ -9,7 +9,7 @@ that are crowded by more neighbours than there are colours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import count
 
 import numpy as np
@@ -70,18 +70,6 @@ def colour_particles(
     for row in rows[np.lexsort((-regions.area_px[rows], -graph.degree[rows]))].tolist():
         graph.colour[row] = _choose(graph, row, n_colours)
     return dict(zip(regions.ids.tolist(), graph.colour.tolist(), strict=True))
-
-
-def give_own_colours(ids: Iterable[int], before: Mapping[int, int]) -> dict[int, int]:
-    """Give each id a colour that no other has: plain groups of as many ids as a pass has colours.
-
-    Known ids keep theirs; new ones take the lowest that are free.
-    """
-    ids = list(ids)
-    kept = {i: before[i] for i in ids if i in before}
-    taken = set(kept.values())
-    free = (colour for colour in count(1) if colour not in taken)
-    return {i: kept[i] if i in kept else next(free) for i in ids}
 
 
 class _Graph:

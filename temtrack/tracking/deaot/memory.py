@@ -26,10 +26,6 @@ UNKNOWN = 2**16 - 1
 #: A token is left out of attention where more than this share of its pixels is unknown.
 MAX_UNKNOWN_FRACTION = 0.1
 
-#: With more passes than this, memories are made when they are needed and not kept: each is as large as all
-#: else that a frame keeps.
-MAX_KEPT_PASSES = 2
-
 
 @dataclass
 class MemoryEntry:
@@ -105,13 +101,10 @@ class MemoryEntry:
 
     def read(self, net: Deaot, p: int, padded: PaddedInput) -> Memory:
         """Return the network's memory of pass ``p``, shifted onto the padded input of a later frame."""
-        memory = self.memories.get(p)
-        if memory is None:
-            memory = self._make_memory(net, p)
-            if len(self.embeddings) <= MAX_KEPT_PASSES:
-                self.memories[p] = memory
+        if p not in self.memories:
+            self.memories[p] = self._make_memory(net, p)
         (y, x), (to_y, to_x) = self.padded.origin, padded.origin
-        return shift_memory(memory, self.valid, (y - to_y, x - to_x))
+        return shift_memory(self.memories[p], self.valid, (y - to_y, x - to_x))
 
     def _make_memory(self, net: Deaot, p: int) -> Memory:
         if self.tokens is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import torch
@@ -23,7 +22,7 @@ from temtrack.nets.deaot import (
 )
 from temtrack.nets.imagenet import imagenet_normalize
 from temtrack.nets.precision import bf16_where_native
-from temtrack.tracking.deaot.colouring import colour_particles, find_conflicts, give_own_colours
+from temtrack.tracking.deaot.colouring import colour_particles, find_conflicts
 from temtrack.tracking.deaot.decoding import PassArgmax, assign_ids
 from temtrack.tracking.deaot.gating import Gates, apply_fallback
 from temtrack.tracking.deaot.memory import MemoryEntry, evict, without_gates
@@ -41,8 +40,6 @@ class DeaotConfig:
 
     Parameters
     ----------
-    ids
-        ``colours``: ten for all, in one pass. ``groups``: ten particles a pass, as many passes as it takes.
     n_reference_frames
         Frames in long-term memory: the first, and others thinned out with age.
     long_radius_tokens
@@ -58,7 +55,6 @@ class DeaotConfig:
         Which of the network's masks to accept.
     """
 
-    ids: Literal["colours", "groups"] = "colours"
     n_reference_frames: int = 4
     long_radius_tokens: int | None = 7
     target_diameter_px: float = 28.0
@@ -188,11 +184,8 @@ class DeaotTracker:
             shown = encoded.padded.place_labels(shown)
             for entry in bank:
                 entry.add_new_objects(shown, encoded.padded)
-        if self.config.ids == "groups":
-            state.colour_of_id = give_own_colours(regions.ids.tolist(), inherited)
-        else:
-            conflicts = find_conflicts(labels, self._reach_px)
-            state.colour_of_id = colour_particles(regions, conflicts, inherited)
+        conflicts = find_conflicts(labels, self._reach_px)
+        state.colour_of_id = colour_particles(regions, conflicts, inherited)
 
     def _write_memory(self, encoded: EncodedFrame, labels: NDArray[np.int32]) -> None:
         """Write a frame into the memory bank as the newest reference."""

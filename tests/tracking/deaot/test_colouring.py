@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from temtrack.imaging.labels import measure_regions
-from temtrack.tracking.deaot.colouring import colour_particles, find_conflicts, give_own_colours
+from temtrack.tracking.deaot.colouring import colour_particles, find_conflicts
 
 
 def field(n_rows, n_columns, spacing, radius):
@@ -63,13 +63,6 @@ def test_a_clique_beyond_ten_overflows_into_a_second_pass_and_comes_back():
     assert again == colours
     thinner = np.where(np.isin(crowd, (1, 2)), 0, crowd)
     assert sorted(coloured(thinner, 40, colours).values()) == list(range(1, 11))
-
-
-def test_groups_give_every_id_a_colour_of_its_own_for_life():
-    first = give_own_colours(range(1, 26), {})
-    assert sorted(first.values()) == list(range(1, 26))
-    later = give_own_colours([2, 3, 99], first)
-    assert later == {2: first[2], 3: first[3], 99: 1}
 
 
 @pytest.mark.parametrize("ids", [[], [70_000]])
