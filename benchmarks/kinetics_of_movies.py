@@ -21,8 +21,8 @@ from law_movies import DIFFUSION, FIELD, simulate_coalescence, simulate_sizes
 from rich.console import Console
 from rich.table import Table
 from scipy import constants
-from temtrack.analysis.masks import Tables, TrackerRecord
-from temtrack.analysis.series import MaskSeries
+from temtrack.masks import masks_of_arrays
+from temtrack.run import Run
 
 import temtrack
 from temtrack.calibration import Calibration
@@ -124,14 +124,14 @@ def experiments() -> dict[str, Experiment]:
 def tables_of_truth(movie: SimulatedMovie, world: World) -> Tables:
     """Measure the true masks."""
     masks = [movie.labels(t) for t in range(len(movie))]
-    series = MaskSeries(masks, TrackerRecord(movie.lineage), Calibration())
-    return temtrack.analyze(series, pixel_size_nm=NM_PER_PX, frame_time_s=world.frame_time_s)
+    run = Run(masks_of_arrays(masks), movie.lineage)
+    return temtrack.analyze(run, pixel_size_nm=NM_PER_PX, frame_time_s=world.frame_time_s)
 
 
 def tables_of_frames(movie: SimulatedMovie, world: World, model: str) -> Tables:
     """Segment, track and measure the frames."""
     seen = movie.to_movie().calibrated(NM_PER_PX, world.frame_time_s)
-    return temtrack.analyze(temtrack.track(seen, model=model, propagator="overlap"))
+    return temtrack.analyze(temtrack.track(seen, model=model, tracker="overlap"))
 
 
 def fit(tables: Tables, rng: Rng) -> list[Estimate]:

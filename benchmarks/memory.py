@@ -93,10 +93,10 @@ def told_peak_mib(status: str) -> int:
     return int(found[1]) // 1024
 
 
-def show_on_the_way(folder: Path, propagator: str, milestones: list[int]) -> None:
+def show_on_the_way(folder: Path, tracker: str, milestones: list[int]) -> None:
     """Track ``film.tif`` in a child process and print its peak memory whenever so many masks are written."""
     words = ["track", folder / "film.tif", "--masks", folder / "masks", "-o", folder / "out", "--json"]
-    words += ["--propagator", propagator]
+    words += ["--tracker", tracker]
     start, peaks = time.perf_counter(), []
     command = [sys.executable, "-c", CHILD, *map(str, words)]
     print(f"{'frames':>7s} {'peak MiB':>9s} {'seconds':>8s}")
@@ -156,7 +156,7 @@ def measure_huge() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for n, path in enumerate(write_huge(folder)):
-            piece = ["track", path, "--frames", f"0:{N_PIECE}", "--propagator", "overlap", "--json"]
+            piece = ["track", path, "--frames", f"0:{N_PIECE}", "--tracker", "overlap", "--json"]
             commands = [
                 ["info", path, "--json"],
                 [*piece, "--masks", folder / "masks", "-o", folder / f"masked{n}"],
@@ -173,7 +173,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, nargs="+", default=[200, 2000], help="the last is the length")
     parser.add_argument("--side", type=int, default=512, help="px")
-    parser.add_argument("--propagator", default="deaot-t")
+    parser.add_argument("--tracker", default="deaot-t")
     parser.add_argument("--huge", action="store_true", help="files of more than 4 GB instead")
     arguments = parser.parse_args()
     if arguments.huge:
@@ -181,7 +181,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         write_inputs(Path(folder), movie_of(arguments.side), arguments.frames[-1])
-        show_on_the_way(Path(folder), arguments.propagator, arguments.frames)
+        show_on_the_way(Path(folder), arguments.tracker, arguments.frames)
 
 
 if __name__ == "__main__":

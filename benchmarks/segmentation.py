@@ -254,7 +254,7 @@ def parse() -> argparse.Namespace:
         "--model", nargs="+", default=["effsam-tiny", "otsu"], help="models' names or runs' folders"
     )
     parser.add_argument("--scale", default="auto", metavar="auto|F")
-    parser.add_argument("--once", action="store_true", help="look once, as track does")
+    parser.add_argument("--no-tta", action="store_true", help="look once, as track does")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
@@ -275,7 +275,7 @@ def main() -> None:
             n_large=words.large,
             n_scenes=words.scenes,
             n_movies=words.movies,
-            once=words.once,
+            once=words.no_tta,
         )
         for model in words.model
     ]

@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--only", type=Path, metavar="LIST")
     parser.add_argument("--model", default="effsam-tiny")
-    parser.add_argument("--once", action="store_true", help="look once, as track does")
+    parser.add_argument("--no-tta", action="store_true", help="look once, as track does")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

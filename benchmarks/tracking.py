@@ -68,17 +68,17 @@ def crowd(n: int, side: int, radius: float, log_sigma: float) -> MovieConfig:
     )
 
 
-def carry(film: Film, propagator: Tracker) -> float:
+def carry(film: Film, tracker: Tracker) -> float:
     """Return the share of later particle-frames that bear the first frame's id, IoU over 0.5.
 
     Particles that the first frame does not show are left out.
     """
     known = np.unique(film.truth[0])
-    propagator.add_reference(film.frames[0], film.truth[0])
+    tracker.add_reference(film.frames[0], film.truth[0])
     n_right = n_true = 0
     for frame, truth in zip(film.frames[1:], film.truth[1:], strict=True):
-        labels = propagator.propagate(frame)
-        propagator.add_reference(frame, labels)
+        labels = tracker.propagate(frame)
+        tracker.add_reference(frame, labels)
         matches = match_tracks([labels], [np.where(np.isin(truth, known), truth, 0)])
         n_right += int(np.count_nonzero(matches.found == matches.true))
         n_true += matches.n_true
@@ -89,8 +89,8 @@ def track(film: Film, segments: list[Labels], name: str) -> TrackMatches:
     """Track a movie by Algorithm 1 with given segments, and match the result with the truth."""
     in_order: Iterator[Labels] = iter(segments)
     segment = LastSegments(lambda frame: next(in_order))
-    propagator = CentroidTracker(segment.again) if name == "trackpy" else load_tracker(name)
-    tracked = track_movie(film.frames, segment, propagator)
+    tracker = CentroidTracker(segment.again) if name == "trackpy" else load_tracker(name)
+    tracked = track_movie(film.frames, segment, tracker)
     return match_tracks((frame.labels for frame in tracked), film.truth)
 
 
@@ -173,13 +173,13 @@ def seconds_per_frame(film: Film, name: str, n_frames: int) -> tuple[float, floa
 
     Processor time, that of all threads, is the same on a busy machine.
     """
-    propagator = load_tracker(name)
-    propagator.add_reference(film.frames[0], film.truth[0])
+    tracker = load_tracker(name)
+    tracker.add_reference(film.frames[0], film.truth[0])
     times, right = [], []
     for t in range(1, n_frames + 1):
         start = time.process_time()
-        labels = propagator.propagate(film.frames[t])
-        propagator.add_reference(film.frames[t], labels)
+        labels = tracker.propagate(film.frames[t])
+        tracker.add_reference(film.frames[t], labels)
         times.append(time.process_time() - start)
         matches = match_tracks([labels], [film.truth[t]])
         right.append(np.count_nonzero(matches.found == matches.true) / matches.n_true)
@@ -204,16 +204,16 @@ def show_speed(name: str) -> None:
 def main() -> None:
     """Run the parts and print."""
     parts: dict[str, Callable[[argparse.Namespace], None]] = {
-        "carry": lambda a: show_carry(a.propagators, a.movies),
-        "switch": lambda a: show_switches(a.propagators, a.movies, a.dose),
-        "bad": lambda a: show_bad_frames(a.propagators, a.movies),
-        "speed": lambda a: show_speed(a.propagators[0]),
+        "carry": lambda a: show_carry(a.trackers, a.movies),
+        "switch": lambda a: show_switches(a.trackers, a.movies, a.dose),
+        "bad": lambda a: show_bad_frames(a.trackers, a.movies),
+        "speed": lambda a: show_speed(a.trackers[0]),
     }
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
-    parser.add_argument("--propagators", nargs="+", default=["deaot-t", "overlap", "trackpy"])
+    parser.add_argument("--trackers", nargs="+", default=["deaot-t", "overlap", "trackpy"])
     parser.add_argument("--movies", type=int, default=3, help="of each kind")
     parser.add_argument("--dose", type=float, default=12.0, help="electrons per px for switch")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())

@@ -127,10 +127,10 @@ def test_lineage_and_calibration_beside_the_masks_are_used(masks):
 def test_the_movie_gives_intensities_and_must_fit(masks, tmp_path):
     frames = np.full((12, 60, 90), 7, dtype=np.uint8)
     tifffile.imwrite(tmp_path / "movie.tif", frames)
-    run(masks, "--image", tmp_path / "movie.tif")
+    run(masks, "--movie", tmp_path / "movie.tif")
     assert set(pq.read_table(masks / "particles.parquet")["mean_intensity"].to_pylist()) == {7.0}
     tifffile.imwrite(tmp_path / "short.tif", frames[:5])
-    assert "5 frames of 60 x 90 px" in refused(masks, "--image", tmp_path / "short.tif", "--force")
+    assert "5 frames of 60 x 90 px" in refused(masks, "--movie", tmp_path / "short.tif", "--force")
 
 
 def test_tables_are_overwritten_only_by_force_and_leave_no_stale_merges(masks):

@@ -15,7 +15,7 @@ from cases import CASES
 from temtrack.formats.store.lock import locked
 
 TRUTH = next(c for c in CASES if c.name == "two fuse").truth[:8]
-PLAIN = ("--model", "otsu", "--propagator", "overlap")
+PLAIN = ("--model", "otsu", "--tracker", "overlap")
 
 #: Runs the command line; dies as a crash in a decoder does at the film of that name.
 CHILD = """
@@ -81,7 +81,7 @@ def test_a_bad_movie_stops_no_other_and_is_told_in_the_end(run, films, tmp_path)
 def test_records_name_the_command_of_one_movie(run, films, tmp_path):
     assert run("track", "a.tif", "c.tif", "-o", "out", "--pixel-size", "0.5nm", *PLAIN).exit_code == 0
     facts = json.loads((tmp_path / "out" / "c" / "run.json").read_text())
-    words = "track --output out/c --model otsu --propagator overlap --pixel-size 0.5nm c.tif"
+    words = "track --output out/c --model otsu --tracker overlap --pixel-size 0.5nm c.tif"
     assert facts["command"] == f"temtrack {words}"
     assert run(*words.replace("out/c", "alone").split()).exit_code == 0
     for path in (tmp_path / "alone").glob("mask*"):
@@ -193,7 +193,7 @@ def test_a_folder_that_another_process_holds_is_left_to_it(run, films, tmp_path)
 
 
 def test_options_about_one_input_are_refused_for_many(run, films):
-    for words in (["track", *films, "--masks", "m", "-o", "out"], ["analyze", "x", "y", "--image", "a.tif"]):
+    for words in (["track", *films, "--masks", "m", "-o", "out"], ["analyze", "x", "y", "--movie", "a.tif"]):
         result = run(*words)
         assert result.exit_code == 2
         assert "is about one input" in result.stderr

@@ -45,7 +45,7 @@ def test_prompts_are_refused_in_one_line(run, movie, tmp_path):
 
 def test_a_film_is_tracked_without_networks_and_without_torch(movie, tmp_path):
     """Importing it takes as long as tracking a small film."""
-    words = ["track", str(movie), "--model", "otsu", "--propagator", "overlap", "-o", str(tmp_path / "masks")]
+    words = ["track", str(movie), "--model", "otsu", "--tracker", "overlap", "-o", str(tmp_path / "masks")]
     program = f"""
 import sys
 from temtrack.cli.app import main

@@ -48,7 +48,7 @@ def write_run(scene, **facts):
 
 def test_a_masks_folder_becomes_one_page(run, scene):
     page = scene / "new" / "report.html"
-    words = ("--image", scene / MOVIE_NAME, "--pixel-size", "0.5nm", "--frame-time", "2s", "-o", page)
+    words = ("--movie", scene / MOVIE_NAME, "--pixel-size", "0.5nm", "--frame-time", "2s", "-o", page)
     result = run("report", scene / "masks", *words)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith(f"report: {page} (")
@@ -156,7 +156,7 @@ def test_a_movie_of_another_size_is_refused(run, scene):
     frames = np.zeros((10, 50, 61), dtype=np.uint8)
     other = scene / "other.tif"
     write_movie(other, Movie(other, *frames.shape, frames.dtype, lambda t: frames[t]))
-    result = run("report", scene / "masks", "--image", other, "-o", scene / "r.html")
+    result = run("report", scene / "masks", "--movie", other, "-o", scene / "r.html")
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
     assert "10 frames of 50x61 px, the masks are 10 frames of 50x60 px" in result.stderr
     assert not (scene / "r.html").exists()
@@ -169,7 +169,7 @@ def test_a_movie_of_another_size_is_refused(run, scene):
         (("masks", "-o", "there.html"), 1, "--force"),
         (("masks", "-o", "inway/r.html"), 1, "inway"),
         (("masks", "-o", "/proc/below/r.html"), 1, "/proc/below"),
-        (("masks", "--image", "none.tif"), 1, "none.tif: there is no such"),
+        (("masks", "--movie", "none.tif"), 1, "none.tif: there is no such"),
         (("nothing",), 1, "nothing"),
         (("empty",), 1, "empty"),
     ],

@@ -13,7 +13,7 @@ TRACK = [
     "runs/film",
     "--model",
     "otsu",
-    "--propagator",
+    "--tracker",
     "overlap",
     "--max-gap",
     "2",
@@ -49,7 +49,7 @@ def test_tables_kinetics_and_simulations_too(run, place):
     assert run(*TRACK).exit_code == 0
     scale = ["--pixel-size", "0.5nm", "--frame-time", "2s"]
     assert (
-        run("analyze", "runs/film", "--merges", *scale, "-o", "tables", "--image", "film.tif").exit_code == 0
+        run("analyze", "runs/film", "--merges", *scale, "-o", "tables", "--movie", "film.tif").exit_code == 0
     )
     assert run("kinetics", "runs/film", *scale, "--seed", "5", "-o", "fits").exit_code == 0
     assert run("segment", "film.tif", "--model", "otsu", "-o", "seg").exit_code == 0

@@ -54,7 +54,7 @@ def test_masks_table_lineage_and_run_are_written(run, movie, masks, tmp_path):
 
 
 def test_small_particles_are_left_out_or_kept_as_asked(run, movie, tmp_path):
-    words = ["track", movie, "--model", "otsu", "--propagator", "overlap", "-o", tmp_path / "out"]
+    words = ["track", movie, "--model", "otsu", "--tracker", "overlap", "-o", tmp_path / "out"]
     facts = []
     for least in (1, 10_000):
         assert run(*words, "--force", "--min-area", least).exit_code == 0
@@ -93,7 +93,7 @@ def test_force_leaves_nothing_of_an_earlier_run(run, movie, masks, tmp_path):
 
 def test_the_plain_baseline_is_a_propagator_like_others(run, movie, masks, tmp_path):
     result = run(
-        "track", movie, "--masks", masks, "-o", tmp_path / "out", "--propagator", "trackpy", "--json"
+        "track", movie, "--masks", masks, "-o", tmp_path / "out", "--tracker", "trackpy", "--json"
     )
     assert result.exit_code == 0, result.output
     assert [m["frame"] for m in json.loads(result.stdout)["merges"]] == [9]
@@ -103,9 +103,9 @@ def test_the_plain_baseline_is_a_propagator_like_others(run, movie, masks, tmp_p
 
 @pytest.mark.parametrize(("name", "hint"), [("overlpa", "Did you mean 'overlap'?"), ("effsam-tiny", "")])
 def test_what_carries_no_ids_is_refused(run, movie, masks, tmp_path, name, hint):
-    result = run("track", movie, "--masks", masks, "-o", tmp_path / "out", "--propagator", name)
+    result = run("track", movie, "--masks", masks, "-o", tmp_path / "out", "--tracker", name)
     assert result.exit_code == 2
-    assert f"--propagator {name}: carries no ids; allowed are overlap, trackpy" in result.stderr
+    assert f"--tracker {name}: carries no ids; allowed are overlap, trackpy" in result.stderr
     assert hint in result.stderr
     assert not (tmp_path / "out").exists()
 
