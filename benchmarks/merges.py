@@ -167,7 +167,7 @@ def show(title: str, tallies: dict[str, Tally], planned: Planned) -> None:
     rows: list[tuple[str, Callable[[Tally], str]]] = [
         *((f"merge F1 within {d} frames", lambda t, d=d: f"{t.merges[d].f1:.4f}") for d in TOLERANCES),
         ("precision, recall within 3", lambda t: f"{t.merges[3].precision:.3f}, {t.merges[3].recall:.3f}"),
-        ("exact parent sets", lambda t: f"{t.merges[3].exact_parents_share:.4f}"),
+        ("exact parent sets", lambda t: f"{t.merges[3].exact_parents_fraction:.4f}"),
         ("recall of three and more parents", lambda t: _recall_of_many(t.merges[3])),
         ("dissolutions called merges", lambda t: _part(t.n_dissolved_in_merge, planned.dissolutions)),
         ("crossings and touches called merges", lambda t: _part(t.causes["contact"], planned.contacts)),

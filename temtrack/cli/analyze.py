@@ -14,7 +14,7 @@ import typer
 from temtrack.cli import options, output
 from temtrack.cli.batch import Batch, Manner
 from temtrack.cli.estimates import DEFAULT_SEED, check_files, show_estimates, write_estimates
-from temtrack.cli.heating import Heat
+from temtrack.cli.heating import Heat, HeaterColumns, HeaterLog, HeaterOffset
 from temtrack.cli.inputs import Job, gather
 from temtrack.errors import UsageError
 
@@ -58,8 +58,9 @@ def analyze(
     pixel_size: options.PixelSize = None,
     scale_bar: options.ScaleBar = None,
     frame_time: options.FrameTime = None,
-    heater_log: options.HeaterLog = None,
-    heater_offset: options.HeaterOffset = None,
+    heater_log: HeaterLog = None,
+    heater_columns: HeaterColumns = None,
+    heater_offset: HeaterOffset = None,
     resume: options.Resume = False,
     shard: options.ShardOf = None,
     keep_going: options.KeepGoing = True,
@@ -76,7 +77,7 @@ def analyze(
     chosen.refuse_for_many("--image", image)
     if scale_bar is not None and image is None:
         raise UsageError("--scale-bar: the bar is drawn in the image; give the movie as --image MOVIE")
-    heat = Heat(log=heater_log, offset_s=heater_offset)
+    heat = Heat(None, heater_log, heater_offset, heater_columns)
     work = _Work(
         merges or kinetics, kinetics, image, pixel_size, scale_bar, frame_time, heat, out is None, force
     )

@@ -174,7 +174,7 @@ def _merges_document(events: EventScore, per_event: bool) -> Row:
         "by_n_parents": _by_parents(events),
         "false_by_cause": Counter(events.causes),
     }
-    return {**document, "events": _event_rows(events)} if per_event else document
+    return {**document, "events": events.rows()} if per_event else document
 
 
 def _segmentation_rows(evaluation: Evaluation) -> tuple[Row, Row, list[Row]]:
@@ -231,7 +231,7 @@ def _show_events(events: EventScore, per_event: bool) -> None:
     macro = {"true_fate": "mean", "f1": events.fates.macro_f1}
     _show([*events.fates.confusion(), macro], "Fates, as true and as told")
     if per_event:
-        _show(_event_rows(events), "Events")
+        _show(events.rows(), "Events")
 
 
 def _show(rows: Sequence[Row], title: str) -> None:
@@ -245,7 +245,7 @@ def _tolerance_row(tolerance_frames: int, score: MergeScore) -> Row:
 
 def _by_parents(events: EventScore) -> list[Row]:
     return [
-        {"n_parents": n, **_counts(score), "exact_parents": score.exact_parents_share}
+        {"n_parents": n, **_counts(score), "exact_parents": score.exact_parents_fraction}
         for n, score in events.widest.by_number_of_parents().items()
     ]
 
@@ -263,35 +263,7 @@ def _counts(score: MergeScore) -> Row:
 
 def _precision_of_hits(score: MergeScore) -> Row:
     return {
-        "exact_parents": score.exact_parents_share,
+        "exact_parents": score.exact_parents_fraction,
         "median_frame_error": score.median_frame_error,
         "frame_error_95": score.frame_error_95,
     }
-
-
-def _event_rows(events: EventScore) -> list[Row]:
-    """Return each hit, missed and false merge within the widest tolerance, in the order of frames."""
-    score = events.widest
-    rows: list[tuple[int, Row]] = []
-    for match in score.matches:
-        row = _event_row("hit", match.true.y_px, match.true.x_px)
-        row |= {"true_frame": match.true.frame, "found_frame": match.found.frame}
-        row |= {"frame_error": match.frame_error, "exact": match.has_exact_parents}
-        row |= {"true_parents": sorted(match.true.parents), "found_parents": sorted(match.found.parents)}
-        rows.append((match.true.frame, row))
-    for merge in score.missed:
-        row = _event_row("missed", merge.y_px, merge.x_px)
-        row |= {"true_frame": merge.frame, "true_parents": sorted(merge.parents)}
-        rows.append((merge.frame, row))
-    for merge, cause in zip(score.false, events.causes, strict=True):
-        row = _event_row("false", merge.y_px, merge.x_px)
-        row |= {"found_frame": merge.frame, "found_parents": sorted(merge.parents), "cause": cause}
-        rows.append((merge.frame, row))
-    return [row for _, row in sorted(rows, key=lambda entry: entry[0])]
-
-
-def _event_row(outcome: str, y_px: float, x_px: float) -> dict[str, object]:
-    names = ("true_frame", "found_frame", "frame_error")
-    row: dict[str, object] = {"outcome": outcome, **dict.fromkeys(names)}
-    row |= {"y_px": round(y_px, 2), "x_px": round(x_px, 2)}
-    return row | dict.fromkeys(("true_parents", "found_parents", "exact", "cause"))

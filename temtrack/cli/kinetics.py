@@ -14,7 +14,7 @@ import typer
 from temtrack.cli import options, output
 from temtrack.cli.batch import Batch, Manner
 from temtrack.cli.estimates import DEFAULT_SEED, check_files, show_estimates, write_estimates
-from temtrack.cli.heating import Heat, HeaterLogs, HeaterOffsets, heat_of_runs
+from temtrack.cli.heating import Heat, HeaterColumns, HeaterLogs, HeaterOffsets, heat_of_runs
 from temtrack.cli.inputs import Job, gather
 from temtrack.errors import UsageError
 
@@ -77,6 +77,7 @@ def kinetics(
         ),
     ] = None,
     heater_log: HeaterLogs = None,
+    heater_columns: HeaterColumns = None,
     heater_offset: HeaterOffsets = None,
     out: options.Output = None,
     pixel_size: options.PixelSize = None,
@@ -94,7 +95,7 @@ def kinetics(
     last step is the same command with --resume and without --shard.
     """
     chosen = gather(masks, shard)
-    heat = heat_of_runs(temperature, heater_log, heater_offset, chosen.n_given)
+    heat = heat_of_runs(temperature, heater_log, heater_offset, heater_columns, chosen.n_given)
     settings = _Settings(pixel_size, frame_time, seed, heat, force)
     manner = Manner(resume, keep_going, force, as_json)
     if chosen.many:
@@ -157,7 +158,7 @@ def _content(settings: _Settings, job: Job) -> object:
 
     heat = settings.heat[job.input.index]
     log = None if heat.log is None else fingerprint([heat.log])
-    return [fingerprint_with_tables(job.source, TABLES), heat.kelvin, log, heat.offset_s]
+    return [fingerprint_with_tables(job.source, TABLES), heat.kelvin, log, heat.offset_s, heat.columns]
 
 
 def _estimates(job: Job) -> list[Estimate]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from enum import StrEnum
@@ -54,30 +53,6 @@ def parse_scale_bar(text: str) -> float:
     from temtrack.formats.units import length_nm
 
     return _parse_quantity(text, length_nm, "--scale-bar", "pm, A, nm, um, mm or m, as in 50nm")
-
-
-def parse_heater_offset(text: str) -> float:
-    """Return seconds from a duration such as ``12.5s`` or ``-3 min``.
-
-    Raises
-    ------
-    UsageError
-        If the text is no duration with a unit.
-    """
-    from temtrack.formats.units import duration_s
-
-    match = _QUANTITY.fullmatch(text)
-    try:
-        value = float(match[1]) if match else float("nan")
-    except ValueError:
-        value = float("nan")
-    second = duration_s(1, match[2]) if match else None
-    if second is None or not math.isfinite(value):
-        raise UsageError(
-            f"--heater-offset {text!r}: not understood; give a number with its unit, us, ms, s, min "
-            "or h, as in 12.5s"
-        )
-    return value * second
 
 
 def parse_frames(text: str) -> slice:
@@ -174,25 +149,6 @@ FrameTime = Annotated[
         parser=parse_frame_time,
         metavar="DURATION",
         help="Time between two frames, as 0.5s; counts before the file's own.",
-        show_default=False,
-    ),
-]
-HeaterLog = Annotated[
-    Path | None,
-    typer.Option(
-        "--heater-log",
-        metavar="FILE",
-        help="The heater's log (DENSsolutions, Protochips, or a table of time and temperature).",
-        show_default=False,
-    ),
-]
-HeaterOffset = Annotated[
-    float | None,
-    typer.Option(
-        "--heater-offset",
-        parser=parse_heater_offset,
-        metavar="DURATION",
-        help="Time of the heater's log at the movie's 0 s, as 12.5s or -3s, beyond what their clocks tell.",
         show_default=False,
     ),
 ]

@@ -1,38 +1,53 @@
 """Logs of heating holders as text: DENSsolutions (DigiHeater, Impulse), Protochips, and tables like theirs.
 
-Such a log is a table with columns for time and temperature, under a header that names them, with lines of
-facts before it or among its notes. Hummingbird's and home-made tables are read if their header names both.
+Such a log is a table with columns of time and temperature, under a header that names them; lines of facts
+stand before it or among its notes.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from scipy.constants import zero_Celsius
 
 from temtrack.errors import InputError
 from temtrack.formats.clock import ClockTime, read_clock, read_date
-from temtrack.formats.heater_columns import Layout, celsius_of, find_layout
+from temtrack.formats.decoding import refused_as
 from temtrack.formats.units import duration_s
+
+#: What separates columns; white space does not where a unit follows it.
+_SEPARATORS = ("\t", ";", ",", "|", r"\s+(?![\[(])")
+
+#: The header is one of so many first lines, and no longer; facts stand before it and so many lines after it.
+_HEADER_WITHIN_LINES, _HEADER_CHARACTERS, _FACTS_WITHIN_LINES = 200, 10_000, 50
 
 #: A clock that falls by more than this has passed midnight.
 _HALF_A_DAY_S, _DAY_S = 43_200.0, 86_400.0
 
-_ABSOLUTE_ZERO_C = -273.15
+#: ``Tmeas[C]``, ``Temperature (degC)``
+_NAME_AND_UNIT = re.compile(r"(.*?)\s*(?:[\[(]([^\])]*)[\])])?")
 
-#: Lines of facts stand among so many first ones.
-_FACTS_WITHIN_LINES = 50
-
-_TIME_UNIT = re.compile(r"\btime units?\s*[=:]\s*([^,;\t\n]+)", re.IGNORECASE)
-_TEMPERATURE_UNIT = re.compile(r"\btemperature units?\s*[=:]\s*([^,;\t\n]+)", re.IGNORECASE)
+#: Protochips' ``Time (hh:mm:ss.ms) = 17:15:37.192``
 _START_CLOCK = re.compile(r"\btime\s*(?:\([^)]*\))?\s*[=:]\s*(\d{1,2}:\d{2}:\d{2}[.\d]*)", re.IGNORECASE)
 
-_COMMENTS = ("#", "%", "//")
+_GIVE_COLUMNS = "give names and units, as in --heater-columns 'Elapsed [s],Temp [C]'"
+
+
+#: By the program that writes such logs, its columns of time, of the clock beside it, and of temperature.
+PRESETS = {
+    "DENSsolutions DigiHeater": ("time", "Tmeas"),
+    "DENSsolutions Impulse": ("Experiment time [s]", "TimeStamp", "Temperature Measured"),
+    "Protochips": ("Time", "Channel A Temperature"),
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +63,7 @@ class HeaterLog:
     started
         Clock of the log's computer at 0 s; ``None`` where the log does not tell it.
     source
-        File and column, and what had to be supposed.
+        File and column.
     """
 
     seconds: NDArray[np.float64]
@@ -57,51 +72,62 @@ class HeaterLog:
     source: str
 
 
-def read_heater_log(path: Path) -> HeaterLog:
+def read_heater_log(path: Path, columns: Sequence[str] | None = None) -> HeaterLog:
     """Read a heater's log.
 
-    Lines that begin with #, % or //, and lines without a time are left out; readings of one time are
-    averaged, those out of order put in order. A measured temperature counts before one that was only set.
+    Rows without a time are left out; readings of one time are averaged, those out of order put in order.
+
+    Parameters
+    ----------
+    path
+        Text whose columns are separated by tabs, semicolons, commas, bars or white space.
+    columns
+        Names in the header: of the time since the start, or of the clock, which may have date and time in two
+        columns, and last of the temperature. A unit in brackets counts where the header has none. Where
+        ``None``, the first of `PRESETS` that fits.
 
     Raises
     ------
     InputError
-        If the file cannot be read, no line names both time and temperature, it holds fewer than two
-        readings, or its time begins again.
+        If the file cannot be read, has no header with the columns, tells no unit of them, holds fewer than
+        two readings, or its time begins again.
     """
     lines = _read_lines(path)
-    layout = find_layout(lines)
-    if layout is None:
+    header = _find_header(lines, PRESETS.values() if columns is None else [columns])
+    if header is None:
+        sought = " or ".join(PRESETS) if columns is None else ", ".join(columns)
         raise InputError(
-            f"{path}: no line names a column of time and one of temperature; give the heater's log as text, "
-            "with a header such as: time [s], temperature [C]"
+            f"{path}: no line names the columns of {sought}; it has {_likely_header(lines)}; {_GIVE_COLUMNS}"
         )
-    rows = _read_rows(lines, layout)
-    facts = "\n".join([*_lines_beside(path), *lines[: layout.line + _FACTS_WITHIN_LINES]])
-    celsius, supposed = _read_temperatures(
-        [row[layout.temperature.index] for row in rows], layout, facts, path
-    )
-    seconds, started, time_supposed = _read_times(rows, layout, facts, path)
-    source = f"{path.name}, column {layout.temperature.heading!r}{supposed}{time_supposed}"
-    return HeaterLog(*_in_order(seconds, celsius, path), started, source)
+    with refused_as(f"{path}: cannot be read as a table"):
+        table = _read_csv("\n".join(lines[header.line :]), header.separator, usecols=header.cells).fillna("")
+    facts = "\n".join([*_lines_beside(path), *lines[: header.line + _FACTS_WITHIN_LINES]])
+    *time_headings, heading = header.cells
+    celsius = _to_celsius(table[heading], header.temperature_unit or _stated_unit("temperature", facts), path)
+    if np.isnan(celsius).all():
+        raise InputError(f"{path}: column {heading!r} holds no temperature")
+    clocks = [read_clock(" ".join(row)) for row in table[time_headings].to_numpy().tolist()]
+    seconds = _numbers(table[time_headings[0]])
+    if np.isfinite(seconds).mean() < 0.5:
+        seconds = _elapsed_s(clocks)
+    else:
+        seconds *= _seconds_in(header.time_unit or _stated_unit("time", facts), path)
+    started = _find_start(clocks, seconds, facts)
+    return HeaterLog(*_in_order(seconds, celsius, path), started, f"{path.name}, column {heading!r}")
 
 
 def _read_lines(path: Path) -> list[str]:
     """Return the lines of a text in UTF-8, UTF-16 or the Windows encoding."""
-    try:
+    with refused_as(f"{path}: cannot be read"):
         raw = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        text = raw.decode("utf-16", errors="replace")
-    elif b"\0" in raw:
+        return raw.decode("utf-16", errors="replace").splitlines()
+    if b"\0" in raw:
         raise InputError(f"{path}: is no text; give the heater's log as it was saved, or exported as CSV")
-    else:
-        try:
-            text = raw.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = raw.decode("latin-1")
-    return text.splitlines()
+    try:
+        return raw.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1").splitlines()
 
 
 def _lines_beside(path: Path) -> list[str]:
@@ -110,116 +136,139 @@ def _lines_beside(path: Path) -> list[str]:
     return _read_lines(beside)[:_FACTS_WITHIN_LINES] if beside.is_file() and beside != path else []
 
 
-def _read_rows(lines: Sequence[str], layout: Layout) -> list[list[str]]:
-    last = max(layout.time.index, layout.temperature.index)
-    content = (line for line in lines[layout.line + 1 :] if not line.lstrip().startswith(_COMMENTS))
-    rows = [layout.cells(line) for line in content]
-    return [row for row in rows if len(row) > last]
+@dataclass(frozen=True)
+class _Header:
+    """Line and separator of a header, its wanted cells, and the units of the first and the last if known."""
+
+    line: int
+    separator: str
+    cells: list[str]
+    time_unit: str
+    temperature_unit: str
 
 
-def _read_temperatures(
-    texts: list[str], layout: Layout, facts: str, path: Path
-) -> tuple[NDArray[np.float64], str]:
-    """Return the temperatures in °C, NaN where there is none, and what was supposed of their unit."""
-    stated = _TEMPERATURE_UNIT.search(facts)
-    unit = layout.temperature.unit or (stated[1].strip() if stated else "")
-    convert = celsius_of(unit or "C")
-    if convert is None:
-        raise InputError(f"{path}: temperatures are in {unit!r}; allowed are C and K")
-    celsius = np.array([convert(_number(text, layout)) for text in texts], dtype=np.float64)
-    celsius[~np.isfinite(celsius) | (celsius < _ABSOLUTE_ZERO_C)] = np.nan
-    if np.isnan(celsius).all():
-        raise InputError(f"{path}: column {layout.temperature.heading!r} holds no temperature")
-    return celsius, "" if unit else ", taken as °C"
+def _find_header(lines: list[str], wanted: Collection[Sequence[str]]) -> _Header | None:
+    """Return the first line that names all columns of one of those wanted; ``None`` where none does."""
+    for number, line in enumerate(lines[:_HEADER_WITHIN_LINES]):
+        for separator in _SEPARATORS:
+            cells = _split_header(line, separator)
+            for columns in wanted:
+                found = [_find_cell(name, cells) for name in columns]
+                known = [match for match in found if match is not None]
+                if len(known) == len(found):
+                    return _Header(number, separator, [cell for cell, _ in known], known[0][1], known[-1][1])
+    return None
 
 
-def _read_times(
-    rows: list[list[str]], layout: Layout, facts: str, path: Path
-) -> tuple[NDArray[np.float64], datetime | None, str]:
-    """Return the times in s, NaN where there is none, the clock at 0 s, and what was supposed of the unit."""
-    seconds = np.array([_number(row[layout.time.index], layout) for row in rows], dtype=np.float64)
-    if np.isfinite(seconds).sum() * 2 < len(rows):
-        seconds, started = _by_clock(rows, layout, facts)
-        return seconds, started, ""
-    stated = _TIME_UNIT.search(facts)
-    unit = layout.time.unit or (stated[1].strip() if stated else "")
-    factor = duration_s(1, unit or "s")
-    if factor is None:
-        raise InputError(f"{path}: times are in {unit!r}; allowed are us, ms, s, min and h")
-    seconds *= factor
-    return seconds, _start_by_stamps(rows, seconds, layout, facts), "" if unit else ", times taken as s"
-
-
-def _by_clock(
-    rows: list[list[str]], layout: Layout, facts: str
-) -> tuple[NDArray[np.float64], datetime | None]:
-    """Return seconds since the first clock time, NaN where there is none, and that time."""
-    clocks = [_stamp(row, layout) or read_clock(row[layout.time.index]) for row in rows]
-    of_day = np.array([clock.second_of_day if clock else np.nan for clock in clocks], dtype=np.float64)
-    known = np.flatnonzero(np.isfinite(of_day))
-    if known.size == 0:
-        return of_day, None
-    days = [clock.day for clock in clocks if clock is not None]
-    if all(days):
-        passed = np.array([(day - days[0]).days for day in days if day and days[0]], dtype=np.float64)
-    else:
-        passed = np.concatenate([[0.0], np.cumsum(np.diff(of_day[known]) < -_HALF_A_DAY_S)])
-    first = clocks[known[0]]
-    of_day[known] += _DAY_S * passed
-    return of_day - of_day[known[0]], first and _moment(first, facts)
-
-
-def _start_by_stamps(
-    rows: list[list[str]], seconds: NDArray[np.float64], layout: Layout, facts: str
-) -> datetime | None:
-    """Return the clock at 0 s by the first row that has both, else by what the facts say of the start."""
-    for row, second in zip(rows, seconds.tolist(), strict=True):
-        clock = _stamp(row, layout)
-        if clock is not None and np.isfinite(second):
-            moment = _moment(clock, facts)
-            return moment and moment - timedelta(seconds=second)
-    start = _START_CLOCK.search(facts)
-    clock = read_clock(start[1]) if start else None
-    return None if clock is None else _moment(clock, facts)
-
-
-def _stamp(row: list[str], layout: Layout) -> ClockTime | None:
-    """Return the clock time that stands in the columns beside the time, its own column at the end."""
-    columns = [*layout.stamps, layout.time]
-    return (
-        read_clock(" ".join(row[c.index] for c in columns if c.index < len(row))) if layout.stamps else None
-    )
-
-
-def _moment(clock: ClockTime, facts: str) -> datetime | None:
-    day: date | None = clock.day or read_date(facts)
-    return ClockTime(clock.second_of_day, day).moment
-
-
-def _number(text: str, layout: Layout) -> float:
-    """Return the number in a cell, NaN where there is none; a comma that separates no cells is a point."""
+def _split_header(line: str, separator: str) -> list[str]:
+    if not line.strip() or len(line) > _HEADER_CHARACTERS:
+        return []
     try:
-        return float(text if layout.delimiter == "," else text.replace(",", "."))
-    except ValueError:
-        return float("nan")
+        return list(_read_csv(line, separator, nrows=0).columns)
+    except ValueError:  # pandas' own errors are such: quotation marks where none belong
+        return []
+
+
+def _find_cell(wanted: str, cells: list[str]) -> tuple[str, str] | None:
+    """Return the first cell of the wanted name and unit, of which either may lack the unit, and the unit."""
+    name, unit = _name_and_unit(wanted)
+    for cell in cells:
+        its_name, its_unit = _name_and_unit(cell)
+        if its_name == name and (its_unit == unit or not its_unit or not unit):
+            return cell, unit or its_unit
+    return None
+
+
+def _name_and_unit(heading: str) -> tuple[str, str]:
+    found = _NAME_AND_UNIT.fullmatch(heading.strip())
+    return (found[1].casefold(), found[2] or "") if found else (heading, "")
+
+
+def _likely_header(lines: list[str]) -> str:
+    """Return the cells of the line that looks most like a header, by the number of its words."""
+    rows = [re.split(r"[\t;,|]|\s{2,}", line[:_HEADER_CHARACTERS]) for line in lines[:_HEADER_WITHIN_LINES]]
+    likely = max(rows, key=lambda row: sum(bool(re.search("[A-Za-z]", cell)) for cell in row), default=[])
+    return ", ".join(repr(cell.strip()) for cell in likely if cell.strip())[:200] or "none"
+
+
+def _read_csv(text: str, separator: str, **options: Any) -> pd.DataFrame:
+    """Return a table of texts; cells beyond those of the header are left out, or their row is."""
+    how: dict[str, Any] = {"engine": "python", "dtype": str, "index_col": False, "skipinitialspace": True}
+    table: pd.DataFrame = pd.read_csv(StringIO(text), sep=separator, on_bad_lines="skip", **how, **options)
+    return table
+
+
+def _stated_unit(what: str, facts: str) -> str:
+    """Return what Protochips states as ``Time units = Milliseconds``, empty where nothing is."""
+    stated = re.search(rf"\b{what} units?\s*[=:]\s*([^,;\t\n]+)", facts, re.IGNORECASE)
+    return stated[1].strip() if stated else ""
+
+
+def _to_celsius(texts: pd.Series[str], unit: str, path: Path) -> NDArray[np.float64]:
+    """Return temperatures in °C, NaN where there is none."""
+    plain = re.sub(r"degrees?|deg|[°º_.\s]", "", unit.casefold())
+    zero_c = {"c": 0.0, "celsius": 0.0, "℃": 0.0, "k": zero_Celsius, "kelvin": zero_Celsius}.get(plain)
+    if zero_c is None:
+        found = repr(unit) if unit else "missing"
+        raise InputError(f"{path}: unit of temperature is {found}; allowed are C and K; {_GIVE_COLUMNS}")
+    celsius = _numbers(texts) - zero_c
+    return np.where(celsius >= -zero_Celsius, celsius, np.nan)
+
+
+def _seconds_in(unit: str, path: Path) -> float:
+    factor = duration_s(1, unit)
+    if factor is None:
+        found = repr(unit) if unit else "missing"
+        raise InputError(
+            f"{path}: unit of time is {found}; allowed are us, ms, s, min and h; {_GIVE_COLUMNS}"
+        )
+    return factor
+
+
+def _numbers(texts: pd.Series[str]) -> NDArray[np.float64]:
+    """Return the numbers in cells, NaN where there is none; a comma in a cell is a decimal point."""
+    numbers = pd.to_numeric(texts.str.replace(",", "."), errors="coerce").to_numpy(np.float64)
+    return np.where(np.isfinite(numbers), numbers, np.nan)
+
+
+def _elapsed_s(clocks: list[ClockTime | None]) -> NDArray[np.float64]:
+    """Return seconds since the first clock time, NaN where there is none."""
+    known = [clock for clock in clocks if clock is not None]
+    days = [(c.day - known[0].day).days if c.day and known[0].day else 0 for c in known]
+    passed = np.array([c.second_of_day for c in known], dtype=np.float64) + _DAY_S * np.array(days)
+    passed += _DAY_S * np.cumsum(np.diff(passed, prepend=passed[:1]) < -_HALF_A_DAY_S)
+    seconds = np.full(len(clocks), np.nan)
+    seconds[[clock is not None for clock in clocks]] = passed - passed[:1]
+    return seconds
+
+
+def _find_start(clocks: list[ClockTime | None], seconds: NDArray[np.float64], facts: str) -> datetime | None:
+    """Return the clock at 0 s by the first row that has both, else by what the facts say of the start."""
+    told = _START_CLOCK.search(facts)
+    both = (
+        (clock, second) for clock, second in zip(clocks, seconds.tolist(), strict=True) if second == second
+    )
+    clock, second = next(((c, s) for c, s in both if c), (read_clock(told[1]) if told else None, 0.0))
+    if clock is None:
+        return None
+    moment = ClockTime(clock.second_of_day, clock.day or read_date(facts)).moment
+    return None if moment is None else moment - timedelta(seconds=second)
 
 
 def _in_order(
     seconds: NDArray[np.float64], celsius: NDArray[np.float64], path: Path
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return readings in order of time, one for each time."""
-    seconds, celsius = (values[np.isfinite(seconds)] for values in (seconds, celsius))
-    reached = np.maximum.accumulate(seconds) if seconds.size else seconds
+    has_time = np.isfinite(seconds)
+    seconds, celsius = seconds[has_time], celsius[has_time]
+    reached = np.maximum.accumulate(seconds)
     again = np.flatnonzero(seconds < seconds[:1] + 0.5 * (reached - seconds[:1]))
     if again.size:
         raise InputError(
             f"{path}: its time begins again, at {seconds[again[0]]:g} s after {reached[again[0]]:g} s; save "
             "each run of the heater in a file of its own"
         )
-    times, place = np.unique(seconds, return_inverse=True)
-    if times.size < 2:
-        raise InputError(f"{path}: holds {times.size} readings with a time; at least two are needed")
-    is_known = np.isfinite(celsius)
-    n_known = np.bincount(place[is_known], minlength=times.size)
-    sums = np.bincount(place[is_known], celsius[is_known], minlength=times.size)
-    return times, np.where(n_known > 0, sums / np.maximum(n_known, 1), np.nan)
+    readings = pd.Series(celsius).groupby(seconds).mean()
+    if len(readings) < 2:
+        raise InputError(f"{path}: holds {len(readings)} readings with a time; at least two are needed")
+    return np.asarray(readings.index, np.float64), np.asarray(readings, np.float64)

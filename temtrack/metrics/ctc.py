@@ -20,8 +20,8 @@ from temtrack.metrics.overlaps import Detections, MovieOverlaps
 SPLIT, ADD, DELETE = 5.0, 10.0, 1.0
 DELETE_EDGE, ADD_EDGE, CHANGE_EDGE = 1.0, 1.5, 1.0
 
-#: A found detection stands for the true ones of which it covers more than this share.
-MIN_COVERED_SHARE = 0.5
+#: A found detection stands for the true ones of which it covers more than this fraction.
+MIN_COVERED_FRACTION = 0.5
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def measure_seg(overlaps: MovieOverlaps) -> float:
 
 def _covered(overlaps: MovieOverlaps) -> NDArray[np.bool_]:
     """Mark the pairs that count: each true detection is covered by one found one at most."""
-    return np.asarray(overlaps.share_of_true > MIN_COVERED_SHARE)
+    return np.asarray(overlaps.fraction_of_true > MIN_COVERED_FRACTION)
 
 
 def _edges(detections: Detections, parents: Mapping[int, int]) -> _Edges:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from temtrack.errors import InputError
 from temtrack.formats.store.masks import read_labels
 from temtrack.imaging.labels import Labels
-from temtrack.lineage import Lineage
+from temtrack.lineage import Lineage, Merge
 from temtrack.linking import link_masks
-from temtrack.metrics.boundaries import OutlineScore, score_outlines
 from temtrack.metrics.causes import Cause, FalseMergeCauses
 from temtrack.metrics.ctc import CtcScore, measure_seg, score_ctc
 from temtrack.metrics.fates import FateScore, score_fates
 from temtrack.metrics.hota import HotaScore, score_hota
 from temtrack.metrics.merges import MergeScore, match_merges
-from temtrack.metrics.overlaps import MovieOverlaps, OverlapCollector
+from temtrack.metrics.overlaps import MovieOverlaps, measure_overlaps
 from temtrack.metrics.segmentation import SegmentationScore, score_frames
 from temtrack.metrics.tracks import TrackMatches, match_detections
 from temtrack.progress import Progress, silent
@@ -49,6 +49,17 @@ class EventScore:
         """The merges within the widest tolerance."""
         return self.merges[TOLERANCES[-1]]
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Return each hit, missed and false merge within the widest tolerance, in the order of frames."""
+        false = zip(self.widest.false, self.causes, strict=True)
+        rows = [
+            *(_event_row(m.true, m.found, m.true, exact=m.has_exact_parents) for m in self.widest.matches),
+            *(_event_row(true, None, true) for true in self.widest.missed),
+            *(_event_row(found, found, None, cause=cause) for found, cause in false),
+        ]
+        known = ("true_frame", "found_frame")
+        return sorted(rows, key=lambda row: next(row[name] for name in known if row[name] is not None))
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -74,16 +85,13 @@ def evaluate_masks(found: Run, true: Run, progress: Progress = silent) -> Evalua
         Where the two differ in the number or the size of frames, or a mask is damaged.
     """
     refuse_misfits(found, true)
-    collector, outlines = OverlapCollector(), []
-    for found_labels, true_labels in progress(zip(found.masks, true.masks, strict=True), "comparing"):
-        collector.add(found_labels, true_labels)
-        if not true.contours:
-            outlines.append(score_outlines(found_labels, true_labels))
-    overlaps = collector.collect()
+    overlaps = measure_overlaps(found.masks, true.masks, progress, with_boundaries=not true.contours)
     frames, outlined = tuple(range(overlaps.n_frames)), overlaps
     if true.contours:
-        frames, outlined, outlines = _compare_outlined(found, true)
-    segmentation = tuple(score_frames(outlined, outlines))
+        frames = tuple(true.contours)
+        seen = (found.masks[frame] for frame in frames)
+        outlined = measure_overlaps(seen, _read_outlines(true), with_boundaries=True)
+    segmentation = tuple(score_frames(outlined))
     if overlaps.n_frames == 1:
         return Evaluation(frames, segmentation, None, None)
     ctc = score_ctc(overlaps, found.ctc_parents, true.ctc_parents)
@@ -107,32 +115,30 @@ def refuse_misfits(found: Run, true: Run) -> None:
         )
 
 
-def _compare_outlined(found: Run, true: Run) -> tuple[tuple[int, ...], MovieOverlaps, list[OutlineScore]]:
-    """Compare the frames of which a CTC truth holds outlines."""
-    collector, outlines = OverlapCollector(), []
-    for frame, path in true.contours.items():
-        labels, true_labels = found.masks[frame], read_labels(path)
-        if labels.shape != true_labels.shape:
+def _read_outlines(true: Run) -> Iterator[Labels]:
+    """Read the frames that a CTC truth outlines well."""
+    size = true.masks.height, true.masks.width
+    for path in true.contours.values():
+        labels = read_labels(path)
+        if labels.shape != size:
             raise InputError(
                 "{}: is {}x{} px, the other masks {}x{}; give masks of one size".format(
-                    path, *true_labels.shape, *labels.shape
+                    path, *labels.shape, *size
                 )
             )
-        collector.add(labels, true_labels)
-        outlines.append(score_outlines(labels, true_labels))
-    return tuple(true.contours), collector.collect(), outlines
+        yield labels
 
 
-def _score_events(found: Run, true: Run, overlaps: MovieOverlaps, progress: Progress) -> EventScore:
-    """Score merges and fates, in the ids of the lineages."""
-    found_lineage, true_lineage = found.lineage, true.lineage
-    if found_lineage is None or true_lineage is None:
-        found_story, true_story = _Story(found), _Story(true)
-        collector = OverlapCollector()
-        for found_labels, true_labels in progress(zip(found_story, true_story, strict=True), "comparing"):
-            collector.add(found_labels, true_labels)
-        overlaps = collector.collect()
-        found_lineage, true_lineage = found_story.lineage, true_story.lineage
+def _score_events(
+    found: Run, true: Run, overlaps: MovieOverlaps, progress: Progress
+) -> EventScore:
+    """Score merges and fates in the ids of the lineages, those of linking where a side has none."""
+    if found.lineage is not None and true.lineage is not None:
+        return score_events(found.lineage, true.lineage, overlaps)
+    linked = [(one, link_masks(one.masks)) for one in (found, true)]
+    sides = [one.masks if one.lineage else (frame.labels for frame in links) for one, links in linked]
+    overlaps = measure_overlaps(sides[0], sides[1], progress)
+    found_lineage, true_lineage = (one.lineage or links.lineage for one, links in linked)
     return score_events(found_lineage, true_lineage, overlaps)
 
 
@@ -148,18 +154,24 @@ def score_events(found: Lineage, true: Lineage, overlaps: MovieOverlaps) -> Even
     )
 
 
-class _Story:
-    """Frames in the ids of a lineage: the given one, or one that linking finds on the way."""
-
-    def __init__(self, tracked: Run) -> None:
-        self._masks = tracked.masks
-        self._given = tracked.lineage
-        self._linked = link_masks(tracked.masks)
-
-    def __iter__(self) -> Iterator[Labels]:
-        return iter(self._masks) if self._given is not None else (frame.labels for frame in self._linked)
-
-    @property
-    def lineage(self) -> Lineage:
-        """The lineage, known once all frames have been taken."""
-        return self._linked.lineage if self._given is None else self._given
+def _event_row(
+    place: Merge,
+    found: Merge | None,
+    true: Merge | None,
+    *,
+    exact: bool | None = None,
+    cause: Cause | None = None,
+) -> dict[str, Any]:
+    """Write out a merge that was found, or that is true, or both; what does not apply is ``None``."""
+    return {
+        "outcome": "hit" if found and true else "missed" if true else "false",
+        "true_frame": true.frame if true else None,
+        "found_frame": found.frame if found else None,
+        "frame_error": found.frame - true.frame if found and true else None,
+        "y_px": round(place.y_px, 2),
+        "x_px": round(place.x_px, 2),
+        "true_parents": sorted(true.parents) if true else None,
+        "found_parents": sorted(found.parents) if found else None,
+        "exact": exact,
+        "cause": cause,
+    }

@@ -10,6 +10,7 @@ from typing import get_args
 import numpy as np
 
 from temtrack.lineage import Fate, Lineage, Merge
+from temtrack.metrics.pooling import Pooled, fraction
 from temtrack.metrics.tracks import TrackMatches
 
 #: All fates, in the order in which a table shows them.
@@ -23,13 +24,10 @@ MERGE_REACH_FRAMES = 3
 
 
 @dataclass(frozen=True)
-class FateScore:
-    """True tracks by their true fate and the one that was told, or `MISSED`; add scores to pool movies."""
+class FateScore(Pooled):
+    """True tracks by their true fate and the one that was told, or `MISSED`."""
 
     counts: Counter[tuple[str, str]]
-
-    def __add__(self, other: FateScore) -> FateScore:
-        return FateScore(self.counts + other.counts)
 
     @property
     def macro_f1(self) -> float:
@@ -42,7 +40,7 @@ class FateScore:
         """F1 of one fate; NaN where it is neither true nor told."""
         n_true = sum(n for (true, _), n in self.counts.items() if true == fate)
         n_told = sum(n for (_, told), n in self.counts.items() if told == fate)
-        return 2 * self.counts[fate, fate] / (n_true + n_told) if n_true + n_told else float("nan")
+        return fraction(2 * self.counts[fate, fate], n_true + n_told)
 
     def confusion(self) -> list[dict[str, object]]:
         """Return a row for each true fate that occurs: how many tracks were told each fate."""

@@ -29,7 +29,7 @@ class HotaScore:
     hota
         Geometric mean of the next two.
     detection
-        DetA, share of matched among all detections.
+        DetA, fraction of matched among all detections.
     association
         AssA, how well the matched keep their identity.
     localisation

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from temtrack.lineage import Merge
 from temtrack.metrics.assignment import choose_pairs
+from temtrack.metrics.pooling import Pooled, fraction
 from temtrack.metrics.tracks import TrackMatches
 
 #: Parents that a found and a true event must have in common to be the same.
@@ -37,36 +38,33 @@ class MergeMatch:
 
 
 @dataclass(frozen=True)
-class MergeScore:
-    """Matched, missed and false merges; add scores to pool movies."""
+class MergeScore(Pooled):
+    """Matched, missed and false merges."""
 
     matches: tuple[MergeMatch, ...] = ()
     missed: tuple[Merge, ...] = ()
     false: tuple[Merge, ...] = ()
 
-    def __add__(self, other: MergeScore) -> MergeScore:
-        return MergeScore(self.matches + other.matches, self.missed + other.missed, self.false + other.false)
-
     @property
     def precision(self) -> float:
-        """Share of the found merges that are true."""
-        return _share(len(self.matches), len(self.matches) + len(self.false))
+        """Fraction of the found merges that are true."""
+        return fraction(len(self.matches), len(self.matches) + len(self.false))
 
     @property
     def recall(self) -> float:
-        """Share of the true merges that are found."""
-        return _share(len(self.matches), len(self.matches) + len(self.missed))
+        """Fraction of the true merges that are found."""
+        return fraction(len(self.matches), len(self.matches) + len(self.missed))
 
     @property
     def f1(self) -> float:
         """Harmonic mean of precision and recall."""
         n = len(self.matches)
-        return _share(2 * n, 2 * n + len(self.missed) + len(self.false))
+        return fraction(2 * n, 2 * n + len(self.missed) + len(self.false))
 
     @property
-    def exact_parents_share(self) -> float:
-        """Share of the matched merges whose set of parents is exact."""
-        return _share(sum(match.has_exact_parents for match in self.matches), len(self.matches))
+    def exact_parents_fraction(self) -> float:
+        """Fraction of the matched merges whose set of parents is exact."""
+        return fraction(sum(match.has_exact_parents for match in self.matches), len(self.matches))
 
     @property
     def frame_errors(self) -> NDArray[np.int64]:
@@ -154,7 +152,3 @@ def _near_in_time(
         for frame in range(merge.frame - tolerance_frames, merge.frame + tolerance_frames + 1):
             for j in in_frame.get(frame, ()):
                 yield i, j
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else float("nan")

@@ -1,4 +1,4 @@
-"""Who overlaps whom in each frame: the sparse table from which all measures but the outlines' are counted."""
+"""Who overlaps whom in each frame: the sparse table from which nearly all measures are counted."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import measure_regions, overlap_counts
-
-Labels = NDArray[np.integer]
+from temtrack.imaging.labels import Labels, Regions, measure_regions, overlap_counts
+from temtrack.metrics.boundaries import BoundaryScore, score_boundaries
+from temtrack.progress import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,15 @@ class Detections:
     def __len__(self) -> int:
         return self.id.size
 
+    @classmethod
+    def of(cls, regions: list[Regions]) -> Detections:
+        """Gather the particles of all frames."""
+        nobody = np.zeros(0, np.int64)
+        frame = np.repeat(np.arange(len(regions)), [one.ids.size for one in regions])
+        names = ("ids", "area_px", "y_px", "x_px")
+        columns = [np.concatenate([nobody, *(getattr(one, name) for one in regions)]) for name in names]
+        return cls(frame, *columns)
+
 
 @dataclass(frozen=True)
 class MovieOverlaps:
@@ -49,6 +58,8 @@ class MovieOverlaps:
         (P,) int64 rows of ``found`` and ``true``; each pair lies in one frame.
     n_px
         (P,) int64 shared pixels, at least 1.
+    boundaries
+        The score of each frame's boundaries, where it was asked for.
     """
 
     n_frames: int
@@ -57,6 +68,7 @@ class MovieOverlaps:
     found_row: NDArray[np.int64]
     true_row: NDArray[np.int64]
     n_px: NDArray[np.int64]
+    boundaries: tuple[BoundaryScore, ...] = ()
 
     @property
     def frame(self) -> NDArray[np.int64]:
@@ -70,68 +82,46 @@ class MovieOverlaps:
         return np.asarray(self.n_px / (areas - self.n_px))
 
     @property
-    def share_of_found(self) -> NDArray[np.float64]:
+    def fraction_of_found(self) -> NDArray[np.float64]:
         """Shared part of the found particle's area, (P,) in (0, 1]."""
         return np.asarray(self.n_px / self.found.area_px[self.found_row])
 
     @property
-    def share_of_true(self) -> NDArray[np.float64]:
+    def fraction_of_true(self) -> NDArray[np.float64]:
         """Shared part of the true particle's area, (P,) in (0, 1]."""
         return np.asarray(self.n_px / self.true.area_px[self.true_row])
 
 
-class OverlapCollector:
-    """Takes frame after frame and keeps, of each, only ids, areas, centres and shared pixels."""
+def measure_overlaps(
+    found: Iterable[Labels],
+    true: Iterable[Labels],
+    progress: Progress = silent,
+    *,
+    with_boundaries: bool = False,
+) -> MovieOverlaps:
+    """Compare found and true labels (Y, X) of each frame, read one frame at a time.
 
-    def __init__(self) -> None:
-        self._found = _DetectionCollector()
-        self._true = _DetectionCollector()
-        self._pairs: list[NDArray[np.int64]] = []
-        self._n_frames = 0
-
-    def add(self, found: Labels, true: Labels) -> None:
-        """Take the next frame: labels (Y, X) of one size."""
-        found_start, found_ids = self._found.add(found, self._n_frames)
-        true_start, true_ids = self._true.add(true, self._n_frames)
-        shared = overlap_counts(found, true)
-        found_row = found_start + np.searchsorted(found_ids, shared.a)
-        true_row = true_start + np.searchsorted(true_ids, shared.b)
-        self._pairs.append(np.stack([found_row, true_row, shared.n_px]).astype(np.int64))
-        self._n_frames += 1
-
-    def collect(self) -> MovieOverlaps:
-        """Return the table of the frames taken so far."""
-        pairs = np.concatenate([np.zeros((3, 0), np.int64), *self._pairs], axis=1)
-        return MovieOverlaps(self._n_frames, self._found.collect(), self._true.collect(), *pairs)
-
-
-class _DetectionCollector:
-    def __init__(self) -> None:
-        self._whole = [np.zeros((3, 0), np.int64)]
-        self._places = [np.zeros((2, 0))]
-        self._n_rows = 0
-
-    def add(self, labels: Labels, frame: int) -> tuple[int, NDArray[np.int64]]:
-        """Return the row of the frame's first detection, and the ids in the order of rows."""
-        regions = measure_regions(labels)
-        start, self._n_rows = self._n_rows, self._n_rows + regions.ids.size
-        self._whole.append(np.stack([np.full_like(regions.ids, frame), regions.ids, regions.area_px]))
-        self._places.append(np.stack([regions.y_px, regions.x_px]))
-        return start, regions.ids
-
-    def collect(self) -> Detections:
-        return Detections(*np.concatenate(self._whole, axis=1), *np.concatenate(self._places, axis=1))
-
-
-def measure_overlaps(found: Iterable[Labels], true: Iterable[Labels]) -> MovieOverlaps:
-    """Compare found and true labels (Y, X) of each frame; both are read one frame at a time.
+    Of each frame only ids, areas, centres and shared pixels are kept.
 
     Raises
     ------
     ValueError
         Where there are more frames of one than of the other.
     """
-    collector = OverlapCollector()
-    for found_labels, true_labels in zip(found, true, strict=True):
-        collector.add(found_labels, true_labels)
-    return collector.collect()
+    regions: tuple[list[Regions], list[Regions]] = [], []
+    pairs, boundaries = [np.zeros((3, 0), np.int64)], []
+    n_rows = np.zeros((2, 1), np.int64)
+    for labels in progress(zip(found, true, strict=True), "comparing"):
+        ids = []
+        for side, one in zip(regions, labels, strict=True):
+            side.append(measure_regions(one))
+            ids.append(side[-1].ids)
+        shared = overlap_counts(*labels)
+        rows = [np.searchsorted(*both) for both in zip(ids, (shared.a, shared.b), strict=True)]
+        pairs.append(np.stack([*(n_rows + rows), shared.n_px]))
+        n_rows += [[one.size] for one in ids]
+        if with_boundaries:
+            boundaries.append(score_boundaries(*labels))
+    found_row, true_row, n_px = np.concatenate(pairs, axis=1)
+    sides = Detections.of(regions[0]), Detections.of(regions[1])
+    return MovieOverlaps(len(regions[0]), *sides, found_row, true_row, n_px, tuple(boundaries))

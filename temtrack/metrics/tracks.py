@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from temtrack.metrics.assignment import choose_pairs, distinct_pairs
 from temtrack.metrics.overlaps import MovieOverlaps, measure_overlaps
+from temtrack.metrics.pooling import fraction
 
 #: Two masks are the same particle above this intersection over union; then no third one can be.
 MIN_IOU = 0.5
@@ -42,13 +43,13 @@ class TrackMatches:
 
     @property
     def recall(self) -> float:
-        """Share of the true detections that are matched."""
-        return self.frame.size / self.n_true if self.n_true else float("nan")
+        """Fraction of the true detections that are matched."""
+        return fraction(self.frame.size, self.n_true)
 
     @property
     def precision(self) -> float:
-        """Share of the found detections that are matched."""
-        return self.frame.size / self.n_found if self.n_found else float("nan")
+        """Fraction of the found detections that are matched."""
+        return fraction(self.frame.size, self.n_found)
 
     @property
     def n_switches(self) -> int:
@@ -60,7 +61,7 @@ class TrackMatches:
     @property
     def switches_per_10000(self) -> float:
         """Id switches per 10,000 matched detections."""
-        return 1e4 * self.n_switches / self.frame.size if self.frame.size else float("nan")
+        return fraction(1e4 * self.n_switches, self.frame.size)
 
     @property
     def idf1(self) -> float:
@@ -69,12 +70,10 @@ class TrackMatches:
         Ristani et al. 2016, 'Performance Measures and a Data Set for Multi-Target, Multi-Camera Tracking',
         doi:10.1007/978-3-319-48881-3_2.
         """
-        if not self.n_found + self.n_true:
-            return float("nan")
         found, true, pair = distinct_pairs(self.found, self.true)
         n_frames = np.bincount(pair)
         n_right = n_frames[choose_pairs(found, true, n_frames)].sum()
-        return float(2 * n_right / (self.n_found + self.n_true))
+        return fraction(2 * n_right, self.n_found + self.n_true)
 
     def true_of_found(self) -> dict[int, int]:
         """Return for each found id the true one that it is matched with most often."""
@@ -120,9 +119,9 @@ def match_detections(overlaps: MovieOverlaps) -> TrackMatches:
 def place_detections(overlaps: MovieOverlaps) -> TrackMatches:
     """Pair each found detection with the true one, if any, in which most of it lies.
 
-    Here several found pieces may belong to one true particle, and badly outlined ones have a place too.
+    Here several found pieces may belong to one true particle, and badly segmented ones have a place too.
     """
-    return _pairs_where(overlaps, overlaps.share_of_found > 0.5)
+    return _pairs_where(overlaps, overlaps.fraction_of_found > 0.5)
 
 
 def _pairs_where(overlaps: MovieOverlaps, same: NDArray[np.bool_]) -> TrackMatches:

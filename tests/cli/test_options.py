@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from temtrack.cli import options
-from temtrack.cli.options import parse_frame_time, parse_frames, parse_heater_offset, parse_pixel_size
+from temtrack.cli.options import parse_frame_time, parse_frames, parse_pixel_size
 from temtrack.errors import UsageError
 
 
@@ -53,17 +53,6 @@ def test_frames_are_a_slice_as_in_python(text, frames):
 def test_what_is_no_piece_is_refused(text):
     with pytest.raises(UsageError, match=r"--frames .*FIRST:BEFORE"):
         parse_frames(text)
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("12.5s", 12.5), ("-3 min", -180), ("0s", 0), ("+40ms", 0.04)])
-def test_heater_offsets_may_be_negative(text, seconds):
-    assert parse_heater_offset(text) == pytest.approx(seconds)
-
-
-@pytest.mark.parametrize("text", ["12.5", "s", "1.2.3s", "3nm", ""])
-def test_what_is_no_heater_offset_is_refused(text):
-    with pytest.raises(UsageError, match=r"--heater-offset .*as in 12\.5s"):
-        parse_heater_offset(text)
 
 
 def test_the_shell_completes_models_and_propagators():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from temtrack.metrics.boundaries import OutlineScore, score_outlines
+from temtrack.metrics.boundaries import BoundaryScore, score_boundaries
 
 SQUARE = np.zeros((40, 40), np.int32)
 SQUARE[10:20, 10:20] = 1
@@ -17,26 +17,26 @@ def moved(dy):
     [(SQUARE, 1), (moved(2), 1), (moved(20), 0), (NONE, 0)],
     ids=["same", "within two pixels", "elsewhere", "nothing"],
 )
-def test_right_and_wrong_outlines(found, f1):
-    assert score_outlines(found, SQUARE).f1 == f1
-    assert score_outlines(SQUARE, found).f1 == f1
+def test_right_and_wrong_boundaries(found, f1):
+    assert score_boundaries(found, SQUARE).f1 == f1
+    assert score_boundaries(SQUARE, found).f1 == f1
 
 
 def test_one_of_two_sides_is_in_between():
     both = SQUARE + 2 * np.roll(SQUARE, 18, axis=1)
-    score = score_outlines(SQUARE, both)
+    score = score_boundaries(SQUARE, both)
     assert (score.n_found_right / score.n_found, score.n_true_right / score.n_true) == (1, 0.5)
     assert score.f1 == pytest.approx(2 / 3)
 
 
-def test_touching_particles_have_an_outline_between_them():
+def test_touching_particles_have_a_boundary_between_them():
     halves = SQUARE.copy()
     halves[10:20, 15:20] = 2
-    assert score_outlines(halves, halves).n_true == 36 + 2 * 8
-    assert score_outlines(SQUARE, halves).f1 < 1
+    assert score_boundaries(halves, halves).n_true == 36 + 2 * 8
+    assert score_boundaries(SQUARE, halves).f1 < 1
 
 
-def test_the_border_of_the_image_is_no_outline():
+def test_the_border_of_the_image_is_no_boundary():
     full = np.ones((10, 10), np.int32)
-    assert score_outlines(full, full).n_true == 0
-    assert OutlineScore().f1 == 1
+    assert score_boundaries(full, full).n_true == 0
+    assert BoundaryScore().f1 == 1

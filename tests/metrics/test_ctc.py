@@ -59,7 +59,7 @@ def reference(overlaps, found_parents, true_parents):
     def per_frame(frame, values):
         return [values[frame == t].tolist() for t in range(overlaps.n_frames)]
 
-    covered = overlaps.share_of_true > 0.5
+    covered = overlaps.fraction_of_true > 0.5
     frame = overlaps.frame[covered]
     labels = [per_frame(side.frame, side.id) for side in (overlaps.true, overlaps.found)]
     mapped_true = per_frame(frame, overlaps.true.id[overlaps.true_row[covered]])

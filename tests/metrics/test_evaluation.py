@@ -56,7 +56,7 @@ def test_renumbered_masks_hold_the_same_merges():
 def test_the_larger_parents_id_that_lives_on():
     kept_on = np.where(FUSE.truth == 3, 1, FUSE.truth)
     evaluation = evaluate_masks(tracked(kept_on), TRUE)
-    assert evaluation.events.merges[0].f1 == evaluation.events.merges[0].exact_parents_share == 1
+    assert evaluation.events.merges[0].f1 == evaluation.events.merges[0].exact_parents_fraction == 1
 
 
 def test_a_truth_without_a_lineage_is_linked_too():

@@ -24,12 +24,12 @@ TRUE = [merge(10, 9, 1, 2, 3), merge(20, 10, 4, 5)]
 
 def test_perfect_score():
     score = match_merges(TRUE, TRUE, SAME, tolerance_frames=0)
-    assert (score.f1, score.precision, score.recall, score.exact_parents_share) == (1, 1, 1, 1)
+    assert (score.f1, score.precision, score.recall, score.exact_parents_fraction) == (1, 1, 1, 1)
 
 
 def test_two_of_three_parents_match_but_are_not_exact():
     score = match_merges([merge(10, 9, 1, 2)], TRUE, SAME)
-    assert (score.precision, score.recall, score.exact_parents_share) == (1, 0.5, 0)
+    assert (score.precision, score.recall, score.exact_parents_fraction) == (1, 0.5, 0)
     assert score.f1 == pytest.approx(2 / 3)
     assert [m.child for m in score.missed] == [10]
 
@@ -65,12 +65,12 @@ def test_a_parent_whose_id_lives_on_is_who_it_was_before():
     """Id 4 is particle 4 for 20 frames and then, for 60, the child 10."""
     rows = [(t, 4, 4 if t < 20 else 10) for t in range(80)] + [(t, 5, 5) for t in range(20)]
     score = match_merges([merge(20, 4, 4, 5)], TRUE[1:], matched(rows), tolerance_frames=0)
-    assert (score.f1, score.exact_parents_share) == (1, 1)
+    assert (score.f1, score.exact_parents_fraction) == (1, 1)
 
 
 def test_a_parent_more_is_a_match_but_not_exact():
     score = match_merges([merge(20, 10, 4, 5, 99)], TRUE[1:], SAME)
-    assert (score.f1, score.exact_parents_share) == (1, 0)
+    assert (score.f1, score.exact_parents_fraction) == (1, 0)
 
 
 def test_frame_errors_and_numbers_of_parents():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from temtrack.metrics.overlaps import OverlapCollector, measure_overlaps
+from temtrack.metrics.overlaps import measure_overlaps
 
 TRUE = np.zeros((2, 8, 8), np.int32)
 TRUE[0, 1:3, 1:5] = 4
@@ -19,15 +19,14 @@ def test_the_table_names_who_shares_how_much_with_whom():
     assert list(rows) == [(0, 2, 4), (1, 2, 4), (1, 3, 4), (1, 3, 9)]
     assert table.n_px.tolist() == [4, 4, 2, 4]
     assert table.iou == pytest.approx([4 / 12, 4 / 8, 2 / 24, 4 / 18])
-    assert table.share_of_true == pytest.approx([0.5, 0.5, 0.25, 1])
-    assert table.share_of_found == pytest.approx([0.5, 1, 2 / 18, 4 / 18])
+    assert table.fraction_of_true == pytest.approx([0.5, 0.5, 0.25, 1])
+    assert table.fraction_of_found == pytest.approx([0.5, 1, 2 / 18, 4 / 18])
     assert (table.true.y_px[0], table.true.x_px[0]) == (1.5, 2.5)
 
 
 def test_frames_without_particles_count():
-    collector = OverlapCollector()
-    collector.add(np.zeros((3, 3), int), np.zeros((3, 3), int))
-    assert (collector.collect().n_frames, len(collector.collect().found)) == (1, 0)
+    none = measure_overlaps([np.zeros((3, 3), int)], [np.zeros((3, 3), int)])
+    assert (none.n_frames, len(none.found), len(none.boundaries)) == (1, 0, 0)
 
 
 def test_frames_must_be_as_many():

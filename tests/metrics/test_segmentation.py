@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from temtrack.metrics.boundaries import score_outlines
 from temtrack.metrics.overlaps import measure_overlaps
 from temtrack.metrics.segmentation import SegmentationScore, score_frames, score_segmentation
 
@@ -53,7 +52,7 @@ def test_average_precision_and_counts(found, true, ap, count_error):
     assert np.isnan(score.count_error) if count_error is None else score.count_error == count_error
 
 
-def test_average_precision_falls_with_the_outline():
+def test_average_precision_falls_with_the_contour():
     """Squares shifted by 2 of 10 px overlap at IoU 80/120: above 4 of 10 thresholds."""
     assert score_segmentation(np.roll(TWO, 2, axis=1), TWO).ap == pytest.approx(0.4)
     assert score_segmentation(np.roll(TWO, 2, axis=1), TWO).boundary_f1 == 1
@@ -66,7 +65,7 @@ def test_errors_of_counts_do_not_cancel_between_images():
 
 def test_frames_of_a_movie_score_as_images_do():
     found, true = [ONE, NONE, TWO, TWO], [TWO, TWO, NONE, TWO]
-    frames = score_frames(measure_overlaps(found, true), map(score_outlines, found, true))
+    frames = score_frames(measure_overlaps(found, true, with_boundaries=True))
     for frame, a, b in zip(frames, found, true, strict=True):
         alone = score_segmentation(a, b)
         assert (frame.iou, frame.f1, frame.pq, frame.ap) == (alone.iou, alone.f1, alone.pq, alone.ap)
