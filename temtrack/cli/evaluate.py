@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from temtrack.cli import options, output
-from temtrack.cli.batch import Batch, Manner
 from temtrack.cli.inputs import Job, gather
 from temtrack.cli.output import Row
+from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
 from temtrack.errors import InputError
 
 if TYPE_CHECKING:
-    from temtrack.formats.store.tracked_masks import TrackedMasks
     from temtrack.metrics.evaluation import Evaluation, EventScore, TrackingScore
     from temtrack.metrics.merges import MergeScore
+    from temtrack.run import Run
 
 _SEGMENTATION = ("iou", "dice", "f1", "pq", "ap", "boundary_f1", "count_error")
 
@@ -71,26 +70,23 @@ def evaluate(
     Many results are compared each with what bears its name in TRUTH, and shown as a table; --json shows all.
     """
     chosen = gather(pred, shard)
-    if chosen.many:
-        manner = Manner(keep_going=keep_going, as_json=as_json)
-        comparisons: dict[Path, Row] = {}
+    shown: list[Evaluation] = []
 
-        def compare(job: Job) -> Row:
-            found, true, evaluation = _compare(job.source, _truth_of(job, truth))
-            comparisons[job.source] = _document(found, true, evaluation, per_event)
-            return _summary(job, evaluation)
+    def compare(job: Job) -> Row:
+        found, true, evaluation = _compare(job.source, _truth_of(job, truth))
+        if job.alone:
+            shown.append(evaluation)
+        return {**_line(evaluation), **_document(found, true, evaluation, per_event)}
 
-        jobs = chosen.jobs_without_result()
-        detail = lambda job: comparisons[job.source]  # noqa: E731
-        batch = Batch(ctx, chosen, jobs, lambda job: None, manner, detail)
-        batch.run(lambda: compare)
-        batch.show()
-        batch.finish()
-        return
-    found, true, evaluation = _compare(chosen.only(), truth)
-    if as_json:
-        output.show_json(_document(found, true, evaluation, per_event))
-        return
+    def show(rows: Sequence[Row], together: Row) -> None:
+        for evaluation in shown:
+            _show_all(evaluation, per_event)
+
+    task = Task(load=lambda: compare, show=show_lines if chosen.many else show)
+    run_each(ctx, chosen, task, RunOptions(keep_going=keep_going, as_json=as_json))
+
+
+def _show_all(evaluation: Evaluation, per_event: bool) -> None:
     _show_segmentation(evaluation)
     if evaluation.tracking is not None:
         _show([_tracking_row(evaluation.tracking)], "Tracking")
@@ -99,7 +95,9 @@ def evaluate(
 
 
 def _truth_of(job: Job, truths: Path) -> Path:
-    """Return what bears the name of one result of many in the folder of all truths."""
+    """Return the truth of a result; of many, what bears its name in the folder of all truths."""
+    if job.alone:
+        return truths
     named = truths / job.source.resolve().name
     if not named.exists():
         raise InputError(
@@ -108,29 +106,25 @@ def _truth_of(job: Job, truths: Path) -> Path:
     return named
 
 
-def _compare(pred: Path, truth: Path) -> tuple[TrackedMasks, TrackedMasks, Evaluation]:
+def _compare(pred: Path, truth: Path) -> tuple[Run, Run, Evaluation]:
     """Compare one result with its truth."""
-    from temtrack.formats.store.tracked_masks import read_tracked_masks
+    from temtrack.formats.store.run import open_run
     from temtrack.metrics.evaluation import evaluate_masks, refuse_misfits
 
-    found, true = read_tracked_masks(pred), read_tracked_masks(truth)
+    found, true = open_run(pred), open_run(truth)
     refuse_misfits(found, true)
     if len(true.masks) > 1:
         _tell_missing_lineages(found, true)
-    watch = partial(output.with_progress, description="comparing", total=len(true.masks))
-    evaluation = evaluate_masks(found, true, watch)
+    evaluation = evaluate_masks(found, true, output.with_progress)
     if not any(score.n_true for score in evaluation.segmentation):
         output.warn(f"{truth}: the truth holds no particle in any frame; most measures mean nothing")
     return found, true, evaluation
 
 
-def _summary(job: Job, evaluation: Evaluation) -> Row:
+def _line(evaluation: Evaluation) -> Row:
     """Return what is shown of one result of many."""
     pooled, _, _ = _segmentation_rows(evaluation)
-    row: dict[str, object] = {
-        "input": str(job.source),
-        **{name: pooled[name] for name in ("iou", "f1", "pq")},
-    }
+    row: dict[str, object] = {name: pooled[name] for name in ("iou", "f1", "pq")}
     if evaluation.tracking is not None:
         row |= {"tra": evaluation.tracking.ctc.tra, "id_switches": evaluation.tracking.matches.n_switches}
     if evaluation.events is not None:
@@ -138,7 +132,7 @@ def _summary(job: Job, evaluation: Evaluation) -> Row:
     return row
 
 
-def _tell_missing_lineages(found: TrackedMasks, true: TrackedMasks) -> None:
+def _tell_missing_lineages(found: Run, true: Run) -> None:
     for one in (found, true):
         if one.lineage is None:
             output.tell(
@@ -147,12 +141,11 @@ def _tell_missing_lineages(found: TrackedMasks, true: TrackedMasks) -> None:
             )
 
 
-def _document(found: TrackedMasks, true: TrackedMasks, evaluation: Evaluation, per_event: bool) -> Row:
+def _document(found: Run, true: Run, evaluation: Evaluation, per_event: bool) -> Row:
     tracking, events = evaluation.tracking, evaluation.events
     pooled, mean, frames = _segmentation_rows(evaluation)
     return {
-        "pred": found.path,
-        "truth": true.path,
+        "truth": str(true.path),
         "lineage": {
             name: "masks" if one.lineage is None else "lineage.json"
             for name, one in (("pred", found), ("truth", true))

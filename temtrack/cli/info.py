@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from temtrack.cli import options, output
-from temtrack.cli.batch import Batch, Manner
 from temtrack.cli.inputs import Job, gather
+from temtrack.cli.output import Row
+from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
 
 if TYPE_CHECKING:
     from temtrack.calibration import FrameTimes
@@ -39,31 +41,24 @@ def info(
 
     chosen = gather(movies, shard)
 
-    def look(job: Job) -> output.Row:
+    def look(job: Job) -> Row:
         movie = read_movie(job.source, pixel_size, frame_time, scale_bar)
-        return {"path": str(job.source), **_describe(movie, format_name(job.source))}
+        if job.alone:
+            _tell_unknowns(movie)
+        return _describe(movie, format_name(job.source))
 
-    if chosen.many:
-        manner = Manner(keep_going=keep_going, as_json=as_json)
-        batch = Batch(ctx, chosen, chosen.jobs_without_result(), lambda job: None, manner)
-        batch.run(lambda: look)
-        batch.show()
-        batch.finish()
-        return
-    path = chosen.only()
-    movie = read_movie(path, pixel_size, frame_time, scale_bar)
-    facts = _describe(movie, format_name(path))
-    if as_json:
-        output.show_json({"path": str(path), **facts})
-    else:
-        output.show_rows(_rows(movie, facts), as_json=False, title=str(path))
+    task = Task(load=lambda: look, show=show_lines if chosen.many else _show)
+    run_each(ctx, chosen, task, RunOptions(keep_going=keep_going, as_json=as_json))
+
+
+def _tell_unknowns(movie: Movie) -> None:
     if movie.pixel_size is None:
         output.tell("pixel size unknown: the file states none; give --pixel-size 0.21nm, say")
     if movie.frame_times is None and movie.n_frames > 1:
         output.tell("frame times unknown: the file states none; give --frame-time 0.5s, say")
 
 
-def _describe(movie: Movie, format_name: str) -> dict[str, object]:
+def _describe(movie: Movie, format_name: str) -> Row:
     """Return the facts by name, ``None`` where the file states none; units stand in the names."""
     scale, times = movie.pixel_size, movie.frame_times
     return {
@@ -79,7 +74,7 @@ def _describe(movie: Movie, format_name: str) -> dict[str, object]:
     }
 
 
-def _describe_times(times: FrameTimes | None) -> dict[str, object]:
+def _describe_times(times: FrameTimes | None) -> Row:
     """Return interval and span; the interval is the median where frames are not evenly spaced."""
     import numpy as np
 
@@ -102,24 +97,29 @@ def _describe_times(times: FrameTimes | None) -> dict[str, object]:
     }
 
 
-def _rows(movie: Movie, facts: dict[str, object]) -> list[output.Row]:
-    """Lay the facts out for a person: what, value with unit, where it comes from."""
-    scale = movie.pixel_size
-    rows: list[output.Row] = [
+def _show(rows: Sequence[Row], together: Row) -> None:
+    """Lay the facts of the only movie out for a person: what, value with unit, where it comes from."""
+    (facts,) = rows
+    scale_nm, width_nm = facts["pixel_size_nm"], facts["field_width_nm"]
+    size = f"{facts['height_px']} x {facts['width_px']} px, {facts['dtype']}"
+    shown: list[Row] = [
         {"what": "format", "value": facts["format"], "from": "content"},
-        {"what": "frames", "value": str(movie.n_frames), "from": "content"},
-        {"what": "size", "value": f"{movie.height} x {movie.width} px, {movie.dtype}", "from": "content"},
-        {"what": "pixel size", "value": scale and f"{scale.nm:.5g} nm", "from": facts["pixel_size_source"]},
+        {"what": "frames", "value": str(facts["n_frames"]), "from": "content"},
+        {"what": "size", "value": size, "from": "content"},
+        {
+            "what": "pixel size",
+            "value": scale_nm and f"{scale_nm:.5g} nm",
+            "from": facts["pixel_size_source"],
+        },
     ]
-    if scale is not None:
-        width = f"{movie.width * scale.nm:.4g} nm"
-        rows.append({"what": "field width", "value": width, "from": "size and pixel size"})
-    if movie.n_frames > 1:
-        rows.append({"what": "frame time", "value": _span(facts), "from": facts["frame_time_source"]})
-    return rows
+    if width_nm is not None:
+        shown.append({"what": "field width", "value": f"{width_nm:.4g} nm", "from": "size and pixel size"})
+    if facts["n_frames"] > 1:
+        shown.append({"what": "frame time", "value": _span(facts), "from": facts["frame_time_source"]})
+    output.show_rows(shown, as_json=False, title=facts["input"])
 
 
-def _span(facts: dict[str, object]) -> str | None:
+def _span(facts: Row) -> str | None:
     """Write the interval, with its range where frames are not evenly spaced, and the whole span."""
     if facts["frame_time_s"] is None:
         return None

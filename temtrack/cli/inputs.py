@@ -2,52 +2,64 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from temtrack.errors import InputError, TemtrackError, UsageError
+from temtrack.formats.store.ledger import LEDGER_NAME
+
+#: Bytes that stand in no list of paths and soon come in any image or movie.
+_CONTROLS = frozenset(range(32)) - frozenset(b"\0\t\n\r")
+
+_PROBED_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One part of a batch: every ``of``-th input, from the ``number``-th on, counted from 1."""
+    """One part of many inputs: every ``of``-th, from the ``number``-th on, counted from 1."""
 
     number: int
     of: int
 
 
 @dataclass(frozen=True)
-class Input:
-    """One input, where it stood among those given, a name for its result that no other input's has.
-
-    ``refusal`` says why the input cannot be, where it cannot.
-    """
-
-    path: Path
-    index: int
-    name: str
-    refusal: TemtrackError | None = None
-
-
-@dataclass(frozen=True)
 class Job:
-    """One input and the place of its result, ``None`` where it is only shown.
+    """One input and the place of its result.
 
-    ``begun`` where an earlier run left a part of the result.
+    Parameters
+    ----------
+    source
+        What is read.
+    name
+        A name for the result that no other input's has.
+    index
+        Where the input stood among those given, from 0 on.
+    refusal
+        Why the input cannot be, where it cannot.
+    alone
+        Whether it is the only input, so that messages need not name it.
+    target
+        Place of the result; ``None`` where it is only shown.
+    resume, force
+        What the user said: go on with an earlier run, overwrite what is there.
+    begun
+        Whether an earlier run of the same command left a part of the result.
     """
 
-    input: Input
-    target: Path | None
+    source: Path
+    name: str
+    index: int = 0
+    refusal: TemtrackError | None = None
+    alone: bool = True
+    target: Path | None = None
+    resume: bool = False
+    force: bool = False
     begun: bool = False
-
-    @property
-    def source(self) -> Path:
-        """What is read."""
-        return self.input.path
 
     @property
     def place(self) -> Path:
@@ -55,37 +67,24 @@ class Job:
         assert self.target is not None
         return self.target
 
-    def ending(self, suffix: str) -> Job:
-        """Return the job with a file or folder of that suffix as its target."""
-        return replace(self, target=self.place.with_name(self.place.name + suffix))
+    @property
+    def may_overwrite(self) -> bool:
+        """Whether what lies at the target may be overwritten: by the user's word, or since it is its own."""
+        return self.force or self.begun
+
+    @property
+    def prefix(self) -> str:
+        """What a message about one of many inputs begins with; nothing where there is only one."""
+        return "" if self.alone else f"{self.source}: "
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The inputs that a command works on; of ``many``, each has a place of its own in the output folder."""
+    """The inputs of a command, of ``n_given`` those of its shard; of ``many``, each has its own result."""
 
-    each: tuple[Input, ...]
+    jobs: tuple[Job, ...]
     n_given: int
     many: bool
-
-    def only(self) -> Path:
-        """Return the single input; its refusal is raised where it has one."""
-        (single,) = self.each
-        if single.refusal is not None:
-            raise single.refusal
-        return single.path
-
-    def jobs(self, folder: Path | None) -> list[Job]:
-        """Return a job for each input; its result gets the input's name in a folder, or beside the input."""
-        return [Job(one, (folder or one.path.parent) / one.name) for one in self.each]
-
-    def jobs_inside(self, folder: Path | None) -> list[Job]:
-        """Return a job for each input; without a folder, its result goes into the input, which is one."""
-        return [Job(one, folder / one.name if folder else one.path) for one in self.each]
-
-    def jobs_without_result(self) -> list[Job]:
-        """Return a job for each input that is only shown."""
-        return [Job(one, None) for one in self.each]
 
     def refuse_for_many(self, option: str, value: object) -> None:
         """Refuse an option that is about one input where there are many.
@@ -98,15 +97,15 @@ class Inputs:
         if self.many and value is not None:
             raise UsageError(f"{option}: is about one input; many were given, run it for each alone")
 
-    def refuse_file(self, out: Path, suffixes: Sequence[str]) -> None:
+    def refuse_file_for_many(self, out: Path, suffixes: Sequence[str]) -> None:
         """Refuse, as the place for the results of many, a name with the end of a single result's file.
 
         Raises
         ------
         UsageError
-            Where it has one.
+            Where there are many, and it has one.
         """
-        if any(suffix and out.name.lower().endswith(suffix) for suffix in suffixes):
+        if self.many and any(suffix and out.name.lower().endswith(suffix) for suffix in suffixes):
             raise UsageError(
                 f"-o {out}: of many inputs each gets a result of its name; give a folder for them"
             )
@@ -142,12 +141,10 @@ def gather(
     Raises
     ------
     InputError
-        If the list on stdin is empty.
+        If the list on stdin is empty, or no list.
     UsageError
         If the results of two would be called the same.
     """
-    from temtrack.formats.store.batch_file import BATCH_NAME  # it lies among results, which `out/*` names
-
     found: dict[Path, TemtrackError | None] = {}
     for word in _with_stdin(words):
         try:
@@ -156,12 +153,12 @@ def gather(
             found[Path(word)] = error
     if not found:
         raise InputError("no input: the list on stdin is empty")
-    paths = _sorted([path for path in found if path.name != BATCH_NAME])
-    names = _names_by_folder(paths) if beside else dict(zip(paths, tell_apart(paths), strict=True))
     order = {path: index for index, path in enumerate(found)}
-    inputs = [Input(path, order[path], names[path], found[path]) for path in paths]
-    each = inputs if shard is None else inputs[shard.number - 1 :: shard.of]
-    return Inputs(tuple(each), len(inputs), many=len(inputs) > 1 or "-" in words or shard is not None)
+    paths = _sorted([path for path in found if path.name != LEDGER_NAME])  # which `out/*` names too
+    many = len(paths) > 1 or "-" in words or shard is not None
+    named = zip(paths, tell_apart(paths, beside=beside), strict=True)
+    jobs = [Job(path, name, order[path], found[path], alone=not many) for path, name in named]
+    return Inputs(tuple(jobs if shard is None else jobs[shard.number - 1 :: shard.of]), len(jobs), many)
 
 
 def _sorted(paths: list[Path]) -> list[Path]:
@@ -176,37 +173,36 @@ def _with_stdin(words: Sequence[str]) -> list[str]:
     """Put the lines of stdin, or what NULs part there, in the place of ``-``."""
     if "-" not in words:
         return list(words)
-    text = sys.stdin.read()
+    start = sys.stdin.buffer.read(_PROBED_BYTES)
+    if not _CONTROLS.isdisjoint(start):
+        raise InputError(
+            "-: what comes on stdin is no text; - stands for a list of paths there, one a line, not for an image "
+            "or movie itself: give its name in place of -"
+        )
+    text = os.fsdecode(start + sys.stdin.buffer.read())
     listed = text.split("\0") if "\0" in text else text.splitlines()
     return [word for word in words if word != "-"] + [line for line in listed if line.strip()]
 
 
-def _names_by_folder(paths: Sequence[Path]) -> dict[Path, str]:
-    folders: dict[Path, list[Path]] = defaultdict(list)
-    for path in paths:
-        folders[path.parent].append(path)
-    return {
-        p: name for beside in folders.values() for p, name in zip(beside, tell_apart(beside), strict=True)
-    }
-
-
-def tell_apart(paths: Sequence[Path]) -> list[str]:
+def tell_apart(paths: Sequence[Path], *, beside: bool = False) -> list[str]:
     """Return a name for each path: its stem, and where stems are equal what comes before or behind it too.
 
-    ``a/film.mp4`` and ``b/film.mp4`` become ``a_film`` and ``b_film``; ``film.avi`` and ``film.mp4`` become
-    ``film_avi`` and ``film_mp4``. Upper and lower case count as equal, as some file systems hold them.
+    ``a/film.mp4`` and ``b/film.mp4`` become ``a_film`` and ``b_film``, unless results lie ``beside`` them;
+    ``film.avi`` and ``film.mp4`` become ``film_avi`` and ``film_mp4``. Upper and lower case count as equal,
+    as some file systems hold them.
 
     Raises
     ------
     UsageError
         If two get the same name nevertheless.
     """
+    folders = [path.parent if beside else None for path in paths]
     names = [_stem(path) for path in paths]
-    for group in _equal(names):
+    for group in _equal(names, folders):
         longer = _first_distinct([paths[i].resolve() for i in group])
         for i, name in zip(group, longer, strict=True):
             names[i] = name
-    for group in _equal(names):
+    for group in _equal(names, folders):
         told = ", ".join(str(paths[i]) for i in group)
         raise UsageError(f"{told}: results of both would be called {names[group[0]]}; rename one of them")
     return names
@@ -217,7 +213,7 @@ def _first_distinct(paths: Sequence[Path]) -> list[str]:
     for n_folders in range(max(len(path.parts) for path in paths)):
         for with_suffix in (False, True):
             names = [_name(path, n_folders, with_suffix) for path in paths]
-            if not _equal(names):
+            if not _equal(names, [None] * len(names)):
                 return names
     return names
 
@@ -231,9 +227,9 @@ def _stem(path: Path) -> str:
     return path.resolve().name if path.is_dir() else path.stem
 
 
-def _equal(names: Sequence[str]) -> list[list[int]]:
-    """Return the indices of names that are equal, group by group."""
-    groups: dict[str, list[int]] = defaultdict(list)
-    for i, name in enumerate(names):
-        groups[name.casefold()].append(i)
+def _equal(names: Sequence[str], folders: Sequence[Path | None]) -> list[list[int]]:
+    """Return the indices of names that are equal and lie in one folder, group by group."""
+    groups: dict[tuple[Path | None, str], list[int]] = defaultdict(list)
+    for i, (folder, name) in enumerate(zip(folders, names, strict=True)):
+        groups[folder, name.casefold()].append(i)
     return [group for group in groups.values() if len(group) > 1]

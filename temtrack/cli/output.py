@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import sys
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
-from typing import TypeVar
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -22,9 +23,14 @@ from rich.table import Table
 from rich.text import Text
 
 from temtrack.cli.command_line import command_line as command_line
+from temtrack.errors import TemtrackNotice, TemtrackWarning
+
+if TYPE_CHECKING:
+    from temtrack.calibration import Calibration
 
 T = TypeVar("T")
-Row = Mapping[str, object]
+#: One line of results, by name; what `--json` alone shows may be nested in it.
+Row = Mapping[str, Any]
 
 # Without a fixed file these follow sys.stdout and sys.stderr wherever a test or a pipe puts them.
 _RESULTS = Console(highlight=False, markup=False, soft_wrap=True)
@@ -63,12 +69,6 @@ def show_json(results: object) -> None:
     _RESULTS.print(json.dumps(_plain(results), indent=2, ensure_ascii=False))
 
 
-def show_json_line(result: object) -> None:
-    """Print one JSON document on a line of its own, at once."""
-    _RESULTS.print(json.dumps(_plain(result), ensure_ascii=False))
-    sys.stdout.flush()
-
-
 def show_text(text: str) -> None:
     """Print a result that is a line of text."""
     _RESULTS.print(text)
@@ -89,6 +89,33 @@ def fail(message: str) -> None:
     _MESSAGES.print(f"temtrack: error: {' '.join(message.split())}")
 
 
+def tell_unknowns(known: Calibration) -> None:
+    """Say which of scale and time nobody told, and how to give it."""
+    if known.pixel_size is None:
+        tell("pixel size unknown: lengths are in pixels only; give --pixel-size 0.21nm, say")
+    if known.frame_times is None:
+        tell("frame times unknown: times are in frames only; give --frame-time 0.5s, say")
+
+
+@contextmanager
+def warnings_in_one_line() -> Iterator[None]:
+    """Show the library's warnings and notices as one line each on stderr."""
+
+    def show(message: Warning | str, category: type[Warning], *where: object, **more: object) -> None:
+        if issubclass(category, TemtrackNotice):
+            tell(str(message))
+        elif issubclass(category, TemtrackWarning):
+            warn(str(message))
+        else:
+            shown(message, category, *where, **more)
+
+    with warnings.catch_warnings():
+        shown = warnings.showwarning
+        warnings.simplefilter("always", TemtrackWarning)
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
+
+
 def with_progress(
     items: Iterable[T], description: str, total: int | None = None, unit: str | None = None
 ) -> Iterator[T]:
@@ -100,6 +127,8 @@ def with_progress(
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     if unit is not None:
         columns.insert(3, _RateColumn(unit))
+    if total is None and isinstance(items, Sized):
+        total = len(items)
     done = total - len(items) if total is not None and isinstance(items, Sized) else 0
     hidden = not _MESSAGES.is_terminal
     with Progress(*columns, console=_MESSAGES, transient=True, disable=hidden) as progress:
@@ -126,7 +155,8 @@ def _names(rows: Sequence[Row]) -> list[str]:
 
 
 def _heading(name: str) -> str:
-    """Write ``mean_diameter_nm`` as ``mean diameter (nm)``."""
+    """Write ``mean_diameter_nm`` as ``mean diameter (nm)`` and ``n_frames`` as ``frames``."""
+    name = name.removeprefix("n_")
     stem, _, end = name.rpartition("_")
     return f"{stem} ({_UNITS[end]})".replace("_", " ") if stem and end in _UNITS else name.replace("_", " ")
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from temtrack.cli import options, output
-from temtrack.cli.batch import failed_of
 from temtrack.cli.output import Row
+from temtrack.cli.runner import failed_of
 from temtrack.datasets.config import SliceConfig
 from temtrack.errors import PartialFailureError
 from temtrack.imaging.tiles import Edge

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from temtrack.cli import options, output
-from temtrack.cli.bars import KeepBars, without_bars
-from temtrack.cli.batch import Batch, Manner
 from temtrack.cli.inputs import Job, gather
+from temtrack.cli.output import Row
+from temtrack.cli.runner import RunOptions, Task, Work, run_each, show_lines
 from temtrack.errors import UsageError
+from temtrack.pipeline.options import TrackOptions
 
 if TYPE_CHECKING:
-    from temtrack.linking import LinkingConfig
     from temtrack.movie import Movie
-    from temtrack.pipeline.workflow import Propagation, Segmentation, WatchFrames
+    from temtrack.pipeline.track import TrackStage
     from temtrack.tracking.report import TrackingReport
+
+_DEFAULT = TrackOptions()
 
 
 def track(
@@ -43,20 +43,15 @@ def track(
             show_default=False,
         ),
     ],
-    model: options.Model = options.DEFAULT_MODEL,
-    propagator: Annotated[
-        str,
-        typer.Option(
-            "--propagator",
-            help="How ids are carried from frame to frame: overlap, trackpy, a DeAOT that `temtrack models` "
-            "lists, or the folder of its training run.",
-            autocompletion=options.complete_propagator,
-        ),
-    ] = options.DEFAULT_PROPAGATOR,
-    min_area_px: options.MinArea = None,
+    model: options.Model = _DEFAULT.model,
+    tta: options.Tta = _DEFAULT.tta,
+    diameter: options.Diameter = _DEFAULT.diameter,
+    rescale: options.Rescale = _DEFAULT.rescale,
+    min_area_px: options.MinArea = _DEFAULT.min_area_px,
+    tracker: options.Tracker = _DEFAULT.tracker,
     max_gap_frames: Annotated[
-        int, typer.Option("--max-gap", min=0, help="Frames that a particle is carried through unseen.")
-    ] = 8,
+        int, typer.Option("--max-gap", min=0, help="Frames through which a particle is followed unseen.")
+    ] = _DEFAULT.max_gap_frames,
     masks: Annotated[
         Path | None,
         typer.Option(
@@ -68,15 +63,15 @@ def track(
         typer.Option(
             "--overlay",
             metavar="FILE.mp4",
-            help="Draw outlines, ids and merges on the movie into this film.",
+            help="Draw contours, ids and merges on the movie into this film.",
             show_default=False,
         ),
     ] = None,
-    pixel_size_nm: options.PixelSize = None,
-    scale_bar_nm: options.ScaleBar = None,
-    frame_time_s: options.FrameTime = None,
-    frames: options.Frames = None,
-    keep_bars: KeepBars = False,
+    pixel_size_nm: options.PixelSize = _DEFAULT.pixel_size_nm,
+    scale_bar_nm: options.ScaleBar = _DEFAULT.scale_bar_nm,
+    frame_time_s: options.FrameTime = _DEFAULT.frame_time_s,
+    frames: options.Frames = _DEFAULT.frames,
+    keep_annotations: options.KeepAnnotations = _DEFAULT.keep_annotations,
     device: options.Device = options.DeviceName.auto,
     resume: options.Resume = False,
     shard: options.ShardOf = None,
@@ -97,105 +92,62 @@ def track(
     tells what has become of it. One that fails does not stop the others.
     """
     from temtrack.formats.readers import read_movie
-    from temtrack.formats.store.atomic import check_output_folder
     from temtrack.formats.store.fingerprint import fingerprint
-    from temtrack.linking import LinkingConfig
 
     inputs = gather(movies, shard)
     inputs.refuse_for_many("--masks", masks)
     inputs.refuse_for_many("--overlay", overlay)
     _check_overlay(overlay, force)
-    read = partial(
-        read_movie,
+    how = TrackOptions(
+        model=model,
+        tta=tta,
+        diameter=diameter,
+        rescale=rescale,
+        min_area_px=min_area_px,
+        keep_annotations=keep_annotations,
         pixel_size_nm=pixel_size_nm,
-        frame_time_s=frame_time_s,
         scale_bar_nm=scale_bar_nm,
+        tracker=tracker,
+        max_gap_frames=max_gap_frames,
+        frame_time_s=frame_time_s,
         frames=frames,
     )
-    config = LinkingConfig(
-        look_ahead_frames=max(LinkingConfig.look_ahead_frames, max_gap_frames + 2),
-        max_gap_frames=max_gap_frames,
+
+    def load() -> Work:
+        from temtrack.pipeline.track import TrackStage
+
+        stage = TrackStage.load(how, device, masks)
+        return lambda job: _track_one(stage, overlay, job)
+
+    task = Task(
+        load=load,
+        target=lambda job: output_folder / job.name if inputs.many else output_folder,
+        content=lambda job: fingerprint(read_movie(job.source).origins),
+        detail=_detail,
+        show=show_lines if inputs.many else _show,
     )
-    load = partial(_load, model, propagator, device, masks, min_area_px, config, keep_bars)
-    if inputs.many:
-        manner = Manner(resume, keep_going, force, as_json)
-        check_output_folder(
-            output_folder, force=True
-        )  # each movie's own folder in it is looked at in its turn
-        batch = Batch(
-            ctx,
-            inputs,
-            inputs.jobs(output_folder),
-            content=lambda job: fingerprint(read(job.source).origins),
-            manner=manner,
-        )
-        batch.run(lambda: partial(_track_one, load(), read, manner))
-        batch.show()
-        batch.finish()
-        return
-    movie = read(inputs.only())
-    _refuse_input_as_output(output_folder, masks, movie)
-    watch = partial(output.with_progress, description="tracking", total=movie.n_frames, unit="frames")
-    report = load().follow(movie, output_folder, force, resume, watch)
+    run_each(ctx, inputs, task, RunOptions(resume, keep_going, force, as_json))
+
+
+def _track_one(stage: TrackStage, overlay: Path | None, job: Job) -> Row:
+    """Track one movie; of many, go on with one that was begun."""
+    from temtrack.pipeline.track import track_file
+
+    movie, report = track_file(
+        job.source,
+        job.place,
+        stage,
+        output.command_line(),
+        resume=job.resume,
+        force=job.force,
+        begun=job.begun,
+        progress=output.with_progress,
+    )
     if overlay is not None:
-        _write_overlay(overlay, movie, output_folder, report)
-    _warn(report)
-    _show(output_folder, report, as_json)
-    _tell_unknowns(movie)
-
-
-@dataclass(frozen=True)
-class _Tracking:
-    """What the movies of a run share."""
-
-    segmentation: Callable[[Movie], Segmentation]
-    propagation: Propagation
-    config: LinkingConfig
-    keep_bars: bool
-
-    def follow(
-        self, movie: Movie, folder: Path, force: bool, resume: bool, watch: WatchFrames
-    ) -> TrackingReport:
-        """Track a movie into a folder."""
-        from temtrack.pipeline.workflow import TrackingPlan, track_into
-        from temtrack.tracking.checkpoint import check_tracking_folder
-
-        movie = without_bars(movie, self.keep_bars)
-        segmentation = self.segmentation(movie)
-        check_tracking_folder(folder, force, resume)
-        plan = TrackingPlan(movie, segmentation, self.propagation, self.config, output.command_line())
-        return track_into(folder, plan, watch, resume, force)
-
-
-def _load(
-    model: str,
-    propagator: str,
-    device: str,
-    masks: Path | None,
-    min_area_px: float | None,
-    config: LinkingConfig,
-    keep_bars: bool,
-) -> _Tracking:
-    """Load the models, or take masks in place of one."""
-    from temtrack.pipeline.workflow import load_segmentation, propagation_by_name, segmentation_by_masks
-
-    segmentation = (
-        partial(segmentation_by_masks, masks) if masks else load_segmentation(model, device, min_area_px)
-    )
-    return _Tracking(segmentation, propagation_by_name(propagator, device), config, keep_bars)
-
-
-def _track_one(tracking: _Tracking, read: Callable[[Path], Movie], manner: Manner, job: Job) -> output.Row:
-    """Track one movie of many; go on with one that was begun."""
-    from temtrack.tracking.checkpoint import RESUME_NAME
-
-    movie = read(job.source)
-    _refuse_input_as_output(job.place, None, movie)
-    goes_on = job.begun and manner.resume and (job.place / RESUME_NAME).exists()
-    force = manner.force or (job.begun and not goes_on)
-    report = tracking.follow(movie, job.place, force, goes_on, iter)
-    _warn(report, f"{job.source}: ")
-    return {"input": str(job.source), **_summary(job.place, report)}
+        _write_overlay(overlay, movie, job.place, report)
+    if job.alone:
+        output.tell_unknowns(movie.calibration)
+    return _counts(report)
 
 
 def _check_overlay(path: Path | None, force: bool) -> None:
@@ -215,58 +167,31 @@ def _write_overlay(path: Path, movie: Movie, folder: Path, report: TrackingRepor
     from temtrack.formats.store.masks import read_masks
     from temtrack.report.overlay import write_overlay
 
-    masks = read_masks(folder)
-    shown = output.with_progress(masks, description="drawing", total=len(masks), unit="frames")
-    write_overlay(path, movie, shown, report.lineage)
+    write_overlay(path, movie, output.with_progress(read_masks(folder), "drawing"), report.lineage)
 
 
-def _refuse_input_as_output(folder: Path, masks: Path | None, movie: Movie) -> None:
-    """Refuse to write where the input lies: with ``--force`` that would remove it."""
-    for given in (masks, movie.path):
-        if given is not None and given.resolve() == folder.resolve():
-            raise UsageError(f"--output {folder}: is the folder of the input; give another folder")
-
-
-def _warn(report: TrackingReport, where: str = "") -> None:
-    """Name the frames that were bridged and those at which the field jumped."""
-    if bad := report.frames_flagged("blank", "blurred"):
-        named = ", ".join(f"{t} ({verdict})" for t, verdict in list(bad.items())[:10])
-        output.warn(f"{where}bridged {len(bad)} blank or blurred frame{'s'[: len(bad) > 1]}: {named}")
-    if jumps := report.frames_flagged("jump"):
-        named = ", ".join(map(str, list(jumps)[:10]))
-        output.tell(f"{where}the field of view jumps at {len(jumps)} frame{'s'[: len(jumps) > 1]}: {named}")
-    if report.n_masks == 0:
-        output.warn(f"{where}no particle was found in any frame; all masks are empty")
-
-
-def _summary(folder: Path, report: TrackingReport) -> dict[str, object]:
+def _counts(report: TrackingReport) -> Row:
     """Count frames, tracks, merges and fates."""
     lineage = report.lineage
     fates = Counter(str(track.fate) for track in lineage.tracks)
     return {
-        "output": str(folder),
-        "frames": lineage.n_frames,
-        "tracks": len(lineage.tracks),
-        "merges": len(lineage.merges),
+        "n_frames": lineage.n_frames,
+        "n_tracks": len(lineage.tracks),
+        "n_merges": len(lineage.merges),
         **dict(sorted(fates.items())),
-        "carried_masks": sum(map(len, report.gap_filled.values())),
+        "n_gap_filled": sum(map(len, report.gap_filled.values())),
     }
 
 
-def _show(folder: Path, report: TrackingReport, as_json: bool) -> None:
-    """Show counts and merges."""
-    summary = _summary(folder, report)
-    merges = [merge.as_row() for merge in report.lineage.merges]
-    if as_json:
-        output.show_json({"summary": summary, "merges": merges})
-        return
-    output.show_rows([summary], as_json=False, title="Tracked")
-    if merges:
-        output.show_rows(merges, as_json=False, title="Merges")
+def _detail(job: Job) -> Row:
+    """Return the merges of a tracked movie."""
+    from temtrack.formats.store.lineage import LINEAGE_NAME, read_lineage
+
+    return {"merges": [merge.as_row() for merge in read_lineage(job.place / LINEAGE_NAME).merges]}
 
 
-def _tell_unknowns(movie: Movie) -> None:
-    if movie.pixel_size is None:
-        output.tell("pixel size unknown: tables will be in pixels only; give --pixel-size 0.21nm, say")
-    if movie.frame_times is None:
-        output.tell("frame times unknown: tables will count frames only; give --frame-time 0.5s, say")
+def _show(rows: Sequence[Row], together: Row) -> None:
+    """Show counts and merges of the only movie."""
+    (row,) = rows
+    show_lines(rows, together, title="Tracked")
+    output.show_rows(row["merges"], as_json=False, title="Merges")

@@ -129,9 +129,7 @@ def _read_outlines(true: Run) -> Iterator[Labels]:
         yield labels
 
 
-def _score_events(
-    found: Run, true: Run, overlaps: MovieOverlaps, progress: Progress
-) -> EventScore:
+def _score_events(found: Run, true: Run, overlaps: MovieOverlaps, progress: Progress) -> EventScore:
     """Score merges and fates in the ids of the lineages, those of linking where a side has none."""
     if found.lineage is not None and true.lineage is not None:
         return score_events(found.lineage, true.lineage, overlaps)

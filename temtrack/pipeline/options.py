@@ -18,6 +18,9 @@ from temtrack.movie import Movie
 
 _DIAMETER = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*([^\d\s]*)\s*")
 
+#: Two names of columns, or three where date and time are two.
+_TWO_NAMES = re.compile(r"\s*[^,\s][^,]*(,\s*[^,\s][^,]*){1,2}")
+
 #: Factors by which an image may be resized for a model.
 MIN_RESCALE, MAX_RESCALE = 0.05, 20.0
 
@@ -198,49 +201,76 @@ class TrackOptions(ModelOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnalyzeOptions(Options):
+class MeasureOptions(Options):
+    """What a user says of scale, time and temperature of masks.
+
+    Parameters
+    ----------
+    pixel_size_nm, frame_time_s
+        Side of a pixel and time between frames; they count before what masks, tables and movie know.
+    heater_log
+        Log of the heating holder, for the temperature of each frame.
+    heater_columns
+        Its columns of time and temperature, where no preset fits, as ``Elapsed [s],Temp [C]``.
+    heater_offset_s
+        Time of the log at the movie's 0 s, beyond what their clocks tell.
+    """
+
+    pixel_size_nm: float | None = None
+    frame_time_s: float | None = None
+    heater_log: Path | None = None
+    heater_columns: str | None = None
+    heater_offset_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for flag, given in (
+            ("--heater-offset", self.heater_offset_s),
+            ("--heater-columns", self.heater_columns),
+        ):
+            if given is not None and self.heater_log is None:
+                raise UsageError(f"{flag} is for a heater's log; give it with --heater-log FILE")
+        if self.heater_columns is not None and not _TWO_NAMES.fullmatch(self.heater_columns):
+            raise UsageError(
+                f"--heater-columns {self.heater_columns!r}: not understood; give the names of the columns of "
+                "time and temperature, with units where the header has none, as in 'Elapsed [s],Temp [C]'"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalyzeOptions(MeasureOptions):
     """What is measured of masks.
 
     Parameters
     ----------
     merges
         Whether merges and fates are told; found from the masks where no lineage lies beside them.
-    pixel_size_nm, frame_time_s
-        Side of a pixel and time between frames; they count before what masks and movie know.
     scale_bar_nm
         Length of the scale bar drawn in the movie.
-    heater_offset_s
-        Time of the heater's log at the movie's 0 s, beyond what their clocks tell.
     """
 
     merges: bool = True
-    pixel_size_nm: float | None = None
-    frame_time_s: float | None = None
     scale_bar_nm: float | None = None
-    heater_offset_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class KineticsOptions(Options):
+class KineticsOptions(MeasureOptions):
     """How the kinetics of a run are measured.
 
     Parameters
     ----------
-    pixel_size_nm, frame_time_s
-        Side of a pixel and time between frames; they count before what masks and tables know.
-    seed
-        Of the draws behind the intervals.
     temperature_k
         Temperature of the run in K.
-    heater_offset_s
-        Time of the heater's log at the movie's 0 s, beyond what their clocks tell.
+    seed
+        Of the draws behind the intervals.
     """
 
-    pixel_size_nm: float | None = None
-    frame_time_s: float | None = None
-    seed: int = 0
     temperature_k: float | None = None
-    heater_offset_s: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.temperature_k is not None and self.heater_log is not None:
+            raise UsageError("--temperature and --heater-log both tell the temperature; give one of them")
 
 
 def _parse_diameter(text: str) -> tuple[float, float | None]:
@@ -269,4 +299,6 @@ def _from_json(name: str, value: Any) -> Any:
     """Read an option back; JSON has no type for some."""
     if name == "frames":
         return slice(*value)
+    if name == "heater_log":
+        return Path(value)
     return np.array(value, dtype=np.float64) if name in ("points", "boxes") else value

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import known
@@ -16,7 +17,7 @@ MOVIE = known.calibration(frame_seconds=[0.0, 5.0, 10.0])
 
 
 def celsius(started=None, offset_s=None, calibration=MOVIE):
-    return add_temperature(calibration, LOG, started, offset_s).frame_celsius.tolist()
+    return add_temperature(replace(calibration, started=started), LOG, offset_s).frame_celsius.tolist()
 
 
 def test_it_is_read_off_between_readings():
@@ -35,10 +36,10 @@ def test_beyond_the_log_and_beside_a_missing_reading_there_is_none():
 
 
 def test_the_source_says_how_the_clocks_were_aligned():
-    assert add_temperature(MOVIE, LOG, None, None).temperatures.source.endswith(
+    assert add_temperature(MOVIE, LOG, None).temperatures.source.endswith(
         "begun together with the movie"
     )
-    source = add_temperature(MOVIE, LOG, NOON, -3.0).temperatures.source
+    source = add_temperature(replace(MOVIE, started=NOON), LOG, -3.0).temperatures.source
     assert source == "a.csv, column 'T', aligned by the clocks of both, -3 s added to the movie's times"
 
 

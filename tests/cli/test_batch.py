@@ -20,7 +20,7 @@ PLAIN = ("--model", "otsu", "--tracker", "overlap")
 #: Runs the command line; dies as a crash in a decoder does at the film of that name.
 CHILD = """
 import os, signal, sys
-from temtrack import workflow
+from temtrack.pipeline import workflow
 from temtrack.cli.app import main
 
 fatal, sys.argv = sys.argv[1], ["temtrack", *sys.argv[2:]]
@@ -53,8 +53,8 @@ def states(folder, command="track"):
     return {line["output"]: line["state"] for line in lines if line["command"] == command}
 
 
-def lines(stdout):
-    return [json.loads(line) for line in stdout.splitlines()]
+def rows(stdout):
+    return json.loads(stdout)["inputs"]
 
 
 def mend(tmp_path):
@@ -64,13 +64,13 @@ def mend(tmp_path):
 def test_a_bad_movie_stops_no_other_and_is_told_in_the_end(run, films, tmp_path):
     result = run("track", *films, "-o", "out", *PLAIN, "--json")
     assert result.exit_code == 3
-    shown = lines(result.stdout)
+    shown = rows(result.stdout)
     assert [(line["input"], line["state"]) for line in shown] == [
         ("a.tif", "done"),
         ("b.tif", "failed"),
         ("c.tif", "done"),
     ]
-    assert shown[0]["frames"] == len(TRUTH)
+    assert shown[0]["n_frames"] == len(TRUTH)
     assert shown[1]["reason"].startswith("b.tif: ")
     assert result.stderr.splitlines()[-1] == (
         "temtrack: error: 1 of 3 inputs failed: b.tif; the others are done"
@@ -78,18 +78,38 @@ def test_a_bad_movie_stops_no_other_and_is_told_in_the_end(run, films, tmp_path)
     assert states(tmp_path / "out") == {"a": "done", "b": "failed", "c": "done"}
 
 
-def test_records_name_the_command_of_one_movie(run, films, tmp_path):
-    assert run("track", "a.tif", "c.tif", "-o", "out", "--pixel-size", "0.5nm", *PLAIN).exit_code == 0
+def test_one_of_many_is_the_same_as_alone_and_its_record_names_the_command_as_typed(run, films, tmp_path):
+    words = ["track", "a.tif", "c.tif", "-o", "out", "--pixel-size", "0.5nm", *PLAIN]
+    assert run(*words, "--resume").exit_code == 0
     facts = json.loads((tmp_path / "out" / "c" / "run.json").read_text())
+<<<<<<< HEAD
     words = "track --output out/c --model otsu --tracker overlap --pixel-size 0.5nm c.tif"
     assert facts["command"] == f"temtrack {words}"
     assert run(*words.replace("out/c", "alone").split()).exit_code == 0
+=======
+    assert facts["command"] == f"temtrack {' '.join(words)}"
+    assert run("track", "c.tif", "-o", "alone", "--pixel-size", "0.5nm", *PLAIN).exit_code == 0
+>>>>>>> cli
     for path in (tmp_path / "alone").glob("mask*"):
         assert path.read_bytes() == (tmp_path / "out" / "c" / path.name).read_bytes()
 
 
+@pytest.mark.parametrize("words", [["info"], ["track", *PLAIN, "-o", "out"]])
+def test_json_tells_one_input_as_it_tells_many(run, films, words):
+    command, *options = words
+    alone = run(command, "a.tif", *options, "--json")
+    many = run(command, "a.tif", "c.tif", *options, "--json", *(["--force"] * (command != "info")))
+    assert (alone.exit_code, many.exit_code) == (0, 0), many.stderr
+    (one,), (first, _) = rows(alone.stdout), rows(many.stdout)
+    assert {**one, "output": ""} == {**first, "output": ""}
+    failed = run(command, "b.tif", *options, "--json", *(["--force"] * (command != "info")))
+    (told,) = rows(failed.stdout)
+    assert (told["state"], failed.exit_code, failed.stderr.count("\n")) == ("failed", 1, 1)
+    assert told["reason"] in failed.stderr
+
+
 def test_resume_skips_what_is_done_and_shows_it_all_the_same(run, films, tmp_path):
-    first = lines(run("track", *films, "-o", "out", *PLAIN, "--json").stdout)
+    first = rows(run("track", *films, "-o", "out", *PLAIN, "--json").stdout)
     done = (tmp_path / "out" / "a" / "run.json").stat().st_mtime_ns
     refused = run("track", *films, "-o", "out", *PLAIN)
     assert refused.exit_code == 1
@@ -98,7 +118,7 @@ def test_resume_skips_what_is_done_and_shows_it_all_the_same(run, films, tmp_pat
     result = run("track", *films, "-o", "out", *PLAIN, "--json", "--resume")
     assert result.exit_code == 0, result.stderr
     assert (tmp_path / "out" / "a" / "run.json").stat().st_mtime_ns == done
-    again = sorted(lines(result.stdout), key=lambda line: line["input"])
+    again = sorted(rows(result.stdout), key=lambda line: line["input"])
     assert [again[0], again[2]] == [first[0], first[2]]
     assert set(states(tmp_path / "out").values()) == {"done"}
 
@@ -147,9 +167,7 @@ def test_shards_share_one_folder(run, films, tmp_path):
     for k in (1, 2):
         assert run("track", *films, "-o", "out", *PLAIN, "--shard", f"{k}/2").exit_code == 0
     assert states(tmp_path / "out") == {"a": "done", "b": "done", "c": "done"}
-    assert (
-        lines(run("track", *films, "-o", "out", *PLAIN, "--json", "--resume").stdout)[1]["input"] == "b.tif"
-    )
+    assert rows(run("track", *films, "-o", "out", *PLAIN, "--json", "--resume").stdout)[1]["input"] == "b.tif"
 
 
 def test_no_keep_going_stops_at_the_first_failure(run, films, tmp_path):
@@ -204,9 +222,9 @@ def test_tables_and_facts_of_many(run, films, tmp_path):
     masks = [*sorted((tmp_path / "out").iterdir())]  # as `out/*` names them, batch.jsonl among them
     result = run("analyze", *masks, "--merges", "--json")
     assert result.exit_code == 0, result.stderr
-    assert [line["frames"] for line in lines(result.stdout)] == [len(TRUTH)] * 2
+    assert [line["n_frames"] for line in rows(result.stdout)] == [len(TRUTH)] * 2
     assert states(tmp_path / "out", "analyze") == {"a": "done", "c": "done"}
-    assert lines(run("analyze", *masks, "--merges", "--json", "--resume").stdout) == lines(result.stdout)
+    assert rows(run("analyze", *masks, "--merges", "--json", "--resume").stdout) == rows(result.stdout)
     told = run("info", *films, "--json")
     assert told.exit_code == 3
-    assert [line.get("n_frames") for line in lines(told.stdout)] == [len(TRUTH), None, len(TRUTH)]
+    assert [line.get("n_frames") for line in rows(told.stdout)] == [len(TRUTH), None, len(TRUTH)]

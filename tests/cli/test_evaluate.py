@@ -39,7 +39,7 @@ def truth(tmp_path):
 def test_the_truth_scores_one_in_json(run, truth):
     result = run("evaluate", truth, truth, "--json")
     assert result.stderr == ""
-    measures = json.loads(result.stdout)
+    measures = json.loads(result.stdout)["inputs"][0]
     assert measures["segmentation"]["pooled"]["ap"] == measures["tracking"]["tra"] == 1
     assert [row["f1"] for row in measures["merges"]["within_frames"]] == [1, 1, 1]
     assert measures["fates"]["macro_f1"] == 1
@@ -52,7 +52,9 @@ def test_each_event_is_listed_with_frame_and_place(run, truth, tmp_path):
     late = Merge(14, 3, (1, 2), 8, 30.0, 40.0)
     false = Merge(20, 90, (3, 90), 20, 10.0, 12.0)
     found = write_folder(tmp_path / "found", CASE.truth, Lineage(26, TREE.tracks, (late, false)))
-    rows = json.loads(run("evaluate", found, truth, "--json", "--per-event").stdout)["merges"]["events"]
+    rows = json.loads(run("evaluate", found, truth, "--json", "--per-event").stdout)["inputs"][0]["merges"][
+        "events"
+    ]
     assert [(row["outcome"], row["true_frame"], row["found_frame"], row["cause"]) for row in rows] == [
         ("missed", 9, None, None),
         ("false", None, 14, "frame"),
@@ -68,7 +70,7 @@ def test_masks_without_a_lineage_say_so(run, truth, tmp_path):
     result = run("evaluate", found, truth, "--json")
     assert result.stderr.count("\n") == 1
     assert "found from the masks alone" in result.stderr
-    measures = json.loads(result.stdout)
+    measures = json.loads(result.stdout)["inputs"][0]
     assert measures["lineage"] == {"pred": "masks", "truth": "lineage.json"}
     assert measures["merges"]["within_frames"][0]["f1"] == 1
 
@@ -84,7 +86,7 @@ def test_ctc_folders_and_outlines(run, tmp_path):
     for t in (3, 12):
         half = np.where(np.arange(96) < 40, CASE.truth[t], 0)
         write_mask(root / "SEG" / f"man_seg{t:03d}.tif", half)
-    measures = json.loads(run("evaluate", found, root, "--json").stdout)
+    measures = json.loads(run("evaluate", found, root, "--json").stdout)["inputs"][0]
     assert [row["frame"] for row in measures["frames"]] == [3, 12]
     assert measures["tracking"]["tra"] == measures["tracking"]["lnk"] == 1
     assert 0 < measures["tracking"]["seg"] < 1
@@ -92,7 +94,9 @@ def test_ctc_folders_and_outlines(run, tmp_path):
 
 def test_a_single_image_is_segmentation_alone(run, tmp_path):
     tifffile.imwrite(tmp_path / "one.tif", CASE.truth[0].astype(np.uint16))
-    measures = json.loads(run("evaluate", tmp_path / "one.tif", tmp_path / "one.tif", "--json").stdout)
+    measures = json.loads(run("evaluate", tmp_path / "one.tif", tmp_path / "one.tif", "--json").stdout)[
+        "inputs"
+    ][0]
     assert measures["segmentation"]["pooled"]["f1"] == 1
     assert measures["tracking"] is measures["merges"] is measures["fates"] is None
     shown = run("evaluate", tmp_path / "one.tif", tmp_path / "one.tif").stdout
@@ -105,7 +109,7 @@ def test_empty_masks_give_null_and_a_word(run, tmp_path):
     result = run("evaluate", tmp_path / "empty.tif", tmp_path / "empty.tif", "--json")
     assert result.exit_code == 0
     assert "holds no particle in any frame" in result.stderr
-    measures = json.loads(result.stdout)
+    measures = json.loads(result.stdout)["inputs"][0]
     assert measures["tracking"]["tra"] is measures["merges"]["exact_parents"] is None
     assert run("evaluate", tmp_path / "empty.tif", tmp_path / "empty.tif").exit_code == 0
 
@@ -116,7 +120,7 @@ def test_dissolution_told_as_a_merge(run, tmp_path):
     truth = write_folder(tmp_path / "truth", case.truth, Lineage(24, tracks, ()))
     wrong = Lineage(24, tracks, (Merge(12, 1, (1, 2), 11, 32.0, 50.0),))
     found = write_folder(tmp_path / "found", case.truth, wrong)
-    merges = json.loads(run("evaluate", found, truth, "--json").stdout)["merges"]
+    merges = json.loads(run("evaluate", found, truth, "--json").stdout)["inputs"][0]["merges"]
     assert merges["false_by_cause"] == {"dissolution": 1}
     assert merges["within_frames"][2]["precision"] == 0
     assert merges["within_frames"][2]["recall"] is None

@@ -38,8 +38,8 @@ def test_each_format_is_written_whole_and_only_once(run, masks, tmp_path, to):
     words = ("export", masks, "--to", to, "-o", out)
     result = run(*words, "--json")
     assert result.exit_code == 0, result.output
-    told = json.loads(result.stdout)
-    assert (told["frames"], told["masks"], told["tracks"], told["merges"]) == (12, N_NODES, 11, 1)
+    told = json.loads(result.stdout)["inputs"][0]
+    assert (told["n_frames"], told["n_masks"], told["n_tracks"], told["n_merges"]) == (12, N_NODES, 11, 1)
     assert [path.name for path in out.parent.iterdir()] == [out.name]  # nothing unfinished beside it
     again = run(*words)
     assert again.exit_code == 1

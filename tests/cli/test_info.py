@@ -29,7 +29,7 @@ def test_every_number_stands_beside_its_source(run, movie):
 def test_json_has_units_in_its_names_and_null_for_what_is_unknown(run, tmp_path):
     tifffile.imwrite(tmp_path / "plain.tif", FRAMES, photometric="minisblack")
     result = run("info", tmp_path / "plain.tif", "--json")
-    facts = json.loads(result.stdout)
+    facts = json.loads(result.stdout)["inputs"][0]
     assert (facts["n_frames"], facts["height_px"], facts["width_px"], facts["dtype"]) == (4, 20, 30, "uint16")
     assert facts["pixel_size_nm"] is facts["frame_time_s"] is facts["pixel_size_source"] is None
     assert "--pixel-size" in result.stderr
@@ -37,7 +37,9 @@ def test_json_has_units_in_its_names_and_null_for_what_is_unknown(run, tmp_path)
 
 
 def test_the_users_word_counts_and_is_named(run, movie):
-    facts = json.loads(run("info", movie, "--pixel-size", "2A", "--frame-time", "40ms", "--json").stdout)
+    facts = json.loads(run("info", movie, "--pixel-size", "2A", "--frame-time", "40ms", "--json").stdout)[
+        "inputs"
+    ][0]
     assert (facts["pixel_size_nm"], facts["pixel_size_source"]) == (0.2, "given by --pixel-size")
     assert (facts["frame_time_s"], facts["span_s"]) == (pytest.approx(0.04), pytest.approx(0.12))
 
@@ -59,6 +61,8 @@ def test_a_drawn_scale_bar_gives_the_scale(run, tmp_path):
     image = np.random.default_rng(0).integers(90, 160, (100, 200), dtype=np.uint8)
     image[90:93, 10:60] = 255
     tifffile.imwrite(tmp_path / "bar.tif", image)
-    facts = json.loads(run("info", tmp_path / "bar.tif", "--scale-bar", "0.1um", "--json").stdout)
+    facts = json.loads(run("info", tmp_path / "bar.tif", "--scale-bar", "0.1um", "--json").stdout)["inputs"][
+        0
+    ]
     assert facts["pixel_size_nm"] == 2
     assert "--scale-bar" in facts["pixel_size_source"]

@@ -10,13 +10,13 @@ FILMS = [f"film{number}.mp4" for number in (10, 2, 1, 3)]
 
 
 def paths(inputs):
-    return [str(one.path) for one in inputs.each]
+    return [str(job.source) for job in inputs.jobs]
 
 
 def test_inputs_stand_in_natural_order_and_once():
     inputs = gather([*FILMS, "film2.mp4"])
     assert paths(inputs) == ["film1.mp4", "film2.mp4", "film3.mp4", "film10.mp4"]
-    assert [one.index for one in inputs.each] == [2, 1, 3, 0]
+    assert [job.index for job in inputs.jobs] == [2, 1, 3, 0]
     assert (inputs.n_given, inputs.many) == (4, True)
     assert not gather(FILMS[:1]).many
 
@@ -27,17 +27,35 @@ def test_shards_share_out_all_inputs_whatever_their_order():
     assert gather(FILMS[:1], Shard(1, 1)).many
 
 
-@pytest.mark.parametrize("text", ["b.tif\na.tif\n\n", "b.tif\0a.tif\0"])
-def test_a_list_on_stdin_is_many(monkeypatch, text):
-    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+def give_stdin(monkeypatch, content):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+
+@pytest.mark.parametrize("content", [b"b.tif\na.tif\n\n", b"b.tif\0a.tif\0", b"b.tif\r\na.tif"])
+def test_a_list_on_stdin_is_many(monkeypatch, content):
+    give_stdin(monkeypatch, content)
     inputs = gather(["-"])
     assert paths(inputs) == ["a.tif", "b.tif"]
     assert inputs.many
 
 
 def test_an_empty_list_is_told(monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    give_stdin(monkeypatch, b"\n")
     with pytest.raises(InputError, match="list on stdin is empty"):
+        gather(["-"])
+
+
+def test_a_name_in_another_encoding_is_a_name(monkeypatch):
+    give_stdin(monkeypatch, b"caf\xe9.tif\n")
+    assert gather(["-"]).jobs[0].source == Path("caf\udce9.tif")
+
+
+@pytest.mark.parametrize(
+    "content", [b"II*\0\x08\0\0\0" + bytes(100), b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\x01"]
+)
+def test_an_image_on_stdin_is_no_list(monkeypatch, content):
+    give_stdin(monkeypatch, content)
+    with pytest.raises(InputError, match="list of paths there, one a line, not for an image or movie"):
         gather(["-"])
 
 

@@ -52,14 +52,14 @@ def test_a_folder_gets_its_table_and_plots(run, masks):
 
 
 def test_without_scale_and_times_the_fits_name_the_flag(run, masks):
-    shown = json.loads(run("kinetics", masks, "--json").stdout)["kinetics"]
+    shown = json.loads(run("kinetics", masks, "--json").stdout)["inputs"][0]["kinetics"]
     for quantity, flag in (("growth_exponent", "--frame-time"), ("diffusion_coefficient", "--frame-time")):
         row = value_of(shown, quantity)
         assert row["value"] is None
         assert flag in row["reason"]
     assert value_of(shown, "mean_diameter")["unit"] == "px"
     timed = run("kinetics", masks, "--json", "--frame-time", "1s", "--force").stdout
-    rows = json.loads(timed)["kinetics"]
+    rows = json.loads(timed)["inputs"][0]["kinetics"]
     assert "--pixel-size" in value_of(rows, "diffusion_coefficient")["reason"]
 
 
@@ -85,9 +85,9 @@ def test_runs_at_temperatures_tell_together(run, tmp_path):
     words = ("--pixel-size", "0.5nm", "--frame-time", "2s", "-o", out, "--json")
     result = run("kinetics", *folders, *given, *words)
     assert result.exit_code == 0, result.output
-    *runs, last = map(json.loads, result.stdout.splitlines())
-    assert list(last) == ["activation"]
-    assert [one["temperature_K"] for one in runs] == [873.15, 973.15, 1073.15]
+    told = json.loads(result.stdout)
+    assert list(told) == ["inputs", "failed", "activation"]
+    assert [one["temperature_K"] for one in told["inputs"]] == [873.15, 973.15, 1073.15]
     row = value_of(rows_of(out), "activation_energy_of_growth_constant_n3")
     assert row["value"] > 0
     assert row["unit"] == "kJ/mol"
@@ -97,8 +97,8 @@ def test_runs_at_temperatures_tell_together(run, tmp_path):
 
 def test_runs_without_temperatures_say_which_flag(run, tmp_path):
     folders = [write_growing(tmp_path / name) for name in "ab"]
-    *_, last = map(json.loads, run("kinetics", *folders, "--json").stdout.splitlines())
-    assert all("--temperature" in row["reason"] for row in last["activation"])
+    told = json.loads(run("kinetics", *folders, "--json").stdout)
+    assert all("--temperature" in row["reason"] for row in told["activation"])
 
 
 def test_a_bad_folder_is_left_out_and_told(run, masks, tmp_path):
@@ -134,7 +134,7 @@ def test_one_temperature_for_each_run(run, masks):
 
 def test_analyze_fits_the_kinetics_as_the_command_after_it_does(run, masks, tmp_path):
     known = ("--pixel-size", "0.5nm", "--frame-time", "2s")
-    shown = json.loads(run("analyze", masks, "--kinetics", *known, "--json").stdout)
+    shown = json.loads(run("analyze", masks, "--kinetics", *known, "--json").stdout)["inputs"][0]
     assert shown["merges"] == []  # the kinetics need them
     at_once = rows_of(masks)
     assert shown["kinetics"] == at_once

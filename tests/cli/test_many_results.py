@@ -17,8 +17,8 @@ def folders(tmp_path, monkeypatch):
     return ["out/c", "out/b", "out/a"]
 
 
-def lines(stdout):
-    return [json.loads(line) for line in stdout.splitlines()]
+def rows(stdout):
+    return json.loads(stdout)["inputs"]
 
 
 def states(folder):
@@ -39,7 +39,7 @@ def test_each_gets_a_result_of_its_name_and_a_bad_one_stops_no_other(run, folder
     words, suffix = WRITING[name]
     result = run(*words, *folders, "-o", "new", "--json")
     assert result.exit_code == 3, result.output
-    shown = lines(result.stdout)
+    shown = rows(result.stdout)
     assert [line["state"] for line in shown] == ["done", "failed", "done"]
     assert shown[0]["output"] == f"new/a{suffix}"
     there = {path.name for path in (tmp_path / "new").iterdir() if not path.name.startswith(".")}
@@ -75,11 +75,11 @@ def test_pages_lie_beside_the_masks_folders_where_no_folder_is_given(run, folder
     assert {path.name for path in (tmp_path / "out").glob("*.html")} == {"a.html", "c.html"}
 
 
-def test_shards_share_one_folder_and_pages_tell_their_own_command(run, folders, tmp_path):
+def test_shards_share_one_folder_and_pages_tell_the_command(run, folders, tmp_path):
     for k in (1, 2):
         assert run("report", "out/a", "out/c", "-o", "pages", "--shard", f"{k}/2").exit_code == 0
     assert states(tmp_path / "pages") == {"a.html": "done", "c.html": "done"}
-    assert "temtrack report --output pages/c.html out/c" in (tmp_path / "pages" / "c.html").read_text()
+    assert "temtrack report out/a out/c -o pages --shard 2/2" in (tmp_path / "pages" / "c.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_each_result_is_compared_with_the_truth_of_its_name(run, folders, tmp_pa
     write_scene(tmp_path / "truth" / "b")
     result = run("evaluate", *folders, "truth", "--json")
     assert result.exit_code == 3
-    a, b, c = lines(result.stdout)
+    a, b, c = rows(result.stdout)
     assert (a["state"], a["tracking"]["tra"], a["merges_f1"]) == ("done", 1.0, 1.0)
     assert [line["state"] for line in (b, c)] == ["failed", "failed"]
     assert "truth/c: there is no truth of that name" in c["reason"]

@@ -29,7 +29,7 @@ def test_segment_and_track_take_it_as_a_model(run, movie, tmp_path):
         assert len(np.unique(tifffile.imread(mask))) == 3
     tracked = run("track", movie, "--model", "otsu", "-o", tmp_path / "masks", "--json")
     assert tracked.exit_code == 0, tracked.output
-    assert json.loads(tracked.stdout)["summary"]["tracks"] == 2
+    assert json.loads(tracked.stdout)["inputs"][0]["n_tracks"] == 2
     record = json.loads((tmp_path / "masks/run.json").read_text())
     assert (record["model"], record["model_sha256"]) == ("otsu", None)
     assert 0.6 < record["scale"] < 10

@@ -19,8 +19,8 @@ def image_file(tmp_path, image):
     return tmp_path / "gold.tif"
 
 
-def json_lines(stdout):
-    return [json.loads(line) for line in stdout.splitlines()]
+def rows(stdout):
+    return json.loads(stdout)["inputs"]
 
 
 def one_line(stderr):
@@ -30,10 +30,10 @@ def one_line(stderr):
 def test_an_image_gives_a_mask_beside_it_and_a_row(run, segmenter, image_file, image):
     result = run("segment", image_file, "--json", "--pixel-size", "0.5nm", "--scale", "1.5")
     assert result.exit_code == 0
-    (row,) = json.loads(result.stdout)
+    (row,) = rows(result.stdout)
     mask = tifffile.imread(image_file.with_name("gold_mask.tif"))
     np.testing.assert_array_equal(mask > 0, image < 100)
-    assert row["particles"] == 3
+    assert row["n_particles"] == 3
     assert row["coverage"] == pytest.approx(33 / 2000)
     mean_px = (2 * np.sqrt(64 / np.pi) + np.sqrt(4 / np.pi)) / 3
     assert row["mean_diameter_px"] == pytest.approx(mean_px)
@@ -72,9 +72,9 @@ def test_force_leaves_no_mask_of_a_longer_movie(run, segmenter, tmp_path, image)
 def test_a_folder_or_pattern_is_many_images_without_their_masks(run, segmenter, tmp_path, image):
     for name in ("a2.tif", "a10.tif"):
         tifffile.imwrite(tmp_path / name, image)
-    first = json_lines(run("segment", tmp_path, "--json").stdout)
+    first = rows(run("segment", tmp_path, "--json").stdout)
     assert [row["input"] for row in first] == [str(tmp_path / "a2.tif"), str(tmp_path / "a10.tif")]
-    again = json_lines(run("segment", tmp_path / "*.tif", "--json", "--force").stdout)
+    again = rows(run("segment", tmp_path / "*.tif", "--json", "--force").stdout)
     assert again == first
 
 
@@ -124,8 +124,8 @@ def test_a_constant_image_gives_an_empty_mask_and_a_word(run, segmenter, tmp_pat
     assert result.exit_code == 0
     assert "no particle" in result.stderr
     assert tifffile.imread(tmp_path / "black_mask.tif").max() == 0
-    (row,) = json.loads(result.stdout)
-    assert (row["particles"], row["coverage"], row["mean_diameter_px"]) == (0, 0, None)
+    (row,) = rows(result.stdout)
+    assert (row["n_particles"], row["coverage"], row["mean_diameter_px"]) == (0, 0, None)
 
 
 def test_points_and_boxes_reach_the_model_in_y_x(run, segmenter, tmp_path, image_file):

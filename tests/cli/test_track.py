@@ -35,9 +35,9 @@ def test_masks_table_lineage_and_run_are_written(run, movie, masks, tmp_path):
     out = tmp_path / "out"
     result = run("track", movie, "--masks", masks, "-o", out, "--pixel-size", "0.5nm", "--json")
     assert result.exit_code == 0, result.output
-    told = json.loads(result.stdout)
+    (told,) = json.loads(result.stdout)["inputs"]
     assert [(m["frame"], m["contact_frame"], len(m["parent_ids"])) for m in told["merges"]] == [(9, 8, 2)]
-    assert told["summary"]["merged"] == 2
+    assert told["merged"] == 2
     written = read_masks(out)
     assert len(written) == len(CASE.truth)
     np.testing.assert_array_equal(written[20] > 0, CASE.truth[20] > 0)
@@ -96,7 +96,7 @@ def test_the_plain_baseline_is_a_propagator_like_others(run, movie, masks, tmp_p
         "track", movie, "--masks", masks, "-o", tmp_path / "out", "--tracker", "trackpy", "--json"
     )
     assert result.exit_code == 0, result.output
-    assert [m["frame"] for m in json.loads(result.stdout)["merges"]] == [9]
+    assert [m["frame"] for m in json.loads(result.stdout)["inputs"][0]["merges"]] == [9]
     facts = json.loads((tmp_path / "out" / "run.json").read_text())
     assert facts["parameters"]["propagator"] == "trackpy"
 

@@ -303,9 +303,9 @@ def read_groups(path):
 
 
 def read_batch(path):
-    from temtrack.formats.store.batch_file import BatchFile
+    from temtrack.formats.store.ledger import Ledger
 
-    BatchFile(path).last("track", "a")
+    Ledger(path).last("track", "a")
 
 
 def read_training_state(path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from temtrack.calibration import UNCALIBRATED, Calibration, FrameTimes, PixelSize
+from temtrack.columns import Table
 from temtrack.errors import InputError
 from temtrack.formats.store.atomic import whole_file
 from temtrack.formats.store.fingerprint import fingerprint
 from temtrack.formats.store.lineage import LINEAGE_NAME, ctc_parents, read_ctc_table, read_lineage
-from temtrack.formats.store.masks import read_masks
+from temtrack.formats.store.masks import list_masks, read_masks
 from temtrack.masks import Masks
 from temtrack.provenance import Provenance, Source
 from temtrack.run import Run
@@ -106,6 +107,18 @@ def sources_of(run: Run) -> dict[str, Source]:
         "masks": Source(str(run.path), fingerprint(run.masks.files)),
         "lineage": Source(str(run.path), fingerprint(beside)),
     }
+
+
+def fingerprint_run(path: Path, tables: Iterable[Table] = ()) -> str:
+    """Return the hash of masks, of what their tracker left beside them, and of those tables that lie there.
+
+    Raises
+    ------
+    InputError
+        Where there are no masks.
+    """
+    lying = (path / f"{table.name}.parquet" for table in tables)
+    return fingerprint([*list_masks(path), *list_beside(path), *(one for one in lying if one.is_file())])
 
 
 def list_beside(path: Path) -> list[Path]:

@@ -1,13 +1,14 @@
-"""What has become of each input of a batch: a line of JSON for each change, appended, the last one counts.
+"""What has become of each input of many: a line of JSON for each change, appended, the last one counts.
 
-Lines are written under a lock and never changed, so that any number of processes share one file; a line that
-a killed process left unfinished is passed over.
+The file lies in the folder of the results. Lines are written under a lock and never changed, so that any
+number of processes share one file; a line that a killed process left unfinished is passed over.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from io import BufferedRandom
@@ -17,7 +18,7 @@ from typing import Literal
 from temtrack.errors import InputError, OutputError
 from temtrack.formats.store.lock import locked
 
-BATCH_NAME = "batch.jsonl"
+LEDGER_NAME = "batch.jsonl"
 
 State = Literal["todo", "running", "done", "failed"]
 
@@ -46,7 +47,7 @@ class Record:
     seconds
         How long it took.
     process
-        Host and number of the process that works or worked on it.
+        Host and number of the process that wrote this.
     result
         What the command shows of it.
     """
@@ -58,12 +59,12 @@ class Record:
     key: str | None = None
     reason: str | None = None
     seconds: float | None = None
-    process: str | None = None
+    process: str = field(default_factory=lambda: f"{platform.node()}:{os.getpid()}")
     result: Mapping[str, object] = field(default_factory=dict)
 
 
-class BatchFile:
-    """The file of the batches in a folder.
+class Ledger:
+    """The ledger of a folder of results.
 
     Raises
     ------
@@ -73,14 +74,21 @@ class BatchFile:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._path = folder / BATCH_NAME
+        self._path = folder / LEDGER_NAME
         self._n_bytes_read = 0
         self._last: dict[tuple[str, str], Record] = {}
 
     def last(self, command: str, output: str) -> Record | None:
-        """Return the newest record of an input; what other processes wrote meanwhile counts."""
+        """Return the newest record of an input; what other processes wrote meanwhile counts.
+
+        Of a result that is no longer there is none: it counts as never made.
+        """
         self._read_on()
-        return self._last.get((command, output))
+        record = self._last.get((command, output))
+        if record is None or record.state != "done":
+            return record
+        result = Path(str(record.result.get("output", output)))
+        return record if (self.folder / result.name).exists() else None
 
     def append(self, records: Iterable[Record]) -> None:
         """Write records behind those that are there.
