@@ -21,11 +21,8 @@ from law_movies import DIFFUSION, FIELD, simulate_coalescence, simulate_sizes
 from rich.console import Console
 from rich.table import Table
 from scipy import constants
-from temtrack.masks import masks_of_arrays
-from temtrack.run import Run
 
 import temtrack
-from temtrack.calibration import Calibration
 from temtrack.kinetics.arrhenius import measure_activation
 from temtrack.kinetics.bootstrap import gather_power_sums
 from temtrack.kinetics.diffusion import measure_diffusion
@@ -35,7 +32,10 @@ from temtrack.kinetics.growth import measure_growth
 from temtrack.kinetics.mechanisms import MECHANISMS, measure_mechanisms
 from temtrack.kinetics.observed import observe
 from temtrack.kinetics.relaxation import measure_relaxations
+from temtrack.masks import masks_of_arrays
+from temtrack.run import Run
 from temtrack.simulation.movie import SimulatedMovie
+from temtrack.tables import Tables
 
 #: Temperatures (K) and activation energy (kJ/mol) of the runs of one specimen; the rate of the second run.
 KELVIN, ENERGY, RATE = (890.0, 920.0, 950.0, 980.0), 120.0, 0.05

@@ -13,8 +13,8 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from temtrack.analysis.measure import analyze_run
 
+from temtrack.analysis.measure import analyze_run
 from temtrack.calibration import UNCALIBRATED
 from temtrack.linking import link_masks
 from temtrack.masks import masks_of_arrays

@@ -17,18 +17,18 @@ import numpy as np
 from disturbances import disturbed, shuffled
 from numpy.typing import NDArray
 from other_linkers import link_by_laptrack, link_by_largest_overlap
-from temtrack.analysis.relinking import relink
-from temtrack.masks import masks_of_arrays
-from temtrack.run import Run
 
+from temtrack.analysis.relinking import relink
 from temtrack.imaging.labels import map_ids
 from temtrack.lineage import Lineage
 from temtrack.linking import link_masks
+from temtrack.masks import masks_of_arrays
 from temtrack.metrics.evaluation import TOLERANCES, EventScore, score_events
 from temtrack.metrics.fates import FateScore
 from temtrack.metrics.merges import MergeScore, match_merges, true_parents
 from temtrack.metrics.overlaps import measure_overlaps
 from temtrack.metrics.tracks import match_detections
+from temtrack.run import Run
 from temtrack.segmentation.load import load_segmenter
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector

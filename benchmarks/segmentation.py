@@ -29,6 +29,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.datasets.labelled import LabelledImage, read_dataset, read_excluded
 from temtrack.imaging.annotations import hide_annotations, mask_out
 from temtrack.metrics.segmentation import SegmentationScore, score_segmentation
 from temtrack.movie import Movie
@@ -40,8 +41,6 @@ from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import simulate_movie
 from temtrack.simulation.scenes import SceneConfig, simulate_scene
-from temtrack.training.data.dataset import LabelledImage, read_folder
-from temtrack.training.run import read_excluded
 
 PRINTED_PARAMETERS = {
     "effsam-tiny": 10_185_380,
@@ -138,7 +137,7 @@ def simulate_frames(n_movies: int) -> Iterator[LabelledImage]:
 def read_images(folder: Path, only: frozenset[str] | None) -> list[LabelledImage]:
     """Read a folder's images, or of them those named in ``only``."""
     names = {f"{folder.name}/{path.stem}" for path in (folder / "images").glob("*")}
-    return read_folder(folder, frozenset() if only is None else frozenset(names - only))
+    return read_dataset(folder, frozenset() if only is None else frozenset(names - only))
 
 
 def run(job: Job) -> dict[str, dict[str, object]]:

@@ -21,12 +21,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from segmentation import find_particles, read_images
 
+from temtrack.datasets.labelled import LabelledImage, read_excluded
 from temtrack.metrics.segmentation import score_segmentation
 from temtrack.nets.efficient_sam import POINT, REFERENCE_SIDE, EfficientSam
 from temtrack.segmentation.dense_maps import FOREGROUND
 from temtrack.segmentation.load import load_segmenter
-from temtrack.training.data.dataset import LabelledImage
-from temtrack.training.run import read_excluded
 
 Labels = NDArray[np.int32]
 

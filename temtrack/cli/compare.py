@@ -31,5 +31,5 @@ def compare(
     found = [read_run(folder) for folder in runs]
     check_output_folder(out, force=True)
     paths = write_comparison(out, found)
-    output.show_rows(tabulate(found), as_json=as_json)
+    output.show_rows([tabulate(run) for run in found], as_json=as_json)
     output.tell(f"curves: {', '.join(map(str, paths))}")

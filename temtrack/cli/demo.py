@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from temtrack.lineage import Lineage
     from temtrack.metrics.merges import MergeMatch, MergeScore
 
+_DEFAULT = TrackOptions()
+
 FRAMES_PER_SECOND = 10.0
 TOLERANCE_FRAMES = 3  # within which a found merge is shown beside a true one
 
@@ -27,7 +29,7 @@ def demo(
     output_folder: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")
     ] = Path("demo"),
-    model: options.Model = TrackOptions().model,
+    model: options.Model = _DEFAULT.model,
     device: options.Device = options.DeviceName.auto,
     force: options.Force = False,
     as_json: options.Json = False,

@@ -221,7 +221,7 @@ Tta = Annotated[
     bool,
     typer.Option(
         "--tta/--no-tta",
-        help="Test-time augmentation: see each image twice, the second time shifted; finer, takes twice as long.",
+        help="Test-time augmentation: see each image twice, once shifted; finer, in twice the time.",
     ),
 ]
 Diameter = Annotated[
@@ -253,8 +253,8 @@ Tracker = Annotated[
     str,
     typer.Option(
         "--tracker",
-        help="What follows ids from frame to frame: overlap, trackpy, a DeAOT that `temtrack models` lists, or "
-        "the folder of its training run.",
+        help="What follows ids from frame to frame: overlap, trackpy, a DeAOT that `temtrack models` lists, "
+        "or the folder of its training run.",
         autocompletion=complete_tracker,
     ),
 ]

@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -101,18 +101,25 @@ def tell_unknowns(known: Calibration) -> None:
 def warnings_in_one_line() -> Iterator[None]:
     """Show the library's warnings and notices as one line each on stderr."""
 
-    def show(message: Warning | str, category: type[Warning], *where: object, **more: object) -> None:
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         if issubclass(category, TemtrackNotice):
             tell(str(message))
         elif issubclass(category, TemtrackWarning):
             warn(str(message))
         else:
-            shown(message, category, *where, **more)
+            shown(message, category, filename, lineno, file, line)
 
     with warnings.catch_warnings():
         shown = warnings.showwarning
         warnings.simplefilter("always", TemtrackWarning)
-        warnings.showwarning = show  # type: ignore[assignment]
+        warnings.showwarning = show
         yield
 
 

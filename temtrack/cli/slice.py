@@ -11,9 +11,8 @@ import typer
 from temtrack.cli import options, output
 from temtrack.cli.output import Row
 from temtrack.cli.runner import failed_of
-from temtrack.datasets.config import SliceConfig
+from temtrack.datasets.config import Edge, SliceConfig
 from temtrack.errors import PartialFailureError
-from temtrack.imaging.tiles import Edge
 
 if TYPE_CHECKING:
     from temtrack.datasets.folder import Plan
@@ -49,10 +48,12 @@ def slice(
         int, typer.Option("--every", min=1, metavar="N", help="Each N-th frame of a movie.")
     ] = SliceConfig.every,
     keep_empty: Annotated[
-        float, typer.Option("--keep-empty", metavar="SHARE", help="Share kept of tiles without particles.")
-    ] = SliceConfig.empty_share,
+        float,
+        typer.Option("--keep-empty", metavar="FRACTION", help="Fraction kept of tiles without particles."),
+    ] = SliceConfig.empty_fraction,
     test_fraction: Annotated[
-        float, typer.Option("--test-fraction", metavar="SHARE", help="Share of the tiles for the test side.")
+        float,
+        typer.Option("--test-fraction", metavar="FRACTION", help="Fraction of the tiles for the test side."),
     ] = SliceConfig.test_fraction,
     group_by: Annotated[
         str,
@@ -140,7 +141,7 @@ def _warn_of_one_class(plan: Plan) -> None:
         if coverages and max(coverages) == 0:
             output.warn(f"{side}: the masks know one class only: no tile holds a particle")
         elif coverages and min(coverages) == 1:
-            output.warn(f"{side}: the masks know one class only: no tile holds any ground")
+            output.warn(f"{side}: the masks know one class only: no tile holds any background")
 
 
 def _warn_of_look_alikes(plan: Plan) -> None:

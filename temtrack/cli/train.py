@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from temtrack import __version__
 from temtrack.cli import options, output
-from temtrack.errors import OutputError, UsageError
+from temtrack.errors import UsageError
+from temtrack.training.config import TrainConfig, TrainingData, TrainingRun, network_to_train, preset
 
 if TYPE_CHECKING:
-    from temtrack.models.registry import ModelSpec
-    from temtrack.training.config import TrainConfig
     from temtrack.training.history import EpochRow
-    from temtrack.training.run import TrainingData
 
-DEFAULT_RUN = Path("runs/train")
 PRESET = "By default what suits the model."
 
 
@@ -31,10 +27,9 @@ def train(
             "writes them, and each one's fraction of the samples.",
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Folder of the run, by default runs/train."),
-    ] = None,
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the run.")] = Path(
+        "runs/train"
+    ),
     model: Annotated[
         str | None,
         typer.Option(
@@ -45,7 +40,7 @@ def train(
     synthetic: Annotated[
         float,
         typer.Option("--synthetic", min=0, metavar="FRACTION", help="Fraction of freshly simulated samples."),
-    ] = 0.0,
+    ] = TrainingData.synthetic_fraction,
     exclude: Annotated[
         Path | None,
         typer.Option("--exclude", metavar="FILE", help="List of <folder>/<stem> that must not be read."),
@@ -62,7 +57,7 @@ def train(
     accumulate: Annotated[
         int,
         typer.Option("--accumulate", min=1, metavar="N", help="Batches a step, where memory holds but one."),
-    ] = 1,
+    ] = TrainConfig.accumulate,
     lr: Annotated[float | None, typer.Option("--lr", min=0, help=f"Highest learning rate. {PRESET}")] = None,
     scale: Annotated[
         float | None,
@@ -88,9 +83,9 @@ def train(
     ] = None,
     patience: Annotated[
         int, typer.Option("--patience", min=0, help="Stop after so many epochs without gain; 0 never.")
-    ] = 0,
+    ] = TrainConfig.patience_epochs,
     device: options.Device = options.DeviceName.auto,
-    seed: options.Seed = 0,
+    seed: options.Seed = TrainConfig.seed,
     as_json: options.Json = False,
 ) -> None:
     """Train a network on labelled images, simulated ones, or both at given fractions.
@@ -104,75 +99,39 @@ def train(
     serves as a model: temtrack segment img.tif --model runs/train. To set runs beside
     each other: temtrack compare runs/*.
     """
-    from temtrack.formats.store.atomic import check_output_folder
-    from temtrack.formats.store.lock import locked
-    from temtrack.formats.store.provenance import write_run
+    from temtrack.datasets.labelled import read_excluded
     from temtrack.models.catalog import find_device
-    from temtrack.models.registry import RUN_FILE, find_model
-    from temtrack.training.config import preset
-    from temtrack.training.distributed import find_ranks
-    from temtrack.training.history import read_rows
-    from temtrack.training.run import TrainingData, read_excluded, run_training
+    from temtrack.models.registry import find_model
+    from temtrack.training.run import run_training
 
-    out = out or DEFAULT_RUN
     start = None if pretrained is None else find_model(pretrained)
-    suited = preset(_network(model, start))
     config = replace(
-        suited,
-        n_steps=steps or suited.n_steps,
-        crop_px=crop or suited.crop_px,
-        batch_size=batch or suited.batch_size,
-        accumulate=accumulate,
-        learning_rate=suited.learning_rate if lr is None else lr,
-        scale=scale,
-        unaugmented_fraction=suited.unaugmented_fraction if unaugmented is None else unaugmented,
-        patience_epochs=patience,
-        seed=seed,
+        preset(network_to_train(model, start)), accumulate=accumulate, patience_epochs=patience, seed=seed
     )
-    excluded = frozenset[str]() if exclude is None else read_excluded(exclude)
-    data = TrainingData([_folder(text) for text in folders or []], synthetic, excluded)
-    command = output.command_line()
-    if not find_ranks().leads:
-        run_training(data, config, out, start, find_device(device), command, _tell)
-        return
-    if (out / RUN_FILE).exists() and not resume:
-        raise OutputError(f"{out}: holds a run already; give --resume to go on with it, or another folder")
-    check_output_folder(out, force=resume)
-    with locked(out):
-        facts = _facts(command, data, start, config)
-        run_training(data, config, out, start, find_device(device), command, _tell)
-        write_run(out, facts)
-    output.show_rows([{"run": str(out), **asdict(read_rows(out)[-1])}], as_json=as_json)
-
-
-def _network(model: str | None, start: ModelSpec | None) -> str:
-    """Return which network to train: the one that is named, or else that of the weights to start from."""
-    if start is None:
-        return model or options.DEFAULT_MODEL
-    if model not in (None, start.architecture):
-        raise UsageError(
-            f"--model {model}: '{start.name}' has the weights of {start.architecture}; leave --model out, "
-            f"or start from weights of {model}"
-        )
-    return start.architecture
-
-
-def _facts(
-    command: str, data: TrainingData, pretrained: ModelSpec | None, config: TrainConfig
-) -> dict[str, object]:
-    """Return what is trained on what."""
-    from temtrack.formats.store.fingerprint import fingerprint_folder
-    from temtrack.models.registry import verify
-
-    return {
-        "temtrack_version": __version__,
-        "command": command,
-        "data_sha256": {str(folder): fingerprint_folder(folder) for folder, _ in data.folders},
-        "synthetic_fraction": data.synthetic_fraction,
-        "pretrained": pretrained and pretrained.name,
-        "pretrained_sha256": pretrained and verify(pretrained),
-        "parameters": asdict(config),
+    given: dict[str, Any] = {
+        "n_steps": steps,
+        "crop_px": crop,
+        "batch_size": batch,
+        "learning_rate": lr,
+        "scale": scale,
+        "unaugmented_fraction": unaugmented,
     }
+    run = TrainingRun(
+        TrainingData(
+            [_folder(text) for text in folders or []],
+            synthetic,
+            frozenset() if exclude is None else read_excluded(exclude),
+        ),
+        replace(config, **{name: value for name, value in given.items() if value is not None}),
+        out,
+        find_device(device),
+        start,
+        resume,
+        output.command_line(),
+        _tell,
+    )
+    if rows := run_training(run):
+        output.show_rows([{"run": str(out), **asdict(rows[-1])}], as_json=as_json)
 
 
 def _folder(text: str) -> tuple[Path, float]:

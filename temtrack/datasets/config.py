@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from temtrack.errors import UsageError
-from temtrack.imaging.tiles import Edge
+
+
+class Edge(StrEnum):
+    """What becomes of the last row and column of tiles where an image is no multiple of the tile.
+
+    ``shift`` moves tiles inwards until all lie in the image, so that neighbours share more than they must;
+    an image smaller than a tile stays as it is. ``pad`` mirrors the image beyond its edge. ``drop`` leaves
+    out what fills no whole tile.
+    """
+
+    shift = "shift"
+    pad = "pad"
+    drop = "drop"
 
 
 @dataclass(frozen=True)
@@ -21,9 +34,9 @@ class SliceConfig:
     every
         Take each ``every``-th frame of a movie.
     test_fraction
-        Share of the tiles that the test side should have, as near as whole groups allow.
-    empty_share
-        Share of the tiles without particles that are kept.
+        Fraction of the tiles that the test side should have, as near as whole groups allow.
+    empty_fraction
+        Fraction of the tiles without particles that are kept.
     seed
         Seed of the split and of the choice among empty tiles.
     """
@@ -33,7 +46,7 @@ class SliceConfig:
     edge: Edge = Edge.shift
     every: int = 1
     test_fraction: float = 0.3
-    empty_share: float = 1.0
+    empty_fraction: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -43,5 +56,5 @@ class SliceConfig:
             )
         if not 0 <= self.test_fraction < 1:
             raise UsageError(f"--test-fraction {self.test_fraction}: allowed is 0 up to, but not, 1")
-        if not 0 <= self.empty_share <= 1:
-            raise UsageError(f"--keep-empty {self.empty_share}: allowed is 0 (none) to 1 (all)")
+        if not 0 <= self.empty_fraction <= 1:
+            raise UsageError(f"--keep-empty {self.empty_fraction}: allowed is 0 (none) to 1 (all)")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from temtrack import __version__
 from temtrack.calibration import Calibration
 from temtrack.datasets.config import SliceConfig
+from temtrack.datasets.grid import cut
 from temtrack.datasets.grouping import GroupOf
 from temtrack.datasets.look_alikes import LookAlike, find_look_alikes
 from temtrack.datasets.sources import Source
@@ -26,7 +27,6 @@ from temtrack.formats.store.atomic import remove_leftovers
 from temtrack.formats.store.masks import write_mask
 from temtrack.formats.store.tables import write_table
 from temtrack.formats.store.tiff_stack import write_image
-from temtrack.imaging.tiles import cut
 from temtrack.tables import MANIFEST
 
 MANIFEST_NAME = f"{MANIFEST.name}.parquet"
@@ -76,7 +76,7 @@ def plan_tiles(
         raise first if len(sources) == 1 else InputError(f"all {len(sources)} sources failed, as {first}")
     refuse_same_names(found)
     rng = np.random.default_rng(config.seed)
-    keep = thin_out([tile.n_particles == 0 for tile in found], config.empty_share, rng)
+    keep = thin_out([tile.n_particles == 0 for tile in found], config.empty_fraction, rng)
     kept = [tile for tile, wanted in zip(found, keep, strict=True) if wanted]
     if not kept:
         why = "all are smaller than a tile, or hold no particle; give a smaller --size or --keep-empty 1"

@@ -34,9 +34,9 @@ def choose_test_groups(groups: Sequence[str], test_fraction: float, rng: np.rand
     return chosen or {min(names, key=lambda name: sizes[name])}
 
 
-def thin_out(is_empty: Sequence[bool], share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Tell which tiles to keep, (N,) bool: all with particles, and a random ``share`` of the empty ones."""
+def thin_out(is_empty: Sequence[bool], fraction: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Tell which tiles to keep, (N,) bool: those with particles, and a random ``fraction`` of the others."""
     keep = ~np.asarray(is_empty, bool)
     empty = np.flatnonzero(~keep)
-    keep[rng.permutation(empty)[: round(share * len(empty))]] = True
+    keep[rng.permutation(empty)[: round(fraction * len(empty))]] = True
     return keep

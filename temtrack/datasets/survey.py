@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from skimage.measure import label as connected_parts
 
 from temtrack.datasets.config import SliceConfig
+from temtrack.datasets.grid import cut, tile_grid
 from temtrack.datasets.grouping import GroupOf
 from temtrack.datasets.look_alikes import Look, look_at
 from temtrack.datasets.sources import Source
 from temtrack.errors import InputError
-from temtrack.imaging.tiles import cut, tile_grid
 
 #: Stands around the sources while they are read, or the frames of the only one: a progress bar, for one.
 Watch = Callable[[Sequence[Any]], Iterable[Any]]

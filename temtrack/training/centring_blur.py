@@ -1,4 +1,4 @@
-"""Which blur suits the masks of labelled images, when the level of their outlines is found."""
+"""Which blur suits the masks of labelled images, where intensities are centred at their outlines."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
+from temtrack.datasets.labelled import LabelledImage
 from temtrack.imaging.intensity import CENTRING_BLUR_PX
-from temtrack.training.data.dataset import LabelledImage
 
 BLURS_PX = (1.0, CENTRING_BLUR_PX, 3.0, 4.0, 5.0, 6.0, 8.0)
 

@@ -28,31 +28,24 @@ def save_weights(path: Path, net: nn.Module) -> None:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training run is: steps done, and rows of the log that tell of them, ``None`` for all."""
+    """How far a training run is: steps done, and rows of the log that tell of them."""
 
     step: int = 0
-    n_epochs: int | None = 0
+    n_epochs: int = 0
 
 
 def save_state(
-    folder: Path, done: Progress, net: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+    folder: Path, done: Progress, net: nn.Module, ema: nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
     """Write all that the run needs to go on from where it is."""
-    state = {
-        **asdict(done),
-        "net": net.state_dict(),
-        "average": average.state_dict(),
-        "optimizer": optimizer.state_dict(),
-    }
+    parts = {"net": net.state_dict(), "ema": ema.state_dict(), "optimizer": optimizer.state_dict()}
     content = io.BytesIO()  # on a full disk torch would end in an error of its own
-    torch.save(state, content)
+    torch.save(asdict(done) | parts, content)
     with whole_file(folder / STATE_FILE) as path:
         path.write_bytes(content.getbuffer())
 
 
-def load_state(
-    folder: Path, net: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
-) -> Progress:
+def load_state(folder: Path, net: nn.Module, ema: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
     """Load the state in ``folder`` into the three and return how far it is; the start where there is none.
 
     Raises
@@ -66,9 +59,9 @@ def load_state(
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         net.load_state_dict(state["net"])
-        average.load_state_dict(state["average"])
+        ema.load_state_dict(state["ema"])
         optimizer.load_state_dict(state["optimizer"])
-        return Progress(int(state["step"]), state.get("n_epochs"))
+        return Progress(int(state["step"]), int(state["n_epochs"]))
     except Exception as error:  # torch raises errors of any type on bytes that it did not expect
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise TrainingError(

@@ -11,25 +11,27 @@ from torch import Tensor
 IMPOSSIBLE = 1e9
 
 
-def clip_loss(logits: Tensor, allowed: Tensor, hard_share: float) -> Tensor:
+def clip_loss(logits: Tensor, allowed: Tensor, hardest_fraction: float) -> Tensor:
     """Return half the cross-entropy plus half the Jaccard loss of NxKxHxW logits.
 
     ``allowed`` NxKxHxW bool holds the colours that are right in each pixel, several where particles merged;
-    pixels without any are left out. The cross-entropy counts the ``hard_share`` of hardest pixels.
+    pixels without any are left out. The cross-entropy counts the ``hardest_fraction`` of hardest pixels.
     """
     log_probs = logits.log_softmax(dim=1)
     right = log_probs.masked_fill(~allowed, -IMPOSSIBLE)
     known = allowed.any(dim=1)
-    return 0.5 * hardest_cross_entropy(right, known, hard_share) + 0.5 * jaccard_loss(log_probs, right, known)
+    return 0.5 * hardest_cross_entropy(right, known, hardest_fraction) + 0.5 * jaccard_loss(
+        log_probs, right, known
+    )
 
 
-def hardest_cross_entropy(right: Tensor, known: Tensor, hard_share: float) -> Tensor:
+def hardest_cross_entropy(right: Tensor, known: Tensor, hardest_fraction: float) -> Tensor:
     """Return the mean of -log p(any right colour), each image's hardest pixels only.
 
     ``right`` NxKxHxW are log-probabilities, hugely negative for wrong colours; ``known`` NxHxW bool.
     """
     loss = torch.where(known, -right.logsumexp(dim=1), 0.0).flatten(1)
-    n_hardest = max(1, round(hard_share * loss.shape[1]))
+    n_hardest = max(1, round(hardest_fraction * loss.shape[1]))
     return loss.topk(n_hardest, dim=1, sorted=False).values.mean()
 
 

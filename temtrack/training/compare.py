@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from temtrack.errors import InputError
-from temtrack.formats.store.atomic import whole_file
 from temtrack.models.registry import find_model
-from temtrack.training.history import TITLES, EpochRow, read_rows
+from temtrack.training.history import EpochRow, best_row, draw_curves, read_rows
 
 
 @dataclass(frozen=True)
@@ -19,11 +18,6 @@ class Run:
     folder: Path
     network: str
     rows: Sequence[EpochRow]
-
-    @property
-    def best(self) -> EpochRow:
-        """The epoch of the lowest test loss, whose weights are the run's."""
-        return min(self.rows, key=lambda row: row.test_loss)
 
 
 def read_run(folder: Path) -> Run:
@@ -42,44 +36,24 @@ def read_run(folder: Path) -> Run:
     return Run(folder, find_model(str(folder)).architecture, rows)
 
 
-def tabulate(runs: Sequence[Run]) -> list[dict[str, object]]:
-    """Return a row for each run: its network, and how its best epoch scored."""
-    return [
-        {
-            "run": str(run.folder),
-            "network": run.network,
-            "epochs": len(run.rows),
-            "best_epoch": run.best.epoch,
-            "train_loss": run.best.train_loss,
-            "test_loss": run.best.test_loss,
-            "test_iou": run.best.test_iou,
-            "test_dice": run.best.test_dice,
-            "hours": round(sum(row.seconds for row in run.rows) / 3600, 3),
-        }
-        for run in runs
-    ]
+def tabulate(run: Run) -> dict[str, object]:
+    """Return a run's network, and how its best epoch scored."""
+    best = best_row(run.rows)
+    return {
+        "run": str(run.folder),
+        "network": run.network,
+        "epochs": len(run.rows),
+        "best_epoch": best.epoch,
+        "train_loss": best.train_loss,
+        "test_loss": best.test_loss,
+        "test_iou": best.test_iou,
+        "test_dice": best.test_dice,
+        "hours": round(sum(row.seconds for row in run.rows) / 3600, 3),
+    }
 
 
 def write_comparison(folder: Path, runs: Sequence[Run]) -> list[Path]:
-    """Write ``compare.png`` and ``compare.svg``: loss, IoU and Dice, dashed on the test samples."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12, 4), layout="constrained")
-    for axes, (measure, title) in zip(figure.subplots(1, 3), TITLES.items(), strict=True):
-        for i, run in enumerate(runs):
-            epochs = [row.epoch for row in run.rows]
-            for part, style in (("train", "-"), ("test", "--")):
-                values = [getattr(row, f"{part}_{measure}") for row in run.rows]
-                label = f"{run.folder.name} ({run.network})" if part == "train" else None
-                axes.plot(epochs, values, style, color=f"C{i}", label=label)
-            axes.plot(run.best.epoch, getattr(run.best, f"test_{measure}"), "o", color=f"C{i}")
-        axes.set(xlabel="epoch", title=title)
-        axes.grid(alpha=0.3)
-    axes.legend(frameon=False, title="dashed: test, dot: best epoch")
+    """Write ``compare.png`` and ``compare.svg`` with the curves of all runs."""
     paths = [folder / f"compare.{kind}" for kind in ("png", "svg")]
-    for path in paths:
-        with whole_file(path) as whole, rc_context({"svg.hashsalt": "temtrack"}):
-            facts = {"Date": None} if path.suffix == ".svg" else None  # the same numbers give the same bytes
-            figure.savefig(whole, dpi=110, format=path.suffix[1:], metadata=facts)
+    draw_curves(paths, [(f"{run.folder.name} ({run.network})", run.rows) for run in runs])
     return paths

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from temtrack.errors import UsageError
 from temtrack.models.catalog import PROPAGATORS
+from temtrack.models.registry import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    import torch
+
+    from temtrack.models.registry import ModelSpec
+    from temtrack.training.history import EpochRow
 
 #: Networks that see an image in larger pieces than 16 px; they would mirror any other crop out to these.
 CROP_MULTIPLES = {
@@ -29,10 +39,10 @@ class TrainConfig:
     where their particles are of such a width, so that the outlines of the data at hand are learned exactly;
     the others are degraded.
     A step learns from ``accumulate`` batches, in each of the processes that train together.
-    ``freeze_norms_share`` is the share of the steps after which batch normalisation keeps its statistics.
+    ``freeze_norms_fraction`` of the steps pass before batch normalisation keeps its statistics.
     """
 
-    model: str = "effsam-tiny"
+    model: str = DEFAULT_MODEL
     crop_px: int = 256
     batch_size: int = 8
     accumulate: int = 1
@@ -40,10 +50,10 @@ class TrainConfig:
     steps_per_epoch: int = 100
     learning_rate: float = 6e-4
     weight_decay: float = 0.05
-    warmup_share: float = 0.04
+    warmup_fraction: float = 0.04
     ema_decay: float = 0.998
     clip_norm: float = 1.0
-    freeze_norms_share: float = 1.0
+    freeze_norms_fraction: float = 1.0
     n_prompts: int = 1
     prompt_weight: float = 0.25
     min_diameter_px: float = 24.0
@@ -76,51 +86,52 @@ class ClipConfig:
     n_frames, n_test_frames
         Frames of a clip to train on, and of one to test on.
     max_stride
-        Farthest that a clip's frames lie apart in its film.
-    feedback_from, feedback_until
-        Share of the steps from which on some clips, and then all, are told by the network's own predictions
-        instead of the truth what the last frame showed.
-    soft_share
-        Share of those in which the prediction is fed back as probabilities.
-    second_reference_share
-        Share of the clips that are given the truth once more on the way.
-    long_radius, long_everywhere_share
-        Least and greatest window, in tokens, in which the long-term memory is searched, and the share of
+        Farthest that a clip's frames lie apart in their source.
+    scheduled_sampling_from, scheduled_sampling_until
+        Fraction of the steps from which on some clips, and then all, are fed the network's own predictions
+        of the last frame instead of the truth (teacher forcing).
+    soft_fraction
+        Fraction of those in which the prediction is fed back as probabilities.
+    second_reference_fraction
+        Fraction of the clips that are given the truth once more on the way.
+    long_radius, long_everywhere_fraction
+        Least and greatest window, in tokens, in which the long-term memory is searched, and the fraction of
         batches in which it is searched everywhere.
-    hard_share, hard_from
-        The cross-entropy counts this share of the hardest pixels, from this share of the steps on.
-    film_frames, n_films, steps_per_film
-        Frames of a film, films at hand at any step, and steps between one new film and the next.
+    hardest_fraction, hardest_from
+        The cross-entropy counts this fraction of the pixels, the hardest, from this fraction of the steps on.
+    source_frames, buffer_size, steps_per_source
+        Frames of a clip source, sources in the replay buffer at any step, and steps between one new source
+        and the next.
     margin
-        Side of a film compared with what a clip sees of it.
-    small_share
-        Share of the films whose particles are at most twice as wide as the narrowest.
+        Side of a source compared with what a clip sees of it.
+    small_fraction
+        Fraction of the sources whose particles are at most twice as wide as the narrowest.
     min_radius_px, max_particles
         Limits of what is simulated.
-    all_colours_share
-        Share of the clips that have all colours at hand; the others have fewer, so that equal ones stand
+    all_colours_fraction
+        Fraction of the clips that have all colours at hand; the others have fewer, so that equal ones stand
         closer together.
     """
 
     n_frames: int = 5
     n_test_frames: int = 8
     max_stride: int = 3
-    feedback_from: float = 0.45
-    feedback_until: float = 0.75
-    soft_share: float = 0.3
-    second_reference_share: float = 0.3
+    scheduled_sampling_from: float = 0.45
+    scheduled_sampling_until: float = 0.75
+    soft_fraction: float = 0.3
+    second_reference_fraction: float = 0.3
     long_radius: tuple[int, int] = (4, 8)
-    long_everywhere_share: float = 0.25
-    hard_share: float = 0.15
-    hard_from: float = 0.4
-    film_frames: int = 30
-    n_films: int = 8
-    steps_per_film: int = 3
+    long_everywhere_fraction: float = 0.25
+    hardest_fraction: float = 0.15
+    hardest_from: float = 0.4
+    source_frames: int = 30
+    buffer_size: int = 8
+    steps_per_source: int = 3
     margin: float = 1.3
-    small_share: float = 0.5
+    small_fraction: float = 0.5
     min_radius_px: float = 3.5
     max_particles: int = 220
-    all_colours_share: float = 0.7
+    all_colours_fraction: float = 0.7
 
 
 #: Settings that suit a model where the user gives none, as far as they differ from those of effsam-tiny.
@@ -140,7 +151,7 @@ _DEAOT = TrainConfig(
     n_steps=6000,
     learning_rate=4e-4,
     clip_norm=5.0,
-    freeze_norms_share=0.6,
+    freeze_norms_fraction=0.6,
     min_diameter_px=14.0,
     max_diameter_px=76.0,
     n_test_crops=16,
@@ -158,3 +169,66 @@ _PRESETS = {
 def preset(model: str) -> TrainConfig:
     """Return the settings that suit a model where the user gives none."""
     return replace(_PRESETS.get(model, TrainConfig()), model=model)
+
+
+def network_to_train(model: str | None, pretrained: ModelSpec | None) -> str:
+    """Return the network that is named, or else that of the weights to start from; both must agree."""
+    if pretrained is None:
+        return model or DEFAULT_MODEL
+    if model not in (None, pretrained.architecture):
+        raise UsageError(
+            f"--model {model}: '{pretrained.name}' has the weights of {pretrained.architecture}; leave "
+            f"--model out, or start from weights of {model}"
+        )
+    return pretrained.architecture
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What is trained on.
+
+    Parameters
+    ----------
+    folders
+        Datasets with the fraction of the samples that each gives; fractions are scaled to sum to 1.
+    synthetic_fraction
+        The same for freshly simulated scenes or movies.
+    excluded
+        Images, as ``<folder>/<stem>``, that must not be read.
+    """
+
+    folders: Sequence[tuple[Path, float]] = ()
+    synthetic_fraction: float = 0.0
+    excluded: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """A run of training: what network learns from what, where, and how it is told of.
+
+    Parameters
+    ----------
+    data, config
+        What is trained on, and every number.
+    folder
+        Where weights, state and log are written.
+    device
+        What the network runs on.
+    pretrained
+        Model whose weights the network starts from.
+    resume
+        Whether to go on with a run that is in the folder.
+    command
+        The command line, for the records.
+    report
+        Called after each epoch, in the main process alone.
+    """
+
+    data: TrainingData
+    config: TrainConfig
+    folder: Path
+    device: torch.device
+    pretrained: ModelSpec | None = None
+    resume: bool = False
+    command: str = ""
+    report: Callable[[EpochRow], None] = lambda row: None

@@ -14,20 +14,19 @@ from torch import Tensor
 from temtrack.imaging.labels import bounding_boxes
 from temtrack.nets.precision import bf16_where_native
 from temtrack.segmentation.detections import CELL_PX
-from temtrack.training.config import TrainConfig
-from temtrack.training.data.dataset import Sample, Source
-from temtrack.training.task import Task
+from temtrack.training.data.samples import Sample
+from temtrack.training.task import SampleTask, TensorBatch
 
 if TYPE_CHECKING:
     from temtrack.nets.yolo import Detections, YoloSeg
 
 
 @dataclass(frozen=True)
-class ParticleBatch:
+class ParticleBatch(TensorBatch):
     """B images with N particles in all, as ultralytics' loss takes them.
 
     ``images`` Bx3xSxS; ``image_of`` (N,) the image of each particle; ``boxes`` (N, 4), x and y of the middle,
-    width and height in shares of S; ``masks`` BxS/4xS/4 the number of the image's particle, 0 for none.
+    width and height in fractions of S; ``masks`` BxS/4xS/4 the number of the image's particle, 0 for none.
     """
 
     images: Tensor
@@ -35,28 +34,17 @@ class ParticleBatch:
     boxes: Tensor
     masks: Tensor
 
-    def to(self, device: torch.device) -> ParticleBatch:
-        """Return the batch on a device."""
-        return ParticleBatch(
-            *(getattr(self, name).to(device, non_blocking=True) for name in self.__dataclass_fields__)
-        )
 
+class DetectionTask(SampleTask["YoloSeg", ParticleBatch]):
+    """To learn particles one by one; of masks that do not tell them apart, each connected part is one."""
 
-def detecting(
-    draw: Source, test_samples: Sequence[Sample], config: TrainConfig
-) -> Task[YoloSeg, ParticleBatch]:
-    """Return the task of learning particles one by one.
+    def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> ParticleBatch:
+        """Return a batch of boxes and masks."""
+        return collate_particles(samples, rng)
 
-    Of masks that do not tell particles from each other, each connected part is one.
-    """
-
-    def batch_of(step: int, part: int) -> ParticleBatch:
-        rng = np.random.default_rng([config.seed, step, part])
-        return collate_particles([draw(rng) for _ in range(config.batch_size)], rng)
-
-    rng, size = np.random.default_rng(config.seed), config.batch_size
-    tests = [collate_particles(test_samples[i : i + size], rng) for i in range(0, len(test_samples), size)]
-    return Task(batch_of, tests, detecting_loss)
+    def loss(self, net: YoloSeg, batch: ParticleBatch) -> tuple[Tensor, Tensor]:
+        """Return ultralytics' loss a sample, and the foreground's overlap, found and true counts of cells."""
+        return detection_loss(net, batch)
 
 
 def collate_particles(samples: Sequence[Sample], rng: np.random.Generator) -> ParticleBatch:
@@ -73,7 +61,7 @@ def collate_particles(samples: Sequence[Sample], rng: np.random.Generator) -> Pa
 
 
 def _boxes(labels: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Return the boxes (N, 4) of labels 1 to N: x and y of the middle, width and height, in shares."""
+    """Return the boxes (N, 4) of labels 1 to N: x and y of the middle, width and height, in fractions."""
     edges = [
         ((xs.start + xs.stop) / 2, (ys.start + ys.stop) / 2, xs.stop - xs.start, ys.stop - ys.start)
         for ys, xs in bounding_boxes(labels).values()
@@ -82,7 +70,7 @@ def _boxes(labels: NDArray[np.int32]) -> NDArray[np.float32]:
     return boxes
 
 
-def detecting_loss(net: YoloSeg, batch: ParticleBatch) -> tuple[Tensor, Tensor]:
+def detection_loss(net: YoloSeg, batch: ParticleBatch) -> tuple[Tensor, Tensor]:
     """Return ultralytics' loss a sample, and the foreground's overlap, found and true counts of cells."""
     from ultralytics.utils.loss import v8SegmentationLoss
 

@@ -10,9 +10,6 @@ from pathlib import Path
 from temtrack.errors import TrainingError
 from temtrack.formats.store.atomic import whole_file
 
-#: What curves show, as it stands in the log's columns and above the curves.
-TITLES = {"loss": "loss", "iou": "IoU", "dice": "Dice"}
-
 
 @dataclass(frozen=True)
 class EpochRow:
@@ -26,6 +23,11 @@ class EpochRow:
     train_dice: float
     test_dice: float
     seconds: float
+
+
+def best_row(rows: Sequence[EpochRow]) -> EpochRow:
+    """Return the epoch of the lowest test loss, whose weights are the run's."""
+    return min(rows, key=lambda row: row.test_loss)
 
 
 def read_rows(folder: Path) -> list[EpochRow]:
@@ -54,20 +56,26 @@ def write_rows(folder: Path, rows: Sequence[EpochRow]) -> None:
         writer = csv.DictWriter(file, [field.name for field in fields(EpochRow)])
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
-    with whole_file(folder / "curves.png") as path:
-        _draw_curves(path, rows)
+    draw_curves([folder / "curves.png"], [(folder.name, rows)])
 
 
-def _draw_curves(path: Path, rows: Sequence[EpochRow]) -> None:
+def draw_curves(paths: Sequence[Path], runs: Sequence[tuple[str, Sequence[EpochRow]]]) -> None:
+    """Draw loss, IoU and Dice of named runs, dashed on test samples, into pictures (png or svg)."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 3.2), layout="constrained")
-    epochs = [row.epoch for row in rows]
-    for axes, (measure, title) in zip(figure.subplots(1, 3), TITLES.items(), strict=True):
-        for part, style in (("train", "-"), ("test", "--")):
-            axes.plot(epochs, [getattr(row, f"{part}_{measure}") for row in rows], style, label=part)
-        axes.set_xlabel("epoch")
-        axes.set_title(title)
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    for axes, measure in zip(figure.subplots(1, 3), ("loss", "iou", "dice"), strict=True):
+        for i, (name, rows) in enumerate(runs):
+            epochs, best = [row.epoch for row in rows], best_row(rows)
+            for part, style in (("train", "-"), ("test", "--")):
+                values = [getattr(row, f"{part}_{measure}") for row in rows]
+                axes.plot(epochs, values, style, color=f"C{i}", label=name if part == "train" else None)
+            axes.plot(best.epoch, getattr(best, f"test_{measure}"), "o", color=f"C{i}")
+        axes.set(xlabel="epoch", title={"loss": "loss", "iou": "IoU", "dice": "Dice"}[measure])
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
-    figure.savefig(path, dpi=110, format="png")
+    axes.legend(frameon=False, title="dashed: test, dot: best epoch")
+    for path in paths:
+        with whole_file(path) as whole, rc_context({"svg.hashsalt": "temtrack"}):
+            facts = {"Date": None} if path.suffix == ".svg" else None  # the same numbers give the same bytes
+            figure.savefig(whole, dpi=110, format=path.suffix[1:], metadata=facts)

@@ -1,4 +1,4 @@
-"""What a propagator is trained for: carrying colours from a reference through the frames of a clip."""
+"""What a propagator is trained for: to propagate colours from a reference through the frames of a clip."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from temtrack.nets.imagenet import imagenet_normalize
 from temtrack.nets.precision import bf16_where_native
 from temtrack.training.clip_losses import clip_loss, colour_counts
 from temtrack.training.config import ClipConfig, TrainConfig
-from temtrack.training.curriculum import Lesson, draw_lesson, examination
-from temtrack.training.data.clip_source import Shelf
-from temtrack.training.data.clips import Clip, Window, cut_clip
-from temtrack.training.task import Task
+from temtrack.training.curriculum import CurriculumStep, draw_curriculum_step, evaluation_step
+from temtrack.training.data.clip_source import ClipSource, ReplayBuffer
+from temtrack.training.data.clips import Clip, cut_clip
+from temtrack.training.task import TensorBatch
 
 #: Side of the map on which colours are compared, per side of the image: every second pixel.
 STEP_PX = 2
 
 
 @dataclass(frozen=True)
-class ClipBatch:
+class ClipBatch(TensorBatch):
     """B clips of T frames.
 
     Parameters
@@ -40,60 +40,69 @@ class ClipBatch:
     images
         BxTxSxS float32 in [0, 1].
     colours
-        BxTxSxS int64, the truth to tell.
+        BxTxSxS int64, the truth to give.
     allowed
         BxTxsxs int16, bits of the colours that are right in every second pixel.
-    lesson
-        What is told on the way.
+    curriculum
+        What is given and fed back on the way.
     """
 
     images: Tensor
     colours: Tensor
     allowed: Tensor
-    lesson: Lesson
-
-    def to(self, device: torch.device) -> ClipBatch:
-        """Return the batch on a device."""
-        images, colours, allowed = (
-            tensor.to(device, non_blocking=True) for tensor in (self.images, self.colours, self.allowed)
-        )
-        return ClipBatch(images, colours, allowed, self.lesson)
+    curriculum: CurriculumStep
 
 
-def propagating(
-    shelf: Shelf, test_shelf: Shelf, config: TrainConfig, clips: ClipConfig
-) -> Task[Deaot, ClipBatch]:
-    """Return the task of learning to carry colours through clips of the shelves' footage."""
+class PropagationTask:
+    """To propagate colours through clips of the sources in replay buffers."""
 
-    def batch_of(step: int, part: int) -> ClipBatch:
-        rng = np.random.default_rng([config.seed, step, part])
-        lesson = draw_lesson(step / config.n_steps, rng, clips)
-        films = [shelf.pick(step, rng) for _ in range(config.batch_size)]
-        window = Window(config.crop_px, clips.n_frames)
-        return collate_clips(
-            [cut_clip(film, window, lesson.references, rng, clips) for film in films], lesson
-        )
+    def __init__(
+        self, buffer: ReplayBuffer, test_buffer: ReplayBuffer, config: TrainConfig, clips: ClipConfig
+    ) -> None:
+        self._buffer, self._config, self._clips = buffer, config, clips
+        self.test_batches = self._draw_test_batches(test_buffer)
 
-    return Task(batch_of, _test_batches(test_shelf, config, clips), propagating_loss)
+    def draw_batch(self, step: int, part: int) -> ClipBatch:
+        """Return a batch of clips that the seed, the step and the batch's number in it decide alone."""
+        rng = np.random.default_rng([self._config.seed, step, part])
+        curriculum = draw_curriculum_step(step / self._config.n_steps, rng, self._clips)
+        sources = [self._buffer.sample(step, rng) for _ in range(self._config.batch_size)]
+        cut = [self._cut(source, self._clips.n_frames, curriculum, rng) for source in sources]
+        return collate_clips(cut, curriculum)
+
+    def loss(self, net: Deaot, batch: ClipBatch) -> tuple[Tensor, Tensor]:
+        """Return the loss over the frames after the first, and pixels of colour right, found and true."""
+        logits = torch.stack(unroll(net, batch), dim=1).flatten(0, 1)  # B(T-1) x 11 x s x s
+        bits = batch.allowed[:, 1:].flatten(0, 1).to(torch.int32)
+        colours = torch.arange(N_CHANNELS, device=bits.device, dtype=torch.int32)[:, None, None]
+        allowed = (bits[:, None] >> colours) & 1 > 0
+        loss = clip_loss(logits, allowed, batch.curriculum.hardest_fraction)
+        return loss, colour_counts(logits.detach(), allowed)
+
+    def _draw_test_batches(self, buffer: ReplayBuffer) -> list[ClipBatch]:
+        """Draw fixed test clips, each from a source of its own."""
+        config, clips = self._config, self._clips
+        rng = np.random.default_rng([config.seed, 2**31])
+        curriculum, apart = evaluation_step(clips), clips.steps_per_source * clips.buffer_size
+        sources = (buffer.sample(k * apart, rng) for k in range(config.n_test_crops))
+        cut = [self._cut(source, clips.n_test_frames, curriculum, rng) for source in sources]
+        chunks = (cut[i : i + config.batch_size] for i in range(0, len(cut), config.batch_size))
+        return [collate_clips(chunk, curriculum) for chunk in chunks]
+
+    def _cut(
+        self, source: ClipSource, n_frames: int, curriculum: CurriculumStep, rng: np.random.Generator
+    ) -> Clip:
+        return cut_clip(source, (n_frames, self._config.crop_px), curriculum.references, rng, self._clips)
 
 
-def collate_clips(clips: Sequence[Clip], lesson: Lesson) -> ClipBatch:
+def collate_clips(clips: Sequence[Clip], curriculum: CurriculumStep) -> ClipBatch:
     """Build a batch of clips."""
     return ClipBatch(
         torch.from_numpy(np.stack([clip.images for clip in clips])),
         torch.from_numpy(np.stack([clip.colours for clip in clips])).long(),
         torch.from_numpy(np.stack([clip.allowed[:, ::STEP_PX, ::STEP_PX] for clip in clips])),
-        lesson,
+        curriculum,
     )
-
-
-def propagating_loss(net: Deaot, batch: ClipBatch) -> tuple[Tensor, Tensor]:
-    """Return the loss over the frames after the first, and pixels of colour right, found and true."""
-    logits = torch.stack(unroll(net, batch), dim=1).flatten(0, 1)  # B(T-1) x 11 x s x s
-    bits = batch.allowed[:, 1:].flatten(0, 1).to(torch.int32)
-    colours = torch.arange(N_CHANNELS, device=bits.device, dtype=torch.int32)[:, None, None]
-    allowed = (bits[:, None] >> colours) & 1 > 0
-    return clip_loss(logits, allowed, batch.lesson.hard_share), colour_counts(logits.detach(), allowed)
 
 
 def unroll(net: Deaot, batch: ClipBatch) -> list[Tensor]:
@@ -103,12 +112,11 @@ def unroll(net: Deaot, batch: ClipBatch) -> list[Tensor]:
         short = net.observe(pyramids[0].tokens, net.embed_ids(_one_hot(batch.colours[:, 0])))
         long, given, predicted = short, _given(batch), []
         for t in range(1, batch.images.shape[1]):
-            coarse, view = net.propagate(pyramids[t], long, short, batch.lesson.long_radius)
+            coarse, view = net.propagate(pyramids[t], long, short, batch.curriculum.long_radius)
             logits = mask_unused_ids(coarse.float(), given)
             predicted.append(to_image_size(logits, _size(batch.allowed)))
-            told = _tell(logits, batch, t)
-            short = net.write(view, net.embed_ids(told))
-            if t in batch.lesson.references:
+            short = net.write(view, net.embed_ids(_fed_back(logits, batch, t)))
+            if t in batch.curriculum.references:
                 long = Memory.join([long, short])
     return predicted
 
@@ -122,20 +130,18 @@ def _encode(net: Deaot, images: Tensor) -> list[Pyramid]:
     return [Pyramid(*(level[t] for level in levels)) for t in range(n_frames)]
 
 
-def _tell(logits: Tensor, batch: ClipBatch, t: int) -> Tensor:
-    """Return what the short-term memory is told of frame ``t``, Bx11xSxS: the truth or a prediction."""
-    if t in batch.lesson.references or batch.lesson.feedback == "truth":
+def _fed_back(logits: Tensor, batch: ClipBatch, t: int) -> Tensor:
+    """Return what the short-term memory is fed after frame ``t``, Bx11xSxS: the truth or a prediction."""
+    if t in batch.curriculum.references or batch.curriculum.feedback == "truth":
         return _one_hot(batch.colours[:, t])
     full = to_image_size(logits, _size(batch.images))
-    return full.softmax(dim=1) if batch.lesson.feedback == "soft" else _one_hot(full.argmax(dim=1))
+    return full.softmax(dim=1) if batch.curriculum.feedback == "soft" else _one_hot(full.argmax(dim=1))
 
 
 def _given(batch: ClipBatch) -> Tensor:
-    """Tell Bx11 bool which colours a reference gave, background included."""
-    given = (
-        torch.stack([_one_hot(batch.colours[:, t]).amax((-2, -1)) for t in batch.lesson.references]).amax(0)
-        > 0
-    )
+    """Return which colours a reference gave, Bx11 bool, background included."""
+    shown = [_one_hot(batch.colours[:, t]).amax((-2, -1)) for t in batch.curriculum.references]
+    given = torch.stack(shown).amax(0) > 0
     given[:, 0] = True
     return given
 
@@ -147,14 +153,3 @@ def _size(pictures: Tensor) -> tuple[int, int]:
 def _one_hot(colours: Tensor) -> Tensor:
     """BxSxS -> Bx11xSxS float32."""
     return F.one_hot(colours, N_CHANNELS).movedim(-1, 1).float()
-
-
-def _test_batches(shelf: Shelf, config: TrainConfig, clips: ClipConfig) -> list[ClipBatch]:
-    """Draw fixed test clips, each from a film of its own."""
-    rng = np.random.default_rng([config.seed, 2**31])
-    lesson, window = examination(clips), Window(config.crop_px, clips.n_test_frames)
-    films = (shelf.pick(k * clips.steps_per_film * clips.n_films, rng) for k in range(config.n_test_crops))
-    cut = [cut_clip(film, window, lesson.references, rng, clips) for film in films]
-    return [
-        collate_clips(cut[i : i + config.batch_size], lesson) for i in range(0, len(cut), config.batch_size)
-    ]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter
 
-from temtrack.errors import InputError, InterruptedRunError, UsageError
-from temtrack.formats.store.atomic import remove_leftovers
+from temtrack.datasets.labelled import LabelledImage, as_instances, least_area, read_sides
+from temtrack.errors import InterruptedRunError, OutputError, UsageError
+from temtrack.formats.store.atomic import check_output_folder, remove_leftovers
+from temtrack.formats.store.fingerprint import fingerprint_folder
+from temtrack.formats.store.lock import locked
+from temtrack.formats.store.run import write_run
 from temtrack.imaging.intensity import CENTRING_BLUR_PX
 from temtrack.models.catalog import (
     DETECTORS,
@@ -19,158 +25,179 @@ from temtrack.models.catalog import (
     PUBLISHED_ONLY,
     build_propagator,
     build_segmenter,
+    find_device,
     load_weights,
 )
-from temtrack.models.registry import RUN_FILE, ModelSpec, find_model, write_run_spec
+from temtrack.models.registry import RUN_FILE, find_model, verify, write_run_spec
+from temtrack.provenance import Provenance, Source
 from temtrack.training.centring_blur import fitting_blur
-from temtrack.training.config import ClipConfig, TrainConfig
-from temtrack.training.data.clip_source import FilmMaker, Shelf, simulated_film
-from temtrack.training.data.dataset import (
-    LabelledImage,
-    Sample,
-    Source,
-    as_instances,
-    image_source,
-    least_area,
-    mix,
-    read_sides,
-    scene_source,
-)
-from temtrack.training.data.stills import still_film
-from temtrack.training.detection_task import detecting
-from temtrack.training.distributed import find_ranks, joined
-from temtrack.training.history import EpochRow
+from temtrack.training.config import ClipConfig, TrainConfig, TrainingData, TrainingRun
+from temtrack.training.data.animated_images import animated_clips
+from temtrack.training.data.clip_source import ClipSource, ReplayBuffer, synthetic_clips
+from temtrack.training.data.samples import Draw, Sample, image_source, mix, scene_source
+from temtrack.training.detection_task import DetectionTask
+from temtrack.training.distributed import is_main_process, process_group
+from temtrack.training.history import EpochRow, read_rows
 from temtrack.training.loop import train
-from temtrack.training.propagation_task import propagating
-from temtrack.training.segmentation_task import segmenting
+from temtrack.training.propagation_task import PropagationTask
+from temtrack.training.segmentation_task import SegmentationTask
 
 if TYPE_CHECKING:
     from temtrack.nets.yolo import YoloSeg
 
-
 T = TypeVar("T")
-Draw = Callable[[np.random.Generator], T]
-
-#: Of each folder the images to train on, those to test on, and its share of the samples.
-Sides = list[tuple[list[LabelledImage], list[LabelledImage], float]]
 
 
 @dataclass(frozen=True)
-class TrainingData:
-    """Folders of labelled images with the share of samples each gives, and the share of simulated scenes.
+class Folder:
+    """Images of a dataset to train on and to test on, and the fraction of the samples that it gives."""
 
-    ``excluded`` names images as ``<folder>/<stem>`` that must not be read.
-    """
-
-    folders: Sequence[tuple[Path, float]]
-    synthetic_fraction: float
-    excluded: frozenset[str] = frozenset()
+    train: list[LabelledImage]
+    test: list[LabelledImage]
+    fraction: float
 
 
-def run_training(
-    data: TrainingData,
-    config: TrainConfig,
-    folder: Path,
-    pretrained: ModelSpec | None,
-    device: torch.device,
-    command: str,
-    report: Callable[[EpochRow], None],
-) -> None:
-    """Train ``config.model`` into ``folder``, or go on where the run in it stopped.
+def run_training(run: TrainingRun) -> list[EpochRow]:
+    """Train a network into the run's folder, or go on where the run in it stopped; return the log.
 
-    ``pretrained`` is the model whose weights the network starts from; ``command`` is kept beside the weights.
+    Of several processes only the main one writes and returns rows.
 
     Raises
     ------
     UsageError
         Nothing to train on, or a folder that holds the run of another network.
+    OutputError
+        A folder that cannot be written to, or that holds a run without ``run.resume``.
     InterruptedRunError
         Where the user interrupts it.
     """
-    if config.model in PUBLISHED_ONLY:
-        raise UsageError(f"'{config.model}' is used as it was published; train another, as effsam-tiny")
-    _refuse_other_run(folder, config.model)
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with joined(device):
-            _train(data, config, folder, pretrained, device, command, report)
-    except KeyboardInterrupt as stop:
-        raise InterruptedRunError(
-            f"{folder}: interrupted; the same command with --resume goes on from the last epoch"
-        ) from stop
+    if run.config.model in PUBLISHED_ONLY:
+        raise UsageError(f"'{run.config.model}' is used as it was published; train another, as effsam-tiny")
+    with _claimed(run) if is_main_process() else nullcontext():
+        try:
+            with process_group(run.device):
+                _train(run)
+        except KeyboardInterrupt as stop:
+            raise InterruptedRunError(
+                f"{run.folder}: interrupted; the same command with --resume goes on from the last epoch"
+            ) from stop
+        return read_rows(run.folder) if is_main_process() else []
 
 
-def _train(
-    data: TrainingData,
-    config: TrainConfig,
-    folder: Path,
-    pretrained: ModelSpec | None,
-    device: torch.device,
-    command: str,
-    report: Callable[[EpochRow], None],
-) -> None:
-    if find_ranks().leads:
-        remove_leftovers(folder)
+@contextmanager
+def _claimed(run: TrainingRun) -> Iterator[None]:
+    """Hold the run's folder, where none of another network is in it and none that should not go on."""
+    is_run = (run.folder / RUN_FILE).exists()
+    if is_run and not run.resume:
+        raise OutputError(
+            f"{run.folder}: holds a run already; give --resume to go on with it, or another folder"
+        )
+    there = find_model(str(run.folder)).architecture if is_run else run.config.model
+    if there != run.config.model:
+        raise UsageError(
+            f"{run.folder} is a run of {there}, not of {run.config.model}: give --model {there} or another "
+            "folder"
+        )
+    check_output_folder(run.folder, force=run.resume)
+    with locked(run.folder):
+        remove_leftovers(run.folder)
+        yield
+
+
+def _train(run: TrainingRun) -> None:
+    config = run.config
     torch.manual_seed(config.seed)
-    sides = _read_folders(data, config)
+    folders = _read_folders(run)
     if config.model in PROPAGATORS:
         propagator = build_propagator(config.model)
         clips = ClipConfig()
-        task = propagating(*_shelves(data, sides, config, clips), config, clips)
-        _start(propagator, pretrained, config, folder, command)
-        train(propagator, task, config, folder, device, report)
+        _start(run, propagator, {})
+        train(propagator, PropagationTask(*_replay_buffers(run, folders, clips), config, clips), run)
+        return
+    segmenter = build_segmenter(config.model)
+    own = _own_settings(folders, config)
+    samples = _samples(run, folders, own.get("centring_blur_px", CENTRING_BLUR_PX))
+    _start(run, segmenter, own)
+    if config.model in DETECTORS:
+        train(cast("YoloSeg", segmenter), DetectionTask(*samples, config), run)
     else:
-        segmenter = build_segmenter(config.model)
-        sight = _own_sight(sides, config)
-        sources = _sources(data, sides, config, sight.get("centring_blur_px", CENTRING_BLUR_PX))
-        _start(segmenter, pretrained, config, folder, command, sight)
-        if config.model in DETECTORS:
-            detector = cast("YoloSeg", segmenter)
-            train(detector, detecting(*sources, config), config, folder, device, report)
-        else:
-            train(segmenter, segmenting(*sources, config), config, folder, device, report)
+        train(segmenter, SegmentationTask(*samples, config), run)
 
 
-def read_excluded(path: Path) -> frozenset[str]:
-    """Read names ``<folder>/<stem>``, one a line; lines that begin with # are comments."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"cannot read the list {path}: needs text with one <folder>/<stem> a line"
-        ) from error
-    return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+def _start(run: TrainingRun, net: torch.nn.Module, own: Mapping[str, float]) -> None:
+    """Give the network its first weights, and write the run's records."""
+    if run.pretrained is not None:
+        load_weights(net, run.pretrained)
+    if is_main_process():
+        write_records(run, own)
 
 
-def _refuse_other_run(folder: Path, model: str) -> None:
-    """Refuse to go on with the run of another network, before anything of it is overwritten."""
-    there = find_model(str(folder)).architecture if (folder / RUN_FILE).exists() else model
-    if there != model:
-        raise UsageError(
-            f"{folder} is a run of {there}, not of {model}: give --model {there} or another folder"
-        )
+def write_records(run: TrainingRun, own: Mapping[str, float]) -> None:
+    """Write ``model.toml``, which makes the folder a model, and ``run.json``: what was trained on what.
+
+    ``own`` says how the model sees images, where it is trained for those of one magnification.
+    """
+    write_run_spec(run.folder, run.config.model, run.command, own)
+    data, pretrained = run.data, run.pretrained
+    sources = {
+        f"data{i}": Source(str(path), fingerprint_folder(path)) for i, (path, _) in enumerate(data.folders)
+    }
+    models = {} if pretrained is None else {"pretrained": Source(pretrained.name, verify(pretrained))}
+    options = {
+        "fractions": [fraction for _, fraction in data.folders],
+        "synthetic_fraction": data.synthetic_fraction,
+        "excluded": sorted(data.excluded),
+        "config": asdict(run.config),
+    }
+    write_run(run.folder, Provenance("train", run.command, sources, models, options))
 
 
-def _start(
-    net: torch.nn.Module,
-    pretrained: ModelSpec | None,
-    config: TrainConfig,
-    folder: Path,
-    command: str,
-    sight: Mapping[str, float] | None = None,
-) -> None:
-    """Give the network its first weights, and make the folder a model."""
-    if pretrained is not None:
-        load_weights(net, pretrained)
-    if find_ranks().leads:
-        write_run_spec(folder, config.model, command, sight)
+def training_run_of(record: Provenance, folder: Path, device: str) -> TrainingRun:
+    """Return the training run that a record tells of, into another folder.
+
+    Raises
+    ------
+    ValueError
+        Where the record is damaged.
+    """
+    options, pretrained = record.options, record.models.get("pretrained")
+    paths = [Path(source.name) for source in record.inputs.values()]
+    data = TrainingData(
+        list(zip(paths, options["fractions"], strict=True)),
+        options["synthetic_fraction"],
+        frozenset(options["excluded"]),
+    )
+    return TrainingRun(
+        data,
+        TypeAdapter(TrainConfig).validate_python(options["config"]),
+        folder,
+        find_device(device),
+        None if pretrained is None else find_model(pretrained.name),
+        command=record.command,
+    )
 
 
-def _own_sight(sides: Sides, config: TrainConfig) -> dict[str, float]:
-    """Return scale, least area and level's blur of a model trained for images of one magnification."""
+def _read_folders(run: TrainingRun) -> list[Folder]:
+    """Read the folders' images.
+
+    Where nothing tells particles that touch from each other, each connected part is taken for one.
+    """
+    rng = np.random.default_rng(run.config.seed)
+    folders = []
+    for path, fraction in run.data.folders:
+        training, test = read_sides(path, run.data.excluded, run.config.test_fraction, rng)
+        folders.append(Folder(training, test or training, fraction))
+    images = [image for folder in folders for image in folder.train + folder.test]
+    if run.data.synthetic_fraction or not all(image.semantic for image in images):
+        return folders
+    return [Folder(as_instances(one.train), as_instances(one.test), one.fraction) for one in folders]
+
+
+def _own_settings(folders: Sequence[Folder], config: TrainConfig) -> dict[str, float]:
+    """Return scale, least area and centring blur of a model trained for images of one magnification."""
     if config.scale is None:
         return {}
-    images = [image for own, _, _ in sides for image in own]
+    images = [image for folder in folders for image in folder.train]
     return {
         "scale": config.scale,
         "min_area_px": least_area(images),
@@ -178,62 +205,44 @@ def _own_sight(sides: Sides, config: TrainConfig) -> dict[str, float]:
     }
 
 
-def _shelves(data: TrainingData, sides: Sides, config: TrainConfig, clips: ClipConfig) -> tuple[Shelf, Shelf]:
-    """Return the footage to train on and that to test on, in the same shares."""
-    diameters_px = config.min_diameter_px, config.max_diameter_px
+def _replay_buffers(
+    run: TrainingRun, folders: Sequence[Folder], clips: ClipConfig
+) -> tuple[ReplayBuffer, ReplayBuffer]:
+    """Return the buffer of clip sources to train on and that to test on, mixed alike."""
 
-    def stills(images: list[LabelledImage]) -> FilmMaker:
-        return still_film(images, config.crop_px, diameters_px, clips)
+    def of_images(images: list[LabelledImage]) -> Draw[ClipSource]:
+        return animated_clips(images, run.config, clips)
 
-    training, test = _mixed(data, sides, stills, simulated_film(config.crop_px, diameters_px, clips))
-    return Shelf(training, clips, (config.seed, 1)), Shelf(test, clips, (config.seed, 2))
+    training, test = _mixed(run, folders, of_images, synthetic_clips(run.config, clips))
+    seed = run.config.seed
+    return ReplayBuffer(training, clips, (seed, 1)), ReplayBuffer(test, clips, (seed, 2))
 
 
-def _sources(
-    data: TrainingData, sides: Sides, config: TrainConfig, centring_blur_px: float
-) -> tuple[Source, list[Sample]]:
-    """Return the source of training samples and fixed test samples in the same shares."""
+def _samples(
+    run: TrainingRun, folders: Sequence[Folder], centring_blur_px: float
+) -> tuple[Draw[Sample], list[Sample]]:
+    """Return what draws training samples, and fixed test samples, mixed alike."""
 
-    def of_images(images: list[LabelledImage]) -> Source:
-        return image_source(images, config, centring_blur_px)
+    def of_images(images: list[LabelledImage]) -> Draw[Sample]:
+        return image_source(images, run.config, centring_blur_px)
 
-    training, test = _mixed(data, sides, of_images, scene_source(config, centring_blur_px))
-    test_rng = np.random.default_rng([config.seed, 2**31])
-    return training, [test(test_rng) for _ in range(config.n_test_crops)]
+    training, test = _mixed(run, folders, of_images, scene_source(run.config, centring_blur_px))
+    test_rng = np.random.default_rng([run.config.seed, 2**31])
+    return training, [test(test_rng) for _ in range(run.config.n_test_crops)]
 
 
 def _mixed(
-    data: TrainingData,
-    sides: Sides,
+    run: TrainingRun,
+    folders: Sequence[Folder],
     of_images: Callable[[list[LabelledImage]], Draw[T]],
-    simulated: Draw[T],
+    synthetic: Draw[T],
 ) -> tuple[Draw[T], Draw[T]]:
-    """Return what draws from all sources to train on, and from those to test on, in the same shares."""
-    training: list[tuple[Draw[T], float]] = []
-    test: list[tuple[Draw[T], float]] = []
-    for own, held_out, share in sides:
-        training.append((of_images(own), share))
-        test.append((of_images(held_out), share))
-    if data.synthetic_fraction > 0:
-        training.append((simulated, data.synthetic_fraction))
-        test.append((simulated, data.synthetic_fraction))
-    if not training:
+    """Return what draws from all sources to train on, and from those to test on, at the same fractions."""
+    training = [(of_images(folder.train), folder.fraction) for folder in folders]
+    test = [(of_images(folder.test), folder.fraction) for folder in folders]
+    simulated = [(synthetic, run.data.synthetic_fraction)] if run.data.synthetic_fraction > 0 else []
+    if not training + simulated:
         raise UsageError(
             "nothing to train on: name folders with images/ and masks/, or give --synthetic a fraction"
         )
-    return mix(training), mix(test)
-
-
-def _read_folders(data: TrainingData, config: TrainConfig) -> Sides:
-    """Read the folders' images.
-
-    Where nothing tells particles that touch from each other, each connected part is taken for one.
-    """
-    rng = np.random.default_rng(config.seed)
-    sides = []
-    for folder, share in data.folders:
-        training, test = read_sides(folder, data.excluded, config.test_fraction, rng)
-        sides.append((training, test or training, share))
-    if data.synthetic_fraction or not all(image.semantic for own, test, _ in sides for image in own + test):
-        return sides
-    return [(as_instances(own), as_instances(test), share) for own, test, share in sides]
+    return mix(training + simulated), mix(test + simulated)

@@ -11,31 +11,27 @@ from torch import Tensor, nn
 
 from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.nets.precision import bf16_where_native
-from temtrack.training.config import TrainConfig
 from temtrack.training.data.batches import Batch, collate
-from temtrack.training.data.dataset import Sample, Source
+from temtrack.training.data.samples import Sample
 from temtrack.training.losses import foreground_counts, iou_loss, map_loss
-from temtrack.training.task import Task
+from temtrack.training.task import SampleTask
 
 if TYPE_CHECKING:
     from temtrack.models.catalog import SegmentingNet
 
 
-def segmenting(
-    draw: Source, test_samples: Sequence[Sample], config: TrainConfig
-) -> Task[SegmentingNet, Batch]:
-    """Return the task of learning target maps from single images."""
+class SegmentationTask(SampleTask["SegmentingNet", Batch]):
+    """To learn target maps from single images."""
 
-    def batch_of(step: int, part: int) -> Batch:
-        rng = np.random.default_rng([config.seed, step, part])
-        return collate([draw(rng) for _ in range(config.batch_size)], config.n_prompts, rng)
+    def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Batch:
+        """Return a batch with queries for as many particles as the settings say."""
+        return collate(samples, self.config.n_prompts, rng)
 
-    def loss_of(net: SegmentingNet, batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss(self, net: SegmentingNet, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the loss and the foreground's overlap, found and true pixel counts."""
         if isinstance(net, EfficientSam):
-            return promptable_loss(net, batch, config.prompt_weight)
+            return promptable_loss(net, batch, self.config.prompt_weight)
         return dense_loss(net, batch)
-
-    return Task(batch_of, _test_batches(test_samples, config), loss_of)
 
 
 def dense_loss(net: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -62,9 +58,3 @@ def promptable_loss(net: EfficientSam, batch: Batch, prompt_weight: float) -> tu
         loss = loss + prompt_weight * map_loss(fine[:, 1:], targets[:, 1:], batch.weights[:, 1:])
     loss = loss + iou_loss(iou, fine, targets, batch.weights)
     return loss, foreground_counts(fine.detach(), targets, batch.weights)
-
-
-def _test_batches(samples: Sequence[Sample], config: TrainConfig) -> list[Batch]:
-    rng = np.random.default_rng(config.seed)
-    size = config.batch_size
-    return [collate(samples[i : i + size], config.n_prompts, rng) for i in range(0, len(samples), size)]

@@ -36,9 +36,7 @@ def test_beyond_the_log_and_beside_a_missing_reading_there_is_none():
 
 
 def test_the_source_says_how_the_clocks_were_aligned():
-    assert add_temperature(MOVIE, LOG, None).temperatures.source.endswith(
-        "begun together with the movie"
-    )
+    assert add_temperature(MOVIE, LOG, None).temperatures.source.endswith("begun together with the movie")
     source = add_temperature(replace(MOVIE, started=NOON), LOG, -3.0).temperatures.source
     assert source == "a.csv, column 'T', aligned by the clocks of both, -3 s added to the movie's times"
 

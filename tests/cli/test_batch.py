@@ -82,14 +82,8 @@ def test_one_of_many_is_the_same_as_alone_and_its_record_names_the_command_as_ty
     words = ["track", "a.tif", "c.tif", "-o", "out", "--pixel-size", "0.5nm", *PLAIN]
     assert run(*words, "--resume").exit_code == 0
     facts = json.loads((tmp_path / "out" / "c" / "run.json").read_text())
-<<<<<<< HEAD
-    words = "track --output out/c --model otsu --tracker overlap --pixel-size 0.5nm c.tif"
-    assert facts["command"] == f"temtrack {words}"
-    assert run(*words.replace("out/c", "alone").split()).exit_code == 0
-=======
     assert facts["command"] == f"temtrack {' '.join(words)}"
     assert run("track", "c.tif", "-o", "alone", "--pixel-size", "0.5nm", *PLAIN).exit_code == 0
->>>>>>> cli
     for path in (tmp_path / "alone").glob("mask*"):
         assert path.read_bytes() == (tmp_path / "out" / "c" / path.name).read_bytes()
 

@@ -29,7 +29,7 @@ def runs(tmp_path):
 
 
 def test_the_best_epoch_is_that_of_the_lowest_test_loss(runs):
-    a, b = tabulate([read_run(runs / name) for name in "ab"])
+    a, b = (tabulate(read_run(runs / name)) for name in "ab")
     assert (a["epochs"], a["best_epoch"], a["test_loss"], a["train_loss"], a["hours"]) == (
         3,
         1,

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tifffile
 from skimage.draw import disk
+from stitching import stitch
 
+from temtrack.datasets.labelled import read_dataset, read_sides
 from temtrack.formats.store.tables import read_metadata, read_table
-from temtrack.imaging.tiles import stitch
-from temtrack.training.data.dataset import read_folder, read_sides
 
 
 def one_line(stderr):
@@ -84,7 +84,7 @@ def test_the_output_is_what_training_reads(run, data):
     training, test = read_sides(tiles, frozenset(), 0.5, np.random.default_rng(0))
     n_files = {side: len(list((tiles / side / "masks").iterdir())) for side in ("train", "test")}
     assert {"train": len(training), "test": len(test)} == n_files
-    assert [image.name for image in read_folder(tiles / "train")] == [image.name for image in training]
+    assert [image.name for image in read_dataset(tiles / "train")] == [image.name for image in training]
     assert all(image.labels.any() for image in training + test)
 
 
@@ -149,7 +149,7 @@ def test_images_too_small_are_named_where_they_are_dropped(run, data):
     assert set(heights) == {64}
 
 
-@pytest.mark.parametrize(("value", "what"), [(0, "holds a particle"), (1, "holds any ground")])
+@pytest.mark.parametrize(("value", "what"), [(0, "holds a particle"), (1, "holds any background")])
 def test_masks_of_one_class_are_warned_of(run, data, value, what):
     for path in (data / "masks").iterdir():
         write(path, np.full(tifffile.imread(path).shape, value, np.uint8))

@@ -92,9 +92,7 @@ def test_force_leaves_nothing_of_an_earlier_run(run, movie, masks, tmp_path):
 
 
 def test_the_plain_baseline_is_a_propagator_like_others(run, movie, masks, tmp_path):
-    result = run(
-        "track", movie, "--masks", masks, "-o", tmp_path / "out", "--tracker", "trackpy", "--json"
-    )
+    result = run("track", movie, "--masks", masks, "-o", tmp_path / "out", "--tracker", "trackpy", "--json")
     assert result.exit_code == 0, result.output
     assert [m["frame"] for m in json.loads(result.stdout)["inputs"][0]["merges"]] == [9]
     facts = json.loads((tmp_path / "out" / "run.json").read_text())

@@ -9,7 +9,7 @@ from skimage.draw import disk
 
 from temtrack.models.registry import write_run_spec
 from temtrack.nets.efficient_sam import EfficientSam
-from temtrack.training.history import EpochRow, write_rows
+from temtrack.training.history import EpochRow
 
 #: The real network, on the smallest samples that it takes.
 SMALL = ("--steps", 2, "--crop", 32, "--batch", 1, "--device", "cpu", "--json")
@@ -177,9 +177,9 @@ def test_a_run_starts_from_another_models_weights(run, films, tmp_path, small_ne
 
 
 def test_a_score_of_nothing_is_null(run, tmp_path, monkeypatch):
-    def train_on_nothing(data, config, folder, *others):
+    def train_on_nothing(run):
         nan = float("nan")
-        write_rows(folder, [EpochRow(0, 0.5, 0.4, nan, nan, nan, nan, 1.0)])
+        return [EpochRow(0, 0.5, 0.4, nan, nan, nan, nan, 1.0)]
 
     monkeypatch.setattr("temtrack.training.run.run_training", train_on_nothing)
     result = run("train", "-o", tmp_path / "run", "--json")

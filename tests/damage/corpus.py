@@ -342,7 +342,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "parquet": read_parquet,
     "points": _function("temtrack.formats.prompts", "read_points"),
     "boxes": _function("temtrack.formats.prompts", "read_boxes"),
-    "excluded": _function("temtrack.training.run", "read_excluded"),
+    "excluded": _function("temtrack.datasets.labelled", "read_excluded"),
     "log": _function("temtrack.training.history", "read_rows"),
     "groups": read_groups,
     "heater": _function("temtrack.formats.heater", "read_heater_log"),

@@ -85,7 +85,9 @@ def test_a_diameter_is_given_in_px_or_by_the_scale():
 
 @pytest.mark.parametrize("text", ["banana", "0px", "-3px", "8", "8s", "px", "nan px"])
 def test_what_is_no_diameter_is_refused(text):
-    with pytest.raises(UsageError, match=r"--diameter .*not understood; give the width of a typical particle"):
+    with pytest.raises(
+        UsageError, match=r"--diameter .*not understood; give the width of a typical particle"
+    ):
         SegmentOptions(diameter=text)
 
 

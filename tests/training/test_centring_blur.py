@@ -4,9 +4,9 @@ from scipy import ndimage
 from skimage.draw import disk
 from skimage.filters import threshold_otsu
 
+from temtrack.datasets.labelled import LabelledImage
 from temtrack.imaging.intensity import CENTRING_BLUR_PX
 from temtrack.training.centring_blur import fitting_blur
-from temtrack.training.data.dataset import LabelledImage
 
 
 def noisy_discs(seed, blur_px, bright=False):

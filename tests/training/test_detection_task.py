@@ -6,9 +6,9 @@ import torch
 from needs import need_module
 from skimage.draw import disk
 
-from temtrack.training.config import TrainConfig
-from temtrack.training.data.dataset import Sample
-from temtrack.training.detection_task import collate_particles, detecting
+from temtrack.training.config import TrainConfig, TrainingData, TrainingRun
+from temtrack.training.data.samples import Sample
+from temtrack.training.detection_task import DetectionTask, collate_particles
 from temtrack.training.history import read_rows
 from temtrack.training.loop import train
 
@@ -21,7 +21,7 @@ def draw(rng, n_particles=2):
     return Sample(image, labels, semantic=False)
 
 
-def test_boxes_are_the_particles_in_shares_and_masks_their_numbers():
+def test_boxes_are_the_particles_in_fractions_and_masks_their_numbers():
     labels = np.zeros((64, 64), np.int32)
     labels[8:24, 4:12] = 1
     labels[40:64, 32:64] = 2
@@ -52,9 +52,13 @@ def test_a_detector_learns_and_a_resumed_run_ends_in_the_same_weights(tmp_path):
         tests = [draw(np.random.default_rng(i)) for i in range(2)] + [draw(np.random.default_rng(9), 0)]
         # rates that the number of steps does not change
         config = TrainConfig(
-            "yolov8n-seg", 64, 2, 1, n_steps, 2, 1e-3, warmup_share=0.0, n_prompts=0, clip_norm=10.0
+            "yolov8n-seg", 64, 2, 1, n_steps, 2, 1e-3, warmup_fraction=0.0, n_prompts=0, clip_norm=10.0
         )
-        train(net, detecting(draw, tests, config), config, folder, torch.device("cpu"), lambda row: None)
+        train(
+            net,
+            DetectionTask(draw, tests, config),
+            TrainingRun(TrainingData(), config, folder, torch.device("cpu")),
+        )
         return net
 
     whole = run(tmp_path / "whole", 8)

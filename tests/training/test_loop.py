@@ -9,11 +9,11 @@ from temtrack.errors import TrainingError
 from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.nets.swin_unet import SwinUNet
 from temtrack.nets.vm_unet import VmUNet
-from temtrack.training.config import TrainConfig
-from temtrack.training.data.dataset import Sample
+from temtrack.training.config import TrainConfig, TrainingData, TrainingRun
+from temtrack.training.data.samples import Sample
 from temtrack.training.history import read_rows
-from temtrack.training.loop import follow, freeze_norms, learning_rate, parameter_groups, train
-from temtrack.training.segmentation_task import segmenting
+from temtrack.training.loop import freeze_norms, learning_rate, parameter_groups, train, update_ema
+from temtrack.training.segmentation_task import SegmentationTask
 
 CONFIG = TrainConfig(crop_px=32, batch_size=2, n_steps=6, steps_per_epoch=2, n_prompts=1, learning_rate=1e-3)
 
@@ -40,11 +40,15 @@ def tiny_vm_unet():
     return VmUNet(8, (1, 1), (1, 1))
 
 
+def training_run(folder, config):
+    return TrainingRun(TrainingData(), config, folder, torch.device("cpu"))
+
+
 def run(folder, config, source=draw, build=tiny_net):
     folder.mkdir(exist_ok=True)
     net = build()
     tests = [draw(np.random.default_rng(i)) for i in range(2)]
-    train(net, segmenting(source, tests, config), config, folder, torch.device("cpu"), lambda row: None)
+    train(net, SegmentationTask(source, tests, config), training_run(folder, config))
     return net
 
 
@@ -114,7 +118,7 @@ def test_a_state_of_another_network_is_refused(tmp_path):
     run(tmp_path, CONFIG)
     other = EfficientSam(dim=24, depth=1, n_heads=3, prompt_dim=32)
     with pytest.raises(TrainingError, match=r"does not fit.*start anew in another folder$"):
-        train(other, segmenting(draw, [], CONFIG), CONFIG, tmp_path, torch.device("cpu"), lambda row: None)
+        train(other, SegmentationTask(draw, [], CONFIG), training_run(tmp_path, CONFIG))
 
 
 def test_the_learning_rate_warms_up_and_falls():
@@ -144,6 +148,6 @@ def test_frozen_norms_keep_their_statistics_and_the_average_follows_those_of_liv
     assert frozen[0].training
     assert (live[1].running_mean != 0).all()
     average = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
-    follow(average, live, decay=0.5)
+    update_ema(average, live, decay=0.5)
     torch.testing.assert_close(average[1].running_mean, live[1].running_mean / 2)
     assert average[1].num_batches_tracked == 1

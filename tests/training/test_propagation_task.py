@@ -8,16 +8,16 @@ import torch
 from skimage.draw import disk
 
 from temtrack.nets.deaot import VARIANTS, Deaot
-from temtrack.training.config import ClipConfig, preset
-from temtrack.training.curriculum import draw_lesson, examination
-from temtrack.training.data.clip_source import Footage, Shelf
+from temtrack.training.config import ClipConfig, TrainingData, TrainingRun, preset
+from temtrack.training.curriculum import draw_curriculum_step, evaluation_step
+from temtrack.training.data.clip_source import ClipSource, ReplayBuffer
 from temtrack.training.history import read_rows
 from temtrack.training.loop import train
-from temtrack.training.propagation_task import propagating, propagating_loss, unroll
+from temtrack.training.propagation_task import PropagationTask, unroll
 
-CLIPS = ClipConfig(n_frames=3, n_test_frames=3, n_films=2, film_frames=8)
+CLIPS = ClipConfig(n_frames=3, n_test_frames=3, buffer_size=2, source_frames=8)
 CONFIG = replace(
-    preset("deaot-t"), crop_px=65, n_steps=4, steps_per_epoch=2, n_test_crops=2, freeze_norms_share=0.5
+    preset("deaot-t"), crop_px=65, n_steps=4, steps_per_epoch=2, n_test_crops=2, freeze_norms_fraction=0.5
 )
 
 
@@ -31,12 +31,17 @@ def two_discs(rng):
             out[disk(place, 9, shape=out.shape)] = i + 1
         return out
 
-    return Footage(8, lambda t: (0.8 - 0.6 * (labels(t) > 0)).astype(np.float32), labels, 1.0)
+    return ClipSource(8, lambda t: (0.8 - 0.6 * (labels(t) > 0)).astype(np.float32), labels, 1.0)
+
+
+def new_task(kind=PropagationTask):
+    buffers = (ReplayBuffer(two_discs, CLIPS, (0, i)) for i in (1, 2))
+    return kind(*buffers, CONFIG, CLIPS)
 
 
 @pytest.fixture
 def task():
-    return propagating(Shelf(two_discs, CLIPS, (0, 1)), Shelf(two_discs, CLIPS, (0, 2)), CONFIG, CLIPS)
+    return new_task()
 
 
 @pytest.fixture
@@ -47,27 +52,27 @@ def net():
 
 def run(net, task, folder, n_steps):
     folder.mkdir(exist_ok=True)
-    train(net, task, replace(CONFIG, n_steps=n_steps), folder, torch.device("cpu"), lambda row: None)
+    config = replace(CONFIG, n_steps=n_steps)
+    train(net, task, TrainingRun(TrainingData(), config, folder, torch.device("cpu")))
     return net
 
 
 def test_a_step_depends_on_seed_and_step_alone(task):
     for _ in range(2):
-        task.draw(3, 0)
-    again = propagating(Shelf(two_discs, CLIPS, (0, 1)), Shelf(two_discs, CLIPS, (0, 2)), CONFIG, CLIPS)
-    a, b = task.draw(2, 0), again.draw(2, 0)
+        task.draw_batch(3, 0)
+    a, b = task.draw_batch(2, 0), new_task().draw_batch(2, 0)
     assert torch.equal(a.images, b.images)
     assert torch.equal(a.allowed, b.allowed)
-    assert a.lesson == b.lesson
-    assert not torch.equal(a.images, task.draw(3, 0).images)
+    assert a.curriculum == b.curriculum
+    assert not torch.equal(a.images, task.draw_batch(3, 0).images)
 
 
-@pytest.mark.parametrize("feedback", ["truth", "decided", "soft"])
+@pytest.mark.parametrize("feedback", ["truth", "hard", "soft"])
 @pytest.mark.parametrize("references", [(0,), (0, 1)])
-def test_every_part_of_the_network_learns_from_every_lesson(net, task, feedback, references):
-    batch = task.draw(0, 0)
-    batch = replace(batch, lesson=replace(batch.lesson, feedback=feedback, references=references))
-    loss, counts = propagating_loss(net, batch)
+def test_every_part_of_the_network_learns_at_every_step_of_the_curriculum(net, task, feedback, references):
+    batch = task.draw_batch(0, 0)
+    batch = replace(batch, curriculum=replace(batch.curriculum, feedback=feedback, references=references))
+    loss, counts = task.loss(net, batch)
     loss.backward()
     assert torch.isfinite(loss)
     assert counts[2] > 0
@@ -82,12 +87,15 @@ def test_colours_that_no_reference_gave_are_never_painted(net, task):
 
 
 def test_only_feedback_of_the_truth_looks_at_later_colours(net, task):
-    batch = replace(task.draw(0, 0), lesson=examination(CLIPS))
+    batch = replace(task.draw_batch(0, 0), curriculum=evaluation_step(CLIPS))
     other = replace(batch, colours=torch.cat([batch.colours[:, :1], 0 * batch.colours[:, 1:]], dim=1))
     net.eval()
     assert torch.equal(unroll(net, batch)[-1], unroll(net, other)[-1])
-    told = [unroll(net, replace(b, lesson=replace(b.lesson, feedback="truth")))[-1] for b in (batch, other)]
-    assert not torch.equal(*told)
+    fed = [
+        unroll(net, replace(b, curriculum=replace(b.curriculum, feedback="truth")))[-1]
+        for b in (batch, other)
+    ]
+    assert not torch.equal(*fed)
 
 
 def test_a_broken_run_ends_in_the_same_weights_and_statistics(net, task, tmp_path):
@@ -97,28 +105,29 @@ def test_a_broken_run_ends_in_the_same_weights_and_statistics(net, task, tmp_pat
     class Stop(Exception):
         pass
 
-    def breaking(step, part):
-        if step == 3:
-            raise Stop
-        return task.draw(step, part)
+    class Breaking(PropagationTask):
+        def draw_batch(self, step, part):
+            if step == 3:
+                raise Stop
+            return super().draw_batch(step, part)
 
     with pytest.raises(Stop):
-        run(Deaot(VARIANTS["deaot-t"]), replace(task, draw=breaking), tmp_path / "broken", 4)
+        run(Deaot(VARIANTS["deaot-t"]), new_task(Breaking), tmp_path / "broken", 4)
     resumed = run(Deaot(VARIANTS["deaot-t"]), task, tmp_path / "broken", 4)
     assert len(read_rows(tmp_path / "broken")) == 2
     for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
         assert torch.equal(a, b), name
 
 
-def test_lessons_grow_harder():
-    def lessons(done):
+def test_the_curriculum_grows_harder():
+    def steps(done):
         rng = np.random.default_rng(0)
-        return [draw_lesson(done, rng, ClipConfig()) for _ in range(50)]
+        return [draw_curriculum_step(done, rng, ClipConfig()) for _ in range(50)]
 
-    first, last = lessons(0.0), lessons(1.0)
-    assert {lesson.feedback for lesson in first} == {"truth"}
-    assert {lesson.feedback for lesson in last} == {"decided", "soft"}
-    assert first[0].hard_share == 1
-    assert last[0].hard_share == pytest.approx(ClipConfig().hard_share)
-    assert {lesson.references[0] for lesson in first + last} == {0}
-    assert max(max(lesson.references) for lesson in last) < ClipConfig().n_frames - 1
+    first, last = steps(0.0), steps(1.0)
+    assert {step.feedback for step in first} == {"truth"}
+    assert {step.feedback for step in last} == {"hard", "soft"}
+    assert first[0].hardest_fraction == 1
+    assert last[0].hardest_fraction == pytest.approx(ClipConfig().hardest_fraction)
+    assert {step.references[0] for step in first + last} == {0}
+    assert max(max(step.references) for step in last) < ClipConfig().n_frames - 1

@@ -10,7 +10,7 @@ from temtrack.segmentation.adapters import ADAPTERS
 from temtrack.segmentation.dense_maps import BOUNDARY, FOREGROUND, MARKER, encode
 from temtrack.training.config import CROP_MULTIPLES, preset
 from temtrack.training.data.batches import collate
-from temtrack.training.data.dataset import Sample
+from temtrack.training.data.samples import Sample
 from temtrack.training.segmentation_task import dense_loss
 
 LABELS = np.zeros((32, 32), np.int32)

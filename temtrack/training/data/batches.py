@@ -13,13 +13,14 @@ from torch import Tensor
 
 from temtrack.nets.efficient_sam import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, INVALID, POINT
 from temtrack.segmentation.dense_maps import FOREGROUND, encode
-from temtrack.training.data.dataset import Sample
+from temtrack.training.data.samples import Sample
+from temtrack.training.task import TensorBatch
 
 BOX_JITTER = 0.08  # of the box's side
 
 
 @dataclass(frozen=True)
-class Batch:
+class Batch(TensorBatch):
     """B samples with Q queries each; query 0 asks for everything, the others for one particle.
 
     ``images`` Bx3xSxS, ``xy`` BxQx2x2, ``point_labels`` BxQx2, ``targets`` BxQx3xSxS and ``weights`` BxQx3,
@@ -31,12 +32,6 @@ class Batch:
     point_labels: Tensor
     targets: Tensor
     weights: Tensor
-
-    def to(self, device: torch.device) -> Batch:
-        """Return the batch on a device."""
-        return Batch(
-            *(getattr(self, name).to(device, non_blocking=True) for name in self.__dataclass_fields__)
-        )
 
 
 def collate(samples: Sequence[Sample], n_prompts: int, rng: np.random.Generator) -> Batch:

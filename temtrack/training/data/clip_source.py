@@ -1,4 +1,4 @@
-"""Footage: labelled moving pictures that clips are cut from, simulated here, kept a while on a shelf."""
+"""What clips are cut from: labelled moving pictures, simulated here, and a buffer that keeps the newest."""
 
 from __future__ import annotations
 
@@ -11,25 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.errors import UsageError
+from temtrack.lineage import Merge
 from temtrack.simulation.chance import log_uniform
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector, Optics
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
 from temtrack.simulation.shapes import ShapeMix
-from temtrack.training.config import ClipConfig
+from temtrack.training.config import ClipConfig, TrainConfig
+from temtrack.training.data.samples import Draw
 
 
 @dataclass(frozen=True)
-class Meeting:
-    """A frame and a place (px) where particles merge: worth a clip."""
-
-    frame: int
-    y_px: float
-    x_px: float
-
-
-@dataclass(frozen=True)
-class Footage:
+class ClipSource:
     """Labelled moving pictures.
 
     Parameters
@@ -39,10 +32,10 @@ class Footage:
     frame, labels
         Return frame ``t`` (Y, X) float32 in [0, 1], and its ids (Y, X) int32.
     scale
-        Pixels of the network a pixel of the footage.
+        Pixels of the network a pixel of the source.
     parents
         Child of a merge -> its parents, the largest first.
-    meetings
+    merges
         Where clips should look now and then.
     """
 
@@ -51,54 +44,46 @@ class Footage:
     labels: Callable[[int], NDArray[np.int32]]
     scale: float
     parents: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
-    meetings: tuple[Meeting, ...] = ()
+    merges: Sequence[Merge] = ()
 
 
-FilmMaker = Callable[[np.random.Generator], Footage]
+class ReplayBuffer:
+    """The newest clip sources: a new one every few steps, so that what is simulated serves several clips.
 
-
-class Shelf:
-    """The newest footage: one new film every few steps, so that what is simulated serves several clips.
-
-    What lies on it at a step depends on the seed and the step alone.
+    What is in it at a step depends on the seed and the step alone.
     """
 
-    def __init__(self, make: FilmMaker, config: ClipConfig, seed: Sequence[int]) -> None:
+    def __init__(self, draw: Draw[ClipSource], config: ClipConfig, seed: Sequence[int]) -> None:
         self._config = config
-        self._film = lru_cache(maxsize=config.n_films)(
-            lambda number: make(np.random.default_rng([*seed, number]))
+        self._source = lru_cache(maxsize=config.buffer_size)(
+            lambda number: draw(np.random.default_rng([*seed, number]))
         )
 
-    def pick(self, step: int, rng: np.random.Generator) -> Footage:
-        """Return one of the films that lie on the shelf at ``step``."""
-        newest = step // self._config.steps_per_film + self._config.n_films
-        return self._film(newest - int(rng.integers(self._config.n_films)))
+    def sample(self, step: int, rng: np.random.Generator) -> ClipSource:
+        """Return one of the sources that are in the buffer at ``step``."""
+        newest = step // self._config.steps_per_source + self._config.buffer_size
+        return self._source(newest - int(rng.integers(self._config.buffer_size)))
 
 
-def simulated_film(crop_px: int, diameters_px: tuple[float, float], config: ClipConfig) -> FilmMaker:
-    """Simulate films whose particles have diameters in ``diameters_px`` for the network."""
+def synthetic_clips(config: TrainConfig, clips: ClipConfig) -> Draw[ClipSource]:
+    """Simulate movies whose particles have the diameters that the network shall know."""
 
-    def make(rng: np.random.Generator) -> Footage:
-        diameter = draw_diameter(rng, diameters_px, config)
+    def draw(rng: np.random.Generator) -> ClipSource:
+        diameter = draw_diameter(rng, config, clips)
         scale = 1.0 if rng.random() < 0.5 else log_uniform(rng, 0.7, 2.5)
-        radius = max(diameter / scale / 2, config.min_radius_px)
-        side = math.ceil(max(config.margin * crop_px * 2 * radius / diameter, 6 * radius))
-        movie = _simulate(rng, draw_movie_config(rng, side, radius, config))
-        return Footage(
+        radius = max(diameter / scale / 2, clips.min_radius_px)
+        side = math.ceil(max(clips.margin * config.crop_px * 2 * radius / diameter, 6 * radius))
+        movie = _simulate(rng, draw_movie_config(rng, side, radius, clips))
+        return ClipSource(
             n_frames=len(movie),
-            frame=cache(lambda t: as_float(movie.frame(t))),
+            frame=cache(lambda t: movie.frame(t).astype(np.float32) / np.float32(255)),
             labels=cache(movie.labels),
             scale=diameter / (2 * radius),
             parents={track.id: track.parents for track in movie.lineage.tracks if track.parents},
-            meetings=tuple(Meeting(m.frame, m.y_px, m.x_px) for m in movie.lineage.merges),
+            merges=movie.lineage.merges,
         )
 
-    return make
-
-
-def as_float(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Bring 8-bit grey values to [0, 1]."""
-    return np.asarray(frame / np.float32(255), dtype=np.float32)
+    return draw
 
 
 def _simulate(rng: np.random.Generator, config: MovieConfig) -> SimulatedMovie:
@@ -126,7 +111,7 @@ def draw_movie_config(
     n = int(np.clip(coverage * side_px**2 / (math.pi * radius_px**2), 2, config.max_particles))
     dose = log_uniform(rng, 8, 400)
     movie = MovieConfig(
-        n_frames=config.film_frames,
+        n_frames=config.source_frames,
         height=side_px,
         width=side_px,
         n_particles=n,
@@ -144,7 +129,7 @@ def draw_movie_config(
         scale_bar=bool(rng.random() < 0.1),
         optics=_draw_optics(rng, radius_px),
         detector=Detector(dose, readout_e=float(rng.uniform(0, 0.05) * dose**0.5)),
-        blurred_frames=tuple(np.flatnonzero(rng.random(config.film_frames) < 0.03).tolist()),
+        blurred_frames=tuple(np.flatnonzero(rng.random(config.source_frames) < 0.03).tolist()),
     )
     return _with_events(rng, movie)
 
@@ -176,9 +161,9 @@ def _draw_shapes(rng: np.random.Generator) -> ShapeMix:
 
 def _draw_drift(rng: np.random.Generator, radius_px: float) -> tuple[float, float]:
     """Draw the drift a frame, (y, x): often none or little, at most half a radius."""
-    way = 0.0 if rng.random() < 0.3 else 0.5 * radius_px * rng.random() ** 2
+    length = 0.0 if rng.random() < 0.3 else 0.5 * radius_px * rng.random() ** 2
     angle = rng.uniform(0, 2 * np.pi)
-    return float(way * np.sin(angle)), float(way * np.cos(angle))
+    return float(length * np.sin(angle)), float(length * np.cos(angle))
 
 
 def _draw_contrast(rng: np.random.Generator, dose_e_px: float, radius_px: float) -> float:
@@ -198,7 +183,7 @@ def _draw_optics(rng: np.random.Generator, radius_px: float) -> Optics:
     )
 
 
-def draw_diameter(rng: np.random.Generator, diameters_px: tuple[float, float], config: ClipConfig) -> float:
+def draw_diameter(rng: np.random.Generator, config: TrainConfig, clips: ClipConfig) -> float:
     """Draw a typical particle's diameter for the network: small ones, the hard case, often."""
-    low, high = diameters_px
-    return log_uniform(rng, low, 2 * low if rng.random() < config.small_share else high)
+    low, high = config.min_diameter_px, config.max_diameter_px
+    return log_uniform(rng, low, 2 * low if rng.random() < clips.small_fraction else high)

@@ -1,4 +1,4 @@
-"""Clips: a few frames of footage, scaled, turned and degraded, with the colours that are right in them."""
+"""Clips: a few frames of a source, scaled, turned and degraded, with the colours that are right in them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,12 @@ from temtrack.imaging.labels import filter_fragments, measure_regions
 from temtrack.nets.deaot import N_IDS
 from temtrack.tracking.deaot.colouring import colour_particles
 from temtrack.training.config import ClipConfig
-from temtrack.training.data.augment import Degradation, draw_degradation
-from temtrack.training.data.clip_source import Footage
+from temtrack.training.data.augment import draw_degradation
+from temtrack.training.data.clip_source import ClipSource
 
-#: A particle is followed where the reference shows at least this much of it.
+#: A particle is propagated where the reference shows at least this much of it.
 MIN_AREA_PX = 24
 BACKGROUND = np.int16(1)
-
-
-@dataclass(frozen=True)
-class Window:
-    """Size of a clip: its side, and its number of frames."""
-
-    side_px: int
-    n_frames: int
 
 
 @dataclass(frozen=True)
@@ -40,7 +32,7 @@ class Clip:
     images
         (T, S, S) float32 in [0, 1].
     colours
-        (T, S, S) uint8, the truth to tell: 0 background, 1 to 10 colours; particles without one are 0.
+        (T, S, S) uint8, the truth to give: 0 background, 1 to 10 colours; particles without one are 0.
     allowed
         (T, S, S) int16, bit k set where colour k is right; 0 where anything is, since nobody could know.
     """
@@ -54,7 +46,7 @@ class Clip:
 class Camera:
     """A view of S x S px of the frames ``times``.
 
-    ``matrix`` times a pixel's (y, x) from the middle gives the footage's from ``places`` (T, 2).
+    ``matrix`` times a pixel's (y, x) from the middle gives the source's from ``places`` (T, 2).
     """
 
     times: Sequence[int]
@@ -62,17 +54,17 @@ class Camera:
     places: NDArray[np.float64]
     side_px: int
 
-    def image(self, footage: Footage, k: int) -> NDArray[np.float32]:
+    def image(self, source: ClipSource, k: int) -> NDArray[np.float32]:
         """Return the k-th image (S, S)."""
-        image = footage.frame(self.times[k])
+        image = source.frame(self.times[k])
         shrinking = np.sqrt(np.abs(np.linalg.det(self.matrix)))
         if shrinking > 1.25:
             image = ndimage.gaussian_filter(image, 0.45 * shrinking)
         return self._take(image, k, order=1).astype(np.float32)
 
-    def labels(self, footage: Footage, k: int) -> NDArray[np.int32]:
+    def labels(self, source: ClipSource, k: int) -> NDArray[np.int32]:
         """Return the k-th labels (S, S)."""
-        return self._take(footage.labels(self.times[k]), k, order=0).astype(np.int32)
+        return self._take(source.labels(self.times[k]), k, order=0).astype(np.int32)
 
     def _take(self, picture: NDArray[np.generic], k: int, order: int) -> NDArray[np.generic]:
         offset = self.places[k] - self.matrix @ np.full(2, (self.side_px - 1) / 2)
@@ -82,59 +74,60 @@ class Camera:
 
 
 def cut_clip(
-    footage: Footage, window: Window, references: Sequence[int], rng: np.random.Generator, config: ClipConfig
+    source: ClipSource,
+    shape: tuple[int, int],
+    references: Sequence[int],
+    rng: np.random.Generator,
+    config: ClipConfig,
 ) -> Clip:
-    """Cut a clip whose frames ``references``, the first among them, tell the truth."""
-    camera = draw_camera(footage, window, rng, config.max_stride)
+    """Cut a clip of ``shape`` (T, S); its frames ``references``, the first among them, give the truth."""
+    camera = draw_camera(source, shape, rng, config.max_stride)
     degradation = draw_degradation(rng)
-    images = [_seen(camera.image(footage, k), degradation, rng) for k in range(window.n_frames)]
-    labels = [camera.labels(footage, k) for k in range(window.n_frames)]
-    n_colours = N_IDS if rng.random() < config.all_colours_share else int(rng.integers(4, N_IDS))
-    colours, allowed = paint(labels, references, footage.parents, n_colours, rng)
+    frames = range(shape[0])
+    images = [rescale_intensity(degradation.apply(camera.image(source, k), rng)) for k in frames]
+    labels = [camera.labels(source, k) for k in frames]
+    n_colours = N_IDS if rng.random() < config.all_colours_fraction else int(rng.integers(4, N_IDS))
+    colours, allowed = paint(labels, references, source.parents, n_colours, rng)
     return Clip(np.stack(images), colours, allowed)
 
 
-def _seen(
-    image: NDArray[np.float32], degradation: Degradation, rng: np.random.Generator
-) -> NDArray[np.float32]:
-    return rescale_intensity(degradation.apply(image, rng))
+def draw_camera(
+    source: ClipSource, shape: tuple[int, int], rng: np.random.Generator, max_stride: int
+) -> Camera:
+    """Point the camera at a merge or at any particle, turned and mirrored, trembling and jumping a bit.
 
-
-def draw_camera(footage: Footage, window: Window, rng: np.random.Generator, max_stride: int) -> Camera:
-    """Point the camera at a meeting or at any particle, turned and mirrored, trembling and jumping a bit.
-
-    Half of the time, where footage and network are of one scale, pixels are taken as they are, so that noise
+    Half of the time, where source and network are of one scale, pixels are taken as they are, so that noise
     stays as white as it is in a movie that needs no scaling.
     """
-    n_steps = window.n_frames - 1
-    stride = int(rng.integers(1, min(max_stride, (footage.n_frames - 1) // n_steps) + 1))
-    way = stride * n_steps
-    start, centre = _subject(footage, way, rng)
-    times = range(start, start + way + 1, stride)
-    as_it_is = abs(footage.scale - 1) < 1e-6 and rng.random() < 0.6
+    n_frames, side_px = shape
+    stride = int(rng.integers(1, min(max_stride, (source.n_frames - 1) // (n_frames - 1)) + 1))
+    duration = stride * (n_frames - 1)
+    start, centre = _subject(source, duration, rng)
+    times = range(start, start + duration + 1, stride)
+    as_it_is = abs(source.scale - 1) < 1e-6 and rng.random() < 0.6
     turn = float(rng.integers(4)) * np.pi / 2 if as_it_is else rng.uniform(0, 2 * np.pi)
-    stretch = np.ones(2) if as_it_is else rng.uniform(0.88, 1.12, 2) / footage.scale
+    stretch = np.ones(2) if as_it_is else rng.uniform(0.88, 1.12, 2) / source.scale
     rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
     matrix = rotation @ np.diag([1, rng.choice([-1, 1])]) * stretch
-    size = np.array(footage.frame(start).shape, float)
-    margin = np.minimum(window.side_px * stretch.max() / 2, size / 2)
-    places = np.clip(centre, margin, size - margin) + _tremble(rng, window.n_frames) * stretch.mean()
+    size = np.array(source.frame(start).shape, float)
+    margin = np.minimum(side_px * stretch.max() / 2, size / 2)
+    places = np.clip(centre, margin, size - margin) + _tremble(rng, n_frames) * stretch.mean()
     if as_it_is:
         matrix, places = np.rint(matrix), np.rint(places)
-    return Camera(times, matrix, places, window.side_px)
+    return Camera(times, matrix, places, side_px)
 
 
-def _subject(footage: Footage, way: int, rng: np.random.Generator) -> tuple[int, NDArray[np.float64]]:
-    """Choose the first frame of a clip that lasts ``way`` frames, and the place to look at."""
-    last = footage.n_frames - 1 - way
-    if footage.meetings and rng.random() < 0.4:
-        meeting = footage.meetings[int(rng.integers(len(footage.meetings)))]
-        start = int(np.clip(meeting.frame - rng.integers(1, way + 1), 0, last))
-        return start, np.array([meeting.y_px, meeting.x_px])
+def _subject(source: ClipSource, duration: int, rng: np.random.Generator) -> tuple[int, NDArray[np.float64]]:
+    """Choose the first frame of a clip that lasts ``duration`` frames, and the place to look at."""
+    last = source.n_frames - 1 - duration
+    if source.merges and rng.random() < 0.4:
+        merge = source.merges[int(rng.integers(len(source.merges)))]
+        start = int(np.clip(merge.frame - rng.integers(1, duration + 1), 0, last))
+        return start, np.array([merge.y_px, merge.x_px])
     start = int(rng.integers(last + 1))
-    pixels = np.argwhere(footage.labels(start))
+    pixels = np.argwhere(source.labels(start))
     if not len(pixels):
-        return start, np.array(footage.frame(start).shape) / 2
+        return start, np.array(source.frame(start).shape) / 2
     return start, pixels[rng.integers(len(pixels))].astype(float)
 
 
@@ -159,8 +152,8 @@ def paint(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int16]]:
     """Paint the particles of frames (S, S) with colours that the frames ``references`` hand out.
 
-    A child may carry the colour of any of its parents until a reference tells which. Particles that no
-    reference has shown yet may carry any.
+    A child may have the colour of any of its parents until a reference gives one. Particles that no
+    reference has shown yet may have any.
 
     Returns
     -------
@@ -192,7 +185,7 @@ class _Palette:
         self._colour_of_slot = np.append(0, 1 + rng.permutation(N_IDS)[:n_colours])
 
     def colour(self, number: int) -> int:
-        """Return the one colour that the truth tells of a particle; 0 where it has none."""
+        """Return the one colour that the truth gives a particle; 0 where it has none."""
         return int(self._colour_of_slot[self._slots.get(number, 0)])
 
     def inherit(self, number: int, parents: Mapping[int, tuple[int, ...]]) -> bool:

@@ -5,7 +5,7 @@ from skimage.draw import disk
 from temtrack.nets.efficient_sam import BOX_TOP_LEFT, INVALID, POINT
 from temtrack.segmentation.dense_maps import FOREGROUND, encode
 from temtrack.training.data.batches import collate
-from temtrack.training.data.dataset import Sample
+from temtrack.training.data.samples import Sample
 
 LABELS = np.zeros((48, 64), np.int32)
 LABELS[disk((20, 20), 10)] = 1

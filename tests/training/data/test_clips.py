@@ -1,4 +1,4 @@
-"""Clips show what the footage shows, and call right what a propagator can know."""
+"""Clips show what their source shows, and call right what a propagator can know."""
 
 from itertools import pairwise
 
@@ -8,8 +8,8 @@ from skimage.draw import disk
 
 from temtrack.nets.deaot import N_IDS
 from temtrack.training.config import ClipConfig
-from temtrack.training.data.clip_source import Footage
-from temtrack.training.data.clips import Camera, Window, cut_clip, paint
+from temtrack.training.data.clip_source import ClipSource
+from temtrack.training.data.clips import Camera, cut_clip, paint
 
 
 def scene(*places, shape=(80, 80), radius=8):
@@ -30,7 +30,7 @@ def painted(frames, references=(0,), parents=None, n_colours=N_IDS, seed=0):
 ONE, TWO = (1, (20, 20)), (2, (20, 60))
 
 
-def test_a_particle_keeps_one_colour_and_ground_is_ground():
+def test_a_particle_keeps_one_colour_and_background_is_background():
     frames = [scene(ONE, TWO), scene((1, (24, 22)), (2, (25, 61)))]
     colours, allowed = painted(frames)
     a, b = colours[0, 20, 20], colours[0, 20, 60]
@@ -41,7 +41,7 @@ def test_a_particle_keeps_one_colour_and_ground_is_ground():
     assert (allowed[frames == np.int32(0)] == bits(0)).all()
 
 
-def test_a_child_may_carry_the_colour_of_any_parent_also_of_one_that_was_never_seen():
+def test_a_child_may_have_the_colour_of_any_parent_also_of_one_that_was_never_seen():
     three = (3, (60, 20))
     frames = [scene(ONE, TWO, three), scene((5, (40, 40)))]
     colours, allowed = painted(frames, parents={4: (2, 1), 5: (4, 3)})
@@ -54,7 +54,7 @@ def test_a_child_is_left_out_where_a_parent_is_unknown():
     assert allowed[1, 40, 40] == 0
 
 
-def test_newcomers_are_left_out_until_a_reference_shows_them():
+def test_new_particles_are_left_out_until_a_reference_shows_them():
     frames = [scene(ONE), scene(ONE, TWO), scene(ONE, TWO)]
     colours, allowed = painted(frames)
     assert (allowed[1:, 20, 60] == 0).all()
@@ -80,25 +80,25 @@ def test_equal_colours_stand_as_far_apart_as_can_be():
 
 def still(labels, scale=1.0):
     image = np.where(labels > 0, 0.2, 0.8).astype(np.float32)
-    return Footage(30, lambda t: image, lambda t: labels, scale)
+    return ClipSource(30, lambda t: image, lambda t: labels, scale)
 
 
 def test_the_camera_takes_pixels_as_they_are_where_nothing_is_scaled():
-    footage = still(scene(ONE, TWO))
+    source = still(scene(ONE, TWO))
     quarter_turn = np.array([[0.0, -1.0], [1.0, 0.0]])
     camera = Camera([0], quarter_turn, np.array([[40.0, 40.0]]), 33)
-    seen = footage.frame(0)[24:57, 24:57]
-    assert np.array_equal(camera.image(footage, 0), np.rot90(seen, -1))
-    assert np.array_equal(camera.labels(footage, 0), np.rot90(footage.labels(0)[24:57, 24:57], -1))
+    seen = source.frame(0)[24:57, 24:57]
+    assert np.array_equal(camera.image(source, 0), np.rot90(seen, -1))
+    assert np.array_equal(camera.labels(source, 0), np.rot90(source.labels(0)[24:57, 24:57], -1))
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_clips_are_of_the_wanted_size_and_scale(scale):
-    footage = still(scene((1, (40, 40)), radius=15), scale)
+    source = still(scene((1, (40, 40)), radius=15), scale)
     rng = np.random.default_rng(1)
     areas = []
     for _ in range(20):
-        clip = cut_clip(footage, Window(129, 4), (0,), rng, ClipConfig())
+        clip = cut_clip(source, (4, 129), (0,), rng, ClipConfig())
         assert clip.images.shape == clip.colours.shape == clip.allowed.shape == (4, 129, 129)
         assert clip.images.min() >= 0
         assert clip.images.max() <= 1
@@ -107,9 +107,7 @@ def test_clips_are_of_the_wanted_size_and_scale(scale):
 
 
 def test_the_same_seed_gives_the_same_clip():
-    footage = still(scene(ONE, TWO), 1.3)
-    a, b = (
-        cut_clip(footage, Window(65, 5), (0, 2), np.random.default_rng(7), ClipConfig()) for _ in range(2)
-    )
+    source = still(scene(ONE, TWO), 1.3)
+    a, b = (cut_clip(source, (5, 65), (0, 2), np.random.default_rng(7), ClipConfig()) for _ in range(2))
     assert np.array_equal(a.images, b.images)
     assert np.array_equal(a.allowed, b.allowed)

@@ -1,4 +1,4 @@
-"""Footage from labelled real images: their particles are cut out, and move and flicker over the ground."""
+"""Clip sources from labelled real images: their particles are cut out, and move over the background."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import label as connected_parts
 
+from temtrack.datasets.labelled import LabelledImage
 from temtrack.simulation.paths import confined_walk
-from temtrack.training.config import ClipConfig
-from temtrack.training.data.clip_source import FilmMaker, Footage, draw_diameter
-from temtrack.training.data.dataset import LabelledImage
+from temtrack.training.config import ClipConfig, TrainConfig
+from temtrack.training.data.clip_source import ClipSource, draw_diameter
+from temtrack.training.data.samples import Draw
 
 Pixels = NDArray[np.float32]
 
@@ -35,8 +36,8 @@ class Cutout:
     corner
         Row and column of the first pixel in the image.
     difference, labels
-        (h, w) grey values minus those of the ground, fading at the edge; ids.
-    way_px
+        (h, w) grey values minus those of the background, fading at the edge; ids.
+    shift_px
         (T, 2) displacement y, x.
     gain
         (T,) factor on the contrast.
@@ -45,37 +46,32 @@ class Cutout:
     corner: tuple[int, int]
     difference: Pixels
     labels: NDArray[np.int32]
-    way_px: NDArray[np.float64]
+    shift_px: NDArray[np.float64]
     gain: NDArray[np.float64]
 
 
-def still_film(
-    images: Sequence[LabelledImage], crop_px: int, diameters_px: tuple[float, float], config: ClipConfig
-) -> FilmMaker:
-    """Set images in motion, particles scaled to ``diameters_px`` for the network."""
+def animated_clips(
+    images: Sequence[LabelledImage], config: TrainConfig, clips: ClipConfig
+) -> Draw[ClipSource]:
+    """Set images in motion, particles scaled to the diameters that the network shall know."""
 
-    def make(rng: np.random.Generator) -> Footage:
+    def draw(rng: np.random.Generator) -> ClipSource:
         still = images[int(rng.integers(len(images)))]
-        wanted = draw_diameter(rng, diameters_px, config)
-        filling = crop_px / min(
-            still.labels.shape
-        )  # a smaller image would be seen beside its own mirror image
+        wanted = draw_diameter(rng, config, clips)
+        # a smaller image would be seen beside its own mirror image
+        filling = config.crop_px / min(still.labels.shape)
         scale = float(np.clip(max(wanted / (still.diameter_px or wanted), filling), MIN_SCALE, MAX_SCALE))
-        image, labels = _part(still, math.ceil(config.margin * crop_px / scale), rng)
-        ground = fill_in(image, labels > 0, rng)
-        cutouts = cut_out(image - ground, labels, config.film_frames, rng)
+        image, labels = _part(still, math.ceil(clips.margin * config.crop_px / scale), rng)
+        background = fill_in(image, labels > 0, rng)
+        cutouts = cut_out(image - background, labels, clips.source_frames, rng)
+        return ClipSource(
+            clips.source_frames,
+            cache(lambda t: paste(background, cutouts, t)),
+            cache(lambda t: paste_labels(labels.shape, cutouts, t)),
+            scale,
+        )
 
-        @cache
-        def frame(t: int) -> Pixels:
-            return paste(ground, cutouts, t)
-
-        @cache
-        def ids(t: int) -> NDArray[np.int32]:
-            return paste_labels(labels.shape, cutouts, t)
-
-        return Footage(config.film_frames, frame, ids, scale)
-
-    return make
+    return draw
 
 
 def _part(still: LabelledImage, side: int, rng: np.random.Generator) -> tuple[Pixels, NDArray[np.int32]]:
@@ -102,11 +98,11 @@ def fill_in(image: Pixels, holes: NDArray[np.bool_], rng: np.random.Generator) -
 def cut_out(
     difference: Pixels, labels: NDArray[np.int32], n_frames: int, rng: np.random.Generator
 ) -> list[Cutout]:
-    """Cut out the particles, those that touch as one, and draw their ways."""
+    """Cut out the particles, those that touch as one, and draw their walks."""
     groups = connected_parts(ndimage.binary_dilation(labels > 0, iterations=2), connectivity=2)
     boxes = ndimage.find_objects(groups)
     calm = rng.uniform(0, 0.25)
-    ways = confined_walk(rng, n_frames, len(boxes), 1.0)
+    walks = confined_walk(rng, n_frames, len(boxes), 1.0)
     gains = np.exp(FLICKER * confined_walk(rng, n_frames, len(boxes), 1.0)[:, :, 0])
     cutouts = []
     for i, (rows, columns) in enumerate(boxes):
@@ -123,20 +119,20 @@ def cut_out(
                 (box[0].start, box[1].start),
                 np.asarray(difference[box] * soft, dtype=np.float32),
                 own,
-                reach * ways[:, i],
+                reach * walks[:, i],
                 gains[:, i],
             )
         )
     return cutouts
 
 
-def paste(ground: Pixels, cutouts: Sequence[Cutout], t: int) -> Pixels:
-    """Return frame ``t`` (Y, X): the ground with the particles where they are by then."""
-    frame = ground.copy()
+def paste(background: Pixels, cutouts: Sequence[Cutout], t: int) -> Pixels:
+    """Return frame ``t`` (Y, X): the background with the particles where they are by then."""
+    frame = background.copy()
     for cutout in cutouts:
-        way = np.rint(cutout.way_px[t])
-        moved = ndimage.shift(cutout.difference, cutout.way_px[t] - way, order=1)
-        here, of_it = _overlap(frame.shape, moved.shape, cutout.corner + way)
+        whole_px = np.rint(cutout.shift_px[t])
+        moved = ndimage.shift(cutout.difference, cutout.shift_px[t] - whole_px, order=1)
+        here, of_it = _overlap(frame.shape, moved.shape, cutout.corner + whole_px)
         frame[here] += (moved * np.float32(cutout.gain[t]))[of_it]
     return np.clip(frame, 0, 1)
 
@@ -145,7 +141,7 @@ def paste_labels(shape: tuple[int, ...], cutouts: Sequence[Cutout], t: int) -> N
     """Return the ids (Y, X) of frame ``t``."""
     labels = np.zeros(shape, np.int32)
     for cutout in cutouts:
-        here, of_it = _overlap(shape, cutout.labels.shape, cutout.corner + np.rint(cutout.way_px[t]))
+        here, of_it = _overlap(shape, cutout.labels.shape, cutout.corner + np.rint(cutout.shift_px[t]))
         np.copyto(labels[here], cutout.labels[of_it], where=cutout.labels[of_it] > 0)
     return labels
 
@@ -153,7 +149,7 @@ def paste_labels(shape: tuple[int, ...], cutouts: Sequence[Cutout], t: int) -> N
 def _overlap(
     shape: tuple[int, ...], patch: tuple[int, ...], corner: NDArray[np.float64]
 ) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Return where a patch lies on a canvas, and which part of it does."""
+    """Return where a patch lies in a frame, and which part of it does."""
     first = corner.astype(int)
     low = np.maximum(first, 0)
     high = np.maximum(np.minimum(first + patch, shape), low)

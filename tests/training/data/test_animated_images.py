@@ -1,9 +1,9 @@
 import numpy as np
 from skimage.draw import disk
 
-from temtrack.training.config import ClipConfig
-from temtrack.training.data.dataset import LabelledImage
-from temtrack.training.data.stills import cut_out, fill_in, paste, paste_labels, still_film
+from temtrack.datasets.labelled import LabelledImage
+from temtrack.training.config import ClipConfig, TrainConfig
+from temtrack.training.data.animated_images import animated_clips, cut_out, fill_in, paste, paste_labels
 
 LABELS = np.zeros((120, 140), np.int32)
 LABELS[disk((40, 40), 14)] = 1
@@ -12,13 +12,13 @@ LABELS[disk((80, 119), 12)] = 3  # touches 2
 IMAGE = np.where(LABELS > 0, 0.3, 0.8).astype(np.float32)
 
 
-def test_the_ground_is_filled_in_where_particles_were():
+def test_the_background_is_filled_in_where_particles_were():
     rng = np.random.default_rng(0)
     rough = IMAGE + rng.normal(0, 0.05, IMAGE.shape).astype(np.float32)
-    ground = fill_in(rough, LABELS > 0, rng)
-    assert abs(ground[LABELS > 0].mean() - 0.8) < 0.02
-    assert 0.04 < ground[LABELS > 0].std() < 0.07
-    assert np.array_equal(ground[:20], rough[:20])
+    background = fill_in(rough, LABELS > 0, rng)
+    assert abs(background[LABELS > 0].mean() - 0.8) < 0.02
+    assert 0.04 < background[LABELS > 0].std() < 0.07
+    assert np.array_equal(background[:20], rough[:20])
 
 
 def test_particles_that_touch_move_as_one_and_keep_their_ids_and_shapes():
@@ -34,16 +34,17 @@ def test_particles_that_touch_move_as_one_and_keep_their_ids_and_shapes():
 
 def test_a_particle_may_leave_the_image():
     (cutout,) = cut_out(IMAGE[:, :70] - 0.8, LABELS[:, :70], 2, np.random.default_rng(0))
-    cutout.way_px[0] = -40, 0
-    cutout.way_px[1] = 500, 0
+    cutout.shift_px[0] = -40, 0
+    cutout.shift_px[1] = 500, 0
     assert 0 < (paste_labels((120, 70), [cutout], 0) == 1).sum() < (LABELS == 1).sum()
     assert not paste_labels((120, 70), [cutout], 1).any()
     assert np.array_equal(paste(IMAGE[:, :70], [cutout], 1), IMAGE[:, :70])
 
 
-def test_films_of_stills_move():
+def test_animated_images_move():
     still = LabelledImage("a", IMAGE, LABELS, False, 27.0)
-    film = still_film([still], 65, (27.0, 28.0), ClipConfig())(np.random.default_rng(1))
-    assert 0.8 < film.scale < 2.2
-    assert film.frame(0).shape == film.labels(0).shape
-    assert not np.array_equal(film.frame(0), film.frame(15))
+    config = TrainConfig(crop_px=64, min_diameter_px=27.0, max_diameter_px=28.0)
+    source = animated_clips([still], config, ClipConfig())(np.random.default_rng(1))
+    assert 0.8 < source.scale < 2.2
+    assert source.frame(0).shape == source.labels(0).shape
+    assert not np.array_equal(source.frame(0), source.frame(15))

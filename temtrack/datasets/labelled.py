@@ -1,0 +1,107 @@
+"""Labelled images as training and benchmarks read them: ``images/`` and ``masks/`` of equal names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.measure import label as connected_parts
+
+from temtrack.datasets.sources import Source, find_sources
+from temtrack.errors import InputError
+from temtrack.imaging.intensity import rescale_intensity
+from temtrack.imaging.labels import typical_diameter
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """An image (Y, X) in [0, 1] with labels.
+
+    ``semantic`` marks a mask that tells particles from background but not from each other, so that only its
+    foreground can be learned. ``diameter_px`` is the area-weighted mean particle diameter, 0 without any.
+    """
+
+    name: str
+    image: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    semantic: bool
+    diameter_px: float
+
+
+def read_excluded(path: Path) -> frozenset[str]:
+    """Read names ``<folder>/<stem>``, one a line; lines that begin with # are comments."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"cannot read the list {path}: needs text with one <folder>/<stem> a line"
+        ) from error
+    return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+
+
+def read_dataset(folder: Path, excluded: frozenset[str] = frozenset()) -> list[LabelledImage]:
+    """Read the images of ``folder/images`` with their masks in ``folder/masks``, paired by `find_sources`.
+
+    ``excluded`` names images as ``<folder>/<name>``; they are never opened.
+
+    Raises
+    ------
+    InputError
+        If there is none, or one cannot be read or does not fit its mask.
+    """
+    images, masks = folder / "images", folder / "masks"
+    if not images.is_dir() or not masks.is_dir():
+        raise InputError(f"{folder} holds no images: needs {images}/ and {masks}/ with equal names")
+    sources = sorted(find_sources(images, masks), key=lambda source: source.images)
+    allowed = [source for source in sources if f"{folder.name}/{source.name}" not in excluded]
+    if not allowed:
+        raise InputError(f"{folder}: all of its images are excluded; leave the folder out, or exclude fewer")
+    return [_read(source) for source in allowed]
+
+
+def _read(source: Source) -> LabelledImage:
+    movie, masks = source.open()
+    if len(movie) > 1:  # its frames must not stand on both sides of a split
+        raise InputError(f"{source.images}: holds {len(movie)} frames; cut movies with temtrack slice first")
+    mask = masks[0]
+    labels = connected_parts(mask, background=0, connectivity=2).astype(np.int32)
+    lone = labels.max() <= 1  # one particle alone is an instance all the same
+    semantic = len(np.unique(mask)) <= 2 and not lone
+    diameter_px = typical_diameter(labels) or 0.0
+    return LabelledImage(source.name, rescale_intensity(movie.read_frame(0)), labels, semantic, diameter_px)
+
+
+def as_instances(images: Sequence[LabelledImage]) -> list[LabelledImage]:
+    """Take each connected part of masks of two values for a particle."""
+    return [replace(image, semantic=False) for image in images]
+
+
+def least_area(images: Sequence[LabelledImage]) -> int:
+    """Return the area (px) of the smallest particle that is labelled; 1 where none is."""
+    areas = np.concatenate([np.bincount(image.labels.ravel())[1:] for image in images])
+    return int(areas.min(initial=np.iinfo(np.int64).max, where=areas > 0)) if areas.any() else 1
+
+
+def split(
+    images: Sequence[LabelledImage], test_fraction: float, rng: np.random.Generator
+) -> tuple[list[LabelledImage], list[LabelledImage]]:
+    """Split images into training and test ones; the test part has at least one image where there are two."""
+    n_test = min(max(1, round(test_fraction * len(images))), len(images) - 1)
+    order = rng.permutation(len(images))
+    return [images[i] for i in order[n_test:]], [images[i] for i in order[:n_test]]
+
+
+def read_sides(
+    folder: Path, excluded: frozenset[str], test_fraction: float, rng: np.random.Generator
+) -> tuple[list[LabelledImage], list[LabelledImage]]:
+    """Read the images to train on and those to test on: ``train/`` and ``test/`` where the folder has them.
+
+    `temtrack slice` writes such folders. Another folder is split by chance, as `split` does.
+    """
+    train, test = folder / "train", folder / "test"
+    if train.is_dir() and test.is_dir():
+        return read_dataset(train, excluded), read_dataset(test, excluded)
+    return split(read_dataset(train if train.is_dir() else folder, excluded), test_fraction, rng)

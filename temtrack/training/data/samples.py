@@ -1,0 +1,120 @@
+"""Training samples: crops of labelled images and freshly simulated scenes, mixed at given fractions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temtrack.datasets.labelled import LabelledImage
+from temtrack.errors import UsageError
+from temtrack.imaging.intensity import CENTRING_BLUR_PX, centre_intensity, rescale_intensity
+from temtrack.simulation.chance import log_uniform
+from temtrack.training.config import TrainConfig
+from temtrack.training.data.augment import crop, degrade, resample, window
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A crop: image and labels (S, S), and whether these tell particles from each other."""
+
+    image: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    semantic: bool
+
+
+SCENE_RADII_PX = (3.0, 40.0)  # mean particle radii of simulated scenes, before scaling
+SCENE_MIN_SCALE = 0.6
+SCENE_MIN_SIDE_PX = 320  # a smaller one holds too few particles to centre intensities
+FAINT_FRACTION = 0.5  # of the scenes, of a dose (electrons per px) and contrast (optical depth) that are low
+FAINT_DOSE_E_PX = (10.0, 80.0)
+FAINT_CONTRAST = (0.1, 0.6)
+
+T = TypeVar("T")
+
+#: Draws one of endlessly many, such as samples or movies.
+Draw: TypeAlias = Callable[[np.random.Generator], T]
+
+
+def image_source(
+    images: Sequence[LabelledImage], config: TrainConfig, centring_blur_px: float = CENTRING_BLUR_PX
+) -> Draw[Sample]:
+    """Draw crops of labelled images, as they were taken or degraded, at the sizes the network shall know."""
+    # The centre is that of the whole image as it was taken: of a crop, or magnified, it would be another.
+    centred = [replace(image, image=centre_intensity(image.image, centring_blur_px)) for image in images]
+    if config.scale is not None:
+        images = [_at_scale(image, config.scale) for image in images]
+        centred = [_at_scale(image, config.scale) for image in centred]
+
+    def draw(rng: np.random.Generator) -> Sample:
+        n = int(rng.integers(len(images)))
+        if rng.random() < config.unaugmented_fraction:
+            known = config.min_diameter_px <= images[n].diameter_px <= config.max_diameter_px
+            image, labels = _part(centred[n], config, rng, as_it_is=known)
+        else:
+            image, labels = _part(images[n], config, rng)
+            image = centre_intensity(rescale_intensity(degrade(image, rng)), centring_blur_px)
+        return Sample(image, labels, images[n].semantic)
+
+    return draw
+
+
+def _at_scale(image: LabelledImage, scale: float) -> LabelledImage:
+    grey, labels = resample(image.image, image.labels, scale)
+    return replace(image, image=grey, labels=labels, diameter_px=image.diameter_px * scale)
+
+
+def _part(
+    of: LabelledImage, config: TrainConfig, rng: np.random.Generator, as_it_is: bool = False
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Cut a part out of an image, turned: as it is, or with particles scaled to a size that is wanted."""
+    if as_it_is or config.scale is not None:
+        return window(of.image, of.labels, config.crop_px, rng)
+    wanted = _wanted_diameter(config, rng)
+    scale = float(np.clip(wanted / of.diameter_px, 0.15, 5.0)) if of.diameter_px else 1.0
+    return crop(of.image, of.labels, scale, config.crop_px, rng)
+
+
+def scene_source(config: TrainConfig, centring_blur_px: float = CENTRING_BLUR_PX) -> Draw[Sample]:
+    """Draw freshly simulated scenes, particles scaled to the sizes that the network shall know.
+
+    Their intensities are rescaled and centred, and they are resampled, as `temtrack segment` does with any
+    image: noise that is resampled first is weaker, and looks different.
+    """
+    from temtrack.simulation.scenes import SceneConfig, simulate_scene
+
+    def draw(rng: np.random.Generator) -> Sample:
+        radius = log_uniform(rng, *SCENE_RADII_PX)
+        scale = max(_wanted_diameter(config, rng) / (2 * radius), SCENE_MIN_SCALE)
+        side = max(math.ceil(config.crop_px / scale), SCENE_MIN_SIDE_PX)
+        plan = SceneConfig(height=side, width=side, mean_radius_px=(radius, radius))
+        if rng.random() < FAINT_FRACTION:
+            plan = replace(plan, dose_e_px=FAINT_DOSE_E_PX, contrast=FAINT_CONTRAST)
+        scene = simulate_scene(rng, plan)
+        centred = centre_intensity(rescale_intensity(scene.image), centring_blur_px)
+        image, labels = window(*resample(centred, scene.labels, scale), config.crop_px, rng)
+        return Sample(image, labels, semantic=False)
+
+    return draw
+
+
+def _wanted_diameter(config: TrainConfig, rng: np.random.Generator) -> float:
+    return log_uniform(rng, config.min_diameter_px, config.max_diameter_px)
+
+
+def mix(
+    sources: Sequence[tuple[Draw[T], float]],
+) -> Draw[T]:
+    """Draw from several sources at their fractions, which are scaled to sum to 1."""
+    fractions = np.array([fraction for _, fraction in sources], float)
+    if not len(fractions) or not np.isfinite(fractions).all() or fractions.min() < 0 or fractions.sum() <= 0:
+        raise UsageError(f"fractions of the training data are {fractions.tolist()}: give positive numbers")
+
+    def draw(rng: np.random.Generator) -> T:
+        return sources[rng.choice(len(sources), p=fractions / fractions.sum())][0](rng)
+
+    return draw

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+import torch
+from skimage.draw import disk
+
+from temtrack.datasets.labelled import LabelledImage
+from temtrack.errors import UsageError
+from temtrack.imaging.intensity import centre_intensity, rescale_intensity
+from temtrack.segmentation.tiling import scaled_input
+from temtrack.simulation.scenes import simulate_scene
+from temtrack.training.config import TrainConfig
+from temtrack.training.data.samples import (
+    FAINT_DOSE_E_PX,
+    SCENE_MIN_SCALE,
+    image_source,
+    mix,
+    scene_source,
+)
+
+
+@pytest.fixture
+def images():
+    """Four images of two particles."""
+    labels = np.zeros((90, 100), np.int32)
+    labels[disk((40, 30), 15)] = 1
+    labels[disk((40, 60), 14)] = 2
+    grey = rescale_intensity((200 - 100 * (labels > 0)).astype(np.uint8))
+    return [LabelledImage(str(i), grey, labels, False, 29.0) for i in range(4)]
+
+
+def test_crops_show_particles_at_the_wanted_size(images):
+    config = TrainConfig(crop_px=128, min_diameter_px=40, max_diameter_px=40.01)
+    draw = image_source(images, config)
+    areas = []
+    for seed in range(12):
+        sample = draw(np.random.default_rng(seed))
+        assert sample.image.shape == (128, 128)
+        areas += list(np.bincount(sample.labels.ravel())[1:])
+    assert 2 * np.sqrt(np.percentile(areas, 75) / np.pi) == pytest.approx(40, rel=0.15)
+
+
+def test_at_one_scale_pixels_are_shown_as_they_were_taken_at_the_level_of_the_whole_image(images):
+    draw = image_source(images, TrainConfig(crop_px=48, scale=1.0, unaugmented_fraction=1.0))
+    for seed in range(8):
+        sample = draw(np.random.default_rng(seed))
+        assert set(np.unique(sample.image)) <= set(np.unique(centre_intensity(images[0].image)))
+        np.testing.assert_array_equal(sample.image < 0.5, sample.labels > 0)
+    degraded = image_source(images, TrainConfig(crop_px=48, scale=2.0, unaugmented_fraction=0.0))
+    assert degraded(np.random.default_rng(0)).image.shape == (48, 48)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0])
+def test_the_level_is_found_after_the_blur_that_suits_the_masks(images, fraction):
+    config = TrainConfig(crop_px=48, scale=1.0, unaugmented_fraction=fraction)
+    usual, wide = (image_source(images, config, blur_px)(np.random.default_rng(0)) for blur_px in (2.0, 8.0))
+    shift = wide.image - usual.image
+    assert np.ptp(shift) < 1e-6
+    assert abs(shift.mean()) > 1e-3
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_resampled_images_are_shown_as_segment_shows_them_at_the_level_of_the_whole_image(images, scale):
+    shown = scaled_input(centre_intensity(images[0].image), scale, 1, torch.device("cpu"))[0, 0].numpy()
+    draw = image_source(images, TrainConfig(crop_px=48, scale=scale, unaugmented_fraction=1.0))
+    for seed in range(8):
+        sample = draw(np.random.default_rng(seed))
+        assert np.isin(sample.image, shown).all()
+        assert np.mean((sample.image < 0.5) == (sample.labels > 0)) > 0.99
+
+
+def test_scenes_can_be_drawn():
+    sample = scene_source(TrainConfig(crop_px=64))(np.random.default_rng(5))
+    assert sample.image.shape == sample.labels.shape == (64, 64)
+    assert not sample.semantic
+
+
+def test_scenes_are_shown_as_segment_would_show_them_and_half_of_them_are_faint(monkeypatch):
+    plans, scenes = [], []
+
+    def noted(rng, plan):
+        plans.append(plan)
+        scenes.append(simulate_scene(rng, plan))
+        return scenes[-1]
+
+    monkeypatch.setattr("temtrack.simulation.scenes.simulate_scene", noted)
+    draw = scene_source(TrainConfig(crop_px=64, min_diameter_px=40.0, max_diameter_px=40.0), 3.0)
+    rng = np.random.default_rng(6)
+    samples = [draw(rng) for _ in range(40)]
+    assert 10 < sum(plan.dose_e_px == FAINT_DOSE_E_PX for plan in plans) < 30
+    for sample, scene, plan in zip(samples, scenes, plans, strict=True):
+        scale = max(20 / plan.mean_radius_px[0], SCENE_MIN_SCALE)
+        shown = scaled_input(
+            centre_intensity(rescale_intensity(scene.image), 3.0), scale, 1, torch.device("cpu")
+        )[0, 0].numpy()
+        corner = sample.image[:2, :2].ravel()
+        assert np.isin(corner, shown).all()
+
+
+def test_fractions_must_be_positive():
+    with pytest.raises(UsageError, match="positive"):
+        mix([(scene_source(TrainConfig()), -1.0)])
