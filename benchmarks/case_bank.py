@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from temtrack.linking import link_masks
+from temtrack.linking.masks import link_masks
 from temtrack.metrics.tracks import match_tracks
 
 #: First frame, last frame and parents of a track.

@@ -24,7 +24,7 @@ from temtrack.analysis.history import ParticleHistory
 from temtrack.analysis.particles import measure_particles
 from temtrack.imaging.labels import touching_pairs
 from temtrack.lineage import Lineage
-from temtrack.linking import link_masks
+from temtrack.linking.masks import link_masks
 from temtrack.metrics.merges import match_merges
 from temtrack.metrics.tracks import TrackMatches, match_tracks
 from temtrack.simulation.config import MovieConfig

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from temtrack.analysis.measure import analyze_run
 from temtrack.calibration import UNCALIBRATED
-from temtrack.linking import link_masks
+from temtrack.linking.masks import link_masks
 from temtrack.masks import masks_of_arrays
 from temtrack.run import Run
 

@@ -21,7 +21,7 @@ from other_linkers import link_by_laptrack, link_by_largest_overlap
 from temtrack.analysis.relinking import relink
 from temtrack.imaging.labels import map_ids
 from temtrack.lineage import Lineage
-from temtrack.linking import link_masks
+from temtrack.linking.masks import link_masks
 from temtrack.masks import masks_of_arrays
 from temtrack.metrics.evaluation import TOLERANCES, EventScore, score_events
 from temtrack.metrics.fates import FateScore

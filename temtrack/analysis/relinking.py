@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from temtrack.analysis.id_mapping import IdMapping
-from temtrack.linking import link_masks
+from temtrack.linking.masks import link_masks
 from temtrack.masks import Labels, Masks
 from temtrack.progress import Progress, silent
 from temtrack.run import Run

@@ -90,9 +90,11 @@ def fail(message: str) -> None:
 
 
 def tell_unknowns(known: Calibration) -> None:
-    """Say which of scale and time nobody told, and how to give it."""
+    """Say which of scale and time nobody told, and how to give it; and where the temperature comes from."""
     if known.pixel_size is None:
         tell("pixel size unknown: lengths are in pixels only; give --pixel-size 0.21nm, say")
+    if known.temperatures is not None:
+        tell(f"temperature from {known.temperatures.source}")
     if known.frame_times is None:
         tell("frame times unknown: times are in frames only; give --frame-time 0.5s, say")
 

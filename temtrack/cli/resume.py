@@ -23,7 +23,7 @@ from temtrack.formats.store.ledger import Ledger, Record, State
 _UNDECIDING = frozenset({"force", "resume", "shard", "keep_going", "as_json", "dry_run", "device"})
 
 #: Options that name a model.
-_MODELS = ("model", "propagator")
+_MODELS = ("model", "tracker")
 
 
 class JobStates:

@@ -12,13 +12,10 @@ from temtrack.cli import options, output
 from temtrack.cli.inputs import Job, gather
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, Work, run_each, show_lines
-from temtrack.errors import InputError
+from temtrack.errors import InputError, UsageError
 from temtrack.pipeline.options import SegmentOptions
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from temtrack.pipeline.segment import SegmentStage
 
 _DEFAULT = SegmentOptions()
@@ -66,10 +63,13 @@ def segment(
     stands for each of its images. Of many inputs, batch.jsonl beside the masks
     tells what has become of each; one that fails does not stop the others.
     """
+    from temtrack.formats.prompts import read_boxes, read_points
     from temtrack.formats.readers import read_movie
     from temtrack.formats.store.atomic import check_output_folder
     from temtrack.formats.store.fingerprint import fingerprint
 
+    if points and boxes:
+        raise UsageError("--points and --boxes are two ways to name particles; give one of them")
     chosen = gather(inputs, shard, _expand, beside=output_folder is None)
     chosen.refuse_for_many("--points", points)
     chosen.refuse_for_many("--boxes", boxes)
@@ -79,8 +79,8 @@ def segment(
         diameter=diameter,
         rescale=rescale,
         min_area_px=min_area_px,
-        points=_read_points(points),
-        boxes=_read_boxes(boxes),
+        points=None if points is None else read_points(points),
+        boxes=None if boxes is None else read_boxes(boxes),
         keep_annotations=keep_annotations,
         pixel_size_nm=pixel_size_nm,
         scale_bar_nm=scale_bar_nm,
@@ -115,18 +115,6 @@ def _segment_one(stage: SegmentStage, movie_suffix: str, job: Job) -> Row:
         progress=output.with_progress,
     )
     return {"output": str(summary.place), **summary.row()}
-
-
-def _read_points(path: Path | None) -> NDArray[np.float64] | None:
-    from temtrack.formats.prompts import read_points
-
-    return None if path is None else read_points(path)
-
-
-def _read_boxes(path: Path | None) -> NDArray[np.float64] | None:
-    from temtrack.formats.prompts import read_boxes
-
-    return None if path is None else read_boxes(path)
 
 
 def _expand(text: str) -> list[Path]:

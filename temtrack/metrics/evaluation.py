@@ -10,7 +10,7 @@ from temtrack.errors import InputError
 from temtrack.formats.store.masks import read_labels
 from temtrack.imaging.labels import Labels
 from temtrack.lineage import Lineage, Merge
-from temtrack.linking import link_masks
+from temtrack.linking.masks import link_masks
 from temtrack.metrics.causes import Cause, FalseMergeCauses
 from temtrack.metrics.ctc import CtcScore, measure_seg, score_ctc
 from temtrack.metrics.fates import FateScore, score_fates

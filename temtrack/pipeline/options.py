@@ -6,15 +6,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Self
 
 from temtrack.errors import InputError, UsageError
-from temtrack.linking import LinkingConfig
+from temtrack.linking.config import LinkingConfig
 from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_TRACKER
-from temtrack.movie import Movie
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from temtrack.movie import Movie
 
 _DIAMETER = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*([^\d\s]*)\s*")
 
@@ -161,6 +163,8 @@ class SegmentOptions(ModelOptions):
             return
         if movie.n_frames > 1:
             raise InputError(f"{movie.path}: is a movie; --points and --boxes name places in one image")
+        import numpy as np  # to parse a command line takes no arrays
+
         yx = np.concatenate(corners)
         outside = ((yx < 0) | (yx > (movie.height, movie.width))).any(axis=1)
         if outside.any():
@@ -290,9 +294,9 @@ def _parse_diameter(text: str) -> tuple[float, float | None]:
 def _to_json(value: Any) -> Any:
     if isinstance(value, slice):
         return [value.start, value.stop, value.step]
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return str(value) if isinstance(value, Path) else value
+    if isinstance(value, Path):
+        return str(value)
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _from_json(name: str, value: Any) -> Any:
@@ -301,4 +305,8 @@ def _from_json(name: str, value: Any) -> Any:
         return slice(*value)
     if name == "heater_log":
         return Path(value)
-    return np.array(value, dtype=np.float64) if name in ("points", "boxes") else value
+    if name not in ("points", "boxes"):
+        return value
+    import numpy as np
+
+    return np.array(value, dtype=np.float64)

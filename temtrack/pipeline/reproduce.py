@@ -13,7 +13,6 @@ from pydantic import TypeAdapter
 from temtrack import __version__
 from temtrack.errors import InputError, TemtrackError
 from temtrack.formats.readers import read_movie
-from temtrack.formats.store.atomic import check_output_folder
 from temtrack.formats.store.fingerprint import fingerprint, fingerprint_folder
 from temtrack.formats.store.masks import list_masks
 from temtrack.formats.store.run import list_beside
@@ -139,7 +138,6 @@ def reproduce(record: Provenance, folder: Path, device: str = "auto", progress: 
     act = _ACTIONS.get(record.action)
     if act is None:
         raise InputError(f"was made by '{record.action}', which temtrack {__version__} cannot do again")
-    check_output_folder(folder, force=False)
     try:
         act(_Again(record, folder, device, progress))
     except (KeyError, ValueError) as error:

@@ -284,8 +284,8 @@ class SegmentationSummary:
         n_frames, pixel_size_nm = self.movie.n_frames, self.movie.calibration.pixel_size_nm
         diameter_px = self.diameters_px / self.n_particles if self.n_particles else None
         return {
-            "frames": n_frames,
-            "particles": self.n_particles if n_frames == 1 else round(self.n_particles / n_frames, 2),
+            "n_frames": n_frames,
+            "n_particles": self.n_particles if n_frames == 1 else round(self.n_particles / n_frames, 2),
             "coverage": self.area_px / (n_frames * self.movie.height * self.movie.width),
             "mean_diameter_px": diameter_px,
             "mean_diameter_nm": diameter_px * pixel_size_nm if diameter_px and pixel_size_nm else None,

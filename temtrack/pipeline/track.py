@@ -358,8 +358,8 @@ def track_file(
     _refuse_input_as_output(folder, source)
     goes_on = resume and (folder / RESUME_NAME).exists()
     force = force or (begun and not goes_on)
-    check_tracking_folder(folder, force, resume)
     plan = stage.plan(read_movie(source), command)
+    check_tracking_folder(folder, force, resume)
     report = track_into(folder, plan, progress, resume, force)
     _tell_of_frames(source, report)
     return plan.movie, report

@@ -16,9 +16,9 @@ def hash_of_model(model: str) -> str | None:
     ModelError
         Where a model is unknown, missing or damaged.
     """
-    from temtrack.pipeline.workflow import PLAIN_PROPAGATORS
+    from temtrack.pipeline.track import PLAIN_TRACKERS
 
-    if model in (*PLAIN_PROPAGATORS, "otsu"):
+    if model in (*PLAIN_TRACKERS, "otsu"):
         return None
     if JOINT in model and not (Path(model) / RUN_FILE).is_file() and model not in read_models():
         return JOINT.join(hash_of_model(each) or each for each in model.split(JOINT, 1))

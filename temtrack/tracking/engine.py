@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.lineage import Lineage
-from temtrack.linking import Linker, LinkingConfig
+from temtrack.linking.config import LinkingConfig
+from temtrack.linking.linker import Linker
 from temtrack.linking.state import LinkerState
 from temtrack.tracking.drift import DriftEstimator, FrameDrift
 from temtrack.tracking.frame_quality import FrameQuality, QualityEstimator

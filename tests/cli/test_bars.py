@@ -56,7 +56,10 @@ def test_track_leaves_them_as_background_and_records_it(run, film, segmenter, tm
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["inputs"][0]["n_tracks"] == 2
     facts = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert [text.split(" of ")[0] for text in facts["burned_in"]] == ["data bar", "scale bar"]
+    assert [text.split(" of ")[0] for text in facts["found"]["annotations"]] == [
+        "annotation bar",
+        "scale bar",
+    ]
     kept = run(*words, tmp_path / "kept", "--keep-annotations")
     assert json.loads(kept.stdout)["inputs"][0]["n_tracks"] > 2
     assert json.loads((tmp_path / "kept" / "run.json").read_text())["burned_in"] == []
@@ -74,4 +77,4 @@ def test_analyze_measures_the_bar_of_the_movie(run, film, tmp_path):
     assert b"given by --scale-bar" in table.schema.metadata[b"pixel_size_source"]
     refused = run("analyze", masks, "--scale-bar", "20nm", "--force")
     assert refused.exit_code == 2
-    assert "the bar is drawn in the image; give the movie as --movie MOVIE" in refused.stderr
+    assert "the bar is drawn in the movie; give it as --movie MOVIE" in refused.stderr

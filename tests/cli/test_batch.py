@@ -20,18 +20,18 @@ PLAIN = ("--model", "otsu", "--tracker", "overlap")
 #: Runs the command line; dies as a crash in a decoder does at the film of that name.
 CHILD = """
 import os, signal, sys
-from temtrack.pipeline import workflow
+from temtrack.pipeline import track
 from temtrack.cli.app import main
 
 fatal, sys.argv = sys.argv[1], ["temtrack", *sys.argv[2:]]
-track_into = workflow.track_into
+track_into = track.track_into
 
 def dying(folder, plan, *more):
     if plan.movie.path.name == fatal:
         os.kill(os.getpid(), signal.SIGSEGV)
     return track_into(folder, plan, *more)
 
-workflow.track_into = dying
+track.track_into = dying
 main()
 """
 
@@ -173,16 +173,16 @@ def test_no_keep_going_stops_at_the_first_failure(run, films, tmp_path):
 
 @pytest.mark.parametrize("error", [MemoryError("no room"), ZeroDivisionError("bug")])
 def test_no_memory_or_a_bug_stops_no_other_and_keeps_its_traceback(run, films, monkeypatch, error):
-    from temtrack.pipeline import workflow
+    from temtrack.pipeline import track
 
-    track_into = workflow.track_into
+    track_into = track.track_into
 
     def stumbling(folder, *more):
         if folder.name == "a":
             raise error
         return track_into(folder, *more)
 
-    monkeypatch.setattr(workflow, "track_into", stumbling)
+    monkeypatch.setattr(track, "track_into", stumbling)
     result = run("track", "a.tif", "c.tif", "-o", "out", *PLAIN)
     assert result.exit_code == 3
     assert "Traceback" in result.stderr

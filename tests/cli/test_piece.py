@@ -41,7 +41,7 @@ def test_frames_count_from_the_piece_and_keep_their_times(run, film, masks_of):
         for new, t in enumerate(range(4, 14, 2)):
             write_mask(segmented / mask_name(new), CASE.truth[t])
     out = track(run, film, "--masks", segmented, "--frames", "4:14:2")
-    assert json.loads((out / "run.json").read_text())["frames"] == [4, 14, 2]
+    assert json.loads((out / "run.json").read_text())["frames"]["frame_range"] == [4, 14, 2]
     written = read_masks(out)
     assert len(written) == 5
     assert ((written[4] > 0) == (CASE.truth[12] > 0)).all()
@@ -73,7 +73,7 @@ def test_a_piece_without_frames_is_refused(run, film):
 def test_a_damaged_piece_in_the_record_is_told(run, film, frames):
     out = track(run, film, "--masks", film.parent / "segmented", "--frames", "10:12")
     facts = json.loads((out / "run.json").read_text())
-    (out / "run.json").write_text(json.dumps({**facts, "frames": frames}))
+    (out / "run.json").write_text(json.dumps({**facts, "frames": facts["frames"] | {"frame_range": frames}}))
     result = run("analyze", out)
     assert result.exit_code == 1
-    assert "run.json: 'frames' is damaged" in result.stderr
+    assert "run.json: 'frame_range' is damaged" in result.stderr

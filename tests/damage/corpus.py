@@ -234,7 +234,7 @@ def _record():
 
 def _half_done():
     """A run of tracking between two frames."""
-    from temtrack.linking import LinkingConfig
+    from temtrack.linking.config import LinkingConfig
     from temtrack.tracking.checkpoint import Checkpoint
     from temtrack.tracking.engine import LastSegments, TrackingEngine
     from temtrack.tracking.overlap import OverlapTracker

@@ -14,7 +14,18 @@ from temtrack.pipeline.options import AnalyzeOptions, KineticsOptions, SegmentOp
 #: Names that a command has for a folder, a file or a way of working, which a function has no need of.
 OF_COMMANDS = {
     *("ctx", "inputs", "movies", "masks", "movie", "image", "tables", "output", "output_folder", "out"),
-    *("resume", "shard", "keep_going", "force", "as_json", "dry_run", "verbose", "overlay", "progress"),
+    *(
+        "resume",
+        "shard",
+        "keep_going",
+        "force",
+        "as_json",
+        "dry_run",
+        "verbose",
+        "overlay",
+        "progress",
+        "kinetics",
+    ),
 }
 
 STAGES = {

@@ -4,7 +4,7 @@ from cases import CASES, Disc, along, draw
 from scipy import ndimage
 
 from temtrack.imaging.labels import map_ids
-from temtrack.linking import LinkingConfig
+from temtrack.linking.config import LinkingConfig
 from temtrack.metrics.tracks import match_tracks
 from temtrack.tracking.engine import track_movie
 from temtrack.tracking.frame_quality import QualityEstimator
