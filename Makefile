@@ -1,9 +1,10 @@
 # make demo: environment, install, the whole pipeline on the embedded movie.   make test: every check.
-# make cases: which tiny scenes pass.
+# make cases: which tiny scenes pass.   make accuracy: record what the embedded networks reach.
+# make docs: the documentation, into site/.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test cases format clean
+.PHONY: demo test cases accuracy docs format clean
 
 demo: .venv/installed
 	$(BIN)/temtrack demo -o demo --force
@@ -18,6 +19,12 @@ test: .venv/installed
 cases: .venv/installed
 	PYTHONPATH=tests $(BIN)/python benchmarks/case_bank.py
 
+accuracy: .venv/installed
+	PYTHONPATH=tests $(BIN)/python benchmarks/accuracy_gate.py --record
+
+docs: .venv/installed
+	$(BIN)/mkdocs build --strict
+
 format: .venv/installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -28,4 +35,4 @@ format: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv demo build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -19,6 +19,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from results import BenchmarkResult, ResultTable, add_json_option, publish, told
+
 MAIN = "import sys; from temtrack.cli.app import main; sys.argv[0] = 'temtrack'; main()"
 SMALL = ("--size", "192", "--particles", "8", "--radius", "10", "--merges", "2:1")
 
@@ -30,6 +32,7 @@ def main() -> None:
     parser.add_argument("--shards", type=int, default=2)
     parser.add_argument("--frames", type=int, default=30)
     parser.add_argument("words", nargs="*", help="further options of temtrack track, after --")
+    add_json_option(parser)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -43,13 +46,22 @@ def main() -> None:
         shards = [f"{k + 1}/{arguments.shards}" for k in range(arguments.shards)]
         many = run_all([[*words, str(folder / "many"), "--shard", shard] for shard in shards])
         same = masks(folder / "one") == masks(folder / "many")
-    print(
-        f"{len(movies)} movies of {arguments.frames} frames, the same masks: {'yes' if same else 'no'}\n"
-        f"one process: {one.wall_s:.1f} s, processor {one.processor_s:.1f} s\n"
-        f"{len(shards)} shards: {many.wall_s:.1f} s, processor {many.processor_s:.1f} s\n"
-        f"{one.wall_s / many.wall_s:.2f} times faster; with free cores, by processor time and the slowest "
-        f"shard, {one.processor_s / many.longest_processor_s:.2f} times"
+    rows = [
+        {"run": name, "clock (s)": took.wall_s, "processor (s)": took.processor_s}
+        for name, took in (("one process", one), (f"{len(shards)} shards", many))
+    ]
+    note = (
+        f"{one.wall_s / many.wall_s:.2f} times as fast; with free cores, by processor time and the slowest "
+        f"shard, {one.processor_s / many.longest_processor_s:.2f} times. The same masks: {told(same)}."
     )
+    result = BenchmarkResult(
+        title="Two processes on many movies",
+        data=f"{len(movies)} simulated movies of {arguments.frames} frames of 192 px",
+        split="-",
+        seed=f"0 to {len(movies) - 1}",
+        tables=[ResultTable("Tracking all movies, one thread for each process", rows, note)],
+    )
+    publish(result, arguments.json)
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ and set of parents, *lineage* is first and last frame and parents of every track
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator
 
 import numpy as np
 from cases import CASES, Case
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
+from results import BenchmarkResult, ResultTable, add_json_option, publish
 
 from temtrack.linking.masks import link_masks
 from temtrack.metrics.tracks import match_tracks
@@ -66,11 +66,22 @@ def _is_span(found: Span, true: Span, uncertain_frames: int) -> bool:
 
 def main() -> None:
     """Check all, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_json_option(parser)
+    arguments = parser.parse_args()
     checks = {case.name: check(case) for case in CASES}
-    table = Table("case", *next(iter(checks.values())), title=f"{len(CASES)} cases")
-    for name, passed in checks.items():
-        table.add_row(name, *("pass" if yes else "[bold red]FAIL[/]" for yes in passed.values()))
-    Console(width=120).print(table)
+    rows = [
+        {"case": name, **{what: "pass" if yes else "FAIL" for what, yes in passed.items()}}
+        for name, passed in checks.items()
+    ]
+    result = BenchmarkResult(
+        title="The case bank",
+        data="tiny named scenes, linked from their masks alone",
+        split="-",
+        seed="0",
+        tables=[ResultTable(f"{len(CASES)} cases", rows)],
+    )
+    publish(result, arguments.json)
     sys.exit(not all(all(passed.values()) for passed in checks.values()))
 
 

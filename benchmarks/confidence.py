@@ -1,8 +1,8 @@
 """Fit how sure merges, fates and origins are on simulated movies, and show on others that it is calibrated.
 
 Run ``python benchmarks/confidence.py``: prints the coefficients that stand in
-``temtrack/analysis/confidence.py``, the shares in ``fate_confidence.py``, and the reliability diagram (needs
-``.[benchmark]`` for the fit). With ``--check`` only the diagram of the coefficients that stand there.
+``temtrack/analysis/confidence.py``, the fractions in ``fate_confidence.py``, and the reliability diagram
+(needs ``.[benchmark]`` for the fit). With ``--check`` only the diagram of the coefficients that stand there.
 
 Masks come from true ones by faults that last for some frames: joined contacts, broken and missed particles,
 in three strengths. So there are false merges to learn from; on true masks there are none.
@@ -17,6 +17,7 @@ from dataclasses import astuple, dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
+from results import BenchmarkResult, ResultTable, add_json_option, publish
 
 from temtrack.analysis.confidence import MODEL, Logistic, MergeFeatures, measure_features
 from temtrack.analysis.fate_confidence import SHORT_FRAMES
@@ -187,17 +188,25 @@ def show_lives(lives: Counter[tuple[str, str, bool, bool]]) -> None:
         print(" " + ", ".join(f"{share:.3f}" for share in shares))
 
 
-def show(title: str, features: NDArray[np.float64], is_true: NDArray[np.bool_], model: Logistic) -> None:
-    """Print the reliability diagram."""
+def reliability(
+    title: str, features: NDArray[np.float64], is_true: NDArray[np.bool_], model: Logistic
+) -> ResultTable:
+    """Return the reliability diagram."""
     told = np.array([model(tuple(row)) for row in features])
     brier = np.mean((told - is_true) ** 2)
-    print(f"{title}: {len(told)} events, {is_true.mean():.1%} true; Brier score {brier:.4f}")
-    print("   confidence   events   mean confidence   share true")
+    rows = []
     for low, high in ((0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 0.95), (0.95, 0.99), (0.99, 1.01)):
         some = (told >= low) & (told < high)
         if some.any():
-            means = f"{told[some].mean():14.3f} {is_true[some].mean():12.3f}"
-            print(f"  {low:4.2f} - {min(high, 1):4.2f} {some.sum():8d} {means}")
+            rows.append(
+                {
+                    "confidence": f"{low:g} to {min(high, 1):g}",
+                    "merges told": int(some.sum()),
+                    "mean confidence": float(told[some].mean()),
+                    "share true": float(is_true[some].mean()),
+                }
+            )
+    return ResultTable(title, rows, f"{is_true.mean():.1%} are true; Brier score {brier:.4f}.")
 
 
 def main() -> None:
@@ -205,6 +214,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--movies", type=int, default=60)
     parser.add_argument("--check", action="store_true")
+    add_json_option(parser)
     arguments = parser.parse_args()
     model = MODEL
     if not arguments.check:
@@ -213,9 +223,17 @@ def main() -> None:
         print(model)
         show_lives(events.lives)
     told = tell_events(range(CHECK_SEED, CHECK_SEED + arguments.movies))
-    show("with the movie", told.features, told.is_true, model)
+    tables = [reliability("With the movie", told.features, told.is_true, model)]
     told.features[:, MASS] = np.nan
-    show("from masks alone", told.features, told.is_true, model)
+    tables.append(reliability("From masks alone", told.features, told.is_true, model))
+    result = BenchmarkResult(
+        title="How sure a merge is said to be, beside how often it is true",
+        data=f"{arguments.movies} simulated movies, true masks with the faults of a poor segmentation",
+        split=f"fitted on movies of seeds from {FIT_SEED} on",
+        seed=f"from {CHECK_SEED} on",
+        tables=tables,
+    )
+    publish(result, arguments.json)
 
 
 if __name__ == "__main__":

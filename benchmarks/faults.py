@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from damage.commands import Nursery, Result, contents
 from damage.scenes import WORKS, Work, write_inputs
+from results import BenchmarkResult, ResultTable, add_json_option, publish
 
 
 @dataclass
@@ -80,8 +81,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--signal", default="SIGKILL")
     parser.add_argument("commands", nargs="*", default=list(WORKS))
+    add_json_option(parser)
     arguments = parser.parse_args()
-    n_all_wrong = 0
+    rows, n_all_wrong = [], 0
     with tempfile.TemporaryDirectory() as name, Nursery() as nursery:
         (Path(name) / "inputs").mkdir()
         write_inputs(Path(name) / "inputs")
@@ -92,11 +94,18 @@ def main() -> int:
             rng, number = np.random.default_rng(arguments.seed), signal.Signals[arguments.signal]
             bench = Bench(nursery, WORKS[command], folder)
             n_wrong = stop_and_resume(bench, arguments.stops, rng, number)
-            n_same = arguments.stops - n_wrong
-            print(
-                f"{command}: {n_same} of {arguments.stops} stopped runs ended in the same bytes", flush=True
+            rows.append(
+                {"command": command, "stopped": arguments.stops, "same bytes": arguments.stops - n_wrong}
             )
             n_all_wrong += n_wrong
+    result = BenchmarkResult(
+        title="Runs that are killed and go on",
+        data="small simulated inputs of each command",
+        split="-",
+        seed=str(arguments.seed),
+        tables=[ResultTable(f"Stopped by {arguments.signal} at random moments, then resumed", rows)],
+    )
+    publish(result, arguments.json)
     return int(n_all_wrong > 0)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from damage.corpus import write_corpus
 from damage.fuzzing import try_files
+from results import BenchmarkResult, ResultTable, add_json_option, publish
 
 
 def main() -> int:
@@ -21,6 +22,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
+    add_json_option(parser)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         samples = write_corpus(Path(folder), with_real=True)
@@ -33,11 +35,16 @@ def main() -> int:
                 f"seed {outcome.seed} {outcome.sample} {outcome.verdict}: {outcome.told.strip()[-400:]}",
                 flush=True,
             )
-    told, took_s = (
-        ", ".join(f"{n} {verdict}" for verdict, n in sorted(verdicts.items())),
-        time.monotonic() - begun,
+    print(f"{time.monotonic() - begun:.0f} s")
+    rows = [{"outcome": verdict, "files": n} for verdict, n in sorted(verdicts.items())]
+    result = BenchmarkResult(
+        title="Damaged files",
+        data=f"{sum(verdicts.values())} damaged copies of {len(samples)} kinds of files",
+        split="-",
+        seed=f"from {arguments.first} on",
+        tables=[ResultTable("What reading them ends in: refused is one line that says why", rows)],
     )
-    print(f"{sum(verdicts.values())} files of {len(samples)} kinds in {took_s:.0f} s: {told}")
+    publish(result, arguments.json)
     return int(bool(verdicts.keys() - {"read", "refused"}))
 
 

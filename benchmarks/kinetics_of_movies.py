@@ -11,15 +11,14 @@ movies the mechanism that prevails is told. ``--only growth`` tries one kind of 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from kinetic_laws import NM_PER_PX, World, evaporate, grow, lose_dispersion, ripen
 from kinetics import holds
 from law_movies import DIFFUSION, FIELD, simulate_coalescence, simulate_sizes
-from rich.console import Console
-from rich.table import Table
+from results import BenchmarkResult, ResultTable, Row, add_json_option, publish
 from scipy import constants
 
 import temtrack
@@ -160,17 +159,15 @@ def try_seed(experiment: Experiment, seed: int, model: str) -> tuple[list[Estima
 
 
 def tells(rows: Sequence[Estimate], mechanism: str) -> bool:
-    """Whether the mechanism is the one of the largest share."""
-    shares = {row.quantity: row.value or 0.0 for row in rows}
-    return max(MECHANISMS, key=lambda name: shares[f"{name}_share"]) == mechanism
+    """Whether the mechanism is the one of the largest fraction."""
+    fractions = {row.quantity: row.value or 0.0 for row in rows}
+    return max(MECHANISMS, key=lambda name: fractions[f"{name}_fraction"]) == mechanism
 
 
-def show(console: Console, name: str, experiment: Experiment, seeds: range, model: str) -> None:
-    """Try all seeds of an experiment and print what held."""
+def try_experiment(experiment: Experiment, seeds: range, model: str) -> Iterator[Row]:
+    """Try all seeds of an experiment and yield what held."""
     tried = [try_seed(experiment, seed, model) for seed in seeds]
-    table = Table(
-        "quantity", "true", "median", "true masks: held, refused", f"{model}: held, refused", "wider"
-    )
+    titles = ("quantity", "true", "median", "true masks: held, refused", f"{model}: held, refused", "wider")
     for quantity, truth in experiment.truths.items():
         of_truth, of_frames = (
             Found([row for both in tried for row in both[side] if row.quantity == quantity])
@@ -178,11 +175,12 @@ def show(console: Console, name: str, experiment: Experiment, seeds: range, mode
         )
         median = f"{of_truth.value():.3g}, {of_frames.value():.3g}"
         ratio = f"{of_frames.width() / of_truth.width():.2f}"
-        table.add_row(quantity, f"{truth:g}", median, of_truth.held(truth), of_frames.held(truth), ratio)
+        held = (of_truth.held(truth), of_frames.held(truth))
+        yield dict(zip(titles, (quantity, f"{truth:g}", median, *held, ratio), strict=True))
     if experiment.mechanism:
         told = (sum(tells(both[side], experiment.mechanism) for both in tried) for side in (0, 1))
-        table.add_row("mechanism", experiment.mechanism, "", *(f"{n} of {len(tried)}" for n in told), "")
-    console.print(f"{name}: {len(tried)} seeds from {seeds.start}", table)
+        shares = (f"{n} of {len(tried)}" for n in told)
+        yield dict(zip(titles, ("mechanism", experiment.mechanism, "", *shares, ""), strict=True))
 
 
 def main() -> None:
@@ -193,10 +191,19 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--first-seed", type=int, default=100)
     parser.add_argument("--model", default="otsu")
+    add_json_option(parser)
     given = parser.parse_args()
-    console, seeds = Console(width=150), range(given.first_seed, given.first_seed + given.seeds)
-    for name in given.only:
-        show(console, name, known[name], seeds, given.model)
+    seeds = range(given.first_seed, given.first_seed + given.seeds)
+    rows = [row for name in given.only for row in try_experiment(known[name], seeds, given.model)]
+    title = f"Intervals that hold the true value, and their width beside that on true masks: {given.model}"
+    result = BenchmarkResult(
+        title="Kinetics from movies",
+        data="simulated movies of 24 frames of 320 px with some 35 particles of 10 to 20 px, of known laws",
+        split="-",
+        seed=f"{seeds.start} to {seeds.stop - 1}",
+        tables=[ResultTable(title, rows)],
+    )
+    publish(result, given.json)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,14 @@ Discs on a grid tremble and are renumbered in every frame; a tenth of them touch
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from results import BenchmarkResult, ResultTable, add_json_option, publish
 
 from temtrack.analysis.measure import analyze_run
 from temtrack.calibration import UNCALIBRATED
@@ -55,13 +57,24 @@ def analyze(masks: list[NDArray[np.int32]]) -> None:
 
 def main() -> None:
     """Link, analyse and print."""
-    print("particles   linking, ms a frame   analysis, ms a frame   frames per second   tracks")
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_json_option(parser)
+    arguments = parser.parse_args()
+    rows = []
     for n in (100, 1000, 5000):
         masks = list(trembling_discs(n, np.random.default_rng(n)))
         linked = link_masks(masks)
         linking, analysis = ms_per_frame(partial(list, linked)), ms_per_frame(partial(analyze, masks))
-        n_tracks = len(linked.lineage.tracks)
-        print(f"{n:9d} {linking:21.1f} {analysis:22.1f} {1e3 / analysis:19.1f} {n_tracks:8d}", flush=True)
+        rows.append({"particles": n, "linking (ms a frame)": linking, "analysis (ms a frame)": analysis})
+        rows[-1] |= {"frames per second": 1e3 / analysis, "tracks": len(linked.lineage.tracks)}
+    result = BenchmarkResult(
+        title="Speed of linking and analysis",
+        data=f"{N_FRAMES} masks of {SIDE_PX} px of trembling discs",
+        split="-",
+        seed="number of particles",
+        tables=[ResultTable("Processor time of one core", rows)],
+    )
+    publish(result, arguments.json)
 
 
 if __name__ == "__main__":

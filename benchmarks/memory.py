@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain, cycle, islice
 from pathlib import Path
@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
+from results import BenchmarkResult, ResultTable, Row, add_json_option, publish
 
 from temtrack.formats.store.masks import mask_name, write_mask
 from temtrack.formats.store.tiff_stack import write_movie
@@ -93,13 +94,12 @@ def told_peak_mib(status: str) -> int:
     return int(found[1]) // 1024
 
 
-def show_on_the_way(folder: Path, tracker: str, milestones: list[int]) -> None:
-    """Track ``film.tif`` in a child process and print its peak memory whenever so many masks are written."""
+def watch_tracking(folder: Path, tracker: str, milestones: list[int]) -> Iterator[Row]:
+    """Track ``film.tif`` in a child process; yield its peak memory whenever so many masks are written."""
     words = ["track", folder / "film.tif", "--masks", folder / "masks", "-o", folder / "out", "--json"]
     words += ["--tracker", tracker]
-    start, peaks = time.perf_counter(), []
+    start = time.perf_counter()
     command = [sys.executable, "-c", CHILD, *map(str, words)]
-    print(f"{'frames':>7s} {'peak MiB':>9s} {'seconds':>8s}")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         for n in milestones:
             while child.poll() is None and not (folder / "out" / mask_name(n - 1)).exists():
@@ -108,9 +108,7 @@ def show_on_the_way(folder: Path, tracker: str, milestones: list[int]) -> None:
                 told, _ = child.communicate()  # to its end: the tables are written after the last mask
             else:
                 told = Path(f"/proc/{child.pid}/status").read_text()
-            peaks.append(told_peak_mib(told))
-            print(f"{n:7d} {peaks[-1]:9d} {time.perf_counter() - start:8.0f}", flush=True)
-    print(f"difference: {peaks[-1] - peaks[0]} MiB")
+            yield {"frames": n, "peak MiB": told_peak_mib(told), "seconds": time.perf_counter() - start}
 
 
 def write_huge(folder: Path) -> list[Path]:
@@ -150,9 +148,8 @@ def stretch_dm(path: Path, frames: NDArray[np.uint16]) -> Path:
     return path
 
 
-def measure_huge() -> None:
-    """Print the peak memory of commands on files of more than 4 GB."""
-    print(f"{'peak MiB':>9s} {'seconds':>8s}  command")
+def measure_huge() -> Iterator[Row]:
+    """Yield the peak memory of commands on files of more than 4 GB."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for n, path in enumerate(write_huge(folder)):
@@ -165,7 +162,8 @@ def measure_huge() -> None:
             for words in commands:
                 peak, seconds = peak_mib(*words)
                 shown = " ".join(str(word).removeprefix(f"{name}/") for word in words)
-                print(f"{peak:9d} {seconds:8.0f}  {shown} ({path.stat().st_size / 1e9:.2f} GB)", flush=True)
+                size = f"{path.stat().st_size / 1e9:.2f} GB"
+                yield {"peak MiB": peak, "seconds": seconds, "command": shown, "size of the file": size}
 
 
 def main() -> None:
@@ -175,13 +173,24 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=512, help="px")
     parser.add_argument("--tracker", default="deaot-t")
     parser.add_argument("--huge", action="store_true", help="files of more than 4 GB instead")
+    add_json_option(parser)
     arguments = parser.parse_args()
     if arguments.huge:
-        measure_huge()
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        write_inputs(Path(folder), movie_of(arguments.side), arguments.frames[-1])
-        show_on_the_way(Path(folder), arguments.tracker, arguments.frames)
+        table = ResultTable("Peak memory on files of more than 4 GB", list(measure_huge()))
+    else:
+        title = f"Peak memory of `temtrack track` with {arguments.tracker} on its way through a movie"
+        with tempfile.TemporaryDirectory() as folder:
+            write_inputs(Path(folder), movie_of(arguments.side), arguments.frames[-1])
+            rows = list(watch_tracking(Path(folder), arguments.tracker, arguments.frames))
+        table = ResultTable(title, rows, "True masks stand in for a model.")
+    result = BenchmarkResult(
+        title="Memory",
+        data=f"a simulated movie of {512 if arguments.huge else arguments.side} px",
+        split="-",
+        seed=str(SEED),
+        tables=[table],
+    )
+    publish(result, arguments.json)
 
 
 if __name__ == "__main__":

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from disturbances import disturbed, shuffled
 from numpy.typing import NDArray
 from other_linkers import link_by_laptrack, link_by_largest_overlap
+from results import BenchmarkResult, ResultTable, add_json_option, publish
 
 from temtrack.analysis.relinking import relink
 from temtrack.imaging.labels import map_ids
@@ -29,7 +30,7 @@ from temtrack.metrics.merges import MergeScore, match_merges, true_parents
 from temtrack.metrics.overlaps import measure_overlaps
 from temtrack.metrics.tracks import match_detections
 from temtrack.run import Run
-from temtrack.segmentation.load import load_segmenter
+from temtrack.segmentation.segmenter import Segmenter
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
@@ -161,10 +162,9 @@ def score_from_masks(masks: Masks, true: Masks, truth: Lineage) -> dict[int, Mer
     return {d: match_merges(found, truth.merges, matches, d) for d in TOLERANCES}
 
 
-def show(title: str, tallies: dict[str, Tally], planned: Planned) -> None:
-    """Print one table: a row for each measure, a column for each linker."""
-    print(f"\n{title:46s}" + "".join(f"{name:>17s}" for name in tallies))
-    rows: list[tuple[str, Callable[[Tally], str]]] = [
+def table_of(title: str, tallies: dict[str, Tally], planned: Planned) -> ResultTable:
+    """Return one table: a row for each measure, a column for each linker."""
+    measures: list[tuple[str, Callable[[Tally], str]]] = [
         *((f"merge F1 within {d} frames", lambda t, d=d: f"{t.merges[d].f1:.4f}") for d in TOLERANCES),
         ("precision, recall within 3", lambda t: f"{t.merges[3].precision:.3f}, {t.merges[3].recall:.3f}"),
         ("exact parent sets", lambda t: f"{t.merges[3].exact_parents_fraction:.4f}"),
@@ -174,11 +174,12 @@ def show(title: str, tallies: dict[str, Tally], planned: Planned) -> None:
         ("false merges by flicker", lambda t: str(t.causes["flicker"])),
         ("frame error, median and 95 %", lambda t: _frame_error(t.merges[3])),
     ]
-    for name, tell in rows:
-        print(f"{name:46s}" + "".join(f"{tell(one):>17s}" for one in tallies.values()))
+    rows = [
+        {"what": name, **{linker: tell(one) for linker, one in tallies.items()}} for name, tell in measures
+    ]
     fates = tallies["temtrack"].fates
     each = ", ".join(f"{row['true_fate']} {row['f1']:.3f}" for row in fates.confusion())
-    print(f"fates macro F1 (temtrack)  {fates.macro_f1:.4f}: {each}")
+    return ResultTable(title, rows, f"Macro F1 of fates (temtrack) {fates.macro_f1:.4f}: {each}.")
 
 
 def _recall_of_many(score: MergeScore) -> str:
@@ -208,8 +209,8 @@ def show_failures(seed: int, name: str, one: Tally) -> None:
             print(f"  seed {seed}, {name}: {n} {true} told {told}")
 
 
-def run(seeds: Iterable[int], failures: bool) -> None:
-    """Simulate and link movie after movie; print the tables."""
+def run(seeds: Sequence[int], failures: bool) -> list[ResultTable]:
+    """Simulate and link movie after movie; return the tables."""
     clean, poor = ({name: Tally() for name in LINKERS} for _ in range(2))
     variants = {name: dict.fromkeys(TOLERANCES, MergeScore()) for name in ("kept on", "a new id")}
     planned = Planned()
@@ -233,31 +234,40 @@ def run(seeds: Iterable[int], failures: bool) -> None:
     score = clean["temtrack"].merges[0]
     true_parents_of = [len(m.parents) for m in (*(m.true for m in score.matches), *score.missed)]
     n_many = sum(n > 2 for n in true_parents_of)
-    print(f"{len(true_parents_of)} merges, {n_many / max(1, len(true_parents_of)):.0%} of three and more")
-    show("true masks, renumbered in every frame", clean, planned)
-    for name, by_tolerance in variants.items():
-        row = ", ".join(f"{by_tolerance[d].f1:.4f}" for d in TOLERANCES)
-        print(f"F1 at 0, 1, 3 where the child bears {name}: {row}")
-    show("disturbed masks, renumbered in every frame", poor, planned)
+    n_true = len(true_parents_of)
+    share = f"{n_true} merges, {n_many / max(1, n_true):.0%} of three and more parents"
+    kept = [
+        {"the child": name, **{f"F1 within {d} frames": scores[d].f1 for d in TOLERANCES}}
+        for name, scores in variants.items()
+    ]
+    return [
+        table_of(f"True masks, renumbered in every frame: {share}", clean, planned),
+        ResultTable("Masks whose ids stay: the child's id is that of the largest parent, or new", kept),
+        table_of("Disturbed masks, renumbered in every frame", poor, planned),
+    ]
 
 
-def run_segmented(seeds: Sequence[int], doses_e_px: Sequence[float], model: str, failures: bool) -> None:
-    """Simulate, segment and link movie after movie, dose after dose; print a table for each."""
-    segmenter = load_segmenter(model)
+def run_segmented(
+    seeds: Sequence[int], doses_e_px: Sequence[float], model: str, failures: bool
+) -> list[ResultTable]:
+    """Simulate, segment and link movie after movie, dose after dose; return a table for each."""
+    tables = []
+    segmenter = Segmenter(model, tta=False)
     for dose in doses_e_px:
         told, planned = {name: Tally() for name in LINKERS}, Planned()
         for seed in seeds:
             movie = small_movie_of(seed, dose)
             true, truth, config = [movie.labels(t) for t in range(len(movie))], movie.lineage, movie.config
             scale = segmenter.find_scale(movie.frame(0)) or 1.0
-            masks = [segmenter.segment(movie.frame(t), scale) for t in range(len(movie))]
+            masks = [segmenter.segment(movie.frame(t), scale).labels for t in range(len(movie))]
             ones = {name: tally(*link(masks), true, truth) for name, link in LINKERS.items()}
             told = {name: told[name] + one for name, one in ones.items()}
             if failures:
                 show_failures(seed, f"dose {dose:g}", ones["temtrack"])
             n_dissolved = sum(track.fate == "dissolved" for track in truth.tracks)
             planned += Planned(n_dissolved, config.n_crossings + config.n_touches)
-        show(f"{model}, {dose:g} electrons per px", told, planned)
+        tables.append(table_of(f"Masks of {model}, {dose:g} electrons per px", told, planned))
+    return tables
 
 
 def _rng(seed: int) -> np.random.Generator:
@@ -272,12 +282,21 @@ def main() -> None:
     parser.add_argument("--failures", action="store_true")
     parser.add_argument("--doses", type=float, nargs="+", help="electrons per px, own segmentation")
     parser.add_argument("--model", default="effsam-tiny", help="what segments then")
+    add_json_option(parser)
     arguments = parser.parse_args()
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.movies)
     if arguments.doses:
-        run_segmented(seeds, arguments.doses, arguments.model, arguments.failures)
+        tables = run_segmented(seeds, arguments.doses, arguments.model, arguments.failures)
     else:
-        run(seeds, arguments.failures)
+        tables = run(seeds, arguments.failures)
+    result = BenchmarkResult(
+        title="Merges",
+        data=f"{len(seeds)} simulated movies; ids of the masks are permuted in every frame",
+        split="no threshold was set on them",
+        seed=f"{seeds.start} to {seeds.stop - 1}",
+        tables=tables,
+    )
+    publish(result, arguments.json)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
+from results import BenchmarkResult, ResultTable, add_json_option, publish
 
 MAIN = "from temtrack.cli.app import main; main()"
 N_OPENED = 5
@@ -65,20 +66,32 @@ def main() -> None:
     parser.add_argument("--particles", type=int, default=200)
     parser.add_argument("--side", type=int, default=768)
     parser.add_argument("--keep", type=Path)
+    add_json_option(parser)
     options = parser.parse_args()
+    rows, complaints = [], []
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
         page, seconds = make_page(folder, options.frames, options.particles, options.side)
-        print(f"page: {page.stat().st_size / 1e6:.1f} MB, written in {seconds:.0f} s")
+        size_mb = page.stat().st_size / 1e6
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=["--no-sandbox"]
             )
             for _ in range(N_OPENED):
-                ready, moved, complaints = open_page(browser, page)
-                print(f"interactive after {ready:.0f} ms, another frame after {moved:.0f} ms")
-                print("\n".join(complaints) or "no complaint")
+                ready, moved, some = open_page(browser, page)
+                rows.append({"interactive after (ms)": ready, "another frame after (ms)": moved})
+                complaints += some
             browser.close()
+    note = f"The page has {size_mb:.1f} MB and was written in {seconds:.0f} s. Complaints: {len(complaints)}."
+    result = BenchmarkResult(
+        title="The page of a long run",
+        data=f"a simulated movie of {options.frames} frames with {options.particles} particles",
+        split="-",
+        seed="0",
+        tables=[ResultTable(f"Opened in Chromium {N_OPENED} times", rows, note)],
+    )
+    print(*complaints, sep="\n")
+    publish(result, options.json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Time and peak memory of the chunked selective scan beside a plain step-by-step one, in one run.
 
-Run ``python benchmarks/scan.py --threads 1``; the ratios are those of the README. Sizes are those of the
+Run ``python benchmarks/scan.py --threads 1``; which tells by how much. Sizes are those of the
 finest level of ``vmamba`` (64 channels) and ``vmamba-base`` (192) at 512 px: 128 x 128 positions, four
 directions, 16 states. The two take turns, so that whatever else the machine does slows down both. Memory is
 that of one forward and backward pass in a process of its own, beyond what the operands took.
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from results import BenchmarkResult, ResultTable, add_json_option, publish
 from torch import Tensor
 
 from temtrack.nets.selective_scan import selective_scan, stepwise_scan
@@ -77,19 +78,24 @@ def main() -> None:
     parser.add_argument("--dims", type=int, nargs="+", default=(64, 192), help="channels of a direction")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    add_json_option(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    print(f"one scan at {arguments.side} px, {arguments.threads} threads")
-    print(f"{'channels':>8s} {'scan':14s} {'median s':>9s} {'least s':>9s} {'training MiB':>13s}")
+    rows = []
     for dim in arguments.dims:
         times = forward_seconds(arguments.side, dim, arguments.repeats)
         peaks = {name: training_mib(name, arguments.side, dim) for name in SCANS}
         for name in SCANS:
-            row = f"{np.median(times[name]):9.3f} {min(times[name]):9.3f} {peaks[name]:13.0f}"
-            print(f"{dim:8d} {name:14s} {row}")
-        chunked, plain = SCANS
-        faster = np.median(times[plain]) / np.median(times[chunked])
-        print(f"{dim:8d} ratio: {faster:.1f} x faster, 1/{peaks[plain] / peaks[chunked]:.1f} of the memory")
+            median_s = {"median (s)": float(np.median(times[name])), "least (s)": min(times[name])}
+            rows.append({"channels": dim, "scan": name, **median_s, "training (MiB)": peaks[name]})
+    result = BenchmarkResult(
+        title="Selective scan of VM-UNet",
+        data=f"random operands of an image of {arguments.side} px",
+        split="-",
+        seed="0",
+        tables=[ResultTable("One scan, and the memory of a forward and backward pass", rows)],
+    )
+    publish(result, arguments.json)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ the same dose and contrasts, of discs that drift and sinter; of their particles 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import resource
 import sys
@@ -28,13 +27,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from results import BenchmarkResult, ResultTable, add_json_option, publish
 
 from temtrack.datasets.labelled import LabelledImage, read_dataset, read_excluded
 from temtrack.imaging.annotations import hide_annotations, mask_out
 from temtrack.metrics.segmentation import SegmentationScore, score_segmentation
+from temtrack.models.registry import DEFAULT_TTA
 from temtrack.movie import Movie
-from temtrack.segmentation.cascade import AnySegmenter
-from temtrack.segmentation.load import load_segmenter
+from temtrack.segmentation.network import NetworkModel
 from temtrack.segmentation.segmenter import Segmenter
 from temtrack.simulation.chance import log_uniform
 from temtrack.simulation.config import MovieConfig
@@ -82,7 +82,7 @@ class Job:
     n_large: int
     n_scenes: int
     n_movies: int
-    once: bool
+    tta: bool
 
 
 def simulate_large(n_particles: int) -> LabelledImage:
@@ -142,7 +142,7 @@ def read_images(folder: Path, only: frozenset[str] | None) -> list[LabelledImage
 
 def run(job: Job) -> dict[str, dict[str, object]]:
     """Return the row of a model for each folder."""
-    segmenter = load_segmenter(job.model, job.device, tta=not job.once)
+    segmenter = Segmenter(job.model, job.device, tta=job.tta)
     rows = {}
     for name, images in images_of(job):
         scores = score_images(segmenter, images, job.scale)
@@ -163,19 +163,20 @@ def images_of(job: Job) -> Iterator[tuple[str, list[LabelledImage]]]:
         yield "simulated movies, 30 electrons per px, contrast 10 to 70 %", [*simulate_frames(job.n_movies)]
 
 
-def describe(segmenter: AnySegmenter) -> dict[str, object]:
-    """Return the side of the pieces that a network sees, and its parameters: true and printed."""
-    if not isinstance(segmenter, Segmenter):
+def describe(segmenter: Segmenter) -> dict[str, object]:
+    """Return the side of the tiles that a network sees, and its parameters: true and printed."""
+    model = segmenter.model
+    if not isinstance(model, NetworkModel):
         return {"tile_px": None, "parameters": None, "printed": None}
     return {
-        "tile_px": segmenter.adapter.tiling.tile_px,
-        "parameters": sum(parameter.numel() for parameter in segmenter.net.parameters()),
+        "tile_px": model.adapter.tiling.tile_px,
+        "parameters": sum(parameter.numel() for parameter in model.net.parameters()),
         "printed": PRINTED_PARAMETERS.get(segmenter.spec.architecture),
     }
 
 
 def score_images(
-    segmenter: AnySegmenter, images: Sequence[LabelledImage], scale: float | None
+    segmenter: Segmenter, images: Sequence[LabelledImage], scale: float | None
 ) -> dict[str, object]:
     """Segment images and return their scores, and how many images and pixels a second there were."""
     scores, seconds = [], 0.0
@@ -196,11 +197,11 @@ def score_images(
 
 
 def find_particles(
-    segmenter: AnySegmenter, image: NDArray[np.float32], scale: float | None
+    segmenter: Segmenter, image: NDArray[np.float32], scale: float | None
 ) -> NDArray[np.int32]:
     """Segment an image as the command does: what is burned into it is background."""
     seen = hide_annotations(Movie(Path("image"), 1, *image.shape, image.dtype, lambda t: image))
-    return mask_out(segmenter.segment(seen.read_frame(0), scale), seen.burned_in)
+    return mask_out(segmenter.segment(seen.read_frame(0), scale).labels, seen.burned_in)
 
 
 def counted(found: NDArray[np.int32], true: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -210,35 +211,24 @@ def counted(found: NDArray[np.int32], true: NDArray[np.int32]) -> tuple[NDArray[
     return np.where(is_left_out[found], 0, found), np.maximum(true, 0)
 
 
-def peak_mib(segmenter: AnySegmenter) -> float:
+def peak_mib(segmenter: Segmenter) -> float:
     """Return the most memory that this process has taken, on the GPU where the model is there."""
-    if isinstance(segmenter, Segmenter) and segmenter.device.type == "cuda":
+    model = segmenter.model
+    if isinstance(model, NetworkModel) and model.device.type == "cuda":
         import torch
 
-        return torch.cuda.max_memory_allocated(segmenter.device) / 2**20
+        return torch.cuda.max_memory_allocated(model.device) / 2**20
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-def show(folder: str, rows: Sequence[dict[str, object]]) -> None:
-    """Print a table in Markdown with a row for each model."""
-    print(f"\n{folder}, {rows[0]['images']} images\n")
-    names = [name for name in rows[0] if name != "images"]
-    print(f"| {' | '.join(name.replace('_', ' ') for name in names)} |")
-    print(f"|{'---|' * len(names)}")
-    for row in rows:
-        print(f"| {' | '.join(told(row[name]) for name in names)} |")
-
-
-def told(value: object) -> str:
-    """Return a value as it stands in a table."""
-    if value is None:
-        return "-"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.3f}" if value < 100 else f"{value:.0f}"
-    return str(value)
+def table_of(name: str, rows: Sequence[dict[str, object]]) -> ResultTable:
+    """Return a table with a row for each model."""
+    shown = [
+        {column.replace("_", " "): value for column, value in row.items() if column != "images"}
+        for row in rows
+    ]
+    return ResultTable(f"{name}, {rows[0]['images']} images", shown)
 
 
 def parse() -> argparse.Namespace:
@@ -253,9 +243,9 @@ def parse() -> argparse.Namespace:
         "--model", nargs="+", default=["effsam-tiny", "otsu"], help="models' names or runs' folders"
     )
     parser.add_argument("--scale", default="auto", metavar="auto|F")
-    parser.add_argument("--no-tta", action="store_true", help="look once, as track does")
+    parser.add_argument("--tta", action=argparse.BooleanOptionalAction, default=DEFAULT_TTA)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--json", action="store_true")
+    add_json_option(parser)
     return parser.parse_args()
 
 
@@ -274,19 +264,22 @@ def main() -> None:
             n_large=words.large,
             n_scenes=words.scenes,
             n_movies=words.movies,
-            once=words.no_tta,
+            tta=words.tta,
         )
         for model in words.model
     ]
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=fresh, max_tasks_per_child=1) as pool:
         found = list(pool.map(run, jobs))
-    tables = {name: [rows[name] for rows in found] for name in found[0]}
-    if words.json:
-        print(json.dumps(tables, indent=2))
-        return
-    for folder, rows in tables.items():
-        show(folder, rows)
+    tables = [table_of(name, [rows[name] for rows in found]) for name in found[0]]
+    result = BenchmarkResult(
+        title="Segmentation",
+        data=", ".join(table.title for table in tables),
+        split="all images" if words.only is None else f"the images that {words.only.name} names",
+        seed=f"scenes {SCENES_SEED}, movies {MOVIES_SEED}, large image {LARGE_SEED}",
+        tables=tables,
+    )
+    publish(result, words.json)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from results import BenchmarkResult, ResultTable, add_json_option, publish
+
 import temtrack
 
 MAIN = "import sys; from temtrack.cli.app import main; sys.argv[0] = 'temtrack'; main()"
@@ -26,14 +28,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("file", nargs="?", default=str(DEMO))
     parser.add_argument("--imports", action="store_true")
+    add_json_option(parser)
     arguments = parser.parse_args()
     nothing_s = cpu_seconds(["-c", "pass"])
-    print(f"python -c pass: {nothing_s:.3f} s")
+    rows = []
     for words in (["--help"], ["info", arguments.file]):
         taken_s = cpu_seconds(["-c", MAIN, *words]) - nothing_s
-        print(f"temtrack {words[0]}: {taken_s:.3f} s of CPU beyond that")
+        rows.append({"command": f"temtrack {words[0]}", "processor (s)": taken_s})
         if arguments.imports:
             print("\n".join(slowest_imports(words)))
+    note = f"Beyond {nothing_s:.3f} s that `python -c pass` takes; medians of {N_RUNS}."
+    result = BenchmarkResult(
+        title="Start of the command line",
+        data=Path(arguments.file).name,
+        split="-",
+        seed="-",
+        tables=[ResultTable("Processor time until a command is done", rows, note)],
+    )
+    publish(result, arguments.json)
 
 
 def cpu_seconds(words: list[str]) -> float:

@@ -11,21 +11,23 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from results import BenchmarkResult, ResultTable, Row, add_json_option, publish
 from scipy import ndimage
 from segmentation import find_particles, read_images
 
 from temtrack.datasets.labelled import LabelledImage, read_excluded
 from temtrack.metrics.segmentation import score_segmentation
+from temtrack.models.registry import DEFAULT_TTA
 from temtrack.nets.efficient_sam import POINT, REFERENCE_SIDE, EfficientSam
 from temtrack.segmentation.dense_maps import FOREGROUND
-from temtrack.segmentation.load import load_segmenter
+from temtrack.segmentation.segmenter import Segmenter
 
 Labels = NDArray[np.int32]
 
@@ -61,13 +63,13 @@ def timed(find: Callable[[], Labels], image: LabelledImage) -> tuple[float, floa
     return seconds, score.f1, score.iou
 
 
-def show(folder: str, rows: dict[str, list[tuple[float, float, float]]]) -> None:
-    """Print a folder's images a second and mean scores, and the ratio of the times."""
-    seconds = {way: sum(row[0] for row in found) for way, found in rows.items()}
-    for way, found in rows.items():
-        f1, iou = np.mean([row[1:] for row in found], axis=0)
-        print(f"{folder}: {way:8s} {len(found) / seconds[way]:.3f} images/s, F1 {f1:.3f}, IoU {iou:.3f}")
-    print(f"{folder}: segment is {seconds['plain'] / seconds['segment']:.1f} times as fast", flush=True)
+def rows_of(folder: str, measured: dict[str, list[tuple[float, float, float]]]) -> Iterator[Row]:
+    """Yield a folder's images a second and mean scores of each way, and the ratio of the times."""
+    seconds = {way: sum(row[0] for row in found) for way, found in measured.items()}
+    for way, found in measured.items():
+        f1, iou = np.mean([row[1:] for row in found], axis=0).tolist()
+        speed = {"images/s": len(found) / seconds[way], "times as fast": seconds["plain"] / seconds[way]}
+        yield {"images": folder, "way": way, **speed, "mean F1": f1, "mean IoU": iou}
 
 
 def main() -> None:
@@ -76,21 +78,31 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--only", type=Path, metavar="LIST")
     parser.add_argument("--model", default="effsam-tiny")
-    parser.add_argument("--no-tta", action="store_true", help="look once, as track does")
+    parser.add_argument("--tta", action=argparse.BooleanOptionalAction, default=DEFAULT_TTA)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    add_json_option(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     only = None if arguments.only is None else read_excluded(arguments.only)
-    segmenter = load_segmenter(arguments.model, "cpu", tta=not arguments.once)
+    segmenter = Segmenter(arguments.model, "cpu", tta=arguments.tta)
     plain = EfficientSam(kind="explicit").eval()
-    plain.load_state_dict(segmenter.net.state_dict())
+    plain.load_state_dict(segmenter.model.net.state_dict())
+    table: list[Row] = []
     for folder in arguments.folders:
         rows: dict[str, list[tuple[float, float, float]]] = {"segment": [], "plain": []}
         for image in read_images(folder, only):
             points = deepest_points(image.labels)
             rows["segment"].append(timed(lambda i=image: find_particles(segmenter, i.image, None), image))
             rows["plain"].append(timed(lambda i=image, p=points: segment_plainly(plain, i.image, p), image))
-        show(folder.name, rows)
+        table += rows_of(folder.name, rows)
+    result = BenchmarkResult(
+        title="Speed of segment",
+        data=", ".join(folder.name for folder in arguments.folders),
+        split="the validation list" if arguments.only else "all images",
+        seed="-",
+        tables=[ResultTable("Beside the plain use of the same network", table)],
+    )
+    publish(result, arguments.json)
 
 
 if __name__ == "__main__":

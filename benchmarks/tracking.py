@@ -1,4 +1,4 @@
-"""Propagators beside each other on simulated movies with seeds used for nothing else.
+"""Trackers beside each other on simulated movies with seeds used for nothing else.
 
 Run ``python benchmarks/tracking.py`` for all parts, or name some:
 
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from results import BenchmarkResult, ResultTable, add_json_option, publish
 
 from temtrack.metrics.tracks import TrackMatches, match_tracks
 from temtrack.simulation.config import MovieConfig
@@ -102,26 +103,27 @@ def n_kept(matches: TrackMatches, first: set[int]) -> int:
     return sum(len(ids.get(i, ())) == 1 for i in first)
 
 
-def show_carry(names: list[str], n_movies: int) -> None:
-    """Print the share of ids right from the first frame's mask alone."""
-    print(f"ids right from the first mask alone, {N_FRAMES} frames, {n_movies} movies each")
+def tell_carry(names: list[str], n_movies: int) -> ResultTable:
+    """Return the share of ids right from the first frame's mask alone."""
+    rows = []
     for title, *facts in CROWDS:
         films = [film_of(FIRST_SEED + k, crowd(*facts)) for k in range(n_movies)]
         shares = {
-            name: np.mean([carry(film, load_tracker(name)) for film in films])
+            name: float(np.mean([carry(film, load_tracker(name)) for film in films]))
             for name in names
             if name != "trackpy"
         }
-        print(
-            f"  {title:20s}" + "".join(f" {name} {share:.4f}" for name, share in shares.items()), flush=True
-        )
+        rows.append({"particles": title, **shares})
+    return ResultTable(
+        f"Ids right from the first mask alone, {N_FRAMES} frames, {n_movies} movies each", rows
+    )
 
 
-def show_switches(names: list[str], n_movies: int, dose: float) -> None:
-    """Print id switches per 10,000 with the own segmentation at low dose."""
-    from temtrack.segmentation.load import load_segmenter
+def tell_switches(names: list[str], n_movies: int, dose: float) -> ResultTable:
+    """Return id switches per 10,000 with the own segmentation at low dose."""
+    from temtrack.segmentation.segmenter import Segmenter
 
-    segmenter = load_segmenter("effsam-tiny")
+    segmenter = Segmenter("effsam-tiny", tta=False)
     totals = {name: np.zeros(3, np.int64) for name in names}
     for k in range(n_movies):
         config = MovieConfig(
@@ -135,21 +137,28 @@ def show_switches(names: list[str], n_movies: int, dose: float) -> None:
         )
         film = film_of(FIRST_SEED + 100 + k, config)
         scale = segmenter.find_scale(film.frames[0]) or 1.0
-        segments = [segmenter.segment(frame, scale) for frame in film.frames]
+        segments = [segmenter.segment(frame, scale).labels for frame in film.frames]
         for name in names:
             matches = track(film, segments, name)
             totals[name] += (matches.n_switches, matches.frame.size, matches.n_true)
-    print(f"own segmentation, dose {dose:g} per px, {n_movies} movies of 40 particles")
-    for name, (switches, matched, true) in totals.items():
-        rate = 1e4 * switches / matched
-        print(
-            f"  {name:10s} id switches per 10,000: {rate:.2f} ({switches} of {matched} of {true})", flush=True
-        )
+    rows = [
+        {
+            "tracker": name,
+            "id switches": switches,
+            "per 10,000": 1e4 * switches / matched,
+            "particles matched": matched,
+            "true": true,
+        }
+        for name, (switches, matched, true) in ((name, total.tolist()) for name, total in totals.items())
+    ]
+    return ResultTable(
+        f"Own segmentation, {dose:g} electrons per px, {n_movies} movies of 40 particles", rows
+    )
 
 
-def show_bad_frames(names: list[str], n_movies: int) -> None:
-    """Print the share of particles whose id lives through bad frames."""
-    bad = tuple(range(4, N_FRAMES - 1, 5))
+def tell_bad_frames(names: list[str], n_movies: int) -> ResultTable:
+    """Return how many particles' ids live through bad frames."""
+    rows, bad = [], tuple(range(4, N_FRAMES - 1, 5))
     for kind in ("blank_frames", "blurred_frames"):
         totals = {name: np.zeros(2, np.int64) for name in names}
         for k in range(n_movies):
@@ -161,11 +170,9 @@ def show_bad_frames(names: list[str], n_movies: int) -> None:
             first = set(np.unique(film.truth[0]).tolist()) - {0}
             for name in names:
                 totals[name] += (n_kept(track(film, segments, name), first), len(first))
-        print(
-            f"every fifth of the {kind.replace('_', ' ')}, no mask in it, {n_movies} movies of 30 particles"
-        )
-        for name, (kept, n) in totals.items():
-            print(f"  {name:10s} ids kept: {kept / n:.4f} ({kept} of {n})", flush=True)
+        kept = {f"{name}: ids kept": f"{k} of {n}" for name, (k, n) in totals.items()}
+        rows.append({"every fifth frame": kind.partition("_")[0], **kept})
+    return ResultTable(f"No mask in bad frames, true masks else, {n_movies} movies of 30 particles", rows)
 
 
 def seconds_per_frame(film: Film, name: str, n_frames: int) -> tuple[float, float]:
@@ -186,28 +193,28 @@ def seconds_per_frame(film: Film, name: str, n_frames: int) -> tuple[float, floa
     return float(np.median(times)), float(np.mean(right))
 
 
-def show_speed(name: str) -> None:
-    """Print seconds per frame without the segmenter."""
-    print(f"processor seconds per frame of {name}, {torch.get_num_threads()} threads, without the segmenter")
+def tell_speed(name: str) -> ResultTable:
+    """Return seconds per frame without the segmenter."""
     small = film_of(FIRST_SEED + 300, crowd(60, 512, 14.0, 0.1))
-    time_512, _ = seconds_per_frame(small, name, 11)
-    print(f"  512 px, 60 particles: {time_512:.3f} s", flush=True)
+    seconds, right = seconds_per_frame(small, name, 11)
+    rows = [{"side (px)": 512, "particles": 60, "seconds": seconds, "ids right": right}]
     for n, radius in ((100, 20.0), (1000, 9.0)):
         config = MovieConfig(
             n_frames=4, height=1024, width=1024, n_particles=n, radius_px=radius, log_sigma=0.1
         )
         film = film_of(FIRST_SEED + 301, config)
         seconds, right = seconds_per_frame(film, name, 3)
-        print(f"  1024 px, {n} particles: {seconds:.2f} s ({right:.4f} right)", flush=True)
+        rows.append({"side (px)": 1024, "particles": n, "seconds": seconds, "ids right": right})
+    return ResultTable(f"Processor seconds of {name} for a frame, without the segmenter", rows)
 
 
 def main() -> None:
     """Run the parts and print."""
-    parts: dict[str, Callable[[argparse.Namespace], None]] = {
-        "carry": lambda a: show_carry(a.trackers, a.movies),
-        "switch": lambda a: show_switches(a.trackers, a.movies, a.dose),
-        "bad": lambda a: show_bad_frames(a.trackers, a.movies),
-        "speed": lambda a: show_speed(a.trackers[0]),
+    parts: dict[str, Callable[[argparse.Namespace], ResultTable]] = {
+        "carry": lambda a: tell_carry(a.trackers, a.movies),
+        "switch": lambda a: tell_switches(a.trackers, a.movies, a.dose),
+        "bad": lambda a: tell_bad_frames(a.trackers, a.movies),
+        "speed": lambda a: tell_speed(a.trackers[0]),
     }
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -217,10 +224,17 @@ def main() -> None:
     parser.add_argument("--movies", type=int, default=3, help="of each kind")
     parser.add_argument("--dose", type=float, default=12.0, help="electrons per px for switch")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    add_json_option(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    for part in arguments.parts or parts:
-        parts[part](arguments)
+    result = BenchmarkResult(
+        title="Tracking",
+        data="simulated movies of look-alikes",
+        split="seeds that nothing was trained on",
+        seed=f"from {FIRST_SEED} on",
+        tables=[parts[part](arguments) for part in arguments.parts or parts],
+    )
+    publish(result, arguments.json)
 
 
 if __name__ == "__main__":

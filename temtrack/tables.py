@@ -36,7 +36,7 @@ PARTICLES = Table(
             "optical_mass",
             REAL,
             "px2",
-            "sum of -ln(I / I0), I0 the support nearby: projected mass in bright field; null without image",
+            "integrated optical density: sum of -ln(I / I0), I0 the support nearby; null without image",
         ),
         Column("touches_border", FLAG, "", "a pixel lies on the edge of the frame"),
         Column("gap_filled", FLAG, "", "drawn where it was expected, not segmented; null if unknown"),
@@ -187,7 +187,9 @@ MANIFEST = Table(
         Column("n_particles", COUNT, "1", "connected pieces of particles in the mask"),
         Column("coverage", REAL, "1", "share of the tile that particles cover"),
         Column("pixel_size_nm", REAL, "nm", "side of a pixel; null where unknown"),
-        Column("look_alike", TEXT, "", "tile of the other side that seems to show the same; null if none"),
+        Column(
+            "near_duplicate", TEXT, "", "tile of the other side that seems to show the same; null if none"
+        ),
         Column("similarity", REAL, "1", "correlation of their structure at the best shift; null if none"),
     ),
 )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from temtrack.analysis.particles import Columns
-from temtrack.analysis.survival import COUNTED_FATES, COUNTED_ORIGINS, count_lives
+from temtrack.analysis.survival import LIVES, count_lives
 from temtrack.lineage import Lineage
 
 
@@ -41,7 +40,7 @@ def measure_frames(
     n_particles = np.bincount(particles["frame"], minlength=n_frames)
     total_area = np.bincount(particles["frame"], particles["area_px"], minlength=n_frames)
     diameters = pd.Series(particles["equivalent_diameter_px"]).groupby(particles["frame"])
-    every = range(n_frames)
+    every, unknown = range(n_frames), [None] * n_frames
     return {
         "frame": np.arange(n_frames),
         "n_particles": n_particles,
@@ -50,25 +49,10 @@ def measure_frames(
         "mean_diameter_px": diameters.mean().reindex(every).to_numpy(),
         "median_diameter_px": diameters.median().reindex(every).to_numpy(),
         "number_density_per_px2": n_particles / (height * width),
-        "n_merges": _count_merges(lineage, n_frames),
         **_count_changes(particles, n_frames),
-        **_lives(lineage, n_frames),
-        "quality": [None] * n_frames if quality is None else list(quality),
+        **(dict.fromkeys(LIVES, unknown) if lineage is None else count_lives(lineage)),
+        "quality": unknown if quality is None else list(quality),
     }
-
-
-def _count_merges(lineage: Lineage | None, n_frames: int) -> NDArray[Any] | list[None]:
-    if lineage is None:
-        return [None] * n_frames
-    frames = np.array([merge.frame for merge in lineage.merges], dtype=np.intp)
-    return np.bincount(frames, minlength=n_frames)
-
-
-def _lives(lineage: Lineage | None, n_frames: int) -> dict[str, NDArray[Any]] | dict[str, list[None]]:
-    if lineage is not None:
-        return count_lives(lineage)
-    names = [f"n_{kind}" for kind in (*COUNTED_ORIGINS, *COUNTED_FATES)]
-    return {name: [None] * n_frames for name in (*names, "survival")}
 
 
 def _count_changes(particles: Columns, n_frames: int) -> dict[str, NDArray[np.intp]]:

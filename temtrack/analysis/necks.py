@@ -63,16 +63,16 @@ def measure_neck_ratio(child: NDArray[np.integer], parent_areas: Sequence[int]) 
     offsets = child - child.mean(axis=0)
     long_axis = np.linalg.eigh(offsets.T @ offsets)[1][:, 1]
     along = offsets @ long_axis
-    share, radius = min(parent_areas) / sum(parent_areas), float(np.sqrt(min(parent_areas) / np.pi))
-    widths = [_narrowest(end - end.min(), share, radius) for end in (along, -along)]
+    fraction, radius = min(parent_areas) / sum(parent_areas), float(np.sqrt(min(parent_areas) / np.pi))
+    widths = [_narrowest(end - end.min(), fraction, radius) for end in (along, -along)]
     return min(widths) / (2 * radius)
 
 
-def _narrowest(along: NDArray[np.float64], share: float, radius: float) -> float:
-    """Return the least width near where a share of the pixels lies below, ``along`` counting from a tip."""
+def _narrowest(along: NDArray[np.float64], fraction: float, radius: float) -> float:
+    """Return the least width near with a fraction of the pixels below it, ``along`` counting from a tip."""
     n_px = np.bincount((along / _SLICE_PX).astype(np.intp))
     centres = (np.arange(n_px.size) + 0.5) * _SLICE_PX
-    place = float(np.quantile(along, share))
+    place = float(np.quantile(along, fraction))
     near = (np.abs(centres - place) <= radius) & (centres >= radius)
     near[np.argmin(np.abs(centres - place))] |= not near.any()
     return float(n_px[near].min() / _SLICE_PX)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from temtrack.analysis.shape import (
     Reals,
-    RegionPixels,
     RegionRuns,
     count_hull_pixels,
     measure_axes,
@@ -64,7 +63,7 @@ def measure_particles(
         "area_px": area,
         "equivalent_diameter_px": 2 * np.sqrt(area / np.pi),
         **_shape_columns(regions),
-        **_image_columns(labels, image, n),
+        **_image_columns(regions, image),
         "touches_border": np.isin(regions.ids, border_ids(labels)),
         "gap_filled": np.full(n, None) if gap_filled is None else np.isin(regions.ids, list(gap_filled)),
     }
@@ -86,22 +85,22 @@ def _shape_columns(regions: RegionRuns) -> dict[str, Reals]:
     return {name: np.where(area < MIN_SHAPE_AREA_PX, np.nan, values) for name, values in columns.items()}
 
 
-def _image_columns(labels: NDArray[np.integer], image: NDArray[Any] | None, n: int) -> dict[str, Reals]:
+def _image_columns(regions: RegionRuns, image: NDArray[Any] | None) -> dict[str, Reals]:
     if image is None:
-        return {name: np.full(n, np.nan) for name in ("mean_intensity", "optical_mass")}
-    if image.shape != labels.shape:
-        raise ValueError(f"image {image.shape} and labels {labels.shape} differ in size")
-    pixels = RegionPixels.of(labels)
+        return {name: np.full(len(regions.ids), np.nan) for name in ("mean_intensity", "optical_mass")}
+    if image.shape != regions.small.shape:
+        raise ValueError(f"image {image.shape} and labels {regions.small.shape} differ in size")
     return {
-        "mean_intensity": _mean_intensity(image, pixels),
-        "optical_mass": measure_optical_mass(labels, image, pixels),
+        "mean_intensity": _mean_intensity(regions, image),
+        "optical_mass": measure_optical_mass(regions, image),
     }
 
 
-def _mean_intensity(image: NDArray[Any], regions: RegionPixels) -> Reals:
-    grey = image[regions.y, regions.x].astype(np.float64)
+def _mean_intensity(regions: RegionRuns, image: NDArray[Any]) -> Reals:
+    grey = image.ravel()[regions.pixels].astype(np.float64)
     finite = np.isfinite(grey)
-    n_finite = regions.total(finite)
-    mean = np.full(len(regions), np.nan)
-    np.divide(regions.total(np.where(finite, grey, 0)), n_finite, out=mean, where=n_finite > 0)
+    n_finite = regions.total_of_pixels(finite)
+    mean = np.full(len(regions.ids), np.nan)
+    total = regions.total_of_pixels(np.where(finite, grey, 0))
+    np.divide(total, n_finite, out=mean, where=n_finite > 0)
     return mean

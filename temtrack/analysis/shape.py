@@ -1,4 +1,4 @@
-"""Size and shape of all regions of a label image at once, from the runs of their pixels and their outlines.
+"""Size and shape of all regions of a label image at once, from the runs of their pixels and their contours.
 
 A few passes over the pixels serve thousands of regions; nothing loops over regions.
 """
@@ -72,43 +72,15 @@ class RegionRuns:
         """Row and column of each region's centre, (N,) each."""
         return self.mean(self.runs.y_px), self.mean(self.middle)
 
+    @cached_property
+    def pixels(self) -> NDArray[np.intp]:
+        """Flat places of the pixels of all regions in raster order, (P,)."""
+        return np.flatnonzero(self.small)
 
-@dataclass(frozen=True)
-class RegionPixels:
-    """The pixels of all regions of a label image, background left out.
-
-    Parameters
-    ----------
-    ids
-        Ids in ascending order, shape (N,).
-    region
-        Position in ``ids`` of each pixel, shape (P,).
-    y, x
-        Row and column of each pixel, shape (P,), in raster order.
-    """
-
-    ids: NDArray[np.int64]
-    region: NDArray[np.intp]
-    y: NDArray[np.intp]
-    x: NDArray[np.intp]
-
-    @classmethod
-    def of(cls, labels: NDArray[np.integer]) -> RegionPixels:
-        """Collect the regions of ``labels`` (Y, X)."""
-        y, x = np.nonzero(labels)
-        ids, region = np.unique(labels[y, x], return_inverse=True)
-        return cls(ids.astype(np.int64), region, y, x)
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def total(self, values: NDArray[Any] | None = None) -> Reals:
-        """Sum ``values`` (P,) over each region, shape (N,); without values, count the pixels."""
-        return np.bincount(self.region, weights=values, minlength=len(self)).astype(np.float64)
-
-    def mean(self, values: NDArray[Any]) -> Reals:
-        """Average ``values`` (P,) over each region, shape (N,)."""
-        return self.total(values) / self.total()
+    def total_of_pixels(self, values: NDArray[Any]) -> Reals:
+        """Sum values of `pixels` (P,) over each region, (N,)."""
+        region = self.small.ravel()[self.pixels] - 1
+        return np.bincount(region, weights=values, minlength=len(self.ids)).astype(np.float64)
 
 
 def measure_axes(regions: RegionRuns) -> tuple[Reals, Reals]:
@@ -135,7 +107,7 @@ def measure_perimeters(regions: RegionRuns) -> Reals:
     """Measure perimeters in px, (N,), by Crofton's formula in four directions.
 
     ``P = pi/8 (C_0 + C_90 + (C_45 + C_135) / sqrt 2)``, ``C`` the number of times that the grid lines of
-    that direction cross the outline. The frame's edge counts as outline.
+    that direction cross the contour. The frame's edge counts as contour.
 
     Source: Legland, Kieu, Devaux, Image Anal. Stereol. 26 (2007) 83, doi:10.5566/ias.v26.p83-92.
     """
@@ -154,14 +126,14 @@ def count_hull_pixels(regions: RegionRuns) -> Reals:
     """Count the pixels of each region's convex hull, (N,).
 
     The hull's corners are pixel centres, found as the regions' extremes in 64 directions; Pick's theorem
-    then counts the pixels inside it and on its outline: ``A + B/2 + 1``.
+    then counts the pixels inside it and on its contour: ``A + B/2 + 1``.
     """
     corner_y, corner_x = _hull_corners(regions)
     step_y = np.roll(corner_y, -1, axis=0) - corner_y
     step_x = np.roll(corner_x, -1, axis=0) - corner_x
     twice_area = np.abs((corner_x * step_y - corner_y * step_x).sum(axis=0))
-    on_outline = np.gcd(step_y, step_x).sum(axis=0)
-    n_pixels: Reals = twice_area / 2 + on_outline / 2 + 1
+    on_contour = np.gcd(step_y, step_x).sum(axis=0)
+    n_pixels: Reals = twice_area / 2 + on_contour / 2 + 1
     return n_pixels
 
 

@@ -35,8 +35,7 @@ def measure_tracks(history: ParticleHistory, lineage: Lineage | None) -> dict[st
         "start_frame": first["frame"].to_numpy(),
         "end_frame": last["frame"].to_numpy(),
         "n_frames": group.size().to_numpy(),
-        **_family_columns(ids, lineage),
-        **_confidence_columns(ids, lineage, history),
+        **_family_columns(ids.tolist(), lineage or Lineage(0, (), ()), history),
         "mean_area_px": mean["area_px"].to_numpy(),
         "initial_area_px": first["area_px"].to_numpy(),
         "final_area_px": last["area_px"].to_numpy(),
@@ -56,27 +55,18 @@ def _path_lengths(rows: pd.DataFrame) -> NDArray[np.float64]:
     return np.bincount(track[1:][same], weights=step[same], minlength=len(unique)).astype(np.float64)
 
 
-def _family_columns(ids: NDArray[np.int64], lineage: Lineage | None) -> dict[str, list[object]]:
-    """Return origin, fate, parents and child of each id; an id that the lineage lacks stays null."""
-    tracks = {} if lineage is None else {track.id: track for track in lineage.tracks}
-    merges = () if lineage is None else lineage.merges
-    children = {parent: merge.child for merge in merges for parent in merge.parents}
-    known = [tracks.get(int(one)) for one in ids]
+def _family_columns(ids: list[int], lineage: Lineage, history: ParticleHistory) -> dict[str, list[object]]:
+    """Return origin, fate, how sure they are, parents and child of each id; null where nobody knows."""
+    tracks = {track.id: track for track in lineage.tracks}
+    children = {parent: merge.child for merge in lineage.merges for parent in merge.parents}
+    origins = tell_origin_confidence(lineage, history)
+    fates = tell_fate_confidence(lineage, history)
+    known = [tracks.get(one) for one in ids]
     return {
         "origin": [track.origin if track else None for track in known],
         "fate": [track.fate if track else None for track in known],
+        "origin_confidence": [origins.get(one) for one in ids],
+        "fate_confidence": [fates.get(one) for one in ids],
         "parent_ids": [list(track.parents) if track else None for track in known],
         "child_id": [children.get(track.id) if track and track.fate == "merged" else None for track in known],
-    }
-
-
-def _confidence_columns(
-    ids: NDArray[np.int64], lineage: Lineage | None, history: ParticleHistory
-) -> dict[str, list[float | None]]:
-    """Return how sure the origin and the fate of each id are; an id that the lineage lacks stays null."""
-    origins: dict[int, float] = {} if lineage is None else tell_origin_confidence(lineage, history)
-    fates: dict[int, float] = {} if lineage is None else tell_fate_confidence(lineage, history)
-    return {
-        "origin_confidence": [origins.get(int(one)) for one in ids],
-        "fate_confidence": [fates.get(int(one)) for one in ids],
     }

@@ -74,7 +74,7 @@ def _versions() -> Iterator[Finding]:
 def _devices() -> Iterator[Finding]:
     import torch
 
-    from temtrack.models.catalog import find_device
+    from temtrack.nets.device import find_device
 
     chosen = find_device("auto").type
     yield Finding(

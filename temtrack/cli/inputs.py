@@ -176,8 +176,8 @@ def _with_stdin(words: Sequence[str]) -> list[str]:
     start = sys.stdin.buffer.read(_PROBED_BYTES)
     if not _CONTROLS.isdisjoint(start):
         raise InputError(
-            "-: what comes on stdin is no text; - stands for a list of paths there, one a line, not for an "
-            "image or movie itself: give its name in place of -"
+            "-: what comes on stdin is no text; - stands for a list of paths there, one a line, "
+            "not for an image or movie itself: give its name in place of -"
         )
     text = os.fsdecode(start + sys.stdin.buffer.read())
     listed = text.split("\0") if "\0" in text else text.splitlines()

@@ -55,10 +55,13 @@ def show_model(
     output.show_rows(list(_facts_and_scores(facts)), as_json=False)
 
 
-def _facts_and_scores(facts: Mapping[str, object]) -> Iterator[output.Row]:
+def _facts_and_scores(facts: Mapping[str, object], above: str = "") -> Iterator[output.Row]:
     for name, value in facts.items():
-        for inner, one in value.items() if isinstance(value, dict) else [("", value)]:
-            yield {"fact": f"{name} {inner}".replace("_", " ").strip(), "value": str(one)}
+        title = f"{above} {name}".replace("_", " ").strip()
+        if isinstance(value, dict):
+            yield from _facts_and_scores(value, title)
+        else:
+            yield {"fact": title, "value": "; ".join(value) if isinstance(value, list) else str(value)}
 
 
 @models.command("verify")
@@ -90,11 +93,11 @@ def import_model(
     Its tensors must be those of NETWORK, key by key; no code in the file is
     run. From then on --model or --propagator takes it by its name.
     """
-    from temtrack.models.catalog import build_network
+    from temtrack.models.catalog import find_architecture
     from temtrack.models.import_checkpoint import import_checkpoint
     from temtrack.models.registry import new_model_folder
 
-    net = build_network(network)
+    net = find_architecture(network).build()
     folder = new_model_folder(name or network, force)
     weights = import_checkpoint(folder, network, net, checkpoint)
     _show(folder.name, network, weights, as_json)
@@ -124,7 +127,7 @@ def download_model(
     A download that broke off goes on with the same command. On a machine
     without network, carry the file there and name its folder with --from-dir.
     """
-    from temtrack.models.catalog import build_network
+    from temtrack.models.catalog import find_architecture
     from temtrack.models.download import download, find_beside
     from temtrack.models.import_checkpoint import import_checkpoint
     from temtrack.models.registry import (
@@ -141,7 +144,7 @@ def download_model(
         _show(model, there.architecture, there.weights, as_json)
         return
     assert source is not None
-    net, folder = build_network(source.architecture), new_model_folder(model, force)
+    net, folder = find_architecture(source.architecture).build(), new_model_folder(model, force)
     if from_folder is not None:
         file = find_beside(from_folder, source.url, source.sha256)
     else:

@@ -101,20 +101,18 @@ def _parse_quantity(
 
 def complete_model(typed: str) -> list[str]:
     """Return the names of models that segment and begin as typed, for the shell's completion."""
-    segmenters = [name for name, network in _models().items() if "deaot" not in network]
-    return [name for name in segmenters if name.startswith(typed)]
+    from temtrack.models.catalog import SEGMENTING
+    from temtrack.models.registry import names_for
+
+    return [name for name in names_for(*SEGMENTING) if name.startswith(typed)]
 
 
 def complete_tracker(typed: str) -> list[str]:
     """Return the names of what carries ids and begins as typed, for the shell's completion."""
-    networks = [name for name, network in _models().items() if "deaot" in network]
-    return [name for name in ("overlap", "trackpy", *networks) if name.startswith(typed)]
+    from temtrack.models.catalog import Kind
+    from temtrack.models.registry import names_for
 
-
-def _models() -> dict[str, str]:
-    from temtrack.models.registry import read_models
-
-    return {name: spec.architecture for name, spec in read_models().items()}
+    return [name for name in names_for(Kind.tracker) if name.startswith(typed)]
 
 
 MasksFolders = Annotated[

@@ -156,7 +156,7 @@ def _deciding_on_all(ctx: typer.Context) -> dict[str, object]:
 
 
 def _hash_of_model(name: str) -> str | None:
-    from temtrack.pipeline.weights import hash_of_model
+    from temtrack.models.registry import hash_of_model
 
     return hash_of_model(name)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +11,12 @@ import typer
 from temtrack.cli import options, output
 from temtrack.cli.output import Row
 from temtrack.cli.runner import failed_of
-from temtrack.datasets.config import Edge, SliceConfig
+from temtrack.datasets.config import SIDES, Edge, SliceConfig
 from temtrack.errors import PartialFailureError
 
 if TYPE_CHECKING:
     from temtrack.datasets.folder import Plan
-    from temtrack.datasets.survey import Tile, Watch
+    from temtrack.datasets.survey import Progress, Tile
 
 _N_NAMED = 3
 
@@ -89,21 +89,22 @@ def slice(
     sources = find_sources(image_input, mask_input)
     refuse_own_inputs(out, [path for source in sources for path in (source.images, source.masks)])
     check_output_folder(out, force)
-    plan = plan_tiles(sources, config, group_of, _watch("reading"), keep_going)
+    plan = plan_tiles(sources, config, group_of, _progress("reading"), keep_going)
     for error in plan.failures.values():
         output.fail(str(error))
-    write_tiles(out, plan, config, output.command_line(), _watch("writing"))
-    output.show_rows([_row(side, tiles) for side, tiles in plan.tiles.items()], as_json=as_json)
-    _warn(plan, test_fraction)
-    output.tell(
-        f"{out}: {sum(map(len, plan.tiles.values()))} tiles of {len(sources) - len(plan.failures)} sources"
-    )
+    write_tiles(out, plan, output.command_line(), _progress("writing"))
+    output.show_rows([_row(side, plan.on(side)) for side in SIDES], as_json=as_json)
+    if plan.n_empty_left_out:
+        output.tell(f"{plan.n_empty_left_out} tiles without particles were left out")
+    for warning in _warnings(plan):
+        output.warn(warning)
+    output.tell(f"{out}: {len(plan.tiles)} tiles of {len(sources) - len(plan.failures)} sources")
     if plan.failures:
         failed = failed_of([source.images for source in plan.failures], len(sources))
         raise PartialFailureError(f"{failed}; the others are done")
 
 
-def _watch(description: str) -> Watch:
+def _progress(description: str) -> Progress:
     return lambda items: output.with_progress(items, description, total=len(items))
 
 
@@ -112,50 +113,36 @@ def _row(side: str, tiles: Sequence[Tile]) -> Row:
         "side": side,
         "tiles": len(tiles),
         "empty": sum(tile.n_particles == 0 for tile in tiles),
-        "sources": len({tile.source.name for tile in tiles}),
+        "sources": len({tile.source for tile in tiles}),
         "groups": len({tile.group for tile in tiles}),
         "particles": sum(tile.n_particles for tile in tiles),
         "coverage": sum(tile.coverage for tile in tiles) / len(tiles) if tiles else None,
     }
 
 
-def _warn(plan: Plan, test_fraction: float) -> None:
-    """Tell of what may spoil a training or its test."""
-    if plan.n_empty_left_out:
-        output.tell(f"{plan.n_empty_left_out} tiles without particles were left out")
+def _warnings(plan: Plan) -> Iterator[str]:
+    """Yield what may spoil a training or its test."""
     if plan.uncut:
         names = _some([str(source.images) for source in plan.uncut])
-        output.warn(f"smaller than a tile and dropped: {names}; --edge shift keeps them whole")
-    if test_fraction > 0 and not plan.tiles["test"]:
-        output.warn(
+        yield f"smaller than a tile and dropped: {names}; --edge shift keeps them whole"
+    if plan.config.test_fraction > 0 and not plan.on("test"):
+        yield (
             "all tiles are of one group, so none stands on the test side; give more images, or "
             "--group-by frame, whose neighbours look alike"
         )
-    _warn_of_one_class(plan)
-    _warn_of_look_alikes(plan)
-
-
-def _warn_of_one_class(plan: Plan) -> None:
-    for side, tiles in plan.tiles.items():
-        coverages = [tile.coverage for tile in tiles]
-        if coverages and max(coverages) == 0:
-            output.warn(f"{side}: the masks know one class only: no tile holds a particle")
-        elif coverages and min(coverages) == 1:
-            output.warn(f"{side}: the masks know one class only: no tile holds any background")
-
-
-def _warn_of_look_alikes(plan: Plan) -> None:
-    if not plan.look_alikes:
-        return
-    alike = sorted(plan.look_alikes, key=lambda found: -found.similarity)
-    pairs = [
-        f"{plan.tiles['test'][found.a].name} and {plan.tiles['train'][found.b].name} ({found.similarity:.2f})"
-        for found in alike
-    ]
-    output.warn(
-        f"{len(pairs)} of {len(plan.tiles['test'])} test tiles seem to show what a training tile shows: "
-        f"{_some(pairs)}; the manifest names all (look_alike); keep them on one side with --group-by"
-    )
+    for side in SIDES:
+        coverages = {tile.coverage for tile in plan.on(side)}
+        if coverages in ({0.0}, {1.0}):
+            missing = "a particle" if coverages == {0.0} else "any background"
+            yield f"{side}: the masks know one class only: no tile holds {missing}"
+    test = plan.on("test")
+    alike = sorted((tile for tile in test if tile.near_duplicate), key=lambda tile: -(tile.similarity or 0))
+    if alike:
+        pairs = _some([f"{tile.tile} and {tile.near_duplicate} ({tile.similarity:.2f})" for tile in alike])
+        yield (
+            f"{len(alike)} of {len(test)} test tiles seem to show what a training tile shows: {pairs}; the "
+            "manifest names all (near_duplicate); keep them on one side with --group-by"
+        )
 
 
 def _some(names: list[str]) -> str:

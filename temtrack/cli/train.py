@@ -100,8 +100,8 @@ def train(
     each other: temtrack compare runs/*.
     """
     from temtrack.datasets.labelled import read_excluded
-    from temtrack.models.catalog import find_device
     from temtrack.models.registry import find_model
+    from temtrack.nets.device import find_device
     from temtrack.training.run import run_training
 
     start = None if pretrained is None else find_model(pretrained)

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from temtrack.errors import UsageError
 
+SIDES = ("train", "test")
+
 
 class Edge(StrEnum):
     """What becomes of the last row and column of tiles where an image is no multiple of the tile.

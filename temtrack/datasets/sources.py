@@ -25,15 +25,7 @@ _SUFFIXES = (*images.SUFFIXES, *digital_micrograph.SUFFIXES, *mrc.SUFFIXES, *vid
 
 @dataclass(frozen=True)
 class Source:
-    """An image or movie with its masks, not opened yet.
-
-    Parameters
-    ----------
-    name
-        Stands for the source in names of tiles: that of its file, after those of folders below the input.
-    images, masks
-        What `read_movie` and `read_masks` open.
-    """
+    """An image or movie with its masks, not opened yet; ``name`` stands for it in names of tiles."""
 
     name: str
     images: Path
@@ -75,8 +67,8 @@ def find_sources(image_input: Path, mask_input: Path) -> list[Source]:
     """
     if not images.is_pattern(image_input) and not image_input.is_dir():
         return [Source(image_input.stem, image_input, _masks_of_file(image_input, mask_input))]
-    found = _by_name(_list_images(image_input), _root(image_input))
-    masks = _by_name(_list_masks(mask_input, found.values()), _root(mask_input))
+    found = _by_name(_list_images(image_input), image_input)
+    masks = _by_name(_list_masks(mask_input, found.values()), mask_input)
     if not found.keys() & masks.keys() and all(_FRAME_MASK.fullmatch(name) for name in masks):
         return [Source(_root(image_input).name, image_input, mask_input)]
     _refuse_lonely(found, masks, mask_input)
@@ -87,12 +79,10 @@ def _masks_of_file(image: Path, masks: Path) -> Path:
     """Return the masks of one image or movie: the file itself, its namesake in a folder, or the folder."""
     if not masks.is_dir():
         return masks
-    named = _by_name(_list_masks(masks, [image]), masks).get(image.stem)
-    if named is not None:
-        return named
-    if len(read_movie(image)) == 1:
+    named = _by_name(_list_masks(masks, [image]), masks)
+    if image.stem not in named and len(read_movie(image)) == 1:
         _refuse_lonely({image.stem: image}, {}, masks)
-    return masks
+    return named.get(image.stem, masks)
 
 
 def _open_masks(path: Path) -> Masks:
@@ -104,14 +94,11 @@ def _open_masks(path: Path) -> Masks:
 
 def _list_images(source: Path) -> list[Path]:
     """Return the images and videos of a folder or pattern; masks beside their images do not count."""
-    if images.is_pattern(source):
-        files = images.list_images(source)
-    else:
-        files = [p for p in _visible(source) if p.suffix.lower() in _SUFFIXES]
-    kept = [p for p in files if not p.stem.endswith(_MASK_ENDS)]
+    files = _visible(source, _SUFFIXES) if source.is_dir() else images.list_images(source)
+    kept = [path for path in files if not path.stem.endswith(_MASK_ENDS)]
     if not kept:
         raise InputError(f"{source}: holds no image; allowed are {', '.join(_SUFFIXES)}")
-    return natsorted(kept)
+    return kept
 
 
 def _list_masks(source: Path, beside: Iterable[Path]) -> list[Path]:
@@ -123,18 +110,23 @@ def _list_masks(source: Path, beside: Iterable[Path]) -> list[Path]:
         raise InputError(f"{source}: there is no such file or folder of masks; check the name")
     if not source.is_dir():
         return [source] if source.exists() else images.list_images(source)
-    inner = [p for p in _visible(source) if p.is_dir()]
-    files = [p for p in _visible(source) if p.suffix.lower() in images.SUFFIXES and p.is_file()]
     no_masks = {path.resolve() for path in beside}
-    files = [p for p in files if p.resolve() not in no_masks]
-    if not files and not inner:
+    masks = [path for path in _visible(source, images.SUFFIXES, True) if path.resolve() not in no_masks]
+    if not masks:
         raise InputError(f"{source}: holds no mask; allowed are {', '.join(images.SUFFIXES)}")
-    return natsorted([*files, *inner])
+    return masks
 
 
-def _by_name(paths: Iterable[Path], root: Path) -> dict[str, Path]:
-    """Return paths by their names below ``root``, without suffix and what tells a mask."""
-    named: dict[str, Path] = {}
+def _visible(folder: Path, suffixes: Sequence[str], with_folders: bool = False) -> list[Path]:
+    """Return the files of such suffixes in a folder, and maybe the folders in it, in natural order."""
+    with refused_as(f"{folder}: folder cannot be read"):
+        paths = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    return natsorted(p for p in paths if (with_folders if p.is_dir() else p.suffix.lower() in suffixes))
+
+
+def _by_name(paths: Iterable[Path], source: Path) -> dict[str, Path]:
+    """Return paths by their names below a folder or pattern, without suffix and what tells a mask."""
+    root, named = _root(source), dict[str, Path]()
     for path in paths:
         name = "-".join(path.relative_to(root).with_suffix("").parts)
         end = next((end for end in _MASK_ENDS if name.endswith(end)), "")
@@ -149,35 +141,23 @@ def _refuse_lonely(found: dict[str, Path], masks: dict[str, Path], mask_input: P
     lonely = [path for name, path in found.items() if name not in masks]
     if lonely:
         raise InputError(
-            f"{lonely[0]}: has no mask, as {_count(lonely, found)} images; needs {lonely[0].stem}.tif or "
-            f"{lonely[0].stem}_mask.tif in {mask_input}"
+            f"{lonely[0]}: has no mask, as {len(lonely)} of {len(found)} images; needs {lonely[0].stem}.tif "
+            f"or {lonely[0].stem}_mask.tif in {mask_input}"
         )
-    extra = [path for name, path in masks.items() if name not in found and not _is_idle(path)]
+    extra = [path for name, path in masks.items() if name not in found and not _holds_no_mask(path)]
     if extra:
         raise InputError(
-            f"{extra[0]}: has no image, as {_count(extra, masks)} masks; add its image or leave the mask out"
+            f"{extra[0]}: has no image, as {len(extra)} of {len(masks)} masks; add its image or leave the "
+            "mask out"
         )
 
 
-def _count(some: Sequence[Path], all_of_them: dict[str, Path]) -> str:
-    return f"{len(some)} of {len(all_of_them)}"
-
-
-def _is_idle(path: Path) -> bool:
-    """Tell whether a path is a folder that holds no masks."""
-    return path.is_dir() and not any(p.suffix.lower() in images.SUFFIXES for p in path.iterdir())
-
-
-def _visible(folder: Path) -> list[Path]:
-    with refused_as(f"{folder}: folder cannot be read"):
-        return [p for p in folder.iterdir() if not p.name.startswith(".")]
+def _holds_no_mask(path: Path) -> bool:
+    return path.is_dir() and not _visible(path, images.SUFFIXES)
 
 
 def _root(source: Path) -> Path:
     """Return the folder below which names count: that of a file, or the part of a pattern without magic."""
     if source.is_dir():
         return source
-    folder = source.parent
-    while glob.has_magic(str(folder)):
-        folder = folder.parent
-    return folder
+    return next(folder for folder in source.parents if not glob.has_magic(str(folder)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,115 +13,112 @@ from skimage.measure import label as connected_parts
 from temtrack.datasets.config import SliceConfig
 from temtrack.datasets.grid import cut, tile_grid
 from temtrack.datasets.grouping import GroupOf
-from temtrack.datasets.look_alikes import Look, look_at
+from temtrack.datasets.near_duplicates import Signature, sign
 from temtrack.datasets.sources import Source
 from temtrack.errors import InputError
 
-#: Stands around the sources while they are read, or the frames of the only one: a progress bar, for one.
-Watch = Callable[[Sequence[Any]], Iterable[Any]]
+#: Called around a sequence while it is gone through, to show progress.
+Progress = Callable[[Sequence[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A tile to come.
+    """A tile to come: what the manifest tells of it, under the names of `temtrack.tables.MANIFEST`.
 
-    Parameters
-    ----------
-    name
-        Of its files, without suffix.
-    source, group, frame
-        Where it comes from, and what it must stay together with.
-    at
-        Its (y, x) slices in the frame, which has ``image_shape``.
-    pixel_size_nm
-        Side of a pixel in nm, ``None`` where unknown.
-    n_particles, coverage
-        Connected pieces of particles, and the share of the tile that they cover.
-    look
-        For the comparison with other tiles; ``None`` for a tile without particles or structure.
+    ``tile`` is the name of its files without suffix. ``signature`` is for the comparison with other tiles,
+    ``None`` for a tile without particles or structure.
     """
 
-    name: str
-    source: Source
+    tile: str
+    source: str
     group: str
     frame: int
-    at: tuple[slice, slice]
-    image_shape: tuple[int, int]
-    pixel_size_nm: float | None
+    y_px: int
+    x_px: int
+    height_px: int
+    width_px: int
+    image_height_px: int
+    image_width_px: int
     n_particles: int
     coverage: float
-    look: Look | None
+    pixel_size_nm: float | None
+    signature: Signature | None
+    side: str = "train"
+    near_duplicate: str | None = None
+    similarity: float | None = None
+
+    @property
+    def at(self) -> tuple[slice, slice]:
+        """Its (y, x) slices in the frame."""
+        return slice(self.y_px, self.y_px + self.height_px), slice(self.x_px, self.x_px + self.width_px)
 
 
 def survey(
-    sources: Sequence[Source], config: SliceConfig, group_of: GroupOf, watch: Watch, keep_going: bool = True
+    sources: Sequence[Source], config: SliceConfig, group_of: GroupOf, progress: Progress, keep_going: bool
 ) -> tuple[list[Tile], dict[Source, InputError]]:
     """Return the tiles of all sources, in their order, and why those that cannot be used have none.
+
+    Progress is that through the sources, or through the frames of the only one.
 
     Raises
     ------
     InputError
         If an image or mask cannot be read, or they do not fit each other; with `keep_going` it is returned.
+        If a tile would overwrite another: of sources ``a`` with frames and ``a_f0001``, say.
     """
-    tiles: list[Tile] = []
+    tiles: dict[str, Tile] = {}
     failures: dict[Source, InputError] = {}
-    for source, watch_frames in each(sources, watch):
+    alone = len(sources) == 1
+    for source in sources if alone else progress(sources):
         try:
-            tiles += _tiles_of(source, config, group_of, watch_frames)
+            found = _tiles_of(source, config, group_of, progress if alone else iter)
         except InputError as error:
             if not keep_going:
                 raise
             failures[source] = error
-    return tiles, failures
+            continue
+        for tile in found:
+            if tile.tile in tiles:
+                other = tiles[tile.tile].source
+                raise InputError(
+                    f"{tile.source}: its tile {tile.tile} would overwrite one of {other}; rename one"
+                )
+            tiles[tile.tile] = tile
+    return list(tiles.values()), failures
 
 
-def each(sources: Sequence[Source], watch: Watch) -> Iterator[tuple[Source, Watch]]:
-    """Yield each source and what stands around its frames: the longer of the two loops is watched."""
-    if len(sources) == 1:
-        yield sources[0], watch
-        return
-    for source in watch(sources):
-        yield source, iter
-
-
-def _tiles_of(source: Source, config: SliceConfig, group_of: GroupOf, watch: Watch) -> list[Tile]:
+def _tiles_of(source: Source, config: SliceConfig, group_of: GroupOf, progress: Progress) -> list[Tile]:
     movie, masks = source.open()
     shape = movie.height, movie.width
-    grid = tile_grid(shape, config.size_px, config.overlap_px, config.edge)
-    scale = movie.pixel_size.nm if movie.pixel_size else None
     tiles = []
-    for frame in watch(range(0, len(movie), config.every)):
+    for frame in progress(range(0, len(movie), config.every)):
         image, labels = movie.read_frame(frame), masks[frame]
-        group, number = group_of(source, frame), frame if len(movie) > 1 else None
-        for at in grid:
-            facts = _measure(cut(image, at), cut(labels, at), config.test_fraction > 0)
-            tiles.append(Tile(_name(source, number, at), source, group, frame, at, shape, scale, *facts))
+        group, of_frame = group_of(source, frame), f"_f{frame:04d}" if len(movie) > 1 else ""
+        for ys, xs in tile_grid(shape, config.size_px, config.overlap_px, config.edge):
+            mask = cut(labels, (ys, xs))
+            n_particles = _count_particles(mask)
+            is_compared = n_particles and config.test_fraction > 0
+            tiles.append(
+                Tile(
+                    tile=f"{source.name}{of_frame}_y{ys.start:04d}_x{xs.start:04d}",
+                    source=str(source.images),
+                    group=group,
+                    frame=frame,
+                    y_px=ys.start,
+                    x_px=xs.start,
+                    height_px=ys.stop - ys.start,
+                    width_px=xs.stop - xs.start,
+                    image_height_px=movie.height,
+                    image_width_px=movie.width,
+                    n_particles=n_particles,
+                    coverage=float((mask > 0).mean()),
+                    pixel_size_nm=movie.pixel_size.nm if movie.pixel_size else None,
+                    signature=sign(cut(image, (ys, xs))) if is_compared else None,
+                )
+            )
     return tiles
 
 
-def _measure(image: NDArray[Any], mask: NDArray[np.int32], with_look: bool) -> tuple[int, float, Look | None]:
-    """Return the particles of a tile, the share that they cover, and its look where one is of use."""
-    n_particles = _count(mask)
-    return n_particles, float((mask > 0).mean()), look_at(image) if n_particles and with_look else None
-
-
-def _count(mask: NDArray[np.int32]) -> int:
-    """Count connected pieces of one id, as training does: a mask need not tell particles apart."""
+def _count_particles(mask: NDArray[np.int32]) -> int:
+    """Count connected parts of one id, as training does: a mask need not tell particles apart."""
     return int(connected_parts(mask, background=0, connectivity=2, return_num=True)[1])
-
-
-def _name(source: Source, frame: int | None, at: tuple[slice, slice]) -> str:
-    of_frame = "" if frame is None else f"_f{frame:04d}"
-    return f"{source.name}{of_frame}_y{at[0].start:04d}_x{at[1].start:04d}"
-
-
-def refuse_same_names(tiles: Iterable[Tile]) -> None:
-    """Refuse tiles that would overwrite each other: sources ``a`` with frames and ``a_f0001``, say."""
-    seen: dict[str, Source] = {}
-    for tile in tiles:
-        if tile.name in seen:
-            raise InputError(
-                f"{tile.source.images}: its tile {tile.name} would overwrite one of "
-                f"{seen[tile.name].images}; rename one"
-            )
-        seen[tile.name] = tile.source

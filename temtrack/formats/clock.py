@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-_DATE = re.compile(r"(?<![\d.])(\d{4}|\d{1,2})([-/.])(\d{1,2})\2'?(\d{4}|\d{1,2})(?![\d.]*\d)")
+#: ``2021-08-06``, ``16/04/'15``, ``06-08-2021``, ``31.12.2023``; not a version such as 3.1.20
+_DATE = re.compile(
+    r"(?<![\d.])(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/])\d{1,2}\2'?(?:\d{4}|\d{2})|\d{1,2}\.\d{1,2}\.\d{4})"
+    r"(?![\d.]*\d)"
+)
 _TIME = re.compile(
     r"(?<![\d:])(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?(?:\s*([AP])\.?M\b)?", re.IGNORECASE
 )
@@ -55,19 +60,9 @@ def read_date(text: str, month_first: bool = False) -> date | None:
     says otherwise, as it does beside a time with AM or PM.
     """
     found = _DATE.search(text)
-    if found is None:
-        return None
-    first, second, third = (int(found[i]) for i in (1, 3, 4))
-    if found[2] == "." and max(first, third) < 100:  # the number of a version
-        return None
-    if first > 31:
-        orders = [(first, second, third)]
-    else:
-        year = third + 2000 if third < 100 else third
-        orders = [(year, second, first), (year, first, second)]
-    for year, month, day in reversed(orders) if month_first else orders:
-        try:
-            return date(year, month, day)
-        except ValueError:
-            continue
+    numbers = re.sub(r"\D+", "-", found[0]) if found else ""
+    orders = ["%d-%m-%Y", "%d-%m-%y", "%m-%d-%Y", "%m-%d-%y"]
+    for order in ("%Y-%m-%d", *(orders[2:] + orders[:2] if month_first else orders)):
+        with suppress(ValueError):
+            return datetime.strptime(numbers, order).date()
     return None

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import constants, stats
 
-from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Interval, Quantity
-
-Reals = NDArray[np.float64]
+from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Measured, Outcome, Reals, Refused, tell
 
 #: Rates that a run tells, and a time whose inverse is one.
 RATES = (
@@ -42,29 +39,27 @@ def measure_activation(runs: Sequence[Sequence[Estimate]], kelvin: Sequence[floa
     kelvin
         Temperature of each run in K.
     """
-    return [_fit(name, runs, kelvin) for name in RATES]
+    return tell([_energy(name) for name in RATES], [_fit(name, runs, kelvin) for name in RATES])
 
 
 def refuse_activation(reason: str) -> list[Estimate]:
     """Return the activation energies of all rates, refused."""
-    return [_energy(name).refused(reason) for name in RATES]
+    return tell([_energy(name) for name in RATES], Refused(reason))
 
 
-def _energy(name: str) -> Quantity:
-    return Quantity(f"activation_energy_of_{name}", "kJ/mol", _METHOD, _SOURCE)
+def _energy(name: str) -> Estimate:
+    return Estimate(f"activation_energy_of_{name}", "kJ/mol", _METHOD, _SOURCE)
 
 
-def _fit(name: str, runs: Sequence[Sequence[Estimate]], kelvin: Sequence[float]) -> Estimate:
-    quantity = _energy(name)
+def _fit(name: str, runs: Sequence[Sequence[Estimate]], kelvin: Sequence[float]) -> Outcome:
     rates = [_log_rate(name, rows) for rows in runs]
     usable = [(t, *rate) for t, rate in zip(kelvin, rates, strict=True) if rate is not None]
     n_temperatures = len({t for t, *_ in usable})
     if n_temperatures < MIN_RUNS:
         reason = f"{name} is known at {n_temperatures} temperatures, {MIN_RUNS} are needed"
-        return quantity.refused(reason, len(usable))
-    t, log_rate, error = np.array(usable).T
-    energy, low, high = fit_activation_energy(t, log_rate, error)
-    return quantity.found(energy, Interval(low, high), len(usable))
+        return Refused(reason, len(usable))
+    energy, low, high = fit_activation_energy(*np.array(usable).T)
+    return Measured(energy, (low, high), len(usable))
 
 
 def fit_activation_energy(kelvin: Reals, log_rate: Reals, error: Reals) -> tuple[float, float, float]:

@@ -1,16 +1,15 @@
-"""Sums of powers of the diameter over time, by family, and over families drawn anew."""
+"""Drawing anew what is independent; and sums of powers of the diameter over time, by family."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.polynomial import legendre
-from numpy.typing import NDArray
 
+from temtrack.kinetics.estimate import Measured, Reals, Refused, percentile_interval, too_few
 from temtrack.kinetics.observed import ObservedRun
-
-Reals = NDArray[np.float64]
 
 #: Times a bootstrap draws anew.
 N_RESAMPLES = 1000
@@ -18,11 +17,14 @@ N_RESAMPLES = 1000
 #: Fewer families say too little about how much families differ.
 MIN_FAMILIES = 10
 
-#: Standard deviations, in px of diameter, by which all outlines of a run are too far out or in together:
+#: Nor do fewer times show a law.
+MIN_TIMES = 8
+
+#: Standard deviations, in px of diameter, by which all contours of a run are too far out or in together:
 #: throughout, in proportion to how far the particles have grown, and bent over that. What drew the masks drew
 #: all alike, and a threshold or a network sees small particles otherwise than large ones. On simulated movies
 #: `otsu` and `effsam-tiny` were off by -1.1 and -0.3, -0.3 and 0.1, 0.09 and 0.06 px: these mean squares.
-OUTLINE_ERRORS_PX = (0.8, 0.25, 0.08)
+CONTOUR_ERRORS_PX = (0.8, 0.25, 0.08)
 
 #: Frames are gathered into so many times at most: more do not add knowledge to a smooth curve.
 MAX_TIMES = 120
@@ -62,18 +64,24 @@ class PowerSums:
     def resample(self, rng: np.random.Generator) -> Reals:
         """Return the sums (4, R, T) over families drawn with replacement, R times.
 
-        In each draw all outlines are moved by what they may be off together.
+        In each draw all contours are moved by what they may be off together.
         """
-        n = self.n_families
-        times_drawn = rng.multinomial(n, np.full(n, 1 / n), size=N_RESAMPLES).astype(np.float64)
-        return _moved(times_drawn @ self.sums, self._outline_errors(rng))
+        return _moved(draw_counts(self.n_families, rng) @ self.sums, self._contour_errors(rng))
 
-    def _outline_errors(self, rng: np.random.Generator) -> Reals:
+    def refused(self) -> Refused | None:
+        """Return why no law can be fitted over time, or ``None`` where one can."""
+        if self.n_families < MIN_FAMILIES:
+            few = f"{self.n_families} independent ones, {MIN_FAMILIES} are needed"
+            return Refused(f"too few particles: {few}", self.n_rows)
+        few_times = too_few(self.seconds.size, MIN_TIMES, "times")
+        return few_times and Refused(few_times.reason, self.n_rows)
+
+    def _contour_errors(self, rng: np.random.Generator) -> Reals:
         """Draw by how much all diameters are off (R, T): Legendre's polynomials of how far they grew."""
         mean = self.sums[1].sum(axis=0) / self.sums[0].sum(axis=0)
         grown = 2 * (mean - mean.min()) / max(float(np.ptp(mean)), 1e-12) - 1
-        shapes = legendre.legvander(grown, len(OUTLINE_ERRORS_PX) - 1) * OUTLINE_ERRORS_PX
-        drawn: Reals = rng.standard_normal((N_RESAMPLES, len(OUTLINE_ERRORS_PX))) @ shapes.T * self.pixel
+        shapes = legendre.legvander(grown, len(CONTOUR_ERRORS_PX) - 1) * CONTOUR_ERRORS_PX
+        drawn: Reals = rng.standard_normal((N_RESAMPLES, len(CONTOUR_ERRORS_PX))) @ shapes.T * self.pixel
         return drawn
 
 
@@ -90,16 +98,40 @@ def _moved(sums: Reals, by: Reals) -> Reals:
     )
 
 
-def gather_power_sums(run: ObservedRun) -> PowerSums:
+def draw_counts(n: int, rng: np.random.Generator) -> Reals:
+    """Return how often each of ``n`` things is drawn, (R, n), when n are drawn with replacement R times."""
+    return rng.multinomial(n, np.full(n, 1 / n), size=N_RESAMPLES).astype(np.float64)
+
+
+def bootstrapped(
+    values: Sequence[Reals], draws: Sequence[Reals], n: int, n_rows: int | None = None
+) -> list[Measured]:
+    """Return values, each (1,), with the intervals of their draws (R,), from ``n`` independent things.
+
+    ``n_rows`` is the number of observations, where that is another.
+    """
+    told = n if n_rows is None else n_rows
+    pairs = zip(values, draws, strict=True)
+    return [Measured(float(value[0]), percentile_interval(drawn, n), told) for value, drawn in pairs]
+
+
+def moment_ratio(sums: Reals, over: int, under: int) -> Reals:
+    """Return ``sum d^over / sum d^under`` (R, T) of power sums (4, R, T).
+
+    A draw without any particle at a time takes the mean of its other times.
+    """
+    ratio = sums[over] / np.where(sums[under] > 0, sums[under], np.nan)
+    filled: Reals = np.where(np.isnan(ratio), np.nanmean(ratio, axis=1, keepdims=True), ratio)
+    return filled
+
+
+def gather_power_sums(run: ObservedRun) -> PowerSums | None:
     """Sum the powers of the diameters of all whole particles, family by family and time by time.
 
-    Raises
-    ------
-    ValueError
-        Where the run has no frame times.
+    ``None`` where the run has no frame times.
     """
     if run.seconds is None:
-        raise ValueError("a run without frame times has no sums over time")
+        return None
     rows = run.whole
     n_times = min(MAX_TIMES, run.n_frames)
     time_of_frame = np.arange(run.n_frames) * n_times // max(run.n_frames, 1)

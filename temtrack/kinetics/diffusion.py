@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.kinetics.bootstrap import MIN_FAMILIES, N_RESAMPLES
-from temtrack.kinetics.estimate import NO_SCALE, NO_TIMES, Estimate, Interval, Quantity, percentile_interval
+from temtrack.kinetics.bootstrap import MIN_FAMILIES, bootstrapped, draw_counts
+from temtrack.kinetics.estimate import (
+    NO_SCALE,
+    NO_TIMES,
+    Estimate,
+    Measured,
+    Outcome,
+    Reals,
+    Refused,
+    tell,
+    too_few,
+)
 from temtrack.kinetics.observed import ObservedRun
-
-Reals = NDArray[np.float64]
 
 #: A particle is followed for at least so many frames,
 MIN_TRACK_FRAMES = 10
@@ -17,8 +27,8 @@ MIN_TRACK_FRAMES = 10
 #: and the line through the MSD takes so many lags: longer ones add noise rather than knowledge.
 MAX_LAG_FRAMES = 5
 
-#: Frame times may differ so much from even ones, as a share of the interval.
-UNEVEN_SHARE = 0.05
+#: Frame times may differ so much from even ones, as a fraction of the interval.
+UNEVEN_FRACTION = 0.05
 
 _METHOD = "MSD = 4 D t + 4 sigma^2, lags of 1 to 5 frames, common drift removed; bootstrap of families"
 _SOURCE = "Crocker & Grier 1996, doi:10.1006/jcis.1996.0217; Michalet 2010, doi:10.1103/PhysRevE.82.041914"
@@ -26,35 +36,45 @@ _SOURCE = "Crocker & Grier 1996, doi:10.1006/jcis.1996.0217; Michalet 2010, doi:
 
 def measure_diffusion(run: ObservedRun, rng: np.random.Generator) -> list[Estimate]:
     """Fit diffusion coefficient and localisation error to the particles' mean squared displacement."""
-    diffusion = Quantity("diffusion_coefficient", "nm2/s", _METHOD, _SOURCE)
-    error = Quantity("localisation_error", "nm", f"{_METHOD}; along one axis", _SOURCE)
-    reason = _find_reason(run)
-    if reason is not None:
-        return [diffusion.refused(reason), error.refused(reason)]
+    quantities = [
+        Estimate("diffusion_coefficient", "nm2/s", _METHOD, _SOURCE),
+        Estimate("localisation_error", "nm", f"{_METHOD}; along one axis", _SOURCE),
+    ]
+    return tell(quantities, _fit(run, rng))
+
+
+def _fit(run: ObservedRun, rng: np.random.Generator) -> list[Outcome] | Refused:
+    if run.seconds is None:
+        return Refused(NO_TIMES)
+    if run.length_unit != "nm":
+        return Refused(NO_SCALE)
+    if few := too_few(run.n_frames, MIN_TRACK_FRAMES, "frames"):
+        return Refused(few.reason)
+    steps = np.diff(run.seconds)
+    if np.abs(steps - steps.mean()).max() > UNEVEN_FRACTION * steps.mean():
+        return Refused("the frames are not evenly spaced in time")
     squares, n_steps = displacement_sums(run)
     n = len(squares)
-    if n < MIN_FAMILIES:
-        reason = f"too few families followed for {MIN_TRACK_FRAMES} frames: {n}, {MIN_FAMILIES} are needed"
-        return [diffusion.refused(reason, n), error.refused(reason, n)]
-    interval_s = float(np.mean(np.diff(np.asarray(run.seconds))))
-    value, offset = _fit_line(squares.sum(axis=0)[None], n_steps.sum(axis=0)[None], interval_s)
-    drawn = rng.multinomial(n, np.full(n, 1 / n), size=N_RESAMPLES).astype(np.float64)
-    values, offsets = _fit_line(drawn @ squares, drawn @ n_steps, interval_s)
-    rows = [
-        _positive(diffusion, float(value[0]), percentile_interval(values, n), n, "no motion beyond the error")
+    if few := too_few(n, MIN_FAMILIES, f"families followed for {MIN_TRACK_FRAMES} frames"):
+        return few
+    interval_s = float(np.mean(steps))
+    values = _fit_line(squares.sum(axis=0)[None], n_steps.sum(axis=0)[None], interval_s)
+    drawn = draw_counts(n, rng)
+    diffusion, offset = bootstrapped(values, _fit_line(drawn @ squares, drawn @ n_steps, interval_s), n)
+    sigma, low, high = (np.sqrt(max(one or 0.0, 0.0)) for one in (offset.value, *offset.interval))
+    error = Measured(sigma, (low, high), n)
+    return [
+        _positive(diffusion, "no motion beyond the error", "nm2/s"),
+        _positive(error, "no error beyond the motion", "nm"),
     ]
-    low, high = percentile_interval(offsets, n)
-    ends = Interval(np.sqrt(max(low or 0.0, 0.0)), np.sqrt(max(high or 0.0, 0.0)))
-    sigma = float(np.sqrt(max(offset[0], 0.0)))
-    return [*rows, _positive(error, sigma, ends, n, "no error beyond the motion")]
 
 
-def _positive(quantity: Quantity, value: float, interval: Interval, n: int, reason: str) -> Estimate:
+def _positive(found: Measured, reason: str, unit: str) -> Outcome:
     """Tell a value that cannot be negative; where the fit says so, only how large it may be."""
-    low, high = (max(end or 0.0, 0.0) for end in interval)
-    if value > 0:
-        return quantity.found(value, Interval(low, high), n)
-    return quantity.refused(f"{reason}: at most {high:.3g} {quantity.unit}", n)
+    low, high = (max(end or 0.0, 0.0) for end in found.interval)
+    if found.value > 0:
+        return replace(found, interval=(low, high))
+    return Refused(f"{reason}: at most {high:.3g} {unit}", found.n)
 
 
 def displacement_sums(run: ObservedRun) -> tuple[Reals, Reals]:
@@ -106,16 +126,3 @@ def _fit_line(squares: Reals, n_steps: Reals, interval_s: float) -> tuple[Reals,
     off = lags - lags.mean()
     slope = msd @ off / (off @ off)
     return slope / 4, (msd.mean(axis=1) - slope * lags.mean()) / 4
-
-
-def _find_reason(run: ObservedRun) -> str | None:
-    if run.seconds is None:
-        return NO_TIMES
-    if run.length_unit != "nm":
-        return NO_SCALE
-    if run.n_frames < MIN_TRACK_FRAMES:
-        return f"too few frames: {run.n_frames}, {MIN_TRACK_FRAMES} are needed"
-    steps = np.diff(run.seconds)
-    if np.abs(steps - steps.mean()).max() > UNEVEN_SHARE * steps.mean():
-        return "the frames are not evenly spaced in time"
-    return None

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.kinetics.bootstrap import MIN_FAMILIES, PowerSums
-from temtrack.kinetics.estimate import CONFIDENCE, NO_TIMES, Estimate, Interval, Quantity, percentile_interval
+from temtrack.kinetics.bootstrap import PowerSums, bootstrapped, moment_ratio
+from temtrack.kinetics.estimate import CONFIDENCE, NO_TIMES, Estimate, Measured, Outcome, Reals, Refused, tell
 from temtrack.kinetics.separable import fit_separable
 
-Reals = NDArray[np.float64]
-
-MIN_TIMES = 8
+ORDERS = (1, 2)
 N_RATES = 200
 
+_BOOTSTRAP = "bootstrap of families and contours"
 _SOURCE = "Fuentes 1985, Appl. Catal. 15, 33; Bartholomew 1993, Appl. Catal. A 107, 1"
 
 
@@ -32,42 +32,42 @@ class Gple:
 def measure_dispersion(sums: PowerSums | None, rng: np.random.Generator) -> list[Estimate]:
     """Fit the GPLE of orders 1 and 2 to the dispersion, and tell which fits better.
 
-    The dispersion is ``D = sum d^2 / sum d^3``, the share of surface; its first value is a parameter of
-    the fit, so that the noise of the first frame does not shift all others.
+    The dispersion is ``D = sum d^2 / sum d^3``, the fraction at the surface; its first value is a parameter
+    of the fit, so that the noise of the first frame does not shift all others.
     """
-    loss = Quantity(
-        "dispersion_ratio", "1", "D/D0 last over first tenth; bootstrap of families and outlines", _SOURCE
-    )
-    quantities = {order: _quantities(order) for order in (1, 2)}
-    support = Quantity(
-        "gple_order_2_support", "1", "share of bootstrap draws that order 2 fits better than 1", _SOURCE
-    )
-    reason = NO_TIMES if sums is None else _find_reason(sums)
-    if sums is None or reason is not None:
-        every = (loss, *quantities[1], *quantities[2], support)
-        return [one.refused(str(reason), 0 if sums is None else sums.n_rows) for one in every]
+    quantities = [
+        Estimate("dispersion_ratio", "1", f"D/D0 last over first tenth; {_BOOTSTRAP}", _SOURCE),
+        *(quantity for order in ORDERS for quantity in _quantities(order)),
+        Estimate(
+            "gple_order_2_support",
+            "1",
+            "fraction of bootstrap draws that order 2 fits better than 1",
+            _SOURCE,
+        ),
+    ]
+    if sums is None:
+        return tell(quantities, Refused(NO_TIMES))
+    return tell(quantities, sums.refused() or _fit(sums, rng))
+
+
+def _fit(sums: PowerSums, rng: np.random.Generator) -> list[Outcome]:
     n_rows = sums.n_rows
-    all_, drawn = dispersion(sums.total()), dispersion(sums.resample(rng))
+    every, drawn = moment_ratio(sums.total(), 2, 3), moment_ratio(sums.resample(rng), 2, 3)
     ends = _loss(drawn)
-    rows = [loss.found(float(_loss(all_)[0]), percentile_interval(ends, sums.n_families), n_rows)]
-    weights = sums.total()[0, 0]
-    fits = {order: fit_gple(drawn, sums.seconds, weights, order) for order in (1, 2)}
+    (loss,) = bootstrapped([_loss(every)], [ends], sums.n_families, n_rows)
     if np.mean(ends >= 1) > (1 - CONFIDENCE) / 2:
-        reason = "the dispersion does not fall, within its error"
-        fits_ = (*quantities[1], *quantities[2], support)
-        return [*rows, *(one.refused(reason, n_rows) for one in fits_)]
-    for order, (rate, final) in quantities.items():
-        fit = fit_gple(all_, sums.seconds, weights, order)
-        rows += _rows((rate, final), fit, fits[order], sums)
-    share = float(np.mean(fits[2].squares < fits[1].squares))
-    return [*rows, support.found(share, Interval(None, None), n_rows)]
+        return [loss, *[Refused("the dispersion does not fall, within its error", n_rows)] * 5]
+    weights = sums.total()[0, 0]
+    fits = [[fit_gple(one, sums.seconds, weights, order) for one in (every, drawn)] for order in ORDERS]
+    support = float(np.mean(fits[1][1].squares < fits[0][1].squares))
+    rates = [outcome for fit, of_draws in fits for outcome in _rate_and_final(fit, of_draws, sums)]
+    return [loss, *rates, Measured(support, (None, None), n_rows)]
 
 
-def dispersion(sums: Reals) -> Reals:
-    """Return ``sum d^2 / sum d^3`` (R, T) of the power sums (4, R, T), in one over the unit of length."""
-    ratio = sums[2] / np.where(sums[3] > 0, sums[3], np.nan)
-    filled: Reals = np.where(np.isnan(ratio), np.nanmean(ratio, axis=1, keepdims=True), ratio)
-    return filled
+def _rate_and_final(fit: Gple, drawn: Gple, sums: PowerSums) -> Sequence[Outcome]:
+    if not fit.is_bounded[0] or np.mean(~drawn.is_bounded) > 0.2:
+        return [Refused("the curve does not bend enough to tell a rate", sums.n_rows)] * 2
+    return bootstrapped([fit.rate, fit.final], [drawn.rate, drawn.final], sums.n_families, sums.n_rows)
 
 
 def fit_gple(series: Reals, seconds: Reals, weights: Reals, order: int) -> Gple:
@@ -89,34 +89,15 @@ def fit_gple(series: Reals, seconds: Reals, weights: Reals, order: int) -> Gple:
     return Gple(rate, final, fit.squares.min(axis=1), is_bounded)
 
 
-def _quantities(order: int) -> tuple[Quantity, Quantity]:
-    method = f"-dy/dt = k (y - y_eq)^{order}, y = D/D0; bootstrap of families and outlines"
+def _quantities(order: int) -> tuple[Estimate, Estimate]:
+    method = f"-dy/dt = k (y - y_eq)^{order}, y = D/D0; {_BOOTSTRAP}"
     return (
-        Quantity(f"gple_rate_n{order}", "1/s", method, _SOURCE),
-        Quantity(f"gple_final_dispersion_n{order}", "1", method, _SOURCE),
+        Estimate(f"gple_rate_n{order}", "1/s", method, _SOURCE),
+        Estimate(f"gple_final_dispersion_n{order}", "1", method, _SOURCE),
     )
-
-
-def _rows(quantities: tuple[Quantity, Quantity], fit: Gple, drawn: Gple, sums: PowerSums) -> list[Estimate]:
-    (rate, final), n, n_rows = quantities, sums.n_families, sums.n_rows
-    if not fit.is_bounded[0] or np.mean(~drawn.is_bounded) > 0.2:
-        reason = "the curve does not bend enough to tell a rate"
-        return [rate.refused(reason, n_rows), final.refused(reason, n_rows)]
-    return [
-        rate.found(float(fit.rate[0]), percentile_interval(drawn.rate, n), n_rows),
-        final.found(float(fit.final[0]), percentile_interval(drawn.final, n), n_rows),
-    ]
 
 
 def _loss(series: Reals) -> Reals:
     tenth = max(1, series.shape[1] // 10)
     ratio: Reals = series[:, -tenth:].mean(axis=1) / series[:, :tenth].mean(axis=1)
     return ratio
-
-
-def _find_reason(sums: PowerSums) -> str | None:
-    if sums.n_families < MIN_FAMILIES:
-        return f"too few particles: {sums.n_families} independent ones, {MIN_FAMILIES} are needed"
-    if sums.seconds.size < MIN_TIMES:
-        return f"too few times: {sums.seconds.size}, {MIN_TIMES} are needed"
-    return None

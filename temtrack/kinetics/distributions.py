@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import integrate, stats
 
-from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Interval, Quantity
+from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Measured, Reals, Refused, tell, too_few
 from temtrack.kinetics.observed import ObservedRun
-
-Reals = NDArray[np.float64]
 
 MIN_PARTICLES = 20
 N_SIMULATED = 400
+
+#: The laws that are tested.
+LAWS = {"lognormal": "log-normal law", "lsw": "LSW law (diffusion)", "wagner": "Wagner law (interface)"}
 
 _LOGNORMAL_SOURCE = "Granqvist & Buhrman 1976, doi:10.1063/1.322870"
 _RIPENING_SOURCE = (
@@ -44,13 +44,13 @@ def wagner_density(u: Reals) -> Reals:
 
 @dataclass(frozen=True)
 class Law:
-    """A law of ripening, for sizes over their mean: cumulative share on a grid."""
+    """A law of ripening, for sizes over their mean: cumulative fraction on a grid."""
 
     grid: Reals
     cumulative: Reals
 
-    def share_below(self, relative: Reals) -> Reals:
-        """Return the share of particles below a size over the mean."""
+    def fraction_below(self, relative: Reals) -> Reals:
+        """Return the fraction of particles below a size over the mean."""
         return np.interp(relative, self.grid, self.cumulative)
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Reals:
@@ -72,59 +72,57 @@ def ripening_law(name: str) -> Law:
 def compare_distributions(run: ObservedRun, frame: int, rng: np.random.Generator) -> list[Estimate]:
     """Fit the log-normal law to a frame's diameters, and test all three laws on them.
 
-    A p-value is the share of samples of that size, drawn from the law and fitted alike, that lie farther
+    A p-value is the fraction of samples of that size, drawn from the law and fitted alike, that lie farther
     from it (Kolmogorov-Smirnov) than the diameters do. It can rule a law out; it proves none, and no law
     of sizes proves a mechanism (Datye et al. 2006).
     """
     diameters = run.whole.loc[run.whole["frame"] == frame, "diameter"].to_numpy()
-    n = diameters.size
-    median, spread = _lognormal_quantities(run.length_unit, frame)
-    tests = {name: _test_quantities(name, frame) for name in ("lognormal", "lsw", "wagner")}
-    if n < MIN_PARTICLES or np.ptp(diameters) == 0:
-        reason = f"too few whole particles in the frame: {n}, {MIN_PARTICLES} are needed"
-        if n >= MIN_PARTICLES:
-            reason = "all diameters are equal"
-        return [one.refused(reason, n) for pair in ((median, spread), *tests.values()) for one in pair]
-    rows = _fit_lognormal(median, spread, np.log(diameters))
-    for name, (distance, p_value) in tests.items():
-        seen, simulated = _distances(name, diameters, rng)
-        p = (1 + np.count_nonzero(simulated >= seen)) / (1 + N_SIMULATED)
-        rows += [one.found(v, Interval(None, None), n) for one, v in ((distance, seen), (p_value, p))]
-    return rows
+    quantities = [
+        *_lognormal_quantities(run.length_unit, frame),
+        *(quantity for name, law in LAWS.items() for quantity in _test_quantities(name, law, frame)),
+    ]
+    return tell(quantities, _fit(diameters, rng))
 
 
-def _lognormal_quantities(unit: str, frame: int) -> tuple[Quantity, Quantity]:
+def _lognormal_quantities(unit: str, frame: int) -> tuple[Estimate, Estimate]:
     method = "log-normal, maximum likelihood; {} interval"
     return (
-        Quantity("lognormal_median", unit, method.format("Student"), _LOGNORMAL_SOURCE, frame),
-        Quantity("lognormal_sigma", "1", method.format("chi-square"), _LOGNORMAL_SOURCE, frame),
+        Estimate("lognormal_median", unit, method.format("Student"), _LOGNORMAL_SOURCE, frame),
+        Estimate("lognormal_sigma", "1", method.format("chi-square"), _LOGNORMAL_SOURCE, frame),
     )
 
 
-def _test_quantities(name: str, frame: int) -> tuple[Quantity, Quantity]:
+def _test_quantities(name: str, law: str, frame: int) -> tuple[Estimate, Estimate]:
     source = f"{_LOGNORMAL_SOURCE if name == 'lognormal' else _RIPENING_SOURCE}; {_TEST_SOURCE}"
-    law = {"lognormal": "log-normal law", "lsw": "LSW law (diffusion)", "wagner": "Wagner law (interface)"}[
-        name
-    ]
+    distance, p_value = f"Kolmogorov-Smirnov distance to the {law}", f"samples of the {law} farther off"
     return (
-        Quantity(f"{name}_ks_distance", "1", f"Kolmogorov-Smirnov distance to the {law}", source, frame),
-        Quantity(
-            f"{name}_p_value", "1", f"share of {N_SIMULATED} samples of the {law} farther off", source, frame
-        ),
+        Estimate(f"{name}_ks_distance", "1", distance, source, frame),
+        Estimate(f"{name}_p_value", "1", f"fraction of {N_SIMULATED} {p_value}", source, frame),
     )
 
 
-def _fit_lognormal(median: Quantity, spread: Quantity, logs: Reals) -> list[Estimate]:
+def _fit(diameters: Reals, rng: np.random.Generator) -> list[Measured] | Refused:
+    """Return the outcomes of the log-normal law's fit, and of the tests of all laws."""
+    n = diameters.size
+    if few := too_few(n, MIN_PARTICLES, "whole particles in the frame"):
+        return few
+    if np.ptp(diameters) == 0:
+        return Refused("all diameters are equal", n)
+    outcomes = _fit_lognormal(np.log(diameters))
+    for name in LAWS:
+        seen, simulated = _distances(name, diameters, rng)
+        p = (1 + np.count_nonzero(simulated >= seen)) / (1 + N_SIMULATED)
+        outcomes += [Measured(value, (None, None), n) for value in (seen, p)]
+    return outcomes
+
+
+def _fit_lognormal(logs: Reals) -> list[Measured]:
     n, mean, deviation = logs.size, float(logs.mean()), float(logs.std(ddof=1))
     tail = (1 - CONFIDENCE) / 2
     reach = float(stats.t.ppf(1 - tail, n - 1)) * deviation / np.sqrt(n)
+    median = Measured(np.exp(mean), (np.exp(mean - reach), np.exp(mean + reach)), n)
     low, high = deviation * np.sqrt((n - 1) / stats.chi2.ppf([1 - tail, tail], n - 1))
-    return [
-        median.found(
-            float(np.exp(mean)), Interval(float(np.exp(mean - reach)), float(np.exp(mean + reach))), n
-        ),
-        spread.found(deviation, Interval(float(low), float(high)), n),
-    ]
+    return [median, Measured(deviation, (low, high), n)]
 
 
 def _distances(name: str, diameters: Reals, rng: np.random.Generator) -> tuple[float, Reals]:
@@ -143,12 +141,12 @@ def _to_normal(logs: Reals) -> Reals:
 
 
 def _to_law(sizes: Reals, law: Law) -> Reals:
-    return _ks_distance(law.share_below(np.sort(sizes / sizes.mean(axis=1, keepdims=True), axis=1)))
+    return _ks_distance(law.fraction_below(np.sort(sizes / sizes.mean(axis=1, keepdims=True), axis=1)))
 
 
-def _ks_distance(shares: Reals) -> Reals:
-    """Return the distance (R,) of sorted samples from their law, given the law's share below each (R, N)."""
-    n = shares.shape[1]
+def _ks_distance(fractions: Reals) -> Reals:
+    """Return the distance (R,) of sorted samples to their law, from the law's fractions below each (R, N)."""
+    n = fractions.shape[1]
     steps = np.arange(n + 1) / n
-    distance: Reals = np.maximum(steps[1:] - shares, shares - steps[:-1]).max(axis=1)
+    distance: Reals = np.maximum(steps[1:] - fractions, fractions - steps[:-1]).max(axis=1)
     return distance

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +14,7 @@ from scipy import stats
 from temtrack.calibration import Calibration
 from temtrack.tables import KINETICS
 
-#: Share of repeated experiments in which an interval is to hold the true value.
+#: Fraction of repeated experiments in which an interval is to hold the true value.
 CONFIDENCE = 0.95
 
 NO_SCALE = "pixel size unknown: give --pixel-size 0.21nm, say"
@@ -23,56 +22,72 @@ NO_TIMES = "frame times unknown: give --frame-time 0.5s, say"
 NO_EVENTS = "merges and fates unknown: run `temtrack analyze --merges --force` again"
 
 
-class Interval(NamedTuple):
-    """Ends of a 95 % interval; ``None`` where the data do not bound that side."""
+Reals = NDArray[np.float64]
 
-    low: float | None
-    high: float | None
+#: Ends of a 95 % interval; ``None`` where the data do not bound that side.
+Interval = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A value with its interval from ``n`` observations; ``reason`` says why a side of it is open."""
+
+    value: float
+    interval: Interval
+    n: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why there is no value, and how many observations there are."""
+
+    reason: str
+    n: int = 0
+
+
+Outcome = Measured | Refused
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A row of ``kinetics.parquet``; the columns of `temtrack.tables.KINETICS` say what each field is."""
+    """A row of ``kinetics.parquet``; the columns of `temtrack.tables.KINETICS` say what each field is.
+
+    It begins as what is to be measured, in which unit, how and by whose formula; `tell` fills in the rest.
+    """
 
     quantity: str
-    frame: int | None
-    event_id: int | None
-    value: float | None
-    low: float | None
-    high: float | None
-    unit: str
-    n: int
-    method: str
-    source: str
-    reason: str | None
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """What is measured, in which unit, how and by whose formula; about a frame, an event or the whole run."""
-
-    name: str
     unit: str
     method: str
     source: str
     frame: int | None = None
     event_id: int | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    reason: str | None = None
 
-    def found(self, value: float, interval: Interval, n: int, reason: str | None = None) -> Estimate:
-        """Return the value with its interval from ``n`` observations; ``reason`` says why a side is open."""
-        return self._row(value, interval, n, reason)
-
-    def refused(self, reason: str, n: int = 0) -> Estimate:
-        """Return a row without a value that says why there is none."""
-        return self._row(None, Interval(None, None), n, reason)
-
-    def _row(self, value: float | None, interval: Interval, n: int, reason: str | None) -> Estimate:
-        middle, low, high = _finite(value), _finite(interval.low), _finite(interval.high)
-        about = (self.name, self.frame, self.event_id)
-        return Estimate(*about, middle, low, high, self.unit, n, self.method, self.source, reason)
+    def tell(self, outcome: Outcome) -> Estimate:
+        """Return the row of what was measured, or of why it was not."""
+        if isinstance(outcome, Refused):
+            return replace(self, n=outcome.n, reason=outcome.reason)
+        value, low, high = (_finite(one) for one in (outcome.value, *outcome.interval))
+        return replace(self, value=value, low=low, high=high, n=outcome.n, reason=outcome.reason)
 
 
-def percentile_interval(resampled: NDArray[np.float64], n: int) -> Interval:
+def tell(rows: Sequence[Estimate], outcomes: Sequence[Outcome] | Refused) -> list[Estimate]:
+    """Fill in the rows of quantities that are measured together: one outcome each, or all refused."""
+    each = [outcomes] * len(rows) if isinstance(outcomes, Refused) else outcomes
+    return [row.tell(outcome) for row, outcome in zip(rows, each, strict=True)]
+
+
+def too_few(n: int, least: int, what: str) -> Refused | None:
+    """Refuse what rests on fewer observations than needed."""
+    return Refused(f"too few {what}: {n}, {least} are needed", n) if n < least else None
+
+
+def percentile_interval(resampled: Reals, n: int) -> Interval:
     """Return the central 95 % of bootstrap values (R,), and a little more where ``n`` is small.
 
     The tails are those of Student's t for n independent things that were drawn from, as percentiles of few
@@ -83,7 +98,7 @@ def percentile_interval(resampled: NDArray[np.float64], n: int) -> Interval:
     reach = np.sqrt(n / (n - 1)) * stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) if n > 1 else np.inf
     tail = 100 * float(stats.norm.cdf(-reach))
     low, high = np.nanpercentile(resampled, [tail, 100 - tail])
-    return Interval(float(low), float(high))
+    return float(low), float(high)
 
 
 def fill_kinetics(estimates: Iterable[Estimate]) -> pa.Table:

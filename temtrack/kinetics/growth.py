@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import replace
 
-from temtrack.kinetics.bootstrap import MIN_FAMILIES, PowerSums
+import numpy as np
+
+from temtrack.kinetics.bootstrap import PowerSums, bootstrapped, moment_ratio
 from temtrack.kinetics.estimate import (
     CONFIDENCE,
     NO_SCALE,
     NO_TIMES,
     Estimate,
-    Interval,
-    Quantity,
-    percentile_interval,
+    Measured,
+    Outcome,
+    Reals,
+    Refused,
+    tell,
 )
 from temtrack.kinetics.separable import find_minimum, read_between
-
-Reals = NDArray[np.float64]
 
 #: Exponents that are tried; a fit at the end of them is not bounded there.
 EXPONENTS = np.geomspace(0.5, 20, 81)
@@ -25,8 +26,7 @@ EXPONENTS = np.geomspace(0.5, 20, 81)
 #: Exponents whose growth constant is told, so that runs can be compared: volume and surface diffusion.
 FIXED_EXPONENTS = (3, 4)
 
-MIN_TIMES = 8
-
+_BOOTSTRAP = "bootstrap of families and contours"
 _SOURCE = (
     "Lifshitz & Slyozov 1961, doi:10.1016/0022-3697(61)90054-3; Wagner 1961, doi:10.1002/bbpc.19610650704"
 )
@@ -44,65 +44,44 @@ def measure_growth(sums: PowerSums | None, length_unit: str, rng: np.random.Gene
     rng
         Draws the families.
     """
-    exponent = Quantity(
-        "growth_exponent", "1", "<d>^n = <d0>^n + K t, n free; bootstrap of families and outlines", _SOURCE
-    )
-    constants = [_constant(n) for n in FIXED_EXPONENTS]
+    exponent = Estimate("growth_exponent", "1", f"<d>^n = <d0>^n + K t, n free; {_BOOTSTRAP}", _SOURCE)
+    quantities = [exponent, *(_constant(n) for n in FIXED_EXPONENTS)]
     if sums is None:
-        return [one.refused(NO_TIMES) for one in (exponent, *constants)]
-    n_rows, reason = sums.n_rows, _find_reason(sums)
-    if reason is not None:
-        return [one.refused(reason, n_rows) for one in (exponent, *constants)]
+        return tell(quantities, Refused(NO_TIMES))
+    return tell(quantities, sums.refused() or _fit(sums, length_unit, rng))
+
+
+def _constant(n: int) -> Estimate:
+    return Estimate(f"growth_constant_n{n}", f"nm{n}/s", f"<d>^{n} = <d0>^{n} + K t; {_BOOTSTRAP}", _SOURCE)
+
+
+def _fit(sums: PowerSums, length_unit: str, rng: np.random.Generator) -> list[Outcome] | Refused:
+    """Return the outcomes of the exponent and of the constants."""
     weights = sums.total()[0, 0]
-    mean, resampled = _mean_diameters(sums.total()), _mean_diameters(sums.resample(rng))
-    if np.mean(_slopes(resampled, sums.seconds, weights, 1) <= 0) > (1 - CONFIDENCE) / 2:
-        reason = "the mean diameter does not grow, within its error"
-        return [one.refused(reason, n_rows) for one in (exponent, *constants)]
-    rows = [_fit_exponent(exponent, sums, mean, resampled)]
-    for n, constant in zip(FIXED_EXPONENTS, constants, strict=True):
-        if length_unit != "nm":
-            rows.append(constant.refused(NO_SCALE, n_rows))
-            continue
-        value = float(_slopes(mean, sums.seconds, weights, n)[0])
-        interval = percentile_interval(_slopes(resampled, sums.seconds, weights, n), sums.n_families)
-        rows.append(constant.found(value, interval, n_rows))
-    return rows
+    means = [moment_ratio(one, 1, 0) for one in (sums.total(), sums.resample(rng))]
+    if np.mean(_slopes(means[1], sums.seconds, weights, 1) <= 0) > (1 - CONFIDENCE) / 2:
+        return Refused("the mean diameter does not grow, within its error", sums.n_rows)
+    value, drawn = (_best_exponents(mean, sums.seconds, weights) for mean in means)
+    outcomes: list[Outcome] = [_bounded(*bootstrapped([value], [drawn], sums.n_families, sums.n_rows))]
+    if length_unit != "nm":
+        return [*outcomes, *[Refused(NO_SCALE, sums.n_rows) for _ in FIXED_EXPONENTS]]
+    values, draws = ([_slopes(mean, sums.seconds, weights, n) for n in FIXED_EXPONENTS] for mean in means)
+    return [*outcomes, *bootstrapped(values, draws, sums.n_families, sums.n_rows)]
 
 
-def _constant(n: int) -> Quantity:
-    method = f"<d>^{n} = <d0>^{n} + K t; bootstrap of families and outlines"
-    return Quantity(f"growth_constant_n{n}", f"nm{n}/s", method, _SOURCE)
-
-
-def _find_reason(sums: PowerSums) -> str | None:
-    if sums.n_families < MIN_FAMILIES:
-        return f"too few particles: {sums.n_families} independent ones, {MIN_FAMILIES} are needed"
-    if sums.seconds.size < MIN_TIMES:
-        return f"too few times: {sums.seconds.size}, {MIN_TIMES} are needed"
-    return None
-
-
-def _mean_diameters(sums: Reals) -> Reals:
-    """Return the mean diameters (R, T); a draw without any particle at a time takes that of its others."""
-    mean = sums[1] / np.where(sums[0] > 0, sums[0], np.nan)
-    filled: Reals = np.where(np.isnan(mean), np.nanmean(mean, axis=1, keepdims=True), mean)
-    return filled
-
-
-def _fit_exponent(quantity: Quantity, sums: PowerSums, mean: Reals, resampled: Reals) -> Estimate:
-    weights = sums.total()[0, 0]
-    value = float(_best_exponents(mean, sums.seconds, weights)[0])
-    low, high = percentile_interval(_best_exponents(resampled, sums.seconds, weights), sums.n_families)
-    if value <= EXPONENTS[0]:
-        return quantity.refused("the growth speeds up, which no exponent tells", sums.n_rows)
-    if value >= EXPONENTS[-1]:
-        return quantity.refused("too little growth to tell an exponent", sums.n_rows)
-    interval = Interval(
+def _bounded(exponent: Measured) -> Outcome:
+    """Open the sides of the exponent's interval on which the data do not bound it."""
+    if exponent.value <= EXPONENTS[0]:
+        return Refused("the growth speeds up, which no exponent tells", exponent.n)
+    if exponent.value >= EXPONENTS[-1]:
+        return Refused("too little growth to tell an exponent", exponent.n)
+    low, high = exponent.interval
+    interval = (
         low if low is not None and low > EXPONENTS[0] else None,
         high if high is not None and high < EXPONENTS[-1] else None,
     )
     reason = "too little growth to bound it" if None in interval else None
-    return quantity.found(value, interval, sums.n_rows, reason)
+    return replace(exponent, interval=interval, reason=reason)
 
 
 def _best_exponents(mean: Reals, seconds: Reals, weights: Reals) -> Reals:

@@ -16,8 +16,8 @@ from temtrack.kinetics.relaxation import measure_relaxations
 from temtrack.kinetics.sizes import measure_sizes
 from temtrack.kinetics.spacing import measure_spacing
 
-#: Frames whose sizes, spacing and distribution are told: evenly from the first to the last.
-N_FRAMES_TOLD = 5
+#: Frames that are told one by one: evenly from the first to the last.
+N_SAMPLED_FRAMES = 5
 
 
 def measure_kinetics(run: ObservedRun, rng: np.random.Generator) -> list[Estimate]:
@@ -30,7 +30,7 @@ def measure_kinetics(run: ObservedRun, rng: np.random.Generator) -> list[Estimat
     rng
         Draws for the intervals; the same seed gives the same intervals.
     """
-    sums = None if run.seconds is None else gather_power_sums(run)
+    sums = gather_power_sums(run)
     rows = [
         *measure_growth(sums, run.length_unit, rng),
         *measure_dispersion(sums, rng),
@@ -38,14 +38,14 @@ def measure_kinetics(run: ObservedRun, rng: np.random.Generator) -> list[Estimat
         *measure_diffusion(run, rng),
         *measure_relaxations(run),
     ]
-    for frame in told_frames(run.n_frames):
+    for frame in sampled_frames(run.n_frames):
         rows += measure_sizes(run, frame, rng)
         rows += measure_spacing(run, frame, rng)
         rows += compare_distributions(run, frame, rng)
     return rows
 
 
-def told_frames(n_frames: int) -> list[int]:
-    """Return the frames that are told one by one."""
-    frames = np.unique(np.linspace(0, n_frames - 1, N_FRAMES_TOLD).round().astype(int))
+def sampled_frames(n_frames: int) -> list[int]:
+    """Return the frames whose sizes, spacing and distribution are told."""
+    frames = np.unique(np.linspace(0, n_frames - 1, N_SAMPLED_FRAMES).round().astype(int))
     return [int(frame) for frame in frames]

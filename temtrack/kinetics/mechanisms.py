@@ -14,21 +14,23 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from temtrack.kinetics.bootstrap import MIN_FAMILIES, N_RESAMPLES
+from temtrack.kinetics.bootstrap import MIN_FAMILIES, draw_counts
 from temtrack.kinetics.estimate import (
     CONFIDENCE,
     NO_EVENTS,
     NO_TIMES,
     Estimate,
     Interval,
-    Quantity,
+    Measured,
+    Reals,
+    Refused,
     percentile_interval,
+    tell,
+    too_few,
 )
 from temtrack.kinetics.observed import ObservedRun
 from temtrack.kinetics.sizes import poisson_interval
 from temtrack.lineage import MIN_CHILD_FRAMES
-
-Reals = NDArray[np.float64]
 
 #: The others' gain over a vanishing particle's loss, from which on it has ripened.
 RIPENING_GAIN = 0.5
@@ -42,7 +44,7 @@ SMOOTH_FRAMES = 5
 MECHANISMS = ("coalescence", "ripening", "evaporation")
 
 _SOURCE = "Datye et al. 2006, doi:10.1016/j.cattod.2005.10.013; {}"
-_SHARE_METHOD = "particles that vanish so / all that vanish so or so; exact binomial interval"
+_FRACTION_METHOD = "particles that vanish so / all that vanish so or so; exact binomial interval"
 _RATE_METHOD = "particles that vanish so / particle-seconds; exact Poisson interval"
 _CLOPPER = _SOURCE.format("Clopper & Pearson 1934, doi:10.1093/biomet/26.4.404")
 _GARWOOD = _SOURCE.format("Garwood 1936, doi:10.1093/biomet/28.3-4.437")
@@ -57,44 +59,43 @@ class Vanished:
 
 
 def measure_mechanisms(run: ObservedRun, rng: np.random.Generator) -> list[Estimate]:
-    """Tell the shares of the three mechanisms and their rates per particle, with intervals."""
-    shares = {name: Quantity(f"{name}_share", "1", _SHARE_METHOD, _CLOPPER) for name in MECHANISMS}
-    rates = {name: Quantity(f"{name}_rate", "1/s", _RATE_METHOD, _GARWOOD) for name in MECHANISMS}
-    quantities = [*shares.values(), *rates.values()]
+    """Tell the fractions of the three mechanisms and their rates per particle, with intervals."""
+    fractions = [Estimate(f"{name}_fraction", "1", _FRACTION_METHOD, _CLOPPER) for name in MECHANISMS]
+    rates = [Estimate(f"{name}_rate", "1/s", _RATE_METHOD, _GARWOOD) for name in MECHANISMS]
     volume = _measure_volume_change(run, rng)
     if run.merges is None or run.tracks["fate"].isna().all():
-        return [*(one.refused(NO_EVENTS) for one in quantities), volume]
+        return [*tell([*fractions, *rates], Refused(NO_EVENTS)), volume]
     vanished = count_vanished(run)
+    return [*tell(fractions, _fractions(vanished)), *tell(rates, _rates(vanished, run)), volume]
+
+
+def _fractions(vanished: Vanished) -> list[Measured] | Refused:
     total = sum(vanished.counts.values())
-    rows = []
-    for name, share in shares.items():
-        count = vanished.counts[name]
-        nothing = "no particle vanished" + (
-            f"; {vanished.n_unclosed} merges do not close" * (vanished.n_unclosed > 0)
-        )
-        rows.append(
-            share.found(count / total, binomial_interval(count, total), total)
-            if total
-            else share.refused(nothing)
-        )
+    if not total:
+        unclosed = f"; {vanished.n_unclosed} merges do not close" * (vanished.n_unclosed > 0)
+        return Refused(f"no particle vanished{unclosed}")
+    counts = (vanished.counts[name] for name in MECHANISMS)
+    return [Measured(count / total, binomial_interval(count, total), total) for count in counts]
+
+
+def _rates(vanished: Vanished, run: ObservedRun) -> list[Measured] | Refused:
     if run.seconds is None:
-        return [*rows, *(one.refused(NO_TIMES) for one in rates.values()), volume]
+        return Refused(NO_TIMES)
     exposure = _particle_seconds(run)
-    for name, rate in rates.items():
-        count = vanished.counts[name]
-        low, high = poisson_interval(count)
-        rows.append(
-            rate.found(count / exposure, Interval(low / exposure, high / exposure), count)
-            if exposure > 0
-            else rate.refused("no time passes")
-        )
-    return [*rows, volume]
+    if exposure <= 0:
+        return Refused("no time passes")
+    counts = [vanished.counts[name] for name in MECHANISMS]
+    ends = [poisson_interval(count) for count in counts]
+    return [
+        Measured(count / exposure, (low / exposure, high / exposure), count)
+        for count, (low, high) in zip(counts, ends, strict=True)
+    ]
 
 
 def binomial_interval(count: int, total: int) -> Interval:
-    """Return the exact 95 % interval of a share."""
+    """Return the exact 95 % interval of a fraction."""
     interval = stats.binomtest(count, total).proportion_ci(CONFIDENCE, method="exact")
-    return Interval(float(interval.low), float(interval.high))
+    return float(interval.low), float(interval.high)
 
 
 def count_vanished(run: ObservedRun) -> Vanished:
@@ -202,17 +203,16 @@ def _particle_seconds(run: ObservedRun) -> float:
 def _measure_volume_change(run: ObservedRun, rng: np.random.Generator) -> Estimate:
     """Compare the total volume at the end with that at the start, of families that no border cuts."""
     method = "sum d^3 last / first, each the median of 5 frames; bootstrap of families"
-    quantity = Quantity(
+    quantity = Estimate(
         "total_volume_ratio", "1", method, _SOURCE.format("Efron 1979, doi:10.1214/aos/1176344552")
     )
     first, last = _volume_ends(run)
     n = first.size
-    if n < MIN_FAMILIES:
-        return quantity.refused(f"too few families that no border cuts: {n}, {MIN_FAMILIES} are needed", n)
-    drawn = rng.multinomial(n, np.full(n, 1 / n), size=N_RESAMPLES)
-    return quantity.found(
-        float(last.sum() / first.sum()), percentile_interval(drawn @ last / (drawn @ first), n), n
-    )
+    if few := too_few(n, MIN_FAMILIES, "families that no border cuts"):
+        return quantity.tell(few)
+    drawn = draw_counts(n, rng)
+    interval = percentile_interval(drawn @ last / (drawn @ first), n)
+    return quantity.tell(Measured(float(last.sum() / first.sum()), interval, n))
 
 
 def _volume_ends(run: ObservedRun) -> tuple[Reals, Reals]:

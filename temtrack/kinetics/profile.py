@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
-from temtrack.kinetics.estimate import CONFIDENCE, Interval
-
-Reals = NDArray[np.float64]
+from temtrack.kinetics.estimate import CONFIDENCE, Interval, Reals
 
 
 def profile_interval(
@@ -27,7 +24,7 @@ def profile_interval(
     fits = np.flatnonzero(squares <= limit)
     low = None if fits[0] == 0 else float(values[fits[0] - 1])
     high = None if fits[-1] == values.size - 1 else float(values[fits[-1] + 1])
-    return Interval(low, high)
+    return (low, high)
 
 
 def variance_inflation(residuals: Reals) -> float:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
-from temtrack.kinetics.estimate import CONFIDENCE, NO_EVENTS, NO_TIMES, Estimate, Interval, Quantity
+from temtrack.kinetics.estimate import (
+    CONFIDENCE,
+    NO_EVENTS,
+    NO_TIMES,
+    Estimate,
+    Measured,
+    Outcome,
+    Reals,
+    Refused,
+    tell,
+    too_few,
+)
 from temtrack.kinetics.observed import ObservedRun
 from temtrack.kinetics.profile import profile_interval, variance_inflation
 from temtrack.kinetics.separable import fit_separable
-
-Reals = NDArray[np.float64]
 
 MIN_RELAXATION_FRAMES = 8
 MIN_NECK_FRAMES = 6
@@ -30,44 +40,47 @@ EXPONENTS = np.linspace(1, 15, 281)
 N_TIMES = 300
 
 _RELAXATION = "aspect ratio a = a_s + (a_0 - a_s) exp(-t/tau) of the child; interval from the profile"
+_MEDIAN = "median of the merges' relaxation times; interval from order statistics"
 _RELAXATION_SOURCE = "Koch & Friedlander 1990, doi:10.1016/0021-9797(90)90362-R"
 _NECK = "x/R = (B (t - t0))^(1/n), t0 from contact to merge frame; interval from the profile"
 _NECK_SOURCE = "Kuczynski 1949, Trans. AIME 185, 169"
+
+_TIME = Estimate("relaxation_time", "s", _RELAXATION, _RELAXATION_SOURCE)
+_MEDIAN_TIME = Estimate("relaxation_time_median", "s", _MEDIAN, _RELAXATION_SOURCE)
+_NECK_EXPONENT = Estimate("neck_exponent", "1", _NECK, _NECK_SOURCE)
 
 
 def measure_relaxations(run: ObservedRun) -> list[Estimate]:
     """Fit relaxation time and neck exponent to each merge, and tell the median time of all."""
     if run.merges is None:
-        names = (("relaxation_time_median", "s", _RELAXATION), ("neck_exponent", "1", _NECK))
-        return [
-            Quantity(name, unit, method, _RELAXATION_SOURCE).refused(NO_EVENTS)
-            for name, unit, method in names
-        ]
+        return tell([_MEDIAN_TIME, _NECK_EXPONENT], Refused(NO_EVENTS))
     if run.merges.empty:
-        return [_median_quantity().refused("no merge")]
-    times = [_relax(run, merge) for _, merge in run.merges.iterrows()]
-    necks = [_grow_neck(run, merge) for _, merge in run.merges.iterrows()]
-    return [*times, _median(times), *necks]
+        return tell([_MEDIAN_TIME], Refused("no merge"))
+    merges = [merge for _, merge in run.merges.iterrows()]
+    times, necks = ([fit(run, merge) for merge in merges] for fit in (_relax, _grow_neck))
+    events = run.merges["event_id"].tolist()
+    return [
+        *tell([replace(_TIME, event_id=event) for event in events], times),
+        _MEDIAN_TIME.tell(_median(times)),
+        *tell([replace(_NECK_EXPONENT, event_id=event) for event in events], necks),
+    ]
 
 
-def _relax(run: ObservedRun, merge: pd.Series) -> Estimate:
-    event = int(merge["event_id"])
-    quantity = Quantity("relaxation_time", "s", _RELAXATION, _RELAXATION_SOURCE, event_id=event)
+def _relax(run: ObservedRun, merge: pd.Series) -> Outcome:
     if run.seconds is None:
-        return quantity.refused(NO_TIMES)
+        return Refused(NO_TIMES)
     child = run.whole[
         (run.whole["particle_id"] == merge["child_id"]) & (run.whole["frame"] >= merge["frame"])
     ]
     child = child.dropna(subset=["major_axis_px", "minor_axis_px"]).sort_values("frame")
-    n = len(child)
-    if n < MIN_RELAXATION_FRAMES:
-        return quantity.refused(f"too few frames of the child: {n}, {MIN_RELAXATION_FRAMES} are needed", n)
+    if few := too_few(len(child), MIN_RELAXATION_FRAMES, "frames of the child"):
+        return few
     frames = child["frame"].to_numpy(dtype=np.intp)
     aspect = (child["major_axis_px"] / child["minor_axis_px"]).to_numpy(dtype=np.float64)
-    return fit_relaxation(quantity, run.seconds[frames] - run.seconds[frames[0]], aspect)
+    return fit_relaxation(run.seconds[frames] - run.seconds[frames[0]], aspect)
 
 
-def fit_relaxation(quantity: Quantity, seconds: Reals, aspect: Reals) -> Estimate:
+def fit_relaxation(seconds: Reals, aspect: Reals) -> Outcome:
     """Fit ``da/dt = -(a - a_s) / tau`` to the aspect ratio (T,)."""
     n = seconds.size
     span = float(seconds[-1])
@@ -79,56 +92,43 @@ def fit_relaxation(quantity: Quantity, seconds: Reals, aspect: Reals) -> Estimat
     residual = aspect - fit.offset[0, best] - fall * decays[best]
     scatter = float(np.sqrt(residual @ residual / max(n - 3, 1)))
     if fall < MIN_FALL_SIGMAS * scatter:
-        return quantity.refused("the child's shape does not relax, within its scatter", n)
+        return Refused("the child's shape does not relax, within its scatter", n)
     if tau > span:
-        return quantity.refused(f"the child is seen for {span:.3g} s, too short for its relaxation", n)
+        return Refused(f"the child is seen for {span:.3g} s, too short for its relaxation", n)
     if best == 0:
-        return quantity.refused("the child relaxes faster than frames follow each other", n)
+        return Refused("the child relaxes faster than frames follow each other", n)
     interval = profile_interval(taus, fit.squares[0], n, 3, variance_inflation(residual))
-    reason = None if interval.high is not None else "not bounded above: the child is not seen at rest"
-    return quantity.found(tau, interval, n, reason)
+    reason = None if interval[1] is not None else "not bounded above: the child is not seen at rest"
+    return Measured(tau, interval, n, reason)
 
 
-def _median_quantity() -> Quantity:
-    method = "median of the merges' relaxation times; interval from order statistics"
-    return Quantity("relaxation_time_median", "s", method, _RELAXATION_SOURCE)
-
-
-def _median(times: list[Estimate]) -> Estimate:
-    found = np.sort([one.value for one in times if one.value is not None])
+def _median(times: list[Outcome]) -> Outcome:
+    found = np.sort([one.value for one in times if isinstance(one, Measured)])
     n = found.size
-    quantity = _median_quantity()
-    if n < MIN_MEDIAN_MERGES:
-        return quantity.refused(
-            f"too few merges with a relaxation time: {n}, {MIN_MEDIAN_MERGES} are needed", n
-        )
+    if few := too_few(n, MIN_MEDIAN_MERGES, "merges with a relaxation time"):
+        return few
     k = int(stats.binom.ppf((1 - CONFIDENCE) / 2, n, 0.5)) - 1  # P(X <= k) is less than 2.5 %
-    return quantity.found(float(np.median(found)), Interval(float(found[k]), float(found[n - 1 - k])), n)
+    return Measured(float(np.median(found)), (float(found[k]), float(found[n - 1 - k])), n)
 
 
-def _grow_neck(run: ObservedRun, merge: pd.Series) -> Estimate:
-    event = int(merge["event_id"])
-    quantity = Quantity("neck_exponent", "1", _NECK, _NECK_SOURCE, event_id=event)
+def _grow_neck(run: ObservedRun, merge: pd.Series) -> Outcome:
     if run.seconds is None:
-        return quantity.refused(NO_TIMES)
+        return Refused(NO_TIMES)
     given = merge["neck_ratios"]
     if given is None or len(given) == 0:
-        return quantity.refused("no neck was measured: the merge has more than two parents, or no frames")
+        return Refused("no neck was measured: the merge has more than two parents, or no frames")
     first = int(merge["frame"])
     ratios = np.array(given, dtype=np.float64)[: run.n_frames - first]
     wide = np.flatnonzero(~(ratios < LARGEST_NECK))
     ratios = ratios[: wide[0]] if wide.size else ratios
-    n = ratios.size
-    if n < MIN_NECK_FRAMES:
-        return quantity.refused(
-            f"too few frames with a neck below {LARGEST_NECK}: {n}, {MIN_NECK_FRAMES} are needed", n
-        )
+    if few := too_few(ratios.size, MIN_NECK_FRAMES, f"frames with a neck below {LARGEST_NECK}"):
+        return few
     contact = min(int(merge["contact_frame"]), first)
     starts = np.linspace(run.seconds[max(contact - 1, 0)], run.seconds[first], 21)[:-1]
-    return fit_neck(quantity, run.seconds[first : first + n], ratios, starts)
+    return fit_neck(run.seconds[first : first + ratios.size], ratios, starts)
 
 
-def fit_neck(quantity: Quantity, seconds: Reals, ratios: Reals, starts: Reals) -> Estimate:
+def fit_neck(seconds: Reals, ratios: Reals, starts: Reals) -> Outcome:
     """Fit the exponent of ``x/R = (B (t - t0))^(1/n)`` to neck ratios (T,), t0 any of ``starts``."""
     n = seconds.size
     squares = np.full((starts.size, EXPONENTS.size), np.inf)
@@ -139,6 +139,6 @@ def fit_neck(quantity: Quantity, seconds: Reals, ratios: Reals, starts: Reals) -
     profile = squares.min(axis=0)
     best = int(np.argmin(profile))
     interval = profile_interval(EXPONENTS, profile, n, 3)
-    if best in (0, EXPONENTS.size - 1) or interval.high is None:
-        return quantity.refused("the neck's growth does not bend enough to tell an exponent", n)
-    return quantity.found(float(EXPONENTS[best]), interval, n)
+    if best in (0, EXPONENTS.size - 1) or interval[1] is None:
+        return Refused("the neck's growth does not bend enough to tell an exponent", n)
+    return Measured(float(EXPONENTS[best]), interval, n)

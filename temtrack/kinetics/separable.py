@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Reals = NDArray[np.float64]
+from temtrack.kinetics.estimate import Reals
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ def read_between(values: Reals, place: Reals) -> Reals:
     """Return each row's value (R,) at a place (R,) between the points of the grid (R, G)."""
     row = np.arange(len(values))
     below = np.clip(place.astype(np.intp), 0, values.shape[1] - 2)
-    share = place - below
-    between: Reals = (1 - share) * values[row, below] + share * values[row, below + 1]
+    rest = place - below
+    between: Reals = (1 - rest) * values[row, below] + rest * values[row, below + 1]
     return between
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
-from temtrack.kinetics.bootstrap import N_RESAMPLES
-from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Interval, Quantity, percentile_interval
+from temtrack.kinetics.bootstrap import N_RESAMPLES, bootstrapped, draw_counts
+from temtrack.kinetics.estimate import (
+    CONFIDENCE,
+    Estimate,
+    Measured,
+    Reals,
+    Refused,
+    percentile_interval,
+    tell,
+    too_few,
+)
 from temtrack.kinetics.observed import ObservedRun
-
-Reals = NDArray[np.float64]
 
 MIN_PARTICLES = 5
 
@@ -22,23 +28,21 @@ _POISSON_SOURCE = "Garwood 1936, doi:10.1093/biomet/28.3-4.437"
 
 def measure_sizes(run: ObservedRun, frame: int, rng: np.random.Generator) -> list[Estimate]:
     """Measure mean and deciles of the diameter, number density and coverage of a frame."""
-    rows = run.whole[run.whole["frame"] == frame]
-    diameters = rows["diameter"].to_numpy()
+    diameters = run.whole.loc[run.whole["frame"] == frame, "diameter"].to_numpy()
     weights = edge_weights(diameters, run.field)
-    method = f"{_EDGE}; bootstrap of particles"
-    unit, n = run.length_unit, len(rows)
-    quantities = [Quantity(name, unit, method, _EDGE_SOURCE, frame) for name in ("mean_diameter", *_DECILES)]
+    method, unit = f"{_EDGE}; bootstrap of particles", run.length_unit
+    quantities = [Estimate(name, unit, method, _EDGE_SOURCE, frame) for name in ("mean_diameter", *_DECILES)]
     density, coverage = _measure_density(run, frame, weights), _measure_coverage(run, frame, rng)
-    if n < MIN_PARTICLES:
-        reason = f"too few whole particles in the frame: {n}, {MIN_PARTICLES} are needed"
-        return [*(one.refused(reason, n) for one in quantities), density, coverage]
-    drawn = rng.multinomial(n, np.full(n, 1 / n), size=N_RESAMPLES) * weights
-    values, draws = _summaries(diameters, weights[None]), _summaries(diameters, drawn)
-    sizes = [
-        one.found(float(value[0]), percentile_interval(draw, n), n)
-        for one, value, draw in zip(quantities, values, draws, strict=True)
-    ]
-    return [*sizes, density, coverage]
+    return [*tell(quantities, _summarise(diameters, weights, rng)), density, coverage]
+
+
+def _summarise(diameters: Reals, weights: Reals, rng: np.random.Generator) -> list[Measured] | Refused:
+    """Return the outcomes of mean and deciles."""
+    n = diameters.size
+    if few := too_few(n, MIN_PARTICLES, "whole particles in the frame"):
+        return few
+    drawn = _summaries(diameters, draw_counts(n, rng) * weights)
+    return bootstrapped(_summaries(diameters, weights[None]), drawn, n)
 
 
 def edge_weights(diameters: Reals, field: tuple[float, float]) -> Reals:
@@ -52,32 +56,31 @@ def _summaries(diameters: Reals, weights: Reals) -> list[Reals]:
     """Return weighted mean and deciles, each (R,), of diameters (N,) under weights (R, N)."""
     order = np.argsort(diameters)
     ordered, w = diameters[order], weights[:, order]
-    share = np.cumsum(w, axis=1) / w.sum(axis=1, keepdims=True)
-    deciles = [ordered[np.argmax(share >= level - 1e-12, axis=1)] for level in _DECILES.values()]
+    below = np.cumsum(w, axis=1) / w.sum(axis=1, keepdims=True)
+    deciles = [ordered[np.argmax(below >= level - 1e-12, axis=1)] for level in _DECILES.values()]
     return [(w @ ordered) / w.sum(axis=1), *deciles]
 
 
 def _measure_density(run: ObservedRun, frame: int, weights: Reals) -> Estimate:
     unit = f"1/{run.length_unit}2"
-    quantity = Quantity("number_density", unit, f"{_EDGE}; exact Poisson interval", _POISSON_SOURCE, frame)
+    quantity = Estimate("number_density", unit, f"{_EDGE}; exact Poisson interval", _POISSON_SOURCE, frame)
     n, area = weights.size, run.field[0] * run.field[1]
     mean_weight = float(weights.mean()) if n else 1.0
-    low, high = poisson_interval(n)
-    return quantity.found(
-        n * mean_weight / area, Interval(low * mean_weight / area, high * mean_weight / area), n
-    )
+    value, low, high = (count * mean_weight / area for count in (n, *poisson_interval(n)))
+    return quantity.tell(Measured(value, (low, high), n))
 
 
 def _measure_coverage(run: ObservedRun, frame: int, rng: np.random.Generator) -> Estimate:
     """All particles count here: of one that the border cuts, the part inside."""
     method = "sum of areas / area of the frame; bootstrap with a Poisson number of particles"
-    quantity = Quantity("coverage", "1", method, "Efron 1979, doi:10.1214/aos/1176344552", frame)
+    quantity = Estimate("coverage", "1", method, "Efron 1979, doi:10.1214/aos/1176344552", frame)
     areas = run.particles.loc[run.particles["frame"] == frame, "area_px"].to_numpy(dtype=np.float64)
-    share = areas / (run.field_px[0] * run.field_px[1])
+    fraction = areas / (run.field_px[0] * run.field_px[1])
     if not areas.size:
-        return quantity.refused("no particle in the frame")
-    drawn = rng.poisson(1, (N_RESAMPLES, areas.size)) @ share
-    return quantity.found(float(share.sum()), percentile_interval(drawn, areas.size), areas.size)
+        return quantity.tell(Refused("no particle in the frame"))
+    drawn = rng.poisson(1, (N_RESAMPLES, areas.size)) @ fraction
+    interval = percentile_interval(drawn, areas.size)
+    return quantity.tell(Measured(float(fraction.sum()), interval, areas.size))
 
 
 def poisson_interval(count: int) -> tuple[float, float]:

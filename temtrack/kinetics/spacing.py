@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from temtrack.kinetics.bootstrap import N_RESAMPLES
-from temtrack.kinetics.estimate import Estimate, Quantity, percentile_interval
+from temtrack.kinetics.bootstrap import bootstrapped, draw_counts
+from temtrack.kinetics.estimate import Estimate, Measured, Reals, Refused, tell, too_few
 from temtrack.kinetics.observed import ObservedRun
-
-Reals = NDArray[np.float64]
 
 MIN_PARTICLES = 10
 
@@ -28,34 +25,30 @@ def measure_spacing(run: ObservedRun, frame: int, rng: np.random.Generator) -> l
     The ratio, the index of Clark and Evans, is 1 for places at random, above for even ones, below for
     clusters.
     """
-    distance = Quantity("nearest_neighbour_distance", run.length_unit, _METHOD, _SOURCE, frame)
-    index = Quantity(
-        "clark_evans_index", "1", f"mean distance x 2 sqrt(density); {_METHOD}", _INDEX_SOURCE, frame
-    )
+    index_method = f"mean distance x 2 sqrt(density); {_METHOD}"
+    quantities = [
+        Estimate("nearest_neighbour_distance", run.length_unit, _METHOD, _SOURCE, frame),
+        Estimate("clark_evans_index", "1", index_method, _INDEX_SOURCE, frame),
+    ]
     rows = run.particles[run.particles["frame"] == frame]
     places = rows[["y_px", "x_px"]].to_numpy(dtype=np.float64) * run.unit_per_px
-    if len(places) < MIN_PARTICLES:
-        reason = f"too few particles in the frame: {len(places)}, {MIN_PARTICLES} are needed"
-        return [distance.refused(reason, len(places)), index.refused(reason, len(places))]
-    height, width = run.field
+    return tell(quantities, _measure(places, run.field, rng))
+
+
+def _measure(places: Reals, field: tuple[float, float], rng: np.random.Generator) -> list[Measured] | Refused:
+    """Return the outcomes of distance and index for particles at ``places`` (N, 2)."""
+    if few := too_few(len(places), MIN_PARTICLES, "particles in the frame"):
+        return few
+    height, width = field
     nearest = cKDTree(places).query(places, k=2)[0][:, 1]
     border = np.minimum(places, np.array([height, width]) - places).min(axis=1)
-    inside = nearest <= border
-    n = int(inside.sum())
-    if n < MIN_PARTICLES:
-        reason = (
-            f"too few particles nearer to a neighbour than to the border: {n}, {MIN_PARTICLES} are needed"
-        )
-        return [distance.refused(reason, n), index.refused(reason, n)]
-    r = nearest[inside]
+    r = nearest[nearest <= border]
+    if few := too_few(r.size, MIN_PARTICLES, "particles nearer to a neighbour than to the border"):
+        return few
     weights = 1 / ((height - 2 * r) * (width - 2 * r))
-    drawn = rng.multinomial(n, np.full(n, 1 / n), size=N_RESAMPLES) * weights
-    mean, means = _mean(r, weights[None]), _mean(r, drawn)
+    mean, means = _mean(r, weights[None]), _mean(r, draw_counts(r.size, rng) * weights)
     factor = 2 * np.sqrt(len(places) / (height * width))
-    return [
-        distance.found(float(mean[0]), percentile_interval(means, n), n),
-        index.found(float(mean[0]) * factor, percentile_interval(means * factor, n), n),
-    ]
+    return bootstrapped([mean, mean * factor], [means, means * factor], r.size)
 
 
 def _mean(r: Reals, weights: Reals) -> Reals:

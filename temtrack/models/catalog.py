@@ -1,138 +1,128 @@
-"""What every network needs before it can be used: verified weights in it, and a device to run on."""
+"""One table of everything that segments or tracks: how it is built, trained, and what it needs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
 from importlib import import_module
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any
 
-from temtrack.errors import ModelError, UsageError, did_you_mean
-from temtrack.models.registry import ModelSpec, verify, weights_of
+from temtrack.errors import ModelError, did_you_mean
 
-if TYPE_CHECKING:
-    import torch
-    from segment_anything.modeling import Sam
 
-    from temtrack.nets.deaot import Deaot
-    from temtrack.nets.efficient_sam import EfficientSam
-    from temtrack.nets.swin_unet import SwinUNet
-    from temtrack.nets.vm_unet import VmUNet
-    from temtrack.nets.yolo import YoloSeg
+class Kind(StrEnum):
+    """What an architecture gives: maps of particles, particles one by one, ids from frame to frame."""
 
-    SegmentingNet: TypeAlias = EfficientSam | SwinUNet | VmUNet | YoloSeg | Sam
+    segmenter = "segmenter"
+    detector = "detector"
+    tracker = "tracker"
 
-#: Networks that segment: the module and the function that build each, imported when it is asked for.
-SEGMENTERS = {
-    "effsam-tiny": ("temtrack.nets.efficient_sam", "efficient_sam_ti"),
-    "swin-unet": ("temtrack.nets.swin_unet", "swin_unet"),
-    "swin-unet-base": ("temtrack.nets.swin_unet", "swin_unet_base"),
-    "vmamba": ("temtrack.nets.vm_unet", "vm_unet"),
-    "vmamba-base": ("temtrack.nets.vm_unet", "vm_unet_base"),
-    "yolov8n-seg": ("temtrack.nets.yolo", "yolov8n_seg"),
-    "sam-vit-b": ("temtrack.nets.sam", "sam_vit_b"),
-    "sam-vit-l": ("temtrack.nets.sam", "sam_vit_l"),
-    "sam-vit-h": ("temtrack.nets.sam", "sam_vit_h"),
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network, or a method without one, and all that the program must know of it.
+
+    Parameters
+    ----------
+    name, kind
+        What it is called, and what it is for.
+    family, builder
+        Module in `temtrack.nets` and the function in it that builds the network; ``None`` where there is
+        none. A family has one adapter in `temtrack.segmentation.adapters`.
+    preset
+        Settings in `temtrack.training.config` that suit its training; ``None`` where nothing is trained.
+    crop_multiple
+        Sides of training crops are multiples of this (px), of trackers and one more: their grid of tokens has
+        one at either edge. It would mirror any other crop out to these.
+    extra
+        The extra of temtrack that brings the package which the family builds upon.
+    """
+
+    name: str
+    kind: Kind
+    family: str | None = None
+    builder: str | None = None
+    preset: str | None = None
+    crop_multiple: int = 16
+    extra: str | None = None
+
+    @property
+    def crop_remainder(self) -> int:
+        """What is left of a crop's side beyond its multiple (px)."""
+        return int(self.kind is Kind.tracker)
+
+    def build(self) -> Any:
+        """Build the network, initialised for training from nothing.
+
+        Raises
+        ------
+        ModelError
+            Where it is no network, or its package is missing.
+        """
+        if self.builder is None:
+            raise ModelError(f"'{self.name}' is no network: it has no weights, and nothing to train")
+        try:
+            module = import_module(f"temtrack.nets.{self.family}")
+        except ModuleNotFoundError as error:
+            if self.extra is None:
+                raise
+            raise ModelError(
+                f"'{self.name}' needs the package {error.name}: pip install 'temtrack[{self.extra}]'"
+            ) from error
+        return getattr(module, self.builder)()
+
+
+_SEGMENTER, _DETECTOR, _TRACKER = Kind
+
+ARCHITECTURES = {
+    architecture.name: architecture
+    for architecture in (
+        Architecture("effsam-tiny", _SEGMENTER, "efficient_sam", "efficient_sam_ti", "efficient_sam"),
+        Architecture("swin-unet", _SEGMENTER, "swin_unet", "swin_unet", "swin_unet", 224),
+        Architecture("swin-unet-base", _SEGMENTER, "swin_unet", "swin_unet_base", "swin_unet_base", 224),
+        Architecture("vmamba", _SEGMENTER, "vm_unet", "vm_unet", "vm_unet", 32),
+        Architecture("vmamba-base", _SEGMENTER, "vm_unet", "vm_unet_base", "vm_unet_base", 32),
+        Architecture("yolov8n-seg", _DETECTOR, "yolo", "yolov8n_seg", "yolo", 32, extra="yolo"),
+        Architecture("sam-vit-b", _DETECTOR, "sam", "sam_vit_b", extra="sam"),
+        Architecture("sam-vit-l", _DETECTOR, "sam", "sam_vit_l", extra="sam"),
+        Architecture("sam-vit-h", _DETECTOR, "sam", "sam_vit_h", extra="sam"),
+        Architecture("otsu", _SEGMENTER),
+        Architecture("deaot-t", _TRACKER, "deaot", "deaot_t", "deaot"),
+        Architecture("deaot-s", _TRACKER, "deaot", "deaot_s", "deaot"),
+        Architecture("deaot-b", _TRACKER, "deaot", "deaot_b", "deaot"),
+        Architecture("deaot-l", _TRACKER, "deaot", "deaot_l", "deaot"),
+        Architecture("r50-deaot-l", _TRACKER, "deaot", "r50_deaot_l", "deaot"),
+        Architecture("overlap", _TRACKER),
+        Architecture("trackpy", _TRACKER),
+    )
 }
 
-#: Of these, those that learn particles one by one instead of maps.
-DETECTORS = ("yolov8n-seg",)
+#: What has no network: its name alone says which method it is.
+PLAIN_METHODS = tuple(each.name for each in ARCHITECTURES.values() if each.builder is None)
 
-#: And those that are used as they were published.
-PUBLISHED_ONLY = ("sam-vit-b", "sam-vit-l", "sam-vit-h")
-
-#: The extra that brings the package which a network's module builds upon.
-_EXTRAS = {"temtrack.nets.yolo": "yolo", "temtrack.nets.sam": "sam"}
-
-#: Networks that carry ids from frame to frame, each a variant of DeAOT.
-PROPAGATORS = ("deaot-t", "deaot-s", "deaot-b", "deaot-l", "r50-deaot-l")
+#: What finds particles in an image.
+SEGMENTING = (Kind.segmenter, Kind.detector)
 
 
-def build_network(architecture: str) -> torch.nn.Module:
-    """Build the network of an architecture, initialised for training from nothing.
-
-    Raises
-    ------
-    ModelError
-        Unknown architecture.
-    """
-    is_propagator = architecture in PROPAGATORS
-    return build_propagator(architecture) if is_propagator else build_segmenter(architecture)
+def kind_of(name: str) -> Kind | None:
+    """Return what an architecture is for; ``None`` for a name that is none."""
+    return ARCHITECTURES[name].kind if name in ARCHITECTURES else None
 
 
-def build_segmenter(architecture: str) -> SegmentingNet:
-    """Build a network that segments; `ModelError` for any other, or where its package is missing."""
-    if architecture not in SEGMENTERS:
-        raise _refusal(architecture, "segments", SEGMENTERS)
-    module, function = SEGMENTERS[architecture]
-    try:
-        build: Callable[[], SegmentingNet] = getattr(import_module(module), function)
-    except ModuleNotFoundError as error:
-        if module not in _EXTRAS:
-            raise
-        raise ModelError(
-            f"'{architecture}' needs the package {error.name}: pip install 'temtrack[{_EXTRAS[module]}]'"
-        ) from error
-    return build()
-
-
-def build_propagator(architecture: str) -> Deaot:
-    """Build a network that carries ids; `ModelError` for any other."""
-    from temtrack.nets.deaot import VARIANTS, Deaot
-
-    if architecture not in PROPAGATORS:
-        raise _refusal(architecture, "carries ids", PROPAGATORS)
-    return Deaot(VARIANTS[architecture])
-
-
-def _refusal(architecture: str, purpose: str, fitting: Iterable[str]) -> ModelError:
-    known = (*SEGMENTERS, *PROPAGATORS)
-    if architecture == "otsu":
-        return ModelError("'otsu' is no network: it has no weights, and nothing to train")
-    if architecture in known:
-        return ModelError(f"'{architecture}' is no network that {purpose}: those are {', '.join(fitting)}")
-    hint = did_you_mean(architecture, known)
-    return ModelError(f"unknown network '{architecture}': known are {', '.join(known)}.{hint}")
-
-
-def load_weights(net: torch.nn.Module, spec: ModelSpec) -> str:
-    """Load a model's verified weights into its network and return their sha256.
+def find_architecture(name: str, *kinds: Kind) -> Architecture:
+    """Return the architecture of a name, of one of the kinds where some are given.
 
     Raises
     ------
     ModelError
-        Weights that are missing, damaged or of another network.
+        Unknown, or of another kind.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    from temtrack.nets.classes import take_classes
-
-    sha256 = verify(spec)
-    try:
-        tensors = load_file(weights_of(spec))
-        take_classes(net, tensors)
-        net.load_state_dict(tensors)
-    except (SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"{spec.weights} does not fit the network {spec.architecture}: {reason}") from error
-    return sha256
-
-
-def find_device(name: str) -> torch.device:
-    """Return the device of that name; ``auto`` takes CUDA, then MPS, then the CPU.
-
-    Raises
-    ------
-    UsageError
-        A name that is none, or a device that this machine lacks.
-    """
-    import torch
-
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if there[kind]))
-    if name not in there:
-        raise UsageError(f"--device {name}: allowed are auto, cpu, cuda, mps")
-    if not there[name]:
-        raise UsageError(f"--device {name}: this machine has none; use --device auto or cpu")
-    return torch.device(name)
+    if name not in ARCHITECTURES:
+        known = [each for each in ARCHITECTURES if each not in PLAIN_METHODS]
+        hint = did_you_mean(name, known)
+        raise ModelError(f"unknown network '{name}': known are {', '.join(known)}.{hint}")
+    architecture = ARCHITECTURES[name]
+    if kinds and architecture.kind not in kinds:
+        fitting = [each.name for each in ARCHITECTURES.values() if each.kind in kinds]
+        raise ModelError(f"'{name}' is no {' or '.join(kinds)}: those are {', '.join(fitting)}")
+    return architecture

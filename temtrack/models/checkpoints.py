@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from temtrack.errors import ModelError
+from temtrack.models.registry import ModelSpec, verify, weights_of
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 #: Where training programs put a network's tensors in what they save.
@@ -83,3 +85,23 @@ def _unwrapped(loaded: object, path: Path) -> dict[str, Tensor]:
         if tensors and len(tensors) == len(inside):
             return tensors
     raise ModelError(f"{path}: holds no network's tensors by name; needs a state_dict")
+
+
+def load_weights(net: torch.nn.Module, spec: ModelSpec) -> str:
+    """Load a model's verified weights into its network and return their sha256.
+
+    Raises
+    ------
+    ModelError
+        Weights that are missing, damaged or of another network.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    sha256 = verify(spec)
+    try:
+        net.load_state_dict(load_file(weights_of(spec)))
+    except (SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"{spec.weights} does not fit the network {spec.architecture}: {reason}") from error
+    return sha256

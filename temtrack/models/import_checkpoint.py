@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from temtrack.errors import ModelError, OutputError
 from temtrack.formats.store.atomic import whole_file
 from temtrack.models.checkpoints import read_checkpoint
 from temtrack.models.registry import sha256_of, write_spec
-from temtrack.nets.classes import take_classes
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
 
-#: Counters of batch normalisation, which inference does not need and these networks do not keep.
+#: Counters of batch normalisation, which inference does not need and some of these networks do not keep.
 _COUNTER = ".num_batches_tracked"
 
 
@@ -31,7 +30,7 @@ def import_checkpoint(
     architecture
         Name of the network.
     net
-        The network, whose tensors' names and shapes the checkpoint must have.
+        The network, whose tensors' names and shapes the checkpoint must have; it is loaded.
     checkpoint
         See `read_checkpoint`.
     origin
@@ -50,17 +49,19 @@ def import_checkpoint(
     """
     from safetensors.torch import save
 
-    given = read_checkpoint(checkpoint)
-    take_classes(net, given)
-    tensors = fitting_tensors(given, net, checkpoint, architecture)
+    try:
+        net.load_state_dict(without_counters(read_checkpoint(checkpoint)))
+    except RuntimeError as error:
+        reasons = shorten(" ".join(str(error).splitlines()[1:]), 300)  # the first line names the class only
+        raise ModelError(f"{checkpoint}: is no checkpoint of {architecture}: {reasons}") from error
     source = sha256_of(checkpoint)
     weights = folder / f"{source[:16]}.safetensors"  # named after its source: an older one is never half new
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made: {error.strerror}; set TEMTRACK_CACHE") from error
-    with whole_file(weights) as part:
-        part.write_bytes(save(tensors))  # a full disk is an OSError here, but none in `save_file`
+    with whole_file(weights) as part:  # a full disk is an OSError here, but none in `save_file`
+        part.write_bytes(save(without_counters(net.state_dict())))
     facts = {"architecture": architecture, "file": weights.name, "sha256": sha256_of(weights)}
     write_spec(folder, {**facts, "source": origin or checkpoint.name, "source_sha256": source})
     for older in set(folder.glob("*.safetensors")) - {weights}:
@@ -68,30 +69,6 @@ def import_checkpoint(
     return weights
 
 
-def fitting_tensors(
-    tensors: dict[str, Tensor], net: torch.nn.Module, path: Path, architecture: str
-) -> dict[str, Tensor]:
-    """Return the tensors in the network's own types, key by key.
-
-    Raises
-    ------
-    ModelError
-        Naming what is missing, unknown or of another shape.
-    """
-    wanted = {name: tensor for name, tensor in net.state_dict().items() if not name.endswith(_COUNTER)}
-    found = {name: tensor for name, tensor in tensors.items() if not name.endswith(_COUNTER)}
-    faults = {
-        "lacks": [name for name in wanted if name not in found],
-        "has unknown": [name for name in found if name not in wanted],
-        "has of another shape": [
-            f"{name} {tuple(found[name].shape)} for {tuple(tensor.shape)}"
-            for name, tensor in wanted.items()
-            if name in found and found[name].shape != tensor.shape
-        ],
-    }
-    told = [
-        f"{fault} {len(names)} tensors ({', '.join(names[:2])})" for fault, names in faults.items() if names
-    ]
-    if told:
-        raise ModelError(f"{path}: is no checkpoint of {architecture}: {'; '.join(told)}")
-    return {name: found[name].to(tensor.dtype).contiguous() for name, tensor in wanted.items()}
+def without_counters(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the tensors that inference needs."""
+    return {name: tensor for name, tensor in tensors.items() if not name.endswith(_COUNTER)}

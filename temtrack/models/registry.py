@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import tomllib
@@ -13,13 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from temtrack.errors import ModelError, OutputError, UsageError, did_you_mean
+from temtrack.models.catalog import PLAIN_METHODS, Kind, kind_of
 
 PACKAGE = Path(__file__).parent.parent
 RUN_FILE = "model.toml"
 
-#: What segments, and what carries ids, where nobody says.
+#: What segments, with test-time augmentation or without, and what carries ids, where nobody says.
 DEFAULT_MODEL = "effsam-tiny"
+DEFAULT_TTA = True
 DEFAULT_TRACKER = "deaot-t"
+
+#: Between the names of two models of which the first finds boxes and the second outlines what is in them.
+JOINT = "+"
 
 #: Names of models that a user imports: they become names of folders.
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
@@ -50,6 +56,21 @@ class ModelSpec:
     weights: Path | None
     sha256: str | None
     facts: dict[str, object]
+
+    def number(self, fact: str) -> float | None:
+        """Return a positive number that a model states of itself; ``None`` where it does not.
+
+        Raises
+        ------
+        ModelError
+            Where it is no positive number.
+        """
+        number = self.facts.get(fact)
+        if number is None:
+            return None
+        if not isinstance(number, (int, float)) or not 0 < number < math.inf:
+            raise ModelError(f"'{self.name}' states {fact} = {number!r}: needs a positive number")
+        return float(number)
 
 
 def read_registry() -> dict[str, ModelSpec]:
@@ -82,6 +103,13 @@ def read_imported() -> dict[str, ModelSpec]:
 def read_models() -> dict[str, ModelSpec]:
     """Return all models that have a name: those that come with temtrack, and those that were imported."""
     return read_registry() | read_imported()
+
+
+def names_for(*kinds: Kind) -> list[str]:
+    """Return the names of what is of one of these kinds: methods without a network, then models."""
+    plain = [name for name in PLAIN_METHODS if kind_of(name) in kinds]
+    models = [name for name, spec in read_models().items() if kind_of(spec.architecture) in kinds]
+    return list(dict.fromkeys([*plain, *models]))
 
 
 def new_model_folder(name: str, force: bool) -> Path:
@@ -120,6 +148,12 @@ def find_model(name: str) -> ModelSpec:
             + did_you_mean(name, models)
         )
     return models[name]
+
+
+def parts_of(name: str) -> list[str]:
+    """Return the two models that the name of a cascade joins, else the name alone."""
+    is_one = (Path(name) / RUN_FILE).is_file() or name in read_models()
+    return [name] if is_one else name.split(JOINT, 1)
 
 
 def find_source(
@@ -230,3 +264,19 @@ def _read_run(folder: Path) -> ModelSpec:
         raise ModelError(
             f"{folder / RUN_FILE} is no model description: needs 'architecture', and 'file', a name beside it"
         ) from error
+
+
+def hash_of_model(model: str) -> str | None:
+    """Return the sha256 of a model's weights, of two that are joined both; ``None`` for what has no weights.
+
+    Raises
+    ------
+    ModelError
+        Where a model is unknown, missing or damaged.
+    """
+    if model in PLAIN_METHODS:
+        return None
+    parts = parts_of(model)
+    if len(parts) > 1:
+        return JOINT.join(hash_of_model(part) or part for part in parts)
+    return verify(find_model(model))

@@ -54,11 +54,12 @@ class YoloSeg(SegmentationModel):
         self.config = config
         self.args = DEFAULT_CFG  # the loss reads the weights of its parts there
 
-    def take_classes(self, tensors: Mapping[str, Tensor]) -> None:
-        """Become a network of as many classes as the one that the tensors are of."""
-        bias = tensors.get(f"model.{len(self.model) - 1}.cv3.0.2.bias")
+    def load_state_dict(self, state_dict: Mapping[str, Tensor], *args: Any, **kwargs: Any) -> Any:
+        """Load tensors, and become a network of as many classes as the one that they are of."""
+        bias = state_dict.get(f"model.{len(self.model) - 1}.cv3.0.2.bias")
         if bias is not None and len(bias) != self.model[-1].nc:
             self.model = YoloSeg(self.config, len(bias)).model
+        return super().load_state_dict(state_dict, *args, **kwargs)
 
     def read(self, output: Any) -> list[Detections]:
         """Return what the network's output, in training or not, tells of each image."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from temtrack.errors import InputError, UsageError
 from temtrack.linking.config import LinkingConfig
-from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_TRACKER
+from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_TRACKER, DEFAULT_TTA
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,7 +81,7 @@ class ModelOptions(Options):
     """
 
     model: str = DEFAULT_MODEL
-    tta: bool = True
+    tta: bool = DEFAULT_TTA
     diameter: str | None = None
     rescale: float | None = None
     min_area_px: float | None = None

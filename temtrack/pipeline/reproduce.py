@@ -16,12 +16,12 @@ from temtrack.formats.readers import read_movie
 from temtrack.formats.store.fingerprint import fingerprint, fingerprint_folder
 from temtrack.formats.store.masks import list_masks
 from temtrack.formats.store.run import list_beside
+from temtrack.models.registry import hash_of_model
 from temtrack.pipeline.analyze import analyze_file, kinetics_file
 from temtrack.pipeline.options import AnalyzeOptions, KineticsOptions, SegmentOptions, TrackOptions
 from temtrack.pipeline.segment import SegmentStage
 from temtrack.pipeline.simulate import simulate_into
 from temtrack.pipeline.track import TrackStage, track_file
-from temtrack.pipeline.weights import hash_of_model
 from temtrack.progress import Progress, silent
 from temtrack.provenance import Provenance, Source
 from temtrack.simulation.config import MovieConfig

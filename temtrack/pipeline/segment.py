@@ -25,7 +25,7 @@ from temtrack.progress import Progress, silent
 from temtrack.provenance import Provenance, Source
 
 if TYPE_CHECKING:
-    from temtrack.segmentation.cascade import AnySegmenter
+    from temtrack.segmentation.segmenter import Segmenter
 
 _DEFAULT = SegmentOptions()
 
@@ -129,7 +129,7 @@ def prepared(movie: Movie, options: ModelOptions) -> Movie:
 class SegmentStage:
     """A loaded model and how it is asked, for any number of images and movies."""
 
-    segmenter: AnySegmenter
+    segmenter: Segmenter
     options: SegmentOptions
 
     @classmethod
@@ -143,9 +143,9 @@ class SegmentStage:
         UsageError
             Where the machine lacks the device, or the model takes no prompts.
         """
-        from temtrack.segmentation.load import load_segmenter
+        from temtrack.segmentation.segmenter import Segmenter
 
-        segmenter = load_segmenter(options.model, device, tta=options.tta)
+        segmenter = Segmenter(options.model, device, tta=options.tta)
         if options.is_prompted and not segmenter.takes_prompts:
             raise UsageError(
                 f"--model {options.model}: takes no --points or --boxes; use one that does, as effsam-tiny"
@@ -156,11 +156,11 @@ class SegmentStage:
         """Return the ids (Y, X) of a frame of a movie; with prompts, an id tells which prompt it answers."""
         options = self.options
         if options.is_prompted:
-            found = self.segmenter.predict_prompts(image, options.points, options.boxes)
+            found = self.segmenter.predict_prompts(image, options.points, options.boxes).labels
             if options.min_area_px:
                 found = filter_fragments(found, min_area_fraction=0.0, min_area_px=int(options.min_area_px))
         else:
-            found = self.segmenter.segment(image, given_scale(options, movie), options.min_area_px)
+            found = self.segmenter.segment(image, given_scale(options, movie), options.min_area_px).labels
         return mask_out(found, movie.burned_in)
 
     def segment_file(

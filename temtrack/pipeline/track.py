@@ -22,8 +22,8 @@ from temtrack.formats.store.run import RUN_NAME, open_run, write_run
 from temtrack.formats.store.tables import write_table
 from temtrack.imaging.annotations import mask_out
 from temtrack.masks import Masks, masks_of_arrays
-from temtrack.models.catalog import PROPAGATORS
-from temtrack.models.registry import RUN_FILE, find_model, read_models, verify
+from temtrack.models.catalog import Kind, kind_of
+from temtrack.models.registry import RUN_FILE, find_model, names_for, verify
 from temtrack.movie import Movie, movie_of_array
 from temtrack.pipeline.options import TrackOptions
 from temtrack.pipeline.provenance import movie_source, record_run
@@ -44,12 +44,9 @@ from temtrack.tracking.engine import (
 from temtrack.tracking.report import TrackingReport
 
 if TYPE_CHECKING:
-    from temtrack.segmentation.cascade import AnySegmenter
+    from temtrack.segmentation.segmenter import Segmenter
 
 _DEFAULT = TrackOptions()
-
-#: Trackers without a network.
-PLAIN_TRACKERS = ("overlap", "trackpy")
 
 
 def track(
@@ -197,7 +194,7 @@ class TrackStage:
     """The models of a tracking run, loaded once, for any number of movies."""
 
     options: TrackOptions
-    segmenter: AnySegmenter | Path
+    segmenter: Segmenter | Path
     tracker: LoadedTracker
 
     @classmethod
@@ -213,9 +210,9 @@ class TrackStage:
         """
         if masks is not None:
             return cls(options, masks, load_tracker(options.tracker, device))
-        from temtrack.segmentation.load import load_segmenter
+        from temtrack.segmentation.segmenter import Segmenter
 
-        segmenter = load_segmenter(options.model, device, tta=options.tta)
+        segmenter = Segmenter(options.model, device, tta=options.tta)
         return cls(options, segmenter, load_tracker(options.tracker, device))
 
     def plan(self, movie: Movie, command: str) -> TrackingPlan:
@@ -231,7 +228,7 @@ class TrackStage:
         return TrackingPlan(movie, segmentation, self.tracker, self.options, command)
 
 
-def segmented_by_model(segmenter: AnySegmenter, movie: Movie, options: TrackOptions) -> MovieSegmentation:
+def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions) -> MovieSegmentation:
     """Return a model's segmentation of a movie, at one scale for all frames."""
     from temtrack.segmentation.scale import common_scale
 
@@ -240,7 +237,7 @@ def segmented_by_model(segmenter: AnySegmenter, movie: Movie, options: TrackOpti
         samples = sorted({0, movie.n_frames // 2, movie.n_frames - 1})
         scale = common_scale(segmenter.find_scale(movie.read_frame(t)) for t in samples)
     return MovieSegmentation(
-        lambda image: mask_out(segmenter.segment(image, scale, options.min_area_px), movie.burned_in),
+        lambda image: mask_out(segmenter.segment(image, scale, options.min_area_px).labels, movie.burned_in),
         models={"model": Source(segmenter.spec.name, segmenter.sha256)},
         found={"rescale": scale},
     )
@@ -306,10 +303,9 @@ def load_tracker(name: str, device: str = "auto") -> LoadedTracker:
 
 def _check_network(name: str) -> None:
     """Refuse a name that is no DeAOT model."""
-    networks = [model for model, spec in read_models().items() if spec.architecture in PROPAGATORS]
-    allowed = [*PLAIN_TRACKERS, *networks]
+    allowed = names_for(Kind.tracker)
     is_run = (Path(name) / RUN_FILE).is_file()
-    if not (name in networks or (is_run and find_model(name).architecture in PROPAGATORS)):
+    if not (name in allowed or (is_run and kind_of(find_model(name).architecture) is Kind.tracker)):
         raise UsageError(
             f"--tracker {name}: follows no ids; allowed are {', '.join(allowed)}, or the folder of a "
             f"DeAOT's training run.{did_you_mean(name, allowed)}"

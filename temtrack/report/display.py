@@ -13,8 +13,8 @@ from temtrack.movie import Movie
 #: Frames, evenly spread, that the grey window is taken from.
 _N_SAMPLE_FRAMES = 8
 
-#: Share of the pixels, in percent, left out at the dark and the bright end.
-_CLIPPED_PERCENT = 0.3
+#: Pixels, in percent, left out at the dark and at the bright end.
+_CLIPPED_PERCENT = 0.5
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class GreyWindow:
     def of(cls, movie: Movie) -> GreyWindow:
         """Choose the window from a few frames, so that a film does not flicker."""
         frames = np.unique(np.linspace(0, movie.n_frames - 1, _N_SAMPLE_FRAMES).astype(int))
-        sample = np.concatenate([movie.read_frame(int(t))[::2, ::2].ravel() for t in frames])
+        sample = np.concatenate([_inside(movie.read_frame(int(t)))[::2, ::2].ravel() for t in frames])
         sample = sample[np.isfinite(sample)]
         if not sample.size:
             return cls(0.0, 1.0)
@@ -40,6 +40,12 @@ class GreyWindow:
         span = max(self.white - self.black, np.finfo(np.float64).tiny)
         level = np.clip((frame.astype(np.float64) - self.black) / span, 0, 1)
         return np.asarray(np.nan_to_num(level) * 255).astype(np.uint8)
+
+
+def _inside(frame: NDArray[Any]) -> NDArray[Any]:
+    """Return a frame (Y, X) without rows and columns of one grey value, as cameras leave at edges."""
+    rows, columns = (np.ptp(frame, axis=axis) != 0 for axis in (1, 0))  # NaN is not 0
+    return np.asarray(frame[rows][:, columns])
 
 
 def scale_bar_nm(width_nm: float) -> float:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib import transforms
@@ -24,38 +24,29 @@ from temtrack.report.panel import PanelDrawer
 Labels = NDArray[np.integer]
 
 
-@dataclass(frozen=True)
-class KeyframeStyle:
-    """How the picture of merges looks.
+#: Rows of the picture; of more merges the first are shown, and a line says so.
+MAX_EVENTS = 8
 
-    Parameters
-    ----------
-    max_events
-        Rows; of more merges the first are shown, and a line says so.
-    later_frames
-        The last column is so many frames after the merge, or the child's last frame.
-    margin
-        Ground around the particles, as a share of their extent.
-    panel_inches, dots_per_inch
-        Size of a panel and resolution of the picture.
-    """
+#: The last column is so many frames after the merge, or the child's last frame.
+LATER_FRAMES = 8
 
-    max_events: int = 8
-    later_frames: int = 8
-    margin: float = 0.35
-    panel_inches: float = 2.3
-    dots_per_inch: int = 150
+#: Margin around the particles, as a fraction of their extent.
+_MARGIN = 0.35
+
+#: Size of a panel in inches, and resolution of the picture.
+_PANEL_INCHES, _DOTS_PER_INCH = 2.3, 150
 
 
-@dataclass(frozen=True)
-class KeyFrame:
-    """A frame to show and its place in the story of a merge."""
+class KeyFrame(NamedTuple):
+    """A frame to show and its place in the course of a merge."""
 
     frame: int
     caption: str
 
 
-def choose_keyframes(merge: Merge, lineage: Lineage, later_frames: int) -> tuple[KeyFrame, ...]:
+def choose_keyframes(
+    merge: Merge, lineage: Lineage, later_frames: int = LATER_FRAMES
+) -> tuple[KeyFrame, ...]:
     """Choose four frames of a merge: contact, or before it where it is short; last apart; merge; later."""
     last = max((track.end for track in lineage.tracks if track.id == merge.child), default=merge.frame)
     later = KeyFrame(min(merge.frame + later_frames, max(last, merge.frame)), "later")
@@ -70,7 +61,7 @@ def draw_keyframes(
     movie: Movie,
     read_mask: Callable[[int], Labels],
     lineage: Lineage,
-    style: KeyframeStyle,
+    max_events: int = MAX_EVENTS,
 ) -> Figure:
     """Draw one row of key frames for each merge.
 
@@ -82,10 +73,12 @@ def draw_keyframes(
         Gives the ids (Y, X) of a frame.
     lineage
         The merges, in the ids of the masks.
+    max_events
+        Rows at most.
     """
-    merges = lineage.merges[: style.max_events]
-    n_rows, inches = max(len(merges), 1), style.panel_inches
-    figure = Figure(figsize=(4 * inches + 1.7, n_rows * (inches + 0.3) + 0.75), dpi=style.dots_per_inch)
+    merges = lineage.merges[:max_events]
+    n_rows, inches = max(len(merges), 1), _PANEL_INCHES
+    figure = Figure(figsize=(4 * inches + 1.7, n_rows * (inches + 0.3) + 0.75), dpi=_DOTS_PER_INCH)
     FigureCanvasAgg(figure)
     _write_heading(figure, movie, len(lineage.merges), len(merges))
     if not merges:
@@ -99,9 +92,9 @@ def draw_keyframes(
     drawer = PanelDrawer(movie, read_mask, GreyWindow.of(movie), TrackColors(lineage))
     for row, merge in zip(panels, merges, strict=True):
         _write_event(figure, row[0], merge)
-        keyframes = choose_keyframes(merge, lineage, style.later_frames)
+        keyframes = choose_keyframes(merge, lineage)
         family = (merge.child, *merge.parents)
-        box = drawer.find_box(family, [keyframe.frame for keyframe in keyframes], style.margin)
+        box = drawer.find_box(family, [keyframe.frame for keyframe in keyframes], _MARGIN)
         for axes, keyframe in zip(row, keyframes, strict=True):
             drawer.draw(axes, keyframe.frame, box, family)
             axes.set_title(_caption(keyframe, movie), fontsize=9, pad=4, color="0.15")
@@ -109,13 +102,7 @@ def draw_keyframes(
     return figure
 
 
-def write_keyframes(
-    path: Path,
-    movie: Movie,
-    read_mask: Callable[[int], Labels],
-    lineage: Lineage,
-    style: KeyframeStyle | None = None,
-) -> None:
+def write_keyframes(path: Path, movie: Movie, read_mask: Callable[[int], Labels], lineage: Lineage) -> None:
     """Write the picture of `draw_keyframes` as PNG.
 
     Raises
@@ -124,7 +111,7 @@ def write_keyframes(
         Where the file cannot be written.
     """
     picture = BytesIO()
-    draw_keyframes(movie, read_mask, lineage, style or KeyframeStyle()).savefig(picture, format="png")
+    draw_keyframes(movie, read_mask, lineage).savefig(picture, format="png")
     with whole_file(path) as part:
         part.write_bytes(picture.getvalue())
 

@@ -13,9 +13,8 @@ from scipy import stats
 
 from temtrack.formats.store.atomic import whole_file
 from temtrack.kinetics.arrhenius import RATES
-from temtrack.kinetics.bootstrap import PowerSums, gather_power_sums
+from temtrack.kinetics.bootstrap import PowerSums, gather_power_sums, moment_ratio
 from temtrack.kinetics.diffusion import displacement_sums
-from temtrack.kinetics.dispersion import dispersion
 from temtrack.kinetics.distributions import lsw_density, wagner_density
 from temtrack.kinetics.estimate import Estimate
 from temtrack.kinetics.mechanisms import MECHANISMS
@@ -36,14 +35,14 @@ def write_kinetics_plots(folder: Path, run: ObservedRun, estimates: Sequence[Est
         Where the files cannot be written.
     """
     figure = Figure(figsize=(12, 7), layout="constrained")
-    size, law, number, loss, shares, motion = figure.subplots(2, 3).ravel()
+    size, law, number, loss, fractions, motion = figure.subplots(2, 3).ravel()
     found = {row.quantity: row.value for row in estimates if row.value is not None and row.frame is None}
-    sums = None if run.seconds is None else gather_power_sums(run)
+    sums = gather_power_sums(run)
     _draw_sizes(size, run, sums, found)
     _draw_distribution(law, run, estimates)
     _draw_numbers(number, run)
     _draw_dispersion(loss, sums, found)
-    _draw_shares(shares, estimates)
+    _draw_fractions(fractions, estimates)
     _draw_motion(motion, run, found)
     _write(folder, "kinetics", figure)
 
@@ -97,7 +96,7 @@ def _draw_sizes(axes: Axes, run: ObservedRun, sums: PowerSums | None, found: Val
 
 
 def _draw_distribution(axes: Axes, run: ObservedRun, estimates: Sequence[Estimate]) -> None:
-    """Draw the last frame whose law was told, as the share of particles per unit of d / <d>."""
+    """Draw the last frame whose law was told, as the fraction of particles per unit of d / <d>."""
     axes.set(xlabel="d / <d>", ylabel="density", title="Size distribution")
     told = [row for row in estimates if row.quantity == "lognormal_sigma" and row.value is not None]
     if not told or told[-1].value is None:
@@ -126,7 +125,7 @@ def _draw_dispersion(axes: Axes, sums: PowerSums | None, found: Values) -> None:
     if sums is None or not sums.seconds.size:
         _say_why(axes, "frame times unknown")
         return
-    series = dispersion(sums.total())[0]
+    series = moment_ratio(sums.total(), 2, 3)[0]
     first = series[: max(1, series.size // 10)].mean()
     axes.plot(sums.seconds, series / first, ".", color=_BLUE)
     for order, style in ((1, "--"), (2, "-")):
@@ -141,9 +140,9 @@ def _draw_dispersion(axes: Axes, sums: PowerSums | None, found: Values) -> None:
         axes.legend(frameon=False, fontsize=8)
 
 
-def _draw_shares(axes: Axes, estimates: Sequence[Estimate]) -> None:
-    axes.set(title="How particles vanish", ylabel="share", ylim=(0, 1))
-    rows = [row for name in MECHANISMS for row in estimates if row.quantity == f"{name}_share"]
+def _draw_fractions(axes: Axes, estimates: Sequence[Estimate]) -> None:
+    axes.set(title="How particles vanish", ylabel="fraction", ylim=(0, 1))
+    rows = [row for name in MECHANISMS for row in estimates if row.quantity == f"{name}_fraction"]
     if any(row.value is None for row in rows):
         _say_why(axes, rows[0].reason or "")
         return

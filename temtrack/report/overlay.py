@@ -1,8 +1,8 @@
-"""A film of the movie with each particle's outline and id, and a ring where particles merged."""
+"""A film of the movie with each particle's contour and id, and a ring where particles merged."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ class OverlayStyle:
     min_side_px
         Frames whose longer side is below this are enlarged by a whole number.
     line_px
-        Width of the outlines.
+        Width of the contours.
     font_px
         Height of the letters.
     min_label_px
@@ -91,15 +91,15 @@ class Overlay:
         return np.asarray(canvas)
 
     def _draw_particles(self, image: NDArray[Any], labels: NDArray[np.integer]) -> RGB:
-        """Return the enlarged grey image with the outlines."""
+        """Return the enlarged grey image with the contours."""
         big = np.kron(labels, np.ones((self._zoom, self._zoom), labels.dtype))
         grey = Image.fromarray(self._window.show(image)).resize(big.shape[::-1], Image.Resampling.BICUBIC)
         picture = np.repeat(np.asarray(grey)[:, :, None], 3, axis=2)
-        outline = find_outlines(big, self._style.line_px)
-        # A dark hem, so that the line stands out on bright ground too.
-        picture[ndimage.binary_dilation(outline) & ~outline] //= 3
-        ids, position = np.unique(big[outline], return_inverse=True)
-        picture[outline] = self._colors.table(ids)[position]
+        contour = find_contour_pixels(big, self._style.line_px)
+        # A dark hem, so that the line stands out on a bright background too.
+        picture[ndimage.binary_dilation(contour) & ~contour] //= 3
+        ids, position = np.unique(big[contour], return_inverse=True)
+        picture[contour] = self._colors.table(ids)[position]
         return picture
 
     def _draw_ids(self, pen: ImageDraw.ImageDraw, labels: NDArray[np.integer], always: set[int]) -> None:
@@ -157,25 +157,13 @@ class Overlay:
         pen.text(at, words, fill=color, font=self._font, anchor=anchor, stroke_width=2, stroke_fill=_INK)
 
 
-def find_outlines(labels: NDArray[np.integer], line_px: int) -> NDArray[np.bool_]:
+def find_contour_pixels(labels: NDArray[np.integer], line_px: int) -> NDArray[np.bool_]:
     """Return the pixels (Y, X) bool of each region that lie within ``line_px`` of its edge."""
     reach = 2 * line_px + 1
     lowest = ndimage.minimum_filter(labels, size=reach, mode="nearest")
     highest = ndimage.maximum_filter(labels, size=reach, mode="nearest")
     edge: NDArray[np.bool_] = (labels > 0) & (lowest != highest)
     return edge
-
-
-def draw_overlay(
-    movie: Movie,
-    masks: Iterable[NDArray[np.integer]],
-    lineage: Lineage | None,
-    style: OverlayStyle,
-) -> Iterator[RGB]:
-    """Draw all frames of a movie with their masks, one at a time; see `Overlay.draw`."""
-    overlay = Overlay(movie, lineage, style)
-    for frame, (image, labels) in enumerate(zip(movie, masks, strict=True)):
-        yield overlay.draw(frame, image, labels)
 
 
 def write_overlay(
@@ -193,4 +181,7 @@ def write_overlay(
         Where the file cannot be written, or FFmpeg lacks the codec.
     """
     style = style or OverlayStyle()
-    write_video(path, draw_overlay(movie, masks, lineage, style), style.frames_per_second)
+    overlay = Overlay(movie, lineage, style)
+    frames = enumerate(zip(movie, masks, strict=True))
+    pictures = (overlay.draw(frame, image, labels) for frame, (image, labels) in frames)
+    write_video(path, pictures, style.frames_per_second)

@@ -1,9 +1,10 @@
-"""A square part of a frame with outlines, ids and a scale bar, drawn with matplotlib."""
+"""A square part of a frame with contours, ids and a scale bar, drawn with matplotlib."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -29,6 +30,11 @@ class Box:
     left: float
     side: float
 
+    def cut(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Return what of the box lies in an image (Y, X)."""
+        top, left, side = (round(number) for number in (self.top, self.left, self.side))
+        return image[max(top, 0) : top + side, max(left, 0) : left + side]
+
 
 @dataclass(frozen=True)
 class PanelDrawer:
@@ -40,7 +46,7 @@ class PanelDrawer:
     colors: TrackColors
 
     def find_box(self, ids: Sequence[int], frames: Sequence[int], margin: float) -> Box:
-        """Return the square that holds the particles ``ids`` in all ``frames``, with a share of margin."""
+        """Return the square that holds the particles ``ids`` in all ``frames``, with a fraction of margin."""
         pixels = np.concatenate([np.argwhere(np.isin(self.read_mask(frame), ids)) for frame in frames])
         if not len(pixels):
             return Box(0, 0, max(self.movie.height, self.movie.width))
@@ -87,6 +93,6 @@ class PanelDrawer:
 
 
 def _write(axes: Axes, x_px: float, y_px: float, words: str, size: float) -> None:
-    """Write white letters with a dark hem, so that they stand on dark and bright ground."""
+    """Write white letters with a dark hem, so that they stand on a dark and on a bright background."""
     text = axes.text(x_px, y_px, words, color="white", fontsize=size, fontweight="bold", clip_on=True)
     text.set(ha="center", va="center", path_effects=[withStroke(linewidth=2.4, foreground=_INK)])

@@ -1,11 +1,16 @@
-"""What the networks that segment have in common, and in what they differ."""
+"""What the networks that segment have in common, and in what they differ: one adapter for each family.
+
+An adapter is a pair: ``encode`` makes of labels the targets that a network learns, ``decode`` makes labels of
+such targets as it predicts them, so ``decode(encode(labels))`` is about the labels. ``forward`` predicts from
+a view of an image, and ``merge`` makes one prediction of several views.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -13,108 +18,134 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from temtrack.imaging.labels import nearest_pixels
+from temtrack.nets.device import bf16_where_native
 from temtrack.nets.efficient_sam import PATCH, EfficientSam
-from temtrack.nets.precision import bf16_where_native
-from temtrack.segmentation import dense_maps, detections
-from temtrack.segmentation.automatic import find_by_points
-from temtrack.segmentation.detections import Detection, detect
-from temtrack.segmentation.prompts import Prompts, answer
-from temtrack.segmentation.scale import Glance, certainty_of
-from temtrack.segmentation.tiling import Logits, Look, Tiling, detect_in_tiles, mean_maps, predict_logits
+from temtrack.segmentation import dense_maps, detections, prompts
+from temtrack.segmentation.automatic import detect_by_points
+from temtrack.segmentation.detections import Detection
+from temtrack.segmentation.model import Segmentation
+from temtrack.segmentation.prompts import Prompts
+from temtrack.segmentation.scale import Prediction, foreground_confidence
+from temtrack.segmentation.tiling import Logits, Tiling, View, detect_in_tiles, mean_maps, predict_logits
 
 
 @dataclass(frozen=True)
 class DenseAdapter:
-    """The way from an image to labels by a network that tells maps, as `instances` encodes them.
-
-    Parameters
-    ----------
-    tiling
-        The detections in which the network sees an image.
-    everything
-        Asks a network for everything, Bx3xHxW in [0, 1] -> BxCxH/gxW/g logits on the tiling's grid g.
-    answer
-        Asks a network for single particles, see `prompts.answer`; ``None`` where it takes no prompts.
-    """
-
-    tiling: Tiling
-    everything: Callable[[Any, Tensor], Tensor]
-    answer: Callable[[Any, Tensor, Prompts], NDArray[np.int32]] | None = None
-
-    def see(self, net: nn.Module, grey: NDArray[np.float32], look: Look, device: torch.device) -> Logits:
-        """Look at an image (Y, X) in [0, 1]."""
-        with bf16_where_native(device):
-            return predict_logits(partial(self.everything, net), grey, look, self.tiling, device)
-
-    def tell(self, seen: Iterable[Logits], shape: tuple[int, ...], scale: float) -> Glance:
-        """Tell all particles of an image of a shape (Y, X) from looks at it at a scale."""
-        maps = mean_maps(seen, shape, scale)
-        labels = nearest_pixels(dense_maps.decode(maps), shape).astype(np.int32)
-        return Glance(labels, certainty_of(maps[dense_maps.FOREGROUND]))
-
-
-@dataclass(frozen=True)
-class DetectionAdapter:
-    """The way from an image to labels by a network that detects particles one by one; see `detections`.
+    """The way from an image to labels by a network that predicts maps, see `dense_maps`.
 
     Parameters
     ----------
     tiling
         The tiles in which the network sees an image.
-    find
-        Finds the particles of a tile, 1x3xHxW in [0, 1].
+    predict_dense
+        Predicts maps of everything, Bx3xHxW in [0, 1] -> BxCxH/gxW/g logits on the tiling's grid g.
+    predict_prompts
+        Finds single particles, see `prompts.predict_prompts`; ``None`` where the network takes no prompts.
     """
 
     tiling: Tiling
-    find: Callable[[Any, Tensor], list[Detection]]
-    answer: None = None
+    predict_dense: Callable[[Any, Tensor], Tensor]
+    predict_prompts: Callable[[Any, Tensor, Prompts], Segmentation] | None = None
+    averages_views: ClassVar = True
 
-    def see(
-        self, net: nn.Module, grey: NDArray[np.float32], look: Look, device: torch.device
+    def encode(self, labels: NDArray[Any]) -> NDArray[np.float32]:
+        """Encode labels (Y, X) as maps (3, Y, X)."""
+        return dense_maps.encode(labels)
+
+    def forward(self, net: nn.Module, grey: NDArray[np.float32], view: View, device: torch.device) -> Logits:
+        """Predict logits from a view of an image (Y, X) in [0, 1]."""
+        with bf16_where_native(device):
+            return predict_logits(partial(self.predict_dense, net), grey, view, self.tiling, device)
+
+    def merge(self, outputs: Sequence[Logits], shape: tuple[int, ...], scale: float) -> NDArray[np.float32]:
+        """Return the mean probability maps of views of an image of a shape (Y, X) at a scale."""
+        return mean_maps(outputs, shape, scale)
+
+    def decode(
+        self, maps: NDArray[np.float32], shape: tuple[int, ...], scale: float = 1.0, output: Any = None
+    ) -> Prediction:
+        """Decode probability maps (3, Y', X') as the particles of an image of a shape (Y, X)."""
+        foreground = maps[dense_maps.FOREGROUND]
+        labels = dense_maps.decode(maps)
+        scores = dense_maps.mean_probability(labels, foreground)[1:].astype(np.float32)
+        fitting = nearest_pixels(labels, shape).astype(np.int32)
+        return Prediction(fitting, scores, foreground_confidence(foreground), output)
+
+
+@dataclass(frozen=True)
+class DetectionAdapter:
+    """The way from an image to labels by a network that detects particles one by one, see `detections`.
+
+    Parameters
+    ----------
+    tiling
+        The tiles in which the network sees an image.
+    detect
+        Detects the particles of a tile, 1x3xHxW in [0, 1].
+    """
+
+    tiling: Tiling
+    detect: Callable[[Any, Tensor], list[Detection]]
+    predict_prompts: ClassVar = None
+    averages_views: ClassVar = False
+
+    def encode(self, labels: NDArray[Any]) -> list[Detection]:
+        """Encode labels (Y, X) as detections, each with its own box and mask."""
+        return detections.encode(labels)
+
+    def forward(
+        self, net: nn.Module, grey: NDArray[np.float32], view: View, device: torch.device
     ) -> list[Detection]:
-        """Look at an image (Y, X) in [0, 1], never moved."""
-        return detect_in_tiles(partial(self.find, net), grey, look.scale, self.tiling, device)
+        """Detect the particles in a view, never shifted, of an image (Y, X) in [0, 1]."""
+        return detect_in_tiles(partial(self.detect, net), grey, view.scale, self.tiling, device)
 
-    def tell(self, seen: Iterable[list[Detection]], shape: tuple[int, ...], scale: float) -> Glance:
-        """Tell all particles of an image of a shape (Y, X) from one look at a scale."""
-        (found,) = seen
-        certainty = float(np.mean([detection.score for detection in found])) if found else 0.0
-        return Glance(detections.decode(found, shape, scale), certainty)
+    def merge(
+        self, outputs: Sequence[list[Detection]], shape: tuple[int, ...], scale: float
+    ) -> list[Detection]:
+        """Return what the only view shows: detections have no mean."""
+        (found,) = outputs
+        return found
+
+    def decode(
+        self, found: Sequence[Detection], shape: tuple[int, ...], scale: float = 1.0, output: Any = None
+    ) -> Prediction:
+        """Decode detections at a scale as the particles of an image of a shape (Y, X)."""
+        decoded = detections.decode(found, shape, scale)
+        confidence = float(np.mean([detection.score for detection in found])) if found else 0.0
+        return Prediction(decoded.labels, decoded.scores, confidence, output)
 
 
 Adapter = DenseAdapter | DetectionAdapter
 
 
-def ask_without_points(net: EfficientSam, images: Tensor) -> Tensor:
-    """Ask a promptable network for everything: a query without points."""
+def predict_without_points(net: EfficientSam, images: Tensor) -> Tensor:
+    """Predict maps of everything by a promptable network: a query without points."""
     xy = images.new_zeros(len(images), 1, 0, 2)
     logits, _ = net.decode(net.embed(images), xy, xy[..., 0].long())
     return logits[:, 0]
 
 
-def ask(net: nn.Module, images: Tensor) -> Tensor:
-    """Ask a network that knows but one question."""
+def predict_directly(net: nn.Module, images: Tensor) -> Tensor:
+    """Predict maps by a network that knows but one question."""
     logits: Tensor = net(images)
     return logits
 
 
-# An image of 512 px, moved by half the multiple, fits into one tile.
-EFFICIENT_SAM = DenseAdapter(Tiling(512 + PATCH, 128, multiple=PATCH, grid=4), ask_without_points, answer)
+# An image of 512 px, shifted by half the multiple, fits into one tile.
+EFFICIENT_SAM = DenseAdapter(
+    Tiling(512 + PATCH, 128, multiple=PATCH, grid=4), predict_without_points, prompts.predict_prompts
+)
 # Swin-UNet mirrors a tile out to whole windows, a multiple of 224 px: better it sees the image there.
-SWIN_UNET = DenseAdapter(Tiling(448, 96, multiple=32, grid=1, whole=True), ask)
-VM_UNET = DenseAdapter(Tiling(512 + 32, 128, multiple=32, grid=1), ask)
-YOLO = DetectionAdapter(Tiling(640, 160, multiple=32, grid=4), detect)
-SAM = DetectionAdapter(Tiling(1024, 256, multiple=16, grid=1), find_by_points)
+SWIN_UNET = DenseAdapter(Tiling(448, 96, multiple=32, grid=1, whole=True), predict_directly)
+VM_UNET = DenseAdapter(Tiling(512 + 32, 128, multiple=32, grid=1), predict_directly)
+YOLO = DetectionAdapter(Tiling(640, 160, multiple=32, grid=4), detections.detect)
+SAM = DetectionAdapter(Tiling(1024, 256, multiple=16, grid=1), detect_by_points)
 
-#: By the names in `loading.SEGMENTERS`.
+#: By the families of `temtrack.models.catalog`.
 ADAPTERS: dict[str, Adapter] = {
-    "effsam-tiny": EFFICIENT_SAM,
-    "swin-unet": SWIN_UNET,
-    "swin-unet-base": SWIN_UNET,
-    "vmamba": VM_UNET,
-    "vmamba-base": VM_UNET,
-    "yolov8n-seg": YOLO,
-    "sam-vit-b": SAM,
-    "sam-vit-l": SAM,
-    "sam-vit-h": SAM,
+    "efficient_sam": EFFICIENT_SAM,
+    "swin_unet": SWIN_UNET,
+    "vm_unet": VM_UNET,
+    "yolo": YOLO,
+    "sam": SAM,
 }

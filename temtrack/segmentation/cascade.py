@@ -6,53 +6,28 @@ the tiles that hold a particle, once and at no other scale.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.errors import UsageError
 from temtrack.imaging.labels import bounding_boxes
-from temtrack.models.registry import ModelSpec
-from temtrack.segmentation.dense_maps import drop_small
+from temtrack.models.registry import JOINT, ModelSpec
+from temtrack.segmentation.model import Segmentation, SegmentationModel
 
-JOINT = "+"  # between the names of the two
+if TYPE_CHECKING:
+    from temtrack.segmentation.segmenter import Segmenter
 
 REDUCED_SIDE_PX = 1536  # longest side of the image that the first model sees
-MARGIN_SHARE = 0.04  # of a box's side: the reduced image's boxes are a little tight or wide
+MARGIN_FRACTION = 0.04  # of a box's side: the reduced image's boxes are a little tight or wide
 
 
-class AnySegmenter(Protocol):
-    """What turns images into labels: a network, the classical baseline, or two in a row."""
-
-    spec: ModelSpec
-
-    @property
-    def sha256(self) -> str | None:
-        """Checksum of the weights."""
-
-    @property
-    def takes_prompts(self) -> bool:
-        """Whether it can be asked for single particles."""
-
-    def segment(
-        self, image: NDArray[Any], scale: float | None = None, min_area_px: float | None = None
-    ) -> NDArray[np.int32]:
-        """Find every particle of an image (Y, X)."""
-
-    def find_scale(self, image: NDArray[Any]) -> float | None:
-        """Return the scale that suits an image, for `segment`; ``None`` where nothing is found."""
-
-    def predict_prompts(
-        self, image: NDArray[Any], points: NDArray[Any] | None = None, boxes: NDArray[Any] | None = None
-    ) -> NDArray[np.int32]:
-        """Find the particles that points or boxes ask for."""
-
-
-class CascadeSegmenter:
+class CascadeModel(SegmentationModel):
     """Finds particles with one model and outlines them with another, which takes boxes.
 
-    The scale is the one at which the first model sees the reduced image; the second's follows from the boxes.
+    The scale is the one at which the first model sees the reduced image; the second's follows from the boxes,
+    and the scores are the second's.
 
     Raises
     ------
@@ -62,7 +37,7 @@ class CascadeSegmenter:
 
     takes_prompts = True
 
-    def __init__(self, first: AnySegmenter, second: AnySegmenter) -> None:
+    def __init__(self, first: Segmenter, second: Segmenter) -> None:
         if not second.takes_prompts:
             raise UsageError(
                 f"'{second.spec.name}' takes no boxes: after the {JOINT} give one that does, as effsam-tiny"
@@ -73,24 +48,22 @@ class CascadeSegmenter:
         self.spec = ModelSpec(name, name, None, None, dict(facts))
         self.sha256 = JOINT.join(each.sha256 or each.spec.name for each in (first, second))
 
-    def segment(
-        self, image: NDArray[Any], scale: float | None = None, min_area_px: float | None = None
-    ) -> NDArray[np.int32]:
-        """Find every particle of an image (Y, X), as `Segmenter.segment` does."""
+    def segment(self, image: NDArray[Any], scale: float | None, min_area_px: float | None) -> Segmentation:
+        """Outline the particles that the first model finds."""
         reduced, factor = reduce(image)
         least = None if min_area_px is None else min_area_px * factor**2
-        boxes = boxes_of(self.first.segment(reduced, scale, least), factor, image.shape)
+        boxes = boxes_of(self.first.segment(reduced, scale, least).labels, factor, image.shape)
         if not len(boxes):
-            return np.zeros(image.shape, np.int32)
-        return drop_small(self.second.predict_prompts(image, boxes=boxes), min_area_px)
+            return Segmentation.empty(image.shape)
+        return self.second.predict_prompts(image, boxes=boxes)
 
     def find_scale(self, image: NDArray[Any]) -> float | None:
         """Return the scale at which the first model sees the reduced image well, if it sees particles."""
         return self.first.find_scale(reduce(image)[0])
 
     def predict_prompts(
-        self, image: NDArray[Any], points: NDArray[Any] | None = None, boxes: NDArray[Any] | None = None
-    ) -> NDArray[np.int32]:
+        self, image: NDArray[Any], points: NDArray[Any] | None, boxes: NDArray[Any] | None
+    ) -> Segmentation:
         """Ask the second model alone."""
         return self.second.predict_prompts(image, points, boxes)
 
@@ -114,7 +87,7 @@ def boxes_of(labels: NDArray[np.int32], factor: float, shape: tuple[int, ...]) -
     edges = np.array(
         [[ys.start, xs.start, ys.stop, xs.stop] for ys, xs in bounding_boxes(labels).values()], np.float64
     ).reshape(-1, 4)
-    margin = MARGIN_SHARE * np.tile(edges[:, 2:] - edges[:, :2], 2) * [-1, -1, 1, 1]
+    margin = MARGIN_FRACTION * np.tile(edges[:, 2:] - edges[:, :2], 2) * [-1, -1, 1, 1]
     height, width = shape
     boxes: NDArray[np.float64] = np.clip(
         (edges + margin) / factor - [0, 0, 1, 1], 0, [height - 1, width - 1] * 2

@@ -1,13 +1,12 @@
-"""Foreground, particle marker and boundary line: three maps that hold instances, and the way back.
+"""Foreground, particle marker and touching boundary: three maps that hold instances, and the way back.
 
 Two particles that touch share foreground; what tells them apart is the line where they meet. So labels are
-encoded as three maps, which a network learns, and a seeded watershed turns its answer into labels again.
+encoded as three maps, which a network learns; a watershed from the markers turns a prediction into labels.
 Distances are in pixels of the network's input, where a particle is some 20 to 100 px wide.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -15,21 +14,20 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from temtrack.imaging.labels import Labels, compact, filter_fragments
+from temtrack.imaging.labels import compact
 
-BOUNDARY_REACH_PX = 2  # the boundary line: this near to another particle
+BOUNDARY_REACH_PX = 2  # the touching boundary: this near to another particle
 MARKER_MARGIN_PX = 4  # a marker keeps this far from every other particle
 
-LEAST_PROBABILITY = 0.7  # of foreground, the mean over a particle: what is less probable is mostly noise
-FRAGMENT_SHARE = 0.05  # of the area-weighted median area: what is smaller is a fragment or dirt
+MIN_PROBABILITY = 0.7  # of foreground, the mean over a particle: what is less probable is mostly noise
 
 FOREGROUND, MARKER, BOUNDARY = range(3)
 
 
 def encode(labels: NDArray[Any]) -> NDArray[np.float32]:
-    """Encode labels (Y, X) as maps (3, Y, X) in {0, 1}: foreground, marker, boundary line.
+    """Encode labels (Y, X) as maps (3, Y, X) in {0, 1}: foreground, marker, boundary.
 
-    The marker is the particle less its outline and less a margin towards other particles; the boundary line
+    The marker is the particle less its outline and less a margin towards other particles; the boundary
     is where two particles are within a few pixels, the gap between them included.
     """
     foreground = labels > 0
@@ -52,21 +50,18 @@ def decode(maps: NDArray[np.float32]) -> NDArray[np.int32]:
     orphans = foreground & ~np.isin(parts, seeded)
     seeds = np.where(orphans, parts + n_seeds, seeds)
     labels = watershed(maps[BOUNDARY] - maps[MARKER], seeds, mask=foreground)
-    return compact(np.where(_is_probable(labels, maps[FOREGROUND])[labels], labels, 0))[0]
+    is_probable = mean_probability(labels, maps[FOREGROUND]) >= MIN_PROBABILITY
+    return compact(np.where(is_probable[labels], labels, 0))[0]
 
 
-def drop_small(labels: Labels, min_area_px: float | None = None) -> NDArray[np.int32]:
-    """Leave out particles below an area (px), by default a twentieth of the typical one; number anew."""
-    if min_area_px is None:
-        return compact(filter_fragments(labels, FRAGMENT_SHARE))[0]
-    return compact(filter_fragments(labels, 0.0, max(1, math.ceil(min_area_px))))[0]
-
-
-def _is_probable(labels: NDArray[Any], foreground: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Tell of each label, from 0 on, whether its pixels' mean probability is high enough."""
-    n_px = np.bincount(labels.ravel())
-    total = np.bincount(labels.ravel(), foreground.ravel())
-    return total >= LEAST_PROBABILITY * n_px
+def mean_probability(
+    labels: NDArray[Any], foreground: NDArray[np.float32], n: int = 0
+) -> NDArray[np.float64]:
+    """Return the mean probability of each label's pixels, from 0 to the highest or ``n``; NaN without any."""
+    n_px = np.bincount(labels.ravel(), minlength=n + 1)
+    total = np.bincount(labels.ravel(), foreground.ravel(), minlength=n + 1)
+    mean: NDArray[np.float64] = np.divide(total, n_px, out=np.full(len(n_px), np.nan), where=n_px > 0)
+    return mean
 
 
 def _near_two(labels: NDArray[Any], reach_px: int) -> NDArray[np.bool_]:

@@ -16,10 +16,9 @@ from skimage.filters import threshold_otsu
 from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
-from temtrack.errors import UsageError
 from temtrack.imaging.intensity import rescale_intensity
 from temtrack.models.registry import ModelSpec
-from temtrack.segmentation.dense_maps import drop_small
+from temtrack.segmentation.model import Segmentation, SegmentationModel
 from temtrack.segmentation.scale import middle
 
 SIGMA_PX = 5.0  # of the blur at a scale of 1; half of it at a scale of 2, which looks at finer things
@@ -34,39 +33,29 @@ MAX_NECK_SHARE = 0.8  # of the smaller particle's width: a wider neck does not p
 Mask = NDArray[np.bool_]
 
 
-class OtsuSegmenter:
-    """Turns images into labels without a network; it has no weights and takes no prompts."""
-
-    takes_prompts = False
-    sha256 = None
+class OtsuModel(SegmentationModel):
+    """Turns images into labels without a network; it has no weights, takes no prompts and gives no scores."""
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
 
-    def segment(
-        self, image: NDArray[Any], scale: float | None = None, min_area_px: float | None = None
-    ) -> NDArray[np.int32]:
-        """Find every particle of an image (Y, X), as `Segmenter.segment` does.
+    def segment(self, image: NDArray[Any], scale: float | None, min_area_px: float | None) -> Segmentation:
+        """Find every particle of an image (Y, X).
 
-        ``scale`` is that of what is looked at: the blur is 5 px divided by it, found automatically where
+        ``scale`` is that at which it is seen: the blur is 5 px divided by it, found automatically where
         ``None``. Particles are dark on a bright ground, or bright where the image's border is dark.
         """
         grey = rescale_intensity(image)
         if not grey.any():
-            return np.zeros(grey.shape, np.int32)
+            return Segmentation.empty(grey.shape)
         mask = foreground(_blur(grey, scale or find_blur_scale(grey))) & np.isfinite(image)
-        return drop_small(part(mask), min_area_px)
+        labels = part(mask)
+        return Segmentation(labels, np.full(labels.max(), np.nan, np.float32))
 
     def find_scale(self, image: NDArray[Any]) -> float | None:
         """Return the scale whose blur suits an image; ``None`` where it has no contrast."""
         grey = rescale_intensity(image)
         return find_blur_scale(grey) if grey.any() else None
-
-    def predict_prompts(
-        self, image: NDArray[Any], points: NDArray[Any] | None = None, boxes: NDArray[Any] | None = None
-    ) -> NDArray[np.int32]:
-        """Refuse prompts with a `UsageError`."""
-        raise UsageError("'otsu' takes no points or boxes; use a model that does, as effsam-tiny")
 
 
 def find_blur_scale(grey: NDArray[np.float32]) -> float:
@@ -109,12 +98,10 @@ def part(mask: Mask) -> NDArray[np.int32]:
     scale that is one depth for particles of every size.
     """
     distance = ndimage.distance_transform_edt(mask)
-    pieces, _ = ndimage.label(mask)
+    parts, _ = ndimage.label(mask)
     tops = np.zeros(mask.shape, bool)
-    for i, box in enumerate(
-        ndimage.find_objects(pieces), start=1
-    ):  # small arrays: many times faster than one
-        inside = pieces[box] == i
+    for i, box in enumerate(ndimage.find_objects(parts), start=1):  # small arrays: much faster than one
+        inside = parts[box] == i
         tops[box] |= _tops(np.pad(np.where(inside, distance[box], 0), 1))[1:-1, 1:-1] & inside
     seeds, _ = ndimage.label(tops, np.ones((3, 3)))
     labels: NDArray[np.int32] = watershed(-distance, seeds, mask=mask).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Ask the network for single particles: by a point in each, or a box around each."""
+"""Predict single particles: by a point in each, or a box around each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from temtrack.nets.efficient_sam import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, INVALID, PATCH, POINT, EfficientSam
-from temtrack.segmentation.dense_maps import FOREGROUND
+from temtrack.segmentation.dense_maps import FOREGROUND, mean_probability
+from temtrack.segmentation.model import Segmentation
 from temtrack.segmentation.tiling import Cut, Tiling, input_tiles
 
 QUERIES_A_BATCH = 64
@@ -30,22 +31,21 @@ class Prompts:
     kinds: NDArray[np.int64]
 
     @classmethod
-    def from_points(cls, points: NDArray[Any]) -> Prompts:
-        """Build prompts from points (N, 2), y and x."""
-        xy = np.repeat(points[:, None, ::-1], 2, axis=1).astype(np.float32)
-        return cls(xy, np.tile([POINT, INVALID], (len(points), 1)))
-
-    @classmethod
-    def from_boxes(cls, boxes: NDArray[Any]) -> Prompts:
-        """Build prompts from boxes (N, 4), y0, x0, y1, x1."""
-        xy = boxes.reshape(-1, 2, 2)[:, :, ::-1].astype(np.float32)
-        return cls(xy, np.tile([BOX_TOP_LEFT, BOX_BOTTOM_RIGHT], (len(boxes), 1)))
+    def of(cls, points: NDArray[Any] | None = None, boxes: NDArray[Any] | None = None) -> Prompts:
+        """Build prompts from points (N, 2), y and x, or from boxes (N, 4), y0, x0, y1, x1."""
+        if boxes is not None:
+            corners, kinds = boxes.reshape(-1, 2, 2), [BOX_TOP_LEFT, BOX_BOTTOM_RIGHT]
+        elif points is not None:
+            corners, kinds = np.repeat(points[:, None], 2, axis=1), [POINT, INVALID]
+        else:
+            raise ValueError("give points or boxes")
+        return cls(corners[:, :, ::-1].astype(np.float32), np.tile(kinds, (len(corners), 1)))
 
     def __len__(self) -> int:
         return len(self.kinds)
 
     def scaled(self, scale: float) -> Prompts:
-        """Return the prompts as they lie in the image zoomed by ``scale``."""
+        """Return the prompts as they lie in the image resized by ``scale``."""
         return Prompts(((self.xy + 0.5) * scale - 0.5).astype(np.float32), self.kinds)
 
     @property
@@ -55,10 +55,10 @@ class Prompts:
         return middle
 
 
-def answer(net: EfficientSam, scaled: Tensor, prompts: Prompts) -> NDArray[np.int32]:
-    """Return labels (Y, X) of a scaled image 1x3xYxX: prompt n's particle has the id n + 1.
+def predict_prompts(net: EfficientSam, scaled: Tensor, prompts: Prompts) -> Segmentation:
+    """Find the particles that prompts ask for in a scaled image 1x3xYxX: prompt n's has the id n + 1.
 
-    One embedding serves all prompts of a tile. Where two answers meet, the surer one has the pixel.
+    One embedding serves all prompts of a tile. Where two particles meet, the surer one has the pixel.
     """
     shape = (scaled.shape[-2], scaled.shape[-1])
     labels = torch.zeros(shape, dtype=torch.int32, device=scaled.device)
@@ -70,7 +70,9 @@ def answer(net: EfficientSam, scaled: Tensor, prompts: Prompts) -> NDArray[np.in
             better = logits > surest[ys, xs]
             surest[ys, xs] = torch.where(better, logits, surest[ys, xs])
             labels[ys, xs] = torch.where(better, int(index) + 1, labels[ys, xs])
-    return labels.cpu().numpy()
+    found = labels.cpu().numpy()
+    scores = mean_probability(found, surest.sigmoid().cpu().numpy(), len(prompts))[1:]
+    return Segmentation(found, scores.astype(np.float32))
 
 
 def _decode(net: EfficientSam, tile: Tensor, xy: NDArray[Any], kinds: NDArray[Any]) -> Iterator[Tensor]:

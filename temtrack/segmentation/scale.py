@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.imaging.labels import typical_diameter
+from temtrack.segmentation.model import Segmentation
 
 REDUCED_DIAMETER_PX = 56.0  # of the typical particle at the network's input, where an image is reduced
 LARGEST_KEPT_PX = 90.0  # particles up to this wide are not reduced: that would cost detail
@@ -17,82 +18,81 @@ SMALLEST_KEPT_PX = 40.0  # narrower ones are magnified to this: further, noise i
 MIN_SCALE, MAX_SCALE = 0.15, 6.0
 
 PROBE_SCALES = (0.3, 1.0)
-FINE_PROBE_SCALE = 3.0  # it is taken only where the finest of the others is not sure, and the surest
-PROBE_SIDE_PX = 512  # a probe looks at no more of the image's middle than this at its own scale
-LEAST_CERTAINTY = 0.6  # below it sizes are not believed: magnified noise looks like particles
-FINER_BONUS = 0.02  # of certainty, for each doubling of the scale
+FINE_PROBE_SCALE = 3.0  # it is taken only where the finest of the others is not the most confident, or hardly
+PROBE_SIDE_PX = 512  # a probe sees no more of the image's middle than this at its own scale
+MIN_CONFIDENCE = 0.6  # below it sizes are not believed: magnified noise looks like particles
+FINER_BONUS = 0.02  # of confidence, for each doubling of the scale
 MIN_PROBE_DIAMETER_PX = 8.0  # at the probe's scale; what is smaller is no particle to this network
 
 
 @dataclass(frozen=True)
-class Glance:
-    """What a network saw at one scale: labels (Y, X), and how sure it was of their pixels, 0 to 1.
+class Prediction(Segmentation):
+    """What a network predicts at one scale.
 
-    ``evidence`` is what the adapter told them from.
+    ``confidence`` is that in all particles together, 0 to 1; ``output`` is what the adapter decoded.
     """
 
-    labels: NDArray[np.int32]
-    certainty: float
-    evidence: Any = None
+    confidence: float
+    output: Any = None
 
 
 @dataclass(frozen=True)
-class Zoom:
-    """A scale, and what was seen of the whole image at it, if it was looked at already."""
+class ScaleEstimate:
+    """A scale, and the prediction for the whole image at it, if there is one already."""
 
     scale: float
-    glance: Glance | None = None
+    prediction: Prediction | None = None
 
 
-GlanceAt = Callable[[NDArray[np.float32], float], Glance]
+PredictAtScale = Callable[[NDArray[np.float32], float], Prediction]
 
 
-def find_scale(grey: NDArray[np.float32], glance_at: GlanceAt) -> Zoom | None:
+def find_scale(grey: NDArray[np.float32], predict_at_scale: PredictAtScale) -> ScaleEstimate | None:
     """Find the scale for an image (Y, X) in [0, 1]; ``None`` where no probe shows a particle.
 
-    The network glances at the image at a few scales. Where it is surest the particles' size is believed,
-    and the scale follows from it: a network that sees particles far too large or too small is unsure. A
-    coarse look may take a cluster for one particle and be sure of it, so then a finer one is taken too, and
-    of near equals the finer counts. Where it is sure nowhere, the image is magnified no further.
+    The network predicts at a few scales. Where it is most confident the particles' size is believed, and the
+    scale follows from it: a network that sees particles far too large or too small is unsure. At a coarse
+    scale it may take a cluster for one particle and be sure of it, so then a finer one is tried too, and of
+    near equals the finer counts. Where it is confident nowhere, the image is magnified no further.
     """
-    probes = [_probe(grey, scale, glance_at) for scale in PROBE_SCALES]
-    surest = max(probes, key=_rank)
-    if surest.scale < max(PROBE_SCALES) or surest.certainty < LEAST_CERTAINTY:
-        probes.append(_probe(grey, FINE_PROBE_SCALE, glance_at))
-        surest = max(probes, key=_rank)
-    if surest.diameter_px is None:
+    probes = [_probe(grey, scale, predict_at_scale) for scale in PROBE_SCALES]
+    best = max(probes, key=_rank)
+    if best.scale < max(PROBE_SCALES) or best.confidence < MIN_CONFIDENCE:
+        probes.append(_probe(grey, FINE_PROBE_SCALE, predict_at_scale))
+        best = max(probes, key=_rank)
+    if best.diameter_px is None:
         return None
-    scale = scale_for(surest.diameter_px)
-    if surest.certainty < LEAST_CERTAINTY:
+    scale = scale_for(best.diameter_px)
+    if best.confidence < MIN_CONFIDENCE:
         scale = min(1.0, scale)
-    return Zoom(scale, next((p.glance for p in probes if p.is_whole and p.scale == scale), None))
+    return ScaleEstimate(scale, next((p.prediction for p in probes if p.is_whole and p.scale == scale), None))
 
 
 @dataclass(frozen=True)
 class _Probe:
-    """A glance at an image's middle, or the whole of it, and the typical diameter (px) of what it shows."""
+    """A prediction for an image's middle, or the whole of it, and the typical diameter (px) in it."""
 
     scale: float
     is_whole: bool
-    glance: Glance
+    prediction: Prediction
     diameter_px: float | None
 
     @property
-    def certainty(self) -> float:
-        return 0.0 if self.diameter_px is None else self.glance.certainty
+    def confidence(self) -> float:
+        return 0.0 if self.diameter_px is None else self.prediction.confidence
 
 
 def _rank(probe: _Probe) -> tuple[bool, float]:
-    """Rank what was seen by how sure it is."""
-    return probe.diameter_px is not None, probe.certainty + FINER_BONUS * float(np.log2(probe.scale))
+    """Rank a probe by its confidence."""
+    return probe.diameter_px is not None, probe.confidence + FINER_BONUS * float(np.log2(probe.scale))
 
 
-def _probe(grey: NDArray[np.float32], scale: float, glance_at: GlanceAt) -> _Probe:
+def _probe(grey: NDArray[np.float32], scale: float, predict_at_scale: PredictAtScale) -> _Probe:
     part = middle(grey, round(PROBE_SIDE_PX / scale))
-    glance = glance_at(part, scale)
-    diameter = typical_diameter(glance.labels)
+    prediction = predict_at_scale(part, scale)
+    diameter = typical_diameter(prediction.without_small().labels)
     is_seen = diameter is not None and diameter * scale >= MIN_PROBE_DIAMETER_PX
-    return _Probe(scale, part.shape == grey.shape, glance, diameter if is_seen else None)
+    return _Probe(scale, part.shape == grey.shape, prediction, diameter if is_seen else None)
 
 
 def scale_for(diameter_px: float) -> float:
@@ -112,7 +112,7 @@ def common_scale(scales: Iterable[float | None]) -> float:
     return float(np.exp(np.mean(np.log(known)))) if known else 1.0
 
 
-def certainty_of(foreground: NDArray[np.float32]) -> float:
+def foreground_confidence(foreground: NDArray[np.float32]) -> float:
     """Return the mean of 2 p - 1 over the pixels whose foreground probability p is above a half."""
     inside = foreground[foreground > 0.5]
     return float(np.mean(2 * inside - 1)) if inside.size else 0.0

@@ -42,22 +42,22 @@ class Tiling:
 
 
 @dataclass(frozen=True)
-class Look:
-    """A look at an image: the scale at which, and whether moved.
+class View:
+    """A view of an image for test-time augmentation: the scale, and whether it is shifted.
 
-    Moved by half the tiling's multiple, the network's patches lie elsewhere on the image: what a look gets
-    wrong for where they lie, the other does not.
+    Shifted by half the tiling's multiple, the network's patches lie elsewhere on the image: what one view
+    gets wrong for where they lie, the other does not.
     """
 
     scale: float
-    moved: bool = False
+    shifted: bool = False
 
 
 @dataclass(frozen=True)
 class Logits:
-    """What a network answered at a look: logits (C, H/g, W/g).
+    """What a network predicts from a view: logits (C, H/g, W/g).
 
-    ``bounds`` tells for y and x at which shares of them the image begins and ends.
+    ``bounds`` tells for y and x at which fractions of them the image begins and ends.
     """
 
     values: NDArray[np.float32]
@@ -76,27 +76,27 @@ class Logits:
 
 
 def predict_logits(
-    predict: Predict, image: NDArray[np.float32], look: Look, tiling: Tiling, device: torch.device
+    predict: Predict, image: NDArray[np.float32], view: View, tiling: Tiling, device: torch.device
 ) -> Logits:
     """Predict logits of an image (Y, X) in [0, 1].
 
     The image is scaled, mirrored out to the tiling's multiple and cut into tiles, whose logits are blended.
     """
-    moved_px = tiling.multiple // 2 if look.moved else 0
-    scaled = scaled_input(image, look.scale, tiling.multiple, device, moved_px)
+    shift_px = tiling.multiple // 2 if view.shifted else 0
+    scaled = scaled_input(image, view.scale, tiling.multiple, device, shift_px)
     grid = tiling.grid
     shape = (scaled.shape[-2] // grid, scaled.shape[-1] // grid)
     cuts = input_tiles((scaled.shape[-2], scaled.shape[-1]), tiling)
     logits = blend(shape, ((_on_grid(cut, grid), _tile(predict, scaled, cut)) for cut in cuts))
     bounds = [
-        (moved_px / (n_cells * grid), (moved_px + scaled_length(n, look.scale)) / (n_cells * grid))
+        (shift_px / (n_cells * grid), (shift_px + scaled_length(n, view.scale)) / (n_cells * grid))
         for n, n_cells in zip(image.shape, shape, strict=True)
     ]
     return Logits(logits, bounds)
 
 
-def mean_maps(looks: Iterable[Logits], shape: tuple[int, ...], scale: float) -> NDArray[np.float32]:
-    """Return the mean probability maps of looks at an image of a shape (Y, X) at a scale.
+def mean_maps(views: Iterable[Logits], shape: tuple[int, ...], scale: float) -> NDArray[np.float32]:
+    """Return the mean probability maps of views of an image of a shape (Y, X) at a scale.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def mean_maps(looks: Iterable[Logits], shape: tuple[int, ...], scale: float) -> 
     """
     fine = max(1.0, scale / 2)
     size = (round(shape[0] * fine), round(shape[1] * fine))
-    maps = (logits.probabilities(size) for logits in looks)  # one at a time: they may be large
+    maps = (logits.probabilities(size) for logits in views)  # one at a time: they may be large
     mean = next(maps)
     for n, other in enumerate(maps, start=2):
         mean += (other - mean) / n
@@ -113,7 +113,7 @@ def mean_maps(looks: Iterable[Logits], shape: tuple[int, ...], scale: float) -> 
 
 
 def detect_in_tiles(
-    find: Callable[[Tensor], list[Detection]],
+    detect: Callable[[Tensor], list[Detection]],
     image: NDArray[np.float32],
     scale: float,
     tiling: Tiling,
@@ -121,14 +121,15 @@ def detect_in_tiles(
 ) -> list[Detection]:
     """Detect the particles of an image (Y, X) in [0, 1] in its tiles, in pixels of the scaled image.
 
-    Tiles overlap, so a particle may be found in several: one that the edge of a tile cuts counts half.
+    Tiles overlap, so a particle may be found in several: the score of one that the edge of a tile cuts
+    is halved.
     """
     scaled = scaled_input(image, scale, tiling.multiple, device)
     height, width = scaled.shape[-2:]
     found = []
     for ys, xs in input_tiles((height, width), tiling):
-        for detection in find(scaled[:, :, ys, xs]):
-            placed = detection.moved(ys.start, xs.start)
+        for detection in detect(scaled[:, :, ys, xs]):
+            placed = detection.shifted(ys.start, xs.start)
             is_cut = any(
                 (low < along.start + 1 and along.start > 0) or (high > along.stop - 1 and along.stop < n)
                 for low, high, along, n in zip(
@@ -140,20 +141,20 @@ def detect_in_tiles(
 
 
 def scaled_input(
-    image: NDArray[np.float32], scale: float, multiple: int, device: torch.device, moved_px: int = 0
+    image: NDArray[np.float32], scale: float, multiple: int, device: torch.device, shift_px: int = 0
 ) -> Tensor:
     """Return the image as 1x3xHxW at a scale, mirrored out to a multiple at the far sides.
 
-    It is moved off the near sides by some pixels, mirrored out there too.
+    It is shifted off the near sides by some pixels, mirrored out there too.
     """
     grey = torch.from_numpy(np.ascontiguousarray(image)).to(device)[None, None]
     size = [scaled_length(n, scale) for n in image.shape]
     if list(image.shape) != size:
         grey = F.interpolate(grey, size, mode="bilinear", align_corners=False, antialias=scale < 1)
-    missing = [-(moved_px + n) % multiple for n in size]
-    fits = all(max(m, moved_px) < n for m, n in zip(missing, size, strict=True))
+    missing = [-(shift_px + n) % multiple for n in size]
+    fits = all(max(m, shift_px) < n for m, n in zip(missing, size, strict=True))
     mode = "reflect" if fits else "replicate"
-    return F.pad(grey, (moved_px, missing[1], moved_px, missing[0]), mode=mode).expand(-1, 3, -1, -1)
+    return F.pad(grey, (shift_px, missing[1], shift_px, missing[0]), mode=mode).expand(-1, 3, -1, -1)
 
 
 def scaled_length(n_px: int, scale: float) -> int:

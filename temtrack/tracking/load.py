@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from temtrack.models.catalog import build_propagator, find_device, load_weights
+from temtrack.models.catalog import Kind, find_architecture
+from temtrack.models.checkpoints import load_weights
 from temtrack.models.registry import find_model
+from temtrack.nets.device import find_device
 from temtrack.tracking.overlap import OverlapTracker
 
 if TYPE_CHECKING:
@@ -40,6 +42,6 @@ def load_deaot(name: str, device: str = "auto") -> DeaotTracker:
     from temtrack.tracking.deaot.tracker import DeaotTracker
 
     spec = find_model(name)
-    net = build_propagator(spec.architecture)
+    net = find_architecture(spec.architecture, Kind.tracker).build()
     load_weights(net, spec)
     return DeaotTracker(net, find_device(device))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from temtrack.errors import UsageError
-from temtrack.models.catalog import PROPAGATORS
+from temtrack.models.catalog import Kind, find_architecture
 from temtrack.models.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -16,15 +16,6 @@ if TYPE_CHECKING:
 
     from temtrack.models.registry import ModelSpec
     from temtrack.training.history import EpochRow
-
-#: Networks that see an image in larger pieces than 16 px; they would mirror any other crop out to these.
-CROP_MULTIPLES = {
-    "swin-unet": 224,
-    "swin-unet-base": 224,
-    "vmamba": 32,
-    "vmamba-base": 32,
-    "yolov8n-seg": 32,
-}
 
 
 @dataclass(frozen=True)
@@ -66,14 +57,14 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.scale is not None and self.model in PROPAGATORS:
+        architecture = find_architecture(self.model)
+        if self.scale is not None and architecture.kind is Kind.tracker:
             raise UsageError(f"--scale is for networks that segment: {self.model} learns from many sizes")
-        extra = int(self.model in PROPAGATORS)  # its grid of tokens has one at either edge
-        multiple = CROP_MULTIPLES.get(self.model, 16)
-        if (self.crop_px - extra) % multiple:
+        multiple, remainder = architecture.crop_multiple, architecture.crop_remainder
+        if (self.crop_px - remainder) % multiple:
             raise UsageError(
-                f"--crop {self.crop_px}: must be a multiple of {multiple}{' and one' * extra}, "
-                f"as {self.crop_px + (extra - self.crop_px) % multiple}"
+                f"--crop {self.crop_px}: must be a multiple of {multiple}{' and one' * remainder}, "
+                f"as {self.crop_px + (remainder - self.crop_px) % multiple}"
             )
 
 
@@ -134,41 +125,48 @@ class ClipConfig:
     all_colours_fraction: float = 0.7
 
 
-#: Settings that suit a model where the user gives none, as far as they differ from those of effsam-tiny.
 _SWIN_UNET = TrainConfig(model="swin-unet", crop_px=224, learning_rate=4e-4, n_prompts=0)
 _VM_UNET = TrainConfig(model="vmamba", batch_size=4, n_prompts=0)
-_YOLO = TrainConfig(
-    model="yolov8n-seg",
-    learning_rate=1e-3,
-    clip_norm=10.0,
-    n_prompts=0,
-    min_diameter_px=14.0,
-)
-_DEAOT = TrainConfig(
-    model="deaot-t",
-    crop_px=257,
-    batch_size=2,
-    n_steps=6000,
-    learning_rate=4e-4,
-    clip_norm=5.0,
-    freeze_norms_fraction=0.6,
-    min_diameter_px=14.0,
-    max_diameter_px=76.0,
-    n_test_crops=16,
-)
-_PRESETS = {
-    "swin-unet": _SWIN_UNET,
-    "swin-unet-base": replace(_SWIN_UNET, learning_rate=2e-4),
-    "vmamba": _VM_UNET,
-    "vmamba-base": replace(_VM_UNET, learning_rate=2e-4),
-    "yolov8n-seg": _YOLO,
-    **dict.fromkeys(PROPAGATORS, _DEAOT),
+
+#: Settings that suit an architecture where the user gives none, by the names in the catalogue.
+PRESETS = {
+    "efficient_sam": TrainConfig(),
+    "swin_unet": _SWIN_UNET,
+    "swin_unet_base": replace(_SWIN_UNET, learning_rate=2e-4),
+    "vm_unet": _VM_UNET,
+    "vm_unet_base": replace(_VM_UNET, learning_rate=2e-4),
+    "yolo": TrainConfig(
+        model="yolov8n-seg", learning_rate=1e-3, clip_norm=10.0, n_prompts=0, min_diameter_px=14.0
+    ),
+    "deaot": TrainConfig(
+        model="deaot-t",
+        crop_px=257,
+        batch_size=2,
+        n_steps=6000,
+        learning_rate=4e-4,
+        clip_norm=5.0,
+        freeze_norms_fraction=0.6,
+        min_diameter_px=14.0,
+        max_diameter_px=76.0,
+        n_test_crops=16,
+    ),
 }
 
 
 def preset(model: str) -> TrainConfig:
-    """Return the settings that suit a model where the user gives none."""
-    return replace(_PRESETS.get(model, TrainConfig()), model=model)
+    """Return the settings that suit a model where the user gives none.
+
+    Raises
+    ------
+    UsageError
+        A model that is not trained.
+    ModelError
+        Unknown.
+    """
+    architecture = find_architecture(model)
+    if architecture.preset is None:
+        raise UsageError(f"'{model}' is used as it is; train another, as effsam-tiny")
+    return replace(PRESETS[architecture.preset], model=model)
 
 
 def network_to_train(model: str | None, pretrained: ModelSpec | None) -> str:

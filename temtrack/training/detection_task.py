@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from temtrack.imaging.labels import bounding_boxes
-from temtrack.nets.precision import bf16_where_native
+from temtrack.nets.device import bf16_where_native
 from temtrack.segmentation.detections import CELL_PX
 from temtrack.training.data.samples import Sample
 from temtrack.training.task import SampleTask, TensorBatch

@@ -18,8 +18,8 @@ from temtrack.nets.deaot import (
     mask_unused_ids,
     to_image_size,
 )
+from temtrack.nets.device import bf16_where_native
 from temtrack.nets.imagenet import imagenet_normalize
-from temtrack.nets.precision import bf16_where_native
 from temtrack.training.clip_losses import clip_loss, colour_counts
 from temtrack.training.config import ClipConfig, TrainConfig
 from temtrack.training.curriculum import CurriculumStep, draw_curriculum_step, evaluation_step

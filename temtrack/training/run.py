@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,16 +19,10 @@ from temtrack.formats.store.fingerprint import fingerprint_folder
 from temtrack.formats.store.lock import locked
 from temtrack.formats.store.run import write_run
 from temtrack.imaging.intensity import CENTRING_BLUR_PX
-from temtrack.models.catalog import (
-    DETECTORS,
-    PROPAGATORS,
-    PUBLISHED_ONLY,
-    build_propagator,
-    build_segmenter,
-    find_device,
-    load_weights,
-)
+from temtrack.models.catalog import Kind, find_architecture
+from temtrack.models.checkpoints import load_weights
 from temtrack.models.registry import RUN_FILE, find_model, verify, write_run_spec
+from temtrack.nets.device import find_device
 from temtrack.provenance import Provenance, Source
 from temtrack.training.centring_blur import fitting_blur
 from temtrack.training.config import ClipConfig, TrainConfig, TrainingData, TrainingRun
@@ -41,9 +35,6 @@ from temtrack.training.history import EpochRow, read_rows
 from temtrack.training.loop import train
 from temtrack.training.propagation_task import PropagationTask
 from temtrack.training.segmentation_task import SegmentationTask
-
-if TYPE_CHECKING:
-    from temtrack.nets.yolo import YoloSeg
 
 T = TypeVar("T")
 
@@ -71,8 +62,6 @@ def run_training(run: TrainingRun) -> list[EpochRow]:
     InterruptedRunError
         Where the user interrupts it.
     """
-    if run.config.model in PUBLISHED_ONLY:
-        raise UsageError(f"'{run.config.model}' is used as it was published; train another, as effsam-tiny")
     with _claimed(run) if is_main_process() else nullcontext():
         try:
             with process_group(run.device):
@@ -108,20 +97,20 @@ def _train(run: TrainingRun) -> None:
     config = run.config
     torch.manual_seed(config.seed)
     folders = _read_folders(run)
-    if config.model in PROPAGATORS:
-        propagator = build_propagator(config.model)
+    architecture = find_architecture(config.model)
+    net = architecture.build()
+    if architecture.kind is Kind.tracker:
         clips = ClipConfig()
-        _start(run, propagator, {})
-        train(propagator, PropagationTask(*_replay_buffers(run, folders, clips), config, clips), run)
+        _start(run, net, {})
+        train(net, PropagationTask(*_replay_buffers(run, folders, clips), config, clips), run)
         return
-    segmenter = build_segmenter(config.model)
     own = _own_settings(folders, config)
     samples = _samples(run, folders, own.get("centring_blur_px", CENTRING_BLUR_PX))
-    _start(run, segmenter, own)
-    if config.model in DETECTORS:
-        train(cast("YoloSeg", segmenter), DetectionTask(*samples, config), run)
+    _start(run, net, own)
+    if architecture.kind is Kind.detector:
+        train(net, DetectionTask(*samples, config), run)
     else:
-        train(segmenter, SegmentationTask(*samples, config), run)
+        train(net, SegmentationTask(*samples, config), run)
 
 
 def _start(run: TrainingRun, net: torch.nn.Module, own: Mapping[str, float]) -> None:

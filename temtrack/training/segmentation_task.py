@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from temtrack.nets.device import bf16_where_native
 from temtrack.nets.efficient_sam import EfficientSam
-from temtrack.nets.precision import bf16_where_native
 from temtrack.training.data.batches import Batch, collate
 from temtrack.training.data.samples import Sample
 from temtrack.training.losses import foreground_counts, iou_loss, map_loss
 from temtrack.training.task import SampleTask
 
-if TYPE_CHECKING:
-    from temtrack.models.catalog import SegmentingNet
 
-
-class SegmentationTask(SampleTask["SegmentingNet", Batch]):
+class SegmentationTask(SampleTask[nn.Module, Batch]):
     """To learn target maps from single images."""
 
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Batch:
         """Return a batch with queries for as many particles as the settings say."""
         return collate(samples, self.config.n_prompts, rng)
 
-    def loss(self, net: SegmentingNet, batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss(self, net: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the loss and the foreground's overlap, found and true pixel counts."""
         if isinstance(net, EfficientSam):
             return promptable_loss(net, batch, self.config.prompt_weight)

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from temtrack.analysis.shape import RegionPixels
+from temtrack.analysis.shape import RegionRuns
 from temtrack.analysis.thickness import measure_optical_mass
 
 
 def spheres(*centres, radius=10, mu=0.04, shape=(80, 120)):
-    """Labels and bright-field image of spheres on an uneven ground."""
+    """Labels and bright-field image of spheres on an uneven support."""
     y, x = np.indices(shape)
     labels, depth = np.zeros(shape, np.int32), np.zeros(shape)
     for i, centre in enumerate(centres, 1):
@@ -17,7 +17,7 @@ def spheres(*centres, radius=10, mu=0.04, shape=(80, 120)):
 
 
 def mass(labels, image):
-    return measure_optical_mass(labels, image, RegionPixels.of(labels))
+    return measure_optical_mass(RegionRuns.of(labels), image)
 
 
 def test_mass_is_that_of_the_sphere_wherever_it_lies():

@@ -1,6 +1,3 @@
-import sys
-from types import ModuleType
-
 import numpy as np
 import pytest
 from skimage.measure import label
@@ -9,6 +6,7 @@ from typer.testing import CliRunner
 from temtrack.cli.app import app
 from temtrack.imaging.labels import compact, filter_fragments
 from temtrack.models.registry import ModelSpec
+from temtrack.segmentation.model import Segmentation
 
 
 class FakeSegmenter:
@@ -26,7 +24,8 @@ class FakeSegmenter:
         self.asked.append(scale)
         grey = np.nan_to_num(image, nan=255)
         dark = label((grey < 100) & (grey < grey.max())).astype(np.int32)
-        return compact(filter_fragments(dark, 0.0, max(1, round(min_area_px or 0))))[0]
+        labels = compact(filter_fragments(dark, 0.0, max(1, round(min_area_px or 0))))[0]
+        return Segmentation(labels, np.ones(labels.max(), np.float32))
 
     def predict_prompts(self, image, points, boxes):
         self.prompted.append((points, boxes))
@@ -35,11 +34,9 @@ class FakeSegmenter:
 
 @pytest.fixture
 def segmenter(monkeypatch):
-    """A fake in the place of the module that loads models."""
+    """A fake in the place of every model."""
     fake = FakeSegmenter()
-    module = ModuleType("temtrack.segmentation.load")
-    module.load_segmenter = lambda model, device, tta=False: fake
-    monkeypatch.setitem(sys.modules, "temtrack.segmentation.load", module)
+    monkeypatch.setattr("temtrack.segmentation.segmenter.Segmenter", lambda model, device, *, tta: fake)
     return fake
 
 

@@ -70,9 +70,9 @@ def checkpoint_of(architecture, path):
     """Write what another program would have saved of a network, and return its checksum."""
     import torch
 
-    from temtrack.models.catalog import build_network
+    from temtrack.models.catalog import find_architecture
 
-    torch.save({"state_dict": build_network(architecture).state_dict()}, path)
+    torch.save({"state_dict": find_architecture(architecture).build().state_dict()}, path)
     return registry.sha256_of(path)
 
 

@@ -137,7 +137,7 @@ def test_test_tiles_that_show_what_training_tiles_show_are_named(run, tmp_path):
     for name in ("one_y0000_x0000", "two_y0000_x0000"):
         assert name in result.stderr
     manifest = read_table(tmp_path / "tiles" / "manifest.parquet").set_index("tile")
-    assert manifest.loc["one_y0000_x0000", "look_alike"] == "two_y0000_x0000"
+    assert manifest.loc["one_y0000_x0000", "near_duplicate"] == "two_y0000_x0000"
     assert manifest["similarity"].min() > 0.26
 
 

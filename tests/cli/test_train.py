@@ -36,9 +36,8 @@ def films(tmp_path):
 @pytest.fixture
 def small_network(monkeypatch):
     """A small network in place of the real one."""
-    small = lambda name: EfficientSam(dim=48, depth=1, n_heads=3, prompt_dim=32)  # noqa: E731
-    monkeypatch.setattr("temtrack.training.run.build_segmenter", small)
-    monkeypatch.setattr("temtrack.segmentation.load.build_segmenter", small)
+    small = lambda: EfficientSam(dim=48, depth=1, n_heads=3, prompt_dim=32)  # noqa: E731
+    monkeypatch.setattr("temtrack.nets.efficient_sam.efficient_sam_ti", small)
 
 
 def read_log(folder):
@@ -202,8 +201,8 @@ def test_a_score_of_nothing_is_null(run, tmp_path, monkeypatch):
         (["{films}", "--crop", "40"], 2, "multiple of 16, as 48"),
         (["{films}", "--model", "swin-unet", "--crop", "256"], 2, "multiple of 224, as 448"),
         (["{films}", "--model", "vmamba-base", "--crop", "240"], 2, "multiple of 32, as 256"),
-        (["{films}", "--model", "otsu"], 1, "'otsu' is no network"),
-        (["{films}", "--pretrained", "otsu"], 1, "'otsu' is no network"),
+        (["{films}", "--model", "otsu"], 2, "'otsu' is used as it is; train another"),
+        (["{films}", "--pretrained", "otsu"], 2, "'otsu' is used as it is"),
         (["{films}", "--model", "deaot-t", "--crop", "256"], 2, "multiple of 16 and one, as 257"),
         (["--model", "deaot-t"], 2, "nothing to train on"),
         (["{films}", "--model", "deaot-t", "--scale", "1"], 2, "--scale is for networks that segment"),

@@ -55,7 +55,7 @@ from dataclasses import replace
 from temtrack.nets import vm_unet
 from temtrack.training import config
 vm_unet.vm_unet = lambda: vm_unet.VmUNet(8, (1, 1), (1, 1))
-config._PRESETS["vmamba"] = replace(config._PRESETS["vmamba"], steps_per_epoch=1, n_test_crops=1)
+config.PRESETS["vm_unet"] = replace(config.PRESETS["vm_unet"], steps_per_epoch=1, n_test_crops=1)
 """
 
 

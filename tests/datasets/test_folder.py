@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -10,7 +12,7 @@ from temtrack.errors import OutputError
 from temtrack.formats.store.tables import read_table
 
 
-def unwatched(items):
+def silent(items):
     return items
 
 
@@ -32,17 +34,17 @@ def field(seed):
 
 
 def plan_of(sources, rule, seed):
-    return plan_tiles(sources, SliceConfig(size_px=256, seed=seed), grouping(rule), unwatched)
+    return plan_tiles(sources, SliceConfig(size_px=256, seed=seed), grouping(rule), silent)
 
 
 def sources_on(plan, side):
-    return {tile.source.name for tile in plan.tiles[side]}
+    return {Path(tile.source).stem for tile in plan.on(side)}
 
 
-def test_each_of_two_look_alikes_names_the_other(sources):
+def test_each_of_two_near_duplicates_names_the_other(sources):
     plans = [plan_of(sources, "source", seed) for seed in range(8)]
     apart = next(plan for plan in plans if sources_on(plan, "test") < {"gold1", "gold2"})
-    named = manifest(apart).to_pandas().set_index("tile")["look_alike"]
+    named = manifest(apart).to_pandas().set_index("tile")["near_duplicate"]
     assert named["gold1_y0000_x0000"] == "gold2_y0000_x0000"
     assert named["gold2_y0000_x0000"] == "gold1_y0000_x0000"
     assert named.isna()["iron1_y0000_x0000"]
@@ -54,22 +56,22 @@ def test_what_is_grouped_stays_together(sources):
         frozenset({"gold1", "gold2"}),
         frozenset({"iron1"}),
     }
-    assert plan.look_alikes == []
+    assert not any(tile.near_duplicate for tile in plan.tiles)
 
 
 def test_an_interrupted_run_has_no_manifest(sources, tmp_path):
-    plan, config = plan_of(sources, "source", 0), SliceConfig(size_px=256)
+    plan = plan_of(sources, "source", 0)
     tiles = tmp_path / "tiles"
     tiles.mkdir()
-    write_tiles(tiles, plan, config, "temtrack slice", unwatched)
-    assert len(read_table(tiles / "manifest.parquet")) == sum(map(len, plan.tiles.values()))
+    write_tiles(tiles, plan, "temtrack slice", silent)
+    assert len(read_table(tiles / "manifest.parquet")) == len(plan.tiles)
 
     def stop(items):
         yield items[0]
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_tiles(tiles, plan, config, "temtrack slice", stop)
+        write_tiles(tiles, plan, "temtrack slice", stop)
     assert not (tiles / "manifest.parquet").exists()
 
 

@@ -18,7 +18,7 @@ from temtrack.formats.store.lineage import read_lineage
 from temtrack.formats.store.masks import read_masks
 from temtrack.formats.store.state import read_state
 from temtrack.models.checkpoints import read_checkpoint
-from temtrack.models.registry import find_model, read_added
+from temtrack.models.registry import find_model, read_imported
 
 SIDE = 100_000
 MIB = 2**20
@@ -238,4 +238,4 @@ def test_toml_that_is_none_is_refused_with_its_path(tmp_path, monkeypatch):
     for text in ("a = " + "[" * 20_000, "architecture = 3\nfile = 4\n", "\0", 'file = "a"\n'):
         (folder / "model.toml").write_text(text)
         with pytest.raises(TemtrackError, match=r"models/bad/model\.toml"):
-            read_added()
+            read_imported()

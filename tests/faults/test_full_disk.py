@@ -56,9 +56,9 @@ def checksum(inputs, nursery):
     """Write a checkpoint and a tracked film too; return the checkpoint's checksum."""
     import torch
 
-    from temtrack.models.catalog import build_network
+    from temtrack.models.catalog import find_architecture
 
-    torch.save(build_network("vmamba").state_dict(), inputs / "net.pth")
+    torch.save(find_architecture("vmamba").build().state_dict(), inputs / "net.pth")
     # --force, since tests that are handed from one process to another set this up once more
     words = ["track", "film.tif", "-o", "tracked", "--model", "otsu", "--tracker", "overlap", "--force"]
     assert nursery.run(words, inputs).exit_code == 0

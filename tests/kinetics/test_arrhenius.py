@@ -3,18 +3,18 @@ import pytest
 from scipy import constants
 
 from temtrack.kinetics.arrhenius import measure_activation
-from temtrack.kinetics.estimate import Interval, Quantity
+from temtrack.kinetics.estimate import Estimate, Measured
 
 KELVIN = [873.0, 973.0, 1073.0, 1173.0]
 
 
 def rates(energy_kj, scatter, rng, name="gple_rate_n2", sign=1):
     """Runs whose rate follows Arrhenius, known with a standard error of ``scatter``."""
-    quantity = Quantity(name, "1/s", "", "")
+    quantity = Estimate(name, "1/s", "", "")
     for kelvin in KELVIN:
         log = 20 - sign * energy_kj * 1e3 / (constants.R * kelvin) + rng.normal(0, scatter)
         low, high = np.exp([log - 1.96 * scatter, log + 1.96 * scatter])
-        yield [quantity.found(float(np.exp(log)), Interval(low, high), 100)]
+        yield [quantity.tell(Measured(float(np.exp(log)), (low, high), 100))]
 
 
 def energy(rows, name):

@@ -18,8 +18,8 @@ def measure(run):
 def test_the_three_are_told_apart(mechanism):
     for seed in range(8):
         rows = measure(WORLDS[mechanism](rng(seed)))
-        assert rows[f"{mechanism}_share"].value > 0.9
-        assert rows[f"{mechanism}_share"].low > 0.5
+        assert rows[f"{mechanism}_fraction"].value > 0.9
+        assert rows[f"{mechanism}_fraction"].low > 0.5
         assert rows[f"{mechanism}_rate"].low > 0
 
 
@@ -40,12 +40,12 @@ def test_a_merge_whose_volume_does_not_close_is_no_coalescence():
 
 
 def test_nothing_vanished_and_nothing_known_are_refused():
-    assert measure(growing(rng(0)))["ripening_share"].reason == "no particle vanished"
+    assert measure(growing(rng(0)))["ripening_fraction"].reason == "no particle vanished"
     unknown = measure(replace(growing(rng(0)), merges=None))
-    assert "--merges" in unknown["coalescence_share"].reason
+    assert "--merges" in unknown["coalescence_fraction"].reason
     untimed = measure(replace(ripening(rng(0)), seconds=None))
     assert "--frame-time" in untimed["ripening_rate"].reason
-    assert untimed["ripening_share"].value == 1
+    assert untimed["ripening_fraction"].value == 1
 
 
 def test_what_grows_on_the_others_counts_where_the_border_cuts_it():
@@ -53,4 +53,4 @@ def test_what_grows_on_the_others_counts_where_the_border_cuts_it():
     ends = run.particles.groupby("particle_id")["equivalent_diameter_px"].last()
     largest = ends.nlargest(10).index
     cut = run.particles.assign(touches_border=run.particles["particle_id"].isin(largest))
-    assert measure(replace(run, particles=cut))["ripening_share"].value == 1
+    assert measure(replace(run, particles=cut))["ripening_fraction"].value == 1

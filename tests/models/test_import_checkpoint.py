@@ -3,7 +3,7 @@ import torch
 
 from temtrack.errors import ModelError, OutputError, UsageError
 from temtrack.models import registry
-from temtrack.models.catalog import load_weights
+from temtrack.models.checkpoints import load_weights
 from temtrack.models.import_checkpoint import import_checkpoint
 from temtrack.models.registry import find_model, new_model_folder, read_imported, verify
 
@@ -39,7 +39,7 @@ def net():
     return torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), Norm())
 
 
-def test_an_added_model_is_found_by_its_name_and_loads(cache, checkpoint):
+def test_an_imported_model_is_found_by_its_name_and_loads(cache, checkpoint):
     weights = import_checkpoint(new_model_folder("mine", force=False), "net", net(), checkpoint)
     spec = find_model("mine")
     assert (spec.name, spec.architecture, spec.weights) == ("mine", "net", weights)
@@ -72,17 +72,18 @@ def test_names_that_cannot_be_are_refused(cache, name):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda t: t.pop("0.bias"), "lacks 1 tensors \\(0.bias\\)"),
-        (lambda t: t.update(odd=torch.ones(1)), "has unknown 1 tensors \\(odd\\)"),
-        (lambda t: t.update({"0.bias": torch.ones(5)}), "0.bias \\(5,\\) for \\(2,\\)"),
+        (lambda t: t.pop("0.bias"), 'Missing key.*"0.bias"'),
+        (lambda t: t.update(odd=torch.ones(1)), 'Unexpected key.*"odd"'),
+        (lambda t: t.update({"0.bias": torch.ones(5)}), "size mismatch for 0.bias"),
     ],
 )
 def test_a_checkpoint_of_another_network_is_told_key_by_key(cache, checkpoint, change, reason):
     tensors = small().state_dict()
     change(tensors)
     torch.save(tensors, checkpoint)
-    with pytest.raises(ModelError, match=reason):
+    with pytest.raises(ModelError, match=reason) as refused:
         import_checkpoint(registry.imported_models_folder() / "mine", "net", net(), checkpoint)
+    assert "\n" not in str(refused.value)
     assert not read_imported()
 
 

@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 
 from temtrack.errors import ModelError
 from temtrack.models import registry
-from temtrack.models.catalog import PROPAGATORS
+from temtrack.models.catalog import Kind, kind_of
 from temtrack.models.registry import find_model, read_registry, verify, write_run_spec
 
 MODELS = read_registry()
@@ -49,7 +49,7 @@ def test_every_registered_model_has_the_parameters_that_are_told(spec):
         "num_batches_tracked",
     )
     norms = tuple(name.removesuffix("running_mean") for name in tensors if name.endswith("running_mean"))
-    frozen = norms if spec.architecture in PROPAGATORS else ()
+    frozen = norms if kind_of(spec.architecture) is Kind.tracker else ()
     counted = [name for name in tensors if not name.endswith(constants) and not name.startswith(frozen)]
     n = sum(math.prod(tensors[name].shape) for name in counted)
     assert n == spec.facts["parameters"]

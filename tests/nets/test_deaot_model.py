@@ -7,12 +7,12 @@ import pytest
 import torch
 from golden_fill import fill, image
 
+from temtrack.models.catalog import find_architecture
 from temtrack.nets.deaot import (
     N_CHANNELS,
-    VARIANTS,
-    Deaot,
     Memory,
     Pyramid,
+    deaot_s,
     mask_unused_ids,
     to_image_size,
 )
@@ -34,7 +34,7 @@ def one_hot(ids):
 @torch.inference_mode()
 def test_the_golden_numbers(size):
     golden = np.load(GOLDEN / f"deaot_{size}.npz")
-    net = Deaot(VARIANTS[f"deaot-{size}"]).eval()
+    net = find_architecture(f"deaot-{size}").build().eval()
     fill(net)
     ids = torch.zeros(1, 257, 257, dtype=torch.long)
     for k, (y, x) in enumerate(CORNERS, 1):
@@ -60,14 +60,14 @@ def test_the_golden_numbers(size):
 )
 def test_the_number_of_parameters_that_learn_with_fixed_norms(name, n_params):
     with torch.device("meta"):
-        net = Deaot(VARIANTS[name])
+        net = find_architecture(name).build()
     net.freeze_encoder_norms()
     assert sum(p.numel() for p in net.parameters() if p.requires_grad) == n_params
 
 
 @pytest.fixture(scope="module")
 def net():
-    network = Deaot(VARIANTS["deaot-s"]).eval()
+    network = deaot_s().eval()
     fill(network)
     return network
 
@@ -129,7 +129,7 @@ def test_a_radius_beyond_the_frame_limits_nothing_and_a_smaller_one_does(net, sc
 
 
 def test_gradients_reach_every_parameter_through_a_carried_frame():
-    net = Deaot(VARIANTS["deaot-s"])
+    net = deaot_s()
     images = torch.randn(2, 2, 3, 49, 65)
     ids = one_hot(torch.randint(0, N_CHANNELS, (2, 49, 65)))
     memory = net.observe(net.encode(images[0]).tokens, net.embed_ids(ids))

@@ -7,10 +7,10 @@ from needs import need_module
 from typer.testing import CliRunner
 
 from temtrack.cli.app import app
-from temtrack.models.catalog import build_segmenter
+from temtrack.models.catalog import find_architecture
 from temtrack.models.import_checkpoint import import_checkpoint
 from temtrack.models.registry import new_model_folder
-from temtrack.segmentation.load import load_segmenter
+from temtrack.segmentation.segmenter import Segmenter
 
 YoloSeg = need_module("temtrack.nets.yolo").YoloSeg
 
@@ -31,7 +31,7 @@ def output_of(xy, score, n_classes=1, side=12.0, cells=(40, 48)):
 
 def test_the_network_has_the_papers_parameters_and_answers_on_a_quarter_of_any_shape():
     assert sum(p.numel() for p in YoloSeg("yolov8n-seg.yaml", 80).parameters()) == 3_409_968
-    net = build_segmenter("yolov8n-seg")
+    net = find_architecture("yolov8n-seg").build()
     assert sum(p.numel() for p in net.parameters()) == 3_263_811
     net.eval()
     with torch.inference_mode():
@@ -41,7 +41,7 @@ def test_the_network_has_the_papers_parameters_and_answers_on_a_quarter_of_any_s
 
 
 def test_a_thousand_particles_are_a_thousand_and_one_told_twice_is_one():
-    net = build_segmenter("yolov8n-seg").eval()
+    net = find_architecture("yolov8n-seg").build().eval()
     y, x = np.divmod(np.arange(1000), 40)
     xy = torch.from_numpy(np.stack([x, y], 1) * 20.0).float()
     (found,) = net.read(output_of(torch.cat([xy, xy + 0.5]), torch.tensor(0.9)))
@@ -52,7 +52,7 @@ def test_a_thousand_particles_are_a_thousand_and_one_told_twice_is_one():
 
 def test_training_and_evaluation_tell_the_same():
     torch.manual_seed(0)
-    net = build_segmenter("yolov8n-seg")
+    net = find_architecture("yolov8n-seg").build()
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = 1.0  # so that the statistics kept are those of the one batch
@@ -73,17 +73,17 @@ def test_a_users_own_weights_of_any_classes_are_added_and_segment(cache, tmp_pat
     saved = {"model": theirs, "ema": None, "epoch": -1} if how == "whole" else theirs.state_dict()
     torch.save(saved, tmp_path / "best.pt")
     folder = new_model_folder("mine", force=False)
-    import_checkpoint(folder, "yolov8n-seg", build_segmenter("yolov8n-seg"), tmp_path / "best.pt")
-    segmenter = load_segmenter("mine", "cpu")
-    assert segmenter.net.model[-1].nc == 3
-    mine = segmenter.net.state_dict()
+    import_checkpoint(folder, "yolov8n-seg", find_architecture("yolov8n-seg").build(), tmp_path / "best.pt")
+    segmenter = Segmenter("mine", "cpu")
+    assert segmenter.model.net.model[-1].nc == 3
+    mine = segmenter.model.net.state_dict()
     assert all(
         torch.equal(mine[name], tensor.float())
         for name, tensor in theirs.state_dict().items()
         if not name.endswith("num_batches_tracked")
     )
     noise = np.random.default_rng(0).normal(size=(70, 300))
-    labels = segmenter.segment(noise, 1.0)
+    labels = segmenter.segment(noise, 1.0).labels
     assert (labels.shape, labels.dtype) == ((70, 300), np.int32)
 
 
@@ -93,5 +93,5 @@ def test_a_checkpoint_of_another_size_is_refused_in_one_line(cache, tmp_path):
         app, ["models", "import", "yolov8n-seg", str(tmp_path / "s.pt"), "--name", "mine"]
     )
     assert result.exit_code == 1
-    assert "is no checkpoint of yolov8n-seg: has of another shape" in result.stderr
+    assert "is no checkpoint of yolov8n-seg: size mismatch" in result.stderr
     assert result.stderr.count("\n") == 1

@@ -16,10 +16,10 @@ from temtrack.formats.store.masks import mask_name, read_masks, write_mask
 from temtrack.formats.store.run import open_run
 from temtrack.formats.store.tiff_stack import write_movie
 from temtrack.linking.lineage_builder import FinalTrack
-from temtrack.models.catalog import build_propagator
 from temtrack.models.import_checkpoint import import_checkpoint
 from temtrack.models.registry import find_model, new_model_folder, verify, weights_of
 from temtrack.movie import Movie
+from temtrack.nets.deaot import deaot_t
 from temtrack.pipeline.analyze import analyze_into
 from temtrack.pipeline.options import AnalyzeOptions, TrackOptions
 from temtrack.pipeline.track import (
@@ -233,9 +233,7 @@ def test_masks_of_another_movie_are_refused(simulated, tmp_path):
 def test_an_imported_deaot_is_a_tracker_by_its_name(tmp_path, monkeypatch):
     monkeypatch.setenv("TEMTRACK_CACHE", str(tmp_path))
     weights = weights_of(find_model("deaot-t"))
-    import_checkpoint(
-        new_model_folder("theirs", force=False), "deaot-t", build_propagator("deaot-t"), weights
-    )
+    import_checkpoint(new_model_folder("theirs", force=False), "deaot-t", deaot_t(), weights)
     assert load_tracker("theirs", "cpu").source == Source("theirs", verify(find_model("theirs")))
 
 

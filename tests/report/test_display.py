@@ -18,6 +18,16 @@ def test_window_spans_the_movie_and_shows_nan_as_black():
     np.testing.assert_allclose(shown, [[0, 0, 127, 255]], atol=2)
 
 
+@pytest.mark.parametrize(("edge", "width"), [(0, 60), (255, 60), (255, 494)])
+def test_two_columns_at_the_edge_do_not_decide_on_the_window(edge, width):
+    frame = np.random.default_rng(0).normal(50, 8, (80, width)).clip(10, 90)
+    frame[:, -2:] = edge
+    movie = Movie(Path("m"), 1, 80, width, frame.dtype, lambda t: frame)
+    window = GreyWindow.of(movie)
+    assert 20 < window.black < 40
+    assert 60 < window.white < 80
+
+
 @pytest.mark.parametrize("value", [0.0, np.nan, 7.0])
 def test_a_movie_of_one_grey_value_can_be_shown(value):
     frame = np.full((10, 10), value)

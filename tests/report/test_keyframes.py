@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from temtrack.report.keyframes import KeyframeStyle, choose_keyframes, draw_keyframes, write_keyframes
+from temtrack.report.keyframes import choose_keyframes, draw_keyframes, write_keyframes
 
 
 def frames_of(merge, lineage, later_frames=3):
@@ -30,7 +30,7 @@ def test_later_is_within_the_childs_life(scene):
 
 def test_the_picture_names_parents_child_and_frames(scene):
     movie, masks, lineage = scene
-    figure = draw_keyframes(movie, lambda t: masks[t], lineage, KeyframeStyle())
+    figure = draw_keyframes(movie, lambda t: masks[t], lineage)
     assert len(figure.axes) == 4
     words = [text.get_text() for axes in figure.axes for text in (*axes.texts, axes.title)]
     assert "1 + 2 → 3" in words
@@ -41,7 +41,7 @@ def test_the_picture_names_parents_child_and_frames(scene):
 def test_more_merges_than_rows_are_said_so(scene):
     movie, masks, lineage = scene
     lineage = replace(lineage, merges=lineage.merges * 3)
-    figure = draw_keyframes(movie, lambda t: masks[t], lineage, KeyframeStyle(max_events=2))
+    figure = draw_keyframes(movie, lambda t: masks[t], lineage, max_events=2)
     assert len(figure.axes) == 8
     assert figure.texts[0].get_text() == "3 merges in two.tif, the first 2 shown"
 

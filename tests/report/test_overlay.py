@@ -4,7 +4,7 @@ import av
 import numpy as np
 
 from temtrack.report.colors import TrackColors
-from temtrack.report.overlay import Overlay, OverlayStyle, find_outlines, write_overlay
+from temtrack.report.overlay import Overlay, OverlayStyle, find_contour_pixels, write_overlay
 
 STYLE = OverlayStyle(min_side_px=150)
 
@@ -13,12 +13,12 @@ def n_pixels_of(picture, color):
     return int((picture == np.array(color, np.uint8)).all(axis=2).sum())
 
 
-def test_outlines_lie_inside_the_regions_and_part_those_that_touch():
+def test_contours_lie_inside_the_regions_and_part_those_that_touch():
     labels = np.zeros((9, 12), dtype=np.uint16)
     labels[2:7, 2:6], labels[2:7, 6:10] = 1, 2
-    outline = find_outlines(labels, line_px=1)
-    assert not outline[labels == 0].any()
-    assert outline[4].tolist() == [
+    contour = find_contour_pixels(labels, line_px=1)
+    assert not contour[labels == 0].any()
+    assert contour[4].tolist() == [
         False,
         False,
         True,
@@ -34,7 +34,7 @@ def test_outlines_lie_inside_the_regions_and_part_those_that_touch():
     ]
 
 
-def test_outlines_have_the_colours_of_the_ids_that_are_there(scene):
+def test_contours_have_the_colours_of_the_ids_that_are_there(scene):
     movie, masks, lineage = scene
     colors = TrackColors(lineage)
     picture = Overlay(movie, lineage, STYLE).draw(0, movie.read_frame(0), masks[0])

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from temtrack.models.registry import ModelSpec
 from temtrack.nets.efficient_sam import POINT
 from temtrack.segmentation.adapters import EFFICIENT_SAM
+from temtrack.segmentation.network import NetworkModel
 from temtrack.segmentation.segmenter import Segmenter
 
 SURE = 20.0  # a logit that is a probability of 1
@@ -43,15 +44,21 @@ class DarkPatches(nn.Module):
 
 
 @pytest.fixture
-def segmenter():
-    """A segmenter of dark patches, in place of a trained network."""
-    return Segmenter(
-        DarkPatches(),
-        EFFICIENT_SAM,
-        ModelSpec("dark", "dark", None, None, {}),
-        "0" * 64,
-        torch.device("cpu"),
-    )
+def dark_patches():
+    """Build a segmenter of dark patches, in place of a trained network, of which these facts are known."""
+
+    def build(tta=False, **facts):
+        spec = ModelSpec("dark", "dark", None, None, facts)
+        net = DarkPatches()
+        return Segmenter(NetworkModel(net, EFFICIENT_SAM, spec, "0" * 64, torch.device("cpu"), tta))
+
+    return build
+
+
+@pytest.fixture
+def segmenter(dark_patches):
+    """A segmenter of dark patches of which nothing more is known."""
+    return dark_patches()
 
 
 @pytest.fixture

@@ -9,16 +9,17 @@ from torch import nn
 
 from temtrack.errors import UsageError
 from temtrack.metrics.segmentation import score_segmentation
-from temtrack.models.catalog import SEGMENTERS, build_segmenter
+from temtrack.models.catalog import ARCHITECTURES
 from temtrack.models.registry import ModelSpec
-from temtrack.segmentation import dense_maps, detections
+from temtrack.segmentation import detections
 from temtrack.segmentation.adapters import ADAPTERS, SWIN_UNET, DetectionAdapter
+from temtrack.segmentation.network import NetworkModel
 from temtrack.segmentation.segmenter import Segmenter
-from temtrack.segmentation.tiling import Look, Tiling
+from temtrack.segmentation.tiling import Tiling, View
 from temtrack.simulation.scenes import SceneConfig, simulate_scene
 
 SCENES = [
-    simulate_scene(np.random.default_rng(seed), SceneConfig(mean_radius_px=(10.0, 30.0), empty_share=0.0))
+    simulate_scene(np.random.default_rng(seed), SceneConfig(mean_radius_px=(10.0, 30.0), empty_fraction=0.0))
     for seed in range(3)
 ]
 
@@ -34,39 +35,31 @@ class DarkPixels(nn.Module):
 @pytest.fixture
 def segmenter_without_prompts():
     spec = ModelSpec("dense", "swin-unet", None, None, {})
-    return Segmenter(DarkPixels(), SWIN_UNET, spec, "0" * 64, torch.device("cpu"))
+    return Segmenter(NetworkModel(DarkPixels(), SWIN_UNET, spec, "0" * 64, torch.device("cpu")))
 
 
-def test_there_is_an_adapter_for_each_network_that_segments():
-    assert ADAPTERS.keys() == SEGMENTERS.keys()
-
-
-def through_maps(labels):
-    return dense_maps.decode(dense_maps.encode(labels))
-
-
-def through_detections(labels):
-    return detections.decode(detections.encode(labels), labels.shape)
-
-
-@pytest.mark.parametrize("there_and_back", [through_maps, through_detections])
-def test_decoding_what_was_encoded_gives_the_particles_back(there_and_back):
+@pytest.mark.parametrize("adapter", ADAPTERS.values(), ids=ADAPTERS)
+def test_decoding_what_was_encoded_gives_the_particles_back(adapter):
     for scene in SCENES:
-        score = score_segmentation(there_and_back(scene.labels), scene.labels)
+        decoded = adapter.decode(adapter.encode(scene.labels), scene.labels.shape)
+        score = score_segmentation(decoded.labels, scene.labels)
         assert score.n_true > 3
         assert score.f1 > 0.95
         assert score.iou > 0.97
+        assert decoded.scores[np.unique(decoded.labels)[1:] - 1] == pytest.approx(1)
+        assert decoded.confidence == pytest.approx(1)
 
 
 @pytest.mark.parametrize("name", ["effsam-tiny", "swin-unet", "vmamba"])
-def test_a_network_answers_on_the_grid_of_its_tiling(name):
+def test_a_network_predicts_on_the_grid_of_its_tiling(name):
     torch.manual_seed(0)
-    net, adapter = build_segmenter(name).eval(), ADAPTERS[name]
+    architecture = ARCHITECTURES[name]
+    net, adapter = architecture.build().eval(), ADAPTERS[architecture.family]
     images = torch.rand(2, 3, adapter.tiling.multiple, 2 * adapter.tiling.multiple)
     with torch.inference_mode():
-        logits = adapter.everything(net, images)
+        logits = adapter.predict_dense(net, images)
     height, width = (n // adapter.tiling.grid for n in images.shape[-2:])
-    assert logits.shape == (2, len(dense_maps.encode(np.zeros((4, 4), np.int32))), height, width)
+    assert logits.shape == (2, len(adapter.encode(np.zeros((4, 4), np.int32))), height, width)
 
 
 def test_a_network_without_prompts_refuses_them(segmenter_without_prompts):
@@ -81,7 +74,7 @@ def test_a_dense_network_finds_particles_where_they_are(segmenter_without_prompt
     for i, (y, x) in enumerate([(60, 70), (250, 265), (440, 300)], start=1):
         labels[disk((y, x), 30)] = i
     image[labels > 0] = 20
-    score = score_segmentation(segmenter_without_prompts.segment(image, 1.0), labels)
+    score = score_segmentation(segmenter_without_prompts.segment(image, 1.0).labels, labels)
     assert (score.n_matched, score.n_found) == (3, 3)
     assert score.iou > 0.99
 
@@ -97,13 +90,14 @@ class DarkDetections:
         return detections.encode(label(tile[0, 0].numpy() < 0.5).astype(np.int32))
 
 
-def glance_of(adapter, grey, scale):
-    """Return what one look shows."""
-    return adapter.tell([adapter.see(None, grey, Look(scale), torch.device("cpu"))], grey.shape, scale)
+def predict(adapter, grey, scale):
+    """Return the prediction from one view."""
+    output = adapter.forward(None, grey, View(scale), torch.device("cpu"))
+    return adapter.decode(adapter.merge([output], grey.shape, scale), grey.shape, scale)
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
-def test_pieces_of_overlapping_tiles_become_one_particle_each(scale):
+def test_detections_of_overlapping_tiles_become_one_particle_each(scale):
     find = DarkDetections()
     adapter = DetectionAdapter(Tiling(128, 64, multiple=32, grid=1), find)
     truth = np.zeros((300, 340), np.int32)
@@ -111,10 +105,10 @@ def test_pieces_of_overlapping_tiles_become_one_particle_each(scale):
     for i, centre in enumerate(centres, start=1):
         truth[disk(centre, 14)] = i
     grey = np.where(truth > 0, 0.1, 0.9).astype(np.float32)
-    glance = glance_of(adapter, grey, scale)
-    score = score_segmentation(glance.labels, truth)
+    prediction = predict(adapter, grey, scale)
+    score = score_segmentation(prediction.labels, truth)
     assert (score.n_matched, score.n_found) == (len(centres), len(centres))
     assert score.iou > 0.93
-    assert 0.5 <= glance.certainty <= 1
+    assert 0.5 <= prediction.confidence <= 1
     assert (len(find.tiles) > 1) == (scale >= 0.5)
-    assert glance_of(adapter, np.ones((40, 40), np.float32), scale).certainty == 0
+    assert predict(adapter, np.ones((40, 40), np.float32), scale).confidence == 0

@@ -1,4 +1,4 @@
-"""Segment Anything asked everywhere: what is ground is no particle, and one told twice is one."""
+"""Segment Anything asked everywhere: what is background is no particle, and one told twice is one."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,9 @@ from skimage.draw import disk
 from temtrack.models.registry import ModelSpec
 from temtrack.segmentation import automatic
 from temtrack.segmentation.adapters import SAM
-from temtrack.segmentation.automatic import detections_of, find_by_points
+from temtrack.segmentation.automatic import detect_by_points, detections_of
 from temtrack.segmentation.detections import decode
+from temtrack.segmentation.network import NetworkModel
 from temtrack.segmentation.segmenter import Segmenter
 
 
@@ -20,13 +21,13 @@ def disc(y, x, radius, shape=(100, 120)):
     return mask
 
 
-def test_the_ground_is_left_out_and_overlaps_are_resolved():
+def test_the_background_is_left_out_and_overlaps_are_resolved():
     one, two, at_the_edge = disc(30, 30, 12), disc(60, 80, 15), disc(0, 60, 10)
     ground = ~(one | two | at_the_edge)
     strip = np.zeros_like(one)
     strip[:, :8] = True  # along three sides
     masks = [ground, strip, one, disc(30, 31, 11), two, at_the_edge, np.zeros_like(one)]
-    found = decode(detections_of(masks, [0.99, 0.98, 0.9, 0.8, 0.95, 0.7, 0.99]), one.shape)
+    found = decode(detections_of(masks, [0.99, 0.98, 0.9, 0.8, 0.95, 0.7, 0.99]), one.shape).labels
     assert found.max() >= 3
     assert len(np.unique(found)) == 4
     for mask in (one, two, at_the_edge):
@@ -61,20 +62,19 @@ def test_every_tile_of_an_image_is_asked_and_answered(tiny_sam, monkeypatch):
 
     def watched(net, tile):
         asked.append(tuple(tile.shape))
-        return find_by_points(net, tile)
+        return detect_by_points(net, tile)
 
     adapter = type(SAM)(SAM.tiling, watched)
-    segmenter = Segmenter(
-        tiny_sam, adapter, ModelSpec("sam", "sam-vit-b", None, None, {}), "0" * 64, torch.device("cpu")
-    )
+    spec = ModelSpec("sam", "sam-vit-b", None, None, {})
+    segmenter = Segmenter(NetworkModel(tiny_sam, adapter, spec, "0" * 64, torch.device("cpu")))
     image = np.where(disc(30, 30, 12), 20.0, 200.0)
-    labels = segmenter.segment(image, scale=1.0)
+    labels = segmenter.segment(image, scale=1.0).labels
     assert asked == [(1, 3, 112, 128)]
     assert (labels.shape, labels.dtype) == (image.shape, np.int32)
     assert not segmenter.takes_prompts
 
 
-def test_masks_of_the_network_become_pieces_as_they_are(tiny_sam, monkeypatch):
+def test_masks_of_the_network_become_detections_as_they_are(tiny_sam, monkeypatch):
     from segment_anything import SamAutomaticMaskGenerator
 
     monkeypatch.setattr(
@@ -83,9 +83,9 @@ def test_masks_of_the_network_become_pieces_as_they_are(tiny_sam, monkeypatch):
             net, points_per_side=4, pred_iou_thresh=-9.0, stability_score_thresh=0.0
         ),
     )
-    monkeypatch.setattr(automatic, "N_GROUND_SIDES", 9)
-    monkeypatch.setattr(automatic, "MAX_GROUND_SHARE", 1.0)
-    detections = find_by_points(tiny_sam, torch.rand(1, 3, 48, 64))
+    monkeypatch.setattr(automatic, "N_BACKGROUND_SIDES", 9)
+    monkeypatch.setattr(automatic, "MAX_BACKGROUND_FRACTION", 1.0)
+    detections = detect_by_points(tiny_sam, torch.rand(1, 3, 48, 64))
     assert detections
     for detection in detections:
         y0, x0, y1, x1 = detection.box

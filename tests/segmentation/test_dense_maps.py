@@ -5,7 +5,7 @@ import pytest
 from skimage.draw import disk
 
 from temtrack.metrics.segmentation import score_segmentation
-from temtrack.segmentation.dense_maps import BOUNDARY, FOREGROUND, MARKER, decode, drop_small, encode
+from temtrack.segmentation.dense_maps import BOUNDARY, FOREGROUND, MARKER, decode, encode, mean_probability
 
 
 def discs(*centres_and_radii, shape=(96, 128)):
@@ -24,7 +24,7 @@ def test_decoding_gives_back_touching_particles():
     assert score.matched_iou / 3 > 0.97
 
 
-def test_the_contact_line_lies_between_touching_particles_only():
+def test_the_boundary_lies_between_touching_particles_only():
     maps = encode(TOUCHING)
     rows, columns = np.nonzero(maps[BOUNDARY])
     assert len(rows)
@@ -32,13 +32,13 @@ def test_the_contact_line_lies_between_touching_particles_only():
     assert not maps[BOUNDARY][60:].any()
 
 
-def test_cores_of_touching_particles_are_apart_and_within_the_foreground():
+def test_markers_of_touching_particles_are_apart_and_within_the_foreground():
     maps = encode(TOUCHING)
     assert not (maps[MARKER] > maps[FOREGROUND]).any()
     assert not maps[MARKER][:, 53:58].any()
 
 
-def test_a_particle_too_small_for_a_margin_keeps_a_core():
+def test_a_particle_too_small_for_a_margin_keeps_a_marker():
     labels = discs((20, 20, 1.5), (20, 60, 20))
     assert encode(labels)[MARKER][labels == 1].any()
 
@@ -53,22 +53,18 @@ def test_what_is_hardly_probable_is_no_particle():
     np.testing.assert_array_equal(decode(maps) > 0, labels > 0)
 
 
-def test_foreground_without_a_core_is_a_particle():
+def test_foreground_without_a_marker_is_a_particle():
     maps = np.zeros((3, 20, 20), np.float32)
     maps[FOREGROUND, 5:10, 5:10] = 1
     assert decode(maps).max() == 1
-
-
-SPECK = discs((40, 40, 16), (40, 71, 15), (80, 100, 3))  # the last has a 28th of their area
-
-
-@pytest.mark.parametrize(("min_area_px", "n_left"), [(None, 2), (0, 3), (10, 3), (400, 2), (5000, 0)])
-def test_what_is_too_small_is_dropped_and_the_rest_numbered_anew(min_area_px, n_left):
-    left = drop_small(SPECK[::-1, ::-1] * 7, min_area_px)
-    assert np.unique(left).tolist() == list(range(n_left + 1))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9)])
 def test_tiny_images(shape):
     labels = np.ones(shape, np.int32)
     assert decode(encode(labels)).shape == shape
+
+
+def test_a_label_without_pixels_has_no_probability():
+    labels, foreground = np.array([[0, 2, 2]]), np.array([[0.1, 0.5, 1.0]], np.float32)
+    assert mean_probability(labels, foreground, 3) == pytest.approx([0.1, np.nan, 0.75, np.nan], nan_ok=True)

@@ -9,8 +9,8 @@ from skimage.filters import threshold_otsu
 from temtrack.errors import UsageError
 from temtrack.metrics.segmentation import score_segmentation
 from temtrack.models.registry import find_model
-from temtrack.segmentation.load import load_segmenter
 from temtrack.segmentation.otsu import SCALES, SIGMA_PX, find_blur_scale, part, separation
+from temtrack.segmentation.segmenter import Segmenter
 
 TRUTH = np.zeros((160, 200), np.int32)
 for i, (y, x, r) in enumerate([(40, 40, 18), (44, 75, 16), (120, 60, 25), (90, 160, 9), (130, 120, 20)], 1):
@@ -19,7 +19,7 @@ for i, (y, x, r) in enumerate([(40, 40, 18), (44, 75, 16), (120, 60, 25), (90, 1
 
 @pytest.fixture
 def otsu():
-    return load_segmenter("otsu", "cpu")
+    return Segmenter("otsu", "cpu")
 
 
 def seen(labels, noise, seed=0):
@@ -36,7 +36,7 @@ def is_found(found, truth, iou=0.9):
 @pytest.mark.parametrize("noise", [0.0, 30.0, 90.0])
 @pytest.mark.parametrize("polarity", [1, -1])
 def test_particles_are_found_at_any_noise_dark_or_bright(otsu, noise, polarity):
-    assert is_found(otsu.segment(polarity * seen(TRUTH, noise)), TRUTH, iou=0.85)
+    assert is_found(otsu.segment(polarity * seen(TRUTH, noise)).labels, TRUTH, iou=0.85)
 
 
 def test_the_blur_grows_with_the_noise_and_is_least_without():
@@ -50,7 +50,7 @@ def test_at_a_scale_of_one_the_mask_is_that_of_the_published_recipe(otsu):
     image = seen(TRUTH, 40.0)
     blurred = ndimage.gaussian_filter(image, 5)
     recipe = blurred <= threshold_otsu(blurred)
-    found = otsu.segment(image, scale=1.0) > 0
+    found = otsu.segment(image, scale=1.0).labels > 0
     assert (found & recipe).sum() / (found | recipe).sum() > 0.97
     assert SIGMA_PX == 5
 
@@ -72,7 +72,7 @@ def test_a_neck_parts_particles_of_any_size_and_a_dent_does_not(radius):
 
 @pytest.mark.parametrize("image", [np.zeros((9, 9)), np.full((5, 3), np.nan), np.ones((1, 1), np.uint8)])
 def test_an_image_without_contrast_is_empty(otsu, image):
-    assert not otsu.segment(image).any()
+    assert not otsu.segment(image).labels.any()
     assert otsu.find_scale(image) is None
 
 
@@ -80,8 +80,13 @@ def test_an_image_without_contrast_is_empty(otsu, image):
 def test_tiny_images_and_pixels_that_are_no_number(otsu, shape):
     image = np.arange(np.prod(shape), dtype=float).reshape(shape)
     image.flat[0] = np.nan
-    labels = otsu.segment(image)
+    labels = otsu.segment(image).labels
     assert (labels.shape, labels.dtype, labels.flat[0]) == (shape, np.int32, 0)
+
+
+def test_it_gives_no_scores(otsu):
+    found = otsu.segment(seen(TRUTH, 0))
+    assert np.isnan(found.scores).tolist() == [True] * found.labels.max()
 
 
 def test_it_takes_no_prompts_and_has_no_weights(otsu):

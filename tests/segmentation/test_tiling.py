@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter
 from torch.nn import functional as F
 
 from temtrack.segmentation.adapters import ADAPTERS, EFFICIENT_SAM, SWIN_UNET
-from temtrack.segmentation.tiling import Look, mean_maps, predict_logits, scaled_input
+from temtrack.segmentation.tiling import View, mean_maps, predict_logits, scaled_input
 
 CPU = torch.device("cpu")
 
@@ -26,9 +26,9 @@ def pointwise(tiling):
     return predict
 
 
-def maps_of(tiling, image, look):
-    """Return the maps of one look."""
-    return mean_maps([predict_logits(pointwise(tiling), image, look, tiling, CPU)], image.shape, look.scale)
+def maps_of(tiling, image, view):
+    """Return the maps of one view."""
+    return mean_maps([predict_logits(pointwise(tiling), image, view, tiling, CPU)], image.shape, view.scale)
 
 
 def noise(*shape):
@@ -39,33 +39,33 @@ def noise(*shape):
 @pytest.mark.parametrize("scale", [1.0, 0.7, 1.9])
 def test_tiles_give_what_one_pass_gives(tiling, scale):
     image, whole = noise(650, 700), replace(tiling, tile_px=4096)
-    in_tiles, in_one = (maps_of(t, image, Look(scale)) for t in (tiling, whole))
+    in_tiles, in_one = (maps_of(t, image, View(scale)) for t in (tiling, whole))
     np.testing.assert_allclose(in_tiles, in_one, atol=1e-5)
 
 
 @TILINGS
-def test_several_looks_give_the_mean_of_what_each_shows(tiling):
+def test_several_views_give_the_mean_of_what_each_shows(tiling):
     image = noise(96, 130)
-    ways = (Look(0.7), Look(1.0), Look(0.7, moved=True), Look(1.0, moved=True))
-    looks = [predict_logits(pointwise(tiling), image, way, tiling, CPU) for way in ways]
-    each = [mean_maps([look], image.shape, 1.0) for look in looks]
-    np.testing.assert_allclose(mean_maps(iter(looks), image.shape, 1.0), np.mean(each, axis=0), atol=1e-6)
-    assert mean_maps(looks, image.shape, 4.0).shape[1:] == (192, 260)
+    ways = (View(0.7), View(1.0), View(0.7, shifted=True), View(1.0, shifted=True))
+    views = [predict_logits(pointwise(tiling), image, way, tiling, CPU) for way in ways]
+    each = [mean_maps([view], image.shape, 1.0) for view in views]
+    np.testing.assert_allclose(mean_maps(iter(views), image.shape, 1.0), np.mean(each, axis=0), atol=1e-6)
+    assert mean_maps(views, image.shape, 4.0).shape[1:] == (192, 260)
 
 
 @TILINGS
 @pytest.mark.parametrize("scale", [1.0, 0.7])
-def test_a_moved_look_shows_the_image_where_it_is(tiling, scale):
+def test_a_shifted_view_shows_the_image_where_it_is(tiling, scale):
     image = gaussian_filter(noise(201, 237), 12, mode="mirror")
     image = (image - image.min()) / np.ptp(image)
-    still, other = (maps_of(tiling, image, Look(scale, moved)) for moved in (False, True))
+    still, other = (maps_of(tiling, image, View(scale, shifted)) for shifted in (False, True))
     inner = (slice(None), slice(9, -9), slice(9, -9))  # at the edges their pixels and those mirrored out mix
     assert np.ptp(still[inner]) > 0.5
     np.testing.assert_allclose(other[inner], still[inner], atol=0.03 if scale < 1 else 0.01)
 
 
 @TILINGS
-def test_a_look_is_moved_by_half_of_the_multiple(tiling):
+def test_a_view_is_shifted_by_half_of_the_multiple(tiling):
     seen = []
 
     def predict(images):
@@ -74,7 +74,7 @@ def test_a_look_is_moved_by_half_of_the_multiple(tiling):
 
     side = 2 * tiling.multiple
     image = noise(side, side)
-    predict_logits(predict, image, Look(1.0, moved=True), tiling, CPU)
+    predict_logits(predict, image, View(1.0, shifted=True), tiling, CPU)
     half = tiling.multiple // 2
     assert seen[0].shape == (side + tiling.multiple,) * 2
     np.testing.assert_array_equal(seen[0][half:-half, half:-half], image)
@@ -88,7 +88,7 @@ def tiles_seen(tiling, shape):
         seen.append(tuple(images.shape[-2:]))
         return pointwise(tiling)(images)
 
-    predict_logits(predict, noise(*shape), Look(1.0), tiling, CPU)
+    predict_logits(predict, noise(*shape), View(1.0), tiling, CPU)
     return seen
 
 
@@ -109,7 +109,7 @@ def test_swin_unet_sees_whole_windows_where_the_image_has_them():
 @pytest.mark.parametrize("scale", [0.15, 1.0, 5.0])
 @TILINGS
 def test_any_size_gives_probabilities_at_its_size_or_finer(shape, scale, tiling):
-    maps = maps_of(tiling, noise(*shape), Look(scale))
+    maps = maps_of(tiling, noise(*shape), View(scale))
     assert maps.shape == (3, *(round(n * max(1, scale / 2)) for n in shape))
     assert np.isfinite(maps).all()
     assert (maps >= 0).all()
@@ -121,7 +121,7 @@ def test_any_size_gives_probabilities_at_its_size_or_finer(shape, scale, tiling)
 def test_maps_lie_where_the_image_does(scale, tiling):
     y, x = np.indices((203, 330))
     image = (((y - 120) ** 2 + (x - 250) ** 2) > 40**2).astype(np.float32)
-    foreground = maps_of(tiling, image, Look(scale))[1] > 0.5
+    foreground = maps_of(tiling, image, View(scale))[1] > 0.5
     fine = foreground.shape[0] / image.shape[0]
     found = np.argwhere(foreground).mean(axis=0) / fine + 0.5 / fine - 0.5
     np.testing.assert_allclose(found, (120, 250), atol=0.75)

@@ -7,7 +7,7 @@ import torch
 from cases import CASES
 
 from temtrack.errors import InputError, OutputError, UsageError
-from temtrack.nets.deaot import VARIANTS, Deaot
+from temtrack.nets.deaot import deaot_t
 from temtrack.provenance import Provenance, Source
 from temtrack.tracking import checkpoint as module
 from temtrack.tracking.centroids import CentroidTracker
@@ -24,7 +24,7 @@ RECORD = Provenance(
 @lru_cache
 def untrained():
     torch.manual_seed(0)
-    return Deaot(VARIANTS["deaot-t"])
+    return deaot_t()
 
 
 BUILD = {

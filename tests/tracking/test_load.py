@@ -4,8 +4,8 @@ import torch
 from safetensors.torch import save_file
 
 from temtrack.errors import ModelError
-from temtrack.models.catalog import build_propagator
 from temtrack.models.registry import write_run_spec
+from temtrack.nets.deaot import deaot_t
 from temtrack.tracking.load import load_tracker
 from temtrack.tracking.overlap import OverlapTracker
 
@@ -16,7 +16,7 @@ def test_overlap_needs_no_model():
 
 def test_a_runs_folder_becomes_a_tracker_with_its_weights(tmp_path):
     torch.manual_seed(1)
-    net = build_propagator("deaot-t")
+    net = deaot_t()
     save_file(net.state_dict(), tmp_path / "best.safetensors")
     write_run_spec(tmp_path, "deaot-t", "temtrack train")
     tracker = load_tracker(str(tmp_path), "cpu")
@@ -30,5 +30,5 @@ def test_a_runs_folder_becomes_a_tracker_with_its_weights(tmp_path):
 
 
 def test_a_segmentation_model_is_refused():
-    with pytest.raises(ModelError, match="'effsam-tiny' is no network that carries ids: those are deaot-t"):
+    with pytest.raises(ModelError, match="'effsam-tiny' is no tracker: those are deaot-t"):
         load_tracker("effsam-tiny", "cpu")

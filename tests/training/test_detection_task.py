@@ -43,12 +43,12 @@ def test_a_batch_without_particles_is_one():
 @pytest.mark.slow
 def test_a_detector_learns_and_a_resumed_run_ends_in_the_same_weights(tmp_path):
     need_module("ultralytics")
-    from temtrack.models.catalog import build_segmenter
+    from temtrack.models.catalog import find_architecture
 
     def run(folder, n_steps):
         folder.mkdir(exist_ok=True)
         torch.manual_seed(0)
-        net = build_segmenter("yolov8n-seg")
+        net = find_architecture("yolov8n-seg").build()
         tests = [draw(np.random.default_rng(i)) for i in range(2)] + [draw(np.random.default_rng(9), 0)]
         # rates that the number of steps does not change
         config = TrainConfig(

@@ -7,7 +7,7 @@ import pytest
 import torch
 from skimage.draw import disk
 
-from temtrack.nets.deaot import VARIANTS, Deaot
+from temtrack.nets.deaot import deaot_t
 from temtrack.training.config import ClipConfig, TrainingData, TrainingRun, preset
 from temtrack.training.curriculum import draw_curriculum_step, evaluation_step
 from temtrack.training.data.clip_source import ClipSource, ReplayBuffer
@@ -47,7 +47,7 @@ def task():
 @pytest.fixture
 def net():
     torch.manual_seed(0)
-    return Deaot(VARIANTS["deaot-t"])
+    return deaot_t()
 
 
 def run(net, task, folder, n_steps):
@@ -112,8 +112,8 @@ def test_a_broken_run_ends_in_the_same_weights_and_statistics(net, task, tmp_pat
             return super().draw_batch(step, part)
 
     with pytest.raises(Stop):
-        run(Deaot(VARIANTS["deaot-t"]), new_task(Breaking), tmp_path / "broken", 4)
-    resumed = run(Deaot(VARIANTS["deaot-t"]), task, tmp_path / "broken", 4)
+        run(deaot_t(), new_task(Breaking), tmp_path / "broken", 4)
+    resumed = run(deaot_t(), task, tmp_path / "broken", 4)
     assert len(read_rows(tmp_path / "broken")) == 2
     for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
         assert torch.equal(a, b), name

@@ -5,10 +5,10 @@ import pytest
 import torch
 from skimage.draw import disk
 
-from temtrack.models.catalog import PUBLISHED_ONLY, SEGMENTERS
+from temtrack.models.catalog import ARCHITECTURES, Kind
 from temtrack.segmentation.adapters import ADAPTERS
 from temtrack.segmentation.dense_maps import BOUNDARY, FOREGROUND, MARKER, encode
-from temtrack.training.config import CROP_MULTIPLES, preset
+from temtrack.training.config import PRESETS, preset
 from temtrack.training.data.batches import collate
 from temtrack.training.data.samples import Sample
 from temtrack.training.segmentation_task import dense_loss
@@ -49,9 +49,15 @@ def test_a_mask_without_instances_teaches_the_foreground_alone(wrong):
     assert (loss > 1) == (wrong == FOREGROUND)
 
 
-@pytest.mark.parametrize("model", sorted(SEGMENTERS.keys() - set(PUBLISHED_ONLY)))
+@pytest.mark.parametrize("model", sorted(each.name for each in ARCHITECTURES.values() if each.preset))
 def test_each_network_has_settings_whose_crops_it_takes_as_they_are(model):
-    config = preset(model)
+    config, architecture = preset(model), ARCHITECTURES[model]
     assert config.model == model
-    assert CROP_MULTIPLES.get(model, 16) % ADAPTERS[model].tiling.multiple == 0
-    assert (config.n_prompts > 0) == (ADAPTERS[model].answer is not None)
+    if architecture.kind is not Kind.tracker:
+        adapter = ADAPTERS[architecture.family]
+        assert architecture.crop_multiple % adapter.tiling.multiple == 0
+        assert (config.n_prompts > 0) == (adapter.predict_prompts is not None)
+
+
+def test_every_preset_belongs_to_an_architecture():
+    assert {each.preset for each in ARCHITECTURES.values() if each.preset} == PRESETS.keys()

@@ -27,8 +27,8 @@ _MAX_ID = np.iinfo(np.uint16).max
 
 def describe_losses(content: ExportContent) -> list[str]:
     """Say which parents are left out, and which ids are not those of the masks."""
-    pieces = content.graph.find_pieces(max_step_frames=1)
-    parents = content.graph.find_parents(pieces).values()
+    branches = content.graph.find_branches(max_step_frames=1)
+    parents = content.graph.find_parents(branches).values()
     n_left_out = sum(len(of) - 1 for of in parents)
     told = []
     if n_left_out:
@@ -36,15 +36,15 @@ def describe_losses(content: ExportContent) -> list[str]:
             f"CTC holds one parent, the largest: the other parents of merges, {n_left_out} in all, are left"
             " out; --to geff, napari or trackmate keep them"
         )
-    if pieces.max(initial=0) > _MAX_ID:
+    if branches.max(initial=0) > _MAX_ID:
         told.append(
             f"CTC holds ids up to {_MAX_ID}: tracks are numbered anew, from 1 in the order of their ids"
         )
-    n_new = len(np.unique(pieces)) - len(np.unique(content.graph.particle_ids))
+    n_new = len(np.unique(branches)) - len(np.unique(content.graph.particle_ids))
     if n_new:
         told.append(
-            f"CTC's tracks have no gaps, and end where a piece splits off or a merge keeps an id on: {n_new}"
-            " later parts of such particles have ids of their own"
+            "CTC's tracks have no gaps, and end where a fragment splits off or a merge keeps an id on:"
+            f" {n_new} later parts of such particles have ids of their own"
         )
     return told
 
@@ -57,24 +57,24 @@ def write_export(path: Path, content: ExportContent, progress: Progress) -> None
     OutputError
         If it cannot be written, or there are more tracks than 16 bits can tell apart.
     """
-    pieces = content.graph.find_pieces(max_step_frames=1)
-    parents = content.graph.find_parents(pieces)
-    numbers = _number(path, pieces)
+    branches = content.graph.find_branches(max_step_frames=1)
+    parents = content.graph.find_parents(branches)
+    numbers = _number(path, branches)
     digits = max(3, len(str(content.n_frames - 1)))
     with whole_folder(path) as part:
         for t, labels, rows in content.walk(progress):
-            new = [numbers[piece] for piece in pieces[rows.index].tolist()]
+            new = [numbers[branch] for branch in branches[rows.index].tolist()]
             write_mask(
                 part / f"mask{t:0{digits}d}.tif",
                 map_ids(labels, dict(zip(rows["particle_id"].tolist(), new, strict=True))),
             )
-        lines = _table(content.graph.frames, pieces, parents, numbers)
+        lines = _table(content.graph.frames, branches, parents, numbers)
         (part / "res_track.txt").write_text("".join(lines), encoding="ascii")
 
 
-def _number(path: Path, pieces: Ints) -> dict[int, int]:
-    """Return the number of each piece: its id, or its place among the ids where those are too high."""
-    ids = np.unique(pieces).tolist()
+def _number(path: Path, branches: Ints) -> dict[int, int]:
+    """Return the number of each branch: its id, or its place among the ids where those are too high."""
+    ids = np.unique(branches).tolist()
     if len(ids) > _MAX_ID:
         raise OutputError(
             f"{path}: CTC holds {_MAX_ID} tracks, these masks have {len(ids)}; choose --to geff, say"
@@ -82,13 +82,13 @@ def _number(path: Path, pieces: Ints) -> dict[int, int]:
     return dict(zip(ids, ids if max(ids, default=0) <= _MAX_ID else range(1, len(ids) + 1), strict=True))
 
 
-def _table(frames: Ints, pieces: Ints, parents: dict[int, list[int]], numbers: dict[int, int]) -> list[str]:
+def _table(frames: Ints, branches: Ints, parents: dict[int, list[int]], numbers: dict[int, int]) -> list[str]:
     """Return the lines ``L B E P``: id, first and last frame, largest parent or 0."""
-    order = np.lexsort((frames, pieces))
-    ids, first, n = np.unique(pieces[order], return_index=True, return_counts=True)
+    order = np.lexsort((frames, branches))
+    ids, first, n = np.unique(branches[order], return_index=True, return_counts=True)
     starts, ends = frames[order][first], frames[order][first + n - 1]
     lines = []
-    for piece, start, end in zip(ids.tolist(), starts.tolist(), ends.tolist(), strict=True):
-        parent = numbers[parents[piece][0]] if piece in parents else 0
-        lines.append(f"{numbers[piece]} {start} {end} {parent}\n")
+    for branch, start, end in zip(ids.tolist(), starts.tolist(), ends.tolist(), strict=True):
+        parent = numbers[parents[branch][0]] if branch in parents else 0
+        lines.append(f"{numbers[branch]} {start} {end} {parent}\n")
     return lines

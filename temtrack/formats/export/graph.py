@@ -6,9 +6,9 @@ on for the child.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -58,29 +58,29 @@ class ParticleGraph:
 
         It is the id of the path's first particle; where that is taken, one above all particles' ids.
         """
-        return self._name(self._components(~self._at_branch()))
+        return self._name(self._components(~self._at_branching()))
 
-    def find_pieces(self, max_step_frames: int | None = None) -> Ints:
+    def find_branches(self, max_step_frames: int | None = None) -> Ints:
         """Return an id for each node, (N,), the same for a particle from one merge or split to the next.
 
-        Only particles that live on after an event, as a parent that sheds a piece does, have more than one;
-        and those hidden for a time, where ``max_step_frames`` says after how many frames a piece ends.
+        Only particles that live on after an event, as a parent that sheds a fragment, have more than one;
+        and those hidden for a time, where ``max_step_frames`` says after how many frames a branch ends.
         """
-        steps = (self.kinds == Kind.step) & ~self._at_branch()
+        steps = (self.kinds == Kind.step) & ~self._at_branching()
         if max_step_frames is not None:
             steps &= np.diff(self.frames[self.edges], axis=1)[:, 0] <= max_step_frames
         return self._name(self._components(steps))
 
-    def find_parents(self, pieces: Ints) -> dict[int, list[int]]:
-        """Return the pieces that each piece came from, the largest first; none for those without."""
-        crossing = self.edges[pieces[self.edges[:, 0]] != pieces[self.edges[:, 1]]]
+    def find_parents(self, branches: Ints) -> dict[int, list[int]]:
+        """Return the branches that each branch came from, the largest first; none for those without."""
+        crossing = self.edges[branches[self.edges[:, 0]] != branches[self.edges[:, 1]]]
         by_size = crossing[np.lexsort((crossing[:, 0], -self.areas_px[crossing[:, 0]]))]
         parents: dict[int, list[int]] = {}
-        for source, target in pieces[by_size].tolist():
+        for source, target in branches[by_size].tolist():
             parents.setdefault(target, []).append(source)
         return parents
 
-    def _at_branch(self) -> NDArray[np.bool_]:
+    def _at_branching(self) -> NDArray[np.bool_]:
         """Tell which edges leave or enter a node that has several such, (E,)."""
         n_nodes = len(self.particle_ids)
         n_out = np.bincount(self.edges[:, 0], minlength=n_nodes)
@@ -96,16 +96,11 @@ class ParticleGraph:
 
     def _name(self, components: Ints) -> Ints:
         """Name components by the id of their first node, the first to claim it; others get ids above all."""
-        numbers, first, inverse = np.unique(components, return_index=True, return_inverse=True)
-        order = np.argsort(first)
-        claimed = self.particle_ids[first[order]]
-        _, claims = np.unique(claimed, return_index=True)
-        is_later = np.ones(len(numbers), bool)
-        is_later[claims] = False
-        claimed[is_later] = self.particle_ids.max(initial=0) + 1 + np.arange(is_later.sum())
-        names = np.empty_like(claimed)
-        names[order] = claimed
-        return names[inverse]
+        codes, _ = pd.factorize(components)
+        names = pd.Series(self.particle_ids).groupby(codes).first().to_numpy(np.int64, copy=True)
+        is_taken = pd.Series(names).duplicated().to_numpy()
+        names[is_taken] = self.particle_ids.max(initial=0) + 1 + np.arange(is_taken.sum())
+        return names[codes]
 
 
 def build_graph(particles: pd.DataFrame, tracks: pd.DataFrame, merges: pd.DataFrame) -> ParticleGraph:
@@ -114,63 +109,44 @@ def build_graph(particles: pd.DataFrame, tracks: pd.DataFrame, merges: pd.DataFr
     A parent's edge leaves the last mask that shows it before the merge or split, and enters the first of the
     child; a particle that is hidden for a time has an edge over the gap.
     """
-    lives = _Lives(particles)
-    events = [(Kind.merge, *row) for row in _rows(merges, "frame", "parent_ids", "child_id")]
-    split_off = tracks[tracks["origin"] == "split"]
-    events += [(Kind.split, *row) for row in _rows(split_off, "start_frame", "parent_ids", "particle_id")]
-    links, n_unseen = lives.link(events)
-    steps = lives.steps()
-    edges = np.concatenate([steps, np.array([pair for _, pair in links], np.int64).reshape(-1, 2)])
-    kinds = np.concatenate([np.full(len(steps), Kind.step), np.array([kind for kind, _ in links], np.int64)])
-    edges, first = np.unique(edges, axis=0, return_index=True)
+    nodes = particles[["particle_id", "frame"]].astype(np.int64).assign(node=np.arange(len(particles)))
+    of_particle = nodes.sort_values(["particle_id", "frame"])
+    following = of_particle.groupby("particle_id")["node"].shift(-1)
+    steps = pd.DataFrame({"source": of_particle["node"], "target": following, "kind": Kind.step})
+
+    events = _events(tracks, merges)
+    by_frame = nodes.sort_values("frame")
+    events["source"] = _nodes_near(events, by_frame, "parent_id", "backward")
+    events["target"] = _nodes_near(events, by_frame, "child_id", "forward")
+    is_seen = events["source"].notna() & events["target"].notna()
+    links = events[is_seen & (events["parent_id"] != events["child_id"])]  # a kept id has its step already
+
+    edges = pd.concat([steps.dropna(), links[["source", "target", "kind"]]]).astype(np.int64)
+    edges = edges.drop_duplicates(["source", "target"]).sort_values(["source", "target"])
     return ParticleGraph(
-        particle_ids=particles["particle_id"].to_numpy(np.int64),
-        frames=particles["frame"].to_numpy(np.int64),
+        particle_ids=nodes["particle_id"].to_numpy(),
+        frames=nodes["frame"].to_numpy(),
         areas_px=particles["area_px"].to_numpy(np.int64),
-        edges=edges,
-        kinds=kinds[first],
-        n_unseen=n_unseen,
+        edges=edges[["source", "target"]].to_numpy(),
+        kinds=edges["kind"].to_numpy(),
+        n_unseen=int((~is_seen).sum()),
     )
 
 
-class _Lives:
-    """The nodes of each particle, in the order of frames."""
-
-    def __init__(self, particles: pd.DataFrame) -> None:
-        ids, frames = (particles[name].to_numpy(np.int64) for name in ("particle_id", "frame"))
-        self._order = np.lexsort((frames, ids))
-        self._ids, self._frames = ids[self._order], frames[self._order]
-
-    def steps(self) -> Ints:
-        """Return the edges from each node of a particle to its next, (E, 2)."""
-        goes_on = self._ids[1:] == self._ids[:-1]
-        return np.stack([self._order[:-1][goes_on], self._order[1:][goes_on]], axis=1)
-
-    def link(
-        self, events: Iterable[tuple[Kind, int, Iterable[int], int]]
-    ) -> tuple[list[tuple[Kind, tuple[int, int]]], int]:
-        """Return the edges from parents to child of each event, and how many parents no mask shows."""
-        links, n_unseen = [], 0
-        for kind, frame, parents, child in events:
-            target = self._since(child, frame)
-            for parent in parents:
-                source = self._before(parent, frame)
-                if source is None or target is None:
-                    n_unseen += 1
-                elif parent != child:  # a kept id has its step already
-                    links.append((kind, (source, target)))
-        return links, n_unseen
-
-    def _before(self, particle_id: int, frame: int) -> int | None:
-        start, stop = np.searchsorted(self._ids, [particle_id, particle_id + 1])
-        at = start + np.searchsorted(self._frames[start:stop], frame) - 1
-        return int(self._order[at]) if at >= start else None
-
-    def _since(self, particle_id: int, frame: int) -> int | None:
-        start, stop = np.searchsorted(self._ids, [particle_id, particle_id + 1])
-        at = start + np.searchsorted(self._frames[start:stop], frame)
-        return int(self._order[at]) if at < stop else None
+def _events(tracks: pd.DataFrame, merges: pd.DataFrame) -> pd.DataFrame:
+    """Return kind, frame, parent and child of each parent of a merge or split, in the order of frames."""
+    columns = ["frame", "parent_id", "child_id"]
+    splits = tracks.loc[tracks["origin"] == "split", ["start_frame", "parent_ids", "particle_id"]]
+    merged = merges[["frame", "parent_ids", "child_id"]].set_axis(columns, axis=1).assign(kind=Kind.merge)
+    events = pd.concat([merged, splits.set_axis(columns, axis=1).assign(kind=Kind.split)])
+    return events.explode("parent_id").dropna().astype(np.int64).sort_values("frame", kind="stable")
 
 
-def _rows(table: pd.DataFrame, *names: str) -> Iterator[tuple[int, Iterable[int], int]]:
-    return zip(*(table[name] for name in names), strict=True)
+def _nodes_near(
+    events: pd.DataFrame, nodes: pd.DataFrame, who: str, direction: Literal["backward", "forward"]
+) -> NDArray[np.float64]:
+    """Return the last node before the event of the particle in a column, or the first since; NaN for none."""
+    named = nodes.rename(columns={"particle_id": who})
+    since = direction == "forward"
+    found = pd.merge_asof(events, named, on="frame", by=who, direction=direction, allow_exact_matches=since)
+    return found["node"].to_numpy(np.float64)

@@ -34,7 +34,7 @@ def write_export(path: Path, content: ExportContent, progress: Progress) -> None
     OutputError
         If it cannot be written.
     """
-    track_ids = content.graph.find_pieces()
+    track_ids = content.graph.find_branches()
     parents = {child: sorted(of) for child, of in sorted(content.graph.find_parents(track_ids).items())}
     rows = content.particles.rename(columns={"frame": "t", "y_px": "y", "x_px": "x"})
     data = pd.DataFrame({"track_id": track_ids, **rows[["t", "y", "x"]]})

@@ -80,7 +80,10 @@ def whole_folder(path: Path) -> Iterator[Path]:
         If the folder cannot be written (no permission, no space left).
     """
     try:
-        with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent) as beside:
+        # a folder that cannot be emptied must not hide the error that came first
+        with tempfile.TemporaryDirectory(
+            prefix=".writing-", dir=path.parent, ignore_cleanup_errors=True
+        ) as beside:
             part = Path(beside) / "new"
             part.mkdir()
             yield part

@@ -1,9 +1,8 @@
-"""What all families do with a scale and a frame interval that a file states."""
+"""What all formats do with a scale and a frame interval that a file states."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,18 +11,6 @@ from temtrack.formats.units import duration_s
 
 #: Sides of a pixel that differ by no more than this count as equal.
 _SQUARE_WITHIN = 0.01
-
-
-@dataclass(frozen=True)
-class FrameInterval:
-    """Time between two frames in seconds and where the number comes from."""
-
-    seconds: float
-    source: str
-
-    def times_of(self, n_frames: int) -> FrameTimes:
-        """Return the times of the frames, the first at 0 s."""
-        return FrameTimes(np.arange(n_frames, dtype=np.float64) * self.seconds, self.source)
 
 
 def pixel_size_along_x(steps_nm: Iterable[float | None], source: str) -> PixelSize | None:
@@ -39,7 +26,7 @@ def pixel_size_along_x(steps_nm: Iterable[float | None], source: str) -> PixelSi
     return PixelSize(x_nm, source)
 
 
-def frame_interval(value: float, unit: str, source: str) -> FrameInterval | None:
-    """Return the interval, ``None`` for a unit not of time or a value not positive."""
+def even_times(n_frames: int, value: float, unit: str, source: str) -> FrameTimes | None:
+    """Return times at one interval from 0 s on; ``None`` for a unit not of time or a value not positive."""
     seconds = duration_s(float(value), unit)
-    return None if seconds is None else FrameInterval(seconds, source)
+    return None if seconds is None else FrameTimes(np.arange(n_frames, dtype=np.float64) * seconds, source)

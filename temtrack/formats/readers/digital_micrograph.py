@@ -7,18 +7,17 @@ import struct
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.calibration import Calibration, PixelSize
 from temtrack.errors import InputError
 from temtrack.formats.clock import read_clock
 from temtrack.formats.decoding import read_head, refused_as
-from temtrack.formats.readers.calibration import FrameInterval, frame_interval, pixel_size_along_x
-from temtrack.formats.readers.dm_tags import Block, Tag, TagFile, read_tags
-from temtrack.formats.readers.raw_frames import RawFrames, evenly_spaced
+from temtrack.formats.readers.calibration import even_times, pixel_size_along_x
+from temtrack.formats.readers.dm_tags import Block, ByteOrder, Tag, read_tags
+from temtrack.formats.readers.frames import RawFrames, evenly_spaced, open_movie
 from temtrack.formats.units import length_nm
 from temtrack.movie import Movie
 
@@ -54,22 +53,15 @@ def read_movie(path: Path) -> Movie:
         If the file is damaged or truncated, or holds complex pixels or more than three axes.
     """
     with refused_as(f"{path}: cannot be read as DigitalMicrograph file"), path.open("rb") as file:
-        tags = read_tags(file)
+        tags, byte_order = read_tags(file)
         image = _shown_image(tags)
-    frames = _frames(path, image, tags.byte_order)
-    first = frames(0)
-    height, width = first.shape
-    interval = image.interval()
-    times = interval.times_of(len(frames.offsets)) if interval and len(frames.offsets) > 1 else None
-    return Movie(
-        path,
-        len(frames.offsets),
-        height,
-        width,
-        first.dtype,
-        frames,
-        Calibration(image.pixel_size(), times, started=image.started),
-    )
+    frames = _frames(path, image, byte_order)
+    pixel_size, times = None, None
+    if len(image.steps) > 1:
+        pixel_size = pixel_size_along_x([length_nm(*step) for step in image.steps[:2]], _SOURCE)
+    if len(image.steps) > 2:
+        times = even_times(frames.n_frames, *image.steps[2], _SOURCE + " of the third axis")
+    return open_movie(frames, pixel_size, times, started=image.started)
 
 
 @dataclass(frozen=True)
@@ -82,18 +74,11 @@ class _Image:
     steps: tuple[tuple[float, str], ...]
     started: datetime | None
 
-    def pixel_size(self) -> PixelSize | None:
-        along = [length_nm(*step) for step in self.steps[:2]]
-        return pixel_size_along_x(along, _SOURCE) if len(along) == 2 else None
 
-    def interval(self) -> FrameInterval | None:
-        return frame_interval(*self.steps[2], _SOURCE + " of the third axis") if len(self.steps) > 2 else None
-
-
-def _shown_image(file: TagFile) -> _Image:
+def _shown_image(tags: dict[str, Tag]) -> _Image:
     """Return the image that the file is about: the one shown, else the last; thumbnails come first."""
-    images = list(_group(file.tags["ImageList"]).values())
-    sources = list(_group(file.tags.get("ImageSourceList", {})).values())
+    images = list(_group(tags["ImageList"]).values())
+    sources = list(_group(tags.get("ImageSourceList", {})).values())
     shown = _group(sources[0]).get("ImageRef") if sources else None
     image = _group(images[shown if isinstance(shown, int) else -1])
     data = _group(image["ImageData"])
@@ -126,30 +111,27 @@ def _group(tag: Tag) -> dict[str, Tag]:
     return tag
 
 
-def _frames(path: Path, image: _Image, byte_order: Literal["<", ">"]) -> RawFrames:
+def _frames(path: Path, image: _Image, byte_order: ByteOrder) -> RawFrames:
     size = "x".join(map(str, image.sizes))
     if len(image.sizes) not in (2, 3):
         raise InputError(f"{path}: has axes {size}; allowed are an image (X, Y) or a movie (X, Y, T)")
     if image.type_number in _COMPLEX:
         raise InputError(f"{path}: pixels are complex; save the modulus or the phase instead")
     width, height, n_frames = (*image.sizes, 1)[:3]
-    shape: tuple[int, ...] = (height, width)
-    kind: type[RawFrames] = RawFrames
-    if image.type_number in _COLOURS:
-        dtype, shape, kind = np.dtype("u1"), (height, width, 4), _BlueFirst
-    elif image.type_number in _TYPES:
-        dtype = np.dtype(_TYPES[image.type_number]).newbyteorder(byte_order)
-    else:
+    is_colour = image.type_number in _COLOURS
+    if not is_colour and image.type_number not in _TYPES:
         raise InputError(f"{path}: pixels are of DigitalMicrograph's type {image.type_number}, not supported")
+    dtype = np.dtype("u1" if is_colour else byte_order + _TYPES[image.type_number])
+    shape = (height, width, 4) if is_colour else (height, width)
     frame_bytes = dtype.itemsize * math.prod(shape)
     if image.pixels.n_bytes < frame_bytes * n_frames:
         raise InputError(f"{path}: is damaged: {size} pixels do not fit in {image.pixels.n_bytes} bytes")
-    return kind(path, dtype, shape, evenly_spaced(path, image.pixels.offset, n_frames, frame_bytes))
+    offsets = evenly_spaced(path, image.pixels.offset, n_frames, frame_bytes)
+    if is_colour:
+        return RawFrames(path, dtype, shape, offsets, sample_axis=2, arrange=_red_first)
+    return RawFrames(path, dtype, shape, offsets)
 
 
-class _BlueFirst(RawFrames):
-    """Colour frames whose samples are blue, green, red and an unused byte."""
-
-    def arrange(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        """Return the samples as red, green, blue."""
-        return pixels[..., 2::-1]
+def _red_first(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return blue, green, red and an unused byte as red, green, blue."""
+    return pixels[..., 2::-1]

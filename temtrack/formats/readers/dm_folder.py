@@ -6,16 +6,16 @@ GMS's recordings lie in ``Hour_00/Minute_00/Second_00``, files there end in ``_F
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.calibration import Calibration, FrameTimes
+from temtrack.calibration import FrameTimes
 from temtrack.errors import InputError
 from temtrack.formats.readers import digital_micrograph, images
+from temtrack.formats.readers.frames import FrameFiles, open_movie
 from temtrack.movie import Movie
 
 NAME = "folder of dm3 or dm4 files"
@@ -52,19 +52,9 @@ def read_movie(path: Path) -> Movie:
     files = tuple(natsorted((p for p in found if _is_frame(p)), key=lambda p: p.relative_to(path).as_posix()))
     if not files:
         raise InputError(f"{path}: holds no frame; allowed are .dm3 and .dm4 files, in GMS's folders or not")
-    first = digital_micrograph.read_movie(files[0])
-    frames = _Files(files, (first.height, first.width), first.dtype)
+    pixel_size = digital_micrograph.read_movie(files[0]).pixel_size
     times = _read_clock([p.relative_to(path).as_posix() for p in files])
-    return Movie(
-        path,
-        len(files),
-        first.height,
-        first.width,
-        first.dtype,
-        frames,
-        Calibration(first.pixel_size, times),
-        files,
-    )
+    return open_movie(FrameFiles(path, files, _read_frame), pixel_size, times, files=files)
 
 
 def _is_recording(path: Path) -> bool:
@@ -76,29 +66,11 @@ def _is_frame(path: Path) -> bool:
     return path.suffix.lower() in digital_micrograph.SUFFIXES and not is_hidden and path.is_file()
 
 
-@dataclass(frozen=True)
-class _Files:
-    """Reads file ``t`` and holds it against the first one's shape and type."""
-
-    paths: tuple[Path, ...]
-    shape: tuple[int, int]
-    dtype: np.dtype[Any]
-
-    def __call__(self, t: int) -> NDArray[Any]:
-        if not 0 <= t < len(self.paths):
-            raise InputError(
-                f"{self.paths[0].parent}: frame {t} of {len(self.paths)}: there is no such frame"
-            )
-        movie = digital_micrograph.read_movie(self.paths[t])
-        if movie.n_frames > 1:
-            raise InputError(f"{self.paths[t]}: holds {movie.n_frames} frames; in a folder each file is one")
-        if (movie.height, movie.width) != self.shape or movie.dtype != self.dtype:
-            raise InputError(
-                f"{self.paths[t]}: is {movie.height}x{movie.width} {movie.dtype}, but the first frame "
-                f"({self.paths[0].name}) is {self.shape[0]}x{self.shape[1]} {self.dtype}; a movie needs "
-                "frames of one size and type"
-            )
-        return movie.read_frame(0)
+def _read_frame(path: Path) -> NDArray[Any]:
+    movie = digital_micrograph.read_movie(path)
+    if movie.n_frames > 1:
+        raise InputError(f"{path}: holds {movie.n_frames} frames; in a folder each file is one")
+    return movie.read_frame(0)
 
 
 def _read_clock(names: list[str]) -> FrameTimes | None:

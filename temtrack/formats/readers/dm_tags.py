@@ -1,7 +1,7 @@
 """The tag tree of a dm3 or dm4 file, with the places of its large arrays instead of their contents.
 
-Read here and not by a library: RosettaSciIO (GPL) brings dask along and reads no colour lazily, ncempy
-brings HDF5 and its plugins. The layout is that of C. Boothroyd's description of the format.
+Read here and not by a library: RosettaSciIO (GPL) brings dask along and reads no colour lazily, ncempy reads
+neither big-endian files nor colour. The layout is that of C. Boothroyd's description of the format.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 #: Codes of simple types: how `struct` names them, and their size in bytes.
 _SIMPLE = {2: "h", 3: "i", 4: "H", 5: "I", 6: "f", 7: "d", 8: "B", 9: "b", 10: "B", 11: "q", 12: "Q"}
@@ -33,36 +33,31 @@ class Block:
 
 Tag = int | float | str | Block | dict[str, "Tag"]
 
-
-@dataclass(frozen=True)
-class TagFile:
-    """The tags of a file and the byte order of its data, ``<`` or ``>``."""
-
-    tags: dict[str, Tag]
-    byte_order: Literal["<", ">"]
+#: Of a file's data, as `struct` and NumPy name it.
+ByteOrder = Literal["<", ">"]
 
 
-def read_tags(file: BinaryIO) -> TagFile:
-    """Read all tags; tags without a name are called by their place in the group, ``"0"``, ``"1"``, ...
+def read_tags(file: BinaryIO) -> tuple[dict[str, Tag], ByteOrder]:
+    """Return all tags and the byte order; tags without a name are called by their place, ``"0"``, ``"1"``.
 
     Raises
     ------
     ValueError
         If the file is no dm3 or dm4 file, or its tags are damaged or cut off.
     """
-    version = struct.unpack(">I", _take(file, 4))[0]
+    (version,) = struct.unpack(">I", _take(file, 4))
     if version not in (3, 4):
         raise ValueError(f"version {version} of DigitalMicrograph is neither 3 nor 4")
     _take(file, 4 if version == 3 else 8)
-    byte_order: Literal["<", ">"] = "<" if struct.unpack(">I", _take(file, 4))[0] else ">"
-    return TagFile(_Reader(file, version, byte_order).read_group(0), byte_order)
+    byte_order: ByteOrder = "<" if any(_take(file, 4)) else ">"
+    return _Reader(file, version, byte_order).read_group(0), byte_order
 
 
 @dataclass(frozen=True)
 class _Reader:
     file: BinaryIO
     version: int
-    byte_order: str
+    byte_order: ByteOrder
 
     def read_group(self, depth: int) -> dict[str, Tag]:
         if depth > _DEEPEST:
@@ -85,7 +80,7 @@ class _Reader:
         layout = [self._number() for _ in range(self._number())]
         if len(layout) == 1 and layout[0] in _SIMPLE:
             code = self.byte_order + _SIMPLE[layout[0]]
-            value: int | float = struct.unpack(code, _take(self.file, struct.calcsize(code)))[0]
+            value: int | float = self._unpack(code)
             return value
         n_bytes = _size(iter(layout))
         if layout[:2] == [_ARRAY, _USHORT] and name != "Data" and n_bytes <= _LONGEST_TEXT:
@@ -96,11 +91,13 @@ class _Reader:
         return block
 
     def _number(self) -> int:
-        code = ">i" if self.version == 3 else ">q"
-        number: int = struct.unpack(code, _take(self.file, struct.calcsize(code)))[0]
+        number: int = self._unpack(">i" if self.version == 3 else ">q")
         if number < 0:
             raise ValueError(f"a tag has a size of {number}")
         return number
+
+    def _unpack(self, code: str) -> Any:
+        return struct.unpack(code, _take(self.file, struct.calcsize(code)))[0]
 
 
 def _size(layout: Iterator[int]) -> int:
@@ -114,16 +111,15 @@ def _size(layout: Iterator[int]) -> int:
         if code == _ARRAY:
             return _size(layout) * next(layout)
         if code == _STRUCT:
-            next(layout)  # length of its name, always 0
-            return sum(_field_size(layout) for _ in range(next(layout)))
+            _, n_fields = next(layout), next(layout)  # lengths of names are always 0
+            n_bytes = 0
+            for _ in range(n_fields):
+                next(layout)
+                n_bytes += _size(layout)
+            return n_bytes
     except StopIteration:
         raise ValueError("a tag's layout is cut off") from None
     raise ValueError(f"a tag is of unknown type {code}")
-
-
-def _field_size(layout: Iterator[int]) -> int:
-    next(layout)  # length of the field's name, always 0
-    return _size(layout)
 
 
 def _take(file: BinaryIO, n_bytes: int) -> bytes:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from temtrack.calibration import Calibration, PixelSize
+from temtrack.calibration import FrameTimes, PixelSize
 from temtrack.errors import InputError
 from temtrack.formats.decoding import read_head, refused_as
-from temtrack.formats.readers.calibration import FrameInterval, frame_interval, pixel_size_along_x
-from temtrack.formats.readers.raw_frames import RawFrames, evenly_spaced
+from temtrack.formats.readers.calibration import even_times, pixel_size_along_x
+from temtrack.formats.readers.frames import RawFrames, evenly_spaced, open_movie
 from temtrack.formats.units import length_nm
 from temtrack.movie import Movie
 
@@ -61,12 +61,9 @@ def read_movie(path: Path) -> Movie:
             f"{path}: is no MRC file, or holds no frame: its header says {width}x{height}x{n_frames}"
         )
     start, frame_bytes = _HEADER_BYTES + int(header.nsymbt), dtype.itemsize * width * height
-    offsets = evenly_spaced(path, start, n_frames, frame_bytes)
-    frames = RawFrames(path, dtype, (height, width), offsets)
-    interval = _info_interval(info) if n_frames > 1 else None
-    times = interval.times_of(n_frames) if interval else None
+    frames = RawFrames(path, dtype, (height, width), evenly_spaced(path, start, n_frames, frame_bytes))
     pixel_size = _header_pixel_size(header) or _fei_pixel_size(path, header) or _info_pixel_size(info)
-    return Movie(path, n_frames, height, width, frames(0).dtype, frames, Calibration(pixel_size, times))
+    return open_movie(frames, pixel_size, _info_times(info, n_frames))
 
 
 def _read_header(path: Path) -> Any:
@@ -128,11 +125,13 @@ def _read_info(path: Path) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in lines}
 
 
-def _info_interval(info: dict[str, str]) -> FrameInterval | None:
-    """Return the interval of the frames saved, each a sum of some of the camera's."""
+def _info_times(info: dict[str, str], n_frames: int) -> FrameTimes | None:
+    """Return the times of the frames saved, each a sum of some of the camera's."""
     rate = _number(info, "Frames Per Second")
     n_summed = _number(info, "Autosave Movie Sum Count") or 1.0
-    return frame_interval(n_summed / rate, "s", "Frames Per Second in the info file") if rate > 0 else None
+    if rate <= 0:
+        return None
+    return even_times(n_frames, n_summed / rate, "s", "Frames Per Second in the info file")
 
 
 def _info_pixel_size(info: dict[str, str]) -> PixelSize | None:

@@ -2,15 +2,14 @@
 
 A ser holds pixels, their step in SI units and the second at which each frame was taken. The emi
 ``NAME.emi`` holds no pixels but tells, for each ``NAME_1.ser`` and so on, how long a scanned frame takes.
-Layout after C. Boothroyd's description of the format. Read here and not by a library:
-RosettaSciIO loads all frames at once, ncempy brings HDF5 and its plugins along.
+Layout after C. Boothroyd's description of the format. Read here and not by a library: RosettaSciIO loads all
+frames at once, ncempy finds no time tags where a recording was stopped, and a damaged file fills the memory.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -18,11 +17,11 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.calibration import Calibration, FrameTimes
+from temtrack.calibration import FrameTimes
 from temtrack.errors import InputError
 from temtrack.formats.decoding import read_head, refused_as
-from temtrack.formats.readers.calibration import frame_interval, pixel_size_along_x
-from temtrack.formats.readers.raw_frames import RawFrames
+from temtrack.formats.readers.calibration import even_times, pixel_size_along_x
+from temtrack.formats.readers.frames import RawFrames, open_movie
 from temtrack.formats.units import length_nm
 from temtrack.movie import Movie
 
@@ -61,42 +60,15 @@ def read_movie(path: Path) -> Movie:
     InputError
         If a file is damaged or truncated, holds spectra, or an emi has no ser beside it, or several.
     """
-    ser = path if _is_ser(path) else _find_ser(path)
+    ser = path if read_head(path, 4) == _SER_SIGNATURE else _find_ser(path)
     with refused_as(f"{ser}: cannot be read as ser file"):
-        series = _read_series(ser)
-    frames = _UpsideDown(ser, series.dtype, series.shape, series.offsets)
-    first = frames(0)
-    height, width = first.shape
-    pixel_size = pixel_size_along_x(map(_step_nm, series.steps), "ser calibration")
+        frames, steps_m, clock_s = _read_series(ser)
+    pixel_size = pixel_size_along_x(map(_step_nm, steps_m), "ser calibration")
     emi = _emi_beside(ser)
-    times = _read_times(ser, emi, series)
-    files = (ser,) if emi is None else (ser, emi)
-    return Movie(
-        path, len(series.offsets), height, width, first.dtype, frames, Calibration(pixel_size, times), files
-    )
-
-
-class _UpsideDown(RawFrames):
-    """Frames stored from the bottom row to the top one."""
-
-    def arrange(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        """Return the frame with its top row first."""
-        return pixels[::-1]
-
-
-@dataclass(frozen=True)
-class _Series:
-    """A ser file's frames: where their pixels lie, type, shape, steps along x and y, and time tags (s)."""
-
-    offsets: NDArray[np.int64]
-    dtype: np.dtype[Any]
-    shape: tuple[int, int]
-    steps: tuple[float, float]
-    clock_s: NDArray[np.int64]
-
-
-def _is_ser(path: Path) -> bool:
-    return read_head(path, 4) == _SER_SIGNATURE
+    times = None if emi is None else _scan_times(ser, emi, frames.n_frames)
+    if times is None and (np.diff(clock_s) > 0).all():
+        times = FrameTimes((clock_s - clock_s[0]).astype(np.float64), "time tags of the ser, to 1 s")
+    return open_movie(frames, pixel_size, times, path=path, files=(ser,) if emi is None else (ser, emi))
 
 
 def _find_ser(emi: Path) -> Path:
@@ -115,7 +87,8 @@ def _find_ser(emi: Path) -> Path:
     return found[0]
 
 
-def _read_series(path: Path) -> _Series:
+def _read_series(path: Path) -> tuple[RawFrames, tuple[float, float], NDArray[np.int64]]:
+    """Return the frames of a ser file, the steps along x and y in SI units, and the second of each frame."""
     with path.open("rb") as file:
         head = file.read(34)
         version, kind, _, n_planned, n_frames = struct.unpack_from("<HIIII", head, 4)
@@ -141,8 +114,11 @@ def _read_series(path: Path) -> _Series:
         if type_number not in _TYPES:
             raise InputError(f"{path}: pixels are complex (type {type_number}); allowed are real numbers")
         clock_s = np.array([_read_clock(file, place) for place in tags], dtype=np.int64)
-    dtype = np.dtype(_TYPES[type_number])
-    return _Series(starts + _FRAME_HEAD.size, dtype, (height, width), (step_x, step_y), clock_s)
+    # stored from the bottom row to the top one
+    frames = RawFrames(
+        path, np.dtype(_TYPES[type_number]), (height, width), starts + _FRAME_HEAD.size, arrange=np.flipud
+    )
+    return frames, (step_x, step_y), clock_s
 
 
 def _read_clock(file: Any, place: int) -> int:
@@ -156,32 +132,18 @@ def _step_nm(step_m: float) -> float | None:
     return length_nm(step_m, "m") if step_m < _LONGEST_STEP_M else None
 
 
-def _read_times(ser: Path, emi: Path | None, series: _Series) -> FrameTimes | None:
-    n_frames = len(series.offsets)
-    if n_frames < 2:
-        return None
-    interval = frame_interval(_scan_time_s(ser, emi), "s", "FrameTime in the emi") if emi else None
-    if interval is not None:
-        return interval.times_of(n_frames)
-    if (np.diff(series.clock_s) > 0).all():
-        return FrameTimes(
-            (series.clock_s - series.clock_s[0]).astype(np.float64), "time tags of the ser, to 1 s"
-        )
-    return None
-
-
 def _emi_beside(ser: Path) -> Path | None:
     stem, _, number = ser.stem.rpartition("_")
     emi = ser.with_name(f"{stem}.emi")
     return emi if number.isdigit() and emi.is_file() else None
 
 
-def _scan_time_s(ser: Path, emi: Path) -> float:
-    """Return how long a scanned frame of this ser takes, as the emi states; 0 where it states nothing."""
+def _scan_times(ser: Path, emi: Path, n_frames: int) -> FrameTimes | None:
+    """Return the times of scanned frames as the emi states them, ``None`` where it states none."""
     number = int(ser.stem.rpartition("_")[2])
     with refused_as(f"{emi}: cannot be read as emi file; move it away to do without"):
         infos = _OBJECT_INFO.findall(emi.read_bytes())
         if len(infos) < number:
-            return 0.0
+            return None
         stated = ElementTree.fromstring(infos[number - 1]).findtext("AcquireInfo/FrameTime")
-        return float(stated or 0)
+        return even_times(n_frames, float(stated or 0), "s", "FrameTime in the emi")

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.calibration import Calibration
 from temtrack.errors import InputError
-from temtrack.formats.decoding import check_frame_size, check_samples, read_head, refused_as, to_grey
-from temtrack.formats.readers.tiff_calibration import read_frame_interval, read_pixel_size, read_start
+from temtrack.formats.decoding import check_frame_size, check_samples, read_head, refused_as
+from temtrack.formats.readers.frames import FrameReader, RawFrames, evenly_spaced, open_movie
+from temtrack.formats.readers.tiff_calibration import read_pixel_size, read_start, read_times
 from temtrack.movie import Movie
 
 if TYPE_CHECKING:
@@ -54,65 +54,45 @@ def read_movie(path: Path) -> Movie:
     with refused_as(f"{path}: cannot be read as TIFF"), tifffile.TiffFile(path) as tif:
         _refuse_broken_chain(tif, path)
         series = _one_series(tif, path)
-        planes = _Planes(path, series, n_frames=_count_frames(series, path))
-        pixel_size, interval, started = read_pixel_size(tif), read_frame_interval(tif), read_start(tif)
-    first = planes(0)
-    height, width = first.shape
-    times = interval.times_of(planes.n_frames) if interval else None
-    return Movie(
-        path,
-        planes.n_frames,
-        height,
-        width,
-        first.dtype,
-        planes,
-        Calibration(pixel_size, times, started=started),
-    )
+        frames = _frames(path, series, _count_frames(series, path))
+        pixel_size, times, started = read_pixel_size(tif), read_times(tif, frames.n_frames), read_start(tif)
+    return open_movie(frames, pixel_size, times, started=started)
+
+
+def _frames(path: Path, series: tifffile.TiffPageSeries, n_frames: int) -> FrameReader:
+    page = series.keyframe
+    sample_axis = page.axes.index("S") if "S" in page.axes else None
+    dtype = np.dtype(page.parent.byteorder + page.dtype.char)
+    # Planes that lie one behind the other without compression need no page table: ImageJ writes
+    # stacks beyond 4 GB with a single page.
+    if series.dataoffset is None or page.bitspersample != 8 * dtype.itemsize:
+        return _Planes(path, n_frames, series, sample_axis)
+    offsets = evenly_spaced(path, series.dataoffset, n_frames, dtype.itemsize * math.prod(page.shape))
+    return RawFrames(path, dtype, page.shape, offsets, sample_axis)
 
 
 @dataclass
-class _Planes:
-    """Reads plane ``t`` of a series; holds the file open from the first compressed plane on."""
+class _Planes(FrameReader):
+    """Decodes plane ``t`` of a series; holds the file open from the first one on."""
 
     path: Path
-    series: tifffile.TiffPageSeries
     n_frames: int
+    series: tifffile.TiffPageSeries
+    sample_axis: int | None
 
-    def __post_init__(self) -> None:
-        page = self.series.keyframe
-        self._shape: tuple[int, ...] = page.shape
-        self._sample_axis: int | None = page.axes.index("S") if "S" in page.axes else None
-        self._dtype = np.dtype(page.parent.byteorder + page.dtype.char)
-        # Planes that lie one behind the other without compression need no page table: ImageJ writes
-        # stacks beyond 4 GB with a single page.
-        whole_bytes = page.bitspersample == 8 * self._dtype.itemsize
-        self._offset: int | None = self.series.dataoffset if whole_bytes else None
-
-    def __call__(self, t: int) -> NDArray[Any]:
+    def decode(self, t: int) -> NDArray[Any]:
+        """Return the plane as tifffile does, unless it is missing or the file ends before it does."""
         what = f"{self.path}: frame {t} of {self.n_frames}"
-        if not 0 <= t < self.n_frames:
-            raise InputError(f"{what}: there is no such frame")
-        with refused_as(f"{what} is damaged"):
-            pixels = self._decode(t) if self._offset is None else self._load(t)
-        return to_grey(pixels, sample_axis=self._sample_axis, what=what)
-
-    def _load(self, t: int) -> NDArray[Any]:
-        count = math.prod(self._shape)
-        offset = self._offset + t * count * self._dtype.itemsize
-        pixels = np.fromfile(self.path, self._dtype, count, offset=offset)
-        return pixels.reshape(self._shape)
-
-    def _decode(self, t: int) -> NDArray[Any]:
         page = self.series.pages[t]
         if page is None:
-            raise InputError(f"{self.path}: frame {t} of {self.n_frames} is missing from the file")
+            raise InputError(f"{what} is missing from the file")
         file = page.parent.filehandle
         if file.closed:
             file.open()
             weakref.finalize(self, file.close)
         end = max(o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=True))
         if end > file.size:
-            raise InputError(f"{self.path}: frame {t} of {self.n_frames} is cut off: the file is truncated")
+            raise InputError(f"{what} is cut off: the file is truncated")
         pixels: NDArray[Any] = page.asarray()
         return pixels
 
@@ -155,17 +135,4 @@ def _count_frames(series: tifffile.TiffPageSeries, path: Path) -> int:
         )
     check_frame_size([n for a, n in zip(page.axes, page.shape, strict=True) if a in "YX"], path)
     check_samples(dict(zip(page.axes, page.shape, strict=True)).get("S", 1), path)
-    n_frames = stack[0][1] if stack else 1
-    _refuse_short(series, n_frames, path)
-    return n_frames
-
-
-def _refuse_short(series: tifffile.TiffPageSeries, n_frames: int, path: Path) -> None:
-    if series.dataoffset is None:
-        return
-    needed = series.dataoffset + n_frames * series.keyframe.nbytes
-    if needed > path.stat().st_size:
-        raise InputError(
-            f"{path}: TIFF is truncated: {n_frames} frames need {needed} bytes, the file has "
-            f"{path.stat().st_size}; copy it again from its source"
-        )
+    return stack[0][1] if stack else 1

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from temtrack.calibration import PixelSize
+from temtrack.calibration import FrameTimes, PixelSize
 from temtrack.formats.clock import read_clock
-from temtrack.formats.readers.calibration import FrameInterval, frame_interval, pixel_size_along_x
+from temtrack.formats.readers.calibration import even_times, pixel_size_along_x
 from temtrack.formats.units import length_nm
 
 if TYPE_CHECKING:
@@ -24,35 +24,37 @@ _DM_STEP_X, _DM_STEP_Y, _DM_STEP_Z = 65009, 65010, 65011
 
 def read_pixel_size(tif: tifffile.TiffFile) -> PixelSize | None:
     """Return the pixel size along x, ``None`` where the file states none in a unit of length."""
-    if tif.is_imagej:
-        return _imagej_pixel_size(tif)
-    if tif.is_ome:
-        pixels = _ome_pixels(tif)
-        step = float(pixels.get("PhysicalSizeX", "nan"))
-        step_y = float(pixels.get("PhysicalSizeY", step))
-        return _pixel_size(step, step_y, pixels.get("PhysicalSizeXUnit", "µm"), "OME PhysicalSizeX")
     tags = tif.pages[0].tags
-    if _DM_STEP_X in tags and _DM_UNIT_X in tags:
-        step_x, step_y = float(tags.valueof(_DM_STEP_X)), float(tags.valueof(_DM_STEP_Y))
-        return _pixel_size(step_x, step_y, str(tags.valueof(_DM_UNIT_X)), "DigitalMicrograph tags")
-    return None
+    if tif.is_imagej:
+        unit, source = (tif.imagej_metadata or {}).get("unit", ""), "ImageJ XResolution and unit"
+        steps = [_step(tif, name) for name in ("XResolution", "YResolution")]
+    elif tif.is_ome:
+        pixels, source = _ome_pixels(tif), "OME PhysicalSizeX"
+        unit = pixels.get("PhysicalSizeXUnit", "µm")
+        steps = [float(pixels.get(f"PhysicalSize{axis}", "nan")) for axis in "XY"]
+    else:
+        unit, source = tags.valueof(_DM_UNIT_X, ""), "DigitalMicrograph tags"
+        steps = [float(tags.valueof(tag, 0)) for tag in (_DM_STEP_X, _DM_STEP_Y)]
+    return pixel_size_along_x((length_nm(step, str(unit)) for step in steps), source)
 
 
-def read_frame_interval(tif: tifffile.TiffFile) -> FrameInterval | None:
-    """Return the time between frames, ``None`` where the file states none in a unit of time."""
+def read_times(tif: tifffile.TiffFile, n_frames: int) -> FrameTimes | None:
+    """Return the times of the frames, ``None`` where the file states no interval in a unit of time."""
     if tif.is_imagej:
         facts = tif.imagej_metadata or {}
-        return frame_interval(facts.get("finterval", 0), str(facts.get("tunit", "s")), "ImageJ finterval")
-    if tif.is_ome:
+        step, unit, source = facts.get("finterval", 0), facts.get("tunit", "s"), "ImageJ finterval"
+    elif tif.is_ome:
         pixels = _ome_pixels(tif)
-        step = float(pixels.get("TimeIncrement", "nan"))
-        return frame_interval(step, pixels.get("TimeIncrementUnit", "s"), "OME TimeIncrement")
-    tags = tif.pages[0].tags
-    if _DM_STEP_Z in tags and _DM_UNIT_Z in tags:
-        return frame_interval(
-            float(tags.valueof(_DM_STEP_Z)), str(tags.valueof(_DM_UNIT_Z)), "DigitalMicrograph tags"
+        step, unit = pixels.get("TimeIncrement", "nan"), pixels.get("TimeIncrementUnit", "s")
+        source = "OME TimeIncrement"
+    else:
+        tags = tif.pages[0].tags
+        step, unit, source = (
+            tags.valueof(_DM_STEP_Z, 0),
+            tags.valueof(_DM_UNIT_Z, ""),
+            "DigitalMicrograph tags",
         )
-    return None
+    return even_times(n_frames, float(step), str(unit), source)
 
 
 def read_start(tif: tifffile.TiffFile) -> datetime | None:
@@ -65,25 +67,13 @@ def read_start(tif: tifffile.TiffFile) -> datetime | None:
     return None if clock is None else clock.moment
 
 
-def _imagej_pixel_size(tif: tifffile.TiffFile) -> PixelSize | None:
-    unit = (tif.imagej_metadata or {}).get("unit")
-    steps = [_step(tif, name) for name in ("XResolution", "YResolution")]
-    if unit is None or steps[0] is None:
-        return None
-    return _pixel_size(steps[0], steps[1] or steps[0], str(unit), "ImageJ XResolution and unit")
-
-
-def _step(tif: tifffile.TiffFile, tag: str) -> float | None:
-    """Return the unit lengths per pixel of a resolution tag, a fraction of pixels per unit length."""
+def _step(tif: tifffile.TiffFile, tag: str) -> float:
+    """Return the length of a pixel by a resolution tag, a fraction of pixels per length; 0 if missing."""
     pixels, units = tif.pages[0].tags.valueof(tag, (0, 0))
-    return units / pixels if pixels else None
+    return units / pixels if pixels else 0.0
 
 
 def _ome_pixels(tif: tifffile.TiffFile) -> dict[str, str]:
     """Return the attributes of the first ``Pixels`` element."""
     root = ElementTree.fromstring(tif.ome_metadata)
     return next((e.attrib for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels"), {})
-
-
-def _pixel_size(step_x: float, step_y: float, unit: str, source: str) -> PixelSize | None:
-    return pixel_size_along_x((length_nm(step_x, unit), length_nm(step_y, unit)), source)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from temtrack.calibration import Calibration, PixelSize
+from temtrack.calibration import FrameTimes, PixelSize
 from temtrack.errors import InputError
-from temtrack.formats.decoding import check_frame_size, read_head, refused_as, to_grey
-from temtrack.formats.readers.calibration import FrameInterval, frame_interval, pixel_size_along_x
+from temtrack.formats.decoding import check_frame_size, read_head, refused_as
+from temtrack.formats.readers.calibration import even_times, pixel_size_along_x
+from temtrack.formats.readers.frames import FrameReader, open_movie
 from temtrack.formats.units import length_nm
 from temtrack.movie import Movie
 
@@ -47,41 +48,25 @@ def read_movie(path: Path) -> Movie:
     """
     _require_h5py(path)
     with refused_as(f"{path}: cannot be read as Velox emd; it may be truncated"):
-        found = _find_movie(path)
-        interval, pixel_size = _read_interval(found.metadata), _read_pixel_size(found.metadata)
-    frames = _Frames(path, found.dataset, found.n_frames)
-    first = frames(0)
-    height, width = first.shape
-    times = interval.times_of(found.n_frames) if interval and found.n_frames > 1 else None
-    return Movie(path, found.n_frames, height, width, first.dtype, frames, Calibration(pixel_size, times))
+        frames, metadata = _find_movie(path)
+        pixel_size, times = _read_pixel_size(metadata), _read_times(metadata, frames.n_frames)
+    return open_movie(frames, pixel_size, times)
 
 
-@dataclass(frozen=True)
-class _Found:
-    """Where a movie lies in the file, how long it is, and the metadata of its first frame."""
-
-    dataset: str
-    n_frames: int
-    metadata: Metadata
-
-
-@dataclass(frozen=True)
-class _Frames:
+@dataclass
+class _Frames(FrameReader):
     """Reads frame ``t`` of a dataset (Y, X, T); opening the file takes less time than that."""
 
     path: Path
     dataset: str
     n_frames: int
 
-    def __call__(self, t: int) -> NDArray[Any]:
+    def decode(self, t: int) -> NDArray[Any]:
         import h5py
 
-        what = f"{self.path}: frame {t} of {self.n_frames}"
-        if not 0 <= t < self.n_frames:
-            raise InputError(f"{what}: there is no such frame")
-        with refused_as(f"{what} is damaged"), h5py.File(self.path, "r") as file:
-            pixels = file[self.dataset][:, :, t]
-        return to_grey(pixels, sample_axis=None, what=what)
+        with h5py.File(self.path, "r") as file:
+            pixels: NDArray[Any] = file[self.dataset][:, :, t]
+        return pixels
 
 
 def _require_h5py(path: Path) -> None:
@@ -91,8 +76,8 @@ def _require_h5py(path: Path) -> None:
         raise InputError(f"{path}: needs h5py, which is not installed; pip install temtrack[tem]") from error
 
 
-def _find_movie(path: Path) -> _Found:
-    """Return the only stack of images, or the only image."""
+def _find_movie(path: Path) -> tuple[_Frames, Metadata]:
+    """Return the only stack of images, or the only image, and the metadata of its first frame."""
     import h5py
 
     with h5py.File(path, "r") as file:
@@ -113,7 +98,8 @@ def _find_movie(path: Path) -> _Found:
         if 0 in shapes[chosen]:
             raise InputError(f"{path}: holds no frame (shape {shapes[chosen]})")
         check_frame_size(shapes[chosen][1:], path)
-        return _Found(images[chosen]["Data"].name, shapes[chosen][0], _read_metadata(images[chosen]))
+        frames = _Frames(path, images[chosen]["Data"].name, shapes[chosen][0])
+        return frames, _read_metadata(images[chosen])
 
 
 def _read_metadata(detector: h5py.Group) -> Metadata:
@@ -135,10 +121,10 @@ def _read_pixel_size(metadata: Metadata) -> PixelSize | None:
     return pixel_size_along_x(steps, "Velox PixelSize")
 
 
-def _read_interval(metadata: Metadata) -> FrameInterval | None:
-    scanned = frame_interval(float(metadata.get("Scan", {}).get("FrameTime", 0)), "s", "Velox FrameTime")
-    if scanned is not None:
-        return scanned
+def _read_times(metadata: Metadata, n_frames: int) -> FrameTimes | None:
+    scan_s = float(metadata.get("Scan", {}).get("FrameTime", 0))
     detector = f"Detector-{metadata.get('BinaryResult', {}).get('DetectorIndex', 0)}"
-    exposure = metadata.get("Detectors", {}).get(detector, {}).get("ExposureTime", 0)
-    return frame_interval(float(exposure), "s", "Velox ExposureTime of the camera; no frame time is stated")
+    exposure_s = float(metadata.get("Detectors", {}).get(detector, {}).get("ExposureTime", 0))
+    return even_times(n_frames, scan_s, "s", "Velox FrameTime") or even_times(
+        n_frames, exposure_s, "s", "Velox ExposureTime of the camera; no frame time is stated"
+    )

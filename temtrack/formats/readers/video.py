@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.calibration import Calibration, FrameTimes
+from temtrack.calibration import FrameTimes
 from temtrack.errors import InputError
 from temtrack.formats.decoding import check_frame_size, refused_as
+from temtrack.formats.readers.frames import FrameReader, open_movie
 from temtrack.movie import Movie
 
 if TYPE_CHECKING:
@@ -51,12 +52,7 @@ def read_movie(path: Path) -> Movie:
         stream = container.streams.video[0]
         check_frame_size((stream.height, stream.width), path)
         index = _index(container, stream, path)
-    frames = _Frames(path, index)
-    first = frames(0)
-    frames.shape = first.shape
-    times = FrameTimes(index.seconds, "timestamps of the video")
-    height, width = first.shape
-    return Movie(path, len(index.stamps), height, width, first.dtype, frames, Calibration(None, times))
+    return open_movie(_Frames(path, index), times=FrameTimes(index.seconds, "timestamps of the video"))
 
 
 @dataclass(frozen=True)
@@ -118,30 +114,32 @@ def _matroska_duration_s(stream: av.VideoStream) -> float | None:
 
 
 @dataclass
-class _Frames:
+class _Frames(FrameReader):
     """Decodes frame ``t``: in order without seeking, else from the keyframe before it."""
 
     path: Path
     index: _Index
-    shape: tuple[int, ...] | None = None
+    _shape: tuple[int, ...] | None = None
     _decoded: Iterator[av.VideoFrame] | None = field(default=None, repr=False)
     _container: av.container.InputContainer | None = field(default=None, repr=False)
     _next: int = 0
 
-    def __call__(self, t: int) -> NDArray[Any]:
-        what = f"{self.path}: frame {t} of {len(self.index.stamps)}"
-        if not 0 <= t < len(self.index.stamps):
-            raise InputError(f"{what}: there is no such frame")
+    def __post_init__(self) -> None:
+        self.n_frames = len(self.index.stamps)
+
+    def decode(self, t: int) -> NDArray[Any]:
+        """Return the frame as grey, of 16 bits where its samples have more than 8."""
         try:
-            with refused_as(f"{what} is damaged"):
-                pixels = _grey(self._find(t))
-        except InputError:
+            pixels = _grey(self._find(t))
+        except Exception:
             self._decoded = None  # the decoder's state is unknown now: the next frame starts with a seek
             raise
         self._next = t + 1
-        if self.shape is not None and pixels.shape != self.shape:
+        self._shape = self._shape or pixels.shape
+        if pixels.shape != self._shape:
             raise InputError(
-                f"{what}: is {pixels.shape}, the first frame {self.shape}; sizes must not change"
+                f"{self.path}: frame {t} of {self.n_frames}: is {pixels.shape}, the first frame "
+                f"{self._shape}; sizes must not change"
             )
         return pixels
 
@@ -152,11 +150,11 @@ class _Frames:
         for frame in self._decoded:
             if self._is_wanted(frame, t):
                 if frame.is_corrupt:
-                    raise InputError(f"{self.path}: frame {t} of {len(self.index.stamps)} is damaged")
+                    raise InputError(f"{self.path}: frame {t} of {self.n_frames} is damaged")
                 return frame
             if self.index.by_stamp and frame.pts is not None and frame.pts > self.index.stamps[t]:
                 break
-        raise InputError(f"{self.path}: frame {t} of {len(self.index.stamps)} is missing; video is damaged")
+        raise InputError(f"{self.path}: frame {t} of {self.n_frames} is missing; video is damaged")
 
     def _is_wanted(self, frame: av.VideoFrame, t: int) -> bool:
         if self.index.by_stamp:

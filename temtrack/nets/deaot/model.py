@@ -8,6 +8,7 @@ tokens, N = h*w.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, cast
 
 import torch
@@ -25,27 +26,6 @@ STRIDE = 16
 UNUSED_LOGIT = -1e10
 
 EncoderName = Literal["mobilenet_v2", "resnet50"]
-
-
-@dataclass(frozen=True)
-class DeaotVariant:
-    """Size of a network: its encoder and its number of propagation layers."""
-
-    name: str
-    encoder: EncoderName
-    n_layers: int
-
-
-VARIANTS = {
-    variant.name: variant
-    for variant in (
-        DeaotVariant("deaot-t", "mobilenet_v2", 1),
-        DeaotVariant("deaot-s", "mobilenet_v2", 2),
-        DeaotVariant("deaot-b", "mobilenet_v2", 3),
-        DeaotVariant("deaot-l", "mobilenet_v2", 3),  # as b; published with other weights
-        DeaotVariant("r50-deaot-l", "resnet50", 3),
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -85,13 +65,13 @@ class TokenGroupNorm(nn.Module):
 class Deaot(nn.Module):
     """Encode frames, remember those whose ids are known, propagate ids to the next."""
 
-    def __init__(self, variant: DeaotVariant) -> None:
+    def __init__(self, encoder: EncoderName, n_layers: int) -> None:
         super().__init__()
-        self.variant = variant
-        self.encoder = MobileNetV2() if variant.encoder == "mobilenet_v2" else ResNet50()
+        self.n_layers = n_layers
+        self.encoder = MobileNetV2() if encoder == "mobilenet_v2" else ResNet50()
         fine, middle, coarse, deep = self.encoder.dims
         self.encoder_projector = nn.Conv2d(deep, DIM, 1)
-        self.LSTT = GatedPropagation(variant.n_layers)
+        self.LSTT = GatedPropagation(n_layers)
         self.decoder = Decoder(2 * DIM, N_CHANNELS, (fine, middle, coarse))
         self.patch_wise_id_bank = nn.Conv2d(N_CHANNELS, DIM, STRIDE + 1, STRIDE, STRIDE // 2)
         self.id_norm = nn.LayerNorm(DIM)
@@ -119,7 +99,7 @@ class Deaot(nn.Module):
         for layer in self.LSTT.stack:
             view = layer.look(state)
             memories.append(layer.remember(view, id_embedding))
-            if len(memories) < self.variant.n_layers:  # what the last layer would say is not needed
+            if len(memories) < self.n_layers:  # what the last layer would say is not needed
                 state = layer(state, view, Sources(memories[-1], memories[-1]), grid)
         return Memory(tuple(memories), grid)
 
@@ -186,3 +166,10 @@ def mask_unused_ids(logits: Tensor, used: Tensor) -> Tensor:
 def to_image_size(logits: Tensor, size: tuple[int, int]) -> Tensor:
     """Enlarge logits bilinearly to the image's (H, W), corner pixels staying corners."""
     return F.interpolate(logits, size, mode="bilinear", align_corners=True)
+
+
+deaot_t = partial(Deaot, "mobilenet_v2", 1)
+deaot_s = partial(Deaot, "mobilenet_v2", 2)
+deaot_b = partial(Deaot, "mobilenet_v2", 3)
+deaot_l = deaot_b  # published with other weights
+r50_deaot_l = partial(Deaot, "resnet50", 3)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -19,12 +18,12 @@ from temtrack.kinetics.observed import ObservedRun
 from temtrack.masks import Masks
 from temtrack.movie import Movie
 from temtrack.progress import Progress, silent
-from temtrack.report.page.closeups import list_closeups
-from temtrack.report.page.frames import draw_frames, in_text
+from temtrack.report.page.encoding import compressed, in_json, plain, rounded
+from temtrack.report.page.frames import draw_frames, list_closeups
 from temtrack.report.page.lineage import lineage_of, list_merges, list_tracks
-from temtrack.report.page.numbers import measure_drift, measure_ridges, measure_sizes, plain, rounded
-from temtrack.report.page.pictures import PictureStyle, choose_frames
-from temtrack.report.page.tables import PageTable
+from temtrack.report.page.numbers import measure_drift, measure_ridges, measure_sizes
+from temtrack.report.page.pictures import choose_frames
+from temtrack.report.page.tables import describe_table, has_csv, write_csv
 
 #: In the order in which the page runs them.
 _SCRIPTS = ("svg", "data", "view", "movie", "figures", "events", "tables", "page")
@@ -64,7 +63,7 @@ class PageSource:
 
 
 def write_page(path: Path, source: PageSource, progress: Progress = silent) -> None:
-    """Write the page; ``progress`` stands around the masks while their outlines are traced.
+    """Write the page; ``progress`` stands around the masks while their contours are traced.
 
     Raises
     ------
@@ -85,7 +84,7 @@ def render_page(source: PageSource, progress: Progress = silent) -> str:
     always = (frame for merge in merges for frame, _ in merge["keyframes"])
     shown = choose_frames(source.run.n_frames, always)
     drawn = draw_frames(source.masks, source.movie, shown, list_closeups(merges), progress)
-    tables = [PageTable.of(name, table) for name, table in _tables(source)]
+    tables = dict(_tables(source))
     numbers = {
         **_describe(source),
         "shown_frames": shown.tolist(),
@@ -94,14 +93,18 @@ def render_page(source: PageSource, progress: Progress = silent) -> str:
         "series": _series(source),
         "ridges": measure_ridges(source.run),
         "drift": _drift(source),
-        "has_pictures": drawn.style is not None,
+        "has_pictures": drawn.picture_size is not None,
         "closeups": [name for name in drawn.pictures if name.startswith("closeup")],
-        "tables": [table.describe() for table in tables],
-        "notes": list(_notes(source, len(shown), drawn.style)),
+        "tables": [describe_table(name, table) for name, table in tables.items()],
+        "notes": list(_notes(source, len(shown), drawn.picture_size)),
     }
-    csv = {f"csv-{table.name}": in_text(table.csv_gz) for table in tables if table.csv_gz is not None}
+    csv = {
+        f"csv-{name}": compressed(write_csv(table).encode())
+        for name, table in tables.items()
+        if has_csv(table)
+    }
     return _fill_template(
-        source.title, {"numbers": numbers, "outlines": drawn.outlines}, drawn.pictures | csv
+        source.title, {"numbers": numbers, "contours": drawn.contours}, drawn.pictures | csv
     )
 
 
@@ -110,7 +113,7 @@ def _fill_template(title: str, data: Mapping[str, object], parts: Mapping[str, s
     folder = resources.files("temtrack.report.page") / "template"
     scripts = [(folder / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS]
     above = [
-        f'<script type="application/json" id="{name}">{_json(one)}</script>' for name, one in data.items()
+        f'<script type="application/json" id="{name}">{in_json(one)}</script>' for name, one in data.items()
     ]
     below = [f'<script type="text/plain" id="{name}">{text}</script>' for name, text in parts.items()]
     return Template((folder / "page.html").read_text(encoding="utf-8")).substitute(
@@ -145,7 +148,7 @@ def _series(source: PageSource) -> dict[str, Any]:
     series: dict[str, Any] = {
         name: plain(frames[name].to_numpy()) for name in ("n_particles", "coverage", "n_merges")
     }
-    series["size"] = {name: plain(values) for name, values in asdict(measure_sizes(source.run)).items()}
+    series["size"] = {name: plain(values) for name, values in measure_sizes(source.run).items()}
     words = [word if isinstance(word, str) else None for word in frames["quality"]]
     series["quality"] = words if any(words) else None
     filled = particles.loc[particles["gap_filled"].to_numpy() == True, "frame"]  # noqa: E712  null is not filled
@@ -173,17 +176,17 @@ def _tables(source: PageSource) -> Iterator[tuple[str, pd.DataFrame]]:
     yield from ((name, table) for name, table in others.items() if table is not None)
 
 
-def _notes(source: PageSource, n_shown: int, style: PictureStyle | None) -> Iterator[str]:
+def _notes(source: PageSource, n_shown: int, picture_size: tuple[int, int] | None) -> Iterator[str]:
     """Say what the page leaves out."""
     if n_shown < source.run.n_frames:
         yield (
             f"The movie is too long for a page: {n_shown} of its {source.run.n_frames} frames are shown,"
             " evenly spread, with those around merges. Figures and tables hold all frames."
         )
-    if style is None:
+    if picture_size is None:
         yield "The movie was not at hand: the masks are shown alone. Give it with --movie."
-    elif style.width < source.run.field_px[1]:
-        yield f"Pictures are reduced to {style.width} x {style.height} px; outlines are not."
+    elif picture_size[0] < source.run.field_px[1]:
+        yield "Pictures are reduced to {} x {} px; contours are not.".format(*picture_size)
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -191,10 +194,3 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
         {str(name): rounded(value) if isinstance(value, float) else value for name, value in row.items()}
         for row in table.astype(object).where(table.notna(), None).to_dict("records")
     ]
-
-
-def _json(value: object) -> str:
-    """Return JSON that no text in it can end early."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace(
-        "<", "\\u003c"
-    )

@@ -11,9 +11,12 @@ import pandas as pd
 from temtrack.kinetics.observed import ObservedRun
 from temtrack.lineage import Fate, Lineage, Merge, Origin, Track
 from temtrack.report.colors import TrackColors
-from temtrack.report.keyframes import KeyframeStyle, choose_keyframes
-from temtrack.report.page.closeups import find_box
-from temtrack.report.page.numbers import plain, rounded
+from temtrack.report.keyframes import choose_keyframes
+from temtrack.report.page.encoding import plain, rounded
+from temtrack.report.panel import Box
+
+#: Margin around the particles of a merge, as a fraction of their extent, and in pixels.
+_MARGIN_FRACTION, _MARGIN_PX = 0.25, 3
 
 _Row = dict[str, Any]
 
@@ -64,7 +67,7 @@ def list_merges(run: ObservedRun, lineage: Lineage) -> list[dict[str, Any]]:
     size = particles["equivalent_diameter_px"] * run.unit_per_px
     listed = []
     for merge, row in zip(lineage.merges, merges.to_dict("records"), strict=True):
-        keyframes = choose_keyframes(merge, lineage, KeyframeStyle().later_frames)
+        keyframes = choose_keyframes(merge, lineage)
         family = pd.MultiIndex.from_product([{one.frame for one in keyframes}, {merge.child, *merge.parents}])
         box = find_box(particles.loc[particles.index.intersection(family)], (merge.y_px, merge.x_px))
         listed.append(
@@ -74,10 +77,23 @@ def list_merges(run: ObservedRun, lineage: Lineage) -> list[dict[str, Any]]:
                 "box": asdict(box),
                 "diameter": rounded(size.get((merge.frame, merge.child), np.nan)),
                 **{name: rounded(row[name]) for name in ("area_ratio", "mass_ratio", "confidence")},
-                "keyframes": [(keyframe.frame, keyframe.caption) for keyframe in keyframes],
+                "keyframes": keyframes,
             }
         )
     return listed
+
+
+def find_box(rows: pd.DataFrame, centre: tuple[float, float]) -> Box:
+    """Return the square, in whole pixels, around particles (rows of ``particles.parquet``) with some margin.
+
+    Without any it lies around ``centre`` (y, x).
+    """
+    yx = rows[["y_px", "x_px"]].to_numpy() if len(rows) else np.array([centre])
+    radius = rows["major_axis_px"].fillna(rows["equivalent_diameter_px"]).to_numpy()[:, None] / 2
+    low, high = ((yx - radius).min(axis=0), (yx + radius).max(axis=0)) if len(rows) else (yx[0], yx[0])
+    side = float(np.round((high - low).max() * (1 + 2 * _MARGIN_FRACTION)) + 2 * _MARGIN_PX)
+    top, left = ((low + high - side) / 2).round().tolist()
+    return Box(top, left, side)
 
 
 def layout_families(lineage: Lineage) -> dict[int, float]:

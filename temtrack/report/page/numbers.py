@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
 from temtrack.kinetics.estimate import CONFIDENCE
 from temtrack.kinetics.observed import ObservedRun
-
-Reals = NDArray[np.float64]
+from temtrack.report.page.encoding import plain
 
 #: Distributions beside each other, evenly spread over the movie, and points of each curve.
 N_RIDGES, N_RIDGE_POINTS = 9, 160
@@ -23,30 +19,19 @@ N_RIDGES, N_RIDGE_POINTS = 9, 160
 MIN_RIDGE_PARTICLES = 8
 
 
-@dataclass(frozen=True)
-class SizeSeries:
-    """Equivalent diameters of whole particles by frame, each (T,), NaN where there are too few.
+def measure_sizes(run: ObservedRun) -> pd.DataFrame:
+    """Measure the equivalent diameters of whole particles in every frame, NaN where there are too few.
 
-    ``low`` and ``high`` bound the mean (Student's t, 95 %), ``q25`` and ``q75`` half the particles.
+    ``n`` particles have the ``mean``; ``low`` and ``high`` bound it (Student's t, 95 %), ``q25`` and ``q75``
+    half the particles.
     """
-
-    n: NDArray[np.integer]
-    mean: Reals
-    low: Reals
-    high: Reals
-    q25: Reals
-    q75: Reals
-
-
-def measure_sizes(run: ObservedRun) -> SizeSeries:
-    """Measure mean and quartiles of the diameter in every frame."""
     by_frame = run.whole.groupby("frame")["diameter"]
-    frames = pd.RangeIndex(run.n_frames)
-    n = by_frame.size().reindex(frames, fill_value=0).to_numpy(dtype=np.int64)
-    mean, deviation = (by_frame.agg(how).reindex(frames).to_numpy() for how in ("mean", "std"))
-    q25, q75 = (by_frame.quantile(share).reindex(frames).to_numpy() for share in (0.25, 0.75))
-    reach = stats.t.ppf(0.5 + CONFIDENCE / 2, np.maximum(n - 1, 1)) * deviation / np.sqrt(np.maximum(n, 1))
-    return SizeSeries(n, mean, mean - reach, mean + reach, q25, q75)
+    sizes = by_frame.agg(n="size", mean="mean", deviation="std").reindex(pd.RangeIndex(run.n_frames))
+    n = sizes["n"].fillna(0)
+    reach = stats.t.ppf(0.5 + CONFIDENCE / 2, np.maximum(n - 1, 1)) * sizes["deviation"] / np.sqrt(n.clip(1))
+    quartiles = {name: by_frame.quantile(level) for name, level in (("q25", 0.25), ("q75", 0.75))}
+    ends = {"low": sizes["mean"] - reach, "high": sizes["mean"] + reach}
+    return pd.DataFrame({"n": n, "mean": sizes["mean"], **ends, **quartiles}, index=sizes.index)
 
 
 def measure_ridges(run: ObservedRun) -> dict[str, Any]:
@@ -78,14 +63,3 @@ def measure_drift(run: ObservedRun) -> pd.DataFrame:
     mean = steps.groupby(rows["frame"].loc[steps.index]).mean()
     drift = mean.reindex(pd.RangeIndex(run.n_frames), fill_value=0.0).cumsum()
     return pd.DataFrame({"frame": drift.index, "y_px": drift["y_px"], "x_px": drift["x_px"]})
-
-
-def rounded(value: object, digits: int = 5) -> float | None:
-    """Return a number with so many significant digits, ``None`` where it is missing."""
-    number = float(cast(Any, value)) if value is not None else np.nan
-    return float(f"{number:.{digits}g}") if np.isfinite(number) else None
-
-
-def plain(values: Iterable[Any], digits: int = 5) -> list[float | None]:
-    """Return numbers as `rounded` ones."""
-    return [rounded(value, digits) for value in values]

@@ -19,24 +19,46 @@ MAX_FRAMES = 600
 #: All pictures together, in bytes; in the page they take a third more.
 MAX_BYTES = 10_500_000
 
-#: Longer side (px) and WebP quality, the best first. Averaging pixels costs a noisy picture less than a low
-#: quality does.
-_LADDER = ((1024, 75), (1024, 55), (768, 60), (768, 40), (640, 40), (512, 40), (512, 20), (384, 20), (320, 5))
-
-#: Longer side at most (px) and quality of a close-up.
-_CLOSEUP_SIDE, _CLOSEUP_QUALITY = 160, 75
-
-#: Frames, evenly spread, that tell what a rung costs.
+#: Frames, evenly spread, that tell what a style costs.
 _N_SAMPLE_FRAMES = 5
 
 
 @dataclass(frozen=True)
 class PictureStyle:
-    """Width and height of all pictures in pixels, and their WebP quality."""
+    """Longer side of a picture at most, in px, and its WebP quality."""
 
-    width: int
-    height: int
+    max_side: int
     quality: int
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """Return width and height of the picture of a frame; it is never enlarged."""
+        shrink = min(1.0, self.max_side / max(height, width))
+        return max(1, round(width * shrink)), max(1, round(height * shrink))
+
+    def encode(self, grey: NDArray[np.uint8]) -> bytes:
+        """Return a frame of grey levels (Y, X) as WebP."""
+        picture, size = Image.fromarray(grey), self.size(*grey.shape)
+        if picture.size != size:
+            picture = picture.resize(size, Image.Resampling.BOX)
+        content = BytesIO()
+        picture.convert("RGB").save(content, "WEBP", quality=self.quality, method=4)
+        return content.getvalue()
+
+
+#: The best first. Averaging pixels costs a noisy picture less than a low quality does.
+_LADDER = (
+    PictureStyle(1024, 75),
+    PictureStyle(1024, 55),
+    PictureStyle(768, 60),
+    PictureStyle(768, 40),
+    PictureStyle(640, 40),
+    PictureStyle(512, 40),
+    PictureStyle(512, 20),
+    PictureStyle(384, 20),
+    PictureStyle(320, 5),
+)
+
+CLOSEUP_STYLE = PictureStyle(160, 75)
 
 
 def choose_frames(n_frames: int, always: Iterable[int], max_frames: int = MAX_FRAMES) -> NDArray[np.intp]:
@@ -55,30 +77,8 @@ def choose_style(movie: Movie, window: GreyWindow, n_frames: int, max_bytes: int
     """Choose the best size and quality with which ``n_frames`` pictures fit into ``max_bytes``."""
     chosen = np.unique(np.linspace(0, movie.n_frames - 1, _N_SAMPLE_FRAMES).astype(int))
     samples = [window.show(movie.read_frame(int(t))) for t in chosen]
-    longest = max(movie.height, movie.width)
-    style = PictureStyle(movie.width, movie.height, _LADDER[0][1])
-    for side, quality in _LADDER:
-        shrink = min(1.0, side / longest)
-        width, height = (max(1, round(size * shrink)) for size in (movie.width, movie.height))
-        style = PictureStyle(width, height, quality)
-        n_bytes = np.mean([len(encode_picture(grey, style)) for grey in samples])
-        if n_bytes * n_frames <= max_bytes:
-            break
-    return style
 
+    def fits(style: PictureStyle) -> bool:
+        return bool(np.mean([len(style.encode(grey)) for grey in samples]) * n_frames <= max_bytes)
 
-def closeup_style(grey: NDArray[np.uint8]) -> PictureStyle:
-    """Return the style of a close-up (Y, X): its own size, unless that is much."""
-    height, width = grey.shape
-    shrink = min(1.0, _CLOSEUP_SIDE / max(height, width))
-    return PictureStyle(max(1, round(width * shrink)), max(1, round(height * shrink)), _CLOSEUP_QUALITY)
-
-
-def encode_picture(grey: NDArray[np.uint8], style: PictureStyle) -> bytes:
-    """Return a frame of grey levels (Y, X) as WebP."""
-    picture = Image.fromarray(grey)
-    if picture.size != (style.width, style.height):
-        picture = picture.resize((style.width, style.height), Image.Resampling.BOX)
-    content = BytesIO()
-    picture.convert("RGB").save(content, "WEBP", quality=style.quality, method=4)
-    return content.getvalue()
+    return next((style for style in _LADDER if fits(style)), _LADDER[-1])

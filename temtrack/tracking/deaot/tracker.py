@@ -20,8 +20,8 @@ from temtrack.nets.deaot import (
     Memory,
     Pyramid,
 )
+from temtrack.nets.device import bf16_where_native
 from temtrack.nets.imagenet import imagenet_normalize
-from temtrack.nets.precision import bf16_where_native
 from temtrack.tracking.deaot.colouring import colour_particles, find_conflicts
 from temtrack.tracking.deaot.decoding import PassArgmax, assign_ids
 from temtrack.tracking.deaot.gating import Gates, apply_fallback

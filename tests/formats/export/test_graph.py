@@ -13,7 +13,7 @@ def families(graph, kind):
     return found
 
 
-def test_all_parents_and_pieces_have_an_edge(scene):
+def test_all_parents_and_fragments_have_an_edge(scene):
     assert families(scene.graph, Kind.merge) == {CHILD: {1, 2, 3}}
     assert families(scene.graph, Kind.split) == {6: {4}, 7: {4}, 9: {8}}
     assert scene.graph.n_unseen == 0
@@ -33,20 +33,20 @@ def test_an_edge_goes_from_the_last_mask_before_to_the_first_since(scene):
     assert graph.frames[merging].tolist() == [[7, 8]] * 3
 
 
-def test_a_particle_that_lives_on_is_cut_where_a_piece_splits_off(scene):
+def test_a_particle_that_lives_on_is_cut_where_a_fragment_splits_off(scene):
     graph = scene.graph
-    pieces = graph.find_pieces()
-    of_eight = pieces[graph.particle_ids == 8]
+    branches = graph.find_branches()
+    of_eight = branches[graph.particle_ids == 8]
     assert of_eight.tolist() == [8] * 8 + [CHILD + 1] * 3
-    assert graph.find_parents(pieces) == {CHILD: [1, 2, 3], 6: [4], 7: [4], 9: [8], CHILD + 1: [8]}
+    assert graph.find_parents(branches) == {CHILD: [1, 2, 3], 6: [4], 7: [4], 9: [8], CHILD + 1: [8]}
 
 
-def test_pieces_may_end_at_gaps(scene):
+def test_branches_may_end_at_gaps(scene):
     graph = scene.graph
-    pieces = graph.find_pieces(max_step_frames=1)
-    assert len(np.unique(pieces[graph.particle_ids == 5])) == 3  # 0-2, 5, 7-11
-    for piece in np.unique(pieces):
-        assert np.all(np.diff(graph.frames[pieces == piece]) == 1)
+    branches = graph.find_branches(max_step_frames=1)
+    assert len(np.unique(branches[graph.particle_ids == 5])) == 3  # 0-2, 5, 7-11
+    for branch in np.unique(branches):
+        assert np.all(np.diff(graph.frames[branches == branch]) == 1)
 
 
 def test_lineages_are_what_events_join(scene):
@@ -59,9 +59,9 @@ def test_a_kept_id_is_a_parent_like_the_others(kept_id):
     graph = kept_id.graph
     assert kept_id.merges["parent_ids"].map(set).tolist() == [{1, 2, 3}]
     assert families(graph, Kind.merge) == {2: {1, 3}}
-    pieces = graph.find_pieces()
-    assert graph.find_parents(pieces) == {4: [2, 1, 3]}  # what bears id 2 on is a piece of its own
-    assert graph.frames[pieces == 4].min() == kept_id.merges["frame"][0] == 8
+    branches = graph.find_branches()
+    assert graph.find_parents(branches) == {4: [2, 1, 3]}  # what bears id 2 on is a branch of its own
+    assert graph.frames[branches == 4].min() == kept_id.merges["frame"][0] == 8
 
 
 def test_a_parent_that_no_mask_shows_is_counted(scene):
@@ -71,7 +71,7 @@ def test_a_parent_that_no_mask_shows_is_counted(scene):
     assert families(graph, Kind.merge) == {CHILD: {1, 3}}
 
 
-@pytest.mark.parametrize("of", ["find_pieces", "find_tracklets", "find_lineages"])
+@pytest.mark.parametrize("of", ["find_branches", "find_tracklets", "find_lineages"])
 def test_nothing_is_a_graph_too(empty, of):
     assert getattr(empty.graph, of)().tolist() == []
-    assert empty.graph.find_parents(empty.graph.find_pieces()) == {}
+    assert empty.graph.find_parents(empty.graph.find_branches()) == {}

@@ -79,7 +79,7 @@ def test_the_slider_moves_the_movie(page):
     shown_frame(page, 4)
 
 
-def test_the_picture_lies_below_the_outlines(page):
+def test_the_picture_lies_below_the_contours(page):
     page.locator("#slider").fill("8")
     shown_frame(page, 8)
     grey = """(canvas, [y, x]) => {
@@ -92,8 +92,8 @@ def test_the_picture_lies_below_the_outlines(page):
     assert at.evaluate(grey, [45, 110]) > 120
     ids = page.locator("#stage path[data-id]").evaluate_all("all => all.map((one) => Number(one.dataset.id))")
     assert sorted(ids) == list(range(3, 13))
-    outline = page.locator("#stage path[data-id='3']")
-    box = outline.evaluate("(one) => { const b = one.getBBox(); return [b.x, b.y, b.width, b.height]; }")
+    contour = page.locator("#stage path[data-id='3']")
+    box = contour.evaluate("(one) => { const b = one.getBBox(); return [b.x, b.y, b.width, b.height]; }")
     assert box == pytest.approx([24, 14, 23, 23], abs=1)
 
 

@@ -13,7 +13,7 @@ import pytest
 from temtrack.errors import OutputError
 from temtrack.report.page import tables as page_tables
 from temtrack.report.page.build import render_page, write_page
-from temtrack.report.page.contours import trace_outlines
+from temtrack.report.page.contours import trace_contours
 
 
 def parts_of(content):
@@ -55,16 +55,16 @@ def test_the_same_source_gives_the_same_bytes(content):
     assert render_page(page_scene.make_source()) == content
 
 
-def test_every_frame_has_a_picture_and_the_outlines_of_its_masks(parts):
+def test_every_frame_has_a_picture_and_the_contours_of_its_masks(parts):
     assert parts["numbers"]["shown_frames"] == list(range(12))
     pictures = [name for name in parts if name.startswith("picture-")]
     assert pictures == [f"picture-{t}" for t in range(12)]
     assert base64.b64decode(parts["picture-0"])[8:12] == b"WEBP"
-    packed = gzip.decompress(base64.b64decode(parts["outlines"]["walks"]))
+    packed = gzip.decompress(base64.b64decode(parts["contours"]["polylines"]))
     ids, areas, *_ = np.frombuffer(packed, "<i4").reshape(5, -1)
-    n_first = parts["outlines"]["n_walks"][0]
+    n_first = parts["contours"]["n_polylines"][0]
     labels = page_scene.draw_masks()[0]
-    assert ids[:n_first].tolist() == trace_outlines(labels).walks[:, 0].tolist()
+    assert ids[:n_first].tolist() == trace_contours(labels).polylines[:, 0].tolist()
     assert areas[:n_first].tolist() == [int((labels == one).sum()) for one in ids[:n_first]]
 
 
@@ -105,7 +105,7 @@ def test_a_table_too_large_is_named_and_left_out(monkeypatch):
 def test_without_a_movie_the_masks_are_shown_and_the_page_says_so():
     parts = parts_of(render_page(page_scene.make_source(movie=None)))
     assert "picture-0" not in parts
-    assert len(parts["outlines"]["n_walks"]) == 12
+    assert len(parts["contours"]["n_polylines"]) == 12
     assert "--movie" in parts["numbers"]["notes"][0]
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import page_scene
 import pandas as pd
 
-from temtrack.report.page.closeups import Closeup, find_box, list_closeups
-from temtrack.report.page.lineage import lineage_of, list_merges
+from temtrack.report.page.frames import list_closeups
+from temtrack.report.page.lineage import find_box, lineage_of, list_merges
 from temtrack.report.panel import Box
 
 
@@ -13,7 +13,7 @@ def rows_of(*particles):
     return pd.DataFrame(particles, columns=names, dtype=float)
 
 
-def test_the_box_is_a_square_around_all_particles_with_some_ground():
+def test_the_box_is_a_square_around_all_particles_with_some_margin():
     box = find_box(rows_of((50, 20, 8, 7), (50, 40, 12, 12)), (0, 0))
     assert box.side == 51  # from x = 16 to 46: 30 px, half as much again, and 3 px on each side
     assert abs(box.top + box.side / 2 - 50) <= 0.5
@@ -30,15 +30,19 @@ def test_without_particles_the_box_lies_around_the_centre():
 
 def test_a_closeup_beyond_the_edge_holds_what_is_there():
     grey = np.arange(100, dtype=np.uint8).reshape(10, 10)
-    assert Closeup("c", 0, Box(-2, 7, 5)).cut(grey).tolist() == [[7, 8, 9], [17, 18, 19], [27, 28, 29]]
+    assert Box(-2, 7, 5).cut(grey).tolist() == [[7, 8, 9], [17, 18, 19], [27, 28, 29]]
 
 
 def test_the_first_merges_have_closeups_up_to_a_number():
     run = page_scene.make_source().run
     merges = list_merges(run, lineage_of(run)) * 2
-    told = [(one.name, one.frame) for one in list_closeups(merges, max_closeups=6)]
-    assert told[:4] == [("closeup-0-0", 4), ("closeup-0-1", 5), ("closeup-0-2", 6), ("closeup-0-3", 11)]
-    assert told[4:] == [("closeup-1-0", 4), ("closeup-1-1", 5)]
+    closeups = list_closeups(merges, max_closeups=6)
+    assert {frame: [name for name, _ in here] for frame, here in closeups.items()} == {
+        4: ["closeup-0-0", "closeup-1-0"],
+        5: ["closeup-0-1", "closeup-1-1"],
+        6: ["closeup-0-2"],
+        11: ["closeup-0-3"],
+    }
 
 
 def test_the_box_of_a_merge_holds_parents_and_child():

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from temtrack.kinetics.observed import ObservedRun
-from temtrack.report.page.numbers import measure_drift, measure_ridges, measure_sizes, plain
+from temtrack.report.page.encoding import plain
+from temtrack.report.page.numbers import measure_drift, measure_ridges, measure_sizes
 
 
 def run_of(rows, n_frames):
@@ -20,13 +21,13 @@ def run_of(rows, n_frames):
 def test_mean_its_interval_and_quartiles_by_hand():
     run = run_of([(0, one, 0, 0, d) for one, d in enumerate((2.0, 4.0, 6.0))] + [(1, 0, 0, 0, 5.0)], 3)
     sizes = measure_sizes(run)
-    assert sizes.n.tolist() == [3, 1, 0]
-    assert (sizes.mean[0], sizes.q25[0], sizes.q75[0]) == (4, 3, 5)
+    assert sizes["n"].tolist() == [3, 1, 0]
+    assert (sizes["mean"][0], sizes["q25"][0], sizes["q75"][0]) == (4, 3, 5)
     reach = 4.302653 * 2 / np.sqrt(3)  # Student's t of 2 degrees of freedom, deviation 2
-    assert sizes.high[0] - 4 == pytest.approx(reach, rel=1e-5)
-    assert 4 - sizes.low[0] == pytest.approx(reach, rel=1e-5)
-    assert np.isnan(sizes.low[1])  # one particle has no spread
-    assert np.isnan(sizes.mean[2])
+    assert sizes["high"][0] - 4 == pytest.approx(reach, rel=1e-5)
+    assert 4 - sizes["low"][0] == pytest.approx(reach, rel=1e-5)
+    assert np.isnan(sizes["low"][1])  # one particle has no spread
+    assert np.isnan(sizes["mean"][2])
 
 
 def test_a_common_drift_is_found_and_a_newcomer_does_not_jerk_it():

@@ -7,7 +7,7 @@ from PIL import Image
 
 from temtrack.movie import Movie
 from temtrack.report.display import GreyWindow
-from temtrack.report.page.pictures import PictureStyle, choose_frames, choose_style, encode_picture
+from temtrack.report.page.pictures import PictureStyle, choose_frames, choose_style
 
 
 def noise(height, width):
@@ -33,17 +33,18 @@ def test_pictures_are_never_enlarged_and_shrink_until_they_fit():
     movie = noise(60, 120)
     window = GreyWindow.of(movie)
     free = choose_style(movie, window, 4, max_bytes=10**9)
-    assert (free.width, free.height) == (120, 60)
+    assert free.size(60, 120) == (120, 60)
     large = noise(500, 1000)
     tight = choose_style(large, window, 4, max_bytes=4 * 40_000)
-    assert tight.width < 1000
-    assert tight.width == 2 * tight.height
-    assert len(encode_picture(window.show(large.read_frame(1)), tight)) < 1.2 * 40_000
+    width, height = tight.size(500, 1000)
+    assert width < 1000
+    assert width == 2 * height
+    assert len(tight.encode(window.show(large.read_frame(1)))) < 1.2 * 40_000
 
 
 def test_a_picture_shows_the_grey_levels_in_its_size():
     grey = np.repeat(np.array([[40, 200]], dtype=np.uint8), 32, axis=0).repeat(16, axis=1)
-    with Image.open(BytesIO(encode_picture(grey, PictureStyle(16, 16, 80)))) as picture:
+    with Image.open(BytesIO(PictureStyle(16, 80).encode(grey))) as picture:
         assert (picture.format, picture.size) == ("WEBP", (16, 16))
         shown = np.asarray(picture.convert("L"))
     assert abs(int(shown[:, :6].mean()) - 40) < 6

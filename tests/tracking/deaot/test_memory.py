@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from temtrack.nets.deaot import VARIANTS, Deaot, Memory
+from temtrack.nets.deaot import Memory, deaot_t
 from temtrack.nets.deaot.memory import LayerMemory
 from temtrack.tracking.deaot.memory import MemoryEntry, embed, evict, shift_memory
 from temtrack.tracking.deaot.padding import pad_input
@@ -15,7 +15,7 @@ SHAPE = (114, 146)  # the padded input is 129 x 161
 @pytest.fixture(scope="module")
 def net():
     torch.manual_seed(0)
-    return Deaot(VARIANTS["deaot-t"]).eval()
+    return deaot_t().eval()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const numbers = read("numbers");
 const { n_frames: N_FRAMES, seconds, unit, unit_per_px: UNIT_PER_PX, merges, tracks, series } = numbers;
 const HEIGHT = numbers.height, WIDTH = numbers.width;
-const shownFrames = numbers.shown_frames; // those that have a picture or outlines
+const shownFrames = numbers.shown_frames; // those that have a picture or contours
 const trackOf = new Map(tracks.id.map((id, index) => [id, index]));
 const STEPS = [[0, 1], [1, 0], [0, -1], [-1, 0]]; // right, down, left, up, as (dy, dx)
 
@@ -91,20 +91,20 @@ class Pictures {
   }
 }
 
-// Walks along the edges of pixels, as `temtrack.report.page_outlines` tells of them.
-class Outlines {
+// Polylines along the edges of pixels, as `temtrack.report.page.contours` tells of them.
+class Contours {
   static async unpack() {
-    const { n_walks, walks, directions, stride } = read("outlines");
-    return new Outlines(n_walks, new Int32Array(await unpacked(walks)), new Uint8Array(await unpacked(directions)), stride);
+    const { n_polylines, polylines, directions, stride } = read("contours");
+    return new Contours(n_polylines, new Int32Array(await unpacked(polylines)), new Uint8Array(await unpacked(directions)), stride);
   }
 
-  constructor(nWalks, walks, directions, stride) {
-    const n = walks.length / 5;
-    [this.ids, this.areas, this.y, this.x, this.lengths] = [0, 1, 2, 3, 4].map((i) => walks.subarray(i * n, (i + 1) * n));
+  constructor(nPolylines, polylines, directions, stride) {
+    const n = polylines.length / 5;
+    [this.ids, this.areas, this.y, this.x, this.lengths] = [0, 1, 2, 3, 4].map((i) => polylines.subarray(i * n, (i + 1) * n));
     this.directions = directions;
     this.stride = stride;
-    this.firstWalk = [0];
-    for (const count of nWalks) this.firstWalk.push(this.firstWalk.at(-1) + count);
+    this.firstPolyline = [0];
+    for (const count of nPolylines) this.firstPolyline.push(this.firstPolyline.at(-1) + count);
     this.firstStep = new Uint32Array(n + 1);
     for (let i = 0; i < n; i++) this.firstStep[i + 1] = this.firstStep[i] + this.lengths[i];
     this.drawn = new Map();
@@ -115,7 +115,7 @@ class Outlines {
     let found = this.drawn.get(index);
     if (found === undefined) {
       found = new Map();
-      for (let walk = this.firstWalk[index]; walk < this.firstWalk[index + 1]; walk++) this.#add(found, walk);
+      for (let polyline = this.firstPolyline[index]; polyline < this.firstPolyline[index + 1]; polyline++) this.#add(found, polyline);
       this.drawn.set(index, found);
       if (this.drawn.size > 60) this.drawn.delete(this.drawn.keys().next().value);
     }
@@ -126,23 +126,23 @@ class Outlines {
   diameters(id) {
     const found = [];
     for (let index = 0; index < shownFrames.length; index++) {
-      for (let walk = this.firstWalk[index]; walk < this.firstWalk[index + 1]; walk++) {
-        if (this.ids[walk] !== id) continue;
-        found.push([timeOf(shownFrames[index]), diameterOf(this.areas[walk])]);
+      for (let polyline = this.firstPolyline[index]; polyline < this.firstPolyline[index + 1]; polyline++) {
+        if (this.ids[polyline] !== id) continue;
+        found.push([timeOf(shownFrames[index]), diameterOf(this.areas[polyline])]);
         break;
       }
     }
     return found;
   }
 
-  #add(found, walk) {
-    const points = this.#points(walk), box = boxOf(points), id = this.ids[walk];
+  #add(found, polyline) {
+    const points = this.#points(polyline), box = boxOf(points), id = this.ids[polyline];
     let d = "";
     for (const [y, x] of points) d += `${d ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`;
     const known = found.get(id);
     if (known === undefined) {
       const centre = { y: (box.top + box.bottom) / 2, x: (box.left + box.right) / 2 };
-      found.set(id, { id, area: this.areas[walk], d: `${d}Z`, box, ...centre });
+      found.set(id, { id, area: this.areas[polyline], d: `${d}Z`, box, ...centre });
       return;
     }
     known.d += `${d}Z`;
@@ -150,10 +150,10 @@ class Outlines {
   }
 
   // Middles of the edges, smoothed over three: stairs of pixels become the line that they stand for.
-  #points(walk) {
-    const n = this.lengths[walk], from = this.firstStep[walk], stride = this.stride;
+  #points(polyline) {
+    const n = this.lengths[polyline], from = this.firstStep[polyline], stride = this.stride;
     const middles = [];
-    let y = this.y[walk], x = this.x[walk];
+    let y = this.y[polyline], x = this.x[polyline];
     for (let i = 0; i < n; i++) {
       const [dy, dx] = STEPS[this.directions[from + i]];
       middles.push([(y + dy / 2) * stride, (x + dx / 2) * stride]);

@@ -66,8 +66,8 @@ function closeupOf(index, place, { top, left, side }) {
 }
 
 class MergeDetail {
-  constructor(outlines, pictures) {
-    Object.assign(this, { outlines, pictures, node: document.getElementById("merge-detail") });
+  constructor(contours, pictures) {
+    Object.assign(this, { contours, pictures, node: document.getElementById("merge-detail") });
     listen("merge", () => this.show());
   }
 
@@ -77,7 +77,7 @@ class MergeDetail {
     const box = { top, left, width: side, height: side };
     const views = merge.keyframes.map(([frame, caption], place) => {
       const closeup = closeupOf(state.merge, place, merge.box);
-      const view = new FrameView({ outlines: this.outlines, pictures: this.pictures, box, closeup, label: `${caption}, ${frameText(frame)}`, onpick: () => set("frame", frame) });
+      const view = new FrameView({ contours: this.contours, pictures: this.pictures, box, closeup, label: `${caption}, ${frameText(frame)}`, onpick: () => set("frame", frame) });
       view.frame = frame;
       view.chosen = new Set(familyOf(merge));
       return html("figure", { class: "keyframe" }, view.node, html("figcaption", {}, html("b", {}, caption), html("br"), frameText(frame)));

@@ -4,12 +4,12 @@
 const FRAMES_PER_SECOND = 12;
 
 class Player {
-  constructor(outlines, pictures) {
-    this.outlines = outlines;
+  constructor(contours, pictures) {
+    this.contours = contours;
     this.pointed = null;
     document.documentElement.style.setProperty("--aspect", WIDTH / HEIGHT);
     this.view = new FrameView({
-      outlines, pictures, box: { top: 0, left: 0, width: WIDTH, height: HEIGHT }, label: "Frame with the outlines of its particles",
+      contours, pictures, box: { top: 0, left: 0, width: WIDTH, height: HEIGHT }, label: "Frame with the contours of its particles",
       onpick: (id) => set("particle", id === state.particle ? null : id),
       onpoint: (id) => this.#point(id),
     });
@@ -20,7 +20,7 @@ class Player {
     document.getElementById("stage").append(this.view.node);
     document.getElementById("controls").append(
       html("div", { class: "row" }, this.play, this.#stepper("◀", -1, "One frame back"), this.#stepper("▶", 1, "One frame on"), this.now,
-        this.#switch("outlines", "Outlines"), this.#switch("ids", "Ids"),
+        this.#switch("contours", "Contours"), this.#switch("ids", "Ids"),
         html("button", { type: "button", onclick: () => this.view.save(`frame_${state.frame}`) }, "Frame as SVG")),
       html("div", { class: "track" }, this.marks = html("div", { class: "marks" }), this.slider),
     );
@@ -115,7 +115,7 @@ class Player {
         html("p", { class: "hint" }, "Point at a particle to read its id, click to follow it. Arrow keys go from frame to frame, the space bar plays."));
       return;
     }
-    const here = this.outlines.particles(shownIndex(state.frame)).get(id);
+    const here = this.contours.particles(shownIndex(state.frame)).get(id);
     this.about.replaceChildren(
       html("h3", {}, html("span", { class: "dot", style: `background:${colorOf(id)}` }), `Particle ${id}`),
       html("p", {}, lifeOf(id)),
@@ -124,7 +124,7 @@ class Player {
         ["mean diameter", `${short(tracks.diameter[trackOf.get(id)], 3)} ${unit}`],
         ["frames", `${tracks.n_frames[trackOf.get(id)]}`],
       ]),
-      drawGrowth(this.outlines.diameters(id), colorOf(id)),
+      drawGrowth(this.contours.diameters(id), colorOf(id)),
     );
   }
 }

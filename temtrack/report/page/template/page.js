@@ -25,10 +25,10 @@ function tellFoot() {
 
 async function start() {
   tellHead();
-  const outlines = await Outlines.unpack(), pictures = new Pictures();
-  const player = new Player(outlines, pictures);
+  const contours = await Contours.unpack(), pictures = new Pictures();
+  const player = new Player(contours, pictures);
   if (merges.length) {
-    new MergeDetail(outlines, pictures);
+    new MergeDetail(contours, pictures);
     drawMergeFigures();
     listMerges();
     set("merge", 0);

@@ -1,12 +1,12 @@
-// One frame, or a square part of it: picture below, outlines, ids and scale bar as vectors above.
+// One frame, or a square part of it: picture below, contours, ids and scale bar as vectors above.
 "use strict";
 
 class FrameView {
   // `box` is {top, left, width, height} in pixels of the movie; `closeup` a picture for it, {image, cover}, that is
   // sharper than that of the whole frame; `chosen` tells which ids are named in any case.
-  constructor({ outlines, pictures, box, label, closeup = null, onpick = null, onpoint = null }) {
-    Object.assign(this, { outlines, pictures, box, closeup });
-    this.show = { outlines: true, ids: true };
+  constructor({ contours, pictures, box, label, closeup = null, onpick = null, onpoint = null }) {
+    Object.assign(this, { contours, pictures, box, closeup });
+    this.show = { contours: true, ids: true };
     this.frame = 0;
     this.chosen = new Set();
     this.caption = "";
@@ -47,9 +47,9 @@ class FrameView {
   }
 
   #drawVectors(index) {
-    const here = [...this.outlines.particles(index).values()].filter(({ box }) => this.#isInside(box));
+    const here = [...this.contours.particles(index).values()].filter(({ box }) => this.#isInside(box));
     const nodes = [];
-    if (this.show.outlines) nodes.push(...this.#drawOutlines(here));
+    if (this.show.contours) nodes.push(...this.#drawContours(here));
     if (this.show.ids) nodes.push(...here.filter((one) => this.#isNamed(one)).map((one) => this.#drawId(one)));
     nodes.push(...this.#drawScaleBar());
     if (this.caption) {
@@ -64,7 +64,7 @@ class FrameView {
     return box.right > left && box.bottom > top && box.left < left + width && box.top < top + height;
   }
 
-  #drawOutlines(here) {
+  #drawContours(here) {
     const hem = svg("path", { d: here.map((one) => one.d).join(""), fill: "none", stroke: "#14171a", "stroke-opacity": 0.55, "stroke-width": round(3.2 * this.unit) });
     const ground = this.pictures.any ? 0 : 0.35;
     return [hem, ...here.map((one) => {

@@ -1,0 +1,117 @@
+"""A network as a segmentation model: it is asked for everything, or for what prompts point at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from temtrack.imaging.intensity import CENTRING_BLUR_PX, centre_intensity, rescale_intensity
+from temtrack.imaging.labels import nearest_pixels
+from temtrack.models.registry import ModelSpec
+from temtrack.nets.device import bf16_where_native
+from temtrack.segmentation.adapters import Adapter
+from temtrack.segmentation.model import Segmentation, SegmentationModel
+from temtrack.segmentation.prompts import Prompts
+from temtrack.segmentation.scale import Prediction, ScaleEstimate, find_scale, scale_for
+from temtrack.segmentation.tiling import View, scaled_input, scaled_length
+
+
+class NetworkModel(SegmentationModel):
+    """A network with its weights on a device.
+
+    A model that was trained for images of one magnification states its own ``scale``, ``min_area_px`` and
+    ``centring_blur_px`` in its description.
+
+    Parameters
+    ----------
+    tta
+        Whether two views of an image count where the adapter can average them; see `tiling.View`.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        adapter: Adapter,
+        spec: ModelSpec,
+        sha256: str,
+        device: torch.device,
+        tta: bool = False,
+    ) -> None:
+        self.net = net.to(device).eval()
+        self.adapter = adapter
+        self.spec = spec
+        self.sha256 = sha256
+        self.device = device
+        self.tta = tta and adapter.averages_views
+        self.takes_prompts = adapter.predict_prompts is not None
+        self.scale = spec.number("scale")
+        self.min_area_px = spec.number("min_area_px")
+        self.centring_blur_px = spec.number("centring_blur_px") or CENTRING_BLUR_PX
+
+    def segment(self, image: NDArray[Any], scale: float | None, min_area_px: float | None) -> Segmentation:
+        """Find every particle at a scale, or at the one that suits the image."""
+        grey = self._input_of(image)
+        if grey is None:
+            return Segmentation.empty(image.shape)
+        estimate = (ScaleEstimate(scale) if scale else self._estimate_scale(grey)) or ScaleEstimate(1.0)
+        scale = estimate.scale
+        known = estimate.prediction  # what was predicted already is not predicted again
+        views = [self._forward(grey, View(scale)) if known is None else known.output]
+        if self.tta:
+            views.append(self._forward(grey, View(scale, shifted=True)))
+        return self._decode(views, grey, scale)
+
+    def find_scale(self, image: NDArray[Any]) -> float | None:
+        """Return the scale at which an image's particles are as wide as the network likes them."""
+        grey = self._input_of(image)
+        estimate = None if grey is None else self._estimate_scale(grey)
+        return None if estimate is None else estimate.scale
+
+    def predict_prompts(
+        self, image: NDArray[Any], points: NDArray[Any] | None, boxes: NDArray[Any] | None
+    ) -> Segmentation:
+        """Find the particles that points or boxes ask for, at a scale that suits the boxes or the image."""
+        if self.adapter.predict_prompts is None:
+            return super().predict_prompts(image, points, boxes)
+        prompts = Prompts.of(points, boxes)
+        grey = self._input_of(image)
+        if grey is None:
+            return Segmentation.empty(image.shape, len(prompts))
+        if boxes is not None:
+            sides = np.abs(boxes[:, 2:] - boxes[:, :2]) + 1
+            scale = self.scale or scale_for(float(np.median(np.sqrt(sides.prod(axis=1)))))
+        else:
+            estimate = self._estimate_scale(grey)
+            scale = 1.0 if estimate is None else estimate.scale
+        with torch.inference_mode(), bf16_where_native(self.device):
+            scaled = scaled_input(grey, scale, self.adapter.tiling.multiple, self.device)
+            found = self.adapter.predict_prompts(self.net, scaled, prompts.scaled(scale))
+        height, width = (scaled_length(n, scale) for n in grey.shape)
+        labels = nearest_pixels(found.labels[:height, :width], grey.shape).astype(np.int32)
+        return Segmentation(labels, found.scores)
+
+    def _input_of(self, image: NDArray[Any]) -> NDArray[np.float32] | None:
+        """Return the grey values (Y, X) the network is shown; ``None`` where an image has no contrast."""
+        grey = rescale_intensity(image)
+        return centre_intensity(grey, self.centring_blur_px) if grey.any() else None
+
+    def _estimate_scale(self, grey: NDArray[np.float32]) -> ScaleEstimate | None:
+        if self.scale is not None:
+            return ScaleEstimate(self.scale)
+        return find_scale(grey, self._predict_at_scale)
+
+    def _predict_at_scale(self, grey: NDArray[np.float32], scale: float) -> Prediction:
+        return self._decode([self._forward(grey, View(scale))], grey, scale)
+
+    def _decode(self, outputs: Sequence[Any], grey: NDArray[np.float32], scale: float) -> Prediction:
+        merged: Any = self.adapter.merge(outputs, grey.shape, scale)
+        return self.adapter.decode(merged, grey.shape, scale, outputs[0])
+
+    def _forward(self, grey: NDArray[np.float32], view: View) -> Any:
+        with torch.inference_mode():
+            return self.adapter.forward(self.net, grey, view, self.device)
