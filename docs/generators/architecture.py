@@ -76,9 +76,9 @@ def read_house() -> House:
     return House([*levels, left] if left else levels, arrows)
 
 
-def module_arrows() -> set[tuple[str, str]]:
-    """Return which module imports which, the door and imports for types alone included."""
-    graph = grimp.build_graph("temtrack", cache_dir=None)
+def module_arrows(with_types: bool = True) -> set[tuple[str, str]]:
+    """Return which module imports which, with what is imported for types alone or without; not the door."""
+    graph = grimp.build_graph("temtrack", cache_dir=None, exclude_type_checking_imports=not with_types)
     return {
         (a, b)
         for a in graph.modules
@@ -94,8 +94,8 @@ def room_of(module: str) -> str:
 
 
 def module_circles() -> list[list[str]]:
-    """Return the sets of modules that import each other, within rooms too."""
-    arrows = module_arrows()
+    """Return the sets of modules that import each other when they run, within rooms too."""
+    arrows = module_arrows(with_types=False)
     return _circles(sorted({name for arrow in arrows for name in arrow}), arrows)
 
 

@@ -1,6 +1,6 @@
 """How sure a merge is: a logistic function of a few physical features, fitted on simulated movies.
 
-Of the events told with a confidence of 0.9 nine in ten are true; ``benchmarks/confidence.py`` fits
+Of the events given a confidence of 0.9 nine in ten are true; ``benchmarks/confidence.py`` fits
 the coefficients and prints the reliability diagram. It holds for masks of the kinds simulated there.
 """
 
@@ -14,7 +14,7 @@ from temtrack.analysis.history import ParticleHistory
 from temtrack.analysis.shape import Reals
 from temtrack.lineage import Merge
 
-#: Frames on each side of a merge whose median counts: one odd outline then changes nothing.
+#: Frames on each side of a merge whose median counts: one odd contour then changes nothing.
 N_FRAMES = 3
 
 #: A child has had time to relax after so many frames.
@@ -125,8 +125,8 @@ def measure_ratio(merge: Merge, history: ParticleHistory, column: str) -> float:
     return float(child / np.sum(parents))
 
 
-def tell_confidence(merge: Merge, history: ParticleHistory) -> float:
-    """Tell how likely it is that a merge is true; NaN where the masks lack the child or a parent."""
+def predict_confidence(merge: Merge, history: ParticleHistory) -> float:
+    """Predict how likely it is that a merge is true; NaN where the masks lack the child or a parent."""
     if np.isnan(measure_area_ratio(merge, history)):
         return float("nan")
     return MODEL(astuple(measure_features(merge, history)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from temtrack.analysis.confidence import tell_confidence
+from temtrack.analysis.confidence import predict_confidence
 from temtrack.analysis.history import ParticleHistory
 from temtrack.lineage import Lineage, Track
 
@@ -31,9 +31,9 @@ ORIGIN_FRACTIONS: Mapping[str, tuple[float, float]] = {
 }
 
 
-def tell_fate_confidence(lineage: Lineage, history: ParticleHistory) -> dict[int, float]:
+def predict_fate_confidence(lineage: Lineage, history: ParticleHistory) -> dict[int, float]:
     """Return for each track how likely its fate is right; one whose fate is unknown is left out."""
-    merged = {i: tell_confidence(m, history) for m in lineage.merges for i in m.parents}
+    merged = {i: predict_confidence(m, history) for m in lineage.merges for i in m.parents}
     told = {
         t.id: merged.get(t.id) if t.fate == "merged" else _fraction(t, FATE_FRACTIONS.get(t.fate))
         for t in lineage.tracks
@@ -41,9 +41,9 @@ def tell_fate_confidence(lineage: Lineage, history: ParticleHistory) -> dict[int
     return {i: confidence for i, confidence in told.items() if confidence is not None}
 
 
-def tell_origin_confidence(lineage: Lineage, history: ParticleHistory) -> dict[int, float]:
+def predict_origin_confidence(lineage: Lineage, history: ParticleHistory) -> dict[int, float]:
     """Return for each track how likely its origin is right; one whose origin is unknown is left out."""
-    born = {m.child: tell_confidence(m, history) for m in lineage.merges}
+    born = {m.child: predict_confidence(m, history) for m in lineage.merges}
     told = {
         t.id: born.get(t.id) if t.origin == "merge" else _fraction(t, ORIGIN_FRACTIONS.get(t.origin))
         for t in lineage.tracks

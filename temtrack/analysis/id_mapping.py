@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import find_runs, overlap_counts
+from temtrack.imaging.labels import encode_run_lengths, overlap_counts
 from temtrack.lineage import Fate, Lineage, Merge, Origin, Track
 
 #: Ids that last for less than this share of the steps from frame to frame are mere numbers of one frame.
@@ -47,7 +47,7 @@ class IdMapping:
         self._count_kept_ids()
         self._linked_of.append(_majority(shared.b, shared.a, shared.n_px))
         frame = len(self._given_of) - 1
-        for one in np.unique(find_runs(given).ids).tolist():
+        for one in np.unique(encode_run_lengths(given).ids).tolist():
             self._first.setdefault(one, frame)
             self._last[one] = frame
 

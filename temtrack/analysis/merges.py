@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from temtrack.analysis.confidence import measure_area_ratio, measure_ratio, tell_confidence
+from temtrack.analysis.confidence import measure_area_ratio, measure_ratio, predict_confidence
 from temtrack.analysis.history import ParticleHistory
 from temtrack.analysis.necks import NeckWatch
 from temtrack.lineage import Lineage
@@ -30,7 +30,7 @@ def measure_merges(history: ParticleHistory, lineage: Lineage, necks: NeckWatch)
             "event_id": number,
             **merge.as_row(),
             "area_ratio": measure_area_ratio(merge, history),
-            "confidence": tell_confidence(merge, history),
+            "confidence": predict_confidence(merge, history),
             "mass_ratio": measure_ratio(merge, history, "optical_mass"),
             "neck_ratios": necks.ratios(merge),
         }

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.analysis.shape import (
+    EncodedRegions,
     Reals,
-    RegionRuns,
     count_hull_pixels,
     measure_axes,
     measure_perimeters,
@@ -35,7 +35,7 @@ def measure_particles(
     Parameters
     ----------
     labels
-        Ids (Y, X), 0 background. An id in several pieces is one particle.
+        Ids (Y, X), 0 background. An id in several fragments is one particle.
     image
         Grey values (Y, X), or ``None``; NaN pixels are left out of the mean.
     frame
@@ -53,7 +53,7 @@ def measure_particles(
     ValueError
         Where image and labels differ in size.
     """
-    regions = RegionRuns.of(labels)
+    regions = EncodedRegions.of(labels)
     n, area, (y, x) = len(regions.ids), regions.area_px, regions.centre_px
     return {
         "frame": np.full(n, frame, dtype=np.int64),
@@ -69,7 +69,7 @@ def measure_particles(
     }
 
 
-def _shape_columns(regions: RegionRuns) -> dict[str, Reals]:
+def _shape_columns(regions: EncodedRegions) -> dict[str, Reals]:
     area = regions.area_px
     major, minor = measure_axes(regions)
     perimeter = measure_perimeters(regions)
@@ -85,7 +85,7 @@ def _shape_columns(regions: RegionRuns) -> dict[str, Reals]:
     return {name: np.where(area < MIN_SHAPE_AREA_PX, np.nan, values) for name, values in columns.items()}
 
 
-def _image_columns(regions: RegionRuns, image: NDArray[Any] | None) -> dict[str, Reals]:
+def _image_columns(regions: EncodedRegions, image: NDArray[Any] | None) -> dict[str, Reals]:
     if image is None:
         return {name: np.full(len(regions.ids), np.nan) for name in ("mean_intensity", "optical_mass")}
     if image.shape != regions.small.shape:
@@ -96,7 +96,7 @@ def _image_columns(regions: RegionRuns, image: NDArray[Any] | None) -> dict[str,
     }
 
 
-def _mean_intensity(regions: RegionRuns, image: NDArray[Any]) -> Reals:
+def _mean_intensity(regions: EncodedRegions, image: NDArray[Any]) -> Reals:
     grey = image.ravel()[regions.pixels].astype(np.float64)
     finite = np.isfinite(grey)
     n_finite = regions.total_of_pixels(finite)

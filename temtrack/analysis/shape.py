@@ -1,4 +1,4 @@
-"""Size and shape of all regions of a label image at once, from the runs of their pixels and their contours.
+"""Size and shape of all regions of a label image at once, from its run-length encoding and its contours.
 
 A few passes over the pixels serve thousands of regions; nothing loops over regions.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import Runs, compact, find_runs
+from temtrack.imaging.labels import RunLengths, compact, encode_run_lengths
 
 Reals = NDArray[np.float64]
 
@@ -21,8 +21,8 @@ _HULL_DIRECTIONS = 64
 
 
 @dataclass(frozen=True)
-class RegionRuns:
-    """The regions of a label image, background left out, as runs of pixels along the rows.
+class EncodedRegions:
+    """The regions of a label image, background left out, run-length encoded.
 
     Parameters
     ----------
@@ -31,18 +31,18 @@ class RegionRuns:
     small
         (Y, X) labels with the ids replaced by their places in ``ids``, counted from 1.
     runs
-        Runs of ``small``.
+        The run-length encoding of ``small``.
     """
 
     ids: NDArray[np.int64]
     small: NDArray[np.int32]
-    runs: Runs
+    runs: RunLengths
 
     @classmethod
-    def of(cls, labels: NDArray[np.integer]) -> RegionRuns:
+    def of(cls, labels: NDArray[np.integer]) -> EncodedRegions:
         """Collect the regions of ``labels`` (Y, X)."""
         small, ids = compact(labels)
-        return cls(ids, small, find_runs(small))
+        return cls(ids, small, encode_run_lengths(small))
 
     @property
     def region(self) -> NDArray[np.int64]:
@@ -83,7 +83,7 @@ class RegionRuns:
         return np.bincount(region, weights=values, minlength=len(self.ids)).astype(np.float64)
 
 
-def measure_axes(regions: RegionRuns) -> tuple[Reals, Reals]:
+def measure_axes(regions: EncodedRegions) -> tuple[Reals, Reals]:
     """Measure the axes of the ellipses that have the regions' second moments.
 
     A pixel counts as a square, so its own moment of 1/12 is added.
@@ -103,7 +103,7 @@ def measure_axes(regions: RegionRuns) -> tuple[Reals, Reals]:
     return 4 * np.sqrt(middle + spread), 4 * np.sqrt(np.maximum(middle - spread, 0))
 
 
-def measure_perimeters(regions: RegionRuns) -> Reals:
+def measure_perimeters(regions: EncodedRegions) -> Reals:
     """Measure perimeters in px, (N,), by Crofton's formula in four directions.
 
     ``P = pi/8 (C_0 + C_90 + (C_45 + C_135) / sqrt 2)``, ``C`` the number of times that the grid lines of
@@ -122,7 +122,7 @@ def measure_perimeters(regions: RegionRuns) -> Reals:
     return perimeters
 
 
-def count_hull_pixels(regions: RegionRuns) -> Reals:
+def count_hull_pixels(regions: EncodedRegions) -> Reals:
     """Count the pixels of each region's convex hull, (N,).
 
     The hull's corners are pixel centres, found as the regions' extremes in 64 directions; Pick's theorem
@@ -137,7 +137,7 @@ def count_hull_pixels(regions: RegionRuns) -> Reals:
     return n_pixels
 
 
-def _hull_corners(regions: RegionRuns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _hull_corners(regions: EncodedRegions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return rows and columns of the extreme pixels, each (directions, N), in the order of the angle."""
     region, y, x = _run_ends(regions)
     n_ends = np.bincount(region, minlength=len(regions.ids))
@@ -152,7 +152,7 @@ def _hull_corners(regions: RegionRuns) -> tuple[NDArray[np.int64], NDArray[np.in
     return y[extreme], x[extreme]
 
 
-def _run_ends(regions: RegionRuns) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _run_ends(regions: EncodedRegions) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return region, row and column of the first and last pixel of each run, by region."""
     runs = regions.runs
     order = np.argsort(runs.ids, kind="stable")

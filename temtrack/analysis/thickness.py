@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from temtrack.analysis.shape import Reals, RegionRuns
+from temtrack.analysis.shape import EncodedRegions, Reals
 
 #: The support's brightness is averaged over a square of so many typical particle diameters.
 _SURROUNDINGS_DIAMETERS = 3.0
@@ -20,7 +20,7 @@ _RIM_PX = 2
 _DARKEST = 0.01
 
 
-def measure_optical_mass(regions: RegionRuns, image: NDArray[Any]) -> Reals:
+def measure_optical_mass(regions: EncodedRegions, image: NDArray[Any]) -> Reals:
     """Integrate the optical density ``-ln(I / I0)`` over each region, (N,) in px2; I0 is the support nearby.
 
     This integrated optical density is called optical mass: in bright field it is proportional to the

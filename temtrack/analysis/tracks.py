@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from temtrack.analysis.fate_confidence import tell_fate_confidence, tell_origin_confidence
+from temtrack.analysis.fate_confidence import predict_fate_confidence, predict_origin_confidence
 from temtrack.analysis.history import ParticleHistory
 from temtrack.lineage import Lineage
 
@@ -27,21 +27,23 @@ def measure_tracks(history: ParticleHistory, lineage: Lineage | None) -> dict[st
     """
     names = ["frame", "particle_id", "area_px", "equivalent_diameter_px", "y_px", "x_px"]
     rows = pd.DataFrame({name: history.columns[name] for name in names}).sort_values(["particle_id", "frame"])
-    group = rows.groupby("particle_id", sort=True)
-    first, last, mean = group.first(), group.last(), group.mean()
-    ids = first.index.to_numpy()
+    diameter = "equivalent_diameter_px"
+    summary = rows.groupby("particle_id", sort=True).agg(
+        start_frame=("frame", "first"),
+        end_frame=("frame", "last"),
+        n_frames=("frame", "size"),
+        mean_area_px=("area_px", "mean"),
+        initial_area_px=("area_px", "first"),
+        final_area_px=("area_px", "last"),
+        mean_diameter_px=(diameter, "mean"),
+        initial_diameter_px=(diameter, "first"),
+        final_diameter_px=(diameter, "last"),
+    )
+    ids = summary.index.to_numpy()
     return {
         "particle_id": ids,
-        "start_frame": first["frame"].to_numpy(),
-        "end_frame": last["frame"].to_numpy(),
-        "n_frames": group.size().to_numpy(),
+        **{str(name): column.to_numpy() for name, column in summary.items()},
         **_family_columns(ids.tolist(), lineage or Lineage(0, (), ()), history),
-        "mean_area_px": mean["area_px"].to_numpy(),
-        "initial_area_px": first["area_px"].to_numpy(),
-        "final_area_px": last["area_px"].to_numpy(),
-        "mean_diameter_px": mean["equivalent_diameter_px"].to_numpy(),
-        "initial_diameter_px": first["equivalent_diameter_px"].to_numpy(),
-        "final_diameter_px": last["equivalent_diameter_px"].to_numpy(),
         "path_length_px": _path_lengths(rows),
     }
 
@@ -59,8 +61,8 @@ def _family_columns(ids: list[int], lineage: Lineage, history: ParticleHistory) 
     """Return origin, fate, how sure they are, parents and child of each id; null where nobody knows."""
     tracks = {track.id: track for track in lineage.tracks}
     children = {parent: merge.child for merge in lineage.merges for parent in merge.parents}
-    origins = tell_origin_confidence(lineage, history)
-    fates = tell_fate_confidence(lineage, history)
+    origins = predict_origin_confidence(lineage, history)
+    fates = predict_fate_confidence(lineage, history)
     known = [tracks.get(one) for one in ids]
     return {
         "origin": [track.origin if track else None for track in known],

@@ -51,6 +51,7 @@ def analyze(
     shard: options.ShardOf = None,
     keep_going: options.KeepGoing = True,
     force: options.Force = False,
+    dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Measure particles, tracks, frames and merges of masks folders; write them as Parquet tables.
@@ -81,7 +82,7 @@ def analyze(
         detail=lambda job: _detail(job, how.merges, kinetics),
         show=show_lines if chosen.many else _show,
     )
-    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json))
+    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
 
 
 def _analyze_one(how: AnalyzeOptions, kinetics: bool, movie: str | None, job: Job) -> Row:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from temtrack import __version__
-from temtrack.cli import output
+from temtrack.cli import options, output
 from temtrack.cli.command_line import remember
 from temtrack.errors import TemtrackError
 
@@ -52,6 +52,24 @@ def _errors_in_one_line() -> Iterator[None]:
         raise typer.Exit(error.exit_code) from error
 
 
+def _alone(function: Callable[..., None]) -> Any:
+    """Return the command that a function is."""
+    app = typer.Typer(add_completion=False)
+    app.command()(function)
+    return typer.main.get_command(app)
+
+
+def _shared_options() -> list[Any]:
+    """Return the options of every command: none of them is the function's own to handle."""
+
+    def shared(verbose: options.Verbose = False) -> None: ...
+
+    parameters: list[Any] = _alone(shared).params
+    for parameter in parameters:
+        parameter.expose_value = False
+    return parameters
+
+
 class _OnDemand(Mapping[str, Any]):
     """The commands by name, each imported where it is asked for: to start one costs nothing of the others."""
 
@@ -60,10 +78,13 @@ class _OnDemand(Mapping[str, Any]):
             raise KeyError(name)
         command = getattr(import_module(f"temtrack.cli.{name}"), name)
         if isinstance(command, typer.Typer):
-            return typer.main.get_command(command)
-        alone = typer.Typer(add_completion=False)
-        alone.command()(command)
-        return typer.main.get_command(alone)
+            group: Any = typer.main.get_command(command)
+            for each in group.commands.values():
+                each.params += _shared_options()
+            return group
+        alone = _alone(command)
+        alone.params += _shared_options()
+        return alone
 
     def __iter__(self) -> Iterator[str]:
         return iter(_COMMANDS)
@@ -83,6 +104,7 @@ class _Commands(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         remember(args)
+        output.set_verbose(False)
         with _errors_in_one_line():
             return super().parse_args(ctx, args)
 
@@ -115,6 +137,7 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Segment, track and analyse particles in TEM movies, merges included."""
     if ctx.invoked_subcommand is None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -56,6 +53,7 @@ def _carefully(look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
 
 
 def _versions() -> Iterator[Finding]:
+    import platform
     from importlib.metadata import PackageNotFoundError, version
     from importlib.util import find_spec
 
@@ -98,6 +96,9 @@ def _weights() -> Iterator[Finding]:
 
 
 def _cache() -> Iterator[Finding]:
+    import shutil
+    import tempfile
+
     from temtrack.models.registry import imported_models_folder
 
     folder = imported_models_folder().parent

@@ -47,6 +47,7 @@ def export(
     shard: options.ShardOf = None,
     keep_going: options.KeepGoing = True,
     force: options.Force = False,
+    dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Write masks, tracks and merges for other programs.
@@ -69,7 +70,7 @@ def export(
         target=lambda job: out / (job.name + suffix) if chosen.many else out,
         content=lambda job: fingerprint_run(job.source, TABLES),
     )
-    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json))
+    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
 
 
 def _export_one(how: AnalyzeOptions, to: ExportFormat, job: Job) -> Row:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,7 +36,7 @@ def info(
 
     Only the first frame is read.
     """
-    from temtrack.formats.readers import format_name, read_movie
+    from temtrack.formats.readers import read_format, read_movie
 
     chosen = gather(movies, shard)
 
@@ -45,7 +44,7 @@ def info(
         movie = read_movie(job.source, pixel_size, frame_time, scale_bar)
         if job.alone:
             _tell_unknowns(movie)
-        return _describe(movie, format_name(job.source))
+        return _describe(movie, read_format(job.source))
 
     task = Task(load=lambda: look, show=show_lines if chosen.many else _show)
     run_each(ctx, chosen, task, RunOptions(keep_going=keep_going, as_json=as_json))
@@ -76,6 +75,8 @@ def _describe(movie: Movie, format_name: str) -> Row:
 
 def _describe_times(times: FrameTimes | None) -> Row:
     """Return interval and span; the interval is the median where frames are not evenly spaced."""
+    from statistics import median
+
     import numpy as np
 
     if times is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import sys
@@ -125,10 +126,24 @@ def parse_shard(text: str) -> Shard:
     return Shard(int(match[1]), int(match[2]))
 
 
+def find_path(word: str) -> list[Path]:
+    """Return the path that a word is; whether a pattern stands for anything is told where it is read.
+
+    Raises
+    ------
+    InputError
+        If there is no such file or folder.
+    """
+    path = Path(word)
+    if not path.exists() and not glob.has_magic(word):
+        raise InputError(f"{path}: there is no such file or folder; check the name")
+    return [path]
+
+
 def gather(
     words: Sequence[str],
     shard: Shard | None = None,
-    expand: Callable[[str], Iterable[Path]] | None = None,
+    expand: Callable[[str], Iterable[Path]] = find_path,
     *,
     beside: bool = False,
 ) -> Inputs:
@@ -148,7 +163,7 @@ def gather(
     found: dict[Path, TemtrackError | None] = {}
     for word in _with_stdin(words):
         try:
-            found |= dict.fromkeys([Path(word)] if expand is None else expand(word))
+            found |= dict.fromkeys(expand(word))
         except TemtrackError as error:
             found[Path(word)] = error
     if not found:

@@ -70,6 +70,7 @@ def kinetics(
     shard: options.ShardOf = None,
     keep_going: options.KeepGoing = True,
     force: options.Force = False,
+    dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Fit sintering kinetics: sizes, growth, dispersion, mechanisms, motion, each with a 95 % interval.
@@ -104,7 +105,7 @@ def kinetics(
         show=_show,
         together=lambda rows: _measure_activation(joint, shard, rows),
     )
-    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json))
+    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
 
 
 def _options_of_runs(

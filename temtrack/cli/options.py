@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from temtrack.cli import output
 from temtrack.cli.inputs import Shard, parse_shard
 from temtrack.errors import UsageError
 from temtrack.models.registry import DEFAULT_MODEL as DEFAULT_MODEL
@@ -257,4 +258,19 @@ Tracker = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Only show which inputs would be done, into which outputs, with which options."
+    ),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        callback=lambda wanted: wanted and output.set_verbose(True),
+        help="Tell what is decided: model, device, scale; and how long each stage takes.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]

@@ -10,19 +10,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
-from rich.text import Text
 
 from temtrack.cli.command_line import command_line as command_line
+from temtrack.cli.progress import Stage, follow
 from temtrack.errors import TemtrackNotice, TemtrackWarning
 
 if TYPE_CHECKING:
@@ -35,6 +26,9 @@ Row = Mapping[str, Any]
 # Without a fixed file these follow sys.stdout and sys.stderr wherever a test or a pipe puts them.
 _RESULTS = Console(highlight=False, markup=False, soft_wrap=True)
 _MESSAGES = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+#: Whether `note` prints.
+_is_verbose = False
 
 #: Ends of names that are units, and how a table's head writes them.
 _UNITS = {"nm2": "nm²", "um2": "µm²", "nm": "nm", "px": "px", "s": "s", "percent": "%"}
@@ -77,6 +71,26 @@ def show_text(text: str) -> None:
 def tell(message: str) -> None:
     """Print a message for the person at the terminal."""
     _MESSAGES.print(message)
+
+
+def set_verbose(verbose: bool) -> None:
+    """Let `note`, and what the library logs of its decisions, be printed or not."""
+    global _is_verbose
+    _is_verbose = verbose
+    if verbose:
+        import logging
+
+        handler = logging.Handler()
+        handler.emit = lambda record: tell(record.getMessage())  # type: ignore[method-assign]
+        logger = logging.getLogger("temtrack")
+        logger.handlers[:] = [handler]
+        logger.setLevel(logging.INFO)
+
+
+def note(message: str) -> None:
+    """Print a message about what was decided, for those who asked for it with ``--verbose``."""
+    if _is_verbose:
+        tell(message)
 
 
 def warn(message: str) -> None:
@@ -128,35 +142,18 @@ def warnings_in_one_line() -> Iterator[None]:
 def with_progress(
     items: Iterable[T], description: str, total: int | None = None, unit: str | None = None
 ) -> Iterator[T]:
-    """Yield the items under a progress bar, which vanishes at the end and never shows outside a terminal.
+    """Yield the items and show how far they are: under a bar in a terminal, which vanishes at the end.
 
-    With a ``unit``, such as ``frames``, the bar says how many of them pass per second. Where there are fewer
-    items than ``total``, the others were done before.
+    Elsewhere a line tells now and then, and at the end, of work that takes long. With a ``unit``, such as
+    ``frames``, it is said how many of them pass per second. Where there are fewer items than ``total``, the
+    others were done before. Items alone, as the pipeline gives them, are the frames of a movie.
     """
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-    if unit is not None:
-        columns.insert(3, _RateColumn(unit))
     if total is None and isinstance(items, Sized):
-        total = len(items)
+        total, unit = len(items), unit or "frames"
     done = total - len(items) if total is not None and isinstance(items, Sized) else 0
-    hidden = not _MESSAGES.is_terminal
-    with Progress(*columns, console=_MESSAGES, transient=True, disable=hidden) as progress:
-        task = progress.add_task(description, total=total, completed=done)
-        for item in items:
-            yield item
-            progress.advance(task)
-
-
-class _RateColumn(ProgressColumn):
-    """How many items pass per second, once that is known."""
-
-    def __init__(self, unit: str) -> None:
-        super().__init__()
-        self._unit = unit
-
-    def render(self, task: Task) -> Text:
-        """Return the rate as text, empty before the second item."""
-        return Text(f"{task.speed:.3g} {self._unit}/s" if task.speed else "")
+    stage = Stage(description, total, unit, done)
+    yield from follow(items, stage, _MESSAGES)
+    note(stage.summary())
 
 
 def _names(rows: Sequence[Row]) -> list[str]:

@@ -40,6 +40,7 @@ def report(
     shard: options.ShardOf = None,
     keep_going: options.KeepGoing = True,
     force: options.Force = False,
+    dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Put a run on one page: movie with contours, merges, sizes, fates, tables.
@@ -70,7 +71,7 @@ def report(
         content=lambda job: fingerprint_run(job.source, (*TABLES, DRIFT, KINETICS)),
         show=show_lines if chosen.many else _show,
     )
-    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json))
+    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
 
 
 def _report_one(how: AnalyzeOptions, movie: str | None, job: Job) -> Row:

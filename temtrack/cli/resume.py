@@ -6,21 +6,16 @@ import hashlib
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import typer
 
 from temtrack import __version__
 from temtrack.cli.inputs import Job
 from temtrack.cli.output import Row
 from temtrack.errors import BusyError, InterruptedRunError, OutputError, TemtrackError, UsageError
 from temtrack.formats.store.ledger import Ledger, Record, State
-
-#: Options that do not decide on a result: how the work is done, and where the model runs.
-_UNDECIDING = frozenset({"force", "resume", "shard", "keep_going", "as_json", "dry_run", "device"})
 
 #: Options that name a model.
 _MODELS = ("model", "tracker")
@@ -31,10 +26,12 @@ class JobStates:
 
     Parameters
     ----------
-    ctx
-        The command at hand.
+    command
+        The name of the command.
+    options
+        Its options that say what is made; they decide on the results of all jobs, with models and version.
     content
-        Tells what decides on the result of one input; options, models and version do on all.
+        Tells what decides on the result of one.
 
     Raises
     ------
@@ -42,9 +39,9 @@ class JobStates:
         Where a model is unknown, missing or damaged.
     """
 
-    def __init__(self, ctx: typer.Context, content: Callable[[Job], object]) -> None:
-        self._command = str(ctx.command.name)
-        self._shared = _deciding_on_all(ctx)
+    def __init__(self, command: str, options: Mapping[str, object], content: Callable[[Job], object]) -> None:
+        self._command = command
+        self._shared = _deciding_on_all(options)
         self._content = content
         self._ledgers: dict[Path, Ledger] = {}
         self._keys: dict[Path, str] = {}
@@ -141,18 +138,13 @@ class JobStates:
         return self._keys[job.source]
 
 
-def _deciding_on_all(ctx: typer.Context) -> dict[str, object]:
-    """Return the options of the command at hand, the hashes of the models that they name, and the version."""
-    options = {
-        str(p.name): _content_of(ctx.params[str(p.name)])
-        for p in ctx.command.params
-        if p.param_type_name == "option"
-        and "--output" not in p.opts
-        and p.name not in _UNDECIDING
-        and not p.multiple  # one value for each input: told with its content
-    }
+def _deciding_on_all(options: Mapping[str, object]) -> dict[str, object]:
+    """Return the options that decide on results, the hashes of the models that they name, and the version."""
+    # of a list each input has its own value, which is told with its content; no device decides
+    given = {name: v for name, v in options.items() if name != "device" and not isinstance(v, list)}
+    contents = {name: _content_of(value) for name, value in given.items()}
     models = {name: _hash_of_model(str(options[name])) for name in _MODELS if name in options}
-    return {"temtrack_version": __version__, "options": options, "models": models}
+    return {"temtrack_version": __version__, "options": contents, "models": models}
 
 
 def _hash_of_model(name: str) -> str | None:

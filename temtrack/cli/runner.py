@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +42,14 @@ class RunOptions:
     keep_going: bool = True
     force: bool = False
     as_json: bool = False
+    dry_run: bool = False
+
+
+def options_of(ctx: typer.Context) -> dict[str, object]:
+    """Return the options of the command at hand that say what is made, not where or how."""
+    how = {"shard", *(field.name for field in fields(RunOptions))}
+    given = [p for p in ctx.command.params if p.param_type_name == "option" and "--output" not in p.opts]
+    return {str(p.name): ctx.params[str(p.name)] for p in given if p.name in ctx.params and p.name not in how}
 
 
 def show_lines(rows: Sequence[Row], together: Row, title: str | None = None) -> None:
@@ -97,17 +105,21 @@ def run_each(ctx: typer.Context, inputs: Inputs, task: Task, options: RunOptions
     states = None
     if task.target is not None:
         jobs = [replace(job, target=task.target(job)) for job in jobs]
-        states = _open_ledger(ctx, task) if inputs.many else None
+        states = _open_states(ctx, task) if inputs.many else None
     run = _Run(jobs, task, options, states)
-    run.do(str(ctx.command.name))
-    run.show()
+    if options.dry_run:
+        run.plan()
+        run.show_plan(options_of(ctx))
+    else:
+        run.do(str(ctx.command.name))
+        run.show()
     run.finish()
 
 
-def _open_ledger(ctx: typer.Context, task: Task) -> JobStates:
+def _open_states(ctx: typer.Context, task: Task) -> JobStates:
     from temtrack.cli.resume import JobStates  # one input starts sooner without it
 
-    return JobStates(ctx, task.content)
+    return JobStates(str(ctx.command.name), options_of(ctx), task.content)
 
 
 @dataclass
@@ -136,6 +148,7 @@ class _Run:
                 break
 
     def _do(self, job: Job, work: Work) -> None:
+        output.note(f"{job.source}{f' into {job.target}' if job.target else ''}")
         try:
             self.rows[job.source] = self.states.run(job, work) if self.states else work(job)
         except InterruptedRunError:
@@ -144,6 +157,25 @@ class _Run:
             self.failures[job.source] = error
             if not job.alone:  # else it ends the command
                 output.fail(str(error))
+
+    def plan(self) -> None:
+        """Take over what is done, and what cannot be done; leave the rest."""
+        if self.states:
+            _, self.rows = self.states.share_out(self.jobs)
+        self.failures = {job.source: job.refusal for job in self.jobs if job.refusal is not None}
+
+    def show_plan(self, options: Row) -> None:
+        """Show what would be done with which options, and what is done."""
+        entries = [self._entry(job) for job in self.jobs]
+        if self.options.as_json:
+            output.show_json({"inputs": entries, "failed": len(self.failures), "options": options})
+            return
+        shown = [
+            {name: entry.get(name) for name in ("input", "output", "state", "reason")} for entry in entries
+        ]
+        output.show_rows(shown, as_json=False, title="Would be done")
+        rows = [{"option": name, "value": value} for name, value in options.items() if value is not None]
+        output.show_rows(rows, as_json=False, title="Options")
 
     def show(self) -> None:
         """Show what is done; as JSON what failed or was not begun too."""

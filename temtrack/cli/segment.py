@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from temtrack.cli import options, output
-from temtrack.cli.inputs import Job, gather
+from temtrack.cli.inputs import Job, find_path, gather
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, Work, run_each, show_lines
 from temtrack.errors import InputError, UsageError
@@ -54,6 +54,7 @@ def segment(
     shard: options.ShardOf = None,
     keep_going: options.KeepGoing = True,
     force: options.Force = False,
+    dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Find the particles of images and movies.
@@ -101,7 +102,7 @@ def segment(
         content=lambda job: fingerprint(read_movie(job.source).origins),
         show=_show,
     )
-    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json))
+    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
 
 
 def _segment_one(stage: SegmentStage, movie_suffix: str, job: Job) -> Row:
@@ -127,9 +128,7 @@ def _expand(text: str) -> list[Path]:
     if dm_folder.can_read(path):
         return [path]
     if not path.is_dir() and not is_pattern(path):
-        if not path.exists():
-            raise InputError(f"{path}: there is no such file or folder; check the name")
-        return [path]
+        return find_path(text)
     images = [p for p in list_images(path) if not p.name.endswith(MASK_SUFFIX)]
     if not images:
         raise InputError(f"{path}: holds masks only; give the images themselves")

@@ -77,6 +77,7 @@ def track(
     shard: options.ShardOf = None,
     keep_going: options.KeepGoing = True,
     force: options.Force = False,
+    dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Follow every particle of a movie, or of each of many, through merges too.
@@ -126,7 +127,7 @@ def track(
         detail=_detail,
         show=show_lines if inputs.many else _show,
     )
-    run_each(ctx, inputs, task, RunOptions(resume, keep_going, force, as_json))
+    run_each(ctx, inputs, task, RunOptions(resume, keep_going, force, as_json, dry_run))
 
 
 def _track_one(stage: TrackStage, overlay: Path | None, job: Job) -> Row:

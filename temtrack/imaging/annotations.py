@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from temtrack.imaging.intensity import rescale_intensity
 from temtrack.imaging.scale_bar import TOLERANCE, ScaleBar, detect_scale_bars, scale_grey
 from temtrack.movie import Annotation, Movie
 
@@ -61,14 +62,22 @@ _SMEAR_PX = 3
 
 
 def detect_annotations(image: NDArray[Any]) -> list[Annotation]:
-    """Return the annotation bars and lettered scale bars of a grey image (Y, X); none where in doubt."""
+    """Return the annotation bars and lettered scale bars of a grey image (Y, X); none where in doubt.
+
+    They are of the lightest or darkest grey; but where noise or JPEG made a few pixels lighter or darker
+    still, only with those left out.
+    """
     scaled = scale_grey(image)
     if scaled is None or min(image.shape) < _SMALLEST_PX:
         return []
-    grey = scaled.astype(np.float32)
-    bands = _detect_annotation_bars(grey)
-    bars = [piece for bar in detect_scale_bars(image) if (piece := _with_letters(grey, bar)) is not None]
-    return [*bands, *(bar for bar in bars if not any(_overlap(bar, band) for band in bands))]
+    found: list[Annotation] = []
+    for grey in (scaled.astype(np.float32), rescale_intensity(image)):
+        pieces = _detect_annotation_bars(grey)
+        pieces += [p for bar in detect_scale_bars(grey) if (p := _with_letters(grey, bar)) is not None]
+        for piece in pieces:
+            if not any(_overlap(piece, known) for known in found):
+                found.append(piece)
+    return found
 
 
 def detect_movie_annotations(movie: Movie) -> list[Annotation]:

@@ -56,8 +56,8 @@ class Overlaps:
 
 
 @dataclass(frozen=True)
-class Runs:
-    """The pixels of a label image as runs: neighbours in a row that bear one id; background is left out.
+class RunLengths:
+    """A label image run-length encoded: neighbours in a row of one id are a run; no background.
 
     Parameters
     ----------
@@ -75,14 +75,14 @@ class Runs:
     n_px: NDArray[np.int64]
 
 
-def find_runs(labels: Labels) -> Runs:
-    """Find the runs of ``labels`` (Y, X): a twentieth as many as pixels, so all else is cheap."""
+def encode_run_lengths(labels: Labels) -> RunLengths:
+    """Encode ``labels`` (Y, X) as runs: a twentieth as many as pixels, so all else is cheap."""
     flat = labels.ravel()
     starts, n_px = _cut(_changes(labels))
     particle = flat[starts] != 0
     starts, n_px = starts[particle], n_px[particle]
     y, x = np.divmod(starts, labels.shape[1])
-    return Runs(flat[starts], y, x, n_px)
+    return RunLengths(flat[starts], y, x, n_px)
 
 
 def compact(labels: Labels) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -93,14 +93,14 @@ def compact(labels: Labels) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         inverse = inverse.reshape(labels.shape) + (0 if ids[0] == 0 else 1)
         return inverse.astype(np.int32), ids[ids != 0].astype(np.int64)
     present = np.zeros(highest + 1, bool)
-    present[find_runs(labels).ids] = True
+    present[encode_run_lengths(labels).ids] = True
     table = np.cumsum(present, dtype=np.int32) * present
     return table[labels], np.flatnonzero(present)
 
 
 def measure_regions(labels: Labels) -> Regions:
     """Measure area, centroid and border contact of each id of ``labels`` (Y, X)."""
-    runs = find_runs(labels)
+    runs = encode_run_lengths(labels)
     ids, index = _index_of(runs.ids)
     area = np.bincount(index, weights=runs.n_px, minlength=ids.size)
     y, x = runs.y_px, runs.x_px + (runs.n_px - 1) / 2

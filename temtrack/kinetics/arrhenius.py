@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import constants, stats
 
-from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Measured, Outcome, Reals, Refused, tell
+from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Measured, Outcome, Reals, Refused, fill_rows
 
 #: Rates that a run tells, and a time whose inverse is one.
 RATES = (
@@ -39,12 +39,12 @@ def measure_activation(runs: Sequence[Sequence[Estimate]], kelvin: Sequence[floa
     kelvin
         Temperature of each run in K.
     """
-    return tell([_energy(name) for name in RATES], [_fit(name, runs, kelvin) for name in RATES])
+    return fill_rows([_energy(name) for name in RATES], [_fit(name, runs, kelvin) for name in RATES])
 
 
 def refuse_activation(reason: str) -> list[Estimate]:
     """Return the activation energies of all rates, refused."""
-    return tell([_energy(name) for name in RATES], Refused(reason))
+    return fill_rows([_energy(name) for name in RATES], Refused(reason))
 
 
 def _energy(name: str) -> Estimate:

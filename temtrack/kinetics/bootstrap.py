@@ -110,9 +110,11 @@ def bootstrapped(
 
     ``n_rows`` is the number of observations, where that is another.
     """
-    told = n if n_rows is None else n_rows
     pairs = zip(values, draws, strict=True)
-    return [Measured(float(value[0]), percentile_interval(drawn, n), told) for value, drawn in pairs]
+    return [
+        Measured(float(value[0]), percentile_interval(drawn, n), n if n_rows is None else n_rows)
+        for value, drawn in pairs
+    ]
 
 
 def moment_ratio(sums: Reals, over: int, under: int) -> Reals:

@@ -16,7 +16,7 @@ from temtrack.kinetics.estimate import (
     Outcome,
     Reals,
     Refused,
-    tell,
+    fill_rows,
     too_few,
 )
 from temtrack.kinetics.observed import ObservedRun
@@ -40,7 +40,7 @@ def measure_diffusion(run: ObservedRun, rng: np.random.Generator) -> list[Estima
         Estimate("diffusion_coefficient", "nm2/s", _METHOD, _SOURCE),
         Estimate("localisation_error", "nm", f"{_METHOD}; along one axis", _SOURCE),
     ]
-    return tell(quantities, _fit(run, rng))
+    return fill_rows(quantities, _fit(run, rng))
 
 
 def _fit(run: ObservedRun, rng: np.random.Generator) -> list[Outcome] | Refused:

@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.kinetics.bootstrap import PowerSums, bootstrapped, moment_ratio
-from temtrack.kinetics.estimate import CONFIDENCE, NO_TIMES, Estimate, Measured, Outcome, Reals, Refused, tell
+from temtrack.kinetics.estimate import (
+    CONFIDENCE,
+    NO_TIMES,
+    Estimate,
+    Measured,
+    Outcome,
+    Reals,
+    Refused,
+    fill_rows,
+)
 from temtrack.kinetics.separable import fit_separable
 
 ORDERS = (1, 2)
@@ -46,8 +55,8 @@ def measure_dispersion(sums: PowerSums | None, rng: np.random.Generator) -> list
         ),
     ]
     if sums is None:
-        return tell(quantities, Refused(NO_TIMES))
-    return tell(quantities, sums.refused() or _fit(sums, rng))
+        return fill_rows(quantities, Refused(NO_TIMES))
+    return fill_rows(quantities, sums.refused() or _fit(sums, rng))
 
 
 def _fit(sums: PowerSums, rng: np.random.Generator) -> list[Outcome]:

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from scipy import integrate, stats
 
-from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Measured, Reals, Refused, tell, too_few
+from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Measured, Reals, Refused, fill_rows, too_few
 from temtrack.kinetics.observed import ObservedRun
 
 MIN_PARTICLES = 20
@@ -81,7 +81,7 @@ def compare_distributions(run: ObservedRun, frame: int, rng: np.random.Generator
         *_lognormal_quantities(run.length_unit, frame),
         *(quantity for name, law in LAWS.items() for quantity in _test_quantities(name, law, frame)),
     ]
-    return tell(quantities, _fit(diameters, rng))
+    return fill_rows(quantities, _fit(diameters, rng))
 
 
 def _lognormal_quantities(unit: str, frame: int) -> tuple[Estimate, Estimate]:

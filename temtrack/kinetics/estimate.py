@@ -53,7 +53,7 @@ Outcome = Measured | Refused
 class Estimate:
     """A row of ``kinetics.parquet``; the columns of `temtrack.tables.KINETICS` say what each field is.
 
-    It begins as what is to be measured, in which unit, how and by whose formula; `tell` fills in the rest.
+    It begins as what is to be measured, in which unit, how and by whose formula; `filled` fills in the rest.
     """
 
     quantity: str
@@ -68,7 +68,7 @@ class Estimate:
     n: int = 0
     reason: str | None = None
 
-    def tell(self, outcome: Outcome) -> Estimate:
+    def filled(self, outcome: Outcome) -> Estimate:
         """Return the row of what was measured, or of why it was not."""
         if isinstance(outcome, Refused):
             return replace(self, n=outcome.n, reason=outcome.reason)
@@ -76,10 +76,10 @@ class Estimate:
         return replace(self, value=value, low=low, high=high, n=outcome.n, reason=outcome.reason)
 
 
-def tell(rows: Sequence[Estimate], outcomes: Sequence[Outcome] | Refused) -> list[Estimate]:
+def fill_rows(rows: Sequence[Estimate], outcomes: Sequence[Outcome] | Refused) -> list[Estimate]:
     """Fill in the rows of quantities that are measured together: one outcome each, or all refused."""
     each = [outcomes] * len(rows) if isinstance(outcomes, Refused) else outcomes
-    return [row.tell(outcome) for row, outcome in zip(rows, each, strict=True)]
+    return [row.filled(outcome) for row, outcome in zip(rows, each, strict=True)]
 
 
 def too_few(n: int, least: int, what: str) -> Refused | None:

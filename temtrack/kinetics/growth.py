@@ -16,14 +16,14 @@ from temtrack.kinetics.estimate import (
     Outcome,
     Reals,
     Refused,
-    tell,
+    fill_rows,
 )
 from temtrack.kinetics.separable import find_minimum, read_between
 
 #: Exponents that are tried; a fit at the end of them is not bounded there.
 EXPONENTS = np.geomspace(0.5, 20, 81)
 
-#: Exponents whose growth constant is told, so that runs can be compared: volume and surface diffusion.
+#: Exponents whose growth constant is given, so that runs can be compared: volume and surface diffusion.
 FIXED_EXPONENTS = (3, 4)
 
 _BOOTSTRAP = "bootstrap of families and contours"
@@ -47,8 +47,8 @@ def measure_growth(sums: PowerSums | None, length_unit: str, rng: np.random.Gene
     exponent = Estimate("growth_exponent", "1", f"<d>^n = <d0>^n + K t, n free; {_BOOTSTRAP}", _SOURCE)
     quantities = [exponent, *(_constant(n) for n in FIXED_EXPONENTS)]
     if sums is None:
-        return tell(quantities, Refused(NO_TIMES))
-    return tell(quantities, sums.refused() or _fit(sums, length_unit, rng))
+        return fill_rows(quantities, Refused(NO_TIMES))
+    return fill_rows(quantities, sums.refused() or _fit(sums, length_unit, rng))
 
 
 def _constant(n: int) -> Estimate:

@@ -1,4 +1,4 @@
-"""All kinetics of a run, in the order in which they are told."""
+"""All kinetics of a run, in the order of the table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from temtrack.kinetics.relaxation import measure_relaxations
 from temtrack.kinetics.sizes import measure_sizes
 from temtrack.kinetics.spacing import measure_spacing
 
-#: Frames that are told one by one: evenly from the first to the last.
+#: Frames that are described one by one: evenly from the first to the last.
 N_SAMPLED_FRAMES = 5
 
 
@@ -46,6 +46,6 @@ def measure_kinetics(run: ObservedRun, rng: np.random.Generator) -> list[Estimat
 
 
 def sampled_frames(n_frames: int) -> list[int]:
-    """Return the frames whose sizes, spacing and distribution are told."""
+    """Return the frames whose sizes, spacing and distribution are measured."""
     frames = np.unique(np.linspace(0, n_frames - 1, N_SAMPLED_FRAMES).round().astype(int))
     return [int(frame) for frame in frames]

@@ -24,8 +24,8 @@ from temtrack.kinetics.estimate import (
     Measured,
     Reals,
     Refused,
+    fill_rows,
     percentile_interval,
-    tell,
     too_few,
 )
 from temtrack.kinetics.observed import ObservedRun
@@ -64,9 +64,9 @@ def measure_mechanisms(run: ObservedRun, rng: np.random.Generator) -> list[Estim
     rates = [Estimate(f"{name}_rate", "1/s", _RATE_METHOD, _GARWOOD) for name in MECHANISMS]
     volume = _measure_volume_change(run, rng)
     if run.merges is None or run.tracks["fate"].isna().all():
-        return [*tell([*fractions, *rates], Refused(NO_EVENTS)), volume]
+        return [*fill_rows([*fractions, *rates], Refused(NO_EVENTS)), volume]
     vanished = count_vanished(run)
-    return [*tell(fractions, _fractions(vanished)), *tell(rates, _rates(vanished, run)), volume]
+    return [*fill_rows(fractions, _fractions(vanished)), *fill_rows(rates, _rates(vanished, run)), volume]
 
 
 def _fractions(vanished: Vanished) -> list[Measured] | Refused:
@@ -209,10 +209,10 @@ def _measure_volume_change(run: ObservedRun, rng: np.random.Generator) -> Estima
     first, last = _volume_ends(run)
     n = first.size
     if few := too_few(n, MIN_FAMILIES, "families that no border cuts"):
-        return quantity.tell(few)
+        return quantity.filled(few)
     drawn = draw_counts(n, rng)
     interval = percentile_interval(drawn @ last / (drawn @ first), n)
-    return quantity.tell(Measured(float(last.sum() / first.sum()), interval, n))
+    return quantity.filled(Measured(float(last.sum() / first.sum()), interval, n))
 
 
 def _volume_ends(run: ObservedRun) -> tuple[Reals, Reals]:

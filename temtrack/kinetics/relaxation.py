@@ -17,7 +17,7 @@ from temtrack.kinetics.estimate import (
     Outcome,
     Reals,
     Refused,
-    tell,
+    fill_rows,
     too_few,
 )
 from temtrack.kinetics.observed import ObservedRun
@@ -53,16 +53,16 @@ _NECK_EXPONENT = Estimate("neck_exponent", "1", _NECK, _NECK_SOURCE)
 def measure_relaxations(run: ObservedRun) -> list[Estimate]:
     """Fit relaxation time and neck exponent to each merge, and tell the median time of all."""
     if run.merges is None:
-        return tell([_MEDIAN_TIME, _NECK_EXPONENT], Refused(NO_EVENTS))
+        return fill_rows([_MEDIAN_TIME, _NECK_EXPONENT], Refused(NO_EVENTS))
     if run.merges.empty:
-        return tell([_MEDIAN_TIME], Refused("no merge"))
+        return fill_rows([_MEDIAN_TIME], Refused("no merge"))
     merges = [merge for _, merge in run.merges.iterrows()]
     times, necks = ([fit(run, merge) for merge in merges] for fit in (_relax, _grow_neck))
     events = run.merges["event_id"].tolist()
     return [
-        *tell([replace(_TIME, event_id=event) for event in events], times),
-        _MEDIAN_TIME.tell(_median(times)),
-        *tell([replace(_NECK_EXPONENT, event_id=event) for event in events], necks),
+        *fill_rows([replace(_TIME, event_id=event) for event in events], times),
+        _MEDIAN_TIME.filled(_median(times)),
+        *fill_rows([replace(_NECK_EXPONENT, event_id=event) for event in events], necks),
     ]
 
 

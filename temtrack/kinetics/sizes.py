@@ -12,8 +12,8 @@ from temtrack.kinetics.estimate import (
     Measured,
     Reals,
     Refused,
+    fill_rows,
     percentile_interval,
-    tell,
     too_few,
 )
 from temtrack.kinetics.observed import ObservedRun
@@ -33,7 +33,7 @@ def measure_sizes(run: ObservedRun, frame: int, rng: np.random.Generator) -> lis
     method, unit = f"{_EDGE}; bootstrap of particles", run.length_unit
     quantities = [Estimate(name, unit, method, _EDGE_SOURCE, frame) for name in ("mean_diameter", *_DECILES)]
     density, coverage = _measure_density(run, frame, weights), _measure_coverage(run, frame, rng)
-    return [*tell(quantities, _summarise(diameters, weights, rng)), density, coverage]
+    return [*fill_rows(quantities, _summarise(diameters, weights, rng)), density, coverage]
 
 
 def _summarise(diameters: Reals, weights: Reals, rng: np.random.Generator) -> list[Measured] | Refused:
@@ -67,7 +67,7 @@ def _measure_density(run: ObservedRun, frame: int, weights: Reals) -> Estimate:
     n, area = weights.size, run.field[0] * run.field[1]
     mean_weight = float(weights.mean()) if n else 1.0
     value, low, high = (count * mean_weight / area for count in (n, *poisson_interval(n)))
-    return quantity.tell(Measured(value, (low, high), n))
+    return quantity.filled(Measured(value, (low, high), n))
 
 
 def _measure_coverage(run: ObservedRun, frame: int, rng: np.random.Generator) -> Estimate:
@@ -77,10 +77,10 @@ def _measure_coverage(run: ObservedRun, frame: int, rng: np.random.Generator) ->
     areas = run.particles.loc[run.particles["frame"] == frame, "area_px"].to_numpy(dtype=np.float64)
     fraction = areas / (run.field_px[0] * run.field_px[1])
     if not areas.size:
-        return quantity.tell(Refused("no particle in the frame"))
+        return quantity.filled(Refused("no particle in the frame"))
     drawn = rng.poisson(1, (N_RESAMPLES, areas.size)) @ fraction
     interval = percentile_interval(drawn, areas.size)
-    return quantity.tell(Measured(float(fraction.sum()), interval, areas.size))
+    return quantity.filled(Measured(float(fraction.sum()), interval, areas.size))
 
 
 def poisson_interval(count: int) -> tuple[float, float]:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from temtrack.kinetics.bootstrap import bootstrapped, draw_counts
-from temtrack.kinetics.estimate import Estimate, Measured, Reals, Refused, tell, too_few
+from temtrack.kinetics.estimate import Estimate, Measured, Reals, Refused, fill_rows, too_few
 from temtrack.kinetics.observed import ObservedRun
 
 MIN_PARTICLES = 10
@@ -32,7 +32,7 @@ def measure_spacing(run: ObservedRun, frame: int, rng: np.random.Generator) -> l
     ]
     rows = run.particles[run.particles["frame"] == frame]
     places = rows[["y_px", "x_px"]].to_numpy(dtype=np.float64) * run.unit_per_px
-    return tell(quantities, _measure(places, run.field, rng))
+    return fill_rows(quantities, _measure(places, run.field, rng))
 
 
 def _measure(places: Reals, field: tuple[float, float], rng: np.random.Generator) -> list[Measured] | Refused:

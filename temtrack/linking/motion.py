@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.imaging.correlation import correlate, grid_spacing
-from temtrack.imaging.labels import Regions, find_runs, measure_regions
+from temtrack.imaging.labels import Regions, encode_run_lengths, measure_regions
 
 #: Weight of the newest step in a particle's mean velocity.
 NEWEST_WEIGHT = 0.3
@@ -79,7 +79,7 @@ def move_labels(
         (N, 2) step (y, x) in pixels of each region.
     """
     height, width = labels.shape
-    runs = find_runs(labels)
+    runs = encode_run_lengths(labels)
     row = np.searchsorted(regions.ids, runs.ids)
     whole = np.rint(steps).astype(np.int64)
     y, start = runs.y_px + whole[row, 0], runs.x_px + whole[row, 1]
@@ -105,7 +105,7 @@ def shift_labels(labels: NDArray[np.integer], step: tuple[int, int]) -> NDArray[
 def _keep_leavers(out: NDArray[np.int32], regions: Regions, steps: NDArray[np.int64]) -> NDArray[np.int32]:
     """Draw a pixel, the nearest within the field, for each id that moving has left without any."""
     present = np.zeros(int(regions.ids.max(initial=0)) + 1, bool)
-    present[find_runs(out).ids] = True
+    present[encode_run_lengths(out).ids] = True
     gone = ~present[regions.ids]
     y = np.clip(np.rint(regions.y_px[gone] + steps[gone, 0]), 0, out.shape[0] - 1).astype(np.int64)
     x = np.clip(np.rint(regions.x_px[gone] + steps[gone, 1]), 0, out.shape[1] - 1).astype(np.int64)

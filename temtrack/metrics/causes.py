@@ -1,4 +1,4 @@
-"""Why a false merge was told: what the truth shows where it was found."""
+"""Why a false merge was found: what the truth shows there."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from temtrack.metrics.merges import MIN_COMMON_PARENTS
 from temtrack.metrics.overlaps import Detections, MovieOverlaps
 from temtrack.metrics.tracks import TrackMatches, place_detections
 
-#: ``frame``: a true merge of these parents, but at another time; ``flicker``: the parents are pieces of one
-#: particle, or one of them is none; ``dissolution``: a parent dissolves about then; ``contact``: two
+#: ``frame``: a true merge of these parents, but at another time; ``flicker``: the parents are fragments of
+#: one particle, or one of them is none; ``dissolution``: a parent dissolves about then; ``contact``: two
 #: parents touch or cross and both go on.
 Cause = Literal["frame", "flicker", "dissolution", "contact", "other"]
 
-#: A dissolution belongs to a merge told at most so many frames before or after it.
+#: A dissolution belongs to a merge found at most so many frames before or after it.
 REACH_FRAMES = 10
 
 #: Particles are near where their centres lie at most this far apart, in units of the sum of their radii ...
@@ -39,7 +39,7 @@ class FalseMergeCauses:
         self._row = {key: k for k, key in enumerate(_keys(overlaps.true))}
 
     def cause(self, merge: Merge) -> Cause:
-        """Return why a found merge that matches no true one was told."""
+        """Return why a merge was found that matches no true one."""
         parents = [self._places.true_before(parent, merge.frame) for parent in merge.parents]
         known = {parent for parent in parents if parent in self._tracks}
         if any(len(known & set(true.parents)) >= MIN_COMMON_PARENTS for true in self._merges):

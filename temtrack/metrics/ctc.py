@@ -63,41 +63,33 @@ class CtcScore:
         return sum(costs) + CHANGE_EDGE * self.n_changed_edges
 
 
-@dataclass(frozen=True)
-class _Edges:
-    """Links from detection to detection by row, (E,); ``is_parent`` where a track follows on another."""
-
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-    is_parent: NDArray[np.bool_]
-
-    def where(self, wanted: NDArray[np.bool_]) -> _Edges:
-        return _Edges(self.start[wanted], self.end[wanted], self.is_parent[wanted])
-
-
 def score_ctc(
     overlaps: MovieOverlaps, found_parents: Mapping[int, int], true_parents: Mapping[int, int]
 ) -> CtcScore:
     """Count the operations; ``found_parents`` and ``true_parents`` name the parents, of ids that have one."""
-    covered = _covered(overlaps)
+    n_true, covered = len(overlaps.true), _covered(overlaps)
     found_row, true_row = overlaps.found_row[covered], overlaps.true_row[covered]
     n_covered = np.bincount(found_row, minlength=len(overlaps.found))
     true_of_found = np.full(len(overlaps.found), -1)
     alone = n_covered[found_row] == 1
     true_of_found[found_row[alone]] = true_row[alone]
-    true_edges = _edges(overlaps.true, true_parents)
-    found_edges = _translate(_edges(overlaps.found, found_parents), true_of_found)
-    false, missed, changed = _compare(found_edges, true_edges, len(overlaps.true))
-    n_true = len(overlaps.true)
+    true_edges, true_is_parent = _edges(overlaps.true, true_parents)
+    found_edges, found_is_parent = _edges(overlaps.found, found_parents)
+    # Only edges between found detections that stand for one true detection each can be right.
+    found_edges = true_of_found[found_edges]
+    stands = (found_edges >= 0).all(axis=0)
+    true_codes, found_codes = (start * n_true + end for start, end in (true_edges, found_edges[:, stands]))
+    _, at_found, at_true = np.intersect1d(found_codes, true_codes, return_indices=True)
+    is_changed = found_is_parent[stands][at_found] != true_is_parent[at_true]
     return CtcScore(
         n_true=n_true,
-        n_true_edges=true_edges.start.size,
+        n_true_edges=true_codes.size,
         n_splits=int(np.maximum(n_covered - 1, 0).sum()),
         n_missed=n_true - true_row.size,
         n_false=int(np.count_nonzero(n_covered == 0)),
-        n_false_edges=false,
-        n_missed_edges=missed,
-        n_changed_edges=changed,
+        n_false_edges=found_codes.size - at_found.size,
+        n_missed_edges=true_codes.size - at_true.size,
+        n_changed_edges=int(np.count_nonzero(is_changed)),
     )
 
 
@@ -112,36 +104,22 @@ def _covered(overlaps: MovieOverlaps) -> NDArray[np.bool_]:
     return np.asarray(overlaps.fraction_of_true > MIN_COVERED_FRACTION)
 
 
-def _edges(detections: Detections, parents: Mapping[int, int]) -> _Edges:
-    """Link each id from frame to next frame, and the last detection of a parent to the child's first."""
+def _edges(detections: Detections, parents: Mapping[int, int]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Link each id from frame to next frame, and the last detection of a parent to the child's first.
+
+    Returns the rows of start and end (2, E), and (E,) where a track follows on another.
+    """
     order = np.lexsort((detections.frame, detections.id))
     ids, frames = detections.id[order], detections.frame[order]
     follows = (ids[1:] == ids[:-1]) & (frames[1:] == frames[:-1] + 1)
+    steps = np.stack([order[:-1][follows], order[1:][follows]])
     known, first = np.unique(ids, return_index=True)
     last = np.append(first[1:], ids.size) - 1
     place = {one: k for k, one in enumerate(known.tolist())}
-    kin = [(place[p], place[c]) for c, p in parents.items() if p in place and c in place]
-    starts = order[last[[p for p, _ in kin]]] if kin else np.zeros(0, np.int64)
-    ends = order[first[[c for _, c in kin]]] if kin else np.zeros(0, np.int64)
-    return _Edges(
-        np.concatenate([order[:-1][follows], starts]),
-        np.concatenate([order[1:][follows], ends]),
-        np.arange(np.count_nonzero(follows) + len(kin)) >= np.count_nonzero(follows),
-    )
-
-
-def _translate(edges: _Edges, true_of_found: NDArray[np.int64]) -> _Edges:
-    """Return the edges between found detections that stand for one true detection each, in true rows."""
-    start, end = true_of_found[edges.start], true_of_found[edges.end]
-    return _Edges(start, end, edges.is_parent).where((start >= 0) & (end >= 0))
-
-
-def _compare(found: _Edges, true: _Edges, n_rows: int) -> tuple[int, int, int]:
-    """Count the edges to delete, to add and to change."""
-    found_code, true_code = (edges.start * n_rows + edges.end for edges in (found, true))
-    _, at_found, at_true = np.intersect1d(found_code, true_code, return_indices=True)
-    changed = found.is_parent[at_found] != true.is_parent[at_true]
-    return found_code.size - at_found.size, true_code.size - at_true.size, int(np.count_nonzero(changed))
+    kin = [(last[place[p]], first[place[c]]) for c, p in parents.items() if p in place and c in place]
+    to_children = order[np.array(kin, dtype=np.int64).reshape(-1, 2).T]
+    is_parent = np.repeat([False, True], [steps.shape[1], to_children.shape[1]])
+    return np.concatenate([steps, to_children], axis=1), is_parent
 
 
 def _accuracy(cost: float, cost_of_nothing: float) -> float:

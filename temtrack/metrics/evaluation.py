@@ -1,4 +1,4 @@
-"""All measures of a result against its truth, from two walks through the masks at most."""
+"""All measures of a result against its truth, reading the masks twice at most."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from temtrack.metrics.tracks import TrackMatches, match_detections
 from temtrack.progress import Progress, silent
 from temtrack.run import Run
 
-#: Frames by which a found merge may lie beside the true one; the last one decides what is told singly.
+#: Frames by which a found merge may lie beside the true one; the last one is that of the single events.
 TOLERANCES = (0, 1, 3)
 
 

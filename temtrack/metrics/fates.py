@@ -1,4 +1,4 @@
-"""How well it is told what becomes of each particle."""
+"""How well it is found what becomes of each particle."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from temtrack.metrics.tracks import TrackMatches
 #: All fates, in the order in which a table shows them.
 FATES: tuple[Fate, ...] = get_args(Fate)
 
-#: The told fate of a true track that no found track is ever matched with.
+#: The found fate of a true track that no found track is ever matched with.
 MISSED = "missed"
 
 #: A merge found at most so many frames before or after a true track's end is that end.
@@ -25,28 +25,28 @@ MERGE_REACH_FRAMES = 3
 
 @dataclass(frozen=True)
 class FateScore(Pooled):
-    """True tracks by their true fate and the one that was told, or `MISSED`."""
+    """True tracks by their true fate and the one that was found, or `MISSED`."""
 
     counts: Counter[tuple[str, str]]
 
     @property
     def macro_f1(self) -> float:
-        """Mean of the F1 of each fate that is true or told of any track; NaN without a track."""
+        """Mean of the F1 of each fate that is true or found of any track; NaN without a track."""
         scores = [self.f1(fate) for fate in FATES]
         known = [score for score in scores if not np.isnan(score)]
         return float(np.mean(known)) if known else float("nan")
 
     def f1(self, fate: str) -> float:
-        """F1 of one fate; NaN where it is neither true nor told."""
+        """F1 of one fate; NaN where it is neither true nor found."""
         n_true = sum(n for (true, _), n in self.counts.items() if true == fate)
-        n_told = sum(n for (_, told), n in self.counts.items() if told == fate)
-        return fraction(2 * self.counts[fate, fate], n_true + n_told)
+        n_found = sum(n for (_, found), n in self.counts.items() if found == fate)
+        return fraction(2 * self.counts[fate, fate], n_true + n_found)
 
     def confusion(self) -> list[dict[str, object]]:
-        """Return a row for each true fate that occurs: how many tracks were told each fate."""
-        told = [fate for fate in (*FATES, MISSED) if any(pair[1] == fate for pair in self.counts)]
+        """Return a row for each true fate that occurs: how many tracks were found to have each fate."""
+        seen = [fate for fate in (*FATES, MISSED) if any(pair[1] == fate for pair in self.counts)]
         return [
-            {"true_fate": fate, **{other: self.counts[fate, other] for other in told}, "f1": self.f1(fate)}
+            {"true_fate": fate, **{other: self.counts[fate, other] for other in seen}, "f1": self.f1(fate)}
             for fate in FATES
             if any(pair[0] == fate for pair in self.counts)
         ]
@@ -64,10 +64,10 @@ def score_fates(found: Lineage, true: Lineage, matches: TrackMatches) -> FateSco
     counts: Counter[tuple[str, str]] = Counter()
     for track in true.tracks:
         found_id = last.get(track.id)
-        told: str = MISSED if found_id is None else fates.get(found_id, MISSED)
+        fate: str = MISSED if found_id is None else fates.get(found_id, MISSED)
         if found_id is not None and _merges_at(merges.get(found_id, ()), track.end + 1):
-            told = "merged"  # also where the tracker lets its id live on in the child
-        counts[track.fate, told] += 1
+            fate = "merged"  # also where the tracker lets its id live on in the child
+        counts[track.fate, fate] += 1
     return FateScore(counts)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from temtrack.metrics.assignment import choose_pairs, distinct_pairs
 from temtrack.metrics.overlaps import MovieOverlaps
+from temtrack.metrics.pooling import fraction
 
 #: The thresholds of IoU, 0.05 to 0.95 in steps of 0.05.
 ALPHAS = np.arange(1, 20) / 20
@@ -51,14 +52,16 @@ def score_hota(overlaps: MovieOverlaps) -> HotaScore:
     n_found, n_true, iou = len(overlaps.found), len(overlaps.true), overlaps.iou
     if n_found + n_true == 0:
         return HotaScore(*[float("nan")] * 4)
-    tracks = _TrackPairs(overlaps)
-    chosen = choose_pairs(overlaps.found_row, overlaps.true_row, tracks.alignment * iou)
+    pair, lengths = _track_pairs(overlaps)
+    alignment = _align(overlaps, pair, lengths)
+    chosen = choose_pairs(overlaps.found_row, overlaps.true_row, alignment * iou)
     detection, association, localisation = [], [], []
     for alpha in ALPHAS:
         matched = chosen & (iou >= alpha - _ROUNDING)
         n_matched = int(matched.sum())
         detection.append(n_matched / (n_found + n_true - n_matched))
-        association.append(tracks.association(matched))
+        n_common = np.bincount(pair[matched], minlength=lengths.size)
+        association.append(fraction((n_common**2 / (lengths - n_common)).sum(), n_matched, of_nothing=0.0))
         if n_matched:
             localisation.append(iou[matched].mean())
     scores = np.sqrt(np.multiply(detection, association))
@@ -70,29 +73,21 @@ def score_hota(overlaps: MovieOverlaps) -> HotaScore:
     )
 
 
-class _TrackPairs:
-    """The pairs of tracks that ever overlap."""
+def _track_pairs(overlaps: MovieOverlaps) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pair of tracks (P,) of each overlap, and the detections (Q,) of both tracks of a pair."""
+    _, found_track, found_length = np.unique(overlaps.found.id, return_inverse=True, return_counts=True)
+    _, true_track, true_length = np.unique(overlaps.true.id, return_inverse=True, return_counts=True)
+    found, true, pair = distinct_pairs(found_track[overlaps.found_row], true_track[overlaps.true_row])
+    return pair, found_length[found] + true_length[true]
 
-    def __init__(self, overlaps: MovieOverlaps) -> None:
-        _, found_track, found_length = np.unique(overlaps.found.id, return_inverse=True, return_counts=True)
-        _, true_track, true_length = np.unique(overlaps.true.id, return_inverse=True, return_counts=True)
-        found, true, self._pair = distinct_pairs(
-            found_track[overlaps.found_row], true_track[overlaps.true_row]
-        )
-        self._length = found_length[found] + true_length[true]
-        self.alignment = self._align(overlaps)
 
-    def _align(self, overlaps: MovieOverlaps) -> NDArray[np.float64]:
-        """Return for each overlap how well its two tracks agree over the movie, (P,) in (0, 1]."""
-        iou = overlaps.iou
-        of_found = np.bincount(overlaps.found_row, weights=iou, minlength=len(overlaps.found))
-        of_true = np.bincount(overlaps.true_row, weights=iou, minlength=len(overlaps.true))
-        claim = iou / (of_found[overlaps.found_row] + of_true[overlaps.true_row] - iou)
-        agreement = np.bincount(self._pair, weights=claim, minlength=self._length.size)
-        return np.asarray((agreement / (self._length - agreement))[self._pair])
-
-    def association(self, matched: NDArray[np.bool_]) -> float:
-        """Return AssA of the matched overlaps, 0 without any."""
-        n_common = np.bincount(self._pair[matched], minlength=self._length.size)
-        total = n_common.sum()
-        return float((n_common**2 / (self._length - n_common)).sum() / total) if total else 0.0
+def _align(
+    overlaps: MovieOverlaps, pair: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return for each overlap how well its two tracks agree over the movie, (P,) in (0, 1]."""
+    iou = overlaps.iou
+    of_found = np.bincount(overlaps.found_row, weights=iou, minlength=len(overlaps.found))
+    of_true = np.bincount(overlaps.true_row, weights=iou, minlength=len(overlaps.true))
+    claim = iou / (of_found[overlaps.found_row] + of_true[overlaps.true_row] - iou)
+    agreement = np.bincount(pair, weights=claim, minlength=lengths.size)
+    return np.asarray((agreement / (lengths - agreement))[pair])

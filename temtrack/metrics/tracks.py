@@ -17,7 +17,7 @@ from temtrack.metrics.pooling import fraction
 #: Two masks are the same particle above this intersection over union; then no third one can be.
 MIN_IOU = 0.5
 
-#: So many matched detections tell who a track is at a frame: one odd outline then changes nothing.
+#: So many matched detections tell who a track is at a frame: one odd contour then changes nothing.
 N_TELLING_FRAMES = 5
 
 _History = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -119,7 +119,7 @@ def match_detections(overlaps: MovieOverlaps) -> TrackMatches:
 def place_detections(overlaps: MovieOverlaps) -> TrackMatches:
     """Pair each found detection with the true one, if any, in which most of it lies.
 
-    Here several found pieces may belong to one true particle, and badly segmented ones have a place too.
+    Here several found fragments may belong to one true particle, and badly segmented ones have a place too.
     """
     return _pairs_where(overlaps, overlaps.fraction_of_found > 0.5)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,48 +23,35 @@ RGB = NDArray[np.uint8]
 _WHITE, _INK = (255, 255, 255), (20, 20, 24)
 
 
-@dataclass(frozen=True)
-class OverlayStyle:
-    """How an overlay looks.
+#: Frames whose longer side is below this are enlarged by a whole number.
+MIN_SIDE_PX = 768
 
-    Parameters
-    ----------
-    min_side_px
-        Frames whose longer side is below this are enlarged by a whole number.
-    line_px
-        Width of the contours.
-    font_px
-        Height of the letters.
-    min_label_px
-        Particles that appear smaller than this get no id, except those of a merge just then.
-    max_labels_beside
-        Ids that do not fit into their particle stand beside it, unless there are more particles than this.
-    flash_frames
-        Frames that a merge's ring stays.
-    frames_per_second
-        Speed of the film.
-    """
+#: Width of the contours, and height of the letters.
+LINE_PX, FONT_PX = 2, 17
 
-    min_side_px: int = 768
-    line_px: int = 2
-    font_px: int = 17
-    min_label_px: int = 12
-    max_labels_beside: int = 80
-    flash_frames: int = 8
-    frames_per_second: float = 10.0
+#: Particles that appear smaller than this get no id, except those of a merge just then.
+MIN_LABEL_PX = 12
+
+#: Ids that do not fit into their particle stand beside it, unless there are more particles than this.
+MAX_LABELS_BESIDE = 80
+
+#: Frames that a merge's ring stays.
+FLASH_FRAMES = 8
+
+FRAMES_PER_SECOND = 10.0
 
 
 class Overlay:
     """Draws frames of one movie: grey window, colours and merges stay the same from frame to frame."""
 
-    def __init__(self, movie: Movie, lineage: Lineage | None, style: OverlayStyle) -> None:
-        self._movie, self._style = movie, style
+    def __init__(self, movie: Movie, lineage: Lineage | None) -> None:
+        self._movie = movie
         self._window = GreyWindow.of(movie)
         self._colors = TrackColors(lineage)
         self._merges = lineage.merges if lineage else ()
-        self._zoom = max(1, -(-style.min_side_px // max(movie.height, movie.width)))
+        self._zoom = max(1, -(-MIN_SIDE_PX // max(movie.height, movie.width)))
         file = findfont(FontProperties(family="DejaVu Sans", weight="bold"))
-        self._font = ImageFont.truetype(file, style.font_px)
+        self._font = ImageFont.truetype(file, FONT_PX)
 
     def draw(self, frame: int, image: NDArray[Any], labels: NDArray[np.integer]) -> RGB:
         """Draw one frame.
@@ -83,7 +69,7 @@ class Overlay:
         """
         canvas = Image.fromarray(self._draw_particles(image, labels))
         pen = ImageDraw.Draw(canvas)
-        now = [m for m in self._merges if m.frame <= frame < m.frame + self._style.flash_frames]
+        now = [m for m in self._merges if m.frame <= frame < m.frame + FLASH_FRAMES]
         self._draw_ids(pen, labels, {one for merge in now for one in (merge.child, *merge.parents)})
         for merge in now:
             self._draw_merge(pen, merge, frame, labels)
@@ -95,7 +81,7 @@ class Overlay:
         big = np.kron(labels, np.ones((self._zoom, self._zoom), labels.dtype))
         grey = Image.fromarray(self._window.show(image)).resize(big.shape[::-1], Image.Resampling.BICUBIC)
         picture = np.repeat(np.asarray(grey)[:, :, None], 3, axis=2)
-        contour = find_contour_pixels(big, self._style.line_px)
+        contour = find_contour_pixels(big, LINE_PX)
         # A dark hem, so that the line stands out on a bright background too.
         picture[ndimage.binary_dilation(contour) & ~contour] //= 3
         ids, position = np.unique(big[contour], return_inverse=True)
@@ -108,10 +94,10 @@ class Overlay:
         for one, area, (y, x) in zip(ids.tolist(), areas.tolist(), centres, strict=True):
             diameter = 2 * np.sqrt(area / np.pi) * self._zoom
             fits = diameter > pen.textlength(str(one), self._font) + 10
-            beside = diameter >= self._style.min_label_px and len(ids) <= self._style.max_labels_beside
+            beside = diameter >= MIN_LABEL_PX and len(ids) <= MAX_LABELS_BESIDE
             if not (fits or beside or one in always):
                 continue
-            up = 0 if fits else diameter / 2 + self._style.font_px * 0.8
+            up = 0 if fits else diameter / 2 + FONT_PX * 0.8
             at = ((x + 0.5) * self._zoom, (y + 0.5) * self._zoom - up)
             self._write(pen, at, str(one), _WHITE if fits else self._colors(one), anchor="mm")
 
@@ -119,7 +105,7 @@ class Overlay:
         """Ring the child, wider and thinner from frame to frame, with the sum of ids above it."""
         y, x = np.nonzero(labels == merge.child)
         y_px, x_px = (y.mean(), x.mean()) if len(y) else (merge.y_px, merge.x_px)
-        age = (frame - merge.frame) / self._style.flash_frames
+        age = (frame - merge.frame) / FLASH_FRAMES
         radius = self._zoom * (np.sqrt(len(y) / np.pi) * 1.25 + 4) * (1 + 0.35 * age)
         cy, cx = (y_px + 0.5) * self._zoom, (x_px + 0.5) * self._zoom
         for color, reach, width in ((_INK, radius, 7 - 3 * age), (_WHITE, radius - 1, 4 - 3 * age)):
@@ -127,8 +113,8 @@ class Overlay:
         words = f"{' + '.join(map(str, merge.parents))} → {merge.child}"
         half = pen.textlength(words, self._font) / 2 + 6
         left = float(np.clip(cx, half, labels.shape[1] * self._zoom - half))
-        away = radius + self._style.font_px * 0.8
-        top = cy - away if cy - away > 2.5 * self._style.font_px else cy + away
+        away = radius + FONT_PX * 0.8
+        top = cy - away if cy - away > 2.5 * FONT_PX else cy + away
         self._write(pen, (left, top), words, _WHITE, anchor="mm")
 
     def _draw_caption(self, pen: ImageDraw.ImageDraw, frame: int, size: tuple[int, int]) -> None:
@@ -171,7 +157,6 @@ def write_overlay(
     movie: Movie,
     masks: Iterable[NDArray[np.integer]],
     lineage: Lineage | None = None,
-    style: OverlayStyle | None = None,
 ) -> None:
     """Write the overlay film of a movie as H.264 mp4.
 
@@ -180,8 +165,7 @@ def write_overlay(
     OutputError
         Where the file cannot be written, or FFmpeg lacks the codec.
     """
-    style = style or OverlayStyle()
-    overlay = Overlay(movie, lineage, style)
+    overlay = Overlay(movie, lineage)
     frames = enumerate(zip(movie, masks, strict=True))
     pictures = (overlay.draw(frame, image, labels) for frame, (image, labels) in frames)
-    write_video(path, pictures, style.frames_per_second)
+    write_video(path, pictures, FRAMES_PER_SECOND)

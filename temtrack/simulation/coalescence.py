@@ -120,8 +120,8 @@ def joins(grains: Grains, radius_px: Floats, ratio: float = NECK_RATIO) -> NDArr
     room = distance_transform_edt(project(fine, *shape, n_layers=1).owner[0] >= 0) - 0.5
     joined = np.eye(len(grains), dtype=bool)
     for i, j in zip(*np.triu_indices(len(grains), 1), strict=True):
-        pieces, _ = label(room >= ratio * scale * min(radius_px[i], radius_px[j]))
-        at_i, at_j = pieces[tuple(centres[i])], pieces[tuple(centres[j])]
+        rooms, _ = label(room >= ratio * scale * min(radius_px[i], radius_px[j]))
+        at_i, at_j = rooms[tuple(centres[i])], rooms[tuple(centres[j])]
         joined[i, j] = joined[j, i] = at_i == at_j and at_i > 0
     return joined
 

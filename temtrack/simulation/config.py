@@ -124,15 +124,9 @@ class MovieConfig:
     @property
     def n_events(self) -> int:
         """Planned events of all kinds."""
-        others = self.n_dissolutions + self.n_crossings + self.n_touches
-        return (
-            sum(self.merges.values())
-            + 2 * self.n_cascades
-            + others
-            + self.n_nucleations
-            + self.n_entering
-            + self.n_leaving
-        )
+        merges = sum(self.merges.values()) + 2 * self.n_cascades
+        in_pairs = self.n_dissolutions + self.n_crossings + self.n_touches
+        return merges + in_pairs + self.n_nucleations + self.n_entering + self.n_leaving
 
 
 def _require(holds: bool, name: str, value: object, allowed: str) -> None:

@@ -16,6 +16,9 @@ from temtrack.simulation.projection import Floats, Grains, Projection, measure_n
 #: Storeys that overlapping particles are spread over.
 N_LAYERS = 3
 
+#: Grains of a scene, whatever its coverage asks for.
+MAX_GRAINS = 1500
+
 
 @dataclass(frozen=True)
 class Arrangement:
@@ -36,7 +39,6 @@ class Arrangement:
     chained: float = 0.5
     flatness: float = 0.0
     lattice: bool = False
-    max_grains: int = 1500
 
 
 def arrange(
@@ -44,7 +46,7 @@ def arrange(
 ) -> Grains:
     """Lay out grains on a canvas of (height, width) px, contours drawn from the bank ``contours``."""
     mean_area = np.pi * plan.mean_radius_px**2 * np.exp(2 * plan.log_sigma**2)
-    n_total = min(rng.poisson(plan.coverage * height * width / mean_area), plan.max_grains)
+    n_total = min(rng.poisson(plan.coverage * height * width / mean_area), MAX_GRAINS)
     n_seeds = int(np.ceil(n_total * (1 - plan.attached)))
     grains = _seeds(rng, plan, contours, n_seeds, height, width)
     newest = np.arange(len(grains))

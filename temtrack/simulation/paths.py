@@ -7,15 +7,16 @@ from scipy.signal import lfilter
 
 from temtrack.simulation.projection import Floats
 
+#: Frames after which a particle has forgotten where it was.
+_MEMORY_FRAMES = 12.0
 
-def confined_walk(
-    rng: np.random.Generator, n_frames: int, n: int, reach_px: float, memory_frames: float = 12.0
-) -> Floats:
+
+def confined_walk(rng: np.random.Generator, n_frames: int, n: int, reach_px: float) -> Floats:
     """Draw n Brownian paths (n_frames, n, 2) in px that never go farther than ``reach_px`` from home.
 
     An Ornstein-Uhlenbeck process of standard deviation ``reach_px / 2.5`` per axis, folded back at its reach.
     """
-    keep = float(np.exp(-1 / memory_frames))
+    keep = float(np.exp(-1 / _MEMORY_FRAMES))
     kicks = rng.standard_normal((n_frames, n, 2)) * np.sqrt(1 - keep**2)
     kicks[0] /= np.sqrt(1 - keep**2)
     walk = lfilter([1.0], [1.0, -keep], kicks, axis=0) * (reach_px / 2.5)

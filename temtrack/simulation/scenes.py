@@ -102,7 +102,7 @@ def simulate_scene(rng: np.random.Generator, config: SceneConfig | None = None) 
     if rng.random() < config.overlay_fraction:
         covered = burn_in(rng, image, letters=rng.random() < 0.7, scale_bar=rng.random() < 0.8)
         labels = np.where(covered, 0, labels)
-    return Scene(image, _whole_pieces(labels))
+    return Scene(image, _label_fragments(labels))
 
 
 def _draw_arrangement(rng: np.random.Generator, config: SceneConfig) -> Arrangement:
@@ -246,9 +246,9 @@ def _display(rng: np.random.Generator, counts: Image) -> Image:
     return np.asarray(image, dtype=np.float32)
 
 
-def _whole_pieces(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Give each connected piece its own label from 1 on, slivers to the background."""
-    pieces = label_components(labels, connectivity=1)
-    big = np.bincount(pieces.ravel()) >= _MIN_AREA_PX
+def _label_fragments(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Give each connected fragment its own label from 1 on, slivers to the background."""
+    fragments = label_components(labels, connectivity=1)
+    big = np.bincount(fragments.ravel()) >= _MIN_AREA_PX
     big[0] = False
-    return np.asarray(np.where(big, np.cumsum(big), 0)[pieces], dtype=np.int32)
+    return np.asarray(np.where(big, np.cumsum(big), 0)[fragments], dtype=np.int32)

@@ -27,7 +27,6 @@ class ShapeMix:
     faceted: float = 0.0
     rod: float = 0.0
     roughness: float = 0.02
-    max_aspect: float = 4.0
 
 
 def draw_contours(rng: np.random.Generator, n: int, mix: ShapeMix) -> NDArray[np.float32]:
@@ -41,7 +40,7 @@ def draw_contours(rng: np.random.Generator, n: int, mix: ShapeMix) -> NDArray[np
         if kind == 2:
             normals[i], distances[i], sharpness[i] = _facets(rng)
         else:
-            aspect = _aspect(rng, kind, mix.max_aspect)
+            aspect = _aspect(rng, kind)
             normals[i, :4] = np.arange(4) * (np.pi / 2)
             distances[i, :4] = (aspect, 1.0, aspect, 1.0)
             sharpness[i] = rng.uniform(2.5, 12.0) if kind == 3 else 2.0
@@ -80,10 +79,10 @@ def rounded(contours: NDArray[np.float32], roundness: NDArray[np.float64]) -> ND
     return unit_area(1 + (contours - 1) * (1 - roundness[:, None]))
 
 
-def _aspect(rng: np.random.Generator, kind: int, max_aspect: float) -> float:
+def _aspect(rng: np.random.Generator, kind: int) -> float:
     if kind == 0:
         return 1.0
-    return float(rng.uniform(1.1, 1.8) if kind == 1 else rng.uniform(1.6, max_aspect))
+    return float(rng.uniform(1.1, 1.8) if kind == 1 else rng.uniform(1.6, 4.0))
 
 
 def _facets(rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:

@@ -31,6 +31,10 @@ class TrainConfig:
     the others are degraded.
     A step learns from ``accumulate`` batches, in each of the processes that train together.
     ``freeze_norms_fraction`` of the steps pass before batch normalisation keeps its statistics.
+
+    A propagator learns from clips of ``clip_frames`` frames and is tested on ``test_clip_frames``. They are
+    cut from sources of ``source_frames``, of which the newest ``buffer_size`` are kept: a new one comes every
+    ``steps_per_source`` steps.
     """
 
     model: str = DEFAULT_MODEL
@@ -53,6 +57,11 @@ class TrainConfig:
     unaugmented_fraction: float = 0.5
     test_fraction: float = 0.08
     n_test_crops: int = 32
+    clip_frames: int = 5
+    test_clip_frames: int = 8
+    source_frames: int = 30
+    buffer_size: int = 8
+    steps_per_source: int = 3
     patience_epochs: int = 0
     seed: int = 0
 
@@ -66,63 +75,6 @@ class TrainConfig:
                 f"--crop {self.crop_px}: must be a multiple of {multiple}{' and one' * remainder}, "
                 f"as {self.crop_px + (remainder - self.crop_px) % multiple}"
             )
-
-
-@dataclass(frozen=True)
-class ClipConfig:
-    """How clips are made that teach a propagator.
-
-    Parameters
-    ----------
-    n_frames, n_test_frames
-        Frames of a clip to train on, and of one to test on.
-    max_stride
-        Farthest that a clip's frames lie apart in their source.
-    scheduled_sampling_from, scheduled_sampling_until
-        Fraction of the steps from which on some clips, and then all, are fed the network's own predictions
-        of the last frame instead of the truth (teacher forcing).
-    soft_fraction
-        Fraction of those in which the prediction is fed back as probabilities.
-    second_reference_fraction
-        Fraction of the clips that are given the truth once more on the way.
-    long_radius, long_everywhere_fraction
-        Least and greatest window, in tokens, in which the long-term memory is searched, and the fraction of
-        batches in which it is searched everywhere.
-    hardest_fraction, hardest_from
-        The cross-entropy counts this fraction of the pixels, the hardest, from this fraction of the steps on.
-    source_frames, buffer_size, steps_per_source
-        Frames of a clip source, sources in the replay buffer at any step, and steps between one new source
-        and the next.
-    margin
-        Side of a source compared with what a clip sees of it.
-    small_fraction
-        Fraction of the sources whose particles are at most twice as wide as the narrowest.
-    min_radius_px, max_particles
-        Limits of what is simulated.
-    all_colours_fraction
-        Fraction of the clips that have all colours at hand; the others have fewer, so that equal ones stand
-        closer together.
-    """
-
-    n_frames: int = 5
-    n_test_frames: int = 8
-    max_stride: int = 3
-    scheduled_sampling_from: float = 0.45
-    scheduled_sampling_until: float = 0.75
-    soft_fraction: float = 0.3
-    second_reference_fraction: float = 0.3
-    long_radius: tuple[int, int] = (4, 8)
-    long_everywhere_fraction: float = 0.25
-    hardest_fraction: float = 0.15
-    hardest_from: float = 0.4
-    source_frames: int = 30
-    buffer_size: int = 8
-    steps_per_source: int = 3
-    margin: float = 1.3
-    small_fraction: float = 0.5
-    min_radius_px: float = 3.5
-    max_particles: int = 220
-    all_colours_fraction: float = 0.7
 
 
 _SWIN_UNET = TrainConfig(model="swin-unet", crop_px=224, learning_rate=4e-4, n_prompts=0)
@@ -183,16 +135,10 @@ def network_to_train(model: str | None, pretrained: ModelSpec | None) -> str:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is trained on.
+    """Datasets, and the fraction of the samples that each gives; fractions are scaled to sum to 1.
 
-    Parameters
-    ----------
-    folders
-        Datasets with the fraction of the samples that each gives; fractions are scaled to sum to 1.
-    synthetic_fraction
-        The same for freshly simulated scenes or movies.
-    excluded
-        Images, as ``<folder>/<stem>``, that must not be read.
+    ``synthetic_fraction`` is that of freshly simulated scenes or movies. ``excluded`` names images, as
+    ``<folder>/<stem>``, that must not be read.
     """
 
     folders: Sequence[tuple[Path, float]] = ()
@@ -202,24 +148,11 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """A run of training: what network learns from what, where, and how it is told of.
+    """What network learns from what, and the folder where its weights, state and log are written.
 
-    Parameters
-    ----------
-    data, config
-        What is trained on, and every number.
-    folder
-        Where weights, state and log are written.
-    device
-        What the network runs on.
-    pretrained
-        Model whose weights the network starts from.
-    resume
-        Whether to go on with a run that is in the folder.
-    command
-        The command line, for the records.
-    report
-        Called after each epoch, in the main process alone.
+    It starts from the weights of ``pretrained``; with ``resume`` it goes on with the run in the folder.
+    ``command`` is the command line, for the records; ``report`` is called after each epoch, in the main
+    process alone.
     """
 
     data: TrainingData

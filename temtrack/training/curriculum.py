@@ -7,27 +7,32 @@ from typing import Literal
 
 import numpy as np
 
-from temtrack.training.config import ClipConfig
+from temtrack.training.config import TrainConfig
 
 #: What the memory is fed after a frame: the truth (teacher forcing), or the prediction (scheduled sampling,
 #: doi:10.48550/arXiv.1506.03099), each pixel's one colour (hard) or the probabilities of all (soft).
 Feedback = Literal["truth", "hard", "soft"]
+
+#: Fractions of the steps from which on some clips, and then all, are fed predictions.
+SCHEDULED_SAMPLING_FROM, SCHEDULED_SAMPLING_UNTIL = 0.45, 0.75
+#: Fraction of those that are fed probabilities.
+SOFT_FRACTION = 0.3
+#: Fraction of the clips that are given the truth once more on the way.
+SECOND_REFERENCE_FRACTION = 0.3
+#: Least and greatest reach, in tokens, of the search in the long-term memory; some batches search everywhere.
+LONG_RADIUS, LONG_EVERYWHERE_FRACTION = (4, 8), 0.25
+#: Fraction of the pixels, the hardest, that the loss counts, from that fraction of the steps on.
+HARDEST_FRACTION, HARDEST_FROM = 0.15, 0.4
 
 
 @dataclass(frozen=True)
 class CurriculumStep:
     """How a batch of clips is taught.
 
-    Parameters
-    ----------
-    references
-        Frames whose truth is given and stays in the long-term memory; the first is 0.
-    feedback
-        What the short-term memory is fed after the other frames.
-    hardest_fraction
-        Fraction of the pixels, the hardest ones, that the cross-entropy counts.
-    long_radius
-        Tokens within which the long-term memory is searched, None for everywhere.
+    ``references`` are the frames whose truth is given and stays in the long-term memory, the first 0;
+    ``feedback`` is what the short-term memory is fed after the others. The cross-entropy counts the
+    ``hardest_fraction`` of the pixels. The long-term memory is searched within ``long_radius`` tokens, None
+    for everywhere.
     """
 
     references: tuple[int, ...]
@@ -36,26 +41,25 @@ class CurriculumStep:
     long_radius: int | None
 
 
-def draw_curriculum_step(done: float, rng: np.random.Generator, config: ClipConfig) -> CurriculumStep:
+#: How clips are tested: only the first frame's truth is given.
+EVALUATION_STEP = CurriculumStep((0,), "hard", HARDEST_FRACTION, LONG_RADIUS[1])
+
+
+def draw_curriculum_step(done: float, rng: np.random.Generator, config: TrainConfig) -> CurriculumStep:
     """Draw how a batch is taught when the fraction ``done`` of the steps is done."""
-    second = int(rng.integers(1, config.n_frames - 1))
-    radius = int(rng.integers(config.long_radius[0], config.long_radius[1] + 1))
+    second = int(rng.integers(1, config.clip_frames - 1))
+    radius = int(rng.integers(LONG_RADIUS[0], LONG_RADIUS[1] + 1))
     return CurriculumStep(
-        references=(0, second) if rng.random() < config.second_reference_fraction else (0,),
-        feedback=_draw_feedback(done, rng, config),
-        hardest_fraction=1 - (1 - config.hardest_fraction) * min(1.0, done / config.hardest_from),
-        long_radius=None if rng.random() < config.long_everywhere_fraction else radius,
+        references=(0, second) if rng.random() < SECOND_REFERENCE_FRACTION else (0,),
+        feedback=_draw_feedback(done, rng),
+        hardest_fraction=1 - (1 - HARDEST_FRACTION) * min(1.0, done / HARDEST_FROM),
+        long_radius=None if rng.random() < LONG_EVERYWHERE_FRACTION else radius,
     )
 
 
-def evaluation_step(config: ClipConfig) -> CurriculumStep:
-    """Return how clips are tested: only the first frame's truth is given."""
-    return CurriculumStep((0,), "hard", config.hardest_fraction, config.long_radius[1])
-
-
-def _draw_feedback(done: float, rng: np.random.Generator, config: ClipConfig) -> Feedback:
+def _draw_feedback(done: float, rng: np.random.Generator) -> Feedback:
     """Draw what is fed back: at first the truth, later predictions."""
-    span = config.scheduled_sampling_until - config.scheduled_sampling_from
-    if rng.random() * span >= done - config.scheduled_sampling_from:
+    span = SCHEDULED_SAMPLING_UNTIL - SCHEDULED_SAMPLING_FROM
+    if rng.random() * span >= done - SCHEDULED_SAMPLING_FROM:
         return "truth"
-    return "soft" if rng.random() < config.soft_fraction else "hard"
+    return "soft" if rng.random() < SOFT_FRACTION else "hard"

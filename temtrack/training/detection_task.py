@@ -44,7 +44,25 @@ class DetectionTask(SampleTask["YoloSeg", ParticleBatch]):
 
     def loss(self, net: YoloSeg, batch: ParticleBatch) -> tuple[Tensor, Tensor]:
         """Return ultralytics' loss a sample, and the foreground's overlap, found and true counts of cells."""
-        return detection_loss(net, batch)
+        from ultralytics.utils.loss import v8SegmentationLoss
+
+        if net.training:
+            with bf16_where_native(batch.images.device):
+                output = net(batch.images)
+            output = {name: _as_float(value) for name, value in output.items()}
+        else:
+            output = net(batch.images)  # whose boxes would be too coarse in bfloat16
+        truth = {
+            "batch_idx": batch.image_of,
+            "cls": torch.zeros_like(batch.image_of),
+            "bboxes": batch.boxes,
+            "masks": batch.masks,
+        }
+        parts, _ = v8SegmentationLoss(net)(output, truth)  # each times the number of samples
+        with torch.no_grad():
+            found = [_foreground(one) for one in net.read(output)]
+            counts = _counts(torch.stack(found), batch.masks > 0)
+        return parts.sum() / len(batch.images), counts
 
 
 def collate_particles(samples: Sequence[Sample], rng: np.random.Generator) -> ParticleBatch:
@@ -68,29 +86,6 @@ def _boxes(labels: NDArray[np.int32]) -> NDArray[np.float32]:
     ]
     boxes: NDArray[np.float32] = np.array(edges, np.float32).reshape(-1, 4) / np.float32(labels.shape[0])
     return boxes
-
-
-def detection_loss(net: YoloSeg, batch: ParticleBatch) -> tuple[Tensor, Tensor]:
-    """Return ultralytics' loss a sample, and the foreground's overlap, found and true counts of cells."""
-    from ultralytics.utils.loss import v8SegmentationLoss
-
-    if net.training:
-        with bf16_where_native(batch.images.device):
-            output = net(batch.images)
-        output = {name: _as_float(value) for name, value in output.items()}
-    else:
-        output = net(batch.images)  # whose boxes would be too coarse in bfloat16
-    truth = {
-        "batch_idx": batch.image_of,
-        "cls": torch.zeros_like(batch.image_of),
-        "bboxes": batch.boxes,
-        "masks": batch.masks,
-    }
-    parts, _ = v8SegmentationLoss(net)(output, truth)  # each times the number of samples
-    with torch.no_grad():
-        found = [_foreground(one) for one in net.read(output)]
-        counts = _counts(torch.stack(found), batch.masks > 0)
-    return parts.sum() / len(batch.images), counts
 
 
 def _as_float(value: Tensor | list[Tensor]) -> Tensor | list[Tensor]:

@@ -17,7 +17,7 @@ from temtrack.training import distributed
 from temtrack.training.checkpoints import Progress, load_state, save_state, save_weights
 from temtrack.training.config import TrainConfig, TrainingRun
 from temtrack.training.history import EpochRow, best_row, read_rows, write_rows
-from temtrack.training.task import AnyBatch, Net, Task, WithLoss
+from temtrack.training.task import AnyTask, TensorBatch, WithLoss
 
 #: Parameters that weight decay would spoil though they have the shape of a matrix.
 NEVER_DECAYED = ("pos_embed", "relative_position_bias_table", "A_logs", "dt_projs_bias")
@@ -53,7 +53,7 @@ class RunningMetrics:
         return 2 * overlap / (found + true) if found + true else math.nan
 
 
-def train(net: Net, task: Task[Net, AnyBatch], run: TrainingRun) -> None:
+def train(net: nn.Module, task: AnyTask, run: TrainingRun) -> None:
     """Train ``net`` and write weights, state and log into the run's folder, or go on from its ``state.pt``.
 
     Each step's batches depend on the seed and the step alone, so a resumed run repeats an unbroken one. Where
@@ -121,7 +121,9 @@ def freeze_norms(net: nn.Module) -> None:
             module.eval()
 
 
-def _batches(draw: Callable[[int, int], AnyBatch], start: int, config: TrainConfig) -> Iterator[AnyBatch]:
+def _batches(
+    draw: Callable[[int, int], TensorBatch], start: int, config: TrainConfig
+) -> Iterator[TensorBatch]:
     """Yield this process's batches from step ``start`` on; the next is drawn while the last is learned."""
     n = distributed.n_processes()
     wanted = product(range(start, config.n_steps), range(distributed.rank(), config.accumulate * n, n))
@@ -139,7 +141,7 @@ def _is_patience_over(rows: list[EpochRow], config: TrainConfig) -> bool:
 
 
 @torch.no_grad()
-def _test(net: Net, task: Task[Net, AnyBatch], device: torch.device) -> RunningMetrics:
+def _test(net: nn.Module, task: AnyTask, device: torch.device) -> RunningMetrics:
     metrics = RunningMetrics()
     for batch in task.test_batches:
         metrics.add(*task.loss(net, batch.to(device)))

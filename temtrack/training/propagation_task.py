@@ -21,11 +21,12 @@ from temtrack.nets.deaot import (
 from temtrack.nets.device import bf16_where_native
 from temtrack.nets.imagenet import imagenet_normalize
 from temtrack.training.clip_losses import clip_loss, colour_counts
-from temtrack.training.config import ClipConfig, TrainConfig
-from temtrack.training.curriculum import CurriculumStep, draw_curriculum_step, evaluation_step
+from temtrack.training.config import TrainConfig
+from temtrack.training.curriculum import EVALUATION_STEP, CurriculumStep, draw_curriculum_step
 from temtrack.training.data.clip_source import ClipSource, ReplayBuffer
 from temtrack.training.data.clips import Clip, cut_clip
-from temtrack.training.task import TensorBatch
+from temtrack.training.data.samples import Draw
+from temtrack.training.task import Task, TensorBatch
 
 #: Side of the map on which colours are compared, per side of the image: every second pixel.
 STEP_PX = 2
@@ -33,18 +34,10 @@ STEP_PX = 2
 
 @dataclass(frozen=True)
 class ClipBatch(TensorBatch):
-    """B clips of T frames.
+    """B clips of T frames, and what is given and fed back on the way.
 
-    Parameters
-    ----------
-    images
-        BxTxSxS float32 in [0, 1].
-    colours
-        BxTxSxS int64, the truth to give.
-    allowed
-        BxTxsxs int16, bits of the colours that are right in every second pixel.
-    curriculum
-        What is given and fed back on the way.
+    ``images`` BxTxSxS float32 in [0, 1]; ``colours`` BxTxSxS int64, the truth to give; ``allowed`` BxTxsxs
+    int16, bits of the colours that are right in every second pixel.
     """
 
     images: Tensor
@@ -53,22 +46,33 @@ class ClipBatch(TensorBatch):
     curriculum: CurriculumStep
 
 
-class PropagationTask:
-    """To propagate colours through clips of the sources in replay buffers."""
+class PropagationTask(Task[Deaot, ClipBatch]):
+    """To propagate colours through clips."""
 
-    def __init__(
-        self, buffer: ReplayBuffer, test_buffer: ReplayBuffer, config: TrainConfig, clips: ClipConfig
-    ) -> None:
-        self._buffer, self._config, self._clips = buffer, config, clips
-        self.test_batches = self._draw_test_batches(test_buffer)
+    def __init__(self, draw: Draw[ClipSource], test_draw: Draw[ClipSource], config: TrainConfig) -> None:
+        self._config = config
+        self._buffer = ReplayBuffer(draw, config, 1)
+        rng, buffer = np.random.default_rng([config.seed, 2**31]), ReplayBuffer(test_draw, config, 2)
+        apart = config.steps_per_source * config.buffer_size  # so that each clip has a source of its own
+        shape, references = (config.test_clip_frames, config.crop_px), EVALUATION_STEP.references
+        clips = [
+            cut_clip(buffer.sample(k * apart, rng), shape, references, rng)
+            for k in range(config.n_test_crops)
+        ]
+        self.test_batches = [
+            collate_clips(clips[i : i + config.batch_size], EVALUATION_STEP)
+            for i in range(0, config.n_test_crops, config.batch_size)
+        ]
 
     def draw_batch(self, step: int, part: int) -> ClipBatch:
-        """Return a batch of clips that the seed, the step and the batch's number in it decide alone."""
-        rng = np.random.default_rng([self._config.seed, step, part])
-        curriculum = draw_curriculum_step(step / self._config.n_steps, rng, self._clips)
-        sources = [self._buffer.sample(step, rng) for _ in range(self._config.batch_size)]
-        cut = [self._cut(source, self._clips.n_frames, curriculum, rng) for source in sources]
-        return collate_clips(cut, curriculum)
+        """Return a batch of clips."""
+        config = self._config
+        rng = np.random.default_rng([config.seed, step, part])
+        curriculum = draw_curriculum_step(step / config.n_steps, rng, config)
+        sources = [self._buffer.sample(step, rng) for _ in range(config.batch_size)]
+        shape = config.clip_frames, config.crop_px
+        clips = [cut_clip(source, shape, curriculum.references, rng) for source in sources]
+        return collate_clips(clips, curriculum)
 
     def loss(self, net: Deaot, batch: ClipBatch) -> tuple[Tensor, Tensor]:
         """Return the loss over the frames after the first, and pixels of colour right, found and true."""
@@ -78,21 +82,6 @@ class PropagationTask:
         allowed = (bits[:, None] >> colours) & 1 > 0
         loss = clip_loss(logits, allowed, batch.curriculum.hardest_fraction)
         return loss, colour_counts(logits.detach(), allowed)
-
-    def _draw_test_batches(self, buffer: ReplayBuffer) -> list[ClipBatch]:
-        """Draw fixed test clips, each from a source of its own."""
-        config, clips = self._config, self._clips
-        rng = np.random.default_rng([config.seed, 2**31])
-        curriculum, apart = evaluation_step(clips), clips.steps_per_source * clips.buffer_size
-        sources = (buffer.sample(k * apart, rng) for k in range(config.n_test_crops))
-        cut = [self._cut(source, clips.n_test_frames, curriculum, rng) for source in sources]
-        chunks = (cut[i : i + config.batch_size] for i in range(0, len(cut), config.batch_size))
-        return [collate_clips(chunk, curriculum) for chunk in chunks]
-
-    def _cut(
-        self, source: ClipSource, n_frames: int, curriculum: CurriculumStep, rng: np.random.Generator
-    ) -> Clip:
-        return cut_clip(source, (n_frames, self._config.crop_px), curriculum.references, rng, self._clips)
 
 
 def collate_clips(clips: Sequence[Clip], curriculum: CurriculumStep) -> ClipBatch:

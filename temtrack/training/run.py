@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,16 +26,17 @@ from temtrack.models.registry import RUN_FILE, find_model, verify, write_run_spe
 from temtrack.nets.device import find_device
 from temtrack.provenance import Provenance, Source
 from temtrack.training.centring_blur import fitting_blur
-from temtrack.training.config import ClipConfig, TrainConfig, TrainingData, TrainingRun
+from temtrack.training.config import TrainConfig, TrainingData, TrainingRun
 from temtrack.training.data.animated_images import animated_clips
-from temtrack.training.data.clip_source import ClipSource, ReplayBuffer, synthetic_clips
-from temtrack.training.data.samples import Draw, Sample, image_source, mix, scene_source
+from temtrack.training.data.clip_source import synthetic_clips
+from temtrack.training.data.samples import Draw, image_source, mix, scene_source
 from temtrack.training.detection_task import DetectionTask
 from temtrack.training.distributed import is_main_process, process_group
 from temtrack.training.history import EpochRow, read_rows
 from temtrack.training.loop import train
 from temtrack.training.propagation_task import PropagationTask
 from temtrack.training.segmentation_task import SegmentationTask
+from temtrack.training.task import AnyTask
 
 T = TypeVar("T")
 
@@ -99,26 +101,22 @@ def _train(run: TrainingRun) -> None:
     folders = _read_folders(run)
     architecture = find_architecture(config.model)
     net = architecture.build()
-    if architecture.kind is Kind.tracker:
-        clips = ClipConfig()
-        _start(run, net, {})
-        train(net, PropagationTask(*_replay_buffers(run, folders, clips), config, clips), run)
-        return
     own = _own_settings(folders, config)
-    samples = _samples(run, folders, own.get("centring_blur_px", CENTRING_BLUR_PX))
-    _start(run, net, own)
-    if architecture.kind is Kind.detector:
-        train(net, DetectionTask(*samples, config), run)
+    task: AnyTask
+    if architecture.kind is Kind.tracker:
+        clips = _mixed(run, folders, partial(animated_clips, config=config), synthetic_clips(config))
+        task = PropagationTask(*clips, config)
     else:
-        train(net, SegmentationTask(*samples, config), run)
-
-
-def _start(run: TrainingRun, net: torch.nn.Module, own: Mapping[str, float]) -> None:
-    """Give the network its first weights, and write the run's records."""
+        blur_px = own.get("centring_blur_px", CENTRING_BLUR_PX)
+        cropped = partial(image_source, config=config, centring_blur_px=blur_px)
+        samples = _mixed(run, folders, cropped, scene_source(config, blur_px))
+        kind = DetectionTask if architecture.kind is Kind.detector else SegmentationTask
+        task = kind(*samples, config)
     if run.pretrained is not None:
         load_weights(net, run.pretrained)
     if is_main_process():
         write_records(run, own)
+    train(net, task, run)
 
 
 def write_records(run: TrainingRun, own: Mapping[str, float]) -> None:
@@ -194,32 +192,6 @@ def _own_settings(folders: Sequence[Folder], config: TrainConfig) -> dict[str, f
     }
 
 
-def _replay_buffers(
-    run: TrainingRun, folders: Sequence[Folder], clips: ClipConfig
-) -> tuple[ReplayBuffer, ReplayBuffer]:
-    """Return the buffer of clip sources to train on and that to test on, mixed alike."""
-
-    def of_images(images: list[LabelledImage]) -> Draw[ClipSource]:
-        return animated_clips(images, run.config, clips)
-
-    training, test = _mixed(run, folders, of_images, synthetic_clips(run.config, clips))
-    seed = run.config.seed
-    return ReplayBuffer(training, clips, (seed, 1)), ReplayBuffer(test, clips, (seed, 2))
-
-
-def _samples(
-    run: TrainingRun, folders: Sequence[Folder], centring_blur_px: float
-) -> tuple[Draw[Sample], list[Sample]]:
-    """Return what draws training samples, and fixed test samples, mixed alike."""
-
-    def of_images(images: list[LabelledImage]) -> Draw[Sample]:
-        return image_source(images, run.config, centring_blur_px)
-
-    training, test = _mixed(run, folders, of_images, scene_source(run.config, centring_blur_px))
-    test_rng = np.random.default_rng([run.config.seed, 2**31])
-    return training, [test(test_rng) for _ in range(run.config.n_test_crops)]
-
-
 def _mixed(
     run: TrainingRun,
     folders: Sequence[Folder],
@@ -230,8 +202,4 @@ def _mixed(
     training = [(of_images(folder.train), folder.fraction) for folder in folders]
     test = [(of_images(folder.test), folder.fraction) for folder in folders]
     simulated = [(synthetic, run.data.synthetic_fraction)] if run.data.synthetic_fraction > 0 else []
-    if not training + simulated:
-        raise UsageError(
-            "nothing to train on: name folders with images/ and masks/, or give --synthetic a fraction"
-        )
     return mix(training + simulated), mix(test + simulated)

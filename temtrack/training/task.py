@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -26,49 +26,41 @@ class TensorBatch:
         return replace(self, **moved)
 
 
-Net = TypeVar("Net", bound=nn.Module)
-NetIn = TypeVar("NetIn", bound=nn.Module, contravariant=True)
+Net = TypeVar("Net", bound=nn.Module, contravariant=True)
 AnyBatch = TypeVar("AnyBatch", bound=TensorBatch)
 
 
-class Task(Protocol[NetIn, AnyBatch]):
-    """A network's task."""
+class Task(Protocol[Net, AnyBatch]):
+    """A network's task; ``test_batches`` are what the averaged network is tested on after each epoch."""
 
-    @property
-    def test_batches(self) -> Sequence[AnyBatch]:
-        """What the averaged network is tested on after each epoch."""
+    test_batches: Sequence[AnyBatch]
 
     def draw_batch(self, step: int, part: int) -> AnyBatch:
         """Return a batch that the seed, the step and the batch's number in it decide alone."""
 
-    def loss(self, net: NetIn, batch: AnyBatch) -> tuple[Tensor, Tensor]:
+    @abstractmethod
+    def loss(self, net: Net, batch: AnyBatch) -> tuple[Tensor, Tensor]:
         """Return the loss on a batch, and the pixels (3,) of foreground that are right, found and true."""
 
 
-class WithLoss(nn.Module, Generic[Net, AnyBatch]):
-    """A network whose forward pass is its loss on a batch, which is all that processes need to share."""
-
-    def __init__(self, net: Net, task: Task[Net, AnyBatch]) -> None:
-        super().__init__()
-        self.net, self._task = net, task
-
-    def forward(self, batch: AnyBatch) -> tuple[Tensor, Tensor]:
-        """Return the loss and the pixel counts of a batch."""
-        return self._task.loss(self.net, batch)
+AnyTask: TypeAlias = Task[Any, Any]
 
 
-class SampleTask(ABC, Generic[Net, AnyBatch]):
+class SampleTask(Task[Net, AnyBatch]):
     """The task of a network that learns from single images."""
 
-    def __init__(self, draw: Draw[Sample], test_samples: Sequence[Sample], config: TrainConfig) -> None:
+    def __init__(self, draw: Draw[Sample], test_draw: Draw[Sample], config: TrainConfig) -> None:
         self.config = config
         self._draw = draw
-        rng, size = np.random.default_rng(config.seed), config.batch_size
-        chunks = (test_samples[i : i + size] for i in range(0, len(test_samples), size))
-        self.test_batches = [self.collate(chunk, rng) for chunk in chunks]
+        rng = np.random.default_rng([config.seed, 2**31])
+        samples, size = [test_draw(rng) for _ in range(config.n_test_crops)], config.batch_size
+        rng = np.random.default_rng(config.seed)
+        self.test_batches = [
+            self.collate(samples[i : i + size], rng) for i in range(0, config.n_test_crops, size)
+        ]
 
     def draw_batch(self, step: int, part: int) -> AnyBatch:
-        """Return a batch of samples that the seed, the step and the batch's number in it decide alone."""
+        """Return a batch of samples."""
         rng = np.random.default_rng([self.config.seed, step, part])
         return self.collate([self._draw(rng) for _ in range(self.config.batch_size)], rng)
 
@@ -76,6 +68,14 @@ class SampleTask(ABC, Generic[Net, AnyBatch]):
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> AnyBatch:
         """Return samples as a batch."""
 
-    @abstractmethod
-    def loss(self, net: Net, batch: AnyBatch) -> tuple[Tensor, Tensor]:
-        """Return the loss on a batch, and the pixels (3,) of foreground that are right, found and true."""
+
+class WithLoss(nn.Module):
+    """A network whose forward pass is its loss on a batch, which is all that processes need to share."""
+
+    def __init__(self, net: nn.Module, task: AnyTask) -> None:
+        super().__init__()
+        self.net, self._task = net, task
+
+    def forward(self, batch: TensorBatch) -> tuple[Tensor, Tensor]:
+        """Return the loss and the pixel counts of a batch."""
+        return self._task.loss(self.net, batch)

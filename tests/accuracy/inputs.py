@@ -27,8 +27,8 @@ SCENES = SceneConfig(
     mean_radius_px=(8.0, 24.0),
     dose_e_px=(30.0, 30.0),
     contrast=(0.2, 1.2),
-    overlay_share=0.0,
-    empty_share=0.0,
+    overlay_fraction=0.0,
+    empty_fraction=0.0,
 )
 
 #: Discs that wander, drift, cross, touch, dissolve and merge, at a low dose.

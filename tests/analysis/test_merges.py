@@ -8,7 +8,7 @@ from temtrack.analysis.confidence import (
     measure_area_ratio,
     measure_features,
     measure_ratio,
-    tell_confidence,
+    predict_confidence,
 )
 from temtrack.analysis.history import ParticleHistory
 from temtrack.analysis.merges import measure_merges
@@ -72,15 +72,15 @@ def test_mass_that_is_not_conserved_speaks_against_a_merge():
     unknown = lost | {"optical_mass": np.full_like(lost["optical_mass"], np.nan)}
     misfits = [measure_features(EVENT, h).mass_misfit for h in (GOOD, *map(ParticleHistory, (lost, unknown)))]
     np.testing.assert_allclose(misfits, [-np.log(0.9), -np.log(0.45), np.nan])
-    assert tell_confidence(EVENT, ParticleHistory(lost)) < tell_confidence(EVENT, GOOD)
+    assert predict_confidence(EVENT, ParticleHistory(lost)) < predict_confidence(EVENT, GOOD)
 
 
 def test_confidence_falls_where_nothing_relaxes_and_with_short_lives():
-    good = tell_confidence(EVENT, GOOD)
+    good = predict_confidence(EVENT, GOOD)
     one_vanished = rows((1, 0, [100] * 10, 1.0), (2, 0, [100] * 10, 1.0), (3, 10, [100] * 9, 1.0))
     flicker = rows((1, 0, [100] * 10, 1.0), (2, 9, [100], 1.9), (3, 10, [180], 1.9))
-    assert tell_confidence(EVENT, one_vanished) < 0.6 * good
-    assert tell_confidence(EVENT, flicker) < 0.5 * good
+    assert predict_confidence(EVENT, one_vanished) < 0.6 * good
+    assert predict_confidence(EVENT, flicker) < 0.5 * good
 
 
 @pytest.mark.parametrize("case", [two_fuse(), dissolve_while_fused()], ids=lambda case: case.name)
@@ -89,14 +89,14 @@ def test_confidence_of_true_and_false_merges_of_scenes(case):
     parts = [measure_particles(labels, None, t) for t, labels in enumerate(masks)]
     history = ParticleHistory({name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
     false = Merge(frame=10, child=1, parents=(1, 2), contact_frame=4, y_px=0.0, x_px=0.0)
-    confidence = tell_confidence(case.lineage.merges[0] if case.merges else false, history)
+    confidence = predict_confidence(case.lineage.merges[0] if case.merges else false, history)
     assert confidence > 0.8 if case.merges else confidence < 0.2
 
 
 def test_missing_masks_leave_ratio_and_confidence_null():
     history = rows((1, 0, [100] * 10, 1.0), (3, 10, [100], 1.0))
     assert np.isnan(measure_area_ratio(EVENT, history))
-    assert np.isnan(tell_confidence(EVENT, history))
+    assert np.isnan(predict_confidence(EVENT, history))
 
 
 def test_a_logistic_takes_what_was_not_measured_as_average():

@@ -3,7 +3,7 @@ import pytest
 from skimage.draw import disk, ellipse
 from skimage.measure import perimeter_crofton
 
-from temtrack.analysis.shape import RegionRuns, count_hull_pixels, measure_axes, measure_perimeters
+from temtrack.analysis.shape import EncodedRegions, count_hull_pixels, measure_axes, measure_perimeters
 
 
 @pytest.fixture(scope="module")
@@ -20,25 +20,25 @@ def scene():
 
 
 def test_perimeters_equal_those_of_scikit_image(scene):
-    regions = RegionRuns.of(scene)
+    regions = EncodedRegions.of(scene)
     expected = [perimeter_crofton(scene == one, directions=4) for one in regions.ids]
     np.testing.assert_allclose(measure_perimeters(regions), expected)
 
 
 def test_axes_are_those_of_the_drawn_ellipse(scene):
-    regions = RegionRuns.of(scene)
+    regions = EncodedRegions.of(scene)
     major, minor = measure_axes(regions)
     at = np.flatnonzero(regions.ids == 7)[0]
     assert (major[at], minor[at]) == pytest.approx((44, 24), abs=0.6)
 
 
 def test_axes_of_a_square_are_exact():
-    major, minor = measure_axes(RegionRuns.of(np.ones((10, 10), dtype=np.int64)))
+    major, minor = measure_axes(EncodedRegions.of(np.ones((10, 10), dtype=np.int64)))
     assert (major[0], minor[0]) == pytest.approx([4 * np.sqrt(100 / 12)] * 2)
 
 
 def test_hull_of_convex_shapes_is_the_shape_itself(scene):
-    regions = RegionRuns.of(scene)
+    regions = EncodedRegions.of(scene)
     hull = dict(zip(regions.ids.tolist(), count_hull_pixels(regions).tolist(), strict=True))
     area = dict(zip(regions.ids.tolist(), regions.area_px.tolist(), strict=True))
     assert hull[12] == 400
@@ -47,7 +47,7 @@ def test_hull_of_convex_shapes_is_the_shape_itself(scene):
 
 
 def test_hull_of_an_l_spans_its_corners(scene):
-    regions = RegionRuns.of(scene)
+    regions = EncodedRegions.of(scene)
     at = np.flatnonzero(regions.ids == 5)[0]
     # corners (60,90) (60,94) (95,114) (99,114) (99,90): shoelace 556, 4+5+4+24+39 lattice steps on it
     corners = np.array([(60, 90), (60, 94), (95, 114), (99, 114), (99, 90)])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from temtrack.analysis.shape import RegionRuns
+from temtrack.analysis.shape import EncodedRegions
 from temtrack.analysis.thickness import measure_optical_mass
 
 
@@ -17,7 +17,7 @@ def spheres(*centres, radius=10, mu=0.04, shape=(80, 120)):
 
 
 def mass(labels, image):
-    return measure_optical_mass(RegionRuns.of(labels), image)
+    return measure_optical_mass(EncodedRegions.of(labels), image)
 
 
 def test_mass_is_that_of_the_sphere_wherever_it_lies():

@@ -51,6 +51,15 @@ def test_version(run):
     assert run("--version").stdout == f"temtrack {__version__}\n"
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_verbose_tells_how_long_each_stage_takes_wherever_it_stands(run, tmp_path, before):
+    tifffile.imwrite(tmp_path / "one.tif", np.zeros((8, 8), np.uint8))
+    words = ["info", tmp_path / "one.tif", tmp_path / "one.tif", "--shard", "1/1"]
+    result = run("-v", *words) if before else run(*words, "-v")
+    assert "info 1/1 in " in result.stderr
+    assert run(*words).stderr == ""
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

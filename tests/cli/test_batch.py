@@ -117,6 +117,28 @@ def test_resume_skips_what_is_done_and_shows_it_all_the_same(run, films, tmp_pat
     assert set(states(tmp_path / "out").values()) == {"done"}
 
 
+def test_a_dry_run_shows_what_would_be_done_and_does_nothing(run, films, tmp_path):
+    words = ["track", *films, "none.tif", "-o", "out", *PLAIN, "--dry-run"]
+    result = run(*words, "--json")
+    told = json.loads(result.stdout)
+    assert [(one["input"], one.get("output"), one["state"]) for one in told["inputs"]] == [
+        ("a.tif", "out/a", "todo"),
+        ("b.tif", "out/b", "todo"),
+        ("c.tif", "out/c", "todo"),
+        ("none.tif", "out/none", "failed"),
+    ]
+    assert (told["options"]["model"], told["options"]["max_gap_frames"]) == ("otsu", 8)
+    assert not (tmp_path / "out").exists()
+    assert run("track", "a.tif", "b.tif", "-o", "out", *PLAIN).exit_code == 3
+    before = (tmp_path / "out" / "batch.jsonl").read_bytes()
+    again = rows(run(*words, "--json", "--resume").stdout)
+    assert [one["state"] for one in again] == ["done", "todo", "todo", "failed"]
+    assert (tmp_path / "out" / "batch.jsonl").read_bytes() == before
+    shown = run("track", "a.tif", "-o", "other", *PLAIN, "--dry-run")
+    assert shown.exit_code == 0
+    assert "max_gap_frames" in shown.stdout
+
+
 @pytest.mark.parametrize("change", ["input", "options"])
 def test_what_is_out_of_date_is_not_taken_for_done(run, films, tmp_path, change):
     words = ["track", "a.tif", "c.tif", "-o", "out", *PLAIN]

@@ -162,4 +162,4 @@ def test_a_damaged_mask_leaves_nothing_unfinished(run, masks, tmp_path, to):
 def test_a_missing_folder_is_one_line(run, tmp_path):
     result = run("export", tmp_path / "nothing", "--to", "csv", "-o", tmp_path / "out")
     assert result.exit_code == 1
-    assert "no such folder" in result.stderr
+    assert "no such file or folder" in result.stderr

@@ -1,10 +1,7 @@
-import io
 import json
-import time
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
 from temtrack.cli import output
 
@@ -40,20 +37,3 @@ def test_messages_go_to_stderr_in_one_line_each(capsys):
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err == "temtrack: warning: nothing found in [a].tif\ntemtrack: error: cannot read\n"
-
-
-def test_progress_leaves_no_trace_outside_a_terminal(capsys):
-    assert list(output.with_progress(iter("abc"), "letters", total=3)) == ["a", "b", "c"]
-    shown = capsys.readouterr()
-    assert shown.out == shown.err == ""
-
-
-def test_progress_in_a_terminal_shows_the_rate_and_counts_what_was_done_before(monkeypatch):
-    written = io.StringIO()
-    console = Console(file=written, force_terminal=True, width=100)
-    monkeypatch.setattr(output, "_MESSAGES", console)
-    for _ in output.with_progress(range(6, 10), "tracking", total=10, unit="frames"):
-        time.sleep(0.12)  # bars are drawn ten times a second
-    assert "frames/s" in written.getvalue()
-    assert "6/10" in written.getvalue()
-    assert "10/10" in written.getvalue()

@@ -129,8 +129,9 @@ def test_masks_renumbered_in_every_frame_are_shown_in_the_ids_of_the_tables(run,
         write_mask(scene / "masks" / mask_name(t), labels)
     assert run("report", scene / "masks", "-o", scene / "r.html").exit_code == 0
     parts = parts_of(scene / "r.html")
-    walks = np.frombuffer(gzip.decompress(base64.b64decode(parts["outlines"]["walks"])), "<i4").reshape(5, -1)
-    assert sorted(set(walks[0].tolist())) == sorted(parts["numbers"]["tracks"]["id"])
+    packed = gzip.decompress(base64.b64decode(parts["contours"]["polylines"]))
+    polylines = np.frombuffer(packed, "<i4").reshape(5, -1)
+    assert sorted(set(polylines[0].tolist())) == sorted(parts["numbers"]["tracks"]["id"])
     assert len(parts["numbers"]["tracks"]["id"]) == 3
 
 

@@ -10,8 +10,8 @@ from temtrack.imaging.labels import (
     border_ids,
     bounding_boxes,
     compact,
+    encode_run_lengths,
     filter_fragments,
-    find_runs,
     map_ids,
     measure_gaps,
     measure_regions,
@@ -118,7 +118,7 @@ def test_the_typical_diameter_is_that_of_the_particles_that_cover_the_most():
 
 @given(label_images)
 def test_runs_are_the_labels(labels):
-    runs = find_runs(labels)
+    runs = encode_run_lengths(labels)
     drawn = np.zeros_like(labels)
     for one, y, x, n in zip(runs.ids, runs.y_px, runs.x_px, runs.n_px, strict=True):
         assert not drawn[y, x : x + n].any()

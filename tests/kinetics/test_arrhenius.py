@@ -14,7 +14,7 @@ def rates(energy_kj, scatter, rng, name="gple_rate_n2", sign=1):
     for kelvin in KELVIN:
         log = 20 - sign * energy_kj * 1e3 / (constants.R * kelvin) + rng.normal(0, scatter)
         low, high = np.exp([log - 1.96 * scatter, log + 1.96 * scatter])
-        yield [quantity.tell(Measured(float(np.exp(log)), (low, high), 100))]
+        yield [quantity.filled(Measured(float(np.exp(log)), (low, high), 100))]
 
 
 def energy(rows, name):

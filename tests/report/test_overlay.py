@@ -2,11 +2,16 @@ from dataclasses import replace
 
 import av
 import numpy as np
+import pytest
 
+from temtrack.report import overlay
 from temtrack.report.colors import TrackColors
-from temtrack.report.overlay import Overlay, OverlayStyle, find_contour_pixels, write_overlay
+from temtrack.report.overlay import Overlay, find_contour_pixels, write_overlay
 
-STYLE = OverlayStyle(min_side_px=150)
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(overlay, "MIN_SIDE_PX", 150)
 
 
 def n_pixels_of(picture, color):
@@ -37,17 +42,18 @@ def test_contours_lie_inside_the_regions_and_part_those_that_touch():
 def test_contours_have_the_colours_of_the_ids_that_are_there(scene):
     movie, masks, lineage = scene
     colors = TrackColors(lineage)
-    picture = Overlay(movie, lineage, STYLE).draw(0, movie.read_frame(0), masks[0])
+    picture = Overlay(movie, lineage).draw(0, movie.read_frame(0), masks[0])
     assert picture.shape == (122, 150, 3)
     assert n_pixels_of(picture, colors(1)) > 100
     assert n_pixels_of(picture, colors(2)) > 100
     assert n_pixels_of(picture, colors(3)) == 0
 
 
-def test_a_merge_is_ringed_for_as_long_as_the_style_says(scene):
+def test_a_merge_is_ringed_for_some_frames(scene, monkeypatch):
+    monkeypatch.setattr(overlay, "FLASH_FRAMES", 2)
     movie, masks, lineage = scene
-    with_ring = Overlay(movie, lineage, replace(STYLE, flash_frames=2))
-    without = Overlay(movie, replace(lineage, merges=()), STYLE)
+    with_ring = Overlay(movie, lineage)
+    without = Overlay(movie, replace(lineage, merges=()))
     differs = [
         bool(
             (
@@ -63,13 +69,14 @@ def test_a_merge_is_ringed_for_as_long_as_the_style_says(scene):
 
 def test_empty_masks_leave_the_picture_grey(scene):
     movie, masks, _ = scene
-    picture = Overlay(movie, None, STYLE).draw(1, movie.read_frame(1), np.zeros_like(masks[1]))
+    picture = Overlay(movie, None).draw(1, movie.read_frame(1), np.zeros_like(masks[1]))
     np.testing.assert_array_equal(picture[..., 0], picture[..., 1])
 
 
-def test_the_film_has_all_frames_and_even_sides(scene, tmp_path):
+def test_the_film_has_all_frames_and_even_sides(scene, tmp_path, monkeypatch):
+    monkeypatch.setattr(overlay, "MIN_SIDE_PX", 1)
     movie, masks, lineage = scene
-    write_overlay(tmp_path / "film.mp4", movie, masks, lineage, replace(STYLE, min_side_px=1))
+    write_overlay(tmp_path / "film.mp4", movie, masks, lineage)
     with av.open(str(tmp_path / "film.mp4")) as container:
         frames = list(container.decode(video=0))
     assert len(frames) == 8

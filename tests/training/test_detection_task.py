@@ -21,6 +21,10 @@ def draw(rng, n_particles=2):
     return Sample(image, labels, semantic=False)
 
 
+def draw_some_or_none(rng):
+    return draw(rng, int(rng.integers(3)))
+
+
 def test_boxes_are_the_particles_in_fractions_and_masks_their_numbers():
     labels = np.zeros((64, 64), np.int32)
     labels[8:24, 4:12] = 1
@@ -49,14 +53,23 @@ def test_a_detector_learns_and_a_resumed_run_ends_in_the_same_weights(tmp_path):
         folder.mkdir(exist_ok=True)
         torch.manual_seed(0)
         net = find_architecture("yolov8n-seg").build()
-        tests = [draw(np.random.default_rng(i)) for i in range(2)] + [draw(np.random.default_rng(9), 0)]
         # rates that the number of steps does not change
         config = TrainConfig(
-            "yolov8n-seg", 64, 2, 1, n_steps, 2, 1e-3, warmup_fraction=0.0, n_prompts=0, clip_norm=10.0
+            "yolov8n-seg",
+            64,
+            2,
+            1,
+            n_steps,
+            2,
+            1e-3,
+            warmup_fraction=0.0,
+            n_prompts=0,
+            clip_norm=10.0,
+            n_test_crops=3,
         )
         train(
             net,
-            DetectionTask(draw, tests, config),
+            DetectionTask(draw, draw_some_or_none, config),
             TrainingRun(TrainingData(), config, folder, torch.device("cpu")),
         )
         return net

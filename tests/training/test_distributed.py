@@ -20,7 +20,9 @@ from temtrack.training.history import read_rows
 from temtrack.training.loop import train
 from temtrack.training.segmentation_task import SegmentationTask
 
-CONFIG = TrainConfig(crop_px=32, batch_size=2, n_steps=4, steps_per_epoch=2, n_prompts=1, learning_rate=1e-3)
+CONFIG = TrainConfig(
+    crop_px=32, batch_size=2, n_steps=4, steps_per_epoch=2, n_prompts=1, learning_rate=1e-3, n_test_crops=2
+)
 CPU = torch.device("cpu")
 
 
@@ -49,9 +51,8 @@ def run(folder, config):
     folder.mkdir(exist_ok=True)
     torch.manual_seed(0)
     net = NormedSam()
-    tests = [draw(np.random.default_rng(i)) for i in range(2)]
     with process_group(CPU):
-        train(net, SegmentationTask(draw, tests, config), TrainingRun(TrainingData(), config, folder, CPU))
+        train(net, SegmentationTask(draw, draw, config), TrainingRun(TrainingData(), config, folder, CPU))
     torch.save(net.state_dict(), folder / f"rank{rank()}.pt")
 
 

@@ -1,5 +1,7 @@
 """Training learns, resumes to the same weights, and stops where the loss is no number."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,9 @@ from temtrack.training.history import read_rows
 from temtrack.training.loop import freeze_norms, learning_rate, parameter_groups, train, update_ema
 from temtrack.training.segmentation_task import SegmentationTask
 
-CONFIG = TrainConfig(crop_px=32, batch_size=2, n_steps=6, steps_per_epoch=2, n_prompts=1, learning_rate=1e-3)
+CONFIG = TrainConfig(
+    crop_px=32, batch_size=2, n_steps=6, steps_per_epoch=2, n_prompts=1, learning_rate=1e-3, n_test_crops=2
+)
 
 
 def draw(rng):
@@ -47,17 +51,14 @@ def training_run(folder, config):
 def run(folder, config, source=draw, build=tiny_net):
     folder.mkdir(exist_ok=True)
     net = build()
-    tests = [draw(np.random.default_rng(i)) for i in range(2)]
-    train(net, SegmentationTask(source, tests, config), training_run(folder, config))
+    train(net, SegmentationTask(source, draw, config), training_run(folder, config))
     return net
 
 
 def test_the_loss_falls_and_everything_is_written(tmp_path):
     run(
         tmp_path,
-        TrainConfig(
-            crop_px=32, batch_size=2, n_steps=40, steps_per_epoch=10, n_prompts=1, learning_rate=2e-3
-        ),
+        replace(CONFIG, n_steps=40, steps_per_epoch=10, learning_rate=2e-3),
     )
     rows = read_rows(tmp_path)
     assert len(rows) == 4
@@ -101,16 +102,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(tmp_path):
 
 
 def test_patience_ends_a_run_that_no_longer_gains(tmp_path):
-    config = TrainConfig(
-        crop_px=32,
-        batch_size=2,
-        n_steps=40,
-        steps_per_epoch=2,
-        n_prompts=1,
-        learning_rate=0.0,
-        patience_epochs=2,
-    )
-    run(tmp_path, config)
+    run(tmp_path, replace(CONFIG, n_steps=40, learning_rate=0.0, patience_epochs=2))
     assert len(read_rows(tmp_path)) < 20
 
 
@@ -118,7 +110,7 @@ def test_a_state_of_another_network_is_refused(tmp_path):
     run(tmp_path, CONFIG)
     other = EfficientSam(dim=24, depth=1, n_heads=3, prompt_dim=32)
     with pytest.raises(TrainingError, match=r"does not fit.*start anew in another folder$"):
-        train(other, SegmentationTask(draw, [], CONFIG), training_run(tmp_path, CONFIG))
+        train(other, SegmentationTask(draw, draw, CONFIG), training_run(tmp_path, CONFIG))
 
 
 def test_the_learning_rate_warms_up_and_falls():

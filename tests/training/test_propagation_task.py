@@ -8,16 +8,24 @@ import torch
 from skimage.draw import disk
 
 from temtrack.nets.deaot import deaot_t
-from temtrack.training.config import ClipConfig, TrainingData, TrainingRun, preset
-from temtrack.training.curriculum import draw_curriculum_step, evaluation_step
-from temtrack.training.data.clip_source import ClipSource, ReplayBuffer
+from temtrack.training.config import TrainingData, TrainingRun, preset
+from temtrack.training.curriculum import EVALUATION_STEP, HARDEST_FRACTION, draw_curriculum_step
+from temtrack.training.data.clip_source import ClipSource
 from temtrack.training.history import read_rows
 from temtrack.training.loop import train
 from temtrack.training.propagation_task import PropagationTask, unroll
 
-CLIPS = ClipConfig(n_frames=3, n_test_frames=3, buffer_size=2, source_frames=8)
 CONFIG = replace(
-    preset("deaot-t"), crop_px=65, n_steps=4, steps_per_epoch=2, n_test_crops=2, freeze_norms_fraction=0.5
+    preset("deaot-t"),
+    crop_px=65,
+    n_steps=4,
+    steps_per_epoch=2,
+    n_test_crops=2,
+    freeze_norms_fraction=0.5,
+    clip_frames=3,
+    test_clip_frames=3,
+    buffer_size=2,
+    source_frames=8,
 )
 
 
@@ -35,8 +43,7 @@ def two_discs(rng):
 
 
 def new_task(kind=PropagationTask):
-    buffers = (ReplayBuffer(two_discs, CLIPS, (0, i)) for i in (1, 2))
-    return kind(*buffers, CONFIG, CLIPS)
+    return kind(two_discs, two_discs, CONFIG)
 
 
 @pytest.fixture
@@ -87,7 +94,7 @@ def test_colours_that_no_reference_gave_are_never_painted(net, task):
 
 
 def test_only_feedback_of_the_truth_looks_at_later_colours(net, task):
-    batch = replace(task.draw_batch(0, 0), curriculum=evaluation_step(CLIPS))
+    batch = replace(task.draw_batch(0, 0), curriculum=EVALUATION_STEP)
     other = replace(batch, colours=torch.cat([batch.colours[:, :1], 0 * batch.colours[:, 1:]], dim=1))
     net.eval()
     assert torch.equal(unroll(net, batch)[-1], unroll(net, other)[-1])
@@ -122,12 +129,12 @@ def test_a_broken_run_ends_in_the_same_weights_and_statistics(net, task, tmp_pat
 def test_the_curriculum_grows_harder():
     def steps(done):
         rng = np.random.default_rng(0)
-        return [draw_curriculum_step(done, rng, ClipConfig()) for _ in range(50)]
+        return [draw_curriculum_step(done, rng, preset("deaot-t")) for _ in range(50)]
 
     first, last = steps(0.0), steps(1.0)
     assert {step.feedback for step in first} == {"truth"}
     assert {step.feedback for step in last} == {"hard", "soft"}
     assert first[0].hardest_fraction == 1
-    assert last[0].hardest_fraction == pytest.approx(ClipConfig().hardest_fraction)
+    assert last[0].hardest_fraction == pytest.approx(HARDEST_FRACTION)
     assert {step.references[0] for step in first + last} == {0}
-    assert max(max(step.references) for step in last) < ClipConfig().n_frames - 1
+    assert max(max(step.references) for step in last) < preset("deaot-t").clip_frames - 1

@@ -18,7 +18,7 @@ from temtrack.formats.export.content import ExportContent
 from temtrack.formats.export.graph import Ints
 from temtrack.formats.export.target import FileTarget
 from temtrack.formats.store.atomic import whole_file
-from temtrack.imaging.labels import find_runs
+from temtrack.imaging.labels import encode_run_lengths
 from temtrack.masks import Labels
 from temtrack.progress import Progress
 
@@ -89,7 +89,7 @@ def _annotations(content: ExportContent, progress: Progress) -> Iterator[dict[st
 def _pixels(labels: Labels) -> Iterator[tuple[int, tuple[list[int], list[int], int]]]:
     """Yield by id the run lengths of its pixels, its box (x, y, width, height) and its area."""
     height, width = labels.shape
-    runs = find_runs(np.ascontiguousarray(labels.T))  # of which a row is a column of the image
+    runs = encode_run_lengths(np.ascontiguousarray(labels.T))  # of which a row is a column of the image
     order = np.argsort(runs.ids, kind="stable")
     ids, first = np.unique(runs.ids[order], return_index=True)
     for particle_id, rows in zip(ids.tolist(), np.split(order, first)[1:], strict=True):

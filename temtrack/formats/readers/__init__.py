@@ -1,6 +1,6 @@
-"""Readers of movies: one module per family of formats, with functions of the same names.
+"""Readers of movies: one module for each format, with functions of the same names.
 
-Each family has ``can_read(path) -> bool``, which looks at the content where the content tells, and
+Each has ``can_read(path) -> bool``, which looks at the content where the content tells, and
 ``read_movie(path) -> Movie``.
 """
 
@@ -15,24 +15,23 @@ from temtrack.formats.readers import digital_micrograph, dm_folder, images, mrc,
 from temtrack.movie import Movie
 
 
-class _Family(Protocol):
-    """What each module of a family of formats has."""
+class _Reader(Protocol):
+    """What the module of each format has."""
+
+    NAME: str
 
     @property
-    def NAME(self) -> str: ...  # noqa: N802 - a constant of the module
+    def SUFFIXES(self) -> tuple[str, ...]: ...  # noqa: N802 - a constant of the module
 
-    @property
-    def SUFFIXES(self) -> tuple[str, ...]: ...  # noqa: N802
+    def can_read(self, path: Path, /) -> bool: ...
 
-    def can_read(self, path: Path) -> bool: ...
-
-    def read_movie(self, path: Path) -> Movie: ...
+    def read_movie(self, path: Path, /) -> Movie: ...
 
 
 #: Folders of frames are asked before folders of images, and what a content tells before what a name tells.
-_FAMILIES: tuple[_Family, ...] = (tiff, digital_micrograph, tia, velox, dm_folder, images, mrc, video)
+_READERS: tuple[_Reader, ...] = (tiff, digital_micrograph, tia, velox, dm_folder, images, mrc, video)
 
-_SUFFIXES = tuple(dict.fromkeys(suffix for family in _FAMILIES for suffix in family.SUFFIXES))
+_SUFFIXES = tuple(dict.fromkeys(suffix for reader in _READERS for suffix in reader.SUFFIXES))
 
 
 def read_movie(
@@ -62,7 +61,7 @@ def read_movie(
         piece holds no frame.
     """
     path = Path(source)
-    movie = _family_of(path).read_movie(path)
+    movie = _find_reader(path).read_movie(path)
     if scale_bar_nm is not None:
         from temtrack.imaging.scale_bar import calibrate_by_scale_bar
 
@@ -71,7 +70,7 @@ def read_movie(
     return movie if frames is None else movie.cut(frames)
 
 
-def format_name(source: Path | str) -> str:
+def read_format(source: Path | str) -> str:
     """Return what people call the format of a movie.
 
     Raises
@@ -79,15 +78,15 @@ def format_name(source: Path | str) -> str:
     InputError
         If there is nothing at `source`, it is empty, or of no known format.
     """
-    return _family_of(Path(source)).NAME
+    return _find_reader(Path(source)).NAME
 
 
-def _family_of(path: Path) -> _Family:
+def _find_reader(path: Path) -> _Reader:
     with refused_as(f"{path}: cannot be read"):
-        family = next((family for family in _FAMILIES if family.can_read(path)), None)
-    if family is not None:
-        return family
-    raise InputError(_why_unreadable(path))
+        reader = next((reader for reader in _READERS if reader.can_read(path)), None)
+    if reader is None:
+        raise InputError(_why_unreadable(path))
+    return reader
 
 
 def _why_unreadable(path: Path) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from io import BufferedRandom
@@ -59,7 +58,7 @@ class Record:
     key: str | None = None
     reason: str | None = None
     seconds: float | None = None
-    process: str = field(default_factory=lambda: f"{platform.node()}:{os.getpid()}")
+    process: str = field(default_factory=lambda: _this_process())
     result: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -123,6 +122,12 @@ class Ledger:
         for line in whole.splitlines():
             if record := _parse(line):
                 self._last[record.command, record.output] = record
+
+
+def _this_process() -> str:
+    import platform  # what only reads starts without it
+
+    return f"{platform.node()}:{os.getpid()}"
 
 
 def _ends_line(file: BufferedRandom) -> bool:

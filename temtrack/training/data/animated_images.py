@@ -14,8 +14,8 @@ from skimage.measure import label as connected_parts
 
 from temtrack.datasets.labelled import LabelledImage
 from temtrack.simulation.paths import confined_walk
-from temtrack.training.config import ClipConfig, TrainConfig
-from temtrack.training.data.clip_source import ClipSource, draw_diameter
+from temtrack.training.config import TrainConfig
+from temtrack.training.data.clip_source import MARGIN, ClipSource, draw_diameter
 from temtrack.training.data.samples import Draw
 
 Pixels = NDArray[np.float32]
@@ -31,16 +31,9 @@ FLICKER = 0.12
 class Cutout:
     """Particles that move as one, since they touch.
 
-    Parameters
-    ----------
-    corner
-        Row and column of the first pixel in the image.
-    difference, labels
-        (h, w) grey values minus those of the background, fading at the edge; ids.
-    shift_px
-        (T, 2) displacement y, x.
-    gain
-        (T,) factor on the contrast.
+    ``corner`` is the row and column of the first pixel in the image; ``difference`` (h, w) the grey values
+    minus those of the background, fading at the edge; ``labels`` (h, w) ids; ``shift_px`` (T, 2) the
+    displacement y, x; ``gain`` (T,) a factor on the contrast.
     """
 
     corner: tuple[int, int]
@@ -50,22 +43,20 @@ class Cutout:
     gain: NDArray[np.float64]
 
 
-def animated_clips(
-    images: Sequence[LabelledImage], config: TrainConfig, clips: ClipConfig
-) -> Draw[ClipSource]:
+def animated_clips(images: Sequence[LabelledImage], config: TrainConfig) -> Draw[ClipSource]:
     """Set images in motion, particles scaled to the diameters that the network shall know."""
 
     def draw(rng: np.random.Generator) -> ClipSource:
         still = images[int(rng.integers(len(images)))]
-        wanted = draw_diameter(rng, config, clips)
+        wanted = draw_diameter(rng, config)
         # a smaller image would be seen beside its own mirror image
         filling = config.crop_px / min(still.labels.shape)
         scale = float(np.clip(max(wanted / (still.diameter_px or wanted), filling), MIN_SCALE, MAX_SCALE))
-        image, labels = _part(still, math.ceil(clips.margin * config.crop_px / scale), rng)
+        image, labels = _part(still, math.ceil(MARGIN * config.crop_px / scale), rng)
         background = fill_in(image, labels > 0, rng)
-        cutouts = cut_out(image - background, labels, clips.source_frames, rng)
+        cutouts = cut_out(image - background, labels, config.source_frames, rng)
         return ClipSource(
-            clips.source_frames,
+            config.source_frames,
             cache(lambda t: paste(background, cutouts, t)),
             cache(lambda t: paste_labels(labels.shape, cutouts, t)),
             scale,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from skimage.measure import label as connected_parts
 from temtrack.segmentation.tiling import scaled_input
 from temtrack.simulation.chance import log_uniform
 
+T = TypeVar("T", bound=np.generic)
+
 
 def crop(
     image: NDArray[np.float32], labels: NDArray[np.int32], scale: float, side: int, rng: np.random.Generator
@@ -23,11 +25,24 @@ def crop(
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     mirror = np.diag([1, rng.choice([-1, 1])])
     matrix = turn @ mirror / (scale * rng.uniform(0.9, 1.1, size=2))  # output px -> input px
-    offset = _centre(labels, side / scale, rng) - matrix @ np.full(2, (side - 1) / 2)
-    shape = (side, side)
-    grey = ndimage.affine_transform(_blurred(image, scale), matrix, offset, shape, order=1, mode="mirror")
-    ids = ndimage.affine_transform(labels, matrix, offset, shape, order=0, mode="mirror")
+    centre = _centre(labels, side / scale, rng)
+    if scale < 0.8:
+        image = ndimage.gaussian_filter(image, 0.45 / scale)  # or its noise would alias
+    ids = view(labels, matrix, centre, side, order=0)
+    grey = view(image, matrix, centre, side, order=1)
     return grey, connected_parts(ids, background=0, connectivity=2).astype(np.int32)
+
+
+def view(
+    picture: NDArray[T], matrix: NDArray[np.float64], centre: NDArray[np.float64], side: int, order: int
+) -> NDArray[T]:
+    """Return a square of a picture around a centre (y, x), mirrored beyond it, interpolated to an order.
+
+    ``matrix`` times a pixel's (y, x) from the middle of the square gives the picture's from the centre.
+    """
+    offset = centre - matrix @ np.full(2, (side - 1) / 2)
+    seen = ndimage.affine_transform(picture, matrix, offset, (side, side), order=order, mode="mirror")
+    return np.asarray(seen, dtype=picture.dtype)
 
 
 def window(
@@ -55,11 +70,6 @@ def resample(
         return image, labels
     grey = scaled_input(image, scale, 1, torch.device("cpu"))[0, 0].numpy()
     return grey, ndimage.zoom(labels, scale, order=0, mode="nearest", grid_mode=True)
-
-
-def _blurred(image: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
-    """Blur an image that is to be reduced, so that its noise does not alias."""
-    return ndimage.gaussian_filter(image, 0.45 / scale) if scale < 0.8 else image
 
 
 def _centre(labels: NDArray[Any], reach: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -120,11 +130,6 @@ def draw_degradation(rng: np.random.Generator) -> Degradation:
         dose_e_px=log_uniform(rng, 8, 400) if rng.random() < 0.5 else 0.0,
         readout=rng.uniform(0.01, 0.1) if rng.random() < 0.3 else 0.0,
     )
-
-
-def degrade(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Vary illumination, contrast, polarity, focus, dose and readout noise of an image in [0, 1]."""
-    return draw_degradation(rng).apply(image, rng)
 
 
 def _illumination(shape: tuple[int, ...], light: tuple[float, ...]) -> NDArray[np.float64]:

@@ -17,26 +17,22 @@ from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector, Optics
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
 from temtrack.simulation.shapes import ShapeMix
-from temtrack.training.config import ClipConfig, TrainConfig
+from temtrack.training.config import TrainConfig
 from temtrack.training.data.samples import Draw
+
+#: Side of a source compared with what a clip sees of it.
+MARGIN = 1.3
+#: Fraction of the sources whose particles are at most twice as wide as the narrowest.
+SMALL_FRACTION = 0.5
+MIN_RADIUS_PX, MAX_PARTICLES = 3.5, 220
 
 
 @dataclass(frozen=True)
 class ClipSource:
-    """Labelled moving pictures.
+    """Labelled moving pictures of ``n_frames``; ``scale`` is pixels of the network a pixel of theirs.
 
-    Parameters
-    ----------
-    n_frames
-        Frames there are.
-    frame, labels
-        Return frame ``t`` (Y, X) float32 in [0, 1], and its ids (Y, X) int32.
-    scale
-        Pixels of the network a pixel of the source.
-    parents
-        Child of a merge -> its parents, the largest first.
-    merges
-        Where clips should look now and then.
+    ``frame`` and ``labels`` return frame ``t`` (Y, X) float32 in [0, 1], and its ids (Y, X) int32.
+    ``parents`` are those of each child of a merge, the largest first; clips look at ``merges`` now and then.
     """
 
     n_frames: int
@@ -53,10 +49,10 @@ class ReplayBuffer:
     What is in it at a step depends on the seed and the step alone.
     """
 
-    def __init__(self, draw: Draw[ClipSource], config: ClipConfig, seed: Sequence[int]) -> None:
+    def __init__(self, draw: Draw[ClipSource], config: TrainConfig, part: int) -> None:
         self._config = config
         self._source = lru_cache(maxsize=config.buffer_size)(
-            lambda number: draw(np.random.default_rng([*seed, number]))
+            lambda number: draw(np.random.default_rng([config.seed, part, number]))
         )
 
     def sample(self, step: int, rng: np.random.Generator) -> ClipSource:
@@ -65,15 +61,15 @@ class ReplayBuffer:
         return self._source(newest - int(rng.integers(self._config.buffer_size)))
 
 
-def synthetic_clips(config: TrainConfig, clips: ClipConfig) -> Draw[ClipSource]:
+def synthetic_clips(config: TrainConfig) -> Draw[ClipSource]:
     """Simulate movies whose particles have the diameters that the network shall know."""
 
     def draw(rng: np.random.Generator) -> ClipSource:
-        diameter = draw_diameter(rng, config, clips)
+        diameter = draw_diameter(rng, config)
         scale = 1.0 if rng.random() < 0.5 else log_uniform(rng, 0.7, 2.5)
-        radius = max(diameter / scale / 2, clips.min_radius_px)
-        side = math.ceil(max(clips.margin * config.crop_px * 2 * radius / diameter, 6 * radius))
-        movie = _simulate(rng, draw_movie_config(rng, side, radius, clips))
+        radius = max(diameter / scale / 2, MIN_RADIUS_PX)
+        side = math.ceil(max(MARGIN * config.crop_px * 2 * radius / diameter, 6 * radius))
+        movie = _simulate(rng, draw_movie_config(rng, side, radius, config.source_frames))
         return ClipSource(
             n_frames=len(movie),
             frame=cache(lambda t: movie.frame(t).astype(np.float32) / np.float32(255)),
@@ -103,15 +99,13 @@ def _without_events(config: MovieConfig) -> MovieConfig:
     return replace(config, merges={}, n_dissolutions=0, n_crossings=0, n_touches=0, n_entering=0, n_leaving=0)
 
 
-def draw_movie_config(
-    rng: np.random.Generator, side_px: int, radius_px: float, config: ClipConfig
-) -> MovieConfig:
+def draw_movie_config(rng: np.random.Generator, side_px: int, radius_px: float, n_frames: int) -> MovieConfig:
     """Draw a movie: look-alikes or a wide mixture, calm or drifting, bright or starved of electrons."""
     coverage = rng.uniform(0.04, 0.4)
-    n = int(np.clip(coverage * side_px**2 / (math.pi * radius_px**2), 2, config.max_particles))
+    n = int(np.clip(coverage * side_px**2 / (math.pi * radius_px**2), 2, MAX_PARTICLES))
     dose = log_uniform(rng, 8, 400)
     movie = MovieConfig(
-        n_frames=config.source_frames,
+        n_frames=n_frames,
         height=side_px,
         width=side_px,
         n_particles=n,
@@ -129,7 +123,7 @@ def draw_movie_config(
         scale_bar=bool(rng.random() < 0.1),
         optics=_draw_optics(rng, radius_px),
         detector=Detector(dose, readout_e=float(rng.uniform(0, 0.05) * dose**0.5)),
-        blurred_frames=tuple(np.flatnonzero(rng.random(config.source_frames) < 0.03).tolist()),
+        blurred_frames=tuple(np.flatnonzero(rng.random(n_frames) < 0.03).tolist()),
     )
     return _with_events(rng, movie)
 
@@ -183,7 +177,7 @@ def _draw_optics(rng: np.random.Generator, radius_px: float) -> Optics:
     )
 
 
-def draw_diameter(rng: np.random.Generator, config: TrainConfig, clips: ClipConfig) -> float:
+def draw_diameter(rng: np.random.Generator, config: TrainConfig) -> float:
     """Draw a typical particle's diameter for the network: small ones, the hard case, often."""
     low, high = config.min_diameter_px, config.max_diameter_px
-    return log_uniform(rng, low, 2 * low if rng.random() < clips.small_fraction else high)
+    return log_uniform(rng, low, 2 * low if rng.random() < SMALL_FRACTION else high)

@@ -14,27 +14,25 @@ from temtrack.imaging.intensity import rescale_intensity
 from temtrack.imaging.labels import filter_fragments, measure_regions
 from temtrack.nets.deaot import N_IDS
 from temtrack.tracking.deaot.colouring import colour_particles
-from temtrack.training.config import ClipConfig
-from temtrack.training.data.augment import draw_degradation
+from temtrack.training.data.augment import draw_degradation, view
 from temtrack.training.data.clip_source import ClipSource
 
 #: A particle is propagated where the reference shows at least this much of it.
 MIN_AREA_PX = 24
+#: Farthest that a clip's frames lie apart in their source.
+MAX_STRIDE = 3
+#: Fraction of the clips that have all colours at hand; in the others equal ones stand closer together.
+ALL_COLOURS_FRACTION = 0.7
 BACKGROUND = np.int16(1)
 
 
 @dataclass(frozen=True)
 class Clip:
-    """T frames of S x S px.
+    """T frames of S x S px: ``images`` (T, S, S) float32 in [0, 1], with colours.
 
-    Parameters
-    ----------
-    images
-        (T, S, S) float32 in [0, 1].
-    colours
-        (T, S, S) uint8, the truth to give: 0 background, 1 to 10 colours; particles without one are 0.
-    allowed
-        (T, S, S) int16, bit k set where colour k is right; 0 where anything is, since nobody could know.
+    ``colours`` (T, S, S) uint8 is the truth to give: 0 background, 1 to 10 colours; particles without one
+    are 0. ``allowed`` (T, S, S) int16 has bit k set where colour k is right; 0 where anything is, since
+    nobody could know.
     """
 
     images: NDArray[np.float32]
@@ -60,47 +58,35 @@ class Camera:
         shrinking = np.sqrt(np.abs(np.linalg.det(self.matrix)))
         if shrinking > 1.25:
             image = ndimage.gaussian_filter(image, 0.45 * shrinking)
-        return self._take(image, k, order=1).astype(np.float32)
+        return view(image, self.matrix, self.places[k], self.side_px, order=1)
 
     def labels(self, source: ClipSource, k: int) -> NDArray[np.int32]:
         """Return the k-th labels (S, S)."""
-        return self._take(source.labels(self.times[k]), k, order=0).astype(np.int32)
-
-    def _take(self, picture: NDArray[np.generic], k: int, order: int) -> NDArray[np.generic]:
-        offset = self.places[k] - self.matrix @ np.full(2, (self.side_px - 1) / 2)
-        shape = (self.side_px, self.side_px)
-        taken = ndimage.affine_transform(picture, self.matrix, offset, shape, order=order, mode="mirror")
-        return np.asarray(taken)
+        return view(source.labels(self.times[k]), self.matrix, self.places[k], self.side_px, order=0)
 
 
 def cut_clip(
-    source: ClipSource,
-    shape: tuple[int, int],
-    references: Sequence[int],
-    rng: np.random.Generator,
-    config: ClipConfig,
+    source: ClipSource, shape: tuple[int, int], references: Sequence[int], rng: np.random.Generator
 ) -> Clip:
     """Cut a clip of ``shape`` (T, S); its frames ``references``, the first among them, give the truth."""
-    camera = draw_camera(source, shape, rng, config.max_stride)
+    camera = draw_camera(source, shape, rng)
     degradation = draw_degradation(rng)
     frames = range(shape[0])
     images = [rescale_intensity(degradation.apply(camera.image(source, k), rng)) for k in frames]
     labels = [camera.labels(source, k) for k in frames]
-    n_colours = N_IDS if rng.random() < config.all_colours_fraction else int(rng.integers(4, N_IDS))
+    n_colours = N_IDS if rng.random() < ALL_COLOURS_FRACTION else int(rng.integers(4, N_IDS))
     colours, allowed = paint(labels, references, source.parents, n_colours, rng)
     return Clip(np.stack(images), colours, allowed)
 
 
-def draw_camera(
-    source: ClipSource, shape: tuple[int, int], rng: np.random.Generator, max_stride: int
-) -> Camera:
+def draw_camera(source: ClipSource, shape: tuple[int, int], rng: np.random.Generator) -> Camera:
     """Point the camera at a merge or at any particle, turned and mirrored, trembling and jumping a bit.
 
     Half of the time, where source and network are of one scale, pixels are taken as they are, so that noise
     stays as white as it is in a movie that needs no scaling.
     """
     n_frames, side_px = shape
-    stride = int(rng.integers(1, min(max_stride, (source.n_frames - 1) // (n_frames - 1)) + 1))
+    stride = int(rng.integers(1, min(MAX_STRIDE, (source.n_frames - 1) // (n_frames - 1)) + 1))
     duration = stride * (n_frames - 1)
     start, centre = _subject(source, duration, rng)
     times = range(start, start + duration + 1, stride)

@@ -15,7 +15,7 @@ from temtrack.errors import UsageError
 from temtrack.imaging.intensity import CENTRING_BLUR_PX, centre_intensity, rescale_intensity
 from temtrack.simulation.chance import log_uniform
 from temtrack.training.config import TrainConfig
-from temtrack.training.data.augment import crop, degrade, resample, window
+from temtrack.training.data.augment import crop, draw_degradation, resample, window
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ def image_source(
             image, labels = _part(centred[n], config, rng, as_it_is=known)
         else:
             image, labels = _part(images[n], config, rng)
-            image = centre_intensity(rescale_intensity(degrade(image, rng)), centring_blur_px)
+            image = centre_intensity(
+                rescale_intensity(draw_degradation(rng).apply(image, rng)), centring_blur_px
+            )
         return Sample(image, labels, images[n].semantic)
 
     return draw
@@ -106,12 +108,14 @@ def _wanted_diameter(config: TrainConfig, rng: np.random.Generator) -> float:
     return log_uniform(rng, config.min_diameter_px, config.max_diameter_px)
 
 
-def mix(
-    sources: Sequence[tuple[Draw[T], float]],
-) -> Draw[T]:
+def mix(sources: Sequence[tuple[Draw[T], float]]) -> Draw[T]:
     """Draw from several sources at their fractions, which are scaled to sum to 1."""
+    if not sources:
+        raise UsageError(
+            "nothing to train on: name folders with images/ and masks/, or give --synthetic a fraction"
+        )
     fractions = np.array([fraction for _, fraction in sources], float)
-    if not len(fractions) or not np.isfinite(fractions).all() or fractions.min() < 0 or fractions.sum() <= 0:
+    if not np.isfinite(fractions).all() or fractions.min() < 0 or fractions.sum() <= 0:
         raise UsageError(f"fractions of the training data are {fractions.tolist()}: give positive numbers")
 
     def draw(rng: np.random.Generator) -> T:

@@ -6,7 +6,7 @@ from microscope_files import write_dm
 from needs import need_module
 
 from temtrack.errors import InputError
-from temtrack.formats.readers import format_name, read_movie
+from temtrack.formats.readers import read_format, read_movie
 
 STEPS = ((0.25, "nm"), (0.25, "nm"), (0.5, "s"))
 
@@ -22,7 +22,7 @@ def test_a_stack_with_its_scale_and_times(tmp_path, frames, version, byte_order,
     assert movie.read_frame(3).dtype == dtype
     assert (movie.pixel_size.nm, movie.pixel_size.source) == (0.25, "DigitalMicrograph calibration")
     np.testing.assert_allclose(movie.frame_times.seconds, 0.5 * np.arange(12))
-    assert format_name(path) == "DigitalMicrograph"
+    assert read_format(path) == "DigitalMicrograph"
 
 
 @pytest.mark.parametrize("version", [3, 4])

@@ -4,7 +4,7 @@ import tifffile
 from microscope_files import write_dm
 
 from temtrack.errors import InputError
-from temtrack.formats.readers import format_name, read_movie
+from temtrack.formats.readers import read_format, read_movie
 
 STEPS = ((0.25, "nm"), (0.25, "nm"))
 
@@ -31,7 +31,7 @@ def test_a_recording_in_its_order_and_time(tmp_path, frames):
     expected = [*np.arange(8) / 4, *(3541 + np.arange(4) / 4)]
     np.testing.assert_allclose(movie.frame_times.seconds, expected)
     assert movie.pixel_size.nm == 0.25
-    assert "dm3 or dm4" in format_name(tmp_path)
+    assert "dm3 or dm4" in read_format(tmp_path)
 
 
 def test_a_dropped_frame_leaves_its_gap(tmp_path, frames):
@@ -59,7 +59,7 @@ def test_a_flat_folder_is_read_in_natural_order(tmp_path, frames):
 def test_a_folder_of_images_stays_one(tmp_path, frames):
     tifffile.imwrite(tmp_path / "0.tif", frames[0])
     write_dm(tmp_path / "stray.dm4", frames[0])
-    assert format_name(tmp_path) == "images, one file a frame"
+    assert read_format(tmp_path) == "images, one file a frame"
 
 
 @pytest.mark.parametrize(

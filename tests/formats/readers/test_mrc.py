@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from temtrack.errors import InputError
-from temtrack.formats.readers import format_name, read_movie
+from temtrack.formats.readers import read_format, read_movie
 
 
 def write(path, frames, angstrom=0.0):
@@ -24,7 +24,7 @@ def test_a_stack_with_its_scale(tmp_path, frames, dtype):
     assert movie.pixel_size.nm == pytest.approx(0.25)
     assert movie.pixel_size.source == "MRC header"
     assert movie.frame_times is None
-    assert format_name(tmp_path / "a.mrcs") == "MRC"
+    assert read_format(tmp_path / "a.mrcs") == "MRC"
 
 
 @pytest.mark.parametrize("angstrom", [0.0, -10.0, 1.0, float("nan")])

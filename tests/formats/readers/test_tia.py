@@ -4,7 +4,7 @@ from microscope_files import write_emi, write_ser
 from needs import need_module
 
 from temtrack.errors import InputError
-from temtrack.formats.readers import format_name, read_movie
+from temtrack.formats.readers import read_format, read_movie
 
 
 @pytest.mark.parametrize("version", [0x210, 0x220])
@@ -17,7 +17,7 @@ def test_a_series_with_its_scale_and_times(tmp_path, frames, version, dtype):
     assert movie.pixel_size.nm == pytest.approx(0.2)
     np.testing.assert_array_equal(movie.frame_times.seconds, 3 * np.arange(12))
     assert "to 1 s" in movie.frame_times.source
-    assert format_name(path) == "TIA ser and emi"
+    assert read_format(path) == "TIA ser and emi"
 
 
 def test_the_top_row_comes_first(tmp_path):

@@ -6,7 +6,7 @@ from microscope_files import write_velox
 from needs import need_module
 
 from temtrack.errors import InputError
-from temtrack.formats.readers import format_name, read_movie
+from temtrack.formats.readers import read_format, read_movie
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 
@@ -31,7 +31,7 @@ class TestWithLibraries:
         assert movie.pixel_size.nm == pytest.approx(0.25)
         np.testing.assert_allclose(movie.frame_times.seconds, 0.4 * np.arange(12))
         assert movie.frame_times.source == "Velox FrameTime"
-        assert format_name(tmp_path / "a.emd") == "Velox emd"
+        assert read_format(tmp_path / "a.emd") == "Velox emd"
 
     def test_a_cameras_exposure_time_stands_for_the_frame_time_and_is_named(self, tmp_path, frames):
         movie = read_movie(write_velox(tmp_path / "a.emd", frames, frame_time=None))

@@ -2,7 +2,7 @@ import numpy as np
 from skimage.draw import disk
 
 from temtrack.datasets.labelled import LabelledImage
-from temtrack.training.config import ClipConfig, TrainConfig
+from temtrack.training.config import TrainConfig
 from temtrack.training.data.animated_images import animated_clips, cut_out, fill_in, paste, paste_labels
 
 LABELS = np.zeros((120, 140), np.int32)
@@ -44,7 +44,7 @@ def test_a_particle_may_leave_the_image():
 def test_animated_images_move():
     still = LabelledImage("a", IMAGE, LABELS, False, 27.0)
     config = TrainConfig(crop_px=64, min_diameter_px=27.0, max_diameter_px=28.0)
-    source = animated_clips([still], config, ClipConfig())(np.random.default_rng(1))
+    source = animated_clips([still], config)(np.random.default_rng(1))
     assert 0.8 < source.scale < 2.2
     assert source.frame(0).shape == source.labels(0).shape
     assert not np.array_equal(source.frame(0), source.frame(15))

@@ -1,7 +1,7 @@
 import numpy as np
 from skimage.draw import disk
 
-from temtrack.training.data.augment import crop, degrade, resample, window
+from temtrack.training.data.augment import crop, draw_degradation, resample, window
 
 LABELS = np.zeros((120, 160), np.int32)
 LABELS[disk((50, 60), 20)] = 1
@@ -61,6 +61,6 @@ def test_resampling_scales_image_and_labels_alike():
 def test_degrading_keeps_particles_apart_from_the_ground():
     rng = np.random.default_rng(0)
     for _ in range(20):
-        grey = degrade(IMAGE, rng)
+        grey = draw_degradation(rng).apply(IMAGE, rng)
         assert grey.dtype == np.float32
         assert abs(grey[LABELS > 0].mean() - grey[LABELS == 0].mean()) > 0.02

@@ -7,7 +7,6 @@ import pytest
 from skimage.draw import disk
 
 from temtrack.nets.deaot import N_IDS
-from temtrack.training.config import ClipConfig
 from temtrack.training.data.clip_source import ClipSource
 from temtrack.training.data.clips import Camera, cut_clip, paint
 
@@ -98,7 +97,7 @@ def test_clips_are_of_the_wanted_size_and_scale(scale):
     rng = np.random.default_rng(1)
     areas = []
     for _ in range(20):
-        clip = cut_clip(source, (4, 129), (0,), rng, ClipConfig())
+        clip = cut_clip(source, (4, 129), (0,), rng)
         assert clip.images.shape == clip.colours.shape == clip.allowed.shape == (4, 129, 129)
         assert clip.images.min() >= 0
         assert clip.images.max() <= 1
@@ -108,6 +107,6 @@ def test_clips_are_of_the_wanted_size_and_scale(scale):
 
 def test_the_same_seed_gives_the_same_clip():
     source = still(scene(ONE, TWO), 1.3)
-    a, b = (cut_clip(source, (5, 65), (0, 2), np.random.default_rng(7), ClipConfig()) for _ in range(2))
+    a, b = (cut_clip(source, (5, 65), (0, 2), np.random.default_rng(7)) for _ in range(2))
     assert np.array_equal(a.images, b.images)
     assert np.array_equal(a.allowed, b.allowed)
