@@ -31,8 +31,7 @@ from temtrack.kinetics.growth import measure_growth
 from temtrack.kinetics.mechanisms import MECHANISMS, measure_mechanisms
 from temtrack.kinetics.observed import observe
 from temtrack.kinetics.relaxation import measure_relaxations
-from temtrack.masks import masks_of_arrays
-from temtrack.run import Run
+from temtrack.masks import Run, masks_of_arrays
 from temtrack.simulation.movie import SimulatedMovie
 from temtrack.tables import Tables
 

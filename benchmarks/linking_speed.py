@@ -19,8 +19,7 @@ from results import BenchmarkResult, ResultTable, add_json_option, publish
 from temtrack.analysis.measure import analyze_run
 from temtrack.calibration import UNCALIBRATED
 from temtrack.linking.masks import link_masks
-from temtrack.masks import masks_of_arrays
-from temtrack.run import Run
+from temtrack.masks import Run, masks_of_arrays
 
 SIDE_PX, N_FRAMES = 1024, 40
 

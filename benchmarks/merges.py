@@ -23,13 +23,12 @@ from temtrack.analysis.relinking import relink
 from temtrack.imaging.labels import map_ids
 from temtrack.lineage import Lineage
 from temtrack.linking.masks import link_masks
-from temtrack.masks import masks_of_arrays
+from temtrack.masks import Run, masks_of_arrays
 from temtrack.metrics.evaluation import TOLERANCES, EventScore, score_events
 from temtrack.metrics.fates import FateScore
 from temtrack.metrics.merges import MergeScore, match_merges, true_parents
 from temtrack.metrics.overlaps import measure_overlaps
 from temtrack.metrics.tracks import match_detections
-from temtrack.run import Run
 from temtrack.segmentation.segmenter import Segmenter
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector

@@ -12,10 +12,9 @@ from temtrack.analysis.measure import analyze_run
 from temtrack.calibration import UNCALIBRATED
 from temtrack.kinetics.observed import observe
 from temtrack.lineage import Lineage, Merge, Track
-from temtrack.masks import masks_of_arrays
+from temtrack.masks import Run, masks_of_arrays
 from temtrack.movie import Movie
 from temtrack.report.page.build import PageSource
-from temtrack.run import Run
 
 N_FRAMES, HEIGHT, WIDTH = 12, 96, 120
 PIXEL_SIZE_NM, FRAME_TIME_S = 0.5, 2.0

@@ -12,9 +12,9 @@ from temtrack.analysis.particles import Columns, measure_particles
 from temtrack.analysis.relinking import relink
 from temtrack.analysis.tracks import measure_tracks
 from temtrack.calibration import Calibration
+from temtrack.masks import Run
 from temtrack.movie import Movie
 from temtrack.progress import Progress, silent
-from temtrack.run import Run
 from temtrack.tables import FRAMES, MERGES, PARTICLES, TRACKS, Tables
 
 

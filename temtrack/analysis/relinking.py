@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from temtrack.analysis.id_mapping import IdMapping
 from temtrack.linking.masks import link_masks
-from temtrack.masks import Labels, Masks
+from temtrack.masks import Labels, Masks, Run
 from temtrack.progress import Progress, silent
-from temtrack.run import Run
 
 
 def relink(run: Run, progress: Progress = silent) -> tuple[Run, bool]:

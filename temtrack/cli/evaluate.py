@@ -16,9 +16,9 @@ from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
 from temtrack.errors import InputError
 
 if TYPE_CHECKING:
+    from temtrack.masks import Run
     from temtrack.metrics.evaluation import Evaluation, EventScore, TrackingScore
     from temtrack.metrics.merges import MergeScore
-    from temtrack.run import Run
 
 _SEGMENTATION = ("iou", "dice", "f1", "pq", "ap", "boundary_f1", "count_error")
 

@@ -14,7 +14,7 @@ from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
 
 if TYPE_CHECKING:
     from temtrack.calibration import FrameTimes
-from temtrack.movie import Movie
+    from temtrack.movie import Movie
 
 
 def info(

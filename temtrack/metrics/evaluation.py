@@ -11,6 +11,7 @@ from temtrack.formats.store.masks import read_labels
 from temtrack.imaging.labels import Labels
 from temtrack.lineage import Lineage, Merge
 from temtrack.linking.masks import link_masks
+from temtrack.masks import Run
 from temtrack.metrics.causes import Cause, FalseMergeCauses
 from temtrack.metrics.ctc import CtcScore, measure_seg, score_ctc
 from temtrack.metrics.fates import FateScore, score_fates
@@ -20,7 +21,6 @@ from temtrack.metrics.overlaps import MovieOverlaps, measure_overlaps
 from temtrack.metrics.segmentation import SegmentationScore, score_frames
 from temtrack.metrics.tracks import TrackMatches, match_detections
 from temtrack.progress import Progress, silent
-from temtrack.run import Run
 
 #: Frames by which a found merge may lie beside the true one; the last one is that of the single events.
 TOLERANCES = (0, 1, 3)

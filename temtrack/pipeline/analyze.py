@@ -27,13 +27,12 @@ from temtrack.formats.store.tables import (
     write_table,
     write_tables,
 )
-from temtrack.masks import masks_of_arrays
+from temtrack.masks import Run, masks_of_arrays
 from temtrack.movie import Movie, movie_of_array
 from temtrack.pipeline.options import AnalyzeOptions, KineticsOptions, MeasureOptions
 from temtrack.pipeline.provenance import movie_source, record_run
 from temtrack.progress import Progress, silent
 from temtrack.provenance import Source
-from temtrack.run import Run
 from temtrack.tables import TABLES, Tables
 
 if TYPE_CHECKING:
@@ -230,7 +229,7 @@ def analyze_into(
         write_tables(target, tables, record_run("analyze", command, inputs, options, run.models, found))
     if tables.particles.num_rows == 0:
         _warn(
-            f"{run.path}: no particle is in any frame of the masks; the tables of particles and tracks are"
+            f"{run.path}: the masks hold no particle in any frame; the tables of particles and tracks are"
             " empty"
         )
     return tables

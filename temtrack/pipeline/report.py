@@ -13,13 +13,13 @@ from temtrack.formats.store.fingerprint import fingerprint
 from temtrack.formats.store.run import open_run, sources_of
 from temtrack.formats.store.tables import calibration_metadata, read_metadata, read_table
 from temtrack.kinetics.observed import observe
+from temtrack.masks import Run
 from temtrack.movie import Movie
 from temtrack.pipeline.analyze import calibrate, tables_of
 from temtrack.pipeline.options import AnalyzeOptions
 from temtrack.pipeline.provenance import record_run
 from temtrack.progress import Progress, silent
 from temtrack.report.page.build import PageSource, write_page
-from temtrack.run import Run
 
 
 def write_report(

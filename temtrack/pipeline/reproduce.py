@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from temtrack import __version__
 from temtrack.errors import InputError, TemtrackError
 from temtrack.formats.readers import read_movie
+from temtrack.formats.store.atomic import check_output_folder
 from temtrack.formats.store.fingerprint import fingerprint, fingerprint_folder
 from temtrack.formats.store.masks import list_masks
 from temtrack.formats.store.run import list_beside
@@ -79,38 +80,43 @@ class _Again:
         """Return an input."""
         return Path(self.record.inputs[part].name)
 
+    def claim(self) -> Path:
+        """Return the folder, which must be empty; it is made once the record proves whole."""
+        check_output_folder(self.folder, force=False)
+        return self.folder
+
     def segment(self) -> None:
         stage = SegmentStage.load(SegmentOptions.from_json(self.record.options), self.device)
         source = self.path("movie")
-        stage.segment_file(source, self.folder / source.stem, self.record.command, progress=self.progress)
+        stage.segment_file(source, self.claim() / source.stem, self.record.command, progress=self.progress)
 
     def track(self) -> None:
         masks = self.path("masks") if "masks" in self.record.inputs else None
         stage = TrackStage.load(TrackOptions.from_json(self.record.options), self.device, masks)
-        track_file(self.path("movie"), self.folder, stage, self.record.command, progress=self.progress)
+        track_file(self.path("movie"), self.claim(), stage, self.record.command, progress=self.progress)
 
     def analyze(self) -> None:
         options, seen = AnalyzeOptions.from_json(self.record.options), self.record.found["with_movie"]
         movie = str(self.path("movie")) if seen else None
         analyze_file(
-            self.path("masks"), self.folder, movie, options, self.record.command, progress=self.progress
+            self.path("masks"), self.claim(), movie, options, self.record.command, progress=self.progress
         )
 
     def kinetics(self) -> None:
         options = KineticsOptions.from_json(self.record.options)
-        kinetics_file(self.path("masks"), self.folder, options, self.record.command, progress=self.progress)
+        kinetics_file(self.path("masks"), self.claim(), options, self.record.command, progress=self.progress)
 
     def simulate(self) -> None:
         options = dict(self.record.options)
         config = TypeAdapter(MovieConfig).validate_python(options.pop("config"))
         simulate_into(
-            self.folder, options.pop("seed"), config, self.record.command, **options, progress=self.progress
+            self.claim(), options.pop("seed"), config, self.record.command, **options, progress=self.progress
         )
 
     def train(self) -> None:
         from temtrack.training.run import run_training, training_run_of
 
-        run_training(training_run_of(self.record, self.folder, self.device))
+        run_training(training_run_of(self.record, self.claim(), self.device))
 
 
 _ACTIONS: dict[str, Callable[[_Again], Any]] = {

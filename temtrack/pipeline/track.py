@@ -21,7 +21,7 @@ from temtrack.formats.store.masks import mask_name, read_masks, remove_masks, wr
 from temtrack.formats.store.run import RUN_NAME, open_run, write_run
 from temtrack.formats.store.tables import write_table
 from temtrack.imaging.annotations import mask_out
-from temtrack.masks import Masks, masks_of_arrays
+from temtrack.masks import Masks, Run, masks_of_arrays
 from temtrack.models.catalog import Kind, kind_of
 from temtrack.models.registry import RUN_FILE, find_model, names_for, verify
 from temtrack.movie import Movie, movie_of_array
@@ -30,7 +30,6 @@ from temtrack.pipeline.provenance import movie_source, record_run
 from temtrack.pipeline.segment import given_scale, prepared
 from temtrack.progress import Progress, silent
 from temtrack.provenance import Provenance, Source
-from temtrack.run import Run
 from temtrack.tables import DRIFT, KINETICS, TABLES
 from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile, check_tracking_folder
 from temtrack.tracking.engine import (

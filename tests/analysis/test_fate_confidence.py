@@ -6,8 +6,7 @@ from temtrack.analysis.history import ParticleHistory
 from temtrack.analysis.particles import measure_particles
 from temtrack.analysis.relinking import relink
 from temtrack.lineage import Lineage, Track
-from temtrack.masks import masks_of_arrays
-from temtrack.run import Run
+from temtrack.masks import Run, masks_of_arrays
 
 
 def history_of(masks):

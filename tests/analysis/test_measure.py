@@ -10,9 +10,8 @@ from temtrack.analysis.relinking import relinked
 from temtrack.calibration import UNCALIBRATED
 from temtrack.errors import InputError
 from temtrack.lineage import Lineage, Track
-from temtrack.masks import masks_of_arrays
+from temtrack.masks import Run, masks_of_arrays
 from temtrack.movie import Movie
-from temtrack.run import Run
 
 KNOWN = calibration(0.5, np.arange(3) * 2.0)
 

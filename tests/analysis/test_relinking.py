@@ -6,8 +6,7 @@ from cases import CASES, Case
 
 from temtrack.analysis.relinking import relink
 from temtrack.imaging.labels import map_ids
-from temtrack.masks import masks_of_arrays
-from temtrack.run import Run
+from temtrack.masks import Run, masks_of_arrays
 
 
 def kept_on(case: Case) -> dict[int, int]:

@@ -62,7 +62,7 @@ def test_track_leaves_them_as_background_and_records_it(run, film, segmenter, tm
     ]
     kept = run(*words, tmp_path / "kept", "--keep-annotations")
     assert json.loads(kept.stdout)["inputs"][0]["n_tracks"] > 2
-    assert json.loads((tmp_path / "kept" / "run.json").read_text())["burned_in"] == []
+    assert json.loads((tmp_path / "kept" / "run.json").read_text())["found"]["annotations"] == []
 
 
 def test_analyze_measures_the_bar_of_the_movie(run, film, tmp_path):

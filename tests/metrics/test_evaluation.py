@@ -8,9 +8,8 @@ from cases import CASES, two_fuse
 
 from temtrack.errors import InputError
 from temtrack.linking.masks import link_masks
-from temtrack.masks import masks_of_arrays
+from temtrack.masks import Run, masks_of_arrays
 from temtrack.metrics.evaluation import evaluate_masks
-from temtrack.run import Run
 
 
 def tracked(frames, lineage=None):

@@ -18,9 +18,8 @@ from temtrack.formats.store.atomic import whole_file
 from temtrack.formats.store.fingerprint import fingerprint
 from temtrack.formats.store.lineage import LINEAGE_NAME, ctc_parents, read_ctc_table, read_lineage
 from temtrack.formats.store.masks import list_masks, read_masks
-from temtrack.masks import Masks
+from temtrack.masks import Masks, Run
 from temtrack.provenance import Provenance, Source
-from temtrack.run import Run
 
 T = TypeVar("T")
 
