@@ -19,10 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from results import BenchmarkResult, ResultTable, add_json_option, publish
 
-from temtrack.analysis.confidence import MODEL, Logistic, MergeFeatures, measure_features
-from temtrack.analysis.fate_confidence import SHORT_FRAMES
-from temtrack.analysis.history import ParticleHistory
-from temtrack.analysis.particles import measure_particles
+from temtrack.analysis.confidence import MODEL, SHORT_FRAMES, Logistic, MergeFeatures, measure_features
+from temtrack.analysis.particles import ParticleHistory, measure_particles
 from temtrack.imaging.labels import touching_pairs
 from temtrack.lineage import Lineage
 from temtrack.linking.masks import link_masks

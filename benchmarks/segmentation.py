@@ -96,13 +96,13 @@ def simulate_large(n_particles: int) -> LabelledImage:
     )
     movie = simulate_movie(LARGE_SEED, config)
     labels = movie.labels(0)
-    return LabelledImage("large", np.float32(movie.frame(0)) / 255, labels, False, 2 * LARGE_RADIUS_PX)
+    return LabelledImage(np.float32(movie.frame(0)) / 255, labels, name="large")
 
 
 def simulate_scenes(n_scenes: int) -> list[LabelledImage]:
     """Simulate scenes of the low dose, each from a seed of its own."""
     scenes = (simulate_scene(np.random.default_rng([SCENES_SEED, i]), SCENES) for i in range(n_scenes))
-    return [LabelledImage(str(i), scene.image, scene.labels, False, 0.0) for i, scene in enumerate(scenes)]
+    return [LabelledImage(scene.image, scene.labels, name=str(i)) for i, scene in enumerate(scenes)]
 
 
 def simulate_frames(n_movies: int) -> Iterator[LabelledImage]:
@@ -131,7 +131,7 @@ def simulate_frames(n_movies: int) -> Iterator[LabelledImage]:
             image, labels = np.float32(movie.frame(t)) / 255, np.int32(movie.labels(t))
             is_faint = np.bincount(labels.ravel()) < faint_px
             labels = np.where(is_faint[labels], -labels, labels)
-            yield LabelledImage(f"{i}-{t}", image, labels, False, 2 * config.radius_px)
+            yield LabelledImage(image, labels, name=f"{i}-{t}")
 
 
 def read_images(folder: Path, only: frozenset[str] | None) -> list[LabelledImage]:

@@ -13,6 +13,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from segmentation import find_particles, read_images
 from temtrack.datasets.labelled import LabelledImage, read_excluded
 from temtrack.metrics.segmentation import score_segmentation
 from temtrack.models.registry import DEFAULT_TTA
+from temtrack.nets import efficient_sam
 from temtrack.nets.efficient_sam import POINT, REFERENCE_SIDE, EfficientSam
 from temtrack.segmentation.dense_maps import FOREGROUND
 from temtrack.segmentation.segmenter import Segmenter
@@ -43,7 +45,8 @@ def segment_plainly(net: EfficientSam, image: NDArray[np.float32], points: NDArr
     """Ask for one particle after the other on the image at 1024 px."""
     grey = torch.from_numpy(image)[None, None].expand(-1, 3, -1, -1)
     seen = F.interpolate(grey, (REFERENCE_SIDE, REFERENCE_SIDE), mode="bilinear", align_corners=False)
-    embedding = net.embed(seen)
+    with patch.object(efficient_sam, "attend", efficient_sam.attend_explicitly):
+        embedding = net.embed(seen)
     labels = np.zeros(image.shape, np.int32)
     kind = torch.full((1, 1, 1), POINT)
     for i, (y, x) in enumerate(points / image.shape * REFERENCE_SIDE, start=1):
@@ -85,15 +88,15 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     only = None if arguments.only is None else read_excluded(arguments.only)
     segmenter = Segmenter(arguments.model, "cpu", tta=arguments.tta)
-    plain = EfficientSam(kind="explicit").eval()
-    plain.load_state_dict(segmenter.model.net.state_dict())
     table: list[Row] = []
     for folder in arguments.folders:
         rows: dict[str, list[tuple[float, float, float]]] = {"segment": [], "plain": []}
         for image in read_images(folder, only):
             points = deepest_points(image.labels)
             rows["segment"].append(timed(lambda i=image: find_particles(segmenter, i.image, None), image))
-            rows["plain"].append(timed(lambda i=image, p=points: segment_plainly(plain, i.image, p), image))
+            rows["plain"].append(
+                timed(lambda i=image, p=points: segment_plainly(segmenter.model.net, i.image, p), image)
+            )
         table += rows_of(folder.name, rows)
     result = BenchmarkResult(
         title="Speed of segment",

@@ -26,7 +26,7 @@ PARTICLES = Table(
         _px("x_px", "column of the centroid"),
         Column("area_px", COUNT, "px2", "projected area", length_power=2),
         _px("equivalent_diameter_px", "diameter of the disc of the same area"),
-        _px("perimeter_px", "length of the outline (Crofton, 4 directions); null below 4 px of area"),
+        _px("perimeter_px", "length of the contour (Crofton, 4 directions); null below 4 px of area"),
         _px("major_axis_px", "long axis of the ellipse with the same second moments; null below 4 px"),
         _px("minor_axis_px", "short axis of that ellipse; null below 4 px"),
         Column("circularity", REAL, "1", "4 pi area / perimeter^2, at most 1; null below 4 px"),
@@ -92,7 +92,7 @@ FRAMES = Table(
         Column("n_dissolved", COUNT, "1", "the same of those that dissolved"),
         Column("n_left", COUNT, "1", "the same of those that left the field"),
         Column("n_lost", COUNT, "1", "the same of those whose end is not understood"),
-        Column("survival", REAL, "1", "share that neither merged nor dissolved so far (Kaplan-Meier)"),
+        Column("survival", REAL, "1", "fraction that neither merged nor dissolved so far (Kaplan-Meier)"),
         Column(
             "temperature_c",
             REAL,
@@ -185,7 +185,7 @@ MANIFEST = Table(
         Column("image_height_px", COUNT, "px", "height of the source; a tile mirrors what it has beyond"),
         Column("image_width_px", COUNT, "px", "width of the source"),
         Column("n_particles", COUNT, "1", "connected pieces of particles in the mask"),
-        Column("coverage", REAL, "1", "share of the tile that particles cover"),
+        Column("coverage", REAL, "1", "fraction of the tile that particles cover"),
         Column("pixel_size_nm", REAL, "nm", "side of a pixel; null where unknown"),
         Column(
             "near_duplicate", TEXT, "", "tile of the other side that seems to show the same; null if none"

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from temtrack.analysis.frames import measure_frames
-from temtrack.analysis.history import ParticleHistory
-from temtrack.analysis.merges import measure_merges
-from temtrack.analysis.necks import NeckWatch
-from temtrack.analysis.particles import Columns, measure_particles
+from temtrack.analysis.merges import NeckWatch, measure_merges
+from temtrack.analysis.particles import Columns, ParticleHistory, measure_particles
 from temtrack.analysis.relinking import relink
 from temtrack.analysis.tracks import measure_tracks
 from temtrack.calibration import Calibration

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from temtrack.analysis.fate_confidence import predict_fate_confidence, predict_origin_confidence
-from temtrack.analysis.history import ParticleHistory
+from temtrack.analysis.confidence import predict_fate_confidence, predict_origin_confidence
+from temtrack.analysis.particles import ParticleHistory
 from temtrack.lineage import Lineage
 
 

@@ -214,8 +214,7 @@ def tell_apart(paths: Sequence[Path], *, beside: bool = False) -> list[str]:
     folders = [path.parent if beside else None for path in paths]
     names = [_stem(path) for path in paths]
     for group in _equal(names, folders):
-        longer = _first_distinct([paths[i].resolve() for i in group])
-        for i, name in zip(group, longer, strict=True):
+        for i, name in zip(group, _longer_names([paths[i].resolve() for i in group]), strict=True):
             names[i] = name
     for group in _equal(names, folders):
         told = ", ".join(str(paths[i]) for i in group)
@@ -223,19 +222,16 @@ def tell_apart(paths: Sequence[Path], *, beside: bool = False) -> list[str]:
     return names
 
 
-def _first_distinct(paths: Sequence[Path]) -> list[str]:
-    """Return the shortest names that differ: with the suffix, with a folder, with both, with two folders."""
-    for n_folders in range(max(len(path.parts) for path in paths)):
-        for with_suffix in (False, True):
-            names = [_name(path, n_folders, with_suffix) for path in paths]
-            if not _equal(names, [None] * len(names)):
-                return names
-    return names
-
-
-def _name(path: Path, n_folders: int, with_suffix: bool) -> str:
-    folders = path.parts[1:-1][-n_folders:] if n_folders else ()
-    return "_".join([*folders, path.name.replace(".", "_") if with_suffix else _stem(path)])
+def _longer_names(paths: Sequence[Path]) -> list[str]:
+    """Return names with the folders in which the paths differ, and, where they do not, with the suffix."""
+    folders = [path.parent.relative_to(path.anchor) for path in paths]
+    n_common = len(Path(os.path.commonpath(folders)).parts)
+    places = [folder.parts[n_common:] for folder in folders]
+    for names in ([_stem(path) for path in paths], [path.name.replace(".", "_") for path in paths]):
+        longer = ["_".join([*place, name]) for place, name in zip(places, names, strict=True)]
+        if len(set(longer)) == len(longer):
+            break
+    return longer
 
 
 def _stem(path: Path) -> str:

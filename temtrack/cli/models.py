@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -124,39 +124,30 @@ def download_model(
 ) -> None:
     """Download a model by https and import it, checked by its checksum and key by key.
 
-    A download that broke off goes on with the same command. On a machine
-    without network, carry the file there and name its folder with --from-dir.
+    On a machine without network, carry the file there and name its folder
+    with --from-dir.
     """
     from temtrack.models.catalog import find_architecture
-    from temtrack.models.download import download, find_beside
+    from temtrack.models.download import download, find_beside, find_downloaded, find_source
     from temtrack.models.import_checkpoint import import_checkpoint
-    from temtrack.models.registry import (
-        find_downloaded,
-        find_model,
-        find_source,
-        imported_models_folder,
-        new_model_folder,
-    )
+    from temtrack.models.registry import imported_models_folder, new_model_folder
 
     source = find_source(model, url, sha256, network)
-    there = find_model(model) if source is None else find_downloaded(source)
-    if there is not None and not (source and force):
+    there = find_downloaded(source)
+    if there is not None and not (force and source.url):
         _show(model, there.architecture, there.weights, as_json)
         return
-    assert source is not None
     net, folder = find_architecture(source.architecture).build(), new_model_folder(model, force)
+    address, checksum = str(source.url), str(source.sha256)
     if from_folder is not None:
-        file = find_beside(from_folder, source.url, source.sha256)
+        file = find_beside(from_folder, address, checksum)
     else:
-        file = download(source.url, source.sha256, imported_models_folder().parent / "downloads", _watch)
-    weights = import_checkpoint(folder, source.architecture, net, file, source.url)
+        with output.byte_progress("downloading") as bar:
+            file = download(address, checksum, imported_models_folder().parent / "downloads", bar)
+    weights = import_checkpoint(folder, source.architecture, net, file, address)
     if from_folder is None:
         file.unlink()
     _show(model, source.architecture, weights, as_json)
-
-
-def _watch(pieces: Iterable[bytes], n_pieces: int) -> Iterable[bytes]:
-    return output.with_progress(pieces, "fetching", total=n_pieces or None)
 
 
 def _show(model: str, network: str, weights: Path | None, as_json: bool) -> None:

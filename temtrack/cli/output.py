@@ -6,14 +6,14 @@ import json
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
 from temtrack.cli.command_line import command_line as command_line
-from temtrack.cli.progress import Stage, follow
+from temtrack.cli.progress import ByteBar, Stage, byte_bar, follow
 from temtrack.errors import TemtrackNotice, TemtrackWarning
 
 if TYPE_CHECKING:
@@ -76,15 +76,16 @@ def tell(message: str) -> None:
 def set_verbose(verbose: bool) -> None:
     """Let `note`, and what the library logs of its decisions, be printed or not."""
     global _is_verbose
-    _is_verbose = verbose
-    if verbose:
-        import logging
+    if verbose == _is_verbose:
+        return  # most commands: they start sooner without the library
+    import logging
 
-        handler = logging.Handler()
-        handler.emit = lambda record: tell(record.getMessage())  # type: ignore[method-assign]
-        logger = logging.getLogger("temtrack")
-        logger.handlers[:] = [handler]
-        logger.setLevel(logging.INFO)
+    _is_verbose = verbose
+    handler = logging.Handler()
+    handler.emit = lambda record: tell(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("temtrack")
+    logger.handlers[:] = [handler] if verbose else []
+    logger.setLevel(logging.INFO if verbose else logging.NOTSET)
 
 
 def note(message: str) -> None:
@@ -144,16 +145,22 @@ def with_progress(
 ) -> Iterator[T]:
     """Yield the items and show how far they are: under a bar in a terminal, which vanishes at the end.
 
-    Elsewhere a line tells now and then, and at the end, of work that takes long. With a ``unit``, such as
-    ``frames``, it is said how many of them pass per second. Where there are fewer items than ``total``, the
-    others were done before. Items alone, as the pipeline gives them, are the frames of a movie.
+    Elsewhere a line tells now and then, and at the end, of work that takes long. The ``unit`` of the items
+    may be ``frames``, say. Where there are fewer of them than ``total``, the others were done before. Items
+    alone, as the pipeline gives them, are the frames of a movie.
     """
-    if total is None and isinstance(items, Sized):
-        total, unit = len(items), unit or "frames"
-    done = total - len(items) if total is not None and isinstance(items, Sized) else 0
+    n_items = len(items) if isinstance(items, Sized) else None
+    if total is None and n_items is not None:
+        total, unit = n_items, unit or "frames"
+    done = total - n_items if total is not None and n_items is not None else 0
     stage = Stage(description, total, unit, done)
     yield from follow(items, stage, _MESSAGES)
     note(stage.summary())
+
+
+def byte_progress(description: str) -> AbstractContextManager[ByteBar]:
+    """Show a bar of bytes, which vanishes at the end and never shows outside a terminal."""
+    return byte_bar(description, _MESSAGES)
 
 
 def _names(rows: Sequence[Row]) -> list[str]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 T = TypeVar("T")
 
@@ -43,25 +47,26 @@ class Stage:
     def position(self) -> str:
         """Return how far it is, as ``tracking 120/600 frames``."""
         of = "" if self.total is None else f"/{self.total}"
-        return f"{self.description} {self.n}{of}{f' {self.unit}' if self.unit else ''}"
+        return f"{self.description} {self.n}{of}{self._unit}"
 
     def pace(self) -> str:
-        """Return how fast it is and how long it will take, as far as that is known."""
-        per_second = self._per_second()
-        left_s = (self.total - self.n) / per_second if self.total is not None and per_second else None
-        told = [self._rate()] if self.unit else []
-        return ", ".join(told if left_s is None else [*told, f"{write_duration(left_s)} left"])
+        """Return how fast it is and how long it will take, to stand behind the position, once it is known."""
+        n, took_s = self.n - self.n_before, time.monotonic() - self.begun_s
+        if not n or not took_s:
+            return ""
+        slow = took_s / n > _SHORT_S
+        rate = f"{write_duration(took_s / n)} each" if slow else f"{n / took_s:.2g}{self._unit}/s"
+        if self.total is None:
+            return f", {rate}"
+        return f", {rate}, {write_duration((self.total - self.n) * took_s / n)} left"
 
     def summary(self) -> str:
         """Return what was done in which time."""
-        took = f"{self.position()} in {write_duration(time.monotonic() - self.begun_s)}"
-        return f"{took}, {self._rate()}" if self.unit else took
+        return f"{self.position()} in {write_duration(time.monotonic() - self.begun_s)}"
 
-    def _rate(self) -> str:
-        return f"{self._per_second():.2g} {self.unit}/s"
-
-    def _per_second(self) -> float:
-        return (self.n - self.n_before) / max(time.monotonic() - self.begun_s, 1e-9)
+    @property
+    def _unit(self) -> str:
+        return f" {self.unit}" if self.unit else ""
 
 
 #: What is being worked on, each a part of the one before: an input of many, the frames of a movie.
@@ -87,7 +92,7 @@ def _with_lines(items: Iterable[T], stage: Stage, console: Console) -> Iterator[
         whole = _STAGES[0]
         if time.monotonic() - whole.told_s >= _INTERVAL_S:
             whole.told_s = time.monotonic()
-            console.print(f"{': '.join(each.position() for each in _STAGES)}, {stage.pace()}")
+            console.print(f"{': '.join(each.position() for each in _STAGES)}{stage.pace()}")
 
 
 def _under_bar(items: Iterable[T], stage: Stage, console: Console) -> Iterator[T]:
@@ -100,7 +105,45 @@ def _under_bar(items: Iterable[T], stage: Stage, console: Console) -> Iterator[T
         for item in items:
             yield item
             stage.n += 1
-            progress.update(task, advance=1, pace=stage.pace())
+            progress.update(task, advance=1, pace=stage.pace().removeprefix(", "))
+
+
+@dataclass
+class ByteBar:
+    """A bar of bytes in a terminal, as pooch wants one."""
+
+    progress: Progress
+    task: TaskID
+
+    @property
+    def total(self) -> float | None:
+        """How many bytes there are, once that is known."""
+        return self.progress.tasks[self.task].total
+
+    @total.setter
+    def total(self, n_bytes: int) -> None:
+        self.progress.update(self.task, total=n_bytes or None)
+
+    def update(self, n_bytes: int) -> None:
+        """Tell of more bytes."""
+        self.progress.advance(self.task, n_bytes)
+
+    def reset(self) -> None:
+        """Begin again."""
+        self.progress.update(self.task, completed=0)
+
+    def close(self) -> None:
+        """Do nothing: the bar ends with its context."""
+
+
+@contextmanager
+def byte_bar(description: str, console: Console) -> Iterator[ByteBar]:
+    """Show a bar of bytes, which vanishes at the end and never shows outside a terminal."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn  # slow to import
+
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield ByteBar(progress, progress.add_task(description, total=None))
 
 
 def write_duration(seconds: float) -> str:

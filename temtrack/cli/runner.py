@@ -107,12 +107,8 @@ def run_each(ctx: typer.Context, inputs: Inputs, task: Task, options: RunOptions
         jobs = [replace(job, target=task.target(job)) for job in jobs]
         states = _open_states(ctx, task) if inputs.many else None
     run = _Run(jobs, task, options, states)
-    if options.dry_run:
-        run.plan()
-        run.show_plan(options_of(ctx))
-    else:
-        run.do(str(ctx.command.name))
-        run.show()
+    run.do(str(ctx.command.name))
+    run.show(options_of(ctx))
     run.finish()
 
 
@@ -134,10 +130,13 @@ class _Run:
     failures: dict[Path, TemtrackError] = field(default_factory=dict)
 
     def do(self, command: str) -> None:
-        """Do what is to be done; what an earlier run did is taken over."""
+        """Do what is to be done, unless that is only to be shown; what an earlier run did is taken over."""
         pending = self.jobs
         if self.states:
             pending, self.rows = self.states.share_out(self.jobs)
+        if self.options.dry_run:
+            self.failures = {job.source: job.refusal for job in pending if job.refusal is not None}
+            return
         work = self.task.load() if any(job.refusal is None for job in pending) else _refuse
         if self.states:
             self.states.note("todo", *pending)
@@ -158,32 +157,19 @@ class _Run:
             if not job.alone:  # else it ends the command
                 output.fail(str(error))
 
-    def plan(self) -> None:
-        """Take over what is done, and what cannot be done; leave the rest."""
-        if self.states:
-            _, self.rows = self.states.share_out(self.jobs)
-        self.failures = {job.source: job.refusal for job in self.jobs if job.refusal is not None}
-
-    def show_plan(self, options: Row) -> None:
-        """Show what would be done with which options, and what is done."""
-        entries = [self._entry(job) for job in self.jobs]
-        if self.options.as_json:
-            output.show_json({"inputs": entries, "failed": len(self.failures), "options": options})
-            return
-        shown = [
-            {name: entry.get(name) for name in ("input", "output", "state", "reason")} for entry in entries
-        ]
-        output.show_rows(shown, as_json=False, title="Would be done")
-        rows = [{"option": name, "value": value} for name, value in options.items() if value is not None]
-        output.show_rows(rows, as_json=False, title="Options")
-
-    def show(self) -> None:
-        """Show what is done; as JSON what failed or was not begun too."""
+    def show(self, options: Row) -> None:
+        """Show what is done, or what would be with which options; as JSON what failed or is left too."""
         entries = [self._entry(job) for job in self.jobs]
         done = [entry for entry in entries if entry["state"] == "done"]
-        together = self.task.together(done)
+        together = {"options": options} if self.options.dry_run else self.task.together(done)
         if self.options.as_json:
             output.show_json({"inputs": entries, "failed": len(self.failures), **together})
+        elif self.options.dry_run:
+            names = ("input", "output", "state", "reason")
+            plan = [{name: entry.get(name) for name in names} for entry in entries]
+            output.show_rows(plan, as_json=False, title="Would be done")
+            given = [{"option": name, "value": value} for name, value in options.items() if value is not None]
+            output.show_rows(given, as_json=False, title="Options")
         elif done:
             self.task.show(done, together)
 

@@ -10,7 +10,7 @@ import typer
 
 from temtrack.cli import options, output
 from temtrack.errors import UsageError
-from temtrack.training.config import TrainConfig, TrainingData, TrainingRun, network_to_train, preset
+from temtrack.training.config import TrainConfig, TrainingData, TrainingRun, preset
 
 if TYPE_CHECKING:
     from temtrack.training.history import EpochRow
@@ -105,31 +105,22 @@ def train(
     from temtrack.training.run import run_training
 
     start = None if pretrained is None else find_model(pretrained)
-    config = replace(
-        preset(network_to_train(model, start)), accumulate=accumulate, patience_epochs=patience, seed=seed
-    )
     given: dict[str, Any] = {
         "n_steps": steps,
         "crop_px": crop,
         "batch_size": batch,
+        "accumulate": accumulate,
         "learning_rate": lr,
         "scale": scale,
         "unaugmented_fraction": unaugmented,
+        "patience_epochs": patience,
+        "seed": seed,
     }
-    run = TrainingRun(
-        TrainingData(
-            [_folder(text) for text in folders or []],
-            synthetic,
-            frozenset() if exclude is None else read_excluded(exclude),
-        ),
-        replace(config, **{name: value for name, value in given.items() if value is not None}),
-        out,
-        find_device(device),
-        start,
-        resume,
-        output.command_line(),
-        _tell,
-    )
+    config = replace(preset(model, start), **{name: to for name, to in given.items() if to is not None})
+    excluded = frozenset[str]() if exclude is None else read_excluded(exclude)
+    data = TrainingData([_folder(text) for text in folders or []], synthetic, excluded)
+    command = output.command_line()
+    run = TrainingRun(data, config, out, find_device(device), start, resume, command, _tell)
     if rows := run_training(run):
         output.show_rows([{"run": str(out), **asdict(rows[-1])}], as_json=as_json)
 

@@ -27,20 +27,10 @@ class Edge(StrEnum):
 class SliceConfig:
     """How images are cut and tiles are split.
 
-    Parameters
-    ----------
-    size_px, overlap_px
-        Side of a tile, and the least that neighbours share.
-    edge
-        What becomes of the last row and column.
-    every
-        Take each ``every``-th frame of a movie.
-    test_fraction
-        Fraction of the tiles that the test side should have, as near as whole groups allow.
-    empty_fraction
-        Fraction of the tiles without particles that are kept.
-    seed
-        Seed of the split and of the choice among empty tiles.
+    Tiles have a side of ``size_px`` and share at least ``overlap_px``; ``edge`` says what becomes of the last
+    row and column. Each ``every``-th frame of a movie is taken. The test side has ``test_fraction`` of the
+    tiles, as near as whole groups allow. ``empty_fraction`` of the tiles without particles are kept. ``seed``
+    is that of the split and of the choice among empty tiles.
     """
 
     size_px: int = 512

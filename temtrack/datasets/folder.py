@@ -15,12 +15,11 @@ import pyarrow as pa
 from temtrack import __version__
 from temtrack.calibration import UNCALIBRATED
 from temtrack.datasets.config import SIDES, SliceConfig
-from temtrack.datasets.grid import cut
 from temtrack.datasets.grouping import GroupOf
 from temtrack.datasets.near_duplicates import find_near_duplicates
 from temtrack.datasets.sources import Source
 from temtrack.datasets.split import choose_test_groups, thin_out
-from temtrack.datasets.survey import Progress, Tile, survey
+from temtrack.datasets.survey import Progress, Tile, cut, survey
 from temtrack.errors import InputError, OutputError
 from temtrack.formats.store.atomic import remove_leftovers
 from temtrack.formats.store.masks import write_mask

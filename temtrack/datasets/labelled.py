@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +22,18 @@ class LabelledImage:
     """An image (Y, X) in [0, 1] with labels.
 
     ``semantic`` marks a mask that tells particles from background but not from each other, so that only its
-    foreground can be learned. ``diameter_px`` is the area-weighted mean particle diameter, 0 without any.
+    foreground can be learned.
     """
 
-    name: str
     image: NDArray[np.float32]
     labels: NDArray[np.int32]
-    semantic: bool
-    diameter_px: float
+    semantic: bool = False
+    name: str = ""
+
+    @cached_property
+    def diameter_px(self) -> float:
+        """Area-weighted mean particle diameter, 0 without any."""
+        return typical_diameter(self.labels) or 0.0
 
 
 def read_excluded(path: Path) -> frozenset[str]:
@@ -70,8 +75,7 @@ def _read(source: Source) -> LabelledImage:
     labels = connected_parts(mask, background=0, connectivity=2).astype(np.int32)
     lone = labels.max() <= 1  # one particle alone is an instance all the same
     semantic = len(np.unique(mask)) <= 2 and not lone
-    diameter_px = typical_diameter(labels) or 0.0
-    return LabelledImage(source.name, rescale_intensity(movie.read_frame(0)), labels, semantic, diameter_px)
+    return LabelledImage(rescale_intensity(movie.read_frame(0)), labels, semantic, source.name)
 
 
 def as_instances(images: Sequence[LabelledImage]) -> list[LabelledImage]:

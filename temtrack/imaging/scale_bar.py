@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,33 +13,14 @@ from temtrack.calibration import Calibration, PixelSize
 from temtrack.errors import InputError
 from temtrack.movie import Movie
 
-#: Grey values within this share of the image's range count as one: JPEG smears them.
-TOLERANCE = 0.06
+Box = tuple[slice, slice]  # rows and columns
 
-#: A bar is at least this share of the image wide, and at most the other.
-_SHORTEST, _LONGEST = 0.055, 0.6
-
-#: It is thin: at least so many times as wide as its line is high.
-_LEAST_ASPECT = 5.0
-
-#: A line's upper and lower edges are straight: this share of its box is filled.
-_LEAST_FILLED = 0.9
-
-#: End ticks are at most so many times as wide as the line is high.
-_TICK_WIDTHS = 2
-
-#: So far outside a line, in pixels, the grey value differs by at least this share of the image's range.
-_EDGE_PX, _LEAST_CONTRAST = 2, 0.15
-
-
-@dataclass(frozen=True)
-class ScaleBar:
-    """A bar: its upper left pixel, and length and height of its line in pixels, end ticks left out."""
-
-    y_px: int
-    x_px: int
-    length_px: int
-    height_px: int
+TOLERANCE = 0.06  # grey values within this fraction of the image's range count as one: JPEG smears them
+MIN_LENGTH, MAX_LENGTH = 0.055, 0.6  # of the image's width
+MIN_ASPECT = 5.0  # a bar is at least so many times as long as its line is high
+MIN_FILLED = 0.9  # of a line's box: its upper and lower edges are straight
+TICK_WIDTHS = 2  # end ticks are at most so many times as wide as the line is high
+EDGE_PX, MIN_CONTRAST = 2, 0.15  # so far outside a line the grey value differs by this fraction of the range
 
 
 def calibrate_by_scale_bar(movie: Movie, bar_nm: float) -> Movie:
@@ -55,29 +36,30 @@ def calibrate_by_scale_bar(movie: Movie, bar_nm: float) -> Movie:
         raise InputError(
             f"{movie.path}: no scale bar found in the first frame; give --pixel-size 0.21nm, say, instead"
         )
-    longest = bars[0]
-    if any(bar.length_px < longest.length_px - 1 for bar in bars):
-        lengths = ", ".join(f"{bar.length_px} px at x={bar.x_px}, y={bar.y_px}" for bar in bars)
+    lengths_px = [length(columns) for _, columns in bars]
+    found = [f"{n} px at x={x.start}, y={y.start}" for n, (y, x) in zip(lengths_px, bars, strict=True)]
+    if min(lengths_px) < lengths_px[0] - 1:
         raise InputError(
-            f"{movie.path}: several lines look like the scale bar ({lengths}); give --pixel-size instead"
+            f"{movie.path}: several lines look like the scale bar ({', '.join(found)}); give --pixel-size "
+            "instead"
         )
-    source = f"bar of {longest.length_px} px at x={longest.x_px}, y={longest.y_px}, given by --scale-bar"
-    bar = Calibration(PixelSize(bar_nm / longest.length_px, source))
+    source = f"bar of {found[0]}, given by --scale-bar"
+    bar = Calibration(PixelSize(bar_nm / lengths_px[0], source))
     return replace(movie, calibration=bar.or_else(movie.calibration))
 
 
-def detect_scale_bars(image: NDArray[Any]) -> list[ScaleBar]:
-    """Return the bars in a grey image (Y, X), the longest first; none or several where it is not clear.
+def detect_scale_bars(image: NDArray[Any]) -> list[Box]:
+    """Return the lines of the bars in a grey image (Y, X), the longest first; none or several where in doubt.
 
     A bar is a straight horizontal line of the image's lightest or darkest grey value with sharp edges, alone
-    or with a tick at each end.
+    or with a tick at each end; its rows are those of the line without the ticks.
     """
     grey = scale_grey(image)
     if grey is None:
         return []
     masks = (grey >= 1 - TOLERANCE, grey <= TOLERANCE)
     found = [bar for mask in masks for bar in _lines(mask) if _stands_out(grey, bar)]
-    return sorted(found, key=lambda bar: -bar.length_px)
+    return sorted(found, key=lambda bar: -length(bar[1]))
 
 
 def scale_grey(image: NDArray[Any]) -> NDArray[np.float64] | None:
@@ -85,26 +67,29 @@ def scale_grey(image: NDArray[Any]) -> NDArray[np.float64] | None:
 
     ``None`` where it is constant.
     """
-    grey = image.astype(np.float64)
-    known = grey[np.isfinite(grey)]
-    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
-    if not high > low:
+    grey = np.where(np.isfinite(image), image, np.nan).astype(np.float64)
+    if np.isnan(grey).all():
         return None
-    return np.where(np.isfinite(grey), (grey - low) / (high - low), np.nan)
+    low, high = np.nanmin(grey), np.nanmax(grey)
+    return (grey - low) / (high - low) if high > low else None
 
 
-def _lines(mask: NDArray[np.bool_]) -> list[ScaleBar]:
+def length(span: slice) -> int:
+    """Return how many pixels a slice covers."""
+    return int(span.stop) - int(span.start)
+
+
+def _lines(mask: NDArray[np.bool_]) -> list[Box]:
     """Return the connected parts of a mask (Y, X) that are lines of a bar's length and free of the border."""
     labels, _ = ndimage.label(mask)
     height, width = mask.shape
     found = []
     for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
-        length = columns.stop - columns.start
         is_free = rows.start > 0 and columns.start > 0 and rows.stop < height and columns.stop < width
-        if is_free and _SHORTEST * width <= length <= _LONGEST * width:
+        if is_free and MIN_LENGTH * width <= length(columns) <= MAX_LENGTH * width:
             line = _line_rows(labels[rows, columns] == number)
             if line is not None:
-                found.append(ScaleBar(rows.start + line.start, columns.start, length, line.stop - line.start))
+                found.append((slice(rows.start + line.start, rows.start + line.stop), columns))
     return found
 
 
@@ -112,20 +97,23 @@ def _line_rows(part: NDArray[np.bool_]) -> slice | None:
     """Return the rows of the line in a box (Y, X), ``None`` where it holds anything else but end ticks."""
     if part.shape[0] > part.shape[1] / 2:  # sides of a box, not ticks
         return None
-    (rows,) = np.nonzero(part.mean(axis=1) >= _LEAST_FILLED)
-    if len(rows) == 0 or rows[-1] - rows[0] + 1 != len(rows) or part.shape[1] < _LEAST_ASPECT * len(rows):
+    (rows,) = np.nonzero(part.mean(axis=1) >= MIN_FILLED)
+    if len(rows) == 0 or rows[-1] - rows[0] + 1 != len(rows) or part.shape[1] < MIN_ASPECT * len(rows):
         return None
-    tick = min(_TICK_WIDTHS * len(rows), part.shape[1] // 3)
-    beside = np.delete(part[:, tick:-tick], rows, axis=0)
-    if beside.any():
-        return None
-    return slice(int(rows[0]), int(rows[-1]) + 1)
+    beside = np.delete(part[:, _between_ticks(part.shape[1], len(rows))], rows, axis=0)
+    return None if beside.any() else slice(int(rows[0]), int(rows[-1]) + 1)
 
 
-def _stands_out(grey: NDArray[np.float64], bar: ScaleBar) -> bool:
+def _stands_out(grey: NDArray[np.float64], bar: Box) -> bool:
     """Tell whether the line's edges are sharp all along: rows two pixels outside differ clearly in grey."""
-    tick = min(_TICK_WIDTHS * bar.height_px, bar.length_px // 3)
-    inner = slice(bar.x_px + tick, bar.x_px + bar.length_px - tick)
-    line = grey[bar.y_px : bar.y_px + bar.height_px, inner].mean()
-    outside = (max(bar.y_px - _EDGE_PX, 0), min(bar.y_px + bar.height_px - 1 + _EDGE_PX, len(grey) - 1))
-    return all(abs(line - np.median(grey[row, inner])) >= _LEAST_CONTRAST for row in outside)
+    rows, columns = bar
+    inner = grey[:, columns][:, _between_ticks(length(columns), length(rows))]
+    line = inner[rows].mean()
+    outside = (max(rows.start - EDGE_PX, 0), min(rows.stop - 1 + EDGE_PX, len(grey) - 1))
+    return all(abs(line - np.median(inner[row])) >= MIN_CONTRAST for row in outside)
+
+
+def _between_ticks(length_px: int, height_px: int) -> slice:
+    """Return the part of a bar's length in which no end tick can lie."""
+    tick = min(TICK_WIDTHS * height_px, length_px // 3)
+    return slice(tick, length_px - tick)

@@ -100,8 +100,7 @@ def displacement_sums(run: ObservedRun) -> tuple[Reals, Reals]:
 def _places(run: ObservedRun) -> tuple[NDArray[np.int64], Reals]:
     """Return the ids (N,) of particles followed long enough and their places (N, T, 2), NaN where unseen."""
     rows = run.whole[["frame", "particle_id", "y", "x"]]
-    length = rows.groupby("particle_id")["frame"].transform("size")
-    rows = rows[length >= MIN_TRACK_FRAMES]
+    rows = rows[rows.groupby("particle_id")["frame"].transform("size") >= MIN_TRACK_FRAMES]
     ids, row = np.unique(rows["particle_id"].to_numpy(dtype=np.int64), return_inverse=True)
     places = np.full((ids.size, run.n_frames, 2), np.nan)
     places[row, rows["frame"].to_numpy(dtype=np.intp)] = rows[["y", "x"]].to_numpy()

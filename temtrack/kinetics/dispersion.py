@@ -19,7 +19,7 @@ from temtrack.kinetics.estimate import (
     Refused,
     fill_rows,
 )
-from temtrack.kinetics.separable import fit_separable
+from temtrack.kinetics.search import fit_separable
 
 ORDERS = (1, 2)
 N_RATES = 200

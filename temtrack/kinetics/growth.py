@@ -18,7 +18,7 @@ from temtrack.kinetics.estimate import (
     Refused,
     fill_rows,
 )
-from temtrack.kinetics.separable import find_minimum, read_between
+from temtrack.kinetics.search import find_minimum, read_between
 
 #: Exponents that are tried; a fit at the end of them is not bounded there.
 EXPONENTS = np.geomspace(0.5, 20, 81)

@@ -13,8 +13,7 @@ from temtrack.kinetics.growth import measure_growth
 from temtrack.kinetics.mechanisms import measure_mechanisms
 from temtrack.kinetics.observed import ObservedRun
 from temtrack.kinetics.relaxation import measure_relaxations
-from temtrack.kinetics.sizes import measure_sizes
-from temtrack.kinetics.spacing import measure_spacing
+from temtrack.kinetics.sizes import measure_sizes, measure_spacing
 
 #: Frames that are described one by one: evenly from the first to the last.
 N_SAMPLED_FRAMES = 5

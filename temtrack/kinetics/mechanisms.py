@@ -139,19 +139,9 @@ class _Volumes:
         is_cut = np.zeros(areas.shape, dtype=bool)
         is_cut[rows, cut["frame"].to_numpy(dtype=np.intp)] = True
         self._whole_areas = np.where(is_cut, np.nan, areas)
-        self._around: dict[int, Reals] = {}
-
-    def around(self, frame: int) -> Reals:
-        """Return each particle's median volume (N,) about a frame; NaN for one not there in that frame."""
-        if frame in self._around:
-            return self._around[frame]
-        half = SMOOTH_FRAMES // 2
-        near = self.values[:, max(frame - half, 0) : frame + half + 1]
-        here = ~np.isnan(self.values[:, frame])
-        median = np.full(len(near), np.nan)
-        median[here] = np.nanmedian(near[here], axis=1)
-        self._around[frame] = median
-        return median
+        rolling = pd.DataFrame(self.values.T).rolling(SMOOTH_FRAMES, center=True, min_periods=1)
+        #: Median volume of each particle about each frame; NaN where it is not there.
+        self.around = np.where(np.isnan(self.values), np.nan, rolling.median().to_numpy().T)
 
     def area(self, particle_id: int, frames: slice) -> float:
         """Return a particle's median area in some frames; NaN where it is not seen whole in any."""
@@ -185,7 +175,7 @@ def _gain_of_others(volumes: _Volumes, is_dissolved: NDArray[np.bool_], particle
     own = volumes.values[row]
     seen = np.flatnonzero(~np.isnan(own))
     start, end = int(seen[np.argmax(own[seen])]), min(int(seen[-1]) + 1, volumes.values.shape[1] - 1)
-    before, after = volumes.around(start), volumes.around(end)
+    before, after = volumes.around[:, start], volumes.around[:, end]
     vanishing = is_dissolved & ~np.isnan(before)
     loss = np.nansum(before[vanishing] - np.nan_to_num(after[vanishing]))
     stays = ~vanishing & ~np.isnan(before) & ~np.isnan(after)

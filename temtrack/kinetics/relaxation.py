@@ -21,8 +21,7 @@ from temtrack.kinetics.estimate import (
     too_few,
 )
 from temtrack.kinetics.observed import ObservedRun
-from temtrack.kinetics.profile import profile_interval, variance_inflation
-from temtrack.kinetics.separable import fit_separable
+from temtrack.kinetics.search import fit_separable, profile_interval, variance_inflation
 
 MIN_RELAXATION_FRAMES = 8
 MIN_NECK_FRAMES = 6

@@ -1,9 +1,10 @@
-"""Diameters, number density and coverage of single frames, corrected for what the border cuts."""
+"""Diameters, number density, coverage and spacing of single frames, corrected for what the border cuts."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import stats
+from scipy.spatial import cKDTree
 
 from temtrack.kinetics.bootstrap import N_RESAMPLES, bootstrapped, draw_counts
 from temtrack.kinetics.estimate import (
@@ -24,6 +25,15 @@ _DECILES = {"d10": 0.1, "d50": 0.5, "d90": 0.9}
 _EDGE = "border particles left out, the others weighted W H / ((W - d)(H - d))"
 _EDGE_SOURCE = "Miles 1974 and Lantuejoul 1980, edge correction; Efron 1979, doi:10.1214/aos/1176344552"
 _POISSON_SOURCE = "Garwood 1936, doi:10.1093/biomet/28.3-4.437"
+
+MIN_NEIGHBOURS = 10
+
+_SPACING = (
+    "centre to centre; particles nearer to the border than to their neighbour left out, the others weighted"
+    " 1 / ((W - 2r)(H - 2r)); bootstrap of particles"
+)
+_SPACING_SOURCE = "Hanisch 1984, doi:10.1080/02331888408801788"
+_INDEX_SOURCE = f"Clark & Evans 1954, doi:10.2307/1931034; {_SPACING_SOURCE}"
 
 
 def measure_sizes(run: ObservedRun, frame: int, rng: np.random.Generator) -> list[Estimate]:
@@ -88,3 +98,42 @@ def poisson_interval(count: int) -> tuple[float, float]:
     tail = (1 - CONFIDENCE) / 2
     low = stats.chi2.ppf(tail, 2 * count) / 2 if count else 0.0
     return float(low), float(stats.chi2.ppf(1 - tail, 2 * (count + 1)) / 2)
+
+
+def measure_spacing(run: ObservedRun, frame: int, rng: np.random.Generator) -> list[Estimate]:
+    """Measure a frame's mean distance of nearest neighbours, and its ratio to that of random places.
+
+    The ratio, the index of Clark and Evans, is 1 for places at random, above for even ones, below for
+    clusters.
+    """
+    index_method = f"mean distance x 2 sqrt(density); {_SPACING}"
+    quantities = [
+        Estimate("nearest_neighbour_distance", run.length_unit, _SPACING, _SPACING_SOURCE, frame),
+        Estimate("clark_evans_index", "1", index_method, _INDEX_SOURCE, frame),
+    ]
+    rows = run.particles[run.particles["frame"] == frame]
+    places = rows[["y_px", "x_px"]].to_numpy(dtype=np.float64) * run.unit_per_px
+    return fill_rows(quantities, _measure_neighbours(places, run.field, rng))
+
+
+def _measure_neighbours(
+    places: Reals, field: tuple[float, float], rng: np.random.Generator
+) -> list[Measured] | Refused:
+    """Return the outcomes of distance and index for particles at ``places`` (N, 2)."""
+    if few := too_few(len(places), MIN_NEIGHBOURS, "particles in the frame"):
+        return few
+    height, width = field
+    nearest = cKDTree(places).query(places, k=2)[0][:, 1]
+    border = np.minimum(places, np.array([height, width]) - places).min(axis=1)
+    r = nearest[nearest <= border]
+    if few := too_few(r.size, MIN_NEIGHBOURS, "particles nearer to a neighbour than to the border"):
+        return few
+    weights = 1 / ((height - 2 * r) * (width - 2 * r))
+    mean, means = _mean(r, weights[None]), _mean(r, draw_counts(r.size, rng) * weights)
+    factor = 2 * np.sqrt(len(places) / (height * width))
+    return bootstrapped([mean, mean * factor], [means, means * factor], r.size)
+
+
+def _mean(r: Reals, weights: Reals) -> Reals:
+    mean: Reals = weights @ r / weights.sum(axis=1)
+    return mean

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from temtrack.errors import ModelError
 from temtrack.models.registry import ModelSpec, verify, weights_of
@@ -14,6 +15,8 @@ from temtrack.models.registry import ModelSpec, verify, weights_of
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+_LOG = logging.getLogger(__name__)
 
 #: Where training programs put a network's tensors in what they save.
 _WRAPPINGS = ("state_dict", "model_state_dict", "model", "net")
@@ -55,7 +58,7 @@ def _read_pickled(path: Path) -> object:
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         tensors = _read_whole_network(path)
-        if tensors is None:
+        if not tensors:
             raise ModelError(
                 f"{path}: holds more than tensors and is not opened, since that could run code;"
                 " save its state_dict alone"
@@ -65,14 +68,43 @@ def _read_pickled(path: Path) -> object:
         raise ModelError(f"{path}: is no whole checkpoint ({type(error).__name__})") from error
 
 
-def _read_whole_network(path: Path) -> dict[str, Tensor] | None:
-    """Read a network that was saved as an object, as ultralytics does, without its classes."""
-    from temtrack.models.unpickling import network_of, read_shells
+class _Shell:
+    """Stands for an object of a class that is not loaded: its attributes, no behaviour."""
+
+    def __init__(self, *arguments: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        if isinstance(state, dict):
+            self.__dict__.update(state)
+
+
+def _read_whole_network(path: Path) -> dict[str, Tensor]:
+    """Read a network that was saved as an object, as ultralytics does, without its classes.
+
+    Whatever the file names is a shell: nothing of it is called. Nothing is returned where that fails.
+    """
+    import torch
+    from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
     try:
-        return network_of(read_shells(path))
+        shells: list[Any] = [(_Shell, name) for name in get_unsafe_globals_in_checkpoint(path)]
+        with safe_globals(shells):
+            saved = torch.load(path, map_location="cpu", weights_only=True)
+        networks = (dict(_tensors_of(saved.get(key))) for key in ("ema", "model"))
+        return next((tensors for tensors in networks if tensors), {})
     except Exception:  # as above; the refusal that follows says what to do
-        return None
+        return {}
+
+
+def _tensors_of(module: object, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Yield the parameters and buffers of a shell of a module and of those within it."""
+    own = vars(module) if isinstance(module, _Shell) else {}
+    for name, tensor in [*own.get("_parameters", {}).items(), *own.get("_buffers", {}).items()]:
+        if tensor is not None:
+            yield prefix + name, tensor.detach()
+    for name, child in own.get("_modules", {}).items():
+        yield from _tensors_of(child, f"{prefix}{name}.")
 
 
 def _unwrapped(loaded: object, path: Path) -> dict[str, Tensor]:
@@ -104,4 +136,5 @@ def load_weights(net: torch.nn.Module, spec: ModelSpec) -> str:
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"{spec.weights} does not fit the network {spec.architecture}: {reason}") from error
+    _LOG.info("model: %s, weights of sha256 %s", spec.name, sha256[:12])
     return sha256

@@ -1,31 +1,61 @@
-"""Fetch a checkpoint by its address and checksum: what broke off goes on, what differs is refused."""
+"""Fetch a checkpoint by its address and checksum, by https only; what differs is refused."""
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 
 from temtrack.errors import ModelError, OutputError, UsageError
-from temtrack.models.registry import sha256_of
+from temtrack.models.registry import ModelSpec, find_model, read_imported, read_registry, sha256_of, verify
 
 if TYPE_CHECKING:
     import requests
 
-#: Stands around the pieces of a file, of which it is told the number: a progress bar, for one.
-WatchPieces = Callable[[Iterable[bytes], int], Iterable[bytes]]
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 
-_PIECE_BYTES = 2**16
+_CHUNK_BYTES = 2**16
 _TIMEOUT_S = 30
 
 #: Where plain http reaches no network.
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def download(url: str, sha256: str, folder: Path, watch: WatchPieces) -> Path:
-    """Fetch a file into a folder, or what is missing of one that broke off, and return its path.
+def find_source(name: str, url: str | None, sha256: str | None, architecture: str | None) -> ModelSpec:
+    """Return a model with the address of its checkpoint, as the user says, or else as ``models.toml`` does.
+
+    Raises
+    ------
+    UsageError
+        An address without a checksum, or the other way round, or a checksum that is none.
+    ModelError
+        Where there is no such model.
+    """
+    if url is None and sha256 is None:
+        return read_registry().get(name) or find_model(name)
+    if url is None or sha256 is None or not _SHA256.fullmatch(sha256):
+        raise UsageError("--url and --sha256, 64 hexadecimal digits, go together: what differs is refused")
+    return ModelSpec(name, architecture or name, None, sha256.lower(), {"url": url})
+
+
+def find_downloaded(source: ModelSpec) -> ModelSpec | None:
+    """Return the model that came from a source, verified; ``None`` where it is still to be downloaded."""
+    if source.url is None:
+        return source
+    spec = read_imported().get(source.name)
+    if spec is None or spec.facts.get("source_sha256") != source.sha256:
+        return None
+    verify(spec)
+    return spec
+
+
+def download(url: str, sha256: str, folder: Path, progress: object = False) -> Path:
+    """Fetch a file into a folder, unless it is there already, and return its path.
+
+    ``progress`` is a progress bar as pooch takes it.
 
     Raises
     ------
@@ -36,23 +66,29 @@ def download(url: str, sha256: str, folder: Path, watch: WatchPieces) -> Path:
     OutputError
         If it cannot be written, or there is no room for it.
     """
+    import pooch
     import requests
 
     _refuse_unsafe(url)
-    whole, part = folder / (sha256 + PurePosixPath(_name_in(url)).suffix), folder / f"{sha256}.part"
-    if whole.is_file():
-        _refuse_another(whole, sha256, str(whole))
-        return whole
+    pooch.get_logger().setLevel("WARNING")  # it announces every download
+    downloader = pooch.HTTPDownloader(
+        progressbar=progress,
+        chunk_size=_CHUNK_BYTES,
+        timeout=_TIMEOUT_S,
+        headers={"Accept-Encoding": "identity"},  # bytes as they are stored: of packed ones none were counted
+        hooks={"response": [_refuse_unsafe_redirect, partial(_refuse_small_disk, folder)]},
+    )
+    name = sha256 + PurePosixPath(_name_in(url)).suffix
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _go_on(url, part, watch)
-        _refuse_another(part, sha256, url)
-        part.replace(whole)
+        return Path(pooch.retrieve(url, f"sha256:{sha256}", name, folder, downloader=downloader))
     except requests.RequestException as error:
-        raise ModelError(f"{url}: {_reason(error)}; what came is kept, the same command goes on") from error
+        raise ModelError(f"{url}: {_reason(error)}; nothing was kept") from error
+    except ValueError as error:
+        raise ModelError(f"{url}: {error}") from error
     except OSError as error:
-        raise OutputError(f"{part}: cannot be written: {error.strerror}; set TEMTRACK_CACHE") from error
-    return whole
+        raise OutputError(
+            f"{folder}: cannot be written: {error.strerror or error}; set TEMTRACK_CACHE"
+        ) from error
 
 
 def find_beside(folder: Path, url: str, sha256: str) -> Path:
@@ -66,28 +102,13 @@ def find_beside(folder: Path, url: str, sha256: str) -> Path:
     path = folder / _name_in(url)
     if not path.is_file():
         raise ModelError(f"{path}: there is no such file; --from-dir needs the folder that holds it")
-    _refuse_another(path, sha256, str(path), keep=True)
+    found = sha256_of(path)
+    if found != sha256:
+        raise ModelError(
+            f"{path}: is not the file that was asked for: sha256 {found[:12]}, expected {sha256[:12]}; "
+            "nothing was imported; check address and checksum"
+        )
     return path
-
-
-def _go_on(url: str, part: Path, watch: WatchPieces) -> None:
-    """Fetch the bytes that a part lacks, or all of them where the server cannot begin in the middle."""
-    import requests
-
-    n_had = part.stat().st_size if part.is_file() else 0
-    # bytes as they are stored: of packed ones none could be counted
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={n_had}-"} if n_had else {})
-    hooks = {"response": _refuse_unsafe_redirect}
-    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S, hooks=hooks) as answer:
-        if n_had and answer.status_code == requests.codes.requested_range_not_satisfiable:
-            return  # nothing is missing: the checksum tells whether it is right
-        answer.raise_for_status()
-        n_bytes = int(answer.headers.get("Content-Length", 0))
-        _refuse_small_disk(part.parent, n_bytes)
-        goes_on = answer.status_code == requests.codes.partial_content
-        with part.open("ab" if goes_on else "wb") as file:
-            for piece in watch(answer.iter_content(_PIECE_BYTES), -(-n_bytes // _PIECE_BYTES)):
-                file.write(piece)
 
 
 def _refuse_unsafe(url: str) -> None:
@@ -96,25 +117,13 @@ def _refuse_unsafe(url: str) -> None:
         raise UsageError(f"{url}: is no https address; allowed are https://... only")
 
 
-def _refuse_unsafe_redirect(answer: requests.Response, **_: object) -> None:
-    if answer.is_redirect:
-        _refuse_unsafe(urljoin(answer.url, answer.headers["Location"]))
+def _refuse_unsafe_redirect(response: requests.Response, **_: object) -> None:
+    if response.is_redirect:
+        _refuse_unsafe(urljoin(response.url, response.headers["Location"]))
 
 
-def _refuse_another(path: Path, sha256: str, what: str, keep: bool = False) -> None:
-    found = sha256_of(path)
-    if found == sha256:
-        return
-    if not keep:
-        path.unlink()
-    raise ModelError(
-        f"{what}: is not the file that was asked for: sha256 {found[:12]}, expected {sha256[:12]}; "
-        "nothing was added; check address and checksum"
-    )
-
-
-def _refuse_small_disk(folder: Path, n_bytes: int) -> None:
-    n_free = shutil.disk_usage(folder).free
+def _refuse_small_disk(folder: Path, response: requests.Response, **_: object) -> None:
+    n_bytes, n_free = int(response.headers.get("Content-Length", 0)), shutil.disk_usage(folder).free
     if n_bytes > n_free:
         raise OutputError(
             f"{folder}: has {n_free} bytes of room, {n_bytes} are to come; make room, or set TEMTRACK_CACHE"

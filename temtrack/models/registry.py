@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from temtrack.errors import ModelError, OutputError, UsageError, did_you_mean
+from temtrack.errors import ModelError, UsageError, did_you_mean
+from temtrack.formats.store.atomic import whole_file
 from temtrack.models.catalog import PLAIN_METHODS, Kind, kind_of
 
 PACKAGE = Path(__file__).parent.parent
@@ -30,25 +31,13 @@ JOINT = "+"
 #: Names of models that a user imports: they become names of folders.
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
 
-_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
-
-
-@dataclass(frozen=True)
-class ModelSource:
-    """Where a model's checkpoint can be fetched: address, sha256 (hex), and the network that it is of."""
-
-    name: str
-    architecture: str
-    url: str
-    sha256: str
-
 
 @dataclass(frozen=True)
 class ModelSpec:
     """A model: its name, its network's architecture, its weights and how they came to be.
 
-    ``weights`` is ``None`` for what is no network; ``sha256`` is the weights' checksum as registered,
-    ``None`` for a run of the user's own.
+    ``weights`` is ``None`` for what is no network, and for what is not downloaded yet; ``sha256`` is their
+    checksum as registered, that of the checkpoint at the ``url``, or ``None`` for a run of the user's own.
     """
 
     name: str
@@ -56,6 +45,11 @@ class ModelSpec:
     weights: Path | None
     sha256: str | None
     facts: dict[str, object]
+
+    @property
+    def url(self) -> str | None:
+        """Address of the checkpoint that must be downloaded first; ``None`` where there is none."""
+        return str(self.facts["url"]) if self.weights is None and "url" in self.facts else None
 
     def number(self, fact: str) -> float | None:
         """Return a positive number that a model states of itself; ``None`` where it does not.
@@ -82,7 +76,6 @@ def read_registry() -> dict[str, ModelSpec]:
 
 
 def _registered(name: str, entry: dict[str, Any]) -> ModelSpec:
-    # with a url the checksum is that of the checkpoint there, and weights come of it once it is downloaded
     weights = PACKAGE / "models" / "weights" / entry["file"] if "file" in entry else None
     return ModelSpec(name, entry["architecture"], weights, entry.get("sha256"), entry)
 
@@ -123,7 +116,7 @@ def new_model_folder(name: str, force: bool) -> Path:
     if not _NAME.fullmatch(name):
         raise UsageError(f"a model cannot be called '{name}': use letters, digits and . _ + -")
     embedded = read_registry().get(name)
-    if embedded is not None and "url" not in embedded.facts:
+    if embedded is not None and embedded.url is None:
         raise UsageError(f"'{name}' is the name of an embedded model: give another with --name")
     folder = imported_models_folder() / name
     if folder.exists() and not force:
@@ -156,41 +149,9 @@ def parts_of(name: str) -> list[str]:
     return [name] if is_one else name.split(JOINT, 1)
 
 
-def find_source(
-    name: str, url: str | None, sha256: str | None, architecture: str | None
-) -> ModelSource | None:
-    """Return where a model is to be fetched: as the user says, else as ``models.toml`` does.
-
-    ``None`` for a model that comes with temtrack.
-
-    Raises
-    ------
-    UsageError
-        An address without a checksum, or the other way round, or a checksum that is none.
-    ModelError
-        Where there is no such model.
-    """
-    if url is None and sha256 is None:
-        spec = read_registry().get(name) or find_model(name)
-        stated = spec.facts.get("url")
-        return None if stated is None else ModelSource(name, spec.architecture, str(stated), str(spec.sha256))
-    if url is None or sha256 is None or not _SHA256.fullmatch(sha256):
-        raise UsageError("--url and --sha256, 64 hexadecimal digits, go together: what differs is refused")
-    return ModelSource(name, architecture or name, url, sha256.lower())
-
-
-def find_downloaded(source: ModelSource) -> ModelSpec | None:
-    """Return the model that was imported from this source, verified; ``None`` where there is none."""
-    spec = read_imported().get(source.name)
-    if spec is None or spec.facts.get("source_sha256") != source.sha256:
-        return None
-    verify(spec)
-    return spec
-
-
 def weights_of(spec: ModelSpec) -> Path:
     """Return the path of a model's weights; `ModelError` for no network, or one not downloaded yet."""
-    if spec.weights is None and "url" in spec.facts:
+    if spec.url is not None:
         raise ModelError(
             f"'{spec.name}' is not here yet; fetch it once: temtrack models download {spec.name}"
         )
@@ -242,13 +203,8 @@ def write_spec(folder: Path, facts: Mapping[str, str | float]) -> None:
         If it cannot be written.
     """
     lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in facts.items())
-    part = folder / f".{RUN_FILE}"
-    try:
+    with whole_file(folder / RUN_FILE) as part:
         part.write_text("".join(lines), encoding="utf-8")
-        part.replace(folder / RUN_FILE)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{folder / RUN_FILE}: cannot be written: {error.strerror}") from error
 
 
 def _read_run(folder: Path) -> ModelSpec:

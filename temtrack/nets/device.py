@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import AbstractContextManager
 
 import torch
 
 from temtrack.errors import UsageError
+
+_LOG = logging.getLogger(__name__)
 
 
 def find_device(name: str) -> torch.device:
@@ -19,7 +22,9 @@ def find_device(name: str) -> torch.device:
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        return torch.device(next(kind for kind in there if there[kind]))
+        chosen = next(kind for kind in there if there[kind])
+        _LOG.info("device: %s, the first there is of %s", chosen, ", ".join(there))
+        return torch.device(chosen)
     if name not in there:
         raise UsageError(f"--device {name}: allowed are auto, cpu, cuda, mps")
     if not there[name]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from temtrack.nets.imagenet import imagenet_normalize
+from temtrack.nets.layers import Mlp, init_linear
 
 PATCH = 16
 REFERENCE_SIDE = 1024  # the frame in which the published network sees every image
@@ -26,13 +26,9 @@ QUERIES_AT_ONCE = 512
 
 INVALID, POINT, BOX_TOP_LEFT, BOX_BOTTOM_RIGHT = -1, 1, 2, 3
 
-Attention = Literal["fused", "explicit"]
 
-
-def attend(q: Tensor, k: Tensor, v: Tensor, kind: Attention = "fused") -> Tensor:
-    """Softmax attention; ``explicit`` spells the formula out and keeps the whole score matrix."""
-    if kind == "explicit":
-        return attend_explicitly(q, k, v)
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Softmax attention, as fast as the device can."""
     if q.device.type == "cpu" and q.dtype == torch.bfloat16:
         # The fused kernel takes as long as in float32 there; two products of a few queries at a time take
         # half of that, and their scores stay in the cache.
@@ -57,10 +53,9 @@ class LayerNorm2d(nn.LayerNorm):
 class SelfAttention(nn.Module):
     """Global multi-head attention over an image's tokens."""
 
-    def __init__(self, dim: int, n_heads: int, kind: Attention) -> None:
+    def __init__(self, dim: int, n_heads: int) -> None:
         super().__init__()
         self.n_heads = n_heads
-        self.kind = kind
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
 
@@ -68,30 +63,18 @@ class SelfAttention(nn.Module):
         b, n, c = x.shape
         qkv = self.qkv(x).view(b, n, 3, self.n_heads, c // self.n_heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each BxHeadsxNxD
-        return self.proj(attend(q, k, v, self.kind).transpose(1, 2).reshape(b, n, c))
-
-
-class Mlp(nn.Module):
-    """Two linear layers with GELU between."""
-
-    def __init__(self, dim: int, hidden: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(dim, hidden)
-        self.fc2 = nn.Linear(hidden, dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(x)))
+        return self.proj(attend(q, k, v).transpose(1, 2).reshape(b, n, c))
 
 
 class Block(nn.Module):
     """Pre-norm transformer block."""
 
-    def __init__(self, dim: int, n_heads: int, kind: Attention) -> None:
+    def __init__(self, dim: int, n_heads: int) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
-        self.attn = SelfAttention(dim, n_heads, kind)
+        self.attn = SelfAttention(dim, n_heads)
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = Mlp(dim, 4 * dim)
+        self.mlp = Mlp(dim)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attn(self.norm1(x))
@@ -114,11 +97,11 @@ class ImageEncoder(nn.Module):
 
     pretrain_side = 14  # tokens a side of the position embedding, after one slot for a class token
 
-    def __init__(self, dim: int, depth: int, n_heads: int, out_dim: int, kind: Attention) -> None:
+    def __init__(self, dim: int, depth: int, n_heads: int, out_dim: int) -> None:
         super().__init__()
         self.patch_embed = PatchEmbed(dim)
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + self.pretrain_side**2, dim))
-        self.blocks = nn.ModuleList(Block(dim, n_heads, kind) for _ in range(depth))
+        self.blocks = nn.ModuleList(Block(dim, n_heads) for _ in range(depth))
         self.neck = nn.Sequential(
             nn.Conv2d(dim, out_dim, 1, bias=False),
             LayerNorm2d(out_dim, eps=1e-6),
@@ -305,20 +288,13 @@ class MaskDecoder(nn.Module):
 class EfficientSam(nn.Module):
     """EfficientSAM for any input size that is a multiple of 16.
 
-    ``embed`` then ``decode`` is the economical way: one embedding, many queries in one batch.
-    ``forward`` is the published network: it resizes to 1024 x 1024 first.
+    ``embed`` then ``decode``: one embedding, many queries in one batch. The published network sees every
+    image resized to 1024 x 1024 px.
     """
 
-    def __init__(
-        self,
-        dim: int = 192,
-        depth: int = 12,
-        n_heads: int = 3,
-        prompt_dim: int = 256,
-        kind: Attention = "fused",
-    ) -> None:
+    def __init__(self, dim: int = 192, depth: int = 12, n_heads: int = 3, prompt_dim: int = 256) -> None:
         super().__init__()
-        self.image_encoder = ImageEncoder(dim, depth, n_heads, prompt_dim, kind)
+        self.image_encoder = ImageEncoder(dim, depth, n_heads, prompt_dim)
         self.prompt_encoder = PromptEncoder(prompt_dim)
         self.mask_decoder = MaskDecoder(prompt_dim)
 
@@ -358,23 +334,9 @@ class EfficientSam(nn.Module):
         )
         return masks.unflatten(0, (b, q))[:, :, 1:], iou.unflatten(0, (b, q))[:, :, 1:]
 
-    def forward(self, images: Tensor, xy: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return BxQx3xHxW logits and BxQx3 IoUs of Bx3xHxW images in [0, 1], as published."""
-        size = images.shape[-2:]
-        side = (REFERENCE_SIDE, REFERENCE_SIDE)
-        embedding = self.embed(F.interpolate(images, side, mode="bilinear", align_corners=False))
-        scale = REFERENCE_SIDE / xy.new_tensor([size[1], size[0]])
-        logits, iou = self.decode(embedding, xy * scale, labels)
-        full = F.interpolate(logits.flatten(0, 1), size, mode="bicubic", align_corners=False)
-        return full.unflatten(0, logits.shape[:2]), iou
 
-
-def efficient_sam_ti(kind: Attention = "fused") -> EfficientSam:
+def efficient_sam_ti() -> EfficientSam:
     """Build EfficientSAM-Ti with 10,223,204 parameters, initialised for training from nothing."""
-    net = EfficientSam(kind=kind)
-    for module in net.modules():
-        if isinstance(module, nn.Linear):
-            nn.init.trunc_normal_(module.weight, std=0.02)
-            nn.init.zeros_(module.bias)
+    net = EfficientSam().apply(init_linear)
     nn.init.trunc_normal_(net.image_encoder.pos_embed, std=0.02)
     return net

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from temtrack.nets.patches import PATCH, PatchEmbed, PatchExpand, PatchMerging, mirror_out
+from temtrack.nets.layers import PATCH, Mlp, PatchEmbed, PatchExpand, PatchMerging, init_linear, mirror_out
 
 WINDOW = 7
 SHIFT = WINDOW // 2
@@ -46,18 +46,6 @@ class WindowAttention(nn.Module):
             bias = (bias + mask[:, None]).repeat(n // len(mask), 1, 1, 1)
         attended = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype))
         return self.proj(attended.transpose(1, 2).reshape(n, t, c))
-
-
-class Mlp(nn.Module):
-    """Two linear layers with GELU between."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(dim, 4 * dim)
-        self.fc2 = nn.Linear(4 * dim, dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(x)))
 
 
 class SwinBlock(nn.Module):
@@ -197,10 +185,7 @@ def swin_unet_base(num_classes: int = 3) -> SwinUNet:
 
 def _initialised(net: SwinUNet) -> SwinUNet:
     for module in net.modules():
-        if isinstance(module, nn.Linear):
-            nn.init.trunc_normal_(module.weight, std=0.02)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, WindowAttention):
+        init_linear(module)
+        if isinstance(module, WindowAttention):
             nn.init.trunc_normal_(module.relative_position_bias_table, std=0.02)
     return net

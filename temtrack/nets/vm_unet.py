@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from temtrack.nets.patches import PATCH, PatchEmbed, PatchExpand, PatchMerging, mirror_out
+from temtrack.nets.layers import PATCH, PatchEmbed, PatchExpand, PatchMerging, init_linear, mirror_out
 from temtrack.nets.selective_scan import selective_scan
 
 N_STATES = 16
@@ -159,18 +159,9 @@ def gather(y: Tensor, h: int, w: int) -> Tensor:
 
 def vm_unet(num_classes: int = 3) -> VmUNet:
     """Build the VM-UNet of 3.59 M parameters, near the paper's printed count, for training from nothing."""
-    return _initialised(VmUNet(32, (2, 2, 2, 2), (2, 2, 2, 1), num_classes))
+    return VmUNet(32, (2, 2, 2, 2), (2, 2, 2, 1), num_classes).apply(init_linear)
 
 
 def vm_unet_base(num_classes: int = 3) -> VmUNet:
     """Build the published VM-UNet, 27,427,611 parameters at 3 classes, for training from nothing."""
-    return _initialised(VmUNet(96, (2, 2, 2, 2), (2, 2, 2, 1), num_classes))
-
-
-def _initialised(net: VmUNet) -> VmUNet:
-    for module in net.modules():
-        if isinstance(module, nn.Linear):
-            nn.init.trunc_normal_(module.weight, std=0.02)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-    return net
+    return VmUNet(96, (2, 2, 2, 2), (2, 2, 2, 1), num_classes).apply(init_linear)

@@ -326,7 +326,7 @@ def kinetics_into(
     from temtrack.kinetics.estimate import fill_kinetics
     from temtrack.kinetics.measure import measure_kinetics
     from temtrack.kinetics.observed import observe
-    from temtrack.report.kinetics_plots import write_kinetics_plots
+    from temtrack.report.plots import write_kinetics_plots
 
     observed, kelvin = observe(tables), _temperature_k(run.path, tables.calibration, options)
     inputs = sources_of(run) | _log_source(options)
@@ -391,7 +391,7 @@ def activation_of(
     """
     from temtrack.kinetics.arrhenius import measure_activation, refuse_activation
     from temtrack.kinetics.estimate import fill_kinetics
-    from temtrack.report.kinetics_plots import write_arrhenius_plot
+    from temtrack.report.plots import write_arrhenius_plot
 
     known = [kelvin for kelvin in kelvins if kelvin is not None]
     if len(known) < len(runs):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -110,10 +109,9 @@ def write_keyframes(path: Path, movie: Movie, read_mask: Callable[[int], Labels]
     OutputError
         Where the file cannot be written.
     """
-    picture = BytesIO()
-    draw_keyframes(movie, read_mask, lineage).savefig(picture, format="png")
+    figure = draw_keyframes(movie, read_mask, lineage)
     with whole_file(path) as part:
-        part.write_bytes(picture.getvalue())
+        figure.savefig(part, format="png")
 
 
 def _write_heading(figure: Figure, movie: Movie, n_merges: int, n_shown: int) -> None:

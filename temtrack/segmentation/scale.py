@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from temtrack.imaging.labels import typical_diameter
 from temtrack.segmentation.model import Segmentation
+
+_LOG = logging.getLogger(__name__)
 
 REDUCED_DIAMETER_PX = 56.0  # of the typical particle at the network's input, where an image is reduced
 LARGEST_KEPT_PX = 90.0  # particles up to this wide are not reduced: that would cost detail
@@ -65,6 +68,8 @@ def find_scale(grey: NDArray[np.float32], predict_at_scale: PredictAtScale) -> S
     scale = scale_for(best.diameter_px)
     if best.confidence < MIN_CONFIDENCE:
         scale = min(1.0, scale)
+    told = "scale: %.3g, for particles about %.3g px wide, seen with a confidence of %.2f"
+    _LOG.info(told, scale, best.diameter_px, best.confidence)
     return ScaleEstimate(scale, next((p.prediction for p in probes if p.is_whole and p.scale == scale), None))
 
 

@@ -10,24 +10,7 @@ from scipy import fft, ndimage
 
 from temtrack.simulation.imaging import Image
 
-_LETTERS = (
-    "a",
-    "b",
-    "c",
-    "(a)",
-    "(b)",
-    "(c)",
-    "(d)",
-    "A",
-    "B",
-    "D",
-    "a1",
-    "b2",
-    "t = 12 s",
-    "0.5 s",
-    "800 C",
-    "TEM",
-)
+_LETTERS = (*"abc", "(a)", "(b)", "(c)", "(d)", *"ABD", "a1", "b2", "t = 12 s", "0.5 s", "800 C", "TEM")
 _BAR_LENGTHS = ("5 nm", "10 nm", "20 nm", "50 nm", "100 nm", "200 nm", "0.2 um")
 
 

@@ -105,32 +105,28 @@ PRESETS = {
 }
 
 
-def preset(model: str) -> TrainConfig:
-    """Return the settings that suit a model where the user gives none.
+def preset(model: str | None, pretrained: ModelSpec | None = None) -> TrainConfig:
+    """Return the settings that suit a network where the user gives none.
+
+    Where no network is named it is that of the weights to start from, or else `DEFAULT_MODEL`.
 
     Raises
     ------
     UsageError
-        A model that is not trained.
+        A network that is not trained, or another than that of the weights.
     ModelError
         Unknown.
     """
-    architecture = find_architecture(model)
-    if architecture.preset is None:
-        raise UsageError(f"'{model}' is used as it is; train another, as effsam-tiny")
-    return replace(PRESETS[architecture.preset], model=model)
-
-
-def network_to_train(model: str | None, pretrained: ModelSpec | None) -> str:
-    """Return the network that is named, or else that of the weights to start from; both must agree."""
-    if pretrained is None:
-        return model or DEFAULT_MODEL
-    if model not in (None, pretrained.architecture):
+    name = model or (pretrained.architecture if pretrained else DEFAULT_MODEL)
+    if pretrained is not None and name != pretrained.architecture:
         raise UsageError(
-            f"--model {model}: '{pretrained.name}' has the weights of {pretrained.architecture}; leave "
-            f"--model out, or start from weights of {model}"
+            f"--model {name}: '{pretrained.name}' has the weights of {pretrained.architecture}; leave "
+            f"--model out, or start from weights of {name}"
         )
-    return pretrained.architecture
+    architecture = find_architecture(name)
+    if architecture.preset is None:
+        raise UsageError(f"'{name}' is used as it is; train another, as effsam-tiny")
+    return replace(PRESETS[architecture.preset], model=name)
 
 
 @dataclass(frozen=True)

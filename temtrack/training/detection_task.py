@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from temtrack.datasets.labelled import LabelledImage
 from temtrack.imaging.labels import bounding_boxes
 from temtrack.nets.device import bf16_where_native
 from temtrack.segmentation.detections import CELL_PX
-from temtrack.training.data.samples import Sample
+from temtrack.training.losses import count_overlap
 from temtrack.training.task import SampleTask, TensorBatch
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class ParticleBatch(TensorBatch):
 class DetectionTask(SampleTask["YoloSeg", ParticleBatch]):
     """To learn particles one by one; of masks that do not tell them apart, each connected part is one."""
 
-    def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> ParticleBatch:
+    def collate(self, samples: Sequence[LabelledImage], rng: np.random.Generator) -> ParticleBatch:
         """Return a batch of boxes and masks."""
         return collate_particles(samples, rng)
 
@@ -61,11 +62,11 @@ class DetectionTask(SampleTask["YoloSeg", ParticleBatch]):
         parts, _ = v8SegmentationLoss(net)(output, truth)  # each times the number of samples
         with torch.no_grad():
             found = [_foreground(one) for one in net.read(output)]
-            counts = _counts(torch.stack(found), batch.masks > 0)
+            counts = count_overlap(torch.stack(found), batch.masks > 0)
         return parts.sum() / len(batch.images), counts
 
 
-def collate_particles(samples: Sequence[Sample], rng: np.random.Generator) -> ParticleBatch:
+def collate_particles(samples: Sequence[LabelledImage], rng: np.random.Generator) -> ParticleBatch:
     """Build a batch. A cell's middle lies between two pixels; by chance one of them stands for it."""
     y, x = rng.integers(CELL_PX // 2 - 1, CELL_PX // 2 + 1, 2)
     boxes = [_boxes(sample.labels) for sample in samples]
@@ -101,8 +102,3 @@ def _foreground(found: Detections) -> Tensor:
     inside = (y > y0) & (y < y1) & (x > x0) & (x < x1)
     seen: Tensor = ((found.masks > 0) & inside).any(dim=0)
     return seen
-
-
-def _counts(found: Tensor, true: Tensor) -> Tensor:
-    """Return cells of overlap, found and true foreground, shape (3,)."""
-    return torch.stack([(found & true).sum(), found.sum(), true.sum()]).double()

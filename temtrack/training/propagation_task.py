@@ -10,22 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from temtrack.nets.deaot import (
-    N_CHANNELS,
-    Deaot,
-    Memory,
-    Pyramid,
-    mask_unused_ids,
-    to_image_size,
-)
+from temtrack.nets.deaot.memory import Memory
+from temtrack.nets.deaot.model import N_CHANNELS, Deaot, Pyramid, mask_unused_ids, to_image_size
 from temtrack.nets.device import bf16_where_native
 from temtrack.nets.imagenet import imagenet_normalize
-from temtrack.training.clip_losses import clip_loss, colour_counts
 from temtrack.training.config import TrainConfig
 from temtrack.training.curriculum import EVALUATION_STEP, CurriculumStep, draw_curriculum_step
 from temtrack.training.data.clip_source import ClipSource, ReplayBuffer
 from temtrack.training.data.clips import Clip, cut_clip
 from temtrack.training.data.samples import Draw
+from temtrack.training.losses import clip_loss, colour_counts
 from temtrack.training.task import Task, TensorBatch
 
 #: Side of the map on which colours are compared, per side of the image: every second pixel.

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from temtrack.datasets.labelled import LabelledImage
 from temtrack.training.config import TrainConfig
-from temtrack.training.data.samples import Draw, Sample
+from temtrack.training.data.samples import Draw
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ AnyTask: TypeAlias = Task[Any, Any]
 class SampleTask(Task[Net, AnyBatch]):
     """The task of a network that learns from single images."""
 
-    def __init__(self, draw: Draw[Sample], test_draw: Draw[Sample], config: TrainConfig) -> None:
+    def __init__(
+        self, draw: Draw[LabelledImage], test_draw: Draw[LabelledImage], config: TrainConfig
+    ) -> None:
         self.config = config
         self._draw = draw
         rng = np.random.default_rng([config.seed, 2**31])
@@ -65,7 +68,7 @@ class SampleTask(Task[Net, AnyBatch]):
         return self.collate([self._draw(rng) for _ in range(self.config.batch_size)], rng)
 
     @abstractmethod
-    def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> AnyBatch:
+    def collate(self, samples: Sequence[LabelledImage], rng: np.random.Generator) -> AnyBatch:
         """Return samples as a batch."""
 
 

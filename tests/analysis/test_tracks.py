@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from temtrack.analysis.history import ParticleHistory
+from temtrack.analysis.particles import ParticleHistory
 from temtrack.analysis.tracks import measure_tracks
 from temtrack.lineage import Lineage, Merge, Track
 

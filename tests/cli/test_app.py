@@ -60,6 +60,17 @@ def test_verbose_tells_how_long_each_stage_takes_wherever_it_stands(run, tmp_pat
     assert run(*words).stderr == ""
 
 
+def test_verbose_tells_model_device_and_scale(run, tmp_path):
+    rng = np.random.default_rng(0)
+    image = rng.normal(150, 5, (96, 96))
+    image[((np.indices((96, 96)) - 48) ** 2).sum(axis=0) < 300] = 60
+    tifffile.imwrite(tmp_path / "one.tif", image.astype(np.uint8))
+    result = run("segment", tmp_path / "one.tif", "-v", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    for what in ("model: effsam-tiny, weights of sha256 ", "device: ", "scale: "):
+        assert result.stderr.count(what) == 1, what
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

@@ -65,6 +65,7 @@ def test_an_image_on_stdin_is_no_list(monkeypatch, content):
         (["a/film.mp4", "b/film.mp4", "c.mp4"], ["a_film", "b_film", "c"]),
         (["film.mp4", "film.avi"], ["film_mp4", "film_avi"]),
         (["a/1/f.tif", "b/1/f.tif"], ["a_1_f", "b_1_f"]),
+        (["a/f.tif", "f.tif", "f.png"], ["a_f_tif", "f_tif", "f_png"]),
         (["a/Film.tif", "b/film.tif"], ["a_Film", "b_film"]),
         (["run.1.tif", "run.2.tif"], ["run.1", "run.2"]),
     ],

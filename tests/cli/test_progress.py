@@ -28,8 +28,18 @@ def test_progress_of_long_work_is_a_line_now_and_then_outside_a_terminal(capsys,
     assert shown.out == ""
     first, *_, last = shown.err.splitlines()
     assert first == "tracking 35/100 frames, 0.5 frames/s, 2 min 10 s left"
-    assert last == "tracking 100/100 frames in 2 min 40 s, 0.5 frames/s"
+    assert last == "tracking 100/100 frames in 2 min 40 s"
     assert len(shown.err.splitlines()) == 160 // 30 + 1
+
+
+def test_slow_work_is_told_by_the_time_that_each_takes(capsys, clock):
+    for _ in output.with_progress(iter("ab"), "training"):
+        clock[0] += 31
+    assert capsys.readouterr().err.splitlines() == [
+        "training 1, 31 s each",
+        "training 2, 31 s each",
+        "training 2 in 1 min 2 s",
+    ]
 
 
 def test_lines_of_one_of_many_tell_which_and_no_more_often(capsys, clock):

@@ -58,19 +58,19 @@ def test_a_scale_bar_and_its_letters_above_or_beside_it(image, ink, at):
 
 
 @pytest.mark.parametrize(("ground", "ink"), [(0, 255), (255, 0)])
-def test_a_data_bar_along_the_lower_edge(image, ground, ink):
+def test_an_annotation_bar_along_the_lower_edge(image, ground, ink):
     (piece,) = detect_annotations(add_annotation_bar(image, ground, ink))
     assert (piece.kind, piece.columns) == ("annotation bar", slice(0, 400))
     assert 270 <= piece.rows.start <= 276
     assert piece.rows.stop == 300
 
 
-def test_a_data_bar_along_the_upper_edge(image):
+def test_an_annotation_bar_along_the_upper_edge(image):
     (piece,) = detect_annotations(add_annotation_bar(image, 0, 255)[::-1])
     assert (piece.kind, piece.rows.start) == ("annotation bar", 0)
 
 
-def test_a_scale_bar_within_a_data_bar_counts_once(image):
+def test_a_scale_bar_within_an_annotation_bar_counts_once(image):
     image[-40:] = 0
     found = detect_annotations(draw(image, at=(20, 266), bar=(20, 290, 80, 293)))
     assert [piece.kind for piece in found] == ["annotation bar"]

@@ -5,7 +5,7 @@ from PIL import Image
 
 from temtrack.errors import InputError
 from temtrack.formats.readers import read_movie
-from temtrack.imaging.scale_bar import ScaleBar, detect_scale_bars
+from temtrack.imaging.scale_bar import detect_scale_bars, length
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def draw(image, value, y=185, x=20, length=60, height=4):
 @pytest.mark.parametrize("value", [0, 255])
 @pytest.mark.parametrize("height", [1, 2, 8])
 def test_a_bar_is_found_where_it_lies(image, value, height):
-    assert detect_scale_bars(draw(image, value, height=height)) == [ScaleBar(185, 20, 60, height)]
+    assert detect_scale_bars(draw(image, value, height=height)) == [(slice(185, 185 + height), slice(20, 80))]
 
 
 @pytest.mark.parametrize("tick_up", [0, 4])
@@ -34,15 +34,15 @@ def test_end_ticks_count_to_the_length(image, tick_up):
     draw(image, 255, height=2)
     for x in (20, 78):
         image[181 + tick_up : 190, x : x + 2] = 255
-    (bar,) = detect_scale_bars(image)
-    assert (bar.x_px, bar.length_px) == (20, 60)
+    ((_, columns),) = detect_scale_bars(image)
+    assert columns == slice(20, 80)
 
 
 def test_a_bar_in_an_information_strip_and_its_letters(image):
     image[170:] = 0
     draw(image, 255)
     image[176:184, 30:33] = image[176:184, 40:43] = 255
-    assert [bar.length_px for bar in detect_scale_bars(image)] == [60]
+    assert [length(columns) for _, columns in detect_scale_bars(image)] == [60]
 
 
 def test_a_box_around_a_letter_is_none(image):
@@ -52,8 +52,8 @@ def test_a_box_around_a_letter_is_none(image):
 
 def test_jpeg_does_not_hide_it(image, tmp_path):
     Image.fromarray(draw(image, 255, height=5)).save(tmp_path / "a.jpg", quality=80)
-    (bar,) = detect_scale_bars(np.asarray(Image.open(tmp_path / "a.jpg")))
-    assert bar.length_px == pytest.approx(60, abs=1)
+    ((_, columns),) = detect_scale_bars(np.asarray(Image.open(tmp_path / "a.jpg")))
+    assert length(columns) == pytest.approx(60, abs=1)
 
 
 def test_particles_and_noise_and_flat_images_have_none(image):

@@ -3,8 +3,7 @@ import pytest
 from kinetic_laws import World, growing
 
 from temtrack.kinetics.distributions import compare_distributions, lsw_density, ripening_law, wagner_density
-from temtrack.kinetics.sizes import edge_weights, measure_sizes, poisson_interval
-from temtrack.kinetics.spacing import measure_spacing
+from temtrack.kinetics.sizes import edge_weights, measure_sizes, measure_spacing, poisson_interval
 
 rng = np.random.default_rng
 

@@ -1,4 +1,8 @@
+"""Checkpoints are read tensor by tensor, and nothing that a file names is called."""
+
+import os
 import pickle
+import tempfile
 
 import pytest
 import torch
@@ -63,3 +67,54 @@ def test_other_things_than_a_networks_tensors_are_refused(tmp_path, saved):
     torch.save(saved, tmp_path / "net.pt")
     with pytest.raises(ModelError, match="holds no network's tensors"):
         read_checkpoint(tmp_path / "net.pt")
+
+
+class Block(torch.nn.Module):
+    """A class that only whoever saved it knows."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(1, 2, 3)
+        self.norm = torch.nn.BatchNorm2d(2)
+        self.names = {0: "particle"}
+
+    def __setstate__(self, state):
+        raise AssertionError("code of the checkpoint ran")
+
+
+class Caller:
+    def __init__(self, path, call):
+        self.path, self.call = path, call
+
+    def __reduce__(self):
+        return self.call, (str(self.path),)
+
+
+@pytest.mark.parametrize("key", ["model", "ema"])
+def test_a_network_saved_whole_is_read_tensor_by_tensor(tmp_path, key):
+    net = torch.nn.Sequential(Block(), torch.nn.ReLU())
+    around = {"epoch": 3, "ema": None, "model": None, "train_args": {"lr": 0.1}}
+    torch.save(around | {key: net}, tmp_path / "a.pt")
+    found = read_checkpoint(tmp_path / "a.pt")
+    assert found.keys() == net.state_dict().keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in net.state_dict().items())
+    assert all(type(tensor) is torch.Tensor and not tensor.requires_grad for tensor in found.values())
+
+
+def test_nothing_in_it_is_run(tmp_path):
+    torch.save({"model": Block(), "extra": Caller(tmp_path / "made", tempfile.mkdtemp)}, tmp_path / "a.pt")
+    assert "conv.weight" in read_checkpoint(tmp_path / "a.pt")
+    for saved in (
+        {"model": Caller(tmp_path / "made", tempfile.mkdtemp)},
+        {"model": Block(), "extra": Caller(tmp_path / "made", os.mkdir)},
+    ):
+        torch.save(saved, tmp_path / "b.pt")
+        with pytest.raises(ModelError, match="holds more than tensors and is not opened"):
+            read_checkpoint(tmp_path / "b.pt")
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+def test_a_network_without_tensors_is_refused(tmp_path):
+    torch.save({"model": torch.nn.ReLU()}, tmp_path / "a.pt")
+    with pytest.raises(ModelError, match="save its state_dict alone"):
+        read_checkpoint(tmp_path / "a.pt")

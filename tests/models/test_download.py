@@ -1,11 +1,15 @@
 """Downloads from a server on this machine: broken off, redirected, of another content, without room."""
 
 import hashlib
+import io
 import threading
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from rich.console import Console
 
+from temtrack.cli import output
 from temtrack.errors import ModelError, OutputError, UsageError
 from temtrack.models import download as downloading
 
@@ -19,8 +23,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.break_after = None
-        self.ranges = []
-        self.knows_ranges = True
+        self.n_asked = 0
 
     def url(self, path="/net.pth"):
         return f"http://127.0.0.1:{self.server_port}{path}"
@@ -47,17 +50,12 @@ class Handler(BaseHTTPRequestHandler):
         self._send()
 
     def _send(self):
-        asked = self.headers.get("Range")
-        self.server.ranges.append(asked)
-        start = int(asked[6:-1]) if asked and self.server.knows_ranges else 0
-        if start >= len(CONTENT):
-            self.send_error(416)
-            return
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(CONTENT) - start))
+        self.server.n_asked += 1
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
         self.end_headers()
         end, self.server.break_after = self.server.break_after, None
-        self.wfile.write(CONTENT[start:end])
+        self.wfile.write(CONTENT[:end])
 
     def log_message(self, *args):
         pass
@@ -74,45 +72,41 @@ def server():
 
 
 def fetch(url, folder, sha256=SHA256):
-    return downloading.download(url, sha256, folder, lambda pieces, n: pieces)
+    return downloading.download(url, sha256, folder)
 
 
 def test_a_file_is_fetched_whole_and_not_twice(server, tmp_path):
     path = fetch(server.url(), tmp_path)
     assert (path.suffix, path.read_bytes()) == (".pth", CONTENT)
     assert fetch(server.url(), tmp_path) == path
-    assert server.ranges == [None]
+    assert server.n_asked == 1
     assert list(tmp_path.iterdir()) == [path]
-    path.write_bytes(CONTENT[:-1])
-    with pytest.raises(ModelError, match="is not the file"):
-        fetch(server.url(), tmp_path)
-    assert not path.exists()
+    path.write_bytes(CONTENT[:-1])  # damaged since
+    assert fetch(server.url(), tmp_path).read_bytes() == CONTENT
 
 
-def test_a_broken_download_goes_on_where_it_broke_off(server, tmp_path):
+def test_a_broken_download_is_told_in_one_line_and_leaves_nothing(server, tmp_path):
     server.break_after = 655_360
-    with pytest.raises(ModelError, match="what came is kept, the same command goes on"):
+    with pytest.raises(ModelError, match="nothing was kept") as refused:
         fetch(server.url(), tmp_path)
-    assert fetch(server.url(), tmp_path).read_bytes() == CONTENT
-    assert server.ranges == [None, "bytes=655360-"]
-
-
-def test_a_server_that_cannot_go_on_begins_again(server, tmp_path):
-    server.break_after, server.knows_ranges = 700_000, False
-    with pytest.raises(ModelError):
-        fetch(server.url(), tmp_path)
-    assert fetch(server.url(), tmp_path).read_bytes() == CONTENT
-
-
-def test_a_part_that_lacks_nothing_is_taken(server, tmp_path):
-    (tmp_path / f"{SHA256}.part").write_bytes(CONTENT)
+    assert "\n" not in str(refused.value)
+    assert not list(tmp_path.iterdir())
     assert fetch(server.url(), tmp_path).read_bytes() == CONTENT
 
 
 def test_a_file_of_another_checksum_is_refused_and_not_kept(server, tmp_path):
-    with pytest.raises(ModelError, match=f"sha256 {SHA256[:12]}, expected 000000000000"):
+    with pytest.raises(ModelError, match=f"expected sha256:{'0' * 64} but got {SHA256}") as refused:
         fetch(server.url(), tmp_path, "0" * 64)
+    assert "\n" not in str(refused.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_bar_is_told_of_every_byte(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(output, "_MESSAGES", Console(file=io.StringIO(), force_terminal=True))
+    with output.byte_progress("downloading") as bar:
+        downloading.download(server.url(), SHA256, tmp_path, bar)
+        task = bar.progress.tasks[0]
+        assert (bar.total, task.completed) == (len(CONTENT), len(CONTENT))
 
 
 def test_a_redirect_is_followed_but_not_out_of_https(server, tmp_path):
@@ -145,8 +139,8 @@ def test_a_disk_without_room_is_told_before_anything_is_fetched(server, tmp_path
     assert not list(tmp_path.iterdir())
 
 
-def test_a_disk_that_fills_up_leaves_what_came(server, tmp_path):
-    (tmp_path / f"{SHA256}.part").symlink_to("/dev/full")
+def test_a_disk_that_fills_up_is_told(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("pooch.core.temporary_file", lambda path: nullcontext("/dev/full"))
     with pytest.raises(OutputError, match="cannot be written: No space left on device"):
         fetch(server.url(), tmp_path)
 

@@ -8,14 +8,8 @@ import torch
 from golden_fill import fill, image
 
 from temtrack.models.catalog import find_architecture
-from temtrack.nets.deaot import (
-    N_CHANNELS,
-    Memory,
-    Pyramid,
-    deaot_s,
-    mask_unused_ids,
-    to_image_size,
-)
+from temtrack.nets.deaot.memory import Memory
+from temtrack.nets.deaot.model import N_CHANNELS, Pyramid, deaot_s, mask_unused_ids, to_image_size
 from temtrack.nets.imagenet import imagenet_normalize
 
 GOLDEN = Path(__file__).parent.parent / "golden"

@@ -3,7 +3,7 @@
 import torch
 from golden_fill import image
 
-from temtrack.nets.patches import mirror_out
+from temtrack.nets.layers import mirror_out
 from temtrack.nets.swin_unet import SwinUNet, join, shift_mask, split
 
 

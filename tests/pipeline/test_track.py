@@ -19,7 +19,7 @@ from temtrack.linking.lineage_builder import FinalTrack
 from temtrack.models.import_checkpoint import import_checkpoint
 from temtrack.models.registry import find_model, new_model_folder, verify, weights_of
 from temtrack.movie import Movie
-from temtrack.nets.deaot import deaot_t
+from temtrack.nets.deaot.model import deaot_t
 from temtrack.pipeline.analyze import analyze_into
 from temtrack.pipeline.options import AnalyzeOptions, TrackOptions
 from temtrack.pipeline.track import (

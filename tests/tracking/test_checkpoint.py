@@ -7,7 +7,7 @@ import torch
 from cases import CASES
 
 from temtrack.errors import InputError, OutputError, UsageError
-from temtrack.nets.deaot import deaot_t
+from temtrack.nets.deaot.model import deaot_t
 from temtrack.provenance import Provenance, Source
 from temtrack.tracking import checkpoint as module
 from temtrack.tracking.centroids import CentroidTracker

@@ -5,7 +5,7 @@ from safetensors.torch import save_file
 
 from temtrack.errors import ModelError
 from temtrack.models.registry import write_run_spec
-from temtrack.nets.deaot import deaot_t
+from temtrack.nets.deaot.model import deaot_t
 from temtrack.tracking.load import load_tracker
 from temtrack.tracking.overlap import OverlapTracker
 

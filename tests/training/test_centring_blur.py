@@ -18,7 +18,7 @@ def noisy_discs(seed, blur_px, bright=False):
     image = np.clip(grey + rng.normal(0, 0.15, grey.shape), 0, 1).astype(np.float32)
     blurred = ndimage.gaussian_filter(image, blur_px)
     mask = (blurred < threshold_otsu(blurred)).astype(np.int32)
-    return LabelledImage(str(seed), 1 - image if bright else image, mask, True, 40.0)
+    return LabelledImage(1 - image if bright else image, mask, semantic=True)
 
 
 @pytest.mark.parametrize("blur_px", [2.0, 3.0, 5.0])
@@ -28,6 +28,6 @@ def test_the_blur_is_that_with_which_the_masks_were_made(blur_px):
 
 
 def test_without_particles_or_contrast_the_blur_is_the_usual_one():
-    empty = LabelledImage("empty", noisy_discs(0, 5.0).image, np.zeros((120, 120), np.int32), False, 0.0)
-    blank = LabelledImage("blank", np.zeros((120, 120), np.float32), noisy_discs(0, 5.0).labels, False, 40.0)
+    empty = LabelledImage(noisy_discs(0, 5.0).image, np.zeros((120, 120), np.int32))
+    blank = LabelledImage(np.zeros((120, 120), np.float32), noisy_discs(0, 5.0).labels)
     assert fitting_blur([]) == fitting_blur([empty, blank]) == CENTRING_BLUR_PX

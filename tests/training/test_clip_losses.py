@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from temtrack.training.clip_losses import clip_loss, colour_counts
+from temtrack.training.losses import clip_loss, colour_counts
 
 
 def sure_of(colours, n=4):

@@ -6,8 +6,8 @@ import torch
 from needs import need_module
 from skimage.draw import disk
 
+from temtrack.datasets.labelled import LabelledImage
 from temtrack.training.config import TrainConfig, TrainingData, TrainingRun
-from temtrack.training.data.samples import Sample
 from temtrack.training.detection_task import DetectionTask, collate_particles
 from temtrack.training.history import read_rows
 from temtrack.training.loop import train
@@ -18,7 +18,7 @@ def draw(rng, n_particles=2):
     for i in range(n_particles):
         labels[disk((rng.uniform(12, 52), 16 + 32 * i), 11, shape=labels.shape)] = i + 1
     image = (0.8 - 0.6 * (labels > 0) + rng.normal(0, 0.05, labels.shape)).astype(np.float32)
-    return Sample(image, labels, semantic=False)
+    return LabelledImage(image, labels)
 
 
 def draw_some_or_none(rng):
@@ -29,7 +29,10 @@ def test_boxes_are_the_particles_in_fractions_and_masks_their_numbers():
     labels = np.zeros((64, 64), np.int32)
     labels[8:24, 4:12] = 1
     labels[40:64, 32:64] = 2
-    sample, empty = Sample(np.zeros((64, 64), np.float32), labels, False), draw(np.random.default_rng(0), 0)
+    sample, empty = (
+        LabelledImage(np.zeros((64, 64), np.float32), labels, False),
+        draw(np.random.default_rng(0), 0),
+    )
     batch = collate_particles([empty, sample, sample], np.random.default_rng(0))
     assert batch.image_of.tolist() == [1, 1, 2, 2]
     assert (64 * batch.boxes[:2]).tolist() == [[8, 16, 8, 16], [48, 52, 32, 24]]

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 import temtrack
+from temtrack.datasets.labelled import LabelledImage
 from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.segmentation.dense_maps import encode
 from temtrack.training.config import TrainConfig, TrainingData, TrainingRun
-from temtrack.training.data.samples import Sample
 from temtrack.training.distributed import agree, is_main_process, n_processes, parallel, process_group, rank
 from temtrack.training.history import read_rows
 from temtrack.training.loop import train
@@ -43,7 +43,7 @@ def draw(rng):
     labels[y : y + 12, x : x + 12] = 1
     image = (0.8 - 0.6 * (labels > 0) + rng.normal(0, 0.05, labels.shape)).astype(np.float32)
     assert encode(labels).any()
-    return Sample(image, labels, semantic=False)
+    return LabelledImage(image, labels)
 
 
 def run(folder, config):

@@ -7,12 +7,12 @@ import pytest
 import torch
 from skimage.draw import disk
 
+from temtrack.datasets.labelled import LabelledImage
 from temtrack.errors import TrainingError
 from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.nets.swin_unet import SwinUNet
 from temtrack.nets.vm_unet import VmUNet
 from temtrack.training.config import TrainConfig, TrainingData, TrainingRun
-from temtrack.training.data.samples import Sample
 from temtrack.training.history import read_rows
 from temtrack.training.loop import freeze_norms, learning_rate, parameter_groups, train, update_ema
 from temtrack.training.segmentation_task import SegmentationTask
@@ -26,7 +26,7 @@ def draw(rng):
     labels = np.zeros((32, 32), np.int32)
     labels[disk(rng.uniform(10, 22, 2), 7)] = 1
     image = (0.8 - 0.6 * (labels > 0) + rng.normal(0, 0.05, labels.shape)).astype(np.float32)
-    return Sample(image, labels, semantic=False)
+    return LabelledImage(image, labels)
 
 
 def tiny_net():
@@ -95,7 +95,7 @@ def test_a_resumed_run_ends_in_the_same_weights(tmp_path, build):
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(tmp_path):
     def poisoned(rng):
         sample = draw(rng)
-        return Sample(sample.image * np.float32("nan"), sample.labels, semantic=False)
+        return LabelledImage(sample.image * np.float32("nan"), sample.labels)
 
     with pytest.raises(TrainingError, match="step 0"):
         run(tmp_path, CONFIG, poisoned)

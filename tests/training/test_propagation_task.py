@@ -7,7 +7,7 @@ import pytest
 import torch
 from skimage.draw import disk
 
-from temtrack.nets.deaot import deaot_t
+from temtrack.nets.deaot.model import deaot_t
 from temtrack.training.config import TrainingData, TrainingRun, preset
 from temtrack.training.curriculum import EVALUATION_STEP, HARDEST_FRACTION, draw_curriculum_step
 from temtrack.training.data.clip_source import ClipSource
@@ -39,7 +39,7 @@ def two_discs(rng):
             out[disk(place, 9, shape=out.shape)] = i + 1
         return out
 
-    return ClipSource(8, lambda t: (0.8 - 0.6 * (labels(t) > 0)).astype(np.float32), labels, 1.0)
+    return ClipSource(8, lambda t: ((0.8 - 0.6 * (labels(t) > 0)).astype(np.float32), labels(t)), 1.0)
 
 
 def new_task(kind=PropagationTask):

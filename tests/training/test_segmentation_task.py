@@ -5,13 +5,12 @@ import pytest
 import torch
 from skimage.draw import disk
 
+from temtrack.datasets.labelled import LabelledImage
 from temtrack.models.catalog import ARCHITECTURES, Kind
 from temtrack.segmentation.adapters import ADAPTERS
 from temtrack.segmentation.dense_maps import BOUNDARY, FOREGROUND, MARKER, encode
 from temtrack.training.config import PRESETS, preset
-from temtrack.training.data.batches import collate
-from temtrack.training.data.samples import Sample
-from temtrack.training.segmentation_task import dense_loss
+from temtrack.training.segmentation_task import collate_queries, dense_loss
 
 LABELS = np.zeros((32, 32), np.int32)
 LABELS[disk((16, 10), 6)] = 1
@@ -30,8 +29,8 @@ class Knows(torch.nn.Module):
 
 
 def batch_of(semantic):
-    sample = Sample(np.zeros(LABELS.shape, np.float32), LABELS, semantic)
-    return collate([sample] * 2, 0, np.random.default_rng(0))
+    sample = LabelledImage(np.zeros(LABELS.shape, np.float32), LABELS, semantic)
+    return collate_queries([sample] * 2, 0, np.random.default_rng(0))
 
 
 def test_the_right_maps_cost_nothing_and_every_foreground_pixel_is_counted():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -55,79 +54,58 @@ def read_movie(path: Path) -> Movie:
     with refused_as(f"{path}: cannot be read as DigitalMicrograph file"), path.open("rb") as file:
         tags, byte_order = read_tags(file)
         image = _shown_image(tags)
-    frames = _frames(path, image, byte_order)
-    pixel_size, times = None, None
-    if len(image.steps) > 1:
-        pixel_size = pixel_size_along_x([length_nm(*step) for step in image.steps[:2]], _SOURCE)
-    if len(image.steps) > 2:
-        times = even_times(frames.n_frames, *image.steps[2], _SOURCE + " of the third axis")
-    return open_movie(frames, pixel_size, times, started=image.started)
+        frames = _frames(path, image, byte_order)
+    steps = [_step(image, axis) for axis in range(3)]
+    pixel_size = pixel_size_along_x([length_nm(*step) for step in steps[:2]], _SOURCE)
+    times = even_times(frames.n_frames, *steps[2], _SOURCE + " of the third axis")
+    return open_movie(frames, pixel_size, times, started=_started(image))
 
 
-@dataclass(frozen=True)
-class _Image:
-    """One image of the file: its axes' sizes (x first), number of its type, pixels, steps, units, clock."""
-
-    sizes: tuple[int, ...]
-    type_number: int
-    pixels: Block
-    steps: tuple[tuple[float, str], ...]
-    started: datetime | None
-
-
-def _shown_image(tags: dict[str, Tag]) -> _Image:
-    """Return the image that the file is about: the one shown, else the last; thumbnails come first."""
-    images = list(_group(tags["ImageList"]).values())
-    sources = list(_group(tags.get("ImageSourceList", {})).values())
-    shown = _group(sources[0]).get("ImageRef") if sources else None
-    image = _group(images[shown if isinstance(shown, int) else -1])
-    data = _group(image["ImageData"])
-    dimensions = _group(_group(data.get("Calibrations", {})).get("Dimension", {}))
-    pixels, type_number = data["Data"], data["DataType"]
-    if not isinstance(pixels, Block) or not isinstance(type_number, int):
-        raise ValueError("image has no pixels")
-    sizes = tuple(size for size in _group(data["Dimensions"]).values() if isinstance(size, int))
-    steps = tuple(_step(_group(axis)) for axis in dimensions.values())
-    return _Image(sizes, type_number, pixels, steps, _started(image))
+def _shown_image(tags: dict[str, Tag]) -> dict[str, Tag]:
+    """Return the tags of the image that the file is about: the one shown, else the last."""
+    # thumbnails come first
+    numbers = list(dict.fromkeys(name.split("/")[1] for name in tags if name.startswith("ImageList/")))
+    shown = tags.get("ImageSourceList/0/ImageRef")
+    prefix = f"ImageList/{numbers[shown if isinstance(shown, int) else -1]}/"
+    return {name.removeprefix(prefix): tag for name, tag in tags.items() if name.startswith(prefix)}
 
 
 def _started(image: dict[str, Tag]) -> datetime | None:
     """Return the clock at the start of acquisition; ``None`` where the file does not tell it."""
-    bar = _group(_group(image.get("ImageTags", {})).get("DataBar", {}))
-    day, time = bar.get("Acquisition Date"), bar.get("Acquisition Time")
+    day, time = (image.get(f"ImageTags/DataBar/Acquisition {what}") for what in ("Date", "Time"))
     clock = read_clock(f"{day} {time}") if isinstance(day, str) and isinstance(time, str) else None
     return None if clock is None else clock.moment
 
 
-def _step(axis: dict[str, Tag]) -> tuple[float, str]:
-    """Return step and unit of an axis; an empty unit is stored as an empty array, or not at all."""
-    scale, unit = axis.get("Scale"), axis.get("Units")
-    return (scale if isinstance(scale, float) else 0.0), (unit if isinstance(unit, str) else "")
+def _step(image: dict[str, Tag], axis: int) -> tuple[float, str]:
+    """Return step and unit of an axis, 0 and no unit where there is none; x is axis 0."""
+    tags = [image.get(f"ImageData/Calibrations/Dimension/{axis}/{what}") for what in ("Scale", "Units")]
+    # an empty unit is stored as an empty array, or not at all
+    return (tags[0] if isinstance(tags[0], float) else 0.0), (tags[1] if isinstance(tags[1], str) else "")
 
 
-def _group(tag: Tag) -> dict[str, Tag]:
-    if not isinstance(tag, dict):
-        raise ValueError(f"{type(tag).__name__} where a group of tags belongs")
-    return tag
-
-
-def _frames(path: Path, image: _Image, byte_order: ByteOrder) -> RawFrames:
-    size = "x".join(map(str, image.sizes))
-    if len(image.sizes) not in (2, 3):
+def _frames(path: Path, image: dict[str, Tag], byte_order: ByteOrder) -> RawFrames:
+    pixels, kind = image.get("ImageData/Data"), image.get("ImageData/DataType")
+    if not isinstance(pixels, Block) or not isinstance(kind, int):
+        raise ValueError("image has no pixels")
+    sizes = [
+        n for name, n in image.items() if name.startswith("ImageData/Dimensions/") and isinstance(n, int)
+    ]
+    size = "x".join(map(str, sizes))
+    if len(sizes) not in (2, 3):
         raise InputError(f"{path}: has axes {size}; allowed are an image (X, Y) or a movie (X, Y, T)")
-    if image.type_number in _COMPLEX:
+    if kind in _COMPLEX:
         raise InputError(f"{path}: pixels are complex; save the modulus or the phase instead")
-    width, height, n_frames = (*image.sizes, 1)[:3]
-    is_colour = image.type_number in _COLOURS
-    if not is_colour and image.type_number not in _TYPES:
-        raise InputError(f"{path}: pixels are of DigitalMicrograph's type {image.type_number}, not supported")
-    dtype = np.dtype("u1" if is_colour else byte_order + _TYPES[image.type_number])
-    shape = (height, width, 4) if is_colour else (height, width)
+    if kind not in _TYPES and kind not in _COLOURS:
+        raise InputError(f"{path}: pixels are of DigitalMicrograph's type {kind}, not supported")
+    width, height, n_frames = (*sizes, 1)[:3]
+    shape = (height, width, 4) if kind in _COLOURS else (height, width)
+    dtype = np.dtype("u1" if kind in _COLOURS else byte_order + _TYPES[kind])
     frame_bytes = dtype.itemsize * math.prod(shape)
-    if image.pixels.n_bytes < frame_bytes * n_frames:
-        raise InputError(f"{path}: is damaged: {size} pixels do not fit in {image.pixels.n_bytes} bytes")
-    offsets = evenly_spaced(path, image.pixels.offset, n_frames, frame_bytes)
-    if is_colour:
+    if pixels.n_bytes < frame_bytes * n_frames:
+        raise InputError(f"{path}: is damaged: {size} pixels do not fit in {pixels.n_bytes} bytes")
+    offsets = evenly_spaced(path, pixels.offset, n_frames, frame_bytes)
+    if kind in _COLOURS:
         return RawFrames(path, dtype, shape, offsets, sample_axis=2, arrange=_red_first)
     return RawFrames(path, dtype, shape, offsets)
 

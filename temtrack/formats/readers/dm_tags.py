@@ -1,4 +1,4 @@
-"""The tag tree of a dm3 or dm4 file, with the places of its large arrays instead of their contents.
+"""The tags of a dm3 or dm4 file, with the places of its large arrays instead of their contents.
 
 Read here and not by a library: RosettaSciIO (GPL) brings dask along and reads no colour lazily, ncempy reads
 neither big-endian files nor colour. The layout is that of C. Boothroyd's description of the format.
@@ -31,14 +31,16 @@ class Block:
     n_bytes: int
 
 
-Tag = int | float | str | Block | dict[str, "Tag"]
+Tag = int | float | str | Block
 
 #: Of a file's data, as `struct` and NumPy name it.
 ByteOrder = Literal["<", ">"]
 
 
 def read_tags(file: BinaryIO) -> tuple[dict[str, Tag], ByteOrder]:
-    """Return all tags and the byte order; tags without a name are called by their place, ``"0"``, ``"1"``.
+    """Return all tags, by names as ``ImageList/1/ImageData/DataType``, and the byte order of the data.
+
+    Groups and tags without a name are called by their place in their group, from 0.
 
     Raises
     ------
@@ -50,7 +52,7 @@ def read_tags(file: BinaryIO) -> tuple[dict[str, Tag], ByteOrder]:
         raise ValueError(f"version {version} of DigitalMicrograph is neither 3 nor 4")
     _take(file, 4 if version == 3 else 8)
     byte_order: ByteOrder = "<" if any(_take(file, 4)) else ">"
-    return _Reader(file, version, byte_order).read_group(0), byte_order
+    return dict(_Reader(file, version, byte_order).read_group()), byte_order
 
 
 @dataclass(frozen=True)
@@ -59,20 +61,22 @@ class _Reader:
     version: int
     byte_order: ByteOrder
 
-    def read_group(self, depth: int) -> dict[str, Tag]:
+    def read_group(self, depth: int = 0) -> Iterator[tuple[str, Tag]]:
+        """Yield the tags of a group and of those within it."""
         if depth > _DEEPEST:
             raise ValueError(f"tags lie more than {_DEEPEST} groups deep")
         _take(self.file, 2)  # whether sorted, whether open
-        group: dict[str, Tag] = {}
         for position in range(self._number()):
             kind, length = struct.unpack(">BH", _take(self.file, 3))
             name = _take(self.file, length).decode("latin-1") or str(position)
             if self.version == 4:
                 _take(self.file, 8)  # bytes of the whole entry
-            if kind not in (_GROUP, _DATA):
+            if kind == _DATA:
+                yield name, self._read_data(name)
+            elif kind == _GROUP:
+                yield from ((f"{name}/{within}", tag) for within, tag in self.read_group(depth + 1))
+            else:
                 raise ValueError(f"tag {name!r} is of unknown kind {kind}")
-            group[name] = self.read_group(depth + 1) if kind == _GROUP else self._read_data(name)
-        return group
 
     def _read_data(self, name: str) -> Tag:
         if _take(self.file, 4) != b"%%%%":

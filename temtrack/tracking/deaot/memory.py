@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from temtrack.imaging.labels import compact, map_ids
-from temtrack.nets.deaot import N_CHANNELS, N_IDS, STRIDE, Deaot, Memory, View
+from temtrack.nets.deaot.memory import Memory, View
+from temtrack.nets.deaot.model import N_CHANNELS, N_IDS, STRIDE, Deaot
 from temtrack.tracking.deaot.padding import PaddedInput, shift_onto
 
 #: In place of a colour where nothing is known.

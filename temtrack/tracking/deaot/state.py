@@ -12,8 +12,7 @@ from torch import Tensor
 
 from temtrack.imaging.labels import Regions
 from temtrack.linking.motion import MotionModel, Step
-from temtrack.nets.deaot import Memory, View
-from temtrack.nets.deaot.memory import LayerMemory, LayerView
+from temtrack.nets.deaot.memory import LayerMemory, LayerView, Memory, View
 from temtrack.tracking.deaot.memory import MemoryEntry
 from temtrack.tracking.deaot.padding import PaddedInput
 

@@ -13,13 +13,8 @@ from torch import Tensor
 from temtrack.imaging.correlation import grid_spacing
 from temtrack.imaging.intensity import rescale_intensity
 from temtrack.imaging.labels import measure_regions, overlap_counts
-from temtrack.nets.deaot import (
-    N_IDS,
-    STRIDE,
-    Deaot,
-    Memory,
-    Pyramid,
-)
+from temtrack.nets.deaot.memory import Memory
+from temtrack.nets.deaot.model import N_IDS, STRIDE, Deaot, Pyramid
 from temtrack.nets.device import bf16_where_native
 from temtrack.nets.imagenet import imagenet_normalize
 from temtrack.tracking.deaot.colouring import colour_particles, find_conflicts

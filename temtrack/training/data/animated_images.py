@@ -55,12 +55,7 @@ def animated_clips(images: Sequence[LabelledImage], config: TrainConfig) -> Draw
         image, labels = _part(still, math.ceil(MARGIN * config.crop_px / scale), rng)
         background = fill_in(image, labels > 0, rng)
         cutouts = cut_out(image - background, labels, config.source_frames, rng)
-        return ClipSource(
-            config.source_frames,
-            cache(lambda t: paste(background, cutouts, t)),
-            cache(lambda t: paste_labels(labels.shape, cutouts, t)),
-            scale,
-        )
+        return ClipSource(config.source_frames, cache(lambda t: paste(background, cutouts, t)), scale)
 
     return draw
 
@@ -117,32 +112,16 @@ def cut_out(
     return cutouts
 
 
-def paste(background: Pixels, cutouts: Sequence[Cutout], t: int) -> Pixels:
-    """Return frame ``t`` (Y, X): the background with the particles where they are by then."""
-    frame = background.copy()
+def paste(background: Pixels, cutouts: Sequence[Cutout], t: int) -> tuple[Pixels, NDArray[np.int32]]:
+    """Return frame ``t`` (Y, X), the background with the particles where they are by then, and its ids."""
+    margin = max((max(cutout.labels.shape) for cutout in cutouts), default=0)  # holds what has left
+    frame, labels = np.pad(background, margin), np.zeros(np.add(background.shape, 2 * margin), np.int32)
     for cutout in cutouts:
         whole_px = np.rint(cutout.shift_px[t])
         moved = ndimage.shift(cutout.difference, cutout.shift_px[t] - whole_px, order=1)
-        here, of_it = _overlap(frame.shape, moved.shape, cutout.corner + whole_px)
-        frame[here] += (moved * np.float32(cutout.gain[t]))[of_it]
-    return np.clip(frame, 0, 1)
-
-
-def paste_labels(shape: tuple[int, ...], cutouts: Sequence[Cutout], t: int) -> NDArray[np.int32]:
-    """Return the ids (Y, X) of frame ``t``."""
-    labels = np.zeros(shape, np.int32)
-    for cutout in cutouts:
-        here, of_it = _overlap(shape, cutout.labels.shape, cutout.corner + np.rint(cutout.shift_px[t]))
-        np.copyto(labels[here], cutout.labels[of_it], where=cutout.labels[of_it] > 0)
-    return labels
-
-
-def _overlap(
-    shape: tuple[int, ...], patch: tuple[int, ...], corner: NDArray[np.float64]
-) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Return where a patch lies in a frame, and which part of it does."""
-    first = corner.astype(int)
-    low = np.maximum(first, 0)
-    high = np.maximum(np.minimum(first + patch, shape), low)
-    pairs = list(zip(low.tolist(), high.tolist(), first.tolist(), strict=True))
-    return tuple(slice(a, b) for a, b, _ in pairs), tuple(slice(a - c, b - c) for a, b, c in pairs)
+        y, x = np.clip(cutout.corner + whole_px, -margin, background.shape).astype(int) + margin
+        at = slice(y, y + moved.shape[0]), slice(x, x + moved.shape[1])
+        frame[at] += moved * np.float32(cutout.gain[t])
+        np.copyto(labels[at], cutout.labels, where=cutout.labels > 0)
+    inside = tuple(slice(margin, margin + length) for length in background.shape)
+    return np.clip(frame[inside], 0, 1), labels[inside]

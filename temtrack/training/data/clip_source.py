@@ -31,13 +31,12 @@ MIN_RADIUS_PX, MAX_PARTICLES = 3.5, 220
 class ClipSource:
     """Labelled moving pictures of ``n_frames``; ``scale`` is pixels of the network a pixel of theirs.
 
-    ``frame`` and ``labels`` return frame ``t`` (Y, X) float32 in [0, 1], and its ids (Y, X) int32.
-    ``parents`` are those of each child of a merge, the largest first; clips look at ``merges`` now and then.
+    ``read`` returns frame ``t`` (Y, X) float32 in [0, 1], and its ids (Y, X) int32. ``parents`` are those of
+    each child of a merge, the largest first; clips look at ``merges`` now and then.
     """
 
     n_frames: int
-    frame: Callable[[int], NDArray[np.float32]]
-    labels: Callable[[int], NDArray[np.int32]]
+    read: Callable[[int], tuple[NDArray[np.float32], NDArray[np.int32]]]
     scale: float
     parents: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     merges: Sequence[Merge] = ()
@@ -72,8 +71,7 @@ def synthetic_clips(config: TrainConfig) -> Draw[ClipSource]:
         movie = _simulate(rng, draw_movie_config(rng, side, radius, config.source_frames))
         return ClipSource(
             n_frames=len(movie),
-            frame=cache(lambda t: movie.frame(t).astype(np.float32) / np.float32(255)),
-            labels=cache(movie.labels),
+            read=cache(lambda t: (movie.frame(t).astype(np.float32) / np.float32(255), movie.labels(t))),
             scale=diameter / (2 * radius),
             parents={track.id: track.parents for track in movie.lineage.tracks if track.parents},
             merges=movie.lineage.merges,

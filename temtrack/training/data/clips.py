@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from temtrack.imaging.intensity import rescale_intensity
 from temtrack.imaging.labels import filter_fragments, measure_regions
-from temtrack.nets.deaot import N_IDS
+from temtrack.nets.deaot.model import N_IDS
 from temtrack.tracking.deaot.colouring import colour_particles
 from temtrack.training.data.augment import draw_degradation, view
 from temtrack.training.data.clip_source import ClipSource
@@ -40,50 +40,37 @@ class Clip:
     allowed: NDArray[np.int16]
 
 
-@dataclass(frozen=True)
-class Camera:
-    """A view of S x S px of the frames ``times``.
-
-    ``matrix`` times a pixel's (y, x) from the middle gives the source's from ``places`` (T, 2).
-    """
-
-    times: Sequence[int]
-    matrix: NDArray[np.float64]
-    places: NDArray[np.float64]
-    side_px: int
-
-    def image(self, source: ClipSource, k: int) -> NDArray[np.float32]:
-        """Return the k-th image (S, S)."""
-        image = source.frame(self.times[k])
-        shrinking = np.sqrt(np.abs(np.linalg.det(self.matrix)))
-        if shrinking > 1.25:
-            image = ndimage.gaussian_filter(image, 0.45 * shrinking)
-        return view(image, self.matrix, self.places[k], self.side_px, order=1)
-
-    def labels(self, source: ClipSource, k: int) -> NDArray[np.int32]:
-        """Return the k-th labels (S, S)."""
-        return view(source.labels(self.times[k]), self.matrix, self.places[k], self.side_px, order=0)
-
-
 def cut_clip(
     source: ClipSource, shape: tuple[int, int], references: Sequence[int], rng: np.random.Generator
 ) -> Clip:
     """Cut a clip of ``shape`` (T, S); its frames ``references``, the first among them, give the truth."""
-    camera = draw_camera(source, shape, rng)
+    times, matrix, centres = draw_camera(source, shape, rng)
     degradation = draw_degradation(rng)
-    frames = range(shape[0])
-    images = [rescale_intensity(degradation.apply(camera.image(source, k), rng)) for k in frames]
-    labels = [camera.labels(source, k) for k in frames]
+    shrinking = np.sqrt(np.abs(np.linalg.det(matrix)))
+    images, labels = [], []
+    for t, centre in zip(times, centres, strict=True):
+        image, ids = source.read(t)
+        if shrinking > 1.25:
+            image = ndimage.gaussian_filter(image, 0.45 * shrinking)  # or its noise would alias
+        image = degradation.apply(view(image, matrix, centre, shape[1], order=1), rng)
+        images.append(rescale_intensity(image))
+        labels.append(view(ids, matrix, centre, shape[1], order=0))
     n_colours = N_IDS if rng.random() < ALL_COLOURS_FRACTION else int(rng.integers(4, N_IDS))
     colours, allowed = paint(labels, references, source.parents, n_colours, rng)
     return Clip(np.stack(images), colours, allowed)
 
 
-def draw_camera(source: ClipSource, shape: tuple[int, int], rng: np.random.Generator) -> Camera:
+def draw_camera(
+    source: ClipSource, shape: tuple[int, int], rng: np.random.Generator
+) -> tuple[range, NDArray[np.float64], NDArray[np.float64]]:
     """Point the camera at a merge or at any particle, turned and mirrored, trembling and jumping a bit.
 
     Half of the time, where source and network are of one scale, pixels are taken as they are, so that noise
     stays as white as it is in a movie that needs no scaling.
+
+    Returns
+    -------
+    Frames of the source, and the matrix (2, 2) and the centres (T, 2) of their `view`.
     """
     n_frames, side_px = shape
     stride = int(rng.integers(1, min(MAX_STRIDE, (source.n_frames - 1) // (n_frames - 1)) + 1))
@@ -95,12 +82,12 @@ def draw_camera(source: ClipSource, shape: tuple[int, int], rng: np.random.Gener
     stretch = np.ones(2) if as_it_is else rng.uniform(0.88, 1.12, 2) / source.scale
     rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
     matrix = rotation @ np.diag([1, rng.choice([-1, 1])]) * stretch
-    size = np.array(source.frame(start).shape, float)
+    size = np.array(source.read(start)[1].shape, float)
     margin = np.minimum(side_px * stretch.max() / 2, size / 2)
-    places = np.clip(centre, margin, size - margin) + _tremble(rng, n_frames) * stretch.mean()
+    centres = np.clip(centre, margin, size - margin) + _tremble(rng, n_frames) * stretch.mean()
     if as_it_is:
-        matrix, places = np.rint(matrix), np.rint(places)
-    return Camera(times, matrix, places, side_px)
+        matrix, centres = np.rint(matrix), np.rint(centres)
+    return times, matrix, centres
 
 
 def _subject(source: ClipSource, duration: int, rng: np.random.Generator) -> tuple[int, NDArray[np.float64]]:
@@ -111,9 +98,10 @@ def _subject(source: ClipSource, duration: int, rng: np.random.Generator) -> tup
         start = int(np.clip(merge.frame - rng.integers(1, duration + 1), 0, last))
         return start, np.array([merge.y_px, merge.x_px])
     start = int(rng.integers(last + 1))
-    pixels = np.argwhere(source.labels(start))
+    _, ids = source.read(start)
+    pixels = np.argwhere(ids)
     if not len(pixels):
-        return start, np.array(source.frame(start).shape) / 2
+        return start, np.array(ids.shape) / 2
     return start, pixels[rng.integers(len(pixels))].astype(float)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -16,16 +16,6 @@ from temtrack.imaging.intensity import CENTRING_BLUR_PX, centre_intensity, resca
 from temtrack.simulation.chance import log_uniform
 from temtrack.training.config import TrainConfig
 from temtrack.training.data.augment import crop, draw_degradation, resample, window
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A crop: image and labels (S, S), and whether these tell particles from each other."""
-
-    image: NDArray[np.float32]
-    labels: NDArray[np.int32]
-    semantic: bool
-
 
 SCENE_RADII_PX = (3.0, 40.0)  # mean particle radii of simulated scenes, before scaling
 SCENE_MIN_SCALE = 0.6
@@ -42,7 +32,7 @@ Draw: TypeAlias = Callable[[np.random.Generator], T]
 
 def image_source(
     images: Sequence[LabelledImage], config: TrainConfig, centring_blur_px: float = CENTRING_BLUR_PX
-) -> Draw[Sample]:
+) -> Draw[LabelledImage]:
     """Draw crops of labelled images, as they were taken or degraded, at the sizes the network shall know."""
     # The centre is that of the whole image as it was taken: of a crop, or magnified, it would be another.
     centred = [replace(image, image=centre_intensity(image.image, centring_blur_px)) for image in images]
@@ -50,7 +40,7 @@ def image_source(
         images = [_at_scale(image, config.scale) for image in images]
         centred = [_at_scale(image, config.scale) for image in centred]
 
-    def draw(rng: np.random.Generator) -> Sample:
+    def draw(rng: np.random.Generator) -> LabelledImage:
         n = int(rng.integers(len(images)))
         if rng.random() < config.unaugmented_fraction:
             known = config.min_diameter_px <= images[n].diameter_px <= config.max_diameter_px
@@ -60,14 +50,14 @@ def image_source(
             image = centre_intensity(
                 rescale_intensity(draw_degradation(rng).apply(image, rng)), centring_blur_px
             )
-        return Sample(image, labels, images[n].semantic)
+        return LabelledImage(image, labels, images[n].semantic)
 
     return draw
 
 
 def _at_scale(image: LabelledImage, scale: float) -> LabelledImage:
     grey, labels = resample(image.image, image.labels, scale)
-    return replace(image, image=grey, labels=labels, diameter_px=image.diameter_px * scale)
+    return replace(image, image=grey, labels=labels)
 
 
 def _part(
@@ -81,7 +71,7 @@ def _part(
     return crop(of.image, of.labels, scale, config.crop_px, rng)
 
 
-def scene_source(config: TrainConfig, centring_blur_px: float = CENTRING_BLUR_PX) -> Draw[Sample]:
+def scene_source(config: TrainConfig, centring_blur_px: float = CENTRING_BLUR_PX) -> Draw[LabelledImage]:
     """Draw freshly simulated scenes, particles scaled to the sizes that the network shall know.
 
     Their intensities are rescaled and centred, and they are resampled, as `temtrack segment` does with any
@@ -89,7 +79,7 @@ def scene_source(config: TrainConfig, centring_blur_px: float = CENTRING_BLUR_PX
     """
     from temtrack.simulation.scenes import SceneConfig, simulate_scene
 
-    def draw(rng: np.random.Generator) -> Sample:
+    def draw(rng: np.random.Generator) -> LabelledImage:
         radius = log_uniform(rng, *SCENE_RADII_PX)
         scale = max(_wanted_diameter(config, rng) / (2 * radius), SCENE_MIN_SCALE)
         side = max(math.ceil(config.crop_px / scale), SCENE_MIN_SIDE_PX)
@@ -99,7 +89,7 @@ def scene_source(config: TrainConfig, centring_blur_px: float = CENTRING_BLUR_PX
         scene = simulate_scene(rng, plan)
         centred = centre_intensity(rescale_intensity(scene.image), centring_blur_px)
         image, labels = window(*resample(centred, scene.labels, scale), config.crop_px, rng)
-        return Sample(image, labels, semantic=False)
+        return LabelledImage(image, labels)
 
     return draw
 

@@ -1,8 +1,11 @@
+import numpy as np
 import page_scene
+import pandas as pd
 import pytest
 
 from temtrack.lineage import Lineage, Merge
-from temtrack.report.page.lineage import layout_families, lineage_of, list_merges, list_tracks
+from temtrack.report.page.lineage import find_box, layout_families, lineage_of, list_merges, list_tracks
+from temtrack.report.panel import Box
 
 
 def tree(*merges):
@@ -65,3 +68,34 @@ def test_tracks_are_listed_with_origin_fate_and_a_row_only_in_families():
     assert tracks["row"][by_id[3]] == 0.5
     assert tracks["row"][by_id[4]] is None
     assert len({tracks["color"][by_id[one]] for one in (1, 2, 3)}) == 3
+
+
+def rows_of(*particles):
+    """Particles told as (y, x, long axis, diameter)."""
+    names = ["y_px", "x_px", "major_axis_px", "equivalent_diameter_px"]
+    return pd.DataFrame(particles, columns=names, dtype=float)
+
+
+def test_the_box_is_a_square_around_all_particles_with_some_margin():
+    box = find_box(rows_of((50, 20, 8, 7), (50, 40, 12, 12)), (0, 0))
+    assert box.side == 51  # from x = 16 to 46: 30 px, half as much again, and 3 px on each side
+    assert abs(box.top + box.side / 2 - 50) <= 0.5
+    assert abs(box.left + box.side / 2 - 31) <= 0.5
+
+
+def test_a_particle_without_axis_is_as_large_as_its_diameter():
+    assert find_box(rows_of((10, 10, np.nan, 4)), (0, 0)) == Box(4, 4, 12)
+
+
+def test_without_particles_the_box_lies_around_the_centre():
+    assert find_box(rows_of(), (30, 40)) == Box(27, 37, 6)
+
+
+def test_the_box_of_a_merge_holds_parents_and_child():
+    run = page_scene.make_source().run
+    (merge,) = list_merges(run, lineage_of(run))
+    box, masks = Box(**merge["box"]), page_scene.draw_masks()
+    for frame, _ in merge["keyframes"]:
+        y, x = np.nonzero(np.isin(masks[frame], (1, 2, 3)))
+        assert box.top < y.min() <= y.max() < box.top + box.side
+        assert box.left < x.min() <= x.max() < box.left + box.side

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from temtrack.nets.deaot import Memory, deaot_t
-from temtrack.nets.deaot.memory import LayerMemory
+from temtrack.nets.deaot.memory import LayerMemory, Memory
+from temtrack.nets.deaot.model import deaot_t
 from temtrack.tracking.deaot.memory import MemoryEntry, embed, evict, shift_memory
 from temtrack.tracking.deaot.padding import pad_input
 

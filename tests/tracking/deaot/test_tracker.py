@@ -5,8 +5,8 @@ import torch.nn.functional as F
 
 from temtrack.formats.store.state import read_state, write_state
 from temtrack.imaging.labels import border_ids
-from temtrack.nets.deaot import Memory, Pyramid, View
-from temtrack.nets.deaot.memory import LayerMemory, LayerView
+from temtrack.nets.deaot.memory import LayerMemory, LayerView, Memory, View
+from temtrack.nets.deaot.model import Pyramid
 from temtrack.tracking.deaot.state import STATE_CLASSES
 from temtrack.tracking.deaot.tracker import DeaotConfig, DeaotTracker, find_successors
 

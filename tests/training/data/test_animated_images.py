@@ -3,7 +3,7 @@ from skimage.draw import disk
 
 from temtrack.datasets.labelled import LabelledImage
 from temtrack.training.config import TrainConfig
-from temtrack.training.data.animated_images import animated_clips, cut_out, fill_in, paste, paste_labels
+from temtrack.training.data.animated_images import animated_clips, cut_out, fill_in, paste
 
 LABELS = np.zeros((120, 140), np.int32)
 LABELS[disk((40, 40), 14)] = 1
@@ -25,8 +25,7 @@ def test_particles_that_touch_move_as_one_and_keep_their_ids_and_shapes():
     cutouts = cut_out(IMAGE - 0.8, LABELS, 20, np.random.default_rng(2))
     assert len(cutouts) == 2
     for t in (0, 19):
-        labels = paste_labels(LABELS.shape, cutouts, t)
-        image = paste(np.full_like(IMAGE, 0.8), cutouts, t)
+        image, labels = paste(np.full_like(IMAGE, 0.8), cutouts, t)
         assert np.mean((image < 0.6) == (labels > 0)) > 0.98
         for number in (1, 2, 3):
             assert (labels == number).sum() == (LABELS == number).sum()
@@ -36,15 +35,17 @@ def test_a_particle_may_leave_the_image():
     (cutout,) = cut_out(IMAGE[:, :70] - 0.8, LABELS[:, :70], 2, np.random.default_rng(0))
     cutout.shift_px[0] = -40, 0
     cutout.shift_px[1] = 500, 0
-    assert 0 < (paste_labels((120, 70), [cutout], 0) == 1).sum() < (LABELS == 1).sum()
-    assert not paste_labels((120, 70), [cutout], 1).any()
-    assert np.array_equal(paste(IMAGE[:, :70], [cutout], 1), IMAGE[:, :70])
+    assert 0 < (paste(IMAGE[:, :70], [cutout], 0)[1] == 1).sum() < (LABELS == 1).sum()
+    image, labels = paste(IMAGE[:, :70], [cutout], 1)
+    assert not labels.any()
+    assert np.array_equal(image, IMAGE[:, :70])
 
 
 def test_animated_images_move():
-    still = LabelledImage("a", IMAGE, LABELS, False, 27.0)
+    still = LabelledImage(IMAGE, LABELS)
     config = TrainConfig(crop_px=64, min_diameter_px=27.0, max_diameter_px=28.0)
     source = animated_clips([still], config)(np.random.default_rng(1))
     assert 0.8 < source.scale < 2.2
-    assert source.frame(0).shape == source.labels(0).shape
-    assert not np.array_equal(source.frame(0), source.frame(15))
+    (first, labels), (later, _) = source.read(0), source.read(15)
+    assert first.shape == labels.shape
+    assert not np.array_equal(first, later)

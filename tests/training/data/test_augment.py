@@ -1,7 +1,7 @@
 import numpy as np
 from skimage.draw import disk
 
-from temtrack.training.data.augment import crop, draw_degradation, resample, window
+from temtrack.training.data.augment import crop, draw_degradation, resample, view, window
 
 LABELS = np.zeros((120, 160), np.int32)
 LABELS[disk((50, 60), 20)] = 1
@@ -64,3 +64,11 @@ def test_degrading_keeps_particles_apart_from_the_ground():
         grey = draw_degradation(rng).apply(IMAGE, rng)
         assert grey.dtype == np.float32
         assert abs(grey[LABELS > 0].mean() - grey[LABELS == 0].mean()) > 0.02
+
+
+def test_a_view_takes_pixels_as_they_are_where_nothing_is_scaled():
+    quarter_turn = np.array([[0.0, -1.0], [1.0, 0.0]])
+    for picture, order in ((IMAGE, 1), (LABELS, 0)):
+        seen = view(picture, quarter_turn, np.array([40.0, 40.0]), 33, order)
+        assert np.array_equal(seen, np.rot90(picture[24:57, 24:57], -1))
+        assert seen.dtype == picture.dtype

@@ -25,10 +25,10 @@ def test_sources_come_and_go_as_steps_pass():
 @pytest.mark.parametrize("seed", range(3))
 def test_synthetic_clips_have_particles_of_the_wanted_size(seed):
     source = synthetic_clips(CONFIG)(np.random.default_rng(seed))
-    labels = source.labels(5)
-    assert source.frame(5).shape == labels.shape
-    assert source.frame(5).dtype == np.float32
-    assert source.frame(5).max() <= 1
+    image, labels = source.read(5)
+    assert image.shape == labels.shape
+    assert image.dtype == np.float32
+    assert image.max() <= 1
     areas = np.bincount(labels.ravel())[1:]
     diameter = source.scale * 2 * np.sqrt(np.median(areas[areas > 0]) / np.pi)
     assert 0.5 * 16 < diameter < 1.6 * 40

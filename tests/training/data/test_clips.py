@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from skimage.draw import disk
 
-from temtrack.nets.deaot import N_IDS
+from temtrack.nets.deaot.model import N_IDS
 from temtrack.training.data.clip_source import ClipSource
-from temtrack.training.data.clips import Camera, cut_clip, paint
+from temtrack.training.data.clips import cut_clip, paint
 
 
 def scene(*places, shape=(80, 80), radius=8):
@@ -79,16 +79,7 @@ def test_equal_colours_stand_as_far_apart_as_can_be():
 
 def still(labels, scale=1.0):
     image = np.where(labels > 0, 0.2, 0.8).astype(np.float32)
-    return ClipSource(30, lambda t: image, lambda t: labels, scale)
-
-
-def test_the_camera_takes_pixels_as_they_are_where_nothing_is_scaled():
-    source = still(scene(ONE, TWO))
-    quarter_turn = np.array([[0.0, -1.0], [1.0, 0.0]])
-    camera = Camera([0], quarter_turn, np.array([[40.0, 40.0]]), 33)
-    seen = source.frame(0)[24:57, 24:57]
-    assert np.array_equal(camera.image(source, 0), np.rot90(seen, -1))
-    assert np.array_equal(camera.labels(source, 0), np.rot90(source.labels(0)[24:57, 24:57], -1))
+    return ClipSource(30, lambda t: (image, labels), scale)
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])

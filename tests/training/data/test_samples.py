@@ -25,7 +25,7 @@ def images():
     labels[disk((40, 30), 15)] = 1
     labels[disk((40, 60), 14)] = 2
     grey = rescale_intensity((200 - 100 * (labels > 0)).astype(np.uint8))
-    return [LabelledImage(str(i), grey, labels, False, 29.0) for i in range(4)]
+    return [LabelledImage(grey, labels) for _ in range(4)]
 
 
 def test_crops_show_particles_at_the_wanted_size(images):

@@ -1,9 +1,8 @@
 import numpy as np
 from cases import two_fuse
 
-from temtrack.analysis.fate_confidence import predict_fate_confidence, predict_origin_confidence
-from temtrack.analysis.history import ParticleHistory
-from temtrack.analysis.particles import measure_particles
+from temtrack.analysis.confidence import predict_fate_confidence, predict_origin_confidence
+from temtrack.analysis.particles import ParticleHistory, measure_particles
 from temtrack.analysis.relinking import relink
 from temtrack.lineage import Lineage, Track
 from temtrack.masks import Run, masks_of_arrays

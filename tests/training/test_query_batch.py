@@ -2,19 +2,19 @@ import numpy as np
 import torch
 from skimage.draw import disk
 
+from temtrack.datasets.labelled import LabelledImage
 from temtrack.nets.efficient_sam import BOX_TOP_LEFT, INVALID, POINT
 from temtrack.segmentation.dense_maps import FOREGROUND, encode
-from temtrack.training.data.batches import collate
-from temtrack.training.data.samples import Sample
+from temtrack.training.segmentation_task import collate_queries
 
 LABELS = np.zeros((48, 64), np.int32)
 LABELS[disk((20, 20), 10)] = 1
 LABELS[disk((20, 40), 9)] = 2
-SAMPLE = Sample(np.zeros(LABELS.shape, np.float32), LABELS, semantic=False)
+SAMPLE = LabelledImage(np.zeros(LABELS.shape, np.float32), LABELS)
 
 
 def test_the_first_query_asks_for_everything_the_others_for_the_particle_they_point_at():
-    batch = collate([SAMPLE] * 8, 3, np.random.default_rng(0))
+    batch = collate_queries([SAMPLE] * 8, 3, np.random.default_rng(0))
     assert batch.images.shape == (8, 3, 48, 64)
     assert (batch.point_labels[:, 0] == INVALID).all()
     torch.testing.assert_close(batch.targets[0, 0], torch.from_numpy(encode(LABELS)))
@@ -32,7 +32,7 @@ def test_the_first_query_asks_for_everything_the_others_for_the_particle_they_po
 
 
 def test_a_mask_without_instances_and_one_without_particles_weigh_what_they_know():
-    semantic = Sample(SAMPLE.image, LABELS, semantic=True)
-    empty = Sample(SAMPLE.image, LABELS * 0, semantic=False)
-    batch = collate([semantic, empty], 1, np.random.default_rng(0))
+    semantic = LabelledImage(SAMPLE.image, LABELS, semantic=True)
+    empty = LabelledImage(SAMPLE.image, LABELS * 0)
+    batch = collate_queries([semantic, empty], 1, np.random.default_rng(0))
     assert batch.weights.tolist() == [[[1, 0, 0], [0, 0, 0]], [[1, 1, 1], [0, 0, 0]]]

@@ -1,15 +1,28 @@
-"""Patches of a hierarchical network: cut an image into them, merge them, expand them, mirror it out to fit.
+"""What networks share: the MLP, and patches of an image, cut, merged, expanded, and mirrored out to fit.
 
-Swin-UNet and VM-UNet share these parts and their parameters' names. Letters in shapes: B images, C channels,
+The parameters' names are the published ones. Letters in shapes: B images, C channels,
 (H, W) the image, (h, w) its tokens; tokens are channels-last, BxhxwxC.
 """
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 PATCH = 4
+
+
+class Mlp(nn.Module):
+    """Two linear layers with GELU between, the hidden one four times as wide."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(dim, 4 * dim)
+        self.fc2 = nn.Linear(4 * dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(F.gelu(self.fc1(x)))
 
 
 class PatchEmbed(nn.Module):
@@ -60,3 +73,11 @@ def mirror_out(images: Tensor, multiple: int) -> Tensor:
             there = torch.arange(n + -n % multiple, device=images.device) % max(1, 2 * n - 2)
             images = images.index_select(dim, torch.minimum(there, (2 * n - 2 - there).abs()))
     return images
+
+
+def init_linear(module: nn.Module) -> None:
+    """Initialise a linear layer as transformers are trained from nothing; leave any other as it is."""
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
