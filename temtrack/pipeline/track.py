@@ -33,7 +33,6 @@ from temtrack.provenance import Provenance, Source
 from temtrack.tables import DRIFT, KINETICS, TABLES
 from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile, check_tracking_folder
 from temtrack.tracking.engine import (
-    LastSegments,
     ResumableTracker,
     Segment,
     TrackedFrame,
@@ -160,10 +159,10 @@ class MovieSegmentation:
 
 @dataclass(frozen=True)
 class LoadedTracker:
-    """Makes a tracker anew for each movie, given the segmentation of the frame at hand."""
+    """Makes a tracker anew for each movie."""
 
     source: Source
-    build: Callable[[Segment], ResumableTracker]
+    build: Callable[[], ResumableTracker]
 
 
 @dataclass(frozen=True)
@@ -288,7 +287,7 @@ def load_tracker(name: str, device: str = "auto") -> LoadedTracker:
     if name == "overlap":
         from temtrack.tracking.overlap import OverlapTracker
 
-        return LoadedTracker(Source(name), lambda segment: OverlapTracker())
+        return LoadedTracker(Source(name), OverlapTracker)
     if name == "trackpy":
         from temtrack.tracking.centroids import CentroidTracker
 
@@ -297,7 +296,7 @@ def load_tracker(name: str, device: str = "auto") -> LoadedTracker:
     from temtrack.tracking.load import load_deaot
 
     deaot = load_deaot(name, device)
-    return LoadedTracker(Source(name, verify(find_model(name))), lambda segment: deaot.anew())
+    return LoadedTracker(Source(name, verify(find_model(name))), deaot.anew)
 
 
 def _check_network(name: str) -> None:
@@ -408,8 +407,7 @@ def _track_alone(
     folder: Path, plan: TrackingPlan, progress: Progress, resume: bool, force: bool
 ) -> TrackingReport:
     remove_leftovers(folder)
-    segments = LastSegments(plan.segmentation.segment)
-    tracker = plan.tracker.build(segments.again)
+    tracker = plan.tracker.build()
     file, record = CheckpointFile(folder, tracker), plan.record()
     run = _read_unfinished(file, record, force) if resume else None
     if run is None:
@@ -417,7 +415,7 @@ def _track_alone(
         _remove_earlier_run(folder)
         file.save(run)
     plan.segmentation.skip_to(run.tracking.next_frame)
-    engine = TrackingEngine(segments, tracker, plan.options.linking, run.tracking)
+    engine = TrackingEngine(plan.segmentation.segment, tracker, plan.options.linking, run.tracking)
     try:
         _track(folder, plan.movie, engine, run, file, progress)
     except KeyboardInterrupt as stop:
@@ -483,9 +481,8 @@ def _write_record(folder: Path, run: Checkpoint, movie: Movie) -> None:
 def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:
     """Track a movie and keep its masks, each in the smallest type that holds its ids."""
     movie = plan.movie
-    segments = LastSegments(plan.segmentation.segment)
     frames = (movie.read_frame(t) for t in progress(range(movie.n_frames), "tracking"))
-    tracked = track_movie(frames, segments, plan.tracker.build(segments.again), plan.options.linking)
+    tracked = track_movie(frames, plan.segmentation.segment, plan.tracker.build(), plan.options.linking)
     masks: list[NDArray[np.integer]] = []
     report = TrackingReport()
     for frame in tracked:
