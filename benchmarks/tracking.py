@@ -20,12 +20,14 @@ import torch
 from numpy.typing import NDArray
 from results import BenchmarkResult, ResultTable, add_json_option, publish
 
+from temtrack.imaging.labels import LabelImage
+from temtrack.linking.motion import MotionModel
 from temtrack.metrics.tracks import TrackMatches, match_tracks
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
-from temtrack.tracking.centroids import CentroidTracker
-from temtrack.tracking.engine import LastSegments, Tracker, track_movie
+from temtrack.tracking.drift import DriftEstimator
+from temtrack.tracking.engine import Tracker, track_movie
 from temtrack.tracking.load import load_tracker
 
 FIRST_SEED = 9000
@@ -69,17 +71,27 @@ def crowd(n: int, side: int, radius: float, log_sigma: float) -> MovieConfig:
     )
 
 
+def propagate(film: Film, tracker: Tracker) -> Iterator[Labels]:
+    """Yield the first frame's true mask propagated through the later ones, no segmenter being there."""
+    drift, motion, nothing = DriftEstimator(), MotionModel(), LabelImage(np.zeros_like(film.truth[0]))
+    labels = LabelImage(film.truth[0])
+    for t, frame in enumerate(film.frames):
+        registration = drift.measure(frame, is_good=True)
+        if t:
+            labels = tracker.propagate(frame, nothing, motion.predict(registration.step_px))
+            yield labels.labels
+        tracker.add_reference(frame, labels)
+        motion.learn(labels, registration.is_jump)
+
+
 def carry(film: Film, tracker: Tracker) -> float:
     """Return the share of later particle-frames that bear the first frame's id, IoU over 0.5.
 
     Particles that the first frame does not show are left out.
     """
     known = np.unique(film.truth[0])
-    tracker.add_reference(film.frames[0], film.truth[0])
     n_right = n_true = 0
-    for frame, truth in zip(film.frames[1:], film.truth[1:], strict=True):
-        labels = tracker.propagate(frame)
-        tracker.add_reference(frame, labels)
+    for labels, truth in zip(propagate(film, tracker), film.truth[1:], strict=True):
         matches = match_tracks([labels], [np.where(np.isin(truth, known), truth, 0)])
         n_right += int(np.count_nonzero(matches.found == matches.true))
         n_true += matches.n_true
@@ -89,9 +101,7 @@ def carry(film: Film, tracker: Tracker) -> float:
 def track(film: Film, segments: list[Labels], name: str) -> TrackMatches:
     """Track a movie by Algorithm 1 with given segments, and match the result with the truth."""
     in_order: Iterator[Labels] = iter(segments)
-    segment = LastSegments(lambda frame: next(in_order))
-    tracker = CentroidTracker(segment.again) if name == "trackpy" else load_tracker(name)
-    tracked = track_movie(film.frames, segment, tracker)
+    tracked = track_movie(film.frames, lambda frame: next(in_order), load_tracker(name))
     return match_tracks((frame.labels for frame in tracked), film.truth)
 
 
@@ -180,13 +190,11 @@ def seconds_per_frame(film: Film, name: str, n_frames: int) -> tuple[float, floa
 
     Processor time, that of all threads, is the same on a busy machine.
     """
-    tracker = load_tracker(name)
-    tracker.add_reference(film.frames[0], film.truth[0])
+    in_order = propagate(film, load_tracker(name))
     times, right = [], []
     for t in range(1, n_frames + 1):
         start = time.process_time()
-        labels = tracker.propagate(film.frames[t])
-        tracker.add_reference(film.frames[t], labels)
+        labels = next(in_order)
         times.append(time.process_time() - start)
         matches = match_tracks([labels], [film.truth[t]])
         right.append(np.count_nonzero(matches.found == matches.true) / matches.n_true)

@@ -66,7 +66,7 @@ def analyze(
     keep_going: options.KeepGoing = True,
     force: options.Force = False,
     dry_run: options.DryRun = False,
-    as_json: options.Json = False,
+    as_json: options.JsonOfInputs = False,
 ) -> None:
     """Measure particles, tracks, frames and merges of masks folders; write them as Parquet tables.
 

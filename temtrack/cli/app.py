@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -59,6 +60,7 @@ def _alone(function: Callable[..., None]) -> Any:
     return typer.main.get_command(app)
 
 
+@cache
 def _shared_options() -> list[Any]:
     """Return the options of every command: none of them is the function's own to handle."""
 

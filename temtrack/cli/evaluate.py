@@ -53,7 +53,7 @@ def evaluate(
     ] = False,
     shard: options.ShardOf = None,
     keep_going: options.KeepGoing = True,
-    as_json: options.Json = False,
+    as_json: options.JsonOfInputs = False,
 ) -> None:
     """Compare masks, tracks, merges and fates with the truth.
 

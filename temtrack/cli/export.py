@@ -63,7 +63,7 @@ def export(
     keep_going: options.KeepGoing = True,
     force: options.Force = False,
     dry_run: options.DryRun = False,
-    as_json: options.Json = False,
+    as_json: options.JsonOfInputs = False,
 ) -> None:
     """Write masks, tracks and merges for other programs.
 

@@ -29,7 +29,7 @@ def info(
     frame_time: options.FrameTime = None,
     shard: options.ShardOf = None,
     keep_going: options.KeepGoing = True,
-    as_json: options.Json = False,
+    as_json: options.JsonOfInputs = False,
 ) -> None:
     """Show what is understood of movies: frames, type, scale, frame times, and where each comes from.
 

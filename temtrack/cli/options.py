@@ -218,3 +218,11 @@ Verbose = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
+JsonOfInputs = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one JSON document, for one input as for many: inputs, each with input, output, state "
+        "(done, failed, todo) and what was found; and how many failed.",
+    ),
+]

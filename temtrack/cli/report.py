@@ -64,7 +64,7 @@ def report(
     keep_going: options.KeepGoing = True,
     force: options.Force = False,
     dry_run: options.DryRun = False,
-    as_json: options.Json = False,
+    as_json: options.JsonOfInputs = False,
 ) -> None:
     """Put a run on one page: movie with outlines, merges, sizes, fates, tables.
 

@@ -66,7 +66,7 @@ def segment(
     keep_going: options.KeepGoing = True,
     force: options.Force = False,
     dry_run: options.DryRun = False,
-    as_json: options.Json = False,
+    as_json: options.JsonOfInputs = False,
 ) -> None:
     """Find the particles of images and movies.
 

@@ -84,7 +84,7 @@ def track(
     keep_going: options.KeepGoing = True,
     force: options.Force = False,
     dry_run: options.DryRun = False,
-    as_json: options.Json = False,
+    as_json: options.JsonOfInputs = False,
 ) -> None:
     """Follow every particle of a movie, or of each of many, through merges too.
 

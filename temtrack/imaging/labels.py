@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,18 @@ class Regions:
     def radius_px(self) -> NDArray[np.float64]:
         """Radius of the disc of equal area, (N,)."""
         return np.sqrt(self.area_px / np.pi)
+
+
+@dataclass(frozen=True)
+class LabelImage:
+    """Labels (Y, X) with their regions, which are measured once: when they are first asked for."""
+
+    labels: Labels
+
+    @cached_property
+    def regions(self) -> Regions:
+        """One row per id."""
+        return measure_regions(self.labels)
 
 
 @dataclass(frozen=True)

@@ -28,11 +28,14 @@ class LinkedFrame:
         (Y, X) int32, the same id for the same particle in every frame.
     gap_filled_ids
         Ids drawn where they were propagated to, since no detection was found for them.
+    n_particles
+        Ids in the frame.
     """
 
     frame: int
     labels: NDArray[np.int32]
     gap_filled_ids: tuple[int, ...]
+    n_particles: int
 
 
 @dataclass
@@ -84,7 +87,8 @@ class LineageBuilder:
         drawn = {old: final.get(new, 0) for old, new in record.new_ids.items()}
         self._n_frames = record.frame + 1
         gap_filled = tuple(sorted(final[i] for i in record.gap_filled if i in final))
-        return LinkedFrame(record.frame, map_ids(record.labels, {**final, **drawn}), gap_filled)
+        labels = map_ids(record.drawn.labels, {**final, **drawn})
+        return LinkedFrame(record.frame, labels, gap_filled, len(final))
 
     def lineage(self) -> Lineage:
         """Return all tracks and merges in final ids."""

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-from temtrack.imaging.labels import Regions, compact, map_ids, measure_gaps, measure_regions, overlap_counts
+from temtrack.imaging.labels import LabelImage, Regions, map_ids, measure_gaps, overlap_counts
 from temtrack.lineage import Lineage
 from temtrack.linking.association import Association, Link, associate, leave_out_unlike
 from temtrack.linking.config import LinkingConfig
@@ -49,7 +48,7 @@ class Linker:
     Examples
     --------
     >>> linker = Linker()
-    >>> provisional = linker.push(np.zeros((4, 4), np.int32), np.full((4, 4), 7))
+    >>> provisional = linker.push(None, LabelImage(np.full((4, 4), 1)))
     >>> lineage = linker.finish()
     >>> [int(frame.labels.max()) for frame in linker.finished()]
     [1]
@@ -60,27 +59,27 @@ class Linker:
         self.state = state or LinkerState()
 
     def push(
-        self, propagated: NDArray[np.integer], detections: NDArray[np.integer], is_blank: bool = False
-    ) -> NDArray[np.int32]:
-        """Link the next frame and return its provisional labels (Y, X).
+        self, propagated: LabelImage | None, detections: LabelImage, is_blank: bool = False
+    ) -> LabelImage:
+        """Link the next frame and return its provisional labels.
 
         Parameters
         ----------
         propagated
-            (Y, X) the last provisional labels, propagated into this frame; zeros for the first.
+            The last provisional labels, propagated into this frame; ``None`` for the first.
         detections
-            (Y, X) this frame's segmentation, any positive ids.
+            This frame's segmentation, ids from 1 on without gaps.
         is_blank
             The frame is known to be bad: tracks go on through it; nothing ends, begins or merges.
         """
-        detections, _ = compact(detections)
-        found, expected = measure_regions(detections), measure_regions(propagated)
+        propagated = propagated or LabelImage(np.zeros_like(detections.labels))
+        found, expected = detections.regions, propagated.regions
         is_excused = self.state.n_blank < self.config.max_blank_frames
         seems_blank = is_blank or self._seems_blank(expected, found)
         is_blank = seems_blank and is_excused
-        links = associate(expected, found, overlap_counts(propagated, detections), self.config)
+        links = associate(expected, found, overlap_counts(propagated.labels, detections.labels), self.config)
         links = reidentify_after_occlusion(links, self.state.window, self.state.tracks, found)
-        links = self._without_occluded(links, found)
+        links = self._without_occluded(links, expected, found)
         if is_blank:
             links = leave_out_unlike(links, expected, found, MAX_AREA_FACTOR_IF_BLANK)
         has_low_recall = self._has_low_recall(links)
@@ -92,7 +91,7 @@ class Linker:
         self.state.n_frames += 1
         self._end_lost_tracks(record)
         self._decide_ready_frames()
-        return map_ids(record.labels, record.new_ids)
+        return LabelImage(map_ids(record.drawn.labels, record.new_ids)) if record.new_ids else record.drawn
 
     def finished(self) -> Iterator[LinkedFrame]:
         """Yield, once each and in order, the frames whose ids have become final."""
@@ -110,7 +109,7 @@ class Linker:
 
     @property
     def _shape(self) -> tuple[int, int]:
-        height, width = self.state.window[-1].labels.shape
+        height, width = self.state.window[-1].drawn.labels.shape
         return height, width
 
     def _seems_blank(self, expected: Regions, found: Regions) -> bool:
@@ -125,17 +124,23 @@ class Linker:
         n_linked = len(lately.difference(links.unmatched_tracks))
         return len(lately) >= MIN_TRACKS_FOR_BLANK and n_linked < self.config.min_detection_rate * len(lately)
 
-    def _without_occluded(self, links: Association, found: Regions) -> Association:
+    def _without_occluded(self, links: Association, expected: Regions, found: Regions) -> Association:
         """Leave occluded tracks out of a shared detection: those that bring no area to it.
 
-        Only tracks are asked that may well be elsewhere: those in a gap, and those cut by the border. Of one
-        in a gap the gain must be more than outlines are uncertain by.
+        Only tracks are asked that may well be elsewhere: those in a gap, those cut by the border, and those
+        that a move of the field has put outside, so that only a pixel at the border is expected. Of one in
+        a gap the gain must be more than outlines are uncertain by.
         """
         kept, unmatched = [], list(links.unmatched_tracks)
         tracks, frame = self.state.tracks, self.state.n_frames
+        outside = set(expected.ids[expected.touches_border & (expected.area_px == 1)].tolist())
         for link in links.links:
-            asked = [i for i in link.tracks if tracks[i].last_seen < frame - 1 or tracks[i].touches_border]
-            asked.sort(key=lambda i: tracks[i].area_before(frame))
+            asked = [
+                i
+                for i in link.tracks
+                if tracks[i].last_seen < frame - 1 or tracks[i].touches_border or i in outside
+            ]
+            asked.sort(key=lambda i: (i not in outside, tracks[i].area_before(frame)))
             for i in asked[: len(link.tracks) - 1]:
                 others = sum(tracks[j].area_before(frame) for j in link.tracks if j != i)
                 gain = found.area_px[link.detections[0] - 1] - others
@@ -148,32 +153,31 @@ class Linker:
 
     def _record(
         self,
-        propagated: NDArray[np.integer],
-        detections: NDArray[np.int32],
+        propagated: LabelImage,
+        detections: LabelImage,
         links: Association,
         is_blank: bool,
         is_low_recall: bool,
     ) -> FrameRecord:
         """Give the detections their ids, draw the frame and bring the tracks up to date."""
-        id_of_detection, fragments = self._continue_tracks(links, detections, is_blank)
+        id_of_detection, fragments = self._continue_tracks(links, detections.regions, is_blank)
         born = {} if is_blank else {s: self._begin_track().id for s in links.unmatched_detections}
         under_segmented = [link for link in links.links if len(link.tracks) > 1]
         ids = id_of_detection | born
         ratio = self.config.min_neck_ratio
-        drawing = render_frame(
-            propagated, detections, ids, under_segmented, list(links.unmatched_tracks), ratio
-        )
-        drawn = measure_regions(drawing.labels)
-        gaps = measure_gaps(drawing.labels, self.config.contact_gap_px).tolist()
-        self._update_tracks(drawn, drawing, set(links.unmatched_tracks))
+        unmatched = list(links.unmatched_tracks)
+        drawing = render_frame(propagated.labels, detections.labels, ids, under_segmented, unmatched, ratio)
+        drawn = drawing.image.regions
+        gaps = measure_gaps(drawing.image.labels, self.config.contact_gap_px).tolist()
+        self._update_tracks(drawing, set(unmatched))
         if not (is_blank or is_low_recall):
             self._lengthen_gaps()
         return FrameRecord(
             frame=self.state.n_frames,
-            labels=drawing.labels,
+            drawn=drawing.image,
             area_px=dict(zip(drawn.ids.tolist(), drawn.area_px.tolist(), strict=True)),
             under_segmented=[] if is_blank else drawing.under_segmented,
-            gap_filled=set(links.unmatched_tracks),
+            gap_filled=set(unmatched),
             contacts={(a, b) for a, b, gap in gaps if gap == 0},
             near={(a, b) for a, b, _ in gaps},
             born=list(born.values()),
@@ -184,7 +188,7 @@ class Linker:
         )
 
     def _continue_tracks(
-        self, links: Association, detections: NDArray[np.int32], is_blank: bool
+        self, links: Association, found: Regions, is_blank: bool
     ) -> tuple[dict[int, int], dict[int, int]]:
         """Return the track of each detection that no two tracks share, and the whole of each new fragment.
 
@@ -198,8 +202,7 @@ class Linker:
         for link in links.links:
             if len(link.detections) > 1:
                 (whole,) = link.tracks
-                area = {s: int((detections == s).sum()) for s in link.detections}
-                largest = max(link.detections, key=lambda s: area[s])
+                largest = max(link.detections, key=lambda s: found.area_px[s - 1])
                 for detection in link.detections:
                     if detection == largest or is_blank:
                         id_of_detection[detection] = whole
@@ -214,10 +217,10 @@ class Linker:
         self.state.tracks[track.id] = track
         return track
 
-    def _update_tracks(self, drawn: Regions, drawing: Drawing, unmatched: set[int]) -> None:
+    def _update_tracks(self, drawing: Drawing, unmatched: set[int]) -> None:
         """Bring the tracks that are seen up to date, with an observation where they are alone."""
         frame = self.state.n_frames
-        joined = frozenset[int]().union(*drawing.under_segmented)
+        joined, drawn = frozenset[int]().union(*drawing.under_segmented), drawing.image.regions
         rows = zip(
             drawn.ids.tolist(),
             drawn.area_px.tolist(),

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.imaging.labels import LabelImage, compact
+from temtrack.imaging.registration import FrameRegistration
 from temtrack.lineage import Lineage
 from temtrack.linking.config import LinkingConfig
 from temtrack.linking.lineage_builder import LinkedFrame
@@ -24,9 +26,11 @@ class LinkedMasks:
 
     def __iter__(self) -> Iterator[LinkedFrame]:
         motion = MotionModel()
-        for t, detections in enumerate(self._masks):
-            propagated = motion.predict_into(detections) if t else np.zeros(detections.shape, np.int32)
-            motion.learn(self._linker.push(propagated, detections))
+        for t, mask in enumerate(self._masks):
+            detections = LabelImage(compact(mask)[0])
+            registration = motion.register(detections) if t else FrameRegistration()
+            predicted = motion.predict(registration.step_px).labels if t else None
+            motion.learn(self._linker.push(predicted, detections), registration.is_jump)
             yield from self._linker.finished()
         self._lineage = self._linker.finish()
         yield from self._linker.finished()

@@ -1,4 +1,4 @@
-"""Predict where particles are in the next frame: drift of all, and each one's own mean velocity."""
+"""Predict where particles are in the next frame: the step of the whole field, and each one's own motion."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.correlation import correlate, grid_spacing
-from temtrack.imaging.labels import Regions, encode_run_lengths, measure_regions
+from temtrack.imaging.labels import LabelImage, Regions, encode_run_lengths
+from temtrack.imaging.registration import FrameRegistration, Step, find_mask_shift
 
 #: Weight of the newest step in a particle's mean velocity.
 NEWEST_WEIGHT = 0.3
 
-#: Share of its mean velocity, less drift, that a particle is expected to keep: much of it is chance.
+#: Share of its mean velocity that a particle is expected to keep: much of it is chance.
 KEPT_FRACTION = 0.6
 
 #: Below this overlap of the predicted foreground with the next one, the field may have jumped.
@@ -22,62 +22,109 @@ EXPECTED_OVERLAP = 0.75
 #: A jump is believed where it makes the overlap this much greater.
 MIN_JUMP_ADVANTAGE = 1.15
 
-Step = tuple[float, float]
+#: What images tell is doubted where the masks overlap so much better without it: what was burned into the
+#: images, or a pattern of the camera's, stays where it is.
+MIN_DOUBT_ADVANTAGE = 1.05
+
+
+_NO_STEPS: tuple[list[int], NDArray[np.float64]] = ([], np.zeros((0, 2)))
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Labels where they are expected in a frame, and the step (y, x) in pixels of the whole field into it."""
+
+    labels: LabelImage
+    step_px: Step
 
 
 @dataclass
 class MotionModel:
-    """Learns steps (y, x) in pixels per frame from labels in order and moves the last ones on."""
+    """Learns how particles move from labels in order, and predicts the next ones.
+
+    Parameters
+    ----------
+    drift
+        Median step (y, x) of the particles in pixels per frame, the last that was no jump.
+    """
 
     drift: Step = (0.0, 0.0)
     _velocity: dict[int, Step] = field(default_factory=dict)
-    _last: Regions | None = None
-    _labels: NDArray[np.integer] | None = None
+    _last: LabelImage | None = None
 
-    def learn(self, labels: NDArray[np.integer]) -> None:
-        """Take the labels (Y, X) of the next frame; an id stands for the same particle as before."""
-        regions = measure_regions(labels)
-        steps = {} if self._last is None else _steps(self._last, regions)
-        if steps:
-            drift = np.median(list(steps.values()), axis=0)
-            self.drift = (float(drift[0]), float(drift[1]))
-        self._velocity = {
-            i: _blend(self._velocity.get(i, self.drift), steps.get(i)) for i in regions.ids.tolist()
-        }
-        self._last, self._labels = regions, labels
+    def learn(self, labels: LabelImage, is_jump: bool = False) -> None:
+        """Take the labels of the next frame; an id stands for the same particle as before.
 
-    def predict(self, drift: Step | None = None) -> NDArray[np.int32]:
-        """Return the last labels moved on by one frame, with the drift into it where that is known."""
-        if self._labels is None or self._last is None:
+        A jump of the whole field is no motion: what it moved further than usual is left out.
+        """
+        ids, steps = _steps(self._last.regions, labels.regions) if self._last else _NO_STEPS
+        if ids:
+            common = np.median(steps, axis=0)
+            if is_jump:
+                steps = steps - (common - self.drift)
+            else:
+                self.drift = (float(common[0]), float(common[1]))
+        velocity = {i: self._velocity.get(i, self.drift) for i in labels.regions.ids.tolist()}
+        for i, (dy, dx) in zip(ids, steps.tolist(), strict=True):
+            vy, vx = velocity[i]
+            velocity[i] = (vy + NEWEST_WEIGHT * (dy - vy), vx + NEWEST_WEIGHT * (dx - vx))
+        self._velocity, self._last = velocity, labels
+
+    def register(
+        self, detections: LabelImage, by_image: FrameRegistration | None = None
+    ) -> FrameRegistration:
+        """Register a frame by its masks: the field has moved as its image tells, or drifted on, or jumped.
+
+        Parameters
+        ----------
+        detections
+            The frame's segmentation.
+        by_image
+            What its image tells. It stands where the masks agree; without an image they alone decide.
+        """
+        if self._last is None:
+            raise ValueError("register needs a frame: call learn first")
+        told = by_image or FrameRegistration()
+        before, found = self._last.labels != 0, detections.labels != 0
+        step, moved = self.drift, _shifted(before, self.drift)
+        if told.step_px is not None:
+            as_told = _shifted(before, told.step_px)
+            if (moved & found).sum() <= MIN_DOUBT_ADVANTAGE * (as_told & found).sum():
+                step, moved = told.step_px, as_told
+        jump = find_jump(moved, found)
+        if jump == (0, 0) and step == told.step_px:
+            return told
+        return FrameRegistration(
+            step_px=(step[0] + jump[0], step[1] + jump[1]),
+            position_px=None if told.step_px else told.position_px,
+            correlation=told.correlation,
+            is_jump=jump != (0, 0) or (told.step_px is None and told.is_jump),
+        )
+
+    def predict(self, step_px: Step | None = None) -> Prediction:
+        """Return where the last labels are in a frame, given the step (y, x) into it where that is known."""
+        if self._last is None:
             raise ValueError("predict needs a frame: call learn first")
-        drift_now = np.array(self.drift if drift is None else drift)
-        velocity = np.array([self._velocity[i] for i in self._last.ids.tolist()]).reshape(-1, 2)
-        own = KEPT_FRACTION * (velocity - velocity.mean(axis=0)) if len(velocity) > 1 else 0 * velocity
-        return move_labels(self._labels, self._last, drift_now + own)
-
-    def predict_into(self, detections: NDArray[np.integer]) -> NDArray[np.int32]:
-        """Return the last labels moved on into a frame of which the detections (Y, X) are known."""
-        moved = self.predict()
-        jump = find_jump(moved != 0, detections != 0)
-        return shift_labels(moved, jump) if any(jump) else moved
+        step = self.drift if step_px is None else step_px
+        own = np.array([self._velocity[i] for i in self._last.regions.ids.tolist()]).reshape(-1, 2)
+        if len(own):
+            own = KEPT_FRACTION * (own - own.mean(axis=0))
+        return Prediction(move_labels(self._last, np.array(step) + own), step)
 
 
-def move_labels(
-    labels: NDArray[np.integer], regions: Regions, steps: NDArray[np.float64]
-) -> NDArray[np.int32]:
+def move_labels(image: LabelImage, steps: NDArray[np.float64]) -> LabelImage:
     """Move each id by a step of its own, rounded to pixels; where two meet, the smaller one lies on top.
 
     An id that leaves the field waits as one pixel at the border.
 
     Parameters
     ----------
-    labels
-        (Y, X) ids.
-    regions
-        Their regions.
+    image
+        The labels.
     steps
-        (N, 2) step (y, x) in pixels of each region.
+        (N, 2) step (y, x) in pixels of each of their regions.
     """
+    labels, regions = image.labels, image.regions
     height, width = labels.shape
     runs = encode_run_lengths(labels)
     row = np.searchsorted(regions.ids, runs.ids)
@@ -93,13 +140,7 @@ def move_labels(
     at = np.arange(n_px.sum()) + np.repeat(y * width + start - first_of_run, n_px)
     out = np.zeros(labels.shape, np.int32)
     out.ravel()[at] = np.repeat(runs.ids[inside], n_px)
-    return _keep_leavers(out, regions, whole)
-
-
-def shift_labels(labels: NDArray[np.integer], step: tuple[int, int]) -> NDArray[np.int32]:
-    """Move all ids by one step (y, x) in whole pixels; those that leave wait as one pixel at the border."""
-    regions = measure_regions(labels)
-    return move_labels(labels, regions, np.tile(np.array(step, float), (regions.ids.size, 1)))
+    return LabelImage(_keep_leavers(out, regions, whole))
 
 
 def _keep_leavers(out: NDArray[np.int32], regions: Regions, steps: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -123,40 +164,17 @@ def find_jump(moved: NDArray[np.bool_], found: NDArray[np.bool_]) -> tuple[int, 
     overlap = int((moved & found).sum())
     if 2 * n_found < n_moved or overlap >= EXPECTED_OVERLAP * min(n_moved, n_found):
         return (0, 0)
-    step = _register(moved, found)
+    step = find_mask_shift(moved, found)
     shifted = int((_shifted(moved, step) & found).sum())
     return step if shifted > MIN_JUMP_ADVANTAGE * overlap else (0, 0)
 
 
-def _shifted(mask: NDArray[np.bool_], step: tuple[int, int]) -> NDArray[np.bool_]:
-    """Shift a mask by (y, x) pixels; what comes in from outside is background."""
+def _shifted(mask: NDArray[np.bool_], step: Step) -> NDArray[np.bool_]:
+    """Shift a mask by (y, x) pixels, rounded; what comes in from outside is background."""
     out = np.zeros_like(mask)
-    (to_y, from_y), (to_x, from_x) = (_slices(s, n) for s, n in zip(step, mask.shape, strict=True))
+    (to_y, from_y), (to_x, from_x) = (_slices(round(s), n) for s, n in zip(step, mask.shape, strict=True))
     out[to_y, to_x] = mask[from_y, from_x]
     return out
-
-
-def _register(moved: NDArray[np.bool_], found: NDArray[np.bool_]) -> tuple[int, int]:
-    """Return the step of greatest cross-correlation, on a coarse grid where the image is large."""
-    grid = grid_spacing(moved.shape)
-    y, x = correlate(*(mask[::grid, ::grid].astype(np.float32) for mask in (moved, found))).peak
-    return (y * grid, x * grid)
-
-
-def _steps(before: Regions, after: Regions) -> dict[int, Step]:
-    """Return the step (y, x) of each id in both frames, but for those cut by the border."""
-    ids, i, j = np.intersect1d(before.ids, after.ids, assume_unique=True, return_indices=True)
-    whole = ~(before.touches_border[i] | after.touches_border[j])
-    ids, i, j = ids[whole], i[whole], j[whole]
-    y, x = after.y_px[j] - before.y_px[i], after.x_px[j] - before.x_px[i]
-    return dict(zip(ids.tolist(), zip(y.tolist(), x.tolist(), strict=True), strict=True))
-
-
-def _blend(velocity: Step, step: Step | None) -> Step:
-    if step is None:
-        return velocity
-    (vy, vx), (sy, sx) = velocity, step
-    return (vy + NEWEST_WEIGHT * (sy - vy), vx + NEWEST_WEIGHT * (sx - vx))
 
 
 def _slices(step: int, n: int) -> tuple[slice, slice]:
@@ -164,3 +182,12 @@ def _slices(step: int, n: int) -> tuple[slice, slice]:
     if step >= 0:
         return slice(min(step, n), n), slice(0, max(n - step, 0))
     return slice(0, max(n + step, 0)), slice(min(-step, n), n)
+
+
+def _steps(before: Regions, after: Regions) -> tuple[list[int], NDArray[np.float64]]:
+    """Return the ids in both frames, but for those cut by the border, and their steps (y, x), (N, 2)."""
+    ids, i, j = np.intersect1d(before.ids, after.ids, assume_unique=True, return_indices=True)
+    whole = ~(before.touches_border[i] | after.touches_border[j])
+    ids, i, j = ids[whole], i[whole], j[whole]
+    steps = np.stack([after.y_px[j] - before.y_px[i], after.x_px[j] - before.x_px[i]], axis=1)
+    return ids.tolist(), steps

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.imaging.labels import LabelImage
+
 #: Observations remembered for each track, enough to tell shrinking from steady.
 N_OBSERVATIONS = 16
 
@@ -80,8 +82,8 @@ class FrameRecord:
     ----------
     frame
         0-based number.
-    labels
-        (Y, X) ids as drawn: tracks in one detection are kept apart, fragments of one track too. What was
+    drawn
+        Ids as drawn: tracks in one detection are kept apart, fragments of one track too. What was
         decided since stands in ``new_ids`` and is applied when the frame goes out.
     area_px
         Pixels of each id.
@@ -102,7 +104,7 @@ class FrameRecord:
     """
 
     frame: int
-    labels: NDArray[np.int32]
+    drawn: LabelImage
     area_px: dict[int, int]
     under_segmented: list[frozenset[int]]
     gap_filled: set[int]
@@ -126,7 +128,7 @@ class FrameRecord:
     def mask_of(self, track_id: int) -> NDArray[np.bool_]:
         """Return the mask (Y, X) of an id after all that was decided."""
         drawn = [old for old, new in self.new_ids.items() if new == track_id]
-        return np.isin(self.labels, [*drawn, track_id])
+        return np.isin(self.drawn.labels, [*drawn, track_id])
 
     def rename(self, new_ids: Mapping[int, int]) -> None:
         """Replace ids; several may become one, 0 removes."""

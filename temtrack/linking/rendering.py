@@ -8,23 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import bounding_boxes
+from temtrack.imaging.labels import LabelImage, bounding_boxes
 from temtrack.linking.association import Link
 from temtrack.linking.under_segmentation import divide_detection, neck_clusters
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """Labels (Y, X) of a frame, sets of ids that a thick enough neck joins, pixels of ids painted over."""
+    """Labels of a frame, sets of ids that a thick enough neck joins, pixels of ids painted over."""
 
-    labels: NDArray[np.int32]
+    image: LabelImage
     under_segmented: list[frozenset[int]]
     covered_px: dict[int, int]
 
 
 def render_frame(
     propagated: NDArray[np.integer],
-    detections: NDArray[np.int32],
+    detections: NDArray[np.integer],
     id_of_detection: Mapping[int, int],
     under_segmented: list[Link],
     unmatched_tracks: list[int],
@@ -62,7 +62,8 @@ def render_frame(
         shared = divide_detection(mask, members)
         labels[box][mask] = shared[mask]
         clusters += neck_clusters(mask, shared, min_neck_ratio)
-    return Drawing(labels, clusters, _paint_unmatched(labels, propagated, unmatched_tracks))
+    covered_px = _paint_unmatched(labels, propagated, unmatched_tracks)
+    return Drawing(LabelImage(labels), clusters, covered_px)
 
 
 def _nearest_pixel(

@@ -6,6 +6,7 @@ from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from temtrack.imaging.labels import LabelImage
 from temtrack.lineage import Merge
 from temtrack.linking.contacts import ContactRuns
 from temtrack.linking.fates import classify_fate
@@ -82,7 +83,7 @@ class LinkerState:
         """End tracks where they were last seen and take back what was filled in since."""
         if not tracks:
             return
-        height, width = self.window[-1].labels.shape
+        height, width = self.window[-1].drawn.labels.shape
         for track in tracks:
             self.lineage_builder.add_fate(track.id, classify_fate(track, (height, width)))
         for record in self.window:
@@ -105,6 +106,7 @@ class LinkerState:
 
 #: The dataclasses that a linker's state is made of, for whoever writes it to a file.
 STATE_CLASSES = (
+    LabelImage,
     LinkerState,
     TrackState,
     Observation,

@@ -30,7 +30,6 @@ from temtrack.movie import Movie
 from temtrack.tables import DRIFT, KINETICS, TABLES, Calibration
 from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile
 from temtrack.tracking.engine import (
-    LastSegments,
     ResumableTracker,
     Segment,
     TrackedFrame,
@@ -61,12 +60,12 @@ class Segmentation:
 
 @dataclass(frozen=True)
 class Propagation:
-    """Makes a propagator, given the segmentation of the frame at hand, and says which one it is.
+    """Makes a propagator, and says which one it is.
 
     ``parameters`` and ``facts`` are for ``run.json``.
     """
 
-    build: Callable[[Segment], ResumableTracker]
+    build: Callable[[], ResumableTracker]
     parameters: dict[str, object]
     facts: dict[str, object] = field(default_factory=dict)
 
@@ -175,7 +174,7 @@ def propagation_by_name(name: str, device: str = "auto") -> Propagation:
     if name == "overlap":
         from temtrack.tracking.overlap import OverlapTracker
 
-        return Propagation(lambda segment: OverlapTracker(), {"propagator": name})
+        return Propagation(OverlapTracker, {"propagator": name})
     if name == "trackpy":
         from temtrack.tracking.centroids import CentroidTracker
 
@@ -185,7 +184,7 @@ def propagation_by_name(name: str, device: str = "auto") -> Propagation:
 
     propagator = load_deaot(name, device)
     facts: dict[str, object] = {"propagator_sha256": verify(find_model(name))}
-    return Propagation(lambda segment: propagator.anew(), {"propagator": name}, facts)
+    return Propagation(propagator.anew, {"propagator": name}, facts)
 
 
 def _check_network(name: str) -> None:
@@ -225,8 +224,7 @@ def _track_alone(
     folder: Path, plan: TrackingPlan, watch: WatchFrames, resume: bool, force: bool
 ) -> TrackingReport:
     remove_leftovers(folder)
-    segments = LastSegments(plan.segmentation.segment)
-    propagator = plan.propagation.build(segments.again)
+    propagator = plan.propagation.build()
     file, facts = CheckpointFile(folder, propagator), plan.facts()
     run = _read_unfinished(file, facts, force) if resume else None
     if run is None:
@@ -234,7 +232,7 @@ def _track_alone(
         _remove_earlier_run(folder)
         file.save(run)
     plan.segmentation.skip_to(run.tracking.next_frame)
-    engine = TrackingEngine(segments, propagator, plan.config, run.tracking)
+    engine = TrackingEngine(plan.segmentation.segment, propagator, plan.config, run.tracking)
     try:
         _track(folder, plan.movie, engine, run, file, watch)
     except KeyboardInterrupt as stop:
@@ -275,9 +273,8 @@ def _track(
 
 def track_in_memory(plan: TrackingPlan, watch: WatchFrames = iter) -> MaskSeries:
     """Track a movie and keep its masks, each in the smallest type that holds its ids."""
-    segments = LastSegments(plan.segmentation.segment)
     frames = (plan.movie.read_frame(t) for t in watch(range(plan.movie.n_frames)))
-    tracked = track_movie(frames, segments, plan.propagation.build(segments.again), plan.config)
+    tracked = track_movie(frames, plan.segmentation.segment, plan.propagation.build(), plan.config)
     masks: list[NDArray[np.integer]] = []
     report = TrackingReport()
     for frame in tracked:

@@ -7,9 +7,9 @@ import trackpy
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from temtrack.imaging.labels import Regions, measure_regions
-from temtrack.linking.motion import move_labels
-from temtrack.tracking.engine import Segment
+from temtrack.imaging.labels import LabelImage, Regions
+from temtrack.imaging.registration import Step
+from temtrack.linking.motion import Prediction, move_labels
 
 #: A particle is looked for within so many median radii of where it was,
 REACH_RADII = 2.0
@@ -24,55 +24,57 @@ SHORTEST_REACH_FRACTION = 0.1
 class CentroidTracker:
     """Propagates each mask with its centroid, which trackpy links to the detections of the frame.
 
-    It knows neither motion nor outlines, and has no memory: a particle that is not found among the detections
-    moves on with the others' median step.
-
-    Parameters
-    ----------
-    segment
-        Gives the segments of the frame in question once more, as `LastSegments.again` does.
+    Of motion it knows the step of the whole field alone, and it has no memory: a particle that is not found
+    among the detections moves on with the others' median step.
 
     References
     ----------
     Crocker and Grier 1996, DOI 10.1006/jcis.1996.0217.
     """
 
-    state_classes: tuple[type, ...] = ()
+    state_classes: tuple[type, ...] = (LabelImage,)
 
-    def __init__(self, segment: Segment) -> None:
+    def __init__(self) -> None:
         trackpy.quiet()
-        self._segment = segment
-        self._labels: NDArray[np.integer] | None = None
+        self._reference: LabelImage | None = None
 
-    def add_reference(self, frame: NDArray[np.generic], labels: NDArray[np.integer]) -> None:
-        """Take the labels (Y, X) of a frame; those of the newest frame are propagated."""
-        self._labels = labels
+    def add_reference(self, frame: NDArray[np.generic], labels: LabelImage) -> None:
+        """Take the labels of a frame; those of the newest frame are propagated."""
+        self._reference = labels
 
-    def propagate(self, frame: NDArray[np.generic]) -> NDArray[np.int32]:
-        """Return the newest reference's labels (Y, X), each moved with its centroid."""
-        if self._labels is None:
+    def propagate(
+        self, frame: NDArray[np.generic], detections: LabelImage, prediction: Prediction
+    ) -> LabelImage:
+        """Return the newest reference's labels, each moved with its centroid."""
+        if self._reference is None:
             raise ValueError("propagate needs a reference: call add_reference first")
-        before, after = measure_regions(self._labels), measure_regions(self._segment(frame))
-        return move_labels(self._labels, before, find_steps(before, after))
+        steps = find_steps(self._reference.regions, detections.regions, prediction.step_px)
+        return move_labels(self._reference, steps)
 
-    def state(self) -> NDArray[np.integer] | None:
+    def state(self) -> LabelImage | None:
         """Return all that it remembers: the last labels."""
-        return self._labels
+        return self._reference
 
-    def restore(self, state: NDArray[np.integer] | None) -> None:
+    def restore(self, state: LabelImage | None) -> None:
         """Take what `state` returned in place of all that it remembers."""
-        self._labels = state
+        self._reference = state
 
 
-def find_steps(before: Regions, after: Regions) -> NDArray[np.float64]:
+def find_steps(before: Regions, after: Regions, common_px: Step = (0.0, 0.0)) -> NDArray[np.float64]:
     """Return the step (y, x) in pixels, (N, 2), of each region to the one that trackpy links it with.
 
-    A region without a partner has the median step of the others, and none where nothing was linked.
+    Parameters
+    ----------
+    before, after
+        Regions of two frames.
+    common_px
+        Step (y, x) of the whole field, from which on the partners are looked for. A region without a partner
+        has the median step of the others, and this one where nothing was linked.
     """
-    old, new = _centres(before), _centres(after)
+    old, new = _centres(before) + common_px, _centres(after)
     steps = np.zeros_like(old)
     if len(old) == 0 or len(new) == 0:
-        return steps
+        return steps + common_px
     reach = search_range_px(before)
     levels = trackpy.link_iter(
         [old, new], search_range=reach, memory=0, adaptive_stop=SHORTEST_REACH_FRACTION * reach
@@ -82,7 +84,7 @@ def find_steps(before: Regions, after: Regions) -> NDArray[np.float64]:
     steps[i] = new[j] - old[i]
     if i.size:
         steps[np.setdiff1d(np.arange(len(old)), i)] = np.median(steps[i], axis=0)
-    return steps
+    return steps + common_px
 
 
 def search_range_px(regions: Regions) -> float:

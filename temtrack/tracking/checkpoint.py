@@ -14,9 +14,11 @@ from pathlib import Path
 from temtrack.errors import OutputError, UsageError
 from temtrack.formats.store.atomic import check_output_folder
 from temtrack.formats.store.state import read_state, write_state
+from temtrack.imaging.registration import FrameRegistration
 from temtrack.lineage import Lineage, Track
+from temtrack.linking.motion import MotionModel
 from temtrack.linking.state import STATE_CLASSES
-from temtrack.tracking.drift import DriftEstimator, FrameDrift
+from temtrack.tracking.drift import DriftEstimator
 from temtrack.tracking.engine import ResumableTracker, TrackingState
 from temtrack.tracking.frame_quality import FrameQuality, QualityEstimator
 from temtrack.tracking.report import TrackingReport
@@ -58,7 +60,7 @@ class Checkpoint:
 
 _CLASSES = (
     *(Checkpoint, TrackingState, TrackingReport, QualityEstimator, FrameQuality, Lineage, Track),
-    *(DriftEstimator, FrameDrift),
+    *(DriftEstimator, FrameRegistration, MotionModel),
     *STATE_CLASSES,
 )
 

@@ -14,42 +14,38 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.imaging.labels import LabelImage, compact
+from temtrack.imaging.registration import FrameRegistration
 from temtrack.lineage import Lineage
-from temtrack.linking import Linker, LinkingConfig
+from temtrack.linking import LinkedFrame, Linker, LinkingConfig
+from temtrack.linking.motion import MotionModel, Prediction
 from temtrack.linking.state import LinkerState
-from temtrack.tracking.drift import DriftEstimator, FrameDrift
+from temtrack.tracking.drift import DriftEstimator
 from temtrack.tracking.frame_quality import FrameQuality, QualityEstimator
 
 Segment = Callable[[NDArray[np.generic]], NDArray[np.integer]]
 
 
-class LastSegments:
-    """A segmentation that remembers its last answer for a tracker that asks for the same frame again."""
-
-    def __init__(self, segment: Segment) -> None:
-        self._segment = segment
-        self._last: tuple[NDArray[np.generic], NDArray[np.integer]] | None = None
-
-    def __call__(self, frame: NDArray[np.generic]) -> NDArray[np.integer]:
-        """Return the segments (Y, X) of a frame (Y, X)."""
-        self._last = frame, self._segment(frame)
-        return self._last[1]
-
-    def again(self, frame: NDArray[np.generic]) -> NDArray[np.integer]:
-        """Return the segments of the frame asked for last; ``ValueError`` for any other."""
-        if self._last is None or self._last[0] is not frame:
-            raise ValueError("again is for the frame that was segmented last")
-        return self._last[1]
-
-
 class Tracker(Protocol):
     """Propagates the ids of particles from frame to frame."""
 
-    def add_reference(self, frame: NDArray[np.generic], labels: NDArray[np.integer]) -> None:
-        """Take the labels (Y, X) of a good frame (Y, X), the newest so far."""
+    def add_reference(self, frame: NDArray[np.generic], labels: LabelImage) -> None:
+        """Take the labels of the first frame (Y, X), or of the one that was propagated to last."""
 
-    def propagate(self, frame: NDArray[np.generic]) -> NDArray[np.integer]:
-        """Return the reference's labels (Y, X) propagated into a later frame (Y, X), mostly the next."""
+    def propagate(
+        self, frame: NDArray[np.generic], detections: LabelImage, prediction: Prediction
+    ) -> LabelImage:
+        """Return the newest reference's labels propagated into a later frame.
+
+        Parameters
+        ----------
+        frame
+            The image (Y, X), mostly the next one.
+        detections
+            Its segmentation.
+        prediction
+            Where the registration of the frame and the particles' own motion put the reference's labels.
+        """
 
 
 class ResumableTracker(Tracker, Protocol):
@@ -67,28 +63,19 @@ class ResumableTracker(Tracker, Protocol):
 
 
 @dataclass(frozen=True)
-class TrackedFrame:
-    """A frame whose ids are final.
+class TrackedFrame(LinkedFrame):
+    """A frame whose ids are final, and what its image was like.
 
     Parameters
     ----------
-    frame
-        0-based number.
-    labels
-        (Y, X) int32.
-    gap_filled_ids
-        Ids drawn where they were propagated to, since the segmentation lacks them here.
     quality
-        What the image itself was like.
-    drift
+        Contrast, sharpness, and whether the frame is good.
+    registration
         Where the field of view lies in it.
     """
 
-    frame: int
-    labels: NDArray[np.int32]
-    gap_filled_ids: tuple[int, ...]
     quality: FrameQuality
-    drift: FrameDrift
+    registration: FrameRegistration
 
 
 @dataclass
@@ -102,15 +89,18 @@ class TrackingState:
     quality
         Measures how good the frames are.
     drift
-        Measures how the field moves.
+        Registers the frames.
+    motion
+        What was learned of the particles' motion.
     waiting
-        Quality and drift of the frames that are not final yet.
+        Quality and registration of the frames that are not final yet.
     """
 
     linker: LinkerState = field(default_factory=LinkerState)
     quality: QualityEstimator = field(default_factory=QualityEstimator)
     drift: DriftEstimator = field(default_factory=DriftEstimator)
-    waiting: deque[tuple[FrameQuality, FrameDrift]] = field(default_factory=deque)
+    motion: MotionModel = field(default_factory=MotionModel)
+    waiting: deque[tuple[FrameQuality, FrameRegistration]] = field(default_factory=deque)
 
     @property
     def next_frame(self) -> int:
@@ -147,15 +137,22 @@ class TrackingEngine:
 
     def push(self, frame: NDArray[np.generic]) -> list[TrackedFrame]:
         """Take the next frame (Y, X) and return those whose ids have become final, in order."""
-        is_first = self.state.next_frame == 0
+        is_first, motion = self.state.next_frame == 0, self.state.motion
         quality = self.state.quality.measure(frame)
         is_good = quality.flag == "good"
-        self.state.waiting.append((quality, self.state.drift.measure(frame, is_good)))
-        segments = self._segment(frame)
-        propagated = np.zeros(segments.shape, np.int32) if is_first else self._tracker.propagate(frame)
-        labels = self._linker.push(propagated, segments, is_blank=not is_good)
+        registration = self.state.drift.measure(frame, is_good)
+        detections = LabelImage(compact(self._segment(frame))[0])
+        propagated = None
+        if not is_first:
+            if is_good:  # the masks of a bad frame tell nothing
+                registration = motion.register(detections, registration)
+            prediction = motion.predict(registration.step_px)
+            propagated = self._tracker.propagate(frame, detections, prediction)
+        self.state.waiting.append((quality, registration))
+        labels = self._linker.push(propagated, detections, is_blank=not is_good)
         if is_first or is_good:
             self._tracker.add_reference(frame, labels)
+            motion.learn(labels, registration.is_jump)
         return self._finished()
 
     def finish(self) -> tuple[list[TrackedFrame], Lineage]:
@@ -165,8 +162,9 @@ class TrackingEngine:
 
     def _finished(self) -> list[TrackedFrame]:
         return [
-            TrackedFrame(linked.frame, linked.labels, linked.gap_filled_ids, *self.state.waiting.popleft())
+            TrackedFrame(**vars(linked), quality=quality, registration=registration)
             for linked in self._linker.finished()
+            for quality, registration in [self.state.waiting.popleft()]
         ]
 
 

@@ -21,7 +21,7 @@ def load_tracker(name: str, device: str = "auto") -> ResumableTracker:
     Parameters
     ----------
     name
-        ``overlap``, a registered DeAOT model, or the folder of a training run of one.
+        ``overlap``, ``trackpy``, a registered DeAOT model, or the folder of a training run of one.
     device
         For the network.
 
@@ -34,6 +34,10 @@ def load_tracker(name: str, device: str = "auto") -> ResumableTracker:
     """
     if name == "overlap":
         return OverlapTracker()
+    if name == "trackpy":
+        from temtrack.tracking.centroids import CentroidTracker
+
+        return CentroidTracker()
     return load_deaot(name, device)
 
 

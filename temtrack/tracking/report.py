@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from temtrack.imaging.labels import measure_regions
+from temtrack.imaging.registration import FrameRegistration
 from temtrack.lineage import Lineage
 from temtrack.tables import DRIFT, Calibration
-from temtrack.tracking.drift import FrameDrift
 from temtrack.tracking.engine import TrackedFrame
 
 _UNKNOWN = (float("nan"), float("nan"))
@@ -24,18 +23,18 @@ class TrackingReport:
     quality: list[str] = field(default_factory=list)
     contrast: list[float] = field(default_factory=list)
     sharpness: list[float] = field(default_factory=list)
-    drift: list[FrameDrift] = field(default_factory=list)
+    registration: list[FrameRegistration] = field(default_factory=list)
     gap_filled: dict[int, list[int]] = field(default_factory=dict)
     n_masks: int = 0
 
     def add(self, frame: TrackedFrame) -> None:
         """Take a frame into account."""
-        quality, drift = frame.quality, frame.drift
-        self.quality.append("jump" if drift.is_jump else quality.flag)
+        quality = frame.quality
+        self.quality.append("jump" if frame.registration.is_jump else quality.flag)
         self.contrast.append(round(quality.contrast, 6))
         self.sharpness.append(round(quality.sharpness, 6))
-        self.drift.append(drift)
-        self.n_masks += measure_regions(frame.labels).ids.size
+        self.registration.append(frame.registration)
+        self.n_masks += frame.n_particles
         if frame.gap_filled_ids:
             self.gap_filled[frame.frame] = list(frame.gap_filled_ids)
 
@@ -45,7 +44,9 @@ class TrackingReport:
 
     def drift_table(self, calibration: Calibration) -> pa.Table:
         """Return how the field of view moved, as `temtrack.tables.DRIFT`."""
-        way = np.array([one.position_px or _UNKNOWN for one in self.drift], dtype=np.float64).reshape(-1, 2)
+        way = np.array([one.position_px or _UNKNOWN for one in self.registration], dtype=np.float64).reshape(
+            -1, 2
+        )
         steps = np.diff(way, axis=0, prepend=np.full((1, 2), np.nan))
         measured = {
             "frame": np.arange(len(way)),
@@ -53,7 +54,7 @@ class TrackingReport:
             "dx_px": steps[:, 1],
             "y_px": way[:, 0],
             "x_px": way[:, 1],
-            "correlation": [one.correlation for one in self.drift],
-            "jump": [one.is_jump for one in self.drift],
+            "correlation": [one.correlation for one in self.registration],
+            "jump": [one.is_jump for one in self.registration],
         }
         return DRIFT.fill(measured, calibration)

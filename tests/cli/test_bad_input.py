@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from typer.testing import CliRunner
 
 import temtrack
+from temtrack.cli.app import app
 
 MAIN = "import sys; from temtrack.cli.app import main; sys.argv[0] = 'temtrack'; main()"
 DEMO = Path(temtrack.__file__).parent / "demo" / "sintering.mp4"
@@ -56,6 +58,14 @@ def test_a_bad_input_ends_in_one_line_that_names_it(run, segmenter, inputs, comm
     assert result.stderr.startswith(f"temtrack: error: {inputs / name}: ")
     assert BAD[name] in result.stderr
     assert not any((inputs / "out").rglob("*"))
+
+
+@pytest.mark.parametrize("command", ["segment", "track", "info"])
+def test_a_movie_on_stdin_is_told_what_a_dash_is_for(inputs, command):
+    words = [command, "-", *(["-o", str(inputs / "out")] if command == "track" else [])]
+    told = CliRunner().invoke(app, words, input=DEMO.read_bytes())
+    assert (told.exit_code, told.stdout, told.stderr.count("\n")) == (1, "", 1)
+    assert "- stands for a list of paths there" in told.stderr
 
 
 def test_frames_of_changing_size_end_in_one_line(run, inputs):

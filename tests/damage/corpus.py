@@ -229,14 +229,13 @@ def _half_done():
     """A run of tracking between two frames."""
     from temtrack.linking import LinkingConfig
     from temtrack.tracking.checkpoint import Checkpoint
-    from temtrack.tracking.engine import LastSegments, TrackingEngine
+    from temtrack.tracking.engine import TrackingEngine
     from temtrack.tracking.overlap import OverlapTracker
 
     labels = np.zeros((24, 32), np.int32)
     labels[4:10, 4:10] = 1
     run = Checkpoint({"movie": "x", "n_frames": 4}, "temtrack track x")
-    segments = LastSegments(lambda image: labels)
-    engine = TrackingEngine(segments, OverlapTracker(), LinkingConfig(), run.tracking)
+    engine = TrackingEngine(lambda image: labels, OverlapTracker(), LinkingConfig(), run.tracking)
     for frame in FRAMES[:3]:
         for done in engine.push(frame):
             run.report.add(done)

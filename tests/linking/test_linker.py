@@ -3,7 +3,7 @@ import pytest
 from cases import CASES
 from cases.scene import Disc, draw
 
-from temtrack.imaging.labels import measure_regions
+from temtrack.imaging.labels import LabelImage, measure_regions
 from temtrack.linking import Linker, LinkingConfig, link_masks
 from temtrack.metrics.tracks import match_tracks
 
@@ -111,14 +111,18 @@ def test_a_spurious_detection_of_one_frame_is_dropped():
     assert not frames[5].labels[50:53, 50:53].any()
 
 
+def a_square():
+    labels = np.zeros((20, 20), np.int32)
+    labels[5:12, 5:12] = 1
+    return LabelImage(labels)
+
+
 def test_frames_come_out_after_the_look_ahead_and_memory_stays_bounded():
     linker = Linker()
-    labels = np.zeros((20, 20), np.int32)
-    detections = labels.copy()
-    detections[5:12, 5:12] = 3
+    detections, propagated = a_square(), None
     n_out = 0
     for _ in range(50):
-        labels = linker.push(labels, detections)
+        propagated = linker.push(propagated, detections)
         n_out += len(list(linker.finished()))
         assert len(linker.state.window) < linker.config.look_ahead_frames
     assert n_out == 50 - linker.config.look_ahead_frames + 1
@@ -128,12 +132,10 @@ def test_frames_come_out_after_the_look_ahead_and_memory_stays_bounded():
 
 def test_frames_said_to_be_blank_end_nothing():
     linker = Linker()
-    detections = np.zeros((20, 20), np.int32)
-    detections[5:12, 5:12] = 3
-    labels = linker.push(np.zeros_like(detections), detections)
+    labels = linker.push(None, a_square())
     for _ in range(6):
-        labels = linker.push(labels, np.zeros_like(detections), is_blank=True)
-    linker.push(labels, detections)
+        labels = linker.push(labels, LabelImage(np.zeros((20, 20), np.int32)), is_blank=True)
+    linker.push(labels, a_square())
     lineage = linker.finish()
     assert [(t.start, t.end, t.fate) for t in lineage.tracks] == [(0, 7, "present")]
     assert [len(f.gap_filled_ids) for f in linker.finished()] == [0, *[1] * 6, 0]
@@ -175,7 +177,8 @@ def test_two_that_cross_part_as_who_they_were_though_one_was_propagated_into_bot
         if shared:  # the tracker loses sight of the small one bit by bit
             y, x = np.nonzero(labels == small)
             propagated[y[: y.size // 2], x[: y.size // 2]] = large
-        labels = linker.push(propagated, (true > 0).astype(np.int32) if shared else true)
+        detections = (true > 0).astype(np.int32) if shared else true
+        labels = linker.push(LabelImage(propagated), LabelImage(detections)).labels
         if not shared:
             large, small = labels[40, 66 if t < 9 else 54], labels[40, 98 - 4 * t]
             apart.append((large, small))

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from cases import CASES, Disc, draw
 
-from temtrack.imaging.labels import measure_regions
+from temtrack.imaging.labels import LabelImage, measure_regions
+from temtrack.linking.motion import Prediction
 from temtrack.tracking.centroids import CentroidTracker, find_steps, search_range_px
-from temtrack.tracking.engine import LastSegments, track_movie
+from temtrack.tracking.engine import track_movie
 
 
 def grid(n=30, step=(0, 0), radius=4, seed=0):
@@ -19,10 +20,18 @@ def shuffled(labels, seed):
 
 
 def test_each_mask_moves_with_its_centroid():
-    before, after = grid(), grid(step=(2, -3))
-    tracker = CentroidTracker(lambda frame: shuffled(after, 5))
-    tracker.add_reference(before, before)
-    np.testing.assert_array_equal(tracker.propagate(after), after)
+    before, after = LabelImage(grid()), grid(step=(2, -3))
+    tracker = CentroidTracker()
+    tracker.add_reference(before.labels, before)
+    found = tracker.propagate(after, LabelImage(shuffled(after, 5)), Prediction(before, (0.0, 0.0)))
+    np.testing.assert_array_equal(found.labels, after)
+
+
+def test_partners_are_looked_for_from_where_the_field_has_moved():
+    before, after = measure_regions(grid()), measure_regions(grid(step=(-9, 18)))
+    np.testing.assert_allclose(find_steps(before, after, (-8, 17)), np.tile([-9, 18], (30, 1)), atol=0.1)
+    nothing = measure_regions(0 * grid())
+    np.testing.assert_array_equal(find_steps(before, nothing, (-8, 17)), np.tile([-8, 17], (30, 1)))
 
 
 def test_what_is_not_found_moves_with_the_others():
@@ -52,14 +61,8 @@ def test_a_crowd_is_linked_and_nothing_is_said(capfd):
 def test_the_engine_finds_a_merge_with_it_and_segments_once():
     case = next(c for c in CASES if c.name == "two fuse")
     movie = [np.where(labels > 0, 60.0, 200.0) for labels in case.truth]
-    masks, n_asked = iter(case.segments), []
-
-    def segment(frame):
-        n_asked.append(1)
-        return next(masks)
-
-    segments = LastSegments(segment)
-    tracked = track_movie(movie, segments, CentroidTracker(segments.again))
+    masks = iter(case.segments)
+    tracked = track_movie(movie, lambda frame: next(masks), CentroidTracker())
     list(tracked)
     assert [m.frame for m in tracked.lineage.merges] == [m.frame for m in case.merges]
-    assert len(n_asked) == len(movie)
+    assert next(masks, None) is None

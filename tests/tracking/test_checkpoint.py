@@ -12,7 +12,7 @@ from temtrack.tracking import checkpoint as module
 from temtrack.tracking.centroids import CentroidTracker
 from temtrack.tracking.checkpoint import Checkpoint, CheckpointFile, check_tracking_folder
 from temtrack.tracking.deaot.tracker import DeaotTracker
-from temtrack.tracking.engine import LastSegments, TrackingEngine
+from temtrack.tracking.engine import TrackingEngine
 from temtrack.tracking.overlap import OverlapTracker
 
 FACTS = {"movie": "a.tif", "movie_sha256": "12ab", "parameters": {"max_gap_frames": 3}}
@@ -25,9 +25,9 @@ def untrained():
 
 
 BUILD = {
-    "overlap": lambda segments: OverlapTracker(),
+    "overlap": OverlapTracker,
     "trackpy": CentroidTracker,
-    "deaot": lambda segments: DeaotTracker(untrained(), torch.device("cpu")),
+    "deaot": lambda: DeaotTracker(untrained(), torch.device("cpu")),
 }
 
 
@@ -39,11 +39,10 @@ def track(case, kind, folder=None):
     engine, frames = None, []
     for t, labels in enumerate(case.segments):
         if engine is None or folder:
-            segments = LastSegments(lambda frame: next(masks))
-            tracker = BUILD[kind](segments.again)
+            tracker = BUILD[kind]()
             if t:
                 run = CheckpointFile(folder, tracker).read(FACTS)
-            engine = TrackingEngine(segments, tracker, state=run.tracking)
+            engine = TrackingEngine(lambda frame: next(masks), tracker, state=run.tracking)
         frames += engine.push(np.where(labels > 0, 80, 180) + rng.normal(0, 8, labels.shape))
         if folder:
             CheckpointFile(folder, tracker).save(run)
@@ -68,7 +67,9 @@ def assert_same_when_stopped(case, kind, tmp_path):
     assert same_lineage == lineage
     for a, b in zip(whole, broken, strict=True):
         np.testing.assert_array_equal(a.labels, b.labels)
-        assert (a.frame, a.gap_filled_ids, a.quality) == (b.frame, b.gap_filled_ids, b.quality)
+        assert (a.frame, a.gap_filled_ids, a.quality, a.registration) == (
+            *(b.frame, b.gap_filled_ids, b.quality, b.registration),
+        )
 
 
 def test_an_unfinished_run_of_something_else_is_refused_with_what_differs(tmp_path):
@@ -81,7 +82,7 @@ def test_an_unfinished_run_of_something_else_is_refused_with_what_differs(tmp_pa
     with pytest.raises(UsageError, match="movie_sha256 12ab, now 34cd; model none, now x;"):
         file.read({**FACTS, "movie_sha256": "34cd", "model": "x"})
     with pytest.raises(UsageError, match="tracker none, now trackpy"):
-        CheckpointFile(tmp_path, CentroidTracker(iter)).read({**FACTS, "tracker": "trackpy"})
+        CheckpointFile(tmp_path, CentroidTracker()).read({**FACTS, "tracker": "trackpy"})
     file.path.write_bytes(file.path.read_bytes()[:200])
     with pytest.raises(InputError, match="is damaged"):
         file.read(FACTS)

@@ -4,15 +4,13 @@ from scipy import ndimage
 
 from temtrack.lineage import Lineage
 from temtrack.tables import Calibration
-from temtrack.tracking.drift import DriftEstimator, find_shift
+from temtrack.tracking.drift import DriftEstimator
 from temtrack.tracking.engine import TrackedFrame
 from temtrack.tracking.frame_quality import FrameQuality
 from temtrack.tracking.report import TrackingReport
 
-RNG = np.random.default_rng(0)
-
 #: A large field with structure of some pixels, of which frames show a part.
-FIELD = ndimage.gaussian_filter(RNG.normal(size=(400, 400)), 3) * 300 + 200
+FIELD = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(400, 400)), 3) * 300 + 200
 
 
 def frame_at(y, x, noise=5.0):
@@ -37,6 +35,14 @@ def test_a_bad_frame_has_no_position_and_what_follows_counts_from_the_first():
     found = measure([(0, 0), (1, 0), (30, 0), (3, 2)], bad=(2,))
     assert found[2].position_px is None
     assert found[3].position_px == pytest.approx((3, 2), abs=0.1)
+
+
+def test_steps_count_from_the_last_good_frame_even_into_a_bad_one():
+    found = measure([(0, 0), (1, 0), (4, 1), (3, 2)], bad=(2,))
+    assert [one.step_px for one in found[1:]] == [
+        pytest.approx(step, abs=0.1) for step in ((1, 0), (3, 1), (2, 2))
+    ]
+    assert found[0].step_px is None
 
 
 def test_a_jump_is_flagged_where_the_field_usually_moves_little():
@@ -65,6 +71,7 @@ def test_after_a_cut_to_another_field_the_way_goes_on_from_where_it_was():
     assert [t for t, one in enumerate(found) if one.position_px is None] == [5, 6]
     assert [t for t, one in enumerate(found) if one.is_jump] == [7]
     assert found[7].position_px == pytest.approx((4, 0), abs=0.1)
+    assert [one.step_px is None for one in found[4:9]] == [False, True, True, True, False]
     assert found[8].position_px == pytest.approx((4, 3), abs=0.2)
 
 
@@ -76,12 +83,6 @@ def test_a_blank_first_frame_does_not_spoil_the_rest():
     assert found[5].position_px[0] - found[4].position_px[0] == pytest.approx(1, abs=0.1)
 
 
-def test_noise_alone_has_no_drift():
-    first, second = RNG.normal(size=(2, 160, 160)).astype(np.float32)
-    assert not find_shift(first, second).is_sure
-    assert not find_shift(np.zeros((64, 64), np.float32), np.zeros((64, 64), np.float32)).is_sure
-
-
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (1, 40)])
 def test_a_tiny_frame_is_no_fault(shape):
     estimator = DriftEstimator()
@@ -91,9 +92,9 @@ def test_a_tiny_frame_is_no_fault(shape):
 
 def test_the_table_tells_steps_only_between_frames_that_are_both_registered():
     report = TrackingReport()
-    for t, drift in enumerate(measure([(0, 0), (1, 2), (9, 9), (3, 2), (3, 3)], bad=(2,))):
+    for t, registration in enumerate(measure([(0, 0), (1, 2), (9, 9), (3, 2), (3, 3)], bad=(2,))):
         quality = FrameQuality(1.0, 1.0, "blank" if t == 2 else "good")
-        report.add(TrackedFrame(t, np.zeros((4, 4), np.int32), (), quality, drift))
+        report.add(TrackedFrame(t, np.zeros((4, 4), np.int32), (), 0, quality, registration))
     seconds = np.arange(5) * 0.5
     table = report.drift_table(Calibration(pixel_size_nm=0.5, frame_seconds=seconds)).to_pydict()
     assert table["time_s"] == [0, 0.5, 1, 1.5, 2]

@@ -3,13 +3,15 @@ import pytest
 from cases import CASES, Disc, along, draw
 from scipy import ndimage
 
-from temtrack.imaging.labels import map_ids
+from temtrack.imaging.labels import LabelImage, border_ids, map_ids
 from temtrack.linking import LinkingConfig
 from temtrack.metrics.tracks import match_tracks
+from temtrack.tables import Calibration
 from temtrack.tracking.engine import track_movie
 from temtrack.tracking.frame_quality import QualityEstimator
+from temtrack.tracking.load import load_tracker
 from temtrack.tracking.overlap import OverlapTracker
-from temtrack.tracking.registration import register
+from temtrack.tracking.report import TrackingReport
 
 
 def picture(labels, rng):
@@ -37,7 +39,7 @@ class Still:
     def add_reference(self, frame, labels):
         self.given.append(labels)
 
-    def propagate(self, frame):
+    def propagate(self, frame, detections, prediction):
         return self.given[-1]
 
 
@@ -63,7 +65,7 @@ def test_any_tracker_serves_and_sees_what_was_decided():
     list(tracked)
     assert len(tracker.given) == len(case.truth)
     # once the look-ahead has passed, the child is one id in the reference
-    assert len(np.unique(tracker.given[-1])) == len(np.unique(case.truth[-1]))
+    assert len(np.unique(tracker.given[-1].labels)) == len(np.unique(case.truth[-1]))
 
 
 def test_blank_and_blurred_frames_are_flagged_and_bridged():
@@ -104,11 +106,11 @@ class Follower:
     def add_reference(self, frame, labels):
         self.shown = self.t, labels
 
-    def propagate(self, frame):
+    def propagate(self, frame, detections, prediction):
         t, labels = self.shown
         self.t += 1
-        true_of = match_tracks([labels], [self.truth[t]]).true_of_found()
-        return map_ids(self.truth[self.t], {true: found for found, true in true_of.items()})
+        true_of = match_tracks([labels.labels], [self.truth[t]]).true_of_found()
+        return LabelImage(map_ids(self.truth[self.t], {true: found for found, true in true_of.items()}))
 
 
 def track_badly_segmented(truth, segments, movie=None, tracker=None):
@@ -180,13 +182,49 @@ def test_the_lineage_is_known_only_at_the_end():
     assert tracked.lineage.n_frames == 0
 
 
-def test_registration_finds_a_jump_and_distrusts_noise():
-    rng = np.random.default_rng(2)
-    (labels,) = draw([Disc(1, 20, 30, 8), Disc(2, 40, 60, 6), Disc(3, 30, 80, 5)], 1)
-    still = picture(labels, rng).astype(np.float32)
-    jumped = picture(np.roll(labels, (6, -9), (0, 1)), rng).astype(np.float32)
-    assert register(still, jumped, expected=(0.0, 0.0)) == (6, -9)
-    assert register(still, picture(labels, rng).astype(np.float32), expected=(0.0, 0.0)) is None
-    noise = rng.normal(size=still.shape).astype(np.float32)
-    assert register(still, noise, expected=(0.0, 0.0)) is None
-    assert register(still, np.zeros_like(noise), expected=(0.0, 0.0)) is None
+JUMP, JUMP_FRAME = np.array([41, 29]), 6
+
+
+@pytest.fixture(scope="module")
+def dense_field():
+    """Return true masks of a crowd that drifts by (0.5, 0.3) px a frame; in one frame the view jumps."""
+    rng = np.random.default_rng(4)
+    y, x = np.mgrid[10:320:19, 10:320:19]
+    discs = [
+        Disc(i + 1, along((0, v), (20, v + 10)), along((0, u), (20, u + 6)), radius)
+        for i, (v, u, radius) in enumerate(
+            zip(
+                (y + rng.uniform(-3, 3, y.shape)).ravel(),
+                (x + rng.uniform(-3, 3, x.shape)).ravel(),
+                rng.uniform(5, 7.5, y.size),
+                strict=True,
+            )
+        )
+    ]
+    world = draw(discs, 12, (340, 340))
+    corner = np.array([130, 120])
+    views = []
+    for t in range(12):
+        corner = corner - JUMP if t == JUMP_FRAME else corner
+        views.append(world[t, corner[0] : corner[0] + 170, corner[1] : corner[1] + 180])
+    return views
+
+
+@pytest.mark.parametrize("name", ["overlap", "trackpy", "deaot-t"])
+def test_ids_follow_a_jump_of_a_dense_field_over_several_diameters(dense_field, name):
+    step = pytest.approx(JUMP + np.array([0.5, 0.3]), abs=0.3)
+    truth, rng = dense_field, np.random.default_rng(7)
+    tracked = track_movie([picture(m, rng) for m in truth], Segmenter(truth), load_tracker(name, "cpu"))
+    frames = list(tracked)
+    whole = [np.where(np.isin(labels, border_ids(labels)), 0, labels) for labels in truth]
+    matches = match_tracks((f.labels for f in frames), whole)
+    assert matches.n_switches == 0
+    assert matches.recall == 1
+    assert [f.frame for f in frames if f.registration.is_jump] == [JUMP_FRAME]
+    assert frames[JUMP_FRAME].registration.step_px == step
+    report = TrackingReport()
+    for frame in frames:
+        report.add(frame)
+    table = report.drift_table(Calibration()).to_pydict()
+    assert [t for t in range(len(truth)) if table["jump"][t]] == [JUMP_FRAME]
+    assert (table["dy_px"][JUMP_FRAME], table["dx_px"][JUMP_FRAME]) == step

@@ -15,7 +15,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import Regions, measure_regions, touching_pairs
+from temtrack.imaging.labels import LabelImage, Regions, touching_pairs
 
 #: Colours of one pass: the object ids that the network has.
 N_COLOURS = 10
@@ -27,16 +27,16 @@ GRID_PER_REACH = 4
 SLIPPING_FRACTION = 0.05
 
 
-def find_conflicts(labels: NDArray[np.integer], reach_px: float) -> NDArray[np.int64]:
+def find_conflicts(image: LabelImage, reach_px: float) -> NDArray[np.int64]:
     """Return the pairs of ids (N, 2), the lower first, less than about ``reach_px`` apart.
 
     The gap is the longer side of the box between two masks, right to a quarter of the reach.
     """
-    radius = measure_regions(labels).radius_px
+    radius = image.regions.radius_px
     finest = float(np.quantile(radius, SLIPPING_FRACTION)) if radius.size else 1.0
     spacing = max(1, int(min(reach_px / GRID_PER_REACH, finest)))
     gap = max(0, round(reach_px / spacing) - 1)
-    return touching_pairs(labels[::spacing, ::spacing], gap)
+    return touching_pairs(image.labels[::spacing, ::spacing], gap)
 
 
 def colour_particles(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import compact, measure_regions
+from temtrack.imaging.labels import LabelImage, compact
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Gates:
     min_room_fraction: float = 0.5
 
 
-def apply_fallback(found: NDArray[np.int32], expected: NDArray[np.int32], gates: Gates) -> NDArray[np.int32]:
+def apply_fallback(found: NDArray[np.int32], predicted: LabelImage, gates: Gates) -> NDArray[np.int32]:
     """Return the labels (Y, X) found with a fallback prediction for those that fail the gates.
 
-    Every id of ``expected`` (Y, X) has at least one pixel in the result.
+    Every id of ``predicted`` has at least one pixel in the result.
     """
-    regions = measure_regions(expected)
-    small, ids = compact(expected)
+    regions = predicted.regions
+    small, ids = compact(predicted.labels)
     in_found = _renumber(found, ids)
     n = ids.size + 1
     share = np.bincount(in_found.ravel(), minlength=n)[1:] / np.maximum(regions.area_px, 1)

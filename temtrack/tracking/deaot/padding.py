@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from temtrack.imaging.labels import nearest_pixels, typical_diameter
-from temtrack.linking.motion import Step
+from temtrack.imaging.registration import Step
 from temtrack.tracking.deaot.decoding import Axis
 
 STRIDE = 16  # input pixels from one token of the network to the next

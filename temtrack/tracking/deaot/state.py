@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from temtrack.imaging.labels import Regions
-from temtrack.linking.motion import MotionModel, Step
+from temtrack.imaging.labels import LabelImage
+from temtrack.imaging.registration import Step
 from temtrack.nets.deaot.memory import LayerMemory, LayerView, Memory, View
 from temtrack.tracking.deaot.memory import MemoryEntry
 from temtrack.tracking.deaot.padding import PaddedInput
@@ -23,10 +21,6 @@ class EncodedFrame:
 
     Parameters
     ----------
-    frame
-        The frame itself (Y, X), by which it is known again.
-    grid
-        The frame on the grid of registration.
     drift_px
         Of the specimen (y, x) since the first reference, in pixels.
     padded
@@ -35,17 +29,15 @@ class EncodedFrame:
         What the encoder sees.
     views
         What propagation saw, one a pass; none of a frame that was not propagated to.
-    expected
-        (Y, X) ids where motion predicts them; none for the first frame.
+    predicted
+        The ids where motion predicts them; ``None`` for the first frame.
     """
 
-    frame: NDArray[np.generic]
-    grid: NDArray[np.float32]
     drift_px: Step
     padded: PaddedInput
     tokens: Tensor
     views: list[View]
-    expected: NDArray[np.int32]
+    predicted: LabelImage | None
 
 
 @dataclass
@@ -60,10 +52,6 @@ class DeaotState:
         References so far.
     drift_px
         Of the specimen (y, x) from the first reference to the newest, in pixels.
-    grid
-        The newest reference on the grid of registration.
-    motion
-        What was learned of the particles' motion.
     colour_of_id
         Of the ids in the newest reference.
     references
@@ -77,8 +65,6 @@ class DeaotState:
     scale: float | None = None
     n_references: int = 0
     drift_px: Step = (0.0, 0.0)
-    grid: NDArray[np.float32] | None = None
-    motion: MotionModel = field(default_factory=MotionModel)
     colour_of_id: dict[int, int] = field(default_factory=dict)
     references: list[MemoryEntry] = field(default_factory=list)
     newest: MemoryEntry | None = None
@@ -87,7 +73,7 @@ class DeaotState:
 
 #: The classes that a state is made of.
 STATE_CLASSES = (
-    *(DeaotState, EncodedFrame, MemoryEntry, PaddedInput, MotionModel, Regions),
+    *(DeaotState, EncodedFrame, MemoryEntry, PaddedInput, LabelImage),
     *(Memory, LayerMemory, View, LayerView),
 )
 

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from temtrack.imaging.correlation import grid_spacing
 from temtrack.imaging.intensity import rescale_intensity
-from temtrack.imaging.labels import measure_regions, overlap_counts
+from temtrack.imaging.labels import LabelImage, overlap_counts
+from temtrack.linking.motion import Prediction
 from temtrack.nets.deaot.memory import Memory
 from temtrack.nets.deaot.model import N_IDS, STRIDE, Deaot, Pyramid
 from temtrack.nets.device import bf16_where_native
@@ -23,7 +23,6 @@ from temtrack.tracking.deaot.gating import Gates, apply_fallback
 from temtrack.tracking.deaot.memory import MemoryEntry, evict, without_gates
 from temtrack.tracking.deaot.padding import choose_scale, pad_input
 from temtrack.tracking.deaot.state import STATE_CLASSES, DeaotState, EncodedFrame, to_device
-from temtrack.tracking.registration import find_drift, on_grid
 
 #: An id that ends where another takes over at least this share of its place lives on in it.
 SUCCESSOR_FRACTION = 0.5
@@ -92,54 +91,54 @@ class DeaotTracker:
         self._state = to_device(state, self.device)
 
     @torch.inference_mode()
-    def add_reference(self, frame: NDArray[np.generic], labels: NDArray[np.integer]) -> None:
-        """Take the labels (Y, X) of a frame (Y, X), the newest so far, mostly the one propagated to last."""
+    def add_reference(self, frame: NDArray[np.generic], labels: LabelImage) -> None:
+        """Take the labels of the first frame (Y, X), or of the one that was propagated to last."""
         state, config = self._state, self.config
-        ids = labels.astype(np.int32)
         if state.scale is None:
-            state.scale = choose_scale(ids, config.target_diameter_px, config.max_input_px)
+            state.scale = choose_scale(labels.labels, config.target_diameter_px, config.max_input_px)
         if state.scale is not None:
-            encoded = state.encoded
-            if encoded is None or not np.array_equal(encoded.frame, frame):
-                encoded, _ = self._encode(frame)
-            self._update_ids(encoded, ids)
-            self._write_memory(encoded, ids)
-            state.drift_px, state.grid, state.encoded = encoded.drift_px, encoded.grid, None
-        state.motion.learn(ids)
+            if state.encoded is None and state.newest is not None:
+                raise ValueError("add_reference takes the frame that was propagated to last")
+            encoded = state.encoded or self._encode(frame)[0]
+            self._update_ids(encoded, labels)
+            self._write_memory(encoded, labels.labels.astype(np.int32))
+            state.drift_px, state.encoded = encoded.drift_px, None
         state.n_references += 1
 
     @torch.inference_mode()
-    def propagate(self, frame: NDArray[np.generic]) -> NDArray[np.int32]:
+    def propagate(
+        self, frame: NDArray[np.generic], detections: LabelImage, prediction: Prediction
+    ) -> LabelImage:
         """Return the newest reference's labels propagated into a later frame (Y, X)."""
         state = self._state
         if state.n_references == 0:
             raise ValueError("propagate needs a reference: call add_reference first")
         if state.newest is None:
-            return np.zeros(frame.shape, np.int32)
-        state.encoded, pyramid = self._encode(frame)
+            return prediction.labels
+        state.encoded, pyramid = self._encode(frame, prediction)
         with bf16_where_native(self.device):
             colours = self._propagate_colours(state.newest, state.encoded, pyramid)
-        expected = state.encoded.expected
-        labels = assign_ids(colours, expected, state.colour_of_id, self._reach_px)
-        return apply_fallback(labels, expected, self.config.gates)
+        predicted = prediction.labels
+        labels = assign_ids(colours, predicted.labels, state.colour_of_id, self._reach_px)
+        return LabelImage(apply_fallback(labels, predicted, self.config.gates))
 
     @property
     def _reach_px(self) -> float:
         """How far a particle is looked for, in pixels of the frame."""
         return self.config.reach_tokens * STRIDE / (self._state.scale or 1.0)
 
-    def _encode(self, frame: NDArray[np.generic]) -> tuple[EncodedFrame, Pyramid]:
-        """Register a frame with the newest reference, predict where the ids are in it, and encode it."""
-        state, grid = self._state, on_grid(frame)
-        expected, step = np.zeros(frame.shape, np.int32), (0.0, 0.0)
-        if state.grid is not None:
-            found = find_drift(state.grid, grid, grid_spacing(frame.shape), state.motion.drift)
-            expected, step = state.motion.predict(found), found or state.motion.drift
+    def _encode(
+        self, frame: NDArray[np.generic], prediction: Prediction | None = None
+    ) -> tuple[EncodedFrame, Pyramid]:
+        """Pad a frame so that the specimen rests on its tokens, and encode it."""
+        state = self._state
+        step = prediction.step_px if prediction else (0.0, 0.0)
         drift_px = (state.drift_px[0] + step[0], state.drift_px[1] + step[1])
         padded = pad_input((frame.shape[0], frame.shape[1]), state.scale or 1.0, drift_px)
         with bf16_where_native(self.device):
             pyramid = self.net.encode(self._to_input(padded.place_image(rescale_intensity(frame))))
-        return EncodedFrame(frame, grid, drift_px, padded, pyramid.tokens, [], expected), pyramid
+        predicted = prediction.labels if prediction else None
+        return EncodedFrame(drift_px, padded, pyramid.tokens, [], predicted), pyramid
 
     def _to_input(self, grey: NDArray[np.float32]) -> Tensor:
         """Return an image (H, W) in [0, 1] as 1x3xHxW, normalised."""
@@ -163,11 +162,11 @@ class DeaotTracker:
             argmax.add(logits[0, used.tolist()].float().cpu().numpy(), used + p * N_IDS)
         return argmax.colours
 
-    def _update_ids(self, encoded: EncodedFrame, labels: NDArray[np.int32]) -> None:
+    def _update_ids(self, encoded: EncodedFrame, image: LabelImage) -> None:
         """Colour the ids of a new reference, and let the memory bank follow where they have changed."""
-        state, regions = self._state, measure_regions(labels)
+        state, labels, regions = self._state, image.labels, image.regions
         before, present = state.colour_of_id, set(regions.ids.tolist())
-        successors = find_successors(encoded.expected, labels, before.keys() - present)
+        successors = find_successors(encoded.predicted, labels, before.keys() - present)
         inherited = {new: before[old] for old, new in successors.items() if old in before} | before
         new_objects = present - before.keys() - set(successors.values())
         bank = [entry for entry in (*state.references, state.newest) if entry is not None]
@@ -179,7 +178,7 @@ class DeaotTracker:
             shown = encoded.padded.place_labels(shown)
             for entry in bank:
                 entry.add_new_objects(shown, encoded.padded)
-        conflicts = find_conflicts(labels, self._reach_px)
+        conflicts = find_conflicts(image, self._reach_px)
         state.colour_of_id = colour_particles(regions, conflicts, inherited)
 
     def _write_memory(self, encoded: EncodedFrame, labels: NDArray[np.int32]) -> None:
@@ -197,11 +196,13 @@ class DeaotTracker:
             state.references = evict(kept, self.config.n_reference_frames, number)
 
 
-def find_successors(expected: NDArray[np.int32], labels: NDArray[np.int32], gone: Set[int]) -> dict[int, int]:
-    """Return, for the ids that are gone, the id that now has most of the place where each was expected."""
-    if not gone:
+def find_successors(
+    predicted: LabelImage | None, labels: NDArray[np.integer], gone: Set[int]
+) -> dict[int, int]:
+    """Return, for the ids that are gone, the id that now has most of the place where each was predicted."""
+    if predicted is None or not gone:
         return {}
-    regions, shared = measure_regions(expected), overlap_counts(expected, labels)
+    regions, shared = predicted.regions, overlap_counts(predicted.labels, labels)
     area = dict(zip(regions.ids.tolist(), regions.area_px.tolist(), strict=True))
     triples = zip(shared.a.tolist(), shared.b.tolist(), shared.n_px.tolist(), strict=True)
     return {a: b for a, b, n in triples if a in gone and n >= SUCCESSOR_FRACTION * area[a]}

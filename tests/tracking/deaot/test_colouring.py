@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from temtrack.imaging.labels import measure_regions
+from temtrack.imaging.labels import LabelImage, measure_regions
 from temtrack.tracking.deaot.colouring import colour_particles, find_conflicts
 
 
@@ -15,7 +15,7 @@ def field(n_rows, n_columns, spacing, radius):
 
 def coloured(labels, reach_px, before=None, **options):
     return colour_particles(
-        measure_regions(labels), find_conflicts(labels, reach_px), before or {}, **options
+        measure_regions(labels), find_conflicts(LabelImage(labels), reach_px), before or {}, **options
     )
 
 
@@ -23,15 +23,15 @@ def test_masks_conflict_where_their_gap_is_within_reach():
     labels = np.zeros((80, 200), np.int32)
     for i, x in enumerate((10, 50, 130)):  # gaps of 20 and 60 px
         labels[30:50, x : x + 20] = i + 1
-    assert find_conflicts(labels, 30).tolist() == [[1, 2]]
-    assert find_conflicts(labels, 12).tolist() == []
-    assert find_conflicts(labels, 90).tolist() == [[1, 2], [2, 3]]
+    assert find_conflicts(LabelImage(labels), 30).tolist() == [[1, 2]]
+    assert find_conflicts(LabelImage(labels), 12).tolist() == []
+    assert find_conflicts(LabelImage(labels), 90).tolist() == [[1, 2], [2, 3]]
 
 
 def test_a_thousand_particles_share_ten_colours_and_none_meets_its_own():
     labels = field(32, 32, spacing=30, radius=10)
     reach_px = 15.0
-    conflicts = find_conflicts(labels, reach_px)
+    conflicts = find_conflicts(LabelImage(labels), reach_px)
     regions = measure_regions(labels)
     colours = colour_particles(regions, conflicts, {})
     assert set(colours.values()) == set(range(1, 11))

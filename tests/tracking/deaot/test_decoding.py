@@ -3,6 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from temtrack.imaging.labels import LabelImage
 from temtrack.tracking.deaot.decoding import Axis, assign_ids, sample_colours
 from temtrack.tracking.deaot.gating import Gates, apply_fallback
 
@@ -60,35 +61,35 @@ def expected():
 
 def test_a_particle_that_vanished_stands_where_it_was_expected(expected):
     found = np.where(expected == 3, 0, expected)
-    assert np.array_equal(apply_fallback(found, expected, Gates()), expected)
-    assert np.array_equal(apply_fallback(np.zeros_like(found), expected, Gates()), expected)
+    assert np.array_equal(apply_fallback(found, LabelImage(expected), Gates()), expected)
+    assert np.array_equal(apply_fallback(np.zeros_like(found), LabelImage(expected), Gates()), expected)
 
 
 def test_one_swallowed_by_its_neighbour_is_cut_out_of_it(expected):
     found = np.where(expected == 2, 1, expected)
-    assert np.array_equal(apply_fallback(found, expected, Gates()), expected)
+    assert np.array_equal(apply_fallback(found, LabelImage(expected), Gates()), expected)
 
 
 def test_one_that_ran_away_over_the_ground_is_put_back(expected):
     found = expected.copy()
     found[50:75, 40:75] = 3
-    assert np.array_equal(apply_fallback(found, expected, Gates()), expected)
+    assert np.array_equal(apply_fallback(found, LabelImage(expected), Gates()), expected)
 
 
 def test_a_particle_cut_by_the_border_stands_in_as_any_other(expected):
     found = np.where(expected == 7, 0, expected)
-    assert np.array_equal(apply_fallback(found, expected, Gates()), expected)
+    assert np.array_equal(apply_fallback(found, LabelImage(expected), Gates()), expected)
 
 
 def test_one_whose_place_is_taken_back_keeps_a_pixel(expected):
     found = np.where(expected == 2, 1, expected)
     found[expected == 1] = 0
     found[expected == 2] = 1  # 1 stands where 2 is expected, and 2 nowhere
-    labels = apply_fallback(found, expected, Gates())
+    labels = apply_fallback(found, LabelImage(expected), Gates())
     assert (labels == 2).sum() == (expected == 2).sum()
     assert (labels == 1).sum() == 1
 
 
 def test_plausible_answers_are_taken_as_they_are(expected):
     found = np.roll(expected, (3, 2), axis=(0, 1))
-    assert np.array_equal(apply_fallback(found, expected, Gates()), found)
+    assert np.array_equal(apply_fallback(found, LabelImage(expected), Gates()), found)

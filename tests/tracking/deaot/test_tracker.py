@@ -1,14 +1,18 @@
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from temtrack.formats.store.state import read_state, write_state
-from temtrack.imaging.labels import border_ids
+from temtrack.imaging.labels import LabelImage, border_ids
+from temtrack.linking.motion import MotionModel, Prediction
 from temtrack.nets.deaot.memory import LayerMemory, LayerView, Memory, View
 from temtrack.nets.deaot.model import Pyramid
 from temtrack.tracking.deaot.state import STATE_CLASSES
 from temtrack.tracking.deaot.tracker import DeaotConfig, DeaotTracker, find_successors
+from temtrack.tracking.drift import DriftEstimator
 
 
 class FakeNet(torch.nn.Module):
@@ -66,9 +70,33 @@ def picture(labels, seed=0):
     return np.where(labels > 0, 60.0, 200.0) + np.random.default_rng(seed).normal(0, 4, labels.shape)
 
 
+class Driven:
+    """A tracker that is given the predictions that the engine would give, without a linker."""
+
+    def __init__(self, **config):
+        config = DeaotConfig(**{"target_diameter_px": 16, **config})
+        self.tracker = DeaotTracker(FakeNet(), torch.device("cpu"), config)
+        self.drift, self.motion = DriftEstimator(), MotionModel()
+        self.registration = None
+
+    @property
+    def state(self):
+        return self.tracker.state()
+
+    def add_reference(self, frame, labels):
+        self.registration = self.registration or self.drift.measure(frame, True)
+        self.tracker.add_reference(frame, LabelImage(labels))
+        self.motion.learn(LabelImage(labels), self.registration.is_jump)
+
+    def propagate(self, frame, is_good=True):
+        self.registration = self.drift.measure(frame, is_good)
+        prediction = self.motion.predict(self.registration.step_px)
+        return self.tracker.propagate(frame, None, prediction).labels
+
+
 @pytest.fixture
 def tracker():
-    return DeaotTracker(FakeNet(), torch.device("cpu"), DeaotConfig(target_diameter_px=16))
+    return Driven()
 
 
 def all_right(labels, truth):
@@ -89,17 +117,16 @@ def test_forty_particles_are_propagated_in_one_pass(tracker):
         assert all_right(labels, truth)
         assert set(np.unique(labels)) == set(range(41))
         tracker.add_reference(picture(truth, t), labels)
-    assert tracker.net.n_passes == 5
-    assert max(tracker.state().colour_of_id.values()) <= 10
+    assert tracker.tracker.net.n_passes == 5
+    assert max(tracker.state.colour_of_id.values()) <= 10
 
 
 def test_a_crowd_of_more_neighbours_than_colours_takes_more_passes():
     truth, moved = lattice(3, 8), lattice(3, 8, step=(2, 1))
-    config = DeaotConfig(target_diameter_px=16, reach_tokens=6)
-    tracker = DeaotTracker(FakeNet(), torch.device("cpu"), config)
+    tracker = Driven(reach_tokens=6)
     tracker.add_reference(picture(truth), truth)
     assert all_right(tracker.propagate(picture(moved, 1)), moved)
-    assert tracker.net.n_passes == 2
+    assert tracker.tracker.net.n_passes == 2
 
 
 def test_ids_survive_drift_over_many_times_the_reach(tracker):
@@ -120,13 +147,13 @@ def test_ids_survive_drift_over_many_times_the_reach(tracker):
         whole = np.setdiff1d(whole, border_ids(truth))
         assert all_right(labels, np.where(np.isin(truth, whole), truth, 0)), t
         tracker.add_reference(picture(truth, t), truth)
-    assert tracker.state().drift_px == pytest.approx((-65, -136), abs=1)
+    assert tracker.state.drift_px == pytest.approx((-65, -136), abs=1)
 
 
 def test_a_blank_frame_loses_no_id(tracker):
     truth = lattice(3, 4)
     tracker.add_reference(picture(truth), truth)
-    assert np.array_equal(tracker.propagate(np.full(truth.shape, 200.0)), truth)
+    assert np.array_equal(tracker.propagate(np.full(truth.shape, 200.0), is_good=False), truth)
     labels = tracker.propagate(picture(truth, 2))
     assert all_right(labels, truth)
 
@@ -134,11 +161,11 @@ def test_a_blank_frame_loses_no_id(tracker):
 def test_a_child_inherits_its_parents_place_and_colour(tracker):
     truth = lattice(2, 3)
     tracker.add_reference(picture(truth), truth)
-    colours = dict(tracker.state().colour_of_id)
+    colours = dict(tracker.state.colour_of_id)
     tracker.propagate(picture(truth, 1))
     merged = np.where(np.isin(truth, (1, 2)), 7, truth)
     tracker.add_reference(picture(truth, 1), merged)
-    state = tracker.state()
+    state = tracker.state
     assert state.colour_of_id[7] in (colours[1], colours[2])
     assert {i: c for i, c in state.colour_of_id.items() if i < 7} == {i: colours[i] for i in range(3, 7)}
     assert set(np.unique(state.references[0].labels)) == {0, *range(3, 8)}
@@ -151,21 +178,20 @@ def test_a_new_particle_is_unknown_in_older_frames(tracker):
     tracker.add_reference(picture(truth), without)
     tracker.propagate(picture(truth, 1))
     tracker.add_reference(picture(truth, 1), truth)
-    first = tracker.state().references[0]
+    first = tracker.state.references[0]
     assert set(np.unique(first.newer)) == {0, 5}
     assert all_right(tracker.propagate(picture(truth, 2)), truth)
     assert first.valid is not None
 
 
 def test_memory_has_a_bound_and_ids_have_none():
-    config = DeaotConfig(n_reference_frames=3, target_diameter_px=16)
-    tracker = DeaotTracker(FakeNet(), torch.device("cpu"), config)
+    tracker = Driven(n_reference_frames=3)
     for t in range(12):
         truth = np.where(lattice(2, 2) > 0, lattice(2, 2) + 69_990 + 10 * t, 0)
         if t:
             tracker.propagate(picture(truth, t))
         tracker.add_reference(picture(truth, t), truth)
-    state = tracker.state()
+    state = tracker.state
     assert len(state.references) == 3
     assert state.references[0].number == 0
     labels = tracker.propagate(picture(truth, 99))
@@ -178,10 +204,11 @@ def test_a_restored_tracker_goes_on_with_the_same_bytes(tracker, tmp_path):
     tracker.add_reference(picture(frames[0]), frames[0])
     for t in (1, 2):
         tracker.add_reference(picture(frames[t], t), tracker.propagate(picture(frames[t], t)))
-    write_state(tmp_path / "state", {"all": tracker.state()}, STATE_CLASSES)
-    other = DeaotTracker(FakeNet(), torch.device("cpu"), tracker.config)
+    write_state(tmp_path / "state", {"all": tracker.state}, STATE_CLASSES)
+    other = Driven()
     (state,) = read_state(tmp_path / "state", ["all"], STATE_CLASSES)
-    other.restore(state)
+    other.tracker.restore(state)
+    other.drift, other.motion = deepcopy(tracker.drift), deepcopy(tracker.motion)
     for t in (3, 4):
         frame = picture(frames[t], t)
         one, two = tracker.propagate(frame), other.propagate(frame)
@@ -194,7 +221,7 @@ def test_without_particles_nothing_is_propagated_and_later_ones_are(tracker):
     truth = lattice(2, 2)
     empty = np.zeros_like(truth)
     with pytest.raises(ValueError, match="call add_reference first"):
-        tracker.propagate(picture(truth))
+        tracker.tracker.propagate(picture(truth), None, Prediction(LabelImage(empty), (0.0, 0.0)))
     tracker.add_reference(picture(empty), empty)
     assert not tracker.propagate(picture(truth, 1)).any()
     tracker.add_reference(picture(truth, 1), truth)
@@ -205,5 +232,13 @@ def test_successors_are_those_who_hold_the_place():
     expected = lattice(1, 3)
     labels = np.where(expected == 1, 8, np.where(expected == 2, 0, expected))
     labels[expected == 2] = np.resize([8, 0, 0], (expected == 2).sum())
-    assert find_successors(expected, labels, {1, 2}) == {1: 8}
-    assert find_successors(expected, labels, set()) == {}
+    assert find_successors(LabelImage(expected), labels, {1, 2}) == {1: 8}
+    assert find_successors(LabelImage(expected), labels, set()) == {}
+    assert find_successors(None, labels, {1, 2}) == {}
+
+
+def test_a_reference_is_the_frame_that_was_propagated_to(tracker):
+    truth = lattice(2, 2)
+    tracker.add_reference(picture(truth), truth)
+    with pytest.raises(ValueError, match="propagated to last"):
+        tracker.add_reference(picture(truth), truth)
