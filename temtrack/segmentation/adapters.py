@@ -47,10 +47,7 @@ class DenseAdapter:
     predict_dense: Callable[[Any, Tensor], Tensor]
     predict_prompts: Callable[[Any, Tensor, Prompts], Segmentation] | None = None
     averages_views: ClassVar = True
-
-    def encode(self, labels: NDArray[Any]) -> NDArray[np.float32]:
-        """Encode labels (Y, X) as maps (3, Y, X)."""
-        return dense_maps.encode(labels)
+    encode = staticmethod(dense_maps.encode)
 
     def forward(self, net: nn.Module, grey: NDArray[np.float32], view: View, device: torch.device) -> Logits:
         """Predict logits from a view of an image (Y, X) in [0, 1]."""
@@ -88,10 +85,7 @@ class DetectionAdapter:
     detect: Callable[[Any, Tensor], list[Detection]]
     predict_prompts: ClassVar = None
     averages_views: ClassVar = False
-
-    def encode(self, labels: NDArray[Any]) -> list[Detection]:
-        """Encode labels (Y, X) as detections, each with its own box and mask."""
-        return detections.encode(labels)
+    encode = staticmethod(detections.encode)
 
     def forward(
         self, net: nn.Module, grey: NDArray[np.float32], view: View, device: torch.device

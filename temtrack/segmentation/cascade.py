@@ -75,11 +75,10 @@ def reduce(image: NDArray[Any]) -> tuple[NDArray[np.float32], float]:
     if factor == 1.0:
         return grey, 1.0
     import torch  # a classical model starts without it
-    import torch.nn.functional as F
 
-    size = [max(1, round(n * factor)) for n in grey.shape]
-    small = F.interpolate(torch.from_numpy(grey)[None, None], size, mode="bilinear", antialias=True)
-    return small[0, 0].numpy(), factor
+    from temtrack.segmentation.tiling import scaled_input
+
+    return scaled_input(grey, factor, 1, torch.device("cpu"))[0, 0].numpy(), factor
 
 
 def boxes_of(labels: NDArray[np.int32], factor: float, shape: tuple[int, ...]) -> NDArray[np.float64]:

@@ -58,6 +58,14 @@ def test_the_larger_parents_id_that_lives_on():
     assert evaluation.events.merges[0].f1 == evaluation.events.merges[0].exact_parents_fraction == 1
 
 
+def test_a_hit_and_a_missed_merge_as_rows():
+    (hit,) = evaluate_masks(TRUE, TRUE).events.rows()
+    assert (hit["outcome"], hit["frame_error"], hit["exact"], hit["cause"]) == ("hit", 0, True, None)
+    (missed,) = evaluate_masks(tracked(np.zeros_like(FUSE.truth)), TRUE).events.rows()
+    assert (missed["outcome"], missed["found_frame"]) == ("missed", None)
+    assert missed["true_frame"] == hit["true_frame"]
+
+
 def test_a_truth_without_a_lineage_is_linked_too():
     evaluation = evaluate_masks(tracked(FUSE.truth), tracked(FUSE.truth))
     assert len(evaluation.events.merges[0].matches) == 1
