@@ -8,7 +8,7 @@ from export_scene import CHILD, HEIGHT, N_FRAMES, N_NODES, WIDTH, draw_frame
 from pycocotools import mask as rle
 from pycocotools.coco import COCO
 
-from temtrack.formats.export.coco import describe_losses
+from temtrack.formats.export.coco import EXPORTER
 
 
 def read(path):
@@ -66,5 +66,5 @@ def test_a_particle_that_fills_the_frame(write, empty):
 
 
 def test_left_out_merges_are_told(scene, empty):
-    assert "merges, 1 in all" in describe_losses(scene)[0]
-    assert describe_losses(empty) == []
+    assert "merges, 1 in all" in EXPORTER.describe_losses(scene)[0]
+    assert EXPORTER.describe_losses(empty) == []
