@@ -18,7 +18,7 @@ from temtrack.formats.export.content import ExportContent, describe_lost_merges
 from temtrack.formats.export.exporter import Exporter
 from temtrack.formats.export.graph import Ints
 from temtrack.formats.store.atomic import whole_file
-from temtrack.imaging.labels import encode_run_lengths
+from temtrack.imaging.labels import bounding_boxes, encode_run_lengths
 from temtrack.masks import Labels
 from temtrack.progress import Progress
 
@@ -52,32 +52,34 @@ def _images(content: ExportContent) -> list[dict[str, Any]]:
 def _annotations(content: ExportContent, progress: Progress) -> Iterator[dict[str, Any]]:
     size = list(content.tables.field_px)
     for t, labels, rows in content.walk(progress):
-        pixels = dict(_pixels(labels))
-        for row, particle_id in zip(rows.index.tolist(), rows["particle_id"].tolist(), strict=True):
-            counts, bbox, area = pixels[particle_id]
+        counts, boxes = _run_lengths(labels), bounding_boxes(labels)
+        row: Any
+        for row in rows.itertuples():
+            y, x = boxes[row.particle_id]
             yield {
-                "id": row + 1,  # pycocotools takes an annotation 0 for none
+                "id": row.Index + 1,  # pycocotools takes an annotation 0 for none
                 "image_id": t + 1,
                 "category_id": 1,
-                "segmentation": {"size": size, "counts": counts},
-                "bbox": bbox,
-                "area": area,
+                "segmentation": {"size": size, "counts": counts[row.particle_id]},
+                "bbox": [x.start, y.start, x.stop - x.start, y.stop - y.start],
+                "area": row.area_px,
                 "iscrowd": 0,
-                "particle_id": particle_id,
+                "particle_id": row.particle_id,
             }
 
 
-def _pixels(labels: Labels) -> Iterator[tuple[int, tuple[list[int], list[int], int]]]:
-    """Yield by id the run lengths of its pixels, its box (x, y, width, height) and its area."""
+def _run_lengths(labels: Labels) -> dict[int, list[int]]:
+    """Return by id the lengths of background and particle in turn, column by column."""
     height, width = labels.shape
     runs = encode_run_lengths(np.ascontiguousarray(labels.T))  # of which a row is a column of the image
     order = np.argsort(runs.ids, kind="stable")
     ids, first = np.unique(runs.ids[order], return_index=True)
-    for particle_id, rows in zip(ids.tolist(), np.split(order, first)[1:], strict=True):
-        x, y, n_px = runs.y_px[rows], runs.x_px[rows], runs.n_px[rows]
-        left, top = int(x.min()), int(y.min())
-        bbox = [left, top, int(x.max()) + 1 - left, int((y + n_px).max()) - top]
-        yield particle_id, (_counts(x * height + y, n_px, height * width), bbox, int(n_px.sum()))
+    parts = np.split(order, first)[1:]
+    starts = runs.y_px * height + runs.x_px
+    return {
+        particle_id: _counts(starts[part], runs.n_px[part], height * width)
+        for particle_id, part in zip(ids.tolist(), parts, strict=True)
+    }
 
 
 def _counts(starts: Ints, lengths: Ints, n_px: int) -> list[int]:
