@@ -13,7 +13,8 @@ from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
 
 if TYPE_CHECKING:
-    from temtrack.movie import FrameTimes, Movie
+    from temtrack.calibration import FrameTimes
+    from temtrack.movie import Movie
 
 
 def info(

@@ -18,7 +18,7 @@ from temtrack.errors import BusyError, InterruptedRunError, OutputError, Temtrac
 from temtrack.formats.store.ledger import Ledger, Record, State
 
 #: Options that name a model.
-_MODELS = ("model", "propagator")
+_MODELS = ("model", "tracker")
 
 
 class JobStates:
@@ -148,7 +148,7 @@ def _deciding_on_all(options: Mapping[str, object]) -> dict[str, object]:
 
 
 def _hash_of_model(name: str) -> str | None:
-    from temtrack.pipeline.weights import hash_of_model
+    from temtrack.models.registry import hash_of_model
 
     return hash_of_model(name)
 

@@ -1,7 +1,7 @@
 """Tracked particles as files of other programs: one module per format, with functions of the same names.
 
 Each has ``TARGET``, which tells where it may be written to, ``describe_losses(content) -> list[str]``, which
-says what the format cannot hold, and ``write_export(path, content, watch)``.
+says what the format cannot hold, and ``write_export(path, content, progress)``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from temtrack.errors import UsageError
-from temtrack.formats.export.content import ExportContent, Watch
+from temtrack.formats.export.content import ExportContent
 from temtrack.formats.export.target import FileTarget, FolderTarget
+from temtrack.progress import Progress
 
 
 class Exporter(Protocol):
@@ -28,7 +29,7 @@ class Exporter(Protocol):
         """Return a sentence for each thing that the format cannot hold."""
         ...
 
-    def write_export(self, path: Path, content: ExportContent, watch: Watch) -> None:
+    def write_export(self, path: Path, content: ExportContent, progress: Progress) -> None:
         """Write the file or folder, whole or not at all."""
         ...
 

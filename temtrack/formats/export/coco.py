@@ -14,11 +14,13 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from temtrack.formats.export.content import ExportContent, Labels, Watch
+from temtrack.formats.export.content import ExportContent
 from temtrack.formats.export.graph import Ints
 from temtrack.formats.export.target import FileTarget
 from temtrack.formats.store.atomic import whole_file
 from temtrack.imaging.labels import encode_run_lengths
+from temtrack.masks import Labels
+from temtrack.progress import Progress
 
 TARGET = FileTarget((".json",))
 
@@ -30,7 +32,7 @@ def describe_losses(content: ExportContent) -> list[str]:
     return content.describe_lost_merges("COCO")
 
 
-def write_export(path: Path, content: ExportContent, watch: Watch) -> None:
+def write_export(path: Path, content: ExportContent, progress: Progress) -> None:
     """Write the json, one frame at a time.
 
     Raises
@@ -41,7 +43,7 @@ def write_export(path: Path, content: ExportContent, watch: Watch) -> None:
     with whole_file(path) as part, part.open("w", encoding="utf-8") as file:
         head = {"info": dict(content.facts), "images": _images(content), "categories": _CATEGORIES}
         file.write(json.dumps(head)[:-1])
-        _write_list(file, "annotations", _annotations(content, watch))
+        _write_list(file, "annotations", _annotations(content, progress))
         file.write("}\n")
 
 
@@ -66,9 +68,9 @@ def _write_list(file: TextIO, name: str, entries: Iterator[dict[str, Any]]) -> N
     file.write("]")
 
 
-def _annotations(content: ExportContent, watch: Watch) -> Iterator[dict[str, Any]]:
+def _annotations(content: ExportContent, progress: Progress) -> Iterator[dict[str, Any]]:
     size = list(content.field_px)
-    for t, labels, rows in content.walk(watch):
+    for t, labels, rows in content.walk(progress):
         pixels = dict(_pixels(labels))
         for row, particle_id in zip(rows.index.tolist(), rows["particle_id"].tolist(), strict=True):
             counts, bbox, area = pixels[particle_id]

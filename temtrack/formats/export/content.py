@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from temtrack.calibration import Calibration
 from temtrack.formats.export.graph import ParticleGraph, build_graph
-from temtrack.tables import Calibration
-
-Labels = NDArray[np.integer]
-
-#: Stands around the masks while they are walked through: a progress bar, for one.
-Watch = Callable[[Iterable[Labels]], Iterable[Labels]]
+from temtrack.masks import Labels, Masks
+from temtrack.progress import Progress
+from temtrack.tables import Tables
 
 #: Times between frames that differ from their mean by no more than this share count as even.
 _EVEN_WITHIN = 0.01
@@ -29,29 +27,55 @@ class ExportContent:
 
     Parameters
     ----------
-    particles, tracks, frames, merges
-        As `temtrack.tables` describes them; particles in the order of frames and ids.
+    tables
+        Particles, tracks, frames and merges, with scale and time.
     masks
-        Ids (Y, X) of each frame, as in ``particles``; read one at a time.
-    field_px
-        (height, width) of the masks.
-    calibration
-        Scale and time, as far as they are known.
+        Ids (T, Y, X), as in the tables; read one frame at a time.
     source
         The movie; its masks where it is unknown.
     facts
         Where all this comes from, for formats that have a place for it.
     """
 
-    particles: pd.DataFrame
-    tracks: pd.DataFrame
-    frames: pd.DataFrame
-    merges: pd.DataFrame
-    masks: Iterable[Labels]
-    field_px: tuple[int, int]
-    calibration: Calibration
+    tables: Tables
+    masks: Masks
     source: Path
     facts: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def particles(self) -> pd.DataFrame:
+        """The table of particles, in the order of frames and ids."""
+        rows: pd.DataFrame = self.tables.particles.to_pandas()
+        return rows.sort_values(["frame", "particle_id"], ignore_index=True)
+
+    @cached_property
+    def tracks(self) -> pd.DataFrame:
+        """The table of tracks."""
+        rows: pd.DataFrame = self.tables.tracks.to_pandas()
+        return rows
+
+    @cached_property
+    def frames(self) -> pd.DataFrame:
+        """The table of frames."""
+        rows: pd.DataFrame = self.tables.frames.to_pandas()
+        return rows
+
+    @cached_property
+    def merges(self) -> pd.DataFrame:
+        """The table of merges."""
+        assert self.tables.merges is not None  # exports are made of tables with merges
+        rows: pd.DataFrame = self.tables.merges.to_pandas()
+        return rows
+
+    @property
+    def field_px(self) -> tuple[int, int]:
+        """(height, width) of the masks."""
+        return self.tables.field_px
+
+    @property
+    def calibration(self) -> Calibration:
+        """Scale and time, as far as they are known."""
+        return self.tables.calibration
 
     @property
     def n_frames(self) -> int:
@@ -94,8 +118,8 @@ class ExportContent:
             " napari or trackmate keep them"
         ]
 
-    def walk(self, watch: Watch) -> Iterator[tuple[int, Labels, pd.DataFrame]]:
+    def walk(self, progress: Progress) -> Iterator[tuple[int, Labels, pd.DataFrame]]:
         """Yield number, mask and particles of each frame; their index is their row among all particles."""
         bounds = np.searchsorted(self.particles["frame"], np.arange(self.n_frames + 1))
-        for t, labels in enumerate(watch(self.masks)):
+        for t, labels in enumerate(progress(self.masks, "writing")):
             yield t, labels, self.particles.iloc[bounds[t] : bounds[t + 1]]

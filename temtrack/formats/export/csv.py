@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from temtrack.formats.export.content import ExportContent, Watch
+from temtrack.formats.export.content import ExportContent
 from temtrack.formats.export.target import FolderTarget, whole_folder
+from temtrack.progress import Progress
 from temtrack.tables import TABLES
 
 TARGET = FolderTarget(re.compile("|".join(rf"{table.name}\.csv" for table in TABLES)))
@@ -23,7 +24,7 @@ def describe_losses(content: ExportContent) -> list[str]:
     return []
 
 
-def write_export(path: Path, content: ExportContent, watch: Watch) -> None:
+def write_export(path: Path, content: ExportContent, progress: Progress) -> None:
     """Write ``particles.csv``, ``tracks.csv``, ``frames.csv`` and ``merges.csv`` into a folder.
 
     Raises

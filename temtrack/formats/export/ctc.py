@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from temtrack.errors import OutputError
-from temtrack.formats.export.content import ExportContent, Watch
+from temtrack.formats.export.content import ExportContent
 from temtrack.formats.export.graph import Ints
 from temtrack.formats.export.target import FolderTarget, whole_folder
 from temtrack.formats.store.masks import write_mask
 from temtrack.imaging.labels import map_ids
+from temtrack.progress import Progress
 
 TARGET = FolderTarget(re.compile(r"mask\d+\.tif|res_track\.txt"))
 
@@ -48,7 +49,7 @@ def describe_losses(content: ExportContent) -> list[str]:
     return told
 
 
-def write_export(path: Path, content: ExportContent, watch: Watch) -> None:
+def write_export(path: Path, content: ExportContent, progress: Progress) -> None:
     """Write masks and track table into a folder, one mask at a time.
 
     Raises
@@ -61,7 +62,7 @@ def write_export(path: Path, content: ExportContent, watch: Watch) -> None:
     numbers = _number(path, branches)
     digits = max(3, len(str(content.n_frames - 1)))
     with whole_folder(path) as part:
-        for t, labels, rows in content.walk(watch):
+        for t, labels, rows in content.walk(progress):
             new = [numbers[branch] for branch in branches[rows.index].tolist()]
             write_mask(
                 part / f"mask{t:0{digits}d}.tif",

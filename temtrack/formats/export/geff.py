@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from temtrack.formats.export.content import ExportContent, Watch
+from temtrack.formats.export.content import ExportContent
 from temtrack.formats.export.graph import Kind
 from temtrack.formats.export.target import FolderTarget, whole_folder
+from temtrack.progress import Progress
 from temtrack.tables import PARTICLES
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def describe_losses(content: ExportContent) -> list[str]:
     return []
 
 
-def write_export(path: Path, content: ExportContent, watch: Watch) -> None:
+def write_export(path: Path, content: ExportContent, progress: Progress) -> None:
     """Write the graph as a zarr folder.
 
     It is put together in memory, where it takes less than the table of particles: on a disk, zarr's threads

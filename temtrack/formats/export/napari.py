@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from temtrack.formats.export.content import ExportContent, Watch
+from temtrack.formats.export.content import ExportContent
 from temtrack.formats.export.target import FolderTarget, whole_folder
+from temtrack.progress import Progress
 
 TARGET = FolderTarget(re.compile(r"tracks\.csv|graph\.json"))
 
@@ -25,7 +26,7 @@ def describe_losses(content: ExportContent) -> list[str]:
     return []
 
 
-def write_export(path: Path, content: ExportContent, watch: Watch) -> None:
+def write_export(path: Path, content: ExportContent, progress: Progress) -> None:
     """Write the data and the graph of a Tracks layer into a folder.
 
     Raises

@@ -12,9 +12,10 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from temtrack.formats.export.content import ExportContent, Watch
+from temtrack.formats.export.content import ExportContent
 from temtrack.formats.export.target import FileTarget
 from temtrack.formats.store.atomic import whole_file
+from temtrack.progress import Progress
 
 TARGET = FileTarget((".ome.tif", ".ome.tiff"))
 
@@ -27,7 +28,7 @@ def describe_losses(content: ExportContent) -> list[str]:
     return content.describe_lost_merges("OME-TIFF")
 
 
-def write_export(path: Path, content: ExportContent, watch: Watch) -> None:
+def write_export(path: Path, content: ExportContent, progress: Progress) -> None:
     """Write a stack (T, Y, X) of uint16, or uint32 where an id is above 65,535, one mask at a time.
 
     Raises
@@ -41,7 +42,7 @@ def write_export(path: Path, content: ExportContent, watch: Watch) -> None:
     is_big = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize > _MAX_CLASSIC_BYTES
     with whole_file(path) as part, tifffile.TiffWriter(part, ome=True, bigtiff=is_big) as writer:
         writer.write(
-            _frames(content, watch, dtype),
+            _frames(content, progress, dtype),
             shape=shape,
             dtype=dtype,
             compression="zlib",
@@ -50,8 +51,8 @@ def write_export(path: Path, content: ExportContent, watch: Watch) -> None:
         )
 
 
-def _frames(content: ExportContent, watch: Watch, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
-    return (labels.astype(dtype) for labels in watch(content.masks))
+def _frames(content: ExportContent, progress: Progress, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
+    return (labels.astype(dtype) for labels in progress(content.masks, "writing"))
 
 
 def _metadata(content: ExportContent) -> dict[str, Any]:

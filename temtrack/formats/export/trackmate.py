@@ -19,10 +19,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from temtrack.formats.export.content import ExportContent, Labels, Watch
+from temtrack.formats.export.content import ExportContent
 from temtrack.formats.export.target import FileTarget
 from temtrack.formats.store.atomic import whole_file
 from temtrack.imaging.labels import bounding_boxes
+from temtrack.masks import Labels
+from temtrack.progress import Progress
 
 TARGET = FileTarget((".xml",))
 
@@ -62,7 +64,7 @@ def describe_losses(content: ExportContent) -> list[str]:
     ]
 
 
-def write_export(path: Path, content: ExportContent, watch: Watch) -> None:
+def write_export(path: Path, content: ExportContent, progress: Progress) -> None:
     """Write the XML, spots of one frame at a time.
 
     Raises
@@ -79,7 +81,7 @@ def write_export(path: Path, content: ExportContent, watch: Watch) -> None:
             space = "pixel" if content.pixel_size_nm is None else "nm"
             with xml.element("Model", spatialunits=space, timeunits=time):
                 _declare_features(xml)
-                _write_spots(xml, content, watch)
+                _write_spots(xml, content, progress)
                 _write_tracks(xml, content)
             _write_settings(xml, content)
             xml.empty("GUIState", state="ConfigureViews")
@@ -130,10 +132,10 @@ def _declare_features(xml: _Xml) -> None:
                     xml.empty("Feature", **words, dimension=dimension, isint=is_whole)
 
 
-def _write_spots(xml: _Xml, content: ExportContent, watch: Watch) -> None:
+def _write_spots(xml: _Xml, content: ExportContent, progress: Progress) -> None:
     scale = content.pixel_size_nm or 1.0
     with xml.element("AllSpots", nspots=len(content.particles)):
-        for t, labels, rows in content.walk(watch):
+        for t, labels, rows in content.walk(progress):
             time = t if content.mean_interval_s is None or content.seconds is None else content.seconds[t]
             outlines = _outlines(labels)
             with xml.element("SpotsInFrame", frame=t):

@@ -6,7 +6,7 @@ from export_scene import EMPTY_FRAME, N_FRAMES, draw_frame
 
 from temtrack.errors import OutputError
 from temtrack.formats.export import ctc
-from temtrack.formats.store.tracked_masks import read_tracked_masks
+from temtrack.formats.store.run import open_run
 
 
 def read_table(path):
@@ -53,7 +53,7 @@ def test_ids_stay_where_they_can(write, kept_id):
     assert read_table(out) == {1: (0, 7, 0), 2: (0, 7, 0), 3: (0, 7, 0), 4: (8, 21, 2)}
     assert np.array_equal(tifffile.imread(out / "mask000.tif"), kept_id.masks[0])
     assert set(np.unique(tifffile.imread(out / "mask021.tif"))) == {0, 4}
-    assert read_tracked_masks(out).parents == {4: 2}
+    assert open_run(out).ctc_parents == {4: 2}
 
 
 def test_more_tracks_than_16_bits_are_refused(write, scene, monkeypatch, tmp_path):

@@ -1,0 +1,64 @@
+"""No embedded network may become worse than it is recorded to be, nor the demo lose one of its merges."""
+
+import json
+
+import numpy as np
+import pytest
+from accuracy import gate
+from accuracy.inputs import Example
+from real_data import REAL_DATA
+from typer.testing import CliRunner
+
+from temtrack.cli.app import app
+
+RECORDED = gate.read_recorded()
+MEASUREMENTS = gate.measurements()
+
+
+def marks(name):
+    if not gate.is_on_real_data(name):
+        return ()
+    return (
+        pytest.mark.shared,
+        pytest.mark.skipif(not REAL_DATA.is_dir(), reason="real data do not lie beside this checkout"),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name), id=name) for name in MEASUREMENTS])
+def test_no_network_falls_below_what_is_recorded(name):
+    assert gate.find_losses(MEASUREMENTS[name](), RECORDED[name]) == []
+
+
+def test_all_that_is_measured_is_recorded():
+    assert RECORDED.keys() == MEASUREMENTS.keys()
+
+
+@pytest.mark.slow
+def test_the_demo_with_its_own_weights_finds_all_three_merges(tmp_path):
+    result = CliRunner().invoke(app, ["demo", "-o", str(tmp_path / "demo"), "--json"])
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert [sorted(merge["true_parents"]) for merge in told["merges"]] == [[1, 2], [3, 4], [5, 6, 7]]
+    assert all(merge["exact"] for merge in told["merges"])
+    assert max(abs(merge["found_frame"] - merge["true_frame"]) for merge in told["merges"]) <= 2
+    found, true = told["summary"]
+    assert {**found, "": ""} == {**true, "": ""}  # particles, and fates too
+
+
+def test_what_became_worse_is_told_and_what_became_better_is_not():
+    recorded = {"f1": 0.9, "n_switches": 1}
+    assert gate.find_losses({"f1": 0.8901, "n_switches": 1}, recorded) == []
+    assert gate.find_losses({"f1": 0.95, "n_switches": 0}, recorded) == []
+    assert gate.find_losses({"f1": 0.889, "n_switches": 1}, recorded) == ["f1: 0.889, recorded 0.9"]
+    assert gate.find_losses({"f1": 0.9, "n_switches": 2}, recorded) == ["n_switches: 2, recorded 1"]
+    assert gate.find_losses({"f1": 0.9}, recorded) == ["n_switches: not measured"]
+
+
+def test_a_box_has_one_particle_of_its_width_with_the_centre_inside():
+    labels = np.zeros((64, 64), np.int32)
+    for i, (y, x, half) in enumerate(((10, 10, 4), (16, 46, 12), (40, 20, 4), (48, 20, 3), (50, 50, 4)), 1):
+        labels[y - half : y + half + 1, x - half : x + half + 1] = i
+    boxes = np.array([(5, 5, 15, 15), (11, 41, 21, 51), (34, 14, 52, 26), (50, 2, 60, 12)], float)
+    # found, too wide, one of two in the same box, and in none
+    assert gate.count_in_boxes(labels, Example(np.zeros((64, 64), np.float32), None, boxes)) == 2
