@@ -40,9 +40,9 @@ def centre_intensity(grey: NDArray[np.float32], blur_px: float = CENTRING_BLUR_P
     """Shift an image (Y, X) so that the level halfway between its two classes of grey values is at 0.5.
 
     Outlines are drawn where the grey value is halfway between background and particle. That is one level for
-    the whole image, which a network that sees a part of it could only guess: Otsu's threshold, the middle between
-    the means of both classes (Otsu 1979, doi:10.1109/TSMC.1979.4310076), of the image blurred by a Gaussian
-    whose standard deviation is ``blur_px``.
+    the whole image, which a network that sees a part of it could only guess: Otsu's threshold, the middle
+    between the means of both classes (Otsu 1979, doi:10.1109/TSMC.1979.4310076), of the image blurred by a
+    Gaussian whose standard deviation is ``blur_px``.
     """
     shift = MIDDLE - threshold_otsu(ndimage.gaussian_filter(grey, blur_px))
     levelled: NDArray[np.float32] = grey + np.float32(shift)
