@@ -60,7 +60,7 @@ def export(
     from temtrack.formats.store.run import fingerprint_run
     from temtrack.tables import TABLES
 
-    suffix = find_exporter(to.value).TARGET.suffix
+    suffix = find_exporter(to.value).suffix
     chosen = gather(masks, shard)
     chosen.refuse_file_for_many(out, (suffix,))
     how = AnalyzeOptions(pixel_size_nm=pixel_size_nm, frame_time_s=frame_time_s)
@@ -82,7 +82,7 @@ def _export_one(how: AnalyzeOptions, to: ExportFormat, job: Job) -> Row:
         job.source, to.value, job.place, how, command, job.may_overwrite, output.with_progress
     )
     if job.alone:
-        output.tell_unknowns(content.calibration)
+        output.tell_unknowns(content.tables.calibration)
     return {
         "format": to.value,
         "n_frames": content.n_frames,
