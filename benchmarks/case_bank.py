@@ -15,7 +15,7 @@ from cases import CASES, Case
 from numpy.typing import NDArray
 from results import BenchmarkResult, ResultTable, add_json_option, publish
 
-from temtrack.linking import link_masks
+from temtrack.linking.masks import link_masks
 from temtrack.metrics.tracks import match_tracks
 
 #: First frame, last frame and parents of a track.

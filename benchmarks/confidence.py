@@ -23,7 +23,7 @@ from temtrack.analysis.confidence import MODEL, SHORT_FRAMES, Logistic, MergeFea
 from temtrack.analysis.particles import ParticleHistory, measure_particles
 from temtrack.imaging.labels import touching_pairs
 from temtrack.lineage import Lineage
-from temtrack.linking import link_masks
+from temtrack.linking.masks import link_masks
 from temtrack.metrics.merges import match_merges
 from temtrack.metrics.tracks import TrackMatches, match_tracks
 from temtrack.simulation.config import MovieConfig

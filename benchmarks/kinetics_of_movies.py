@@ -22,8 +22,6 @@ from results import BenchmarkResult, ResultTable, Row, add_json_option, publish
 from scipy import constants
 
 import temtrack
-from temtrack.analysis.masks import Tables, TrackerRecord
-from temtrack.analysis.series import MaskSeries
 from temtrack.kinetics.arrhenius import measure_activation
 from temtrack.kinetics.bootstrap import gather_power_sums
 from temtrack.kinetics.diffusion import measure_diffusion
@@ -33,8 +31,9 @@ from temtrack.kinetics.growth import measure_growth
 from temtrack.kinetics.mechanisms import MECHANISMS, measure_mechanisms
 from temtrack.kinetics.observed import observe
 from temtrack.kinetics.relaxation import measure_relaxations
+from temtrack.masks import Run, masks_of_arrays
 from temtrack.simulation.movie import SimulatedMovie
-from temtrack.tables import Calibration
+from temtrack.tables import Tables
 
 #: Temperatures (K) and activation energy (kJ/mol) of the runs of one specimen; the rate of the second run.
 KELVIN, ENERGY, RATE = (890.0, 920.0, 950.0, 980.0), 120.0, 0.05
@@ -123,14 +122,14 @@ def experiments() -> dict[str, Experiment]:
 def tables_of_truth(movie: SimulatedMovie, world: World) -> Tables:
     """Measure the true masks."""
     masks = [movie.labels(t) for t in range(len(movie))]
-    series = MaskSeries(masks, TrackerRecord(movie.lineage), Calibration())
-    return temtrack.analyze(series, pixel_size_nm=NM_PER_PX, frame_time_s=world.frame_time_s)
+    run = Run(masks_of_arrays(masks), movie.lineage)
+    return temtrack.analyze(run, pixel_size_nm=NM_PER_PX, frame_time_s=world.frame_time_s)
 
 
 def tables_of_frames(movie: SimulatedMovie, world: World, model: str) -> Tables:
     """Segment, track and measure the frames."""
     seen = movie.to_movie().calibrated(NM_PER_PX, world.frame_time_s)
-    return temtrack.analyze(temtrack.track(seen, model=model, propagator="overlap"))
+    return temtrack.analyze(temtrack.track(seen, model=model, tracker="overlap"))
 
 
 def fit(tables: Tables, rng: Rng) -> list[Estimate]:

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from results import BenchmarkResult, ResultTable, add_json_option, publish
 
-from temtrack.analysis.masks import TrackerRecord, analyze_masks, find_family
-from temtrack.linking import link_masks
-from temtrack.tables import Calibration
+from temtrack.analysis.measure import analyze_run
+from temtrack.calibration import UNCALIBRATED
+from temtrack.linking.masks import link_masks
+from temtrack.masks import Run, masks_of_arrays
 
 SIDE_PX, N_FRAMES = 1024, 40
 
@@ -49,9 +50,8 @@ def ms_per_frame(work: Callable[[], object]) -> float:
 
 
 def analyze(masks: list[NDArray[np.int32]]) -> None:
-    """Do what ``temtrack analyze --merges`` does."""
-    found, lineage = find_family(masks)
-    analyze_masks(found, TrackerRecord(lineage), None, Calibration(None, None))
+    """Do what ``temtrack analyze`` does."""
+    analyze_run(Run(masks_of_arrays(masks)), None, UNCALIBRATED)
 
 
 def main() -> None:

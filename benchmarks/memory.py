@@ -94,10 +94,10 @@ def told_peak_mib(status: str) -> int:
     return int(found[1]) // 1024
 
 
-def watch_tracking(folder: Path, propagator: str, milestones: list[int]) -> Iterator[Row]:
+def watch_tracking(folder: Path, tracker: str, milestones: list[int]) -> Iterator[Row]:
     """Track ``film.tif`` in a child process; yield its peak memory whenever so many masks are written."""
     words = ["track", folder / "film.tif", "--masks", folder / "masks", "-o", folder / "out", "--json"]
-    words += ["--propagator", propagator]
+    words += ["--tracker", tracker]
     start = time.perf_counter()
     command = [sys.executable, "-c", CHILD, *map(str, words)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
@@ -153,7 +153,7 @@ def measure_huge() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for n, path in enumerate(write_huge(folder)):
-            piece = ["track", path, "--frames", f"0:{N_PIECE}", "--propagator", "overlap", "--json"]
+            piece = ["track", path, "--frames", f"0:{N_PIECE}", "--tracker", "overlap", "--json"]
             commands = [
                 ["info", path, "--json"],
                 [*piece, "--masks", folder / "masks", "-o", folder / f"masked{n}"],
@@ -171,17 +171,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, nargs="+", default=[200, 2000], help="the last is the length")
     parser.add_argument("--side", type=int, default=512, help="px")
-    parser.add_argument("--propagator", default="deaot-t")
+    parser.add_argument("--tracker", default="deaot-t")
     parser.add_argument("--huge", action="store_true", help="files of more than 4 GB instead")
     add_json_option(parser)
     arguments = parser.parse_args()
     if arguments.huge:
         table = ResultTable("Peak memory on files of more than 4 GB", list(measure_huge()))
     else:
-        title = f"Peak memory of `temtrack track` with {arguments.propagator} on its way through a movie"
+        title = f"Peak memory of `temtrack track` with {arguments.tracker} on its way through a movie"
         with tempfile.TemporaryDirectory() as folder:
             write_inputs(Path(folder), movie_of(arguments.side), arguments.frames[-1])
-            rows = list(watch_tracking(Path(folder), arguments.propagator, arguments.frames))
+            rows = list(watch_tracking(Path(folder), arguments.tracker, arguments.frames))
         table = ResultTable(title, rows, "True masks stand in for a model.")
     result = BenchmarkResult(
         title="Memory",

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from other_linkers import link_by_laptrack, link_by_largest_overlap
 from results import BenchmarkResult, ResultTable, add_json_option, publish
 
-from temtrack.analysis.masks import find_lineage
+from temtrack.analysis.relinking import relink
 from temtrack.imaging.labels import map_ids
 from temtrack.lineage import Lineage
-from temtrack.linking import link_masks
+from temtrack.linking.masks import link_masks
+from temtrack.masks import Run, masks_of_arrays
 from temtrack.metrics.evaluation import TOLERANCES, EventScore, score_events
 from temtrack.metrics.fates import FateScore
 from temtrack.metrics.merges import MergeScore, match_merges, true_parents
@@ -153,8 +154,9 @@ def with_parents_id_kept(masks: Masks, truth: Lineage) -> Masks:
 
 
 def score_from_masks(masks: Masks, true: Masks, truth: Lineage) -> dict[int, MergeScore]:
-    """Score the merges that `find_lineage` tells of masks, in the ids that they carry."""
-    found = find_lineage(masks).merges
+    """Score the merges that `relink` tells of masks, in the ids that they carry."""
+    run, _ = relink(Run(masks_of_arrays(masks)))
+    found = run.lineage.merges
     matches = match_detections(measure_overlaps(masks, true))
     return {d: match_merges(found, truth.merges, matches, d) for d in TOLERANCES}
 

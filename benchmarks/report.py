@@ -38,8 +38,8 @@ def make_page(folder: Path, n_frames: int, n_particles: int, side: int) -> tuple
         known = ("--pixel-size", "0.2nm", "--frame-time", "0.5s")
         run("simulate", "-o", folder / "sim", *size, *events, *edges, *known)
     if not (masks / "merges.parquet").exists():
-        run("analyze", masks, "--merges", "--image", movie)
-    return page, run("report", masks, "--image", movie, "-o", page, "--force")
+        run("analyze", masks, "--merges", "--movie", movie)
+    return page, run("report", masks, "--movie", movie, "-o", page, "--force")
 
 
 def open_page(browser: Browser, page: Path) -> tuple[float, float, list[str]]:

@@ -35,10 +35,10 @@ plt.show()
 # ## The movie
 #
 # `tracked.masks[t]` holds the ids of frame t. With `temtrack.track(movie, "masks")` they lie in a folder and
-# not in the memory; `watch=tqdm` shows a progress bar.
+# not in the memory; `progress=tqdm` shows a progress bar.
 
 # %%
-tracked = temtrack.track(movie, model="otsu", propagator="overlap")
+tracked = temtrack.track(movie, model="otsu", tracker="overlap")
 for merge in tracked.lineage.merges:
     print(f"frame {merge.frame}: {' + '.join(map(str, merge.parents))} -> {merge.child}")
 
@@ -62,7 +62,7 @@ plt.show()
 # Each number with its 95 % interval, or the reason why there is none.
 
 # %%
-kinetics = temtrack.kinetics(tables).to_pandas()
+kinetics = temtrack.fit_kinetics(tables).to_pandas()
 told = kinetics[kinetics["value"].notna() & kinetics["frame"].isna()]
 print(told[["quantity", "value", "low", "high", "unit", "n"]].to_string(index=False))
 

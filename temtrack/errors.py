@@ -66,6 +66,14 @@ class PartialFailureError(TemtrackError):
     exit_code = 3
 
 
+class TemtrackWarning(UserWarning):
+    """Something that may not be as the user expects; the commands show it as one line."""
+
+
+class TemtrackNotice(TemtrackWarning):
+    """Something that the user may want to know and that is as it should be."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the known name that is nearest to a mistyped one, or nothing."""
     near = difflib.get_close_matches(name, list(known), n=1)

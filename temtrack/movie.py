@@ -4,28 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True)
-class PixelSize:
-    """Side of a square pixel in nanometres and where the number comes from."""
-
-    nm: float
-    source: str
-
-
-@dataclass(frozen=True)
-class FrameTimes:
-    """Time of each frame in seconds, shape (T,) float64, and where the numbers come from."""
-
-    seconds: NDArray[np.float64]
-    source: str
+from temtrack.calibration import UNCALIBRATED, Calibration, FrameTimes, PixelSize, given_calibration
+from temtrack.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -42,7 +28,7 @@ class Annotation:
 
 
 @dataclass(frozen=True)
-class Piece:
+class FrameRange:
     """Which frames of a file a movie shows, in rising order, and of how many."""
 
     frames: range
@@ -63,13 +49,11 @@ class Movie:
         Type of each frame as stored: integers of 8 to 32 bits or floats, which may hold NaN.
     read_frame
         Reads frame ``t`` (0-based) as (Y, X); fastest when frames are asked for in order.
-    pixel_size, frame_times
-        What the file or the user said of scale and time. ``None`` where nobody said: never a default.
+    calibration
+        What the file or the user said of scale and time.
     files
         The files that frames and numbers come from, where that is not `path` alone.
-    started
-        The microscope's clock at the time 0 s, in its own time zone; ``None`` where the file states none.
-    piece
+    frame_range
         Which frames of the file these are, where they are not all.
     burned_in
         What was drawn into the picture and is hidden in these frames.
@@ -81,12 +65,20 @@ class Movie:
     width: int
     dtype: np.dtype
     read_frame: Callable[[int], NDArray[Any]]
-    pixel_size: PixelSize | None = None
-    frame_times: FrameTimes | None = None
+    calibration: Calibration = UNCALIBRATED
     files: tuple[Path, ...] = ()
-    started: datetime | None = None
-    piece: Piece | None = None
+    frame_range: FrameRange | None = None
     burned_in: tuple[Annotation, ...] = ()
+
+    @property
+    def pixel_size(self) -> PixelSize | None:
+        """Side of a pixel; ``None`` where nobody said."""
+        return self.calibration.pixel_size
+
+    @property
+    def frame_times(self) -> FrameTimes | None:
+        """Times of the frames; ``None`` where nobody said."""
+        return self.calibration.frame_times
 
     @property
     def origins(self) -> tuple[Path, ...]:
@@ -101,24 +93,50 @@ class Movie:
 
     def take(self, frames: range) -> Movie:
         """Return only the frames of these numbers, counted anew from 0; each keeps its time."""
-        times = self.frame_times
-        if times is not None:
-            times = FrameTimes(times.seconds[frames.start : frames.stop : frames.step], times.source)
         whole = self.read_frame
         return replace(
             self,
             n_frames=len(frames),
             read_frame=lambda t: whole(frames[t]),
-            frame_times=times,
-            piece=Piece(frames, self.n_frames),
+            calibration=self.calibration.take(frames),
+            frame_range=FrameRange(frames, self.n_frames),
         )
+
+    def cut(self, frames: slice) -> Movie:
+        """Return a piece of the movie, which goes forward.
+
+        Raises
+        ------
+        InputError
+            Where it holds no frame.
+        """
+        numbers = range(self.n_frames)[frames]
+        if not numbers:
+            wanted = ":".join("" if n is None else str(n) for n in (frames.start, frames.stop))
+            raise InputError(
+                f"{self.path}: --frames {wanted} holds none of its {self.n_frames} frames, which are 0 to "
+                f"{self.n_frames - 1}"
+            )
+        return self.take(numbers)
 
     def calibrated(self, pixel_size_nm: float | None, frame_time_s: float | None) -> Movie:
         """Return the movie with the scale (nm) and the time between frames (s) that the user gave."""
-        movie = self
-        if pixel_size_nm is not None:
-            movie = replace(movie, pixel_size=PixelSize(pixel_size_nm, "given by --pixel-size"))
-        if frame_time_s is not None:
-            seconds = np.arange(self.n_frames, dtype=np.float64) * frame_time_s
-            movie = replace(movie, frame_times=FrameTimes(seconds, "given by --frame-time"))
-        return movie
+        given = given_calibration(pixel_size_nm, frame_time_s, range(self.n_frames))
+        return replace(self, calibration=given.or_else(self.calibration))
+
+
+def movie_of_array(frames: NDArray[Any], path: Path = Path("array")) -> Movie:
+    """Return frames (T, Y, X) in memory as a movie, without scale and time.
+
+    Raises
+    ------
+    InputError
+        Where they are not (T, Y, X).
+    """
+    frames = np.asarray(frames)
+    if frames.ndim != 3 or not frames.size:
+        raise InputError(
+            f"a movie is (T, Y, X), this is of shape {frames.shape}; np.stack makes one of frames"
+        )
+    n_frames, height, width = frames.shape
+    return Movie(path, n_frames, height, width, frames.dtype, frames.__getitem__)

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from known import calibration
 from skimage.draw import disk
 
-from temtrack.analysis.masks import TrackerRecord, analyze_masks
-from temtrack.kinetics.observed import ObservedRun
+from temtrack.analysis.measure import analyze_run
+from temtrack.calibration import UNCALIBRATED
+from temtrack.kinetics.observed import observe
 from temtrack.lineage import Lineage, Merge, Track
+from temtrack.masks import Run, masks_of_arrays
 from temtrack.movie import Movie
 from temtrack.report.page.build import PageSource
-from temtrack.tables import Calibration
 
 N_FRAMES, HEIGHT, WIDTH = 12, 96, 120
 PIXEL_SIZE_NM, FRAME_TIME_S = 0.5, 2.0
@@ -56,10 +58,9 @@ def make_bare_source(lacks):
     masks = np.zeros((3, 20, 30), dtype=np.int32)
     if lacks == "merges":
         masks[:, 5:9, 5:9] = 1
-    tables = analyze_masks(masks, TrackerRecord(), None, Calibration())
-    known = {name: table.to_pandas() for name, table in tables.items()}
-    run = ObservedRun(known["particles"], known["tracks"], None, (20, 30), 3)
-    return PageSource("bare", masks, make_movie(masks), run, known["frames"], None, None, {})
+    tables = analyze_run(Run(masks_of_arrays(masks)), None, UNCALIBRATED, merges=False)
+    frames = tables.frames.to_pandas()
+    return PageSource("bare", masks, make_movie(masks), observe(tables), frames, None, None, {})
 
 
 def make_source(**changes):
@@ -67,15 +68,9 @@ def make_source(**changes):
     masks = draw_masks()
     quality = ["good"] * N_FRAMES
     quality[3] = "blurred"
-    record = TrackerRecord(make_lineage(), carried={3: {5, 6}}, quality=quality)
-    calibration = Calibration(PIXEL_SIZE_NM, np.arange(N_FRAMES) * FRAME_TIME_S)
-    tables = analyze_masks(masks, record, None, calibration)
-    known = {name: table.to_pandas() for name, table in tables.items()}
-    run = ObservedRun(
-        known["particles"], known["tracks"], known["merges"], (HEIGHT, WIDTH), N_FRAMES,
-        PIXEL_SIZE_NM, calibration.frame_seconds,
-    )  # fmt: skip
-    frames = known["frames"].assign(temperature_c=np.linspace(600.0, 655.0, N_FRAMES))
+    run = Run(masks_of_arrays(masks), make_lineage(), gap_filled={3: {5, 6}}, quality=quality)
+    tables = analyze_run(run, None, calibration(PIXEL_SIZE_NM, np.arange(N_FRAMES) * FRAME_TIME_S))
+    frames = tables.frames.to_pandas().assign(temperature_c=np.linspace(600.0, 655.0, N_FRAMES))
     kinetics = pd.DataFrame(
         {
             "quantity": ["mean_diameter", "growth_exponent"],
@@ -91,5 +86,7 @@ def make_source(**changes):
             "reason": [None, "too few families"],
         }
     )
-    source = PageSource(EVIL, masks, make_movie(masks), run, frames, kinetics, None, {"input": EVIL})
+    source = PageSource(
+        EVIL, masks, make_movie(masks), observe(tables), frames, kinetics, None, {"input": EVIL}
+    )
     return replace(source, **changes)

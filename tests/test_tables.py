@@ -1,8 +1,10 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from known import calibration
 
-from temtrack.tables import ALL_TABLES, MERGES, PARTICLES, Calibration, Column, Table
+from temtrack.columns import Column, Table
+from temtrack.tables import ALL_TABLES, MERGES, PARTICLES
 
 SMALL = Table(
     "small",
@@ -19,11 +21,11 @@ MEASURED = {"frame": [0, 2], "area_px": [4, 8], "density_per_px2": [0.5, 1.0], "
 
 
 def test_nothing_is_invented_without_calibration():
-    assert SMALL.fill(MEASURED, Calibration()).column_names == ["frame", "area_px", "density_per_px2", "x_px"]
+    assert SMALL.fill(MEASURED, calibration()).column_names == ["frame", "area_px", "density_per_px2", "x_px"]
 
 
 def test_twins_and_times_follow_from_the_calibration():
-    table = SMALL.fill(MEASURED, Calibration(pixel_size_nm=0.5, frame_seconds=np.array([0.0, 0.4, 0.9])))
+    table = SMALL.fill(MEASURED, calibration(0.5, [0.0, 0.4, 0.9]))
     columns = table.to_pydict()
     assert columns["time_s"] == [0.0, 0.9]
     assert columns["area_nm2"] == [1.0, 2.0]
@@ -32,13 +34,13 @@ def test_twins_and_times_follow_from_the_calibration():
 
 
 def test_fields_carry_unit_and_description():
-    field = SMALL.schema(Calibration(pixel_size_nm=1.0)).field("density_per_nm2")
+    field = SMALL.schema(calibration(1.0)).field("density_per_nm2")
     assert field.metadata == {b"unit": b"1/nm2", b"description": b"density"}
 
 
 def test_fill_refuses_columns_that_are_not_the_tables():
     with pytest.raises(ValueError, match=r"small: columns differ in .'x_px', 'y'"):
-        SMALL.fill({**{k: v for k, v in MEASURED.items() if k != "x_px"}, "y": [1, 2]}, Calibration())
+        SMALL.fill({**{k: v for k, v in MEASURED.items() if k != "x_px"}, "y": [1, 2]}, calibration())
 
 
 @pytest.mark.parametrize("table", ALL_TABLES, ids=lambda table: table.name)
@@ -51,7 +53,7 @@ def test_every_column_is_described_with_its_twin(table):
 
 
 def test_column_order_is_that_of_the_contract():
-    merges = MERGES.schema(Calibration(frame_seconds=np.zeros(1))).names
+    merges = MERGES.schema(calibration(frame_seconds=[0])).names
     assert merges[:7] == [
         "event_id",
         "frame",
@@ -62,6 +64,6 @@ def test_column_order_is_that_of_the_contract():
         "contact_frame",
     ]
     assert merges[7:] == ["y_px", "x_px", "area_ratio", "confidence", "mass_ratio", "neck_ratios"]
-    particles = PARTICLES.schema(Calibration(pixel_size_nm=1.0)).names
+    particles = PARTICLES.schema(calibration(1.0)).names
     assert particles[:4] == ["frame", "particle_id", "y_px", "x_px"]
     assert particles[-3:] == ["perimeter_nm", "major_axis_nm", "minor_axis_nm"]

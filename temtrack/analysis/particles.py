@@ -37,7 +37,7 @@ def measure_particles(
     labels: NDArray[np.integer],
     image: NDArray[Any] | None,
     frame: int,
-    carried: Set[int] | None = None,
+    gap_filled: Set[int] | None = None,
 ) -> Columns:
     """Measure all particles of a frame, in pixels.
 
@@ -49,8 +49,8 @@ def measure_particles(
         Grey values (Y, X), or ``None``; NaN pixels are left out of the mean.
     frame
         Frame number, from 0.
-    carried
-        Ids whose mask is carried over from other frames; ``None`` where nobody knows.
+    gap_filled
+        Ids that were drawn where they were expected, not segmented; ``None`` where nobody knows.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def measure_particles(
         **_shape_columns(regions),
         **_image_columns(regions, image),
         "touches_border": np.isin(regions.ids, border_ids(labels)),
-        "carried": np.full(n, None) if carried is None else np.isin(regions.ids, list(carried)),
+        "gap_filled": np.full(n, None) if gap_filled is None else np.isin(regions.ids, list(gap_filled)),
     }
 
 

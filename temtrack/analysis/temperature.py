@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 import numpy as np
 from scipy import constants
 
+from temtrack.calibration import Calibration, FrameTemperatures
 from temtrack.errors import InputError
 from temtrack.formats.heater import HeaterLog
-from temtrack.tables import Calibration
 
 
 @dataclass(frozen=True)
@@ -31,20 +30,16 @@ def find_run_temperature(calibration: Calibration) -> RunTemperature | None:
     return RunTemperature(float(np.median(kelvin)), float(kelvin.min()), float(kelvin.max()))
 
 
-def add_temperature(
-    calibration: Calibration, log: HeaterLog, started: datetime | None, offset_s: float | None
-) -> Calibration:
+def add_temperature(calibration: Calibration, log: HeaterLog, offset_s: float | None) -> Calibration:
     """Return the calibration with the temperature of each frame, read off the log between its readings.
 
     Parameters
     ----------
     calibration
-        With the time of each frame.
+        With the time of each frame, and the microscope's clock at the time 0 s, if it is known. Where the
+        log knows its own clock too, the two are compared; else log and movie count as begun together.
     log
         The heater's log. A frame beyond it, or beside a missing reading, has no temperature.
-    started
-        The microscope's clock at the time 0 s. Where the log knows its own clock too, the two are compared;
-        else log and movie count as begun together.
     offset_s
         Added to the time of each frame before it is looked up: what the log's clock is ahead.
 
@@ -56,7 +51,7 @@ def add_temperature(
     if calibration.frame_seconds is None:
         raise InputError(f"{log.source}: the times of the frames are unknown; give --frame-time 0.5s, say")
     times = calibration.frame_seconds + (offset_s or 0.0)
-    aligned = "begun together with the movie"
+    started, aligned = calibration.started, "begun together with the movie"
     if started is not None and log.started is not None:
         times = times + (started - log.started).total_seconds()
         aligned = "aligned by the clocks of both"
@@ -68,4 +63,4 @@ def add_temperature(
             f"{log.source}: covers {log.seconds[0]:g} to {log.seconds[-1]:g} s of its clock, the movie "
             f"{times[0]:g} to {times[-1]:g} s ({aligned}); give --heater-offset to align them"
         )
-    return replace(calibration, frame_celsius=celsius, temperature_source=f"{log.source}, {aligned}")
+    return replace(calibration, temperatures=FrameTemperatures(celsius, f"{log.source}, {aligned}"))

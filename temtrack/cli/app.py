@@ -34,7 +34,7 @@ _COMMANDS = (
     "export",
     "evaluate",
     "models",
-    "rerun",
+    "reproduce",
     "doctor",
     "demo",
 )
@@ -111,7 +111,7 @@ class _Commands(TyperGroup):
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> object:
-        with _errors_in_one_line():
+        with _errors_in_one_line(), output.warnings_in_one_line():
             result = super().invoke(ctx)
         sys.stdout.flush()  # a reader that has gone (`| head`) is noticed here, where Typer ends it quietly
         return result

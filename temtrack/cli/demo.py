@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from temtrack.cli import options, output
 from temtrack.cli.output import Row
+from temtrack.pipeline.options import AnalyzeOptions, TrackOptions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from temtrack.lineage import Lineage
     from temtrack.metrics.merges import MergeMatch, MergeScore
+
+_DEFAULT = TrackOptions()
 
 FRAMES_PER_SECOND = 10.0
 TOLERANCE_FRAMES = 3  # within which a found merge is shown beside a true one
@@ -27,49 +29,36 @@ def demo(
     output_folder: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")
     ] = Path("demo"),
-    model: options.Model = options.DEFAULT_MODEL,
+    model: options.Model = _DEFAULT.model,
     device: options.Device = options.DeviceName.auto,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
     """Segment, track and analyse the embedded movie and show the merges beside the truth.
 
-    Writes masks/ with tables, overlay.mp4 with outlines and ids, and
-    merges.png with the key frames of each merge.
+    Writes masks/ with tables, overlay.mp4 with contours and ids, merges.png
+    with the key frames of each merge, and report.html with all of it on a page.
     """
-    from temtrack.analysis.folder import open_masks_folder
     from temtrack.demo import LINEAGE, MOVIE, PIXEL_SIZE_NM
-    from temtrack.formats.readers import read_movie
     from temtrack.formats.store.atomic import check_output_folder
     from temtrack.formats.store.lineage import read_lineage
-    from temtrack.linking import LinkingConfig
-    from temtrack.pipeline.workflow import (
-        TrackingPlan,
-        analyze_into,
-        propagation_by_name,
-        segmentation_by_model,
-        track_into,
-    )
+    from temtrack.pipeline.analyze import analyze_file
+    from temtrack.pipeline.report import write_report
+    from temtrack.pipeline.track import TrackStage, track_file
     from temtrack.report.keyframes import write_keyframes
     from temtrack.report.overlay import write_overlay
 
     check_output_folder(output_folder, force)
-    masks_folder = output_folder / "masks"
-    masks_folder.mkdir(exist_ok=True)
-    movie, truth = read_movie(MOVIE, PIXEL_SIZE_NM), read_lineage(LINEAGE)
-    segmentation = segmentation_by_model(model, device, movie)
-    command, n = output.command_line(), movie.n_frames
-    watch = partial(output.with_progress, description="tracking", total=n, unit="frames")
-    propagation = propagation_by_name(options.DEFAULT_PROPAGATOR, device)
-    plan = TrackingPlan(movie, segmentation, propagation, LinkingConfig(), command)
-    lineage = track_into(masks_folder, plan, watch).lineage
-    folder = open_masks_folder(masks_folder)
-    calibration = folder.calibrated(None, None, movie)
-    watch = partial(output.with_progress, description="analysing", total=n, unit="frames")
-    analyze_into(masks_folder, folder, movie, calibration, True, command, watch)
-    write_overlay(output_folder / "overlay.mp4", movie, folder.masks, lineage)
-    write_keyframes(output_folder / "merges.png", movie, folder.masks.__getitem__, lineage)
-    _show(output_folder, lineage, truth, _compare(lineage, truth, folder.masks[0]), as_json)
+    masks, command, progress = output_folder / "masks", output.command_line(), output.with_progress
+    stage = TrackStage.load(TrackOptions(model=model, pixel_size_nm=PIXEL_SIZE_NM), device)
+    movie, report = track_file(MOVIE, masks, stage, command, force=force, progress=progress)
+    measured = AnalyzeOptions()
+    run, _ = analyze_file(masks, masks, str(MOVIE), measured, command, may_overwrite=force, progress=progress)
+    lineage, truth = report.lineage, read_lineage(LINEAGE)
+    write_overlay(output_folder / "overlay.mp4", movie, run.masks, lineage)
+    write_keyframes(output_folder / "merges.png", movie, run.masks.__getitem__, lineage)
+    write_report(output_folder / "report.html", masks, str(MOVIE), measured, command, progress)
+    _show(output_folder, lineage, truth, _compare(lineage, truth, run.masks[0]), as_json)
 
 
 def _compare(found: Lineage, truth: Lineage, first_mask: NDArray[np.integer]) -> MergeScore:
@@ -93,7 +82,12 @@ def _show(folder: Path, found: Lineage, truth: Lineage, score: MergeScore, as_js
         return
     output.show_rows(summaries, as_json=False, title="Embedded movie")
     output.show_rows(merges, as_json=False, title="Merges beside the truth (parents in true ids)")
-    for name, what in (("masks", "masks and tables"), ("overlay.mp4", "film"), ("merges.png", "key frames")):
+    for name, what in (
+        ("masks", "masks and tables"),
+        ("overlay.mp4", "film"),
+        ("merges.png", "key frames"),
+        ("report.html", "page"),
+    ):
         output.show_text(f"{what}: {folder / name}")
 
 

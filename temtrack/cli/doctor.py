@@ -119,23 +119,15 @@ def _codecs() -> Iterator[Finding]:
 
 def _self_test() -> Iterator[Finding]:
     """Segment and track a small simulated movie with one merge, and look for it."""
-    from temtrack.linking import LinkingConfig
-    from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_PROPAGATOR
-    from temtrack.pipeline.workflow import (
-        TrackingPlan,
-        propagation_by_name,
-        segmentation_by_model,
-        track_in_memory,
-    )
+    from temtrack.pipeline.options import TrackOptions
+    from temtrack.pipeline.track import TrackStage, track_in_memory
     from temtrack.simulation.config import MovieConfig
     from temtrack.simulation.movie import simulate_movie
 
     begun_s = time.monotonic()
     config = MovieConfig(n_frames=30, height=96, width=96, n_particles=3, radius_px=9.0, merges={2: 1})
     simulated = simulate_movie(0, config)
-    movie = simulated.to_movie()
-    segmentation = segmentation_by_model(DEFAULT_MODEL, "auto", movie)
-    plan = TrackingPlan(movie, segmentation, propagation_by_name(DEFAULT_PROPAGATOR), LinkingConfig(), "")
+    plan = TrackStage.load(TrackOptions()).plan(simulated.to_movie(), "temtrack doctor")
     lineage = track_in_memory(plan).lineage
     (true,) = (merge.frame for merge in simulated.lineage.merges)
     found = [merge.frame for merge in lineage.merges] if lineage else []

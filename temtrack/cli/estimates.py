@@ -1,58 +1,23 @@
-"""What `kinetics` and `analyze --kinetics` share: a run's files, and how its estimates are shown."""
+"""What `kinetics` and `analyze --kinetics` share: how estimates are read back and shown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from temtrack.cli import output
-from temtrack.cli.heating import Heat
 from temtrack.cli.inputs import Job
 from temtrack.cli.output import Row
-
-if TYPE_CHECKING:
-    from temtrack.analysis.folder import MasksFolder
-    from temtrack.kinetics.observed import ObservedRun
-    from temtrack.tables import Calibration
-
-#: Of the draws behind the intervals, where nobody says.
-DEFAULT_SEED = 0
-
-FILES = ("kinetics.parquet", "kinetics.png", "kinetics.svg")
 
 #: What a person needs on one screen; method and source stand in the table.
 _SHOWN = ("quantity", "frame", "event_id", "value", "low", "high", "unit", "n", "reason")
 
 
-def check_files(target: Path, force: bool) -> None:
-    """Refuse to overwrite a run's files, unless ``force``."""
-    from temtrack.formats.store.atomic import check_output_file
-
-    for name in FILES:
-        check_output_file(target / name, force)
-
-
-def write_estimates(
-    target: Path, folder: MasksFolder, run: ObservedRun, calibration: Calibration, heat: Heat, seed: int
-) -> float | None:
-    """Measure a run and write its table and plots; return its temperature in K."""
-    from temtrack.pipeline.workflow import kinetics_into
-
-    kelvin = heat.find_kelvin(str(folder.path), calibration)
-    facts = folder.metadata(calibration, output.command_line())
-    if kelvin is not None:
-        facts["temperature_K"] = repr(kelvin)
-    kinetics_into(target, run, seed, facts)
-    return kelvin
-
-
 def read_kinetics(job: Job) -> Row:
     """Return the estimates of a run that was measured."""
-    from temtrack.kinetics.reading import read_estimates
+    from temtrack.pipeline.analyze import KINETICS_FILES, read_estimates
 
-    return {"kinetics": [asdict(one) for one in read_estimates(job.place / FILES[0])]}
+    return {"kinetics": [asdict(one) for one in read_estimates(job.place / KINETICS_FILES[0])]}
 
 
 def show_estimates(rows: Sequence[Row], title: str) -> None:

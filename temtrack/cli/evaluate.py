@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,7 @@ from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
 from temtrack.errors import InputError
 
 if TYPE_CHECKING:
-    from temtrack.formats.store.tracked_masks import TrackedMasks
+    from temtrack.masks import Run
 
 #: Measures that a table's head spells otherwise than JSON does.
 _SPELT = {
@@ -33,7 +32,6 @@ _SPELT = {
 
 
 def evaluate(
-    ctx: typer.Context,
     pred: Annotated[
         list[str],
         typer.Argument(
@@ -64,10 +62,11 @@ def evaluate(
     """
     chosen = gather(pred, shard)
     task = Task(
+        None,
         load=lambda: lambda job: _compare(job, _truth_of(job, truth), per_event),
         show=show_lines if chosen.many else _show,
     )
-    run_each(ctx, chosen, task, RunOptions(keep_going=keep_going, as_json=as_json))
+    run_each("evaluate", chosen, task, RunOptions(keep_going=keep_going, as_json=as_json))
 
 
 def _truth_of(job: Job, truths: Path) -> Path:
@@ -84,13 +83,12 @@ def _truth_of(job: Job, truths: Path) -> Path:
 
 def _compare(job: Job, truth: Path, per_event: bool) -> Row:
     """Compare one result with its truth."""
-    from temtrack.formats.store.tracked_masks import read_tracked_masks
+    from temtrack.formats.store.run import open_run
     from temtrack.metrics.document import describe_evaluation
     from temtrack.metrics.evaluation import evaluate_masks
 
-    found, true = read_tracked_masks(job.source), read_tracked_masks(truth)
-    watch = partial(output.with_progress, description="comparing", total=len(true.masks))
-    measures = describe_evaluation(evaluate_masks(found, true, watch), with_events=per_event)
+    found, true = open_run(job.source), open_run(truth)
+    measures = describe_evaluation(evaluate_masks(found, true, output.with_progress), with_events=per_event)
     if measures["tracking"]:
         _tell_missing_lineages(found, true)
     if not measures["segmentation"]["pooled"]["n_true"]:
@@ -100,7 +98,7 @@ def _compare(job: Job, truth: Path, per_event: bool) -> Row:
     return {**_line(measures), "truth": str(true.path), "lineage": told, **measures}
 
 
-def _tell_missing_lineages(found: TrackedMasks, true: TrackedMasks) -> None:
+def _tell_missing_lineages(found: Run, true: Run) -> None:
     for one in (found, true):
         if one.lineage is None:
             output.tell(

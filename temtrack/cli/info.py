@@ -13,11 +13,11 @@ from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
 
 if TYPE_CHECKING:
-    from temtrack.movie import FrameTimes, Movie
+    from temtrack.calibration import FrameTimes
+    from temtrack.movie import Movie
 
 
 def info(
-    ctx: typer.Context,
     movies: Annotated[
         list[str],
         typer.Argument(
@@ -45,8 +45,8 @@ def info(
             _tell_unknowns(movie)
         return _describe(movie, read_format(job.source))
 
-    task = Task(load=lambda: look, show=show_lines if chosen.many else _show)
-    run_each(ctx, chosen, task, RunOptions(keep_going=keep_going, as_json=as_json))
+    task = Task(None, load=lambda: look, show=show_lines if chosen.many else _show)
+    run_each("info", chosen, task, RunOptions(keep_going=keep_going, as_json=as_json))
 
 
 def _tell_unknowns(movie: Movie) -> None:

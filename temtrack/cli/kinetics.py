@@ -4,45 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from temtrack.cli import options, output
-from temtrack.cli.estimates import (
-    DEFAULT_SEED,
-    FILES,
-    check_files,
-    read_kinetics,
-    show_estimates,
-    write_estimates,
-)
-from temtrack.cli.heating import Heat, HeaterColumns, HeaterLogs, HeaterOffsets, heat_of_runs
+from temtrack.cli.estimates import read_kinetics, show_estimates
+from temtrack.cli.heating import HeaterColumns, HeaterLogs, HeaterOffsets
 from temtrack.cli.inputs import Job, Shard, gather
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, Work, run_each
 from temtrack.errors import UsageError
+from temtrack.pipeline.options import KineticsOptions
 
-if TYPE_CHECKING:
-    from temtrack.kinetics.estimate import Estimate
+T = TypeVar("T")
+
+_DEFAULT = KineticsOptions()
 
 _KELVIN_AT_0_C = 273.15
 _TEMPERATURE = re.compile(r"\s*([-+]?\d+\.?\d*)\s*(?:°\s*)?(C|K|degC)\s*", re.IGNORECASE)
-
-_JOINT_FILES = ("kinetics.parquet", "arrhenius.png", "arrhenius.svg")
-
-
-@dataclass(frozen=True)
-class _Settings:
-    """What all runs share, and what was said of the temperature of each, in the order given."""
-
-    pixel_size_nm: float | None
-    frame_time_s: float | None
-    seed: int
-    heat: list[Heat]
 
 
 def parse_temperature(text: str) -> float:
@@ -65,15 +47,8 @@ def parse_temperature(text: str) -> float:
 
 
 def kinetics(
-    ctx: typer.Context,
-    masks: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="MASKS...",
-            help="Masks folders, one for each run, or TIFF stacks of ids; - for a list on stdin.",
-        ),
-    ],
-    temperature: Annotated[
+    masks: options.MasksFolders,
+    temperature_k: Annotated[
         list[float] | None,
         typer.Option(
             "--temperature",
@@ -84,12 +59,12 @@ def kinetics(
         ),
     ] = None,
     heater_log: HeaterLogs = None,
-    heater_columns: HeaterColumns = None,
-    heater_offset: HeaterOffsets = None,
+    heater_columns: HeaterColumns = _DEFAULT.heater_columns,
+    heater_offset_s: HeaterOffsets = None,
     out: options.Output = None,
-    pixel_size: options.PixelSize = None,
-    frame_time: options.FrameTime = None,
-    seed: options.Seed = DEFAULT_SEED,
+    pixel_size_nm: options.PixelSize = _DEFAULT.pixel_size_nm,
+    frame_time_s: options.FrameTime = _DEFAULT.frame_time_s,
+    seed: options.Seed = _DEFAULT.seed,
     resume: options.Resume = False,
     shard: options.ShardOf = None,
     keep_going: options.KeepGoing = True,
@@ -102,111 +77,87 @@ def kinetics(
     Several runs at temperatures also give activation energies; of shards, the
     last step is the same command with --resume and without --shard.
     """
+    from temtrack.cli.resume import contents_of
+    from temtrack.formats.store.run import fingerprint_run
+    from temtrack.tables import TABLES
+
     chosen = gather(masks, shard)
-    heat = heat_of_runs(temperature, heater_log, heater_offset, heater_columns, chosen.n_given)
-    settings = _Settings(pixel_size, frame_time, seed, heat)
+    shared = KineticsOptions(pixel_size_nm=pixel_size_nm, frame_time_s=frame_time_s, seed=seed)
+    of_runs = [
+        replace(shared, temperature_k=k, heater_log=log, heater_columns=heater_columns, heater_offset_s=s)
+        for k, log, s in zip(
+            _for_each(temperature_k, chosen.n_given, "--temperature"),
+            _for_each(heater_log, chosen.n_given, "--heater-log", or_one=True),
+            _for_each(heater_offset_s, chosen.n_given, "--heater-offset", or_one=True),
+            strict=True,
+        )
+    ]
     joint = out if chosen.many else None
 
     def load() -> Work:
-        _check_joint_files(joint, resume or force)
-        return partial(_measure, settings)
+        if joint is not None:
+            _check_joint_files(joint, resume or force)
+        return lambda job: _measure_one(of_runs[job.index], job)
 
     task = Task(
+        shared,
         load=load,
         target=lambda job: job.source if out is None else out / job.name if chosen.many else out,
-        content=partial(_content, settings),
+        content=lambda job: [fingerprint_run(job.source, TABLES), contents_of(of_runs[job.index])],
         detail=read_kinetics,
         show=_show,
-        together=partial(_measure_activation, joint, shard),
+        together=lambda rows: _measure_activation(joint, shard, rows),
     )
-    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
+    run_each("kinetics", chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
 
 
-def _check_joint_files(out: Path | None, force: bool) -> None:
-    from temtrack.formats.store.atomic import check_output_file
-
-    for name in _JOINT_FILES if out is not None else ():
-        check_output_file((out or Path()) / name, force)
-
-
-def _check_target(job: Job) -> None:
-    """Make the folder of a run's results; refuse to overwrite any that may not be."""
-    from temtrack.formats.store.atomic import check_output_folder
-
-    target, inside = job.place, job.place == job.source
-    if inside and target.is_file():
-        raise UsageError(f"{target} is a file: give a folder for the results with -o DIR")
-    if inside and not target.is_dir():
-        raise UsageError(f"{target}: no such folder; give a masks folder")
-    check_output_folder(target, force=True)  # masks and tables lie together, so it need not be empty
-    check_files(target, job.may_overwrite)
+def _for_each(
+    given: Sequence[T] | None, n_runs: int, option: str, or_one: bool = False
+) -> Sequence[T | None]:
+    """Return the value of each run, where one was given for each, or one for all."""
+    if not given:
+        return [None] * n_runs
+    if or_one and len(given) == 1:
+        return list(given) * n_runs
+    if len(given) != n_runs:
+        raise UsageError(f"{option}: {len(given)} given for {n_runs} runs; give one for each, in order")
+    return given
 
 
-def _measure(settings: _Settings, job: Job) -> Row:
-    """Measure a run and write its table and plots."""
-    from temtrack.analysis.folder import open_masks_folder
-    from temtrack.kinetics.reading import read_observed_run
+def _measure_one(how: KineticsOptions, job: Job) -> Row:
+    """Measure one run and write its table and plots."""
+    from temtrack.pipeline.analyze import kinetics_file
 
-    folder = open_masks_folder(job.source)
-    _check_target(job)
-    heat = settings.heat[job.index]
-    watch = partial(output.with_progress, description="measuring", total=len(folder.masks))
-    observed, calibration = read_observed_run(folder, settings.pixel_size_nm, settings.frame_time_s, watch)
-    calibration = heat.calibrate(calibration, folder.started)
-    kelvin = write_estimates(job.place, folder, observed, calibration, heat, settings.seed)
+    command, overwrite = output.command_line(), job.may_overwrite
+    kelvin = kinetics_file(
+        job.source, job.place, how, command, may_overwrite=overwrite, progress=output.with_progress
+    )
     return {"temperature_K": kelvin}
 
 
-def _content(settings: _Settings, job: Job) -> object:
-    """Return what decides on the kinetics of a run: masks, what lies beside them, temperature."""
-    from temtrack.analysis.folder import fingerprint_with_tables
-    from temtrack.formats.store.fingerprint import fingerprint
-    from temtrack.tables import TABLES
+def _check_joint_files(out: Path, force: bool) -> None:
+    from temtrack.formats.store.atomic import check_output_file
+    from temtrack.pipeline.analyze import ACTIVATION_FILES
 
-    heat = settings.heat[job.index]
-    log = None if heat.log is None else fingerprint([heat.log])
-    return [fingerprint_with_tables(job.source, TABLES), heat.kelvin, log, heat.offset_s, heat.columns]
+    for name in ACTIVATION_FILES:
+        check_output_file(out / name, force)
 
 
 def _measure_activation(out: Path | None, shard: Shard | None, rows: Sequence[Row]) -> Row:
     """Fit activation energies over the runs; keep them where there is a folder to."""
-    from temtrack.kinetics.arrhenius import measure_activation, refuse_activation
-    from temtrack.kinetics.reading import read_estimates
+    from temtrack.pipeline.analyze import activation_of
 
     if len(rows) < 2:
         return {}
     if shard is not None:
         output.tell("what all runs tell together is left out; give --resume without --shard in the end")
         return {}
-    kelvin = [row["temperature_K"] for row in rows if row["temperature_K"] is not None]
-    if len(kelvin) < len(rows):
-        found = refuse_activation(
-            "temperatures unknown: give --temperature 800C, say, or --heater-log FILE, once for each run"
-        )
-        return {"activation": [asdict(one) for one in found]}
-    estimates = [read_estimates(Path(row["output"]) / FILES[0]) for row in rows]
-    found = measure_activation(estimates, kelvin)
     if out is None:
         output.tell("what the runs tell together is shown only; -o DIR keeps it, with its plot")
-    else:
-        _write_activation(out, found, estimates, kelvin, [row["input"] for row in rows])
+    runs = {str(row["input"]): Path(str(row["output"])) for row in rows}
+    kelvins = [row["temperature_K"] for row in rows]
+    found = activation_of(runs, kelvins, out, output.command_line())
     return {"activation": [asdict(one) for one in found]}
-
-
-def _write_activation(
-    out: Path,
-    found: list[Estimate],
-    estimates: Sequence[list[Estimate]],
-    kelvin: Sequence[float],
-    runs: Sequence[str],
-) -> None:
-    from temtrack.formats.store.tables import write_table
-    from temtrack.kinetics.estimate import fill_kinetics
-    from temtrack.report.plots import write_arrhenius_plot
-
-    facts = {"command": output.command_line(), "runs": ", ".join(runs)}
-    write_table(out / "kinetics.parquet", fill_kinetics(found), facts)
-    write_arrhenius_plot(out, estimates, kelvin)
 
 
 def _show(rows: Sequence[Row], together: Row) -> None:

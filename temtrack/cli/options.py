@@ -14,7 +14,6 @@ from temtrack.cli import output
 from temtrack.cli.inputs import Shard, parse_shard
 from temtrack.errors import UsageError
 from temtrack.models.registry import DEFAULT_MODEL as DEFAULT_MODEL
-from temtrack.models.registry import DEFAULT_PROPAGATOR as DEFAULT_PROPAGATOR
 
 _QUANTITY = re.compile(r"\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(\D*?)\s*", re.IGNORECASE)
 
@@ -109,7 +108,7 @@ def complete_model(typed: str) -> list[str]:
     return [name for name in names_for(*SEGMENTING) if name.startswith(typed)]
 
 
-def complete_propagator(typed: str) -> list[str]:
+def complete_tracker(typed: str) -> list[str]:
     """Return the names of what carries ids and begins as typed, for the shell's completion."""
     from temtrack.models.catalog import Kind
     from temtrack.models.registry import names_for
@@ -117,6 +116,22 @@ def complete_propagator(typed: str) -> list[str]:
     return [name for name in names_for(Kind.tracker) if name.startswith(typed)]
 
 
+MasksFolders = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MASKS...",
+        help="Masks folders, of this program or another, or TIFF stacks; - for a list on stdin.",
+    ),
+]
+MovieOfMasks = Annotated[
+    str | None,
+    typer.Option(
+        "--movie",
+        metavar="MOVIE",
+        help="The movie of the masks, for its pictures, intensities and scale bar.",
+        show_default=False,
+    ),
+]
 Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.", show_default=False),
@@ -183,7 +198,7 @@ KeepGoing = Annotated[
     typer.Option("--keep-going/--no-keep-going", help="Of many inputs do the rest where one fails."),
 ]
 MinArea = Annotated[
-    int | None,
+    float | None,
     typer.Option(
         "--min-area",
         min=0,
@@ -199,6 +214,47 @@ Model = Annotated[
         "--model",
         help="A model that `temtrack models` lists, or the folder of a training run.",
         autocompletion=complete_model,
+    ),
+]
+Tta = Annotated[
+    bool,
+    typer.Option(
+        "--tta/--no-tta",
+        help="Test-time augmentation: see each image twice, once shifted; finer, in twice the time.",
+    ),
+]
+Diameter = Annotated[
+    str | None,
+    typer.Option(
+        "--diameter",
+        metavar="8px|4nm",
+        help="Width of a typical particle, from which follows the size at which the model sees it; found "
+        "from the image otherwise.",
+        show_default=False,
+    ),
+]
+Rescale = Annotated[
+    float | None,
+    typer.Option(
+        "--rescale",
+        metavar="FACTOR",
+        help="Factor by which images are resized for the model, in place of --diameter.",
+        show_default=False,
+    ),
+]
+KeepAnnotations = Annotated[
+    bool,
+    typer.Option(
+        "--keep-annotations", help="Look for particles in burned-in annotation bars and scale bars too."
+    ),
+]
+Tracker = Annotated[
+    str,
+    typer.Option(
+        "--tracker",
+        help="What follows ids from frame to frame: overlap, trackpy, a DeAOT that `temtrack models` lists, "
+        "or the folder of its training run.",
+        autocompletion=complete_tracker,
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]

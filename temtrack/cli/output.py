@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
-from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
 from temtrack.cli.command_line import command_line as command_line
 from temtrack.cli.progress import ByteBar, Stage, byte_bar, follow
+from temtrack.errors import TemtrackNotice, TemtrackWarning
+
+if TYPE_CHECKING:
+    from temtrack.calibration import Calibration
 
 T = TypeVar("T")
 #: One line of results, by name; what `--json` alone shows may be nested in it.
@@ -99,17 +104,56 @@ def fail(message: str) -> None:
     _MESSAGES.print(f"temtrack: error: {' '.join(message.split())}")
 
 
+def tell_unknowns(known: Calibration) -> None:
+    """Say which of scale and time nobody told, and how to give it; and where the temperature comes from."""
+    if known.pixel_size is None:
+        tell("pixel size unknown: lengths are in pixels only; give --pixel-size 0.21nm, say")
+    if known.temperatures is not None:
+        tell(f"temperature from {known.temperatures.source}")
+    if known.frame_times is None:
+        tell("frame times unknown: times are in frames only; give --frame-time 0.5s, say")
+
+
+@contextmanager
+def warnings_in_one_line() -> Iterator[None]:
+    """Show the library's warnings and notices as one line each on stderr."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, TemtrackNotice):
+            tell(str(message))
+        elif issubclass(category, TemtrackWarning):
+            warn(str(message))
+        else:
+            shown(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        shown = warnings.showwarning
+        warnings.simplefilter("always", TemtrackWarning)
+        warnings.showwarning = show
+        yield
+
+
 def with_progress(
     items: Iterable[T], description: str, total: int | None = None, unit: str | None = None
 ) -> Iterator[T]:
     """Yield the items and show how far they are: under a bar in a terminal, which vanishes at the end.
 
     Elsewhere a line tells now and then, and at the end, of work that takes long. The ``unit`` of the items
-    may be ``frames``, say. Where there are fewer of them than ``total``, the others were done before.
+    may be ``frames``, say. Where there are fewer of them than ``total``, the others were done before. Items
+    alone, as the pipeline gives them, are the frames of a movie.
     """
     n_items = len(items) if isinstance(items, Sized) else None
+    if total is None and n_items is not None:
+        total, unit = n_items, unit or "frames"
     done = total - n_items if total is not None and n_items is not None else 0
-    stage = Stage(description, n_items if total is None else total, unit, done)
+    stage = Stage(description, total, unit, done)
     yield from follow(items, stage, _MESSAGES)
     note(stage.summary())
 

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from temtrack import __version__
 from temtrack.cli import options, output
 from temtrack.cli.output import Row
 from temtrack.errors import UsageError
 
 if TYPE_CHECKING:
     from temtrack.lineage import Lineage
-    from temtrack.simulation.movie import SimulatedMovie
 
 #: A smaller field holds no particle, and a field of one pixel makes no ImageJ stack.
 _MIN_SIDE_PX = 16
-
-TRUTH_FOLDER, MOVIE_NAME = "truth", "movie.tif"
 
 
 def simulate(
@@ -79,10 +74,9 @@ def simulate(
     lineage.json; prints the true merges.
     """
     from temtrack.formats.store.atomic import check_output_folder
-    from temtrack.formats.store.provenance import write_run
+    from temtrack.pipeline.simulate import simulate_into
     from temtrack.simulation.config import MovieConfig
     from temtrack.simulation.imaging import Detector, Optics
-    from temtrack.simulation.movie import simulate_movie
 
     height, width = _parse_size(size)
     config = MovieConfig(
@@ -105,32 +99,20 @@ def simulate(
         detector=Detector(dose_e_px=dose_e_px),
     )
     check_output_folder(output_folder, force)
-    movie = simulate_movie(seed, config)
-    _write(output_folder, movie, pixel_size_nm, frame_time_s)
-    facts = {"temtrack_version": __version__, "command": output.command_line(), "seed": seed}
-    write_run(output_folder, {**facts, "parameters": asdict(config)})
+    movie = simulate_into(
+        output_folder,
+        seed,
+        config,
+        output.command_line(),
+        pixel_size_nm=pixel_size_nm,
+        frame_time_s=frame_time_s,
+        progress=output.with_progress,
+    )
     rows = _merge_rows(movie.lineage, frame_time_s)
     output.show_rows(rows, as_json=as_json, title="true merges")
     output.tell(
         f"{output_folder}: {len(movie.lineage.tracks)} particles, {len(rows)} merges in {n_frames} frames"
     )
-
-
-def _write(
-    folder: Path, movie: SimulatedMovie, pixel_size_nm: float | None, frame_time_s: float | None
-) -> None:
-    from temtrack.formats.store.lineage import write_ctc_table, write_lineage
-    from temtrack.formats.store.masks import mask_name, remove_masks, write_mask
-    from temtrack.formats.store.tiff_stack import write_movie
-
-    truth = folder / TRUTH_FOLDER
-    truth.mkdir(exist_ok=True)
-    remove_masks(truth)
-    write_movie(folder / MOVIE_NAME, movie.to_movie().calibrated(pixel_size_nm, frame_time_s))
-    for t in output.with_progress(range(len(movie)), "masks", total=len(movie)):
-        write_mask(truth / mask_name(t), movie.labels(t))
-    write_ctc_table(truth / "res_track.txt", movie.lineage)
-    write_lineage(truth / "lineage.json", movie.lineage)
 
 
 def _merge_rows(lineage: Lineage, frame_time_s: float | None) -> list[Row]:

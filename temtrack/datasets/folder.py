@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from temtrack import __version__
+from temtrack.calibration import UNCALIBRATED
 from temtrack.datasets.config import SIDES, SliceConfig
 from temtrack.datasets.grouping import GroupOf
 from temtrack.datasets.near_duplicates import find_near_duplicates
@@ -24,7 +25,7 @@ from temtrack.formats.store.atomic import remove_leftovers
 from temtrack.formats.store.masks import write_mask
 from temtrack.formats.store.tables import write_table
 from temtrack.formats.store.tiff_stack import write_image
-from temtrack.tables import MANIFEST, Calibration
+from temtrack.tables import MANIFEST
 
 MANIFEST_NAME = f"{MANIFEST.name}.parquet"
 _KINDS = ("images", "masks")
@@ -134,7 +135,7 @@ def manifest(plan: Plan) -> pa.Table:
     """Return the table of a plan's tiles: training side first, each in the order of sources and frames."""
     tiles = [tile for side in SIDES for tile in plan.on(side)]
     names = [column.name for column in MANIFEST.columns]
-    return MANIFEST.fill({name: [getattr(tile, name) for tile in tiles] for name in names}, Calibration())
+    return MANIFEST.fill({name: [getattr(tile, name) for tile in tiles] for name in names}, UNCALIBRATED)
 
 
 def _remove_earlier_run(folder: Path) -> None:

@@ -13,7 +13,8 @@ from natsort import natsorted
 from temtrack.errors import InputError
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.readers import digital_micrograph, images, mrc, read_movie, tiff, video
-from temtrack.formats.store.masks import Masks, read_labels, read_masks
+from temtrack.formats.store.masks import read_labels, read_masks
+from temtrack.masks import Masks
 from temtrack.movie import Movie
 
 #: What may stand behind the name of an image in that of its mask; `temtrack segment` writes these.

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from temtrack.calibration import Calibration, PixelSize
 from temtrack.errors import InputError
-from temtrack.movie import Movie, PixelSize
+from temtrack.movie import Movie
 
 Box = tuple[slice, slice]  # rows and columns
 
@@ -43,7 +44,8 @@ def calibrate_by_scale_bar(movie: Movie, bar_nm: float) -> Movie:
             "instead"
         )
     source = f"bar of {found[0]}, given by --scale-bar"
-    return replace(movie, pixel_size=PixelSize(bar_nm / lengths_px[0], source))
+    bar = Calibration(PixelSize(bar_nm / lengths_px[0], source))
+    return replace(movie, calibration=bar.or_else(movie.calibration))
 
 
 def detect_scale_bars(image: NDArray[Any]) -> list[Box]:

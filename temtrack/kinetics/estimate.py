@@ -11,7 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import stats
 
-from temtrack.tables import KINETICS, Calibration
+from temtrack.calibration import Calibration
+from temtrack.tables import KINETICS
 
 #: Fraction of repeated experiments in which an interval is to hold the true value.
 CONFIDENCE = 0.95

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from temtrack.analysis.masks import Tables
+from temtrack.tables import Tables
 
 Reals = NDArray[np.float64]
 
@@ -62,14 +62,14 @@ class ObservedRun:
 
     @cached_property
     def whole(self) -> pd.DataFrame:
-        """Rows of particles that are seen whole: not cut by the border, not carried over by the tracker.
+        """Rows of particles that are seen whole: not cut by the border, not gap-filled by the tracker.
 
         With columns ``diameter``, ``y``, ``x`` in `length_unit` and ``family``.
         """
         rows = self.particles
         seen = ~rows["touches_border"].to_numpy(dtype=bool)
-        if "carried" in rows:
-            seen &= rows["carried"].to_numpy() != True  # noqa: E712  null is not carried
+        if "gap_filled" in rows:
+            seen &= rows["gap_filled"].to_numpy() != True  # noqa: E712  null is not filled
         rows = rows.loc[seen].copy()
         rows["diameter"] = rows["equivalent_diameter_px"] * self.unit_per_px
         rows["y"], rows["x"] = rows["y_px"] * self.unit_per_px, rows["x_px"] * self.unit_per_px

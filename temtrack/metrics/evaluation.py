@@ -8,18 +8,19 @@ from typing import Any
 
 from temtrack.errors import InputError
 from temtrack.formats.store.masks import read_labels
-from temtrack.formats.store.tracked_masks import TrackedMasks
 from temtrack.imaging.labels import Labels
 from temtrack.lineage import Lineage, Merge
-from temtrack.linking import link_masks
+from temtrack.linking.masks import link_masks
+from temtrack.masks import Run
 from temtrack.metrics.causes import Cause, FalseMergeCauses
 from temtrack.metrics.ctc import CtcScore, measure_seg, score_ctc
 from temtrack.metrics.fates import FateScore, score_fates
 from temtrack.metrics.hota import HotaScore, score_hota
 from temtrack.metrics.merges import MergeScore, match_merges
-from temtrack.metrics.overlaps import MovieOverlaps, Progress, measure_overlaps
+from temtrack.metrics.overlaps import MovieOverlaps, measure_overlaps
 from temtrack.metrics.segmentation import SegmentationScore, score_frames
 from temtrack.metrics.tracks import TrackMatches, match_detections
+from temtrack.progress import Progress, silent
 
 #: Frames by which a found merge may lie beside the true one; the last one is that of the single events.
 TOLERANCES = (0, 1, 3)
@@ -73,7 +74,7 @@ class Evaluation:
     events: EventScore | None
 
 
-def evaluate_masks(found: TrackedMasks, true: TrackedMasks, progress: Progress = iter) -> Evaluation:
+def evaluate_masks(found: Run, true: Run, progress: Progress = silent) -> Evaluation:
     """Compare a result with its truth, reading both one frame at a time.
 
     Where a side has no lineage, its merges and fates are found from its masks alone by `link_masks`.
@@ -84,21 +85,21 @@ def evaluate_masks(found: TrackedMasks, true: TrackedMasks, progress: Progress =
         Where the two differ in the number or the size of frames, or a mask is damaged.
     """
     refuse_misfits(found, true)
-    overlaps = measure_overlaps(found.masks, true.masks, progress, with_boundaries=not true.outlines)
+    overlaps = measure_overlaps(found.masks, true.masks, progress, with_boundaries=not true.contours)
     frames, outlined = tuple(range(overlaps.n_frames)), overlaps
-    if true.outlines:
-        frames = tuple(true.outlines)
+    if true.contours:
+        frames = tuple(true.contours)
         seen = (found.masks[frame] for frame in frames)
         outlined = measure_overlaps(seen, _read_outlines(true), with_boundaries=True)
     segmentation = tuple(score_frames(outlined))
     if overlaps.n_frames == 1:
         return Evaluation(frames, segmentation, None, None)
-    ctc = score_ctc(overlaps, found.parents, true.parents)
+    ctc = score_ctc(overlaps, found.ctc_parents, true.ctc_parents)
     tracking = TrackingScore(match_detections(overlaps), measure_seg(outlined), ctc, score_hota(overlaps))
     return Evaluation(frames, segmentation, tracking, _score_events(found, true, overlaps, progress))
 
 
-def refuse_misfits(found: TrackedMasks, true: TrackedMasks) -> None:
+def refuse_misfits(found: Run, true: Run) -> None:
     """Refuse masks that are not of the same frames.
 
     Raises
@@ -106,24 +107,18 @@ def refuse_misfits(found: TrackedMasks, true: TrackedMasks) -> None:
     InputError
         Where the two differ in the number or the size of frames.
     """
-    sizes = [(len(one.masks), one.masks.height, one.masks.width) for one in (found, true)]
-    if sizes[0] != sizes[1]:
-        found_size, true_size = ("{} frames of {}x{} px".format(*size) for size in sizes)
-        raise InputError(
-            f"{found.path}: holds {found_size}, but the truth {true.path} {true_size}; give masks of the same"
-            " frames"
-        )
-    beyond = [path for frame, path in true.outlines.items() if frame >= len(true.masks)]
+    found.masks.check_fit(true.masks)
+    beyond = [path for frame, path in true.contours.items() if frame >= len(true.masks)]
     if beyond:
         raise InputError(
             f"{beyond[0]}: outlines a frame beyond the last of the {len(true.masks)} in {true.path}"
         )
 
 
-def _read_outlines(true: TrackedMasks) -> Iterator[Labels]:
+def _read_outlines(true: Run) -> Iterator[Labels]:
     """Read the frames that a CTC truth outlines well."""
     size = true.masks.height, true.masks.width
-    for path in true.outlines.values():
+    for path in true.contours.values():
         labels = read_labels(path)
         if labels.shape != size:
             raise InputError(
@@ -134,9 +129,7 @@ def _read_outlines(true: TrackedMasks) -> Iterator[Labels]:
         yield labels
 
 
-def _score_events(
-    found: TrackedMasks, true: TrackedMasks, overlaps: MovieOverlaps, progress: Progress
-) -> EventScore:
+def _score_events(found: Run, true: Run, overlaps: MovieOverlaps, progress: Progress) -> EventScore:
     """Score merges and fates in the ids of the lineages, those of linking where a side has none."""
     if found.lineage is not None and true.lineage is not None:
         return score_events(found.lineage, true.lineage, overlaps)

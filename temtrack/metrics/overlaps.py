@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.imaging.labels import Labels, Regions, measure_regions, overlap_counts
 from temtrack.metrics.boundaries import BoundaryScore, score_boundaries
-
-#: A progress callback: stands around the pairs of frames while they are compared.
-Progress = Callable[[Iterable[Any]], Iterable[Any]]
+from temtrack.progress import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ class MovieOverlaps:
 def measure_overlaps(
     found: Iterable[Labels],
     true: Iterable[Labels],
-    progress: Progress = iter,
+    progress: Progress = silent,
     *,
     with_boundaries: bool = False,
 ) -> MovieOverlaps:
@@ -114,7 +111,7 @@ def measure_overlaps(
     regions: tuple[list[Regions], list[Regions]] = [], []
     pairs, boundaries = [np.zeros((3, 0), np.int64)], []
     n_rows = np.zeros((2, 1), np.int64)
-    for labels in progress(zip(found, true, strict=True)):
+    for labels in progress(zip(found, true, strict=True), "comparing"):
         ids = []
         for side, one in zip(regions, labels, strict=True):
             side.append(measure_regions(one))

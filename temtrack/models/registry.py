@@ -23,7 +23,7 @@ RUN_FILE = "model.toml"
 #: What segments, with test-time augmentation or without, and what carries ids, where nobody says.
 DEFAULT_MODEL = "effsam-tiny"
 DEFAULT_TTA = True
-DEFAULT_PROPAGATOR = "deaot-t"
+DEFAULT_TRACKER = "deaot-t"
 
 #: Between the names of two models of which the first finds boxes and the second outlines what is in them.
 JOINT = "+"
@@ -220,3 +220,19 @@ def _read_run(folder: Path) -> ModelSpec:
         raise ModelError(
             f"{folder / RUN_FILE} is no model description: needs 'architecture', and 'file', a name beside it"
         ) from error
+
+
+def hash_of_model(model: str) -> str | None:
+    """Return the sha256 of a model's weights, of two that are joined both; ``None`` for what has no weights.
+
+    Raises
+    ------
+    ModelError
+        Where a model is unknown, missing or damaged.
+    """
+    if model in PLAIN_METHODS:
+        return None
+    parts = parts_of(model)
+    if len(parts) > 1:
+        return JOINT.join(hash_of_model(part) or part for part in parts)
+    return verify(find_model(model))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from temtrack.errors import UsageError
 from temtrack.lineage import NECK_RATIO
-from temtrack.simulation.coalescence import joins
+from temtrack.simulation.merging import joins
 from temtrack.simulation.paths import confined_walk, ramp
 from temtrack.simulation.projection import Floats
 from temtrack.simulation.shapes import contour_at

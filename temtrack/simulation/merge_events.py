@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from temtrack.errors import UsageError
-from temtrack.simulation.coalescence import NeckGrowth, coalesce_grains
 from temtrack.simulation.events import N_TRIES, Event, approach, contact_distance, direction
+from temtrack.simulation.merging import NeckGrowth, merge_grains
 from temtrack.simulation.paths import confined_walk
 from temtrack.simulation.projection import Floats
 from temtrack.simulation.shapes import N_ANGLES
@@ -20,7 +20,7 @@ CASCADE_FRAMES = 50
 _PAUSE_FRAMES = 8
 
 
-def coalesce(rng: np.random.Generator, group: ParticleGroup, contact: int) -> Event:
+def merge_together(rng: np.random.Generator, group: ParticleGroup, contact: int) -> Event:
     """Let all particles of the group become one, their necks starting to grow at ``contact``.
 
     Raises
@@ -95,7 +95,7 @@ def _draw_merge(
             exponent=float(rng.uniform(2, 5)),
             relax_frames=relax_frames or float(rng.uniform(4.5, 11)),
         )
-        merged = coalesce_grains(group, *_cluster(rng, group), growth)
+        merged = merge_grains(group, *_cluster(rng, group), growth)
         if merged is not None:
             return merged
     raise UsageError(

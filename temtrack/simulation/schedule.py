@@ -90,7 +90,7 @@ def _planned(rng: np.random.Generator, config: MovieConfig) -> Iterator[Event]:
     parents = [k for k, n in sorted(config.merges.items()) for _ in range(n)]
     for k, t in zip(parents, _times(rng, config, len(parents), 6, 22), strict=True):
         group = _draw_group(rng, config, k, soft=True, spread=1.0 if k == 2 else 0.4)
-        yield merge_events.coalesce(rng, group, t)
+        yield merge_events.merge_together(rng, group, t)
     for t in _times(rng, config, config.n_cascades, 6, merge_events.CASCADE_FRAMES):
         yield merge_events.cascade(rng, _draw_group(rng, config, 3, soft=True), t)
     for t in _times(rng, config, config.n_dissolutions, 12, 4):

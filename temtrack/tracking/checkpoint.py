@@ -7,7 +7,6 @@ on, with the same bytes, since nothing but what stands in it decides on them.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from temtrack.imaging.registration import FrameRegistration
 from temtrack.lineage import Lineage, Track
 from temtrack.linking.motion import MotionModel
 from temtrack.linking.state import STATE_CLASSES
+from temtrack.provenance import Provenance, Source
 from temtrack.tracking.drift import DriftEstimator
 from temtrack.tracking.engine import ResumableTracker, TrackingState
 from temtrack.tracking.frame_quality import FrameQuality, QualityEstimator
@@ -31,12 +31,6 @@ INTERVAL_S = 5.0
 #: and so many that writing them takes no larger share of the time, however long a movie's lineage grows.
 MAX_TIME_FRACTION = 0.05
 
-#: Facts that say where an input lies: another place is no other input.
-_PLACES = frozenset({"movie", "masks"})
-
-#: Longer values are cut in the message that compares them.
-_MAX_SHOWN = 40
-
 
 @dataclass
 class Checkpoint:
@@ -44,23 +38,20 @@ class Checkpoint:
 
     Parameters
     ----------
-    facts
-        What is run on what, as it will stand in ``run.json``: the run goes on only with the same.
-    command
-        The command that began the run.
+    provenance
+        What is run on what: the run goes on only with the same.
     tracking, report
         What engine and report know.
     """
 
-    facts: dict[str, object]
-    command: str
+    provenance: Provenance
     tracking: TrackingState = field(default_factory=TrackingState)
     report: TrackingReport = field(default_factory=TrackingReport)
 
 
 _CLASSES = (
-    *(Checkpoint, TrackingState, TrackingReport, QualityEstimator, FrameQuality, Lineage, Track),
-    *(DriftEstimator, FrameRegistration, MotionModel),
+    *(Checkpoint, Provenance, Source, TrackingState, TrackingReport, Lineage, Track),
+    *(QualityEstimator, FrameQuality, DriftEstimator, FrameRegistration, MotionModel),
     *STATE_CLASSES,
 )
 
@@ -85,7 +76,11 @@ class CheckpointFile:
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint, whole or not at all."""
         begun_s = time.monotonic()
-        parts = {"facts": checkpoint.facts, "run": checkpoint, "tracker": self._tracker.state()}
+        parts = {
+            "provenance": checkpoint.provenance,
+            "run": checkpoint,
+            "tracker": self._tracker.state(),
+        }
         write_state(self.path, parts, self._classes)
         now_s = time.monotonic()
         self._due_s = now_s + max(INTERVAL_S, (now_s - begun_s) / MAX_TIME_FRACTION)
@@ -94,8 +89,8 @@ class CheckpointFile:
         """Tell whether enough work was done since the last checkpoint."""
         return time.monotonic() >= self._due_s
 
-    def read(self, facts: Mapping[str, object]) -> Checkpoint | None:
-        """Return the checkpoint of an unfinished run with these facts and put the tracker in its place.
+    def read(self, provenance: Provenance) -> Checkpoint | None:
+        """Return the checkpoint of an unfinished run of this record and put the tracker in its place.
 
         ``None`` where there is no unfinished run.
 
@@ -104,17 +99,15 @@ class CheckpointFile:
         InputError
             If the file is damaged.
         UsageError
-            If the run was one with other facts.
+            If the run was another one.
         """
         if not self.path.exists():
             return None
-        # of another run the rest may be made of other classes
-        then, now = (_flat(f) for f in (*read_state(self.path, ["facts"], ()), facts))
-        differing = [name for name in {**then, **now} if then.get(name) != now.get(name)]
-        if differing:
-            told = "; ".join(f"{n} {_shown(then.get(n))}, now {_shown(now.get(n))}" for n in differing[:3])
+        # of another run the rest may be of other classes
+        (unfinished,) = read_state(self.path, ["provenance"], (Provenance, Source))
+        if differences := unfinished.differences(provenance):
             raise UsageError(
-                f"{self.path.parent}: holds an unfinished run with {told}; "
+                f"{self.path.parent}: holds an unfinished run with {'; '.join(differences[:3])}; "
                 "give the same input and options, or --force to start again"
             )
         checkpoint: Checkpoint
@@ -149,16 +142,3 @@ def check_tracking_folder(folder: Path, force: bool, resume: bool) -> None:
             "or another folder"
         )
     check_output_folder(folder, force or resume)
-
-
-def _flat(facts: Mapping[str, object]) -> dict[str, object]:
-    """Return facts and parameters in one, without those that say where an input lies."""
-    flat: dict[str, object] = {}
-    for name, value in facts.items():
-        flat |= value if isinstance(value, dict) else {name: value}
-    return {name: value for name, value in flat.items() if name not in _PLACES}
-
-
-def _shown(value: object) -> str:
-    text = "none" if value is None else str(value)
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from temtrack.imaging.labels import LabelImage, compact
 from temtrack.imaging.registration import FrameRegistration
 from temtrack.lineage import Lineage
-from temtrack.linking import LinkedFrame, Linker, LinkingConfig
+from temtrack.linking.config import LinkingConfig
+from temtrack.linking.lineage_builder import LinkedFrame
+from temtrack.linking.linker import Linker
 from temtrack.linking.motion import MotionModel, Prediction
 from temtrack.linking.state import LinkerState
 from temtrack.tracking.drift import DriftEstimator

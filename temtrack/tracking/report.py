@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from temtrack.calibration import Calibration
 from temtrack.imaging.registration import FrameRegistration
 from temtrack.lineage import Lineage
-from temtrack.tables import DRIFT, Calibration
+from temtrack.tables import DRIFT
 from temtrack.tracking.engine import TrackedFrame
 
 _UNKNOWN = (float("nan"), float("nan"))

@@ -6,24 +6,27 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter
 
-from temtrack import __version__
 from temtrack.datasets.labelled import LabelledImage, as_instances, least_area, read_sides
 from temtrack.errors import InterruptedRunError, OutputError, UsageError
 from temtrack.formats.store.atomic import check_output_folder, remove_leftovers
 from temtrack.formats.store.fingerprint import fingerprint_folder
 from temtrack.formats.store.lock import locked
-from temtrack.formats.store.provenance import write_run
+from temtrack.formats.store.run import write_run
 from temtrack.imaging.intensity import CENTRING_BLUR_PX
 from temtrack.models.catalog import Kind, find_architecture
 from temtrack.models.checkpoints import load_weights
 from temtrack.models.registry import RUN_FILE, find_model, verify, write_run_spec
+from temtrack.nets.device import find_device
+from temtrack.provenance import Provenance, Source
 from temtrack.training.centring_blur import fitting_blur
-from temtrack.training.config import TrainConfig, TrainingRun
+from temtrack.training.config import TrainConfig, TrainingData, TrainingRun
 from temtrack.training.data.animated_images import animated_clips
 from temtrack.training.data.clip_source import synthetic_clips
 from temtrack.training.data.samples import Draw, image_source, mix, scene_source
@@ -122,16 +125,43 @@ def write_records(run: TrainingRun, own: Mapping[str, float]) -> None:
     ``own`` says how the model sees images, where it is trained for those of one magnification.
     """
     write_run_spec(run.folder, run.config.model, run.command, own)
-    facts = {
-        "temtrack_version": __version__,
-        "command": run.command,
-        "data_sha256": {str(folder): fingerprint_folder(folder) for folder, _ in run.data.folders},
-        "synthetic_fraction": run.data.synthetic_fraction,
-        "pretrained": run.pretrained and run.pretrained.name,
-        "pretrained_sha256": run.pretrained and verify(run.pretrained),
-        "parameters": asdict(run.config),
+    data, pretrained = run.data, run.pretrained
+    sources = {
+        f"data{i}": Source(str(path), fingerprint_folder(path)) for i, (path, _) in enumerate(data.folders)
     }
-    write_run(run.folder, facts)
+    models = {} if pretrained is None else {"pretrained": Source(pretrained.name, verify(pretrained))}
+    options = {
+        "fractions": [fraction for _, fraction in data.folders],
+        "synthetic_fraction": data.synthetic_fraction,
+        "excluded": sorted(data.excluded),
+        "config": asdict(run.config),
+    }
+    write_run(run.folder, Provenance("train", run.command, sources, models, options))
+
+
+def training_run_of(record: Provenance, folder: Path, device: str) -> TrainingRun:
+    """Return the training run that a record tells of, into another folder.
+
+    Raises
+    ------
+    ValueError
+        Where the record is damaged.
+    """
+    options, pretrained = record.options, record.models.get("pretrained")
+    paths = [Path(source.name) for source in record.inputs.values()]
+    data = TrainingData(
+        list(zip(paths, options["fractions"], strict=True)),
+        options["synthetic_fraction"],
+        frozenset(options["excluded"]),
+    )
+    return TrainingRun(
+        data,
+        TypeAdapter(TrainConfig).validate_python(options["config"]),
+        folder,
+        find_device(device),
+        None if pretrained is None else find_model(pretrained.name),
+        command=record.command,
+    )
 
 
 def _read_folders(run: TrainingRun) -> list[Folder]:

@@ -2,9 +2,10 @@ import numpy as np
 from cases import two_fuse
 
 from temtrack.analysis.confidence import predict_fate_confidence, predict_origin_confidence
-from temtrack.analysis.masks import find_lineage
 from temtrack.analysis.particles import ParticleHistory, measure_particles
+from temtrack.analysis.relinking import relink
 from temtrack.lineage import Lineage, Track
+from temtrack.masks import Run, masks_of_arrays
 
 
 def history_of(masks):
@@ -14,7 +15,7 @@ def history_of(masks):
 
 def test_parents_and_child_are_as_sure_as_their_merge():
     masks = list(two_fuse().truth)
-    lineage, history = find_lineage(masks), history_of(masks)
+    lineage, history = relink(Run(masks_of_arrays(masks)))[0].lineage, history_of(masks)
     fates, origins = predict_fate_confidence(lineage, history), predict_origin_confidence(lineage, history)
     assert fates[1] == fates[2] == origins[3] > 0.8
     assert fates[90] > 0.9

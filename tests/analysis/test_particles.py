@@ -4,7 +4,8 @@ from skimage.draw import disk
 
 from temtrack.analysis.particles import measure_optical_mass, measure_particles
 from temtrack.analysis.shape import EncodedRegions
-from temtrack.tables import PARTICLES, Calibration
+from temtrack.calibration import UNCALIBRATED
+from temtrack.tables import PARTICLES
 
 
 def one_disc(radius=20):
@@ -43,17 +44,17 @@ def test_nan_pixels_do_not_count_in_the_mean_intensity():
     assert np.isnan(measure_particles(labels, np.full(labels.shape, np.nan), 0)["mean_intensity"][0])
 
 
-def test_border_and_carried_flags():
+def test_border_and_gap_filled_flags():
     labels = np.zeros((10, 10), dtype=np.uint16)
     labels[0:3, 4:7], labels[5:8, 7:10], labels[4:7, 2:5] = 1, 2, 3
-    columns = measure_particles(labels, None, 0, carried={3})
+    columns = measure_particles(labels, None, 0, gap_filled={3})
     assert columns["touches_border"].tolist() == [True, True, False]
-    assert columns["carried"].tolist() == [False, False, True]
+    assert columns["gap_filled"].tolist() == [False, False, True]
 
 
 def test_empty_masks_give_an_empty_table_of_the_same_schema():
-    empty = PARTICLES.fill(measure_particles(np.zeros((8, 8), np.uint16), None, 0), Calibration())
-    filled = PARTICLES.fill(measure_particles(one_disc(), None, 0), Calibration())
+    empty = PARTICLES.fill(measure_particles(np.zeros((8, 8), np.uint16), None, 0), UNCALIBRATED)
+    filled = PARTICLES.fill(measure_particles(one_disc(), None, 0), UNCALIBRATED)
     assert empty.num_rows == 0
     assert empty.schema == filled.schema
 

@@ -1,21 +1,23 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+import known
 import numpy as np
 import pytest
 
 from temtrack.analysis.temperature import add_temperature, find_run_temperature
+from temtrack.calibration import Calibration, FrameTemperatures
 from temtrack.errors import InputError
 from temtrack.formats.heater import HeaterLog
-from temtrack.tables import Calibration
 
 NOON = datetime(2024, 5, 1, 12)
 SECONDS, CELSIUS = np.array([0.0, 10.0, 20.0, 30.0]), np.array([100.0, 200.0, np.nan, 400.0])
 LOG = HeaterLog(SECONDS, CELSIUS, NOON, "a.csv, column 'T'")
-MOVIE = Calibration(frame_seconds=np.array([0.0, 5.0, 10.0]))
+MOVIE = known.calibration(frame_seconds=[0.0, 5.0, 10.0])
 
 
 def celsius(started=None, offset_s=None, calibration=MOVIE):
-    return add_temperature(calibration, LOG, started, offset_s).frame_celsius.tolist()
+    return add_temperature(replace(calibration, started=started), LOG, offset_s).frame_celsius.tolist()
 
 
 def test_it_is_read_off_between_readings():
@@ -34,10 +36,8 @@ def test_beyond_the_log_and_beside_a_missing_reading_there_is_none():
 
 
 def test_the_source_says_how_the_clocks_were_aligned():
-    assert add_temperature(MOVIE, LOG, None, None).temperature_source.endswith(
-        "begun together with the movie"
-    )
-    source = add_temperature(MOVIE, LOG, NOON, -3.0).temperature_source
+    assert add_temperature(MOVIE, LOG, None).temperatures.source.endswith("begun together with the movie")
+    source = add_temperature(replace(MOVIE, started=NOON), LOG, -3.0).temperatures.source
     assert source == "a.csv, column 'T', aligned by the clocks of both, -3 s added to the movie's times"
 
 
@@ -52,7 +52,7 @@ def test_without_frame_times_it_is_refused():
 
 
 def test_the_runs_temperature_is_the_median_of_its_frames():
-    calibration = Calibration(frame_celsius=np.array([np.nan, 20.0, 30.0, 800.0]))
+    calibration = Calibration(temperatures=FrameTemperatures(np.array([np.nan, 20.0, 30.0, 800.0]), "log"))
     found = find_run_temperature(calibration)
     assert (found.median, found.lowest, found.highest) == pytest.approx((303.15, 293.15, 1073.15))
     assert find_run_temperature(Calibration()) is None

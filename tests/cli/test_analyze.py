@@ -8,11 +8,15 @@ import typer
 from skimage.draw import disk
 from typer.testing import CliRunner
 
+from temtrack.calibration import Calibration, PixelSize
 from temtrack.cli.analyze import analyze
+from temtrack.cli.output import warnings_in_one_line
 from temtrack.errors import TemtrackError
 from temtrack.formats.store.lineage import write_lineage
 from temtrack.formats.store.masks import mask_name, write_mask
+from temtrack.formats.store.run import write_run
 from temtrack.lineage import Lineage, Merge, Track
+from temtrack.provenance import Provenance, Source
 
 app = typer.Typer()
 app.command()(analyze)
@@ -42,7 +46,8 @@ def masks(tmp_path):
 
 
 def run(*arguments, ok=True):
-    result = CliRunner().invoke(app, [str(one) for one in arguments])
+    with warnings_in_one_line():
+        result = CliRunner().invoke(app, [str(one) for one in arguments])
     if ok and result.exception:
         raise result.exception
     return result
@@ -60,6 +65,7 @@ def test_tables_go_into_the_masks_folder_in_pixels_only(masks):
         "particles.parquet",
         "tracks.parquet",
         "frames.parquet",
+        "merges.parquet",
     }
     particles = pq.read_table(masks / "particles.parquet")
     assert particles.num_rows == 18
@@ -96,13 +102,8 @@ def test_a_person_sees_counts_and_merges(masks):
 
 def test_lineage_and_calibration_beside_the_masks_are_used(masks):
     write_lineage(masks / "lineage.json", TREE)
-    run_facts = {
-        "pixel_size_nm": 0.5,
-        "pixel_size_source": "movie",
-        "model": "effsam-tiny",
-        "model_sha256": "ab",
-    }
-    (masks / "run.json").write_text(json.dumps(run_facts))
+    record = Provenance("track", "temtrack track", models={"model": Source("effsam-tiny", "ab")})
+    write_run(masks, record, Calibration(PixelSize(0.5, "movie")))
     run(masks, "--merges", "--frame-time", "2s")
     table = pq.read_table(masks / "merges.parquet")
     merge = table.to_pylist()[0]
@@ -115,22 +116,22 @@ def test_lineage_and_calibration_beside_the_masks_are_used(masks):
         b"movie",
     )
     assert facts[b"frame_times_source"] == b"given by --frame-time"
-    assert len(facts[b"input_sha256"]) == 64
+    assert len(facts[b"masks_sha256"]) == 64
 
 
 def test_the_movie_gives_intensities_and_must_fit(masks, tmp_path):
     frames = np.full((12, 60, 90), 7, dtype=np.uint8)
     tifffile.imwrite(tmp_path / "movie.tif", frames)
-    run(masks, "--image", tmp_path / "movie.tif")
+    run(masks, "--movie", tmp_path / "movie.tif")
     assert set(pq.read_table(masks / "particles.parquet")["mean_intensity"].to_pylist()) == {7.0}
     tifffile.imwrite(tmp_path / "short.tif", frames[:5])
-    assert "5 frames of 60 x 90 px" in refused(masks, "--image", tmp_path / "short.tif", "--force")
+    assert "holds 5 frames of 60x90 px" in refused(masks, "--movie", tmp_path / "short.tif", "--force")
 
 
 def test_tables_are_overwritten_only_by_force_and_leave_no_stale_merges(masks):
     run(masks, "--merges")
     assert "exists already" in refused(masks, "--merges")
-    run(masks, "--force")
+    run(masks, "--force", "--no-merges")
     assert not (masks / "merges.parquet").exists()
 
 

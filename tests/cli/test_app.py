@@ -21,7 +21,7 @@ PIPELINE = [
     "export",
     "evaluate",
     "models",
-    "rerun",
+    "reproduce",
     "doctor",
     "demo",
 ]

@@ -45,21 +45,24 @@ def test_segment_leaves_them_as_background(run, film, segmenter):
     assert "burned in, left as background: annotation bar of " in result.stderr
     assert ", scale bar of " in result.stderr
     assert not read_labels(film.with_name("image_mask.tif"))[230:].any()
-    kept = json.loads(run("segment", image, "--json", "--force", "--keep-bars").stdout)
+    kept = json.loads(run("segment", image, "--json", "--force", "--keep-annotations").stdout)
     assert kept["inputs"][0]["n_particles"] > 2
 
 
 def test_track_leaves_them_as_background_and_records_it(run, film, segmenter, tmp_path):
     segmenter.find_scale = lambda image: 1.0
-    words = ["track", film, "--propagator", "overlap", "--json", "-o"]
+    words = ["track", film, "--tracker", "overlap", "--json", "-o"]
     result = run(*words, tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["inputs"][0]["n_tracks"] == 2
     facts = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert [text.split(" of ")[0] for text in facts["burned_in"]] == ["annotation bar", "scale bar"]
-    kept = run(*words, tmp_path / "kept", "--keep-bars")
+    assert [text.split(" of ")[0] for text in facts["found"]["annotations"]] == [
+        "annotation bar",
+        "scale bar",
+    ]
+    kept = run(*words, tmp_path / "kept", "--keep-annotations")
     assert json.loads(kept.stdout)["inputs"][0]["n_tracks"] > 2
-    assert json.loads((tmp_path / "kept" / "run.json").read_text())["burned_in"] == []
+    assert json.loads((tmp_path / "kept" / "run.json").read_text())["found"]["annotations"] == []
 
 
 def test_analyze_measures_the_bar_of_the_movie(run, film, tmp_path):
@@ -68,10 +71,10 @@ def test_analyze_measures_the_bar_of_the_movie(run, film, tmp_path):
     for t in range(6):
         write_mask(masks / mask_name(t), np.pad(np.ones((30, 30), np.int32), ((40, 230), (50, 320))))
     (masks / "run.json").write_text(json.dumps({"pixel_size_nm": 7.0}))
-    assert run("analyze", masks, "--image", film, "--scale-bar", "20nm").exit_code == 0
+    assert run("analyze", masks, "--movie", film, "--scale-bar", "20nm").exit_code == 0
     table = pq.read_table(masks / "particles.parquet")
     assert table["area_nm2"][0].as_py() == pytest.approx(900 * 0.25**2)
     assert b"given by --scale-bar" in table.schema.metadata[b"pixel_size_source"]
     refused = run("analyze", masks, "--scale-bar", "20nm", "--force")
     assert refused.exit_code == 2
-    assert "the bar is drawn in the image; give the movie as --image MOVIE" in refused.stderr
+    assert "the bar is drawn in the movie; give it as --movie MOVIE" in refused.stderr

@@ -15,23 +15,23 @@ from cases import CASES
 from temtrack.formats.store.lock import locked
 
 TRUTH = next(c for c in CASES if c.name == "two fuse").truth[:8]
-PLAIN = ("--model", "otsu", "--propagator", "overlap")
+PLAIN = ("--model", "otsu", "--tracker", "overlap")
 
 #: Runs the command line; dies as a crash in a decoder does at the film of that name.
 CHILD = """
 import os, signal, sys
-from temtrack.pipeline import workflow
+from temtrack.pipeline import track
 from temtrack.cli.app import main
 
 fatal, sys.argv = sys.argv[1], ["temtrack", *sys.argv[2:]]
-track_into = workflow.track_into
+track_into = track.track_into
 
 def dying(folder, plan, *more):
     if plan.movie.path.name == fatal:
         os.kill(os.getpid(), signal.SIGSEGV)
     return track_into(folder, plan, *more)
 
-workflow.track_into = dying
+track.track_into = dying
 main()
 """
 
@@ -195,16 +195,16 @@ def test_no_keep_going_stops_at_the_first_failure(run, films, tmp_path):
 
 @pytest.mark.parametrize("error", [MemoryError("no room"), ZeroDivisionError("bug")])
 def test_no_memory_or_a_bug_stops_no_other_and_keeps_its_traceback(run, films, monkeypatch, error):
-    from temtrack.pipeline import workflow
+    from temtrack.pipeline import track
 
-    track_into = workflow.track_into
+    track_into = track.track_into
 
     def stumbling(folder, *more):
         if folder.name == "a":
             raise error
         return track_into(folder, *more)
 
-    monkeypatch.setattr(workflow, "track_into", stumbling)
+    monkeypatch.setattr(track, "track_into", stumbling)
     result = run("track", "a.tif", "c.tif", "-o", "out", *PLAIN)
     assert result.exit_code == 3
     assert "Traceback" in result.stderr
@@ -227,7 +227,7 @@ def test_a_folder_that_another_process_holds_is_left_to_it(run, films, tmp_path)
 
 
 def test_options_about_one_input_are_refused_for_many(run, films):
-    for words in (["track", *films, "--masks", "m", "-o", "out"], ["analyze", "x", "y", "--image", "a.tif"]):
+    for words in (["track", *films, "--masks", "m", "-o", "out"], ["analyze", "x", "y", "--movie", "a.tif"]):
         result = run(*words)
         assert result.exit_code == 2
         assert "is about one input" in result.stderr

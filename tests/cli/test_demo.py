@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from temtrack.formats.readers import read_movie
-from temtrack.pipeline.workflow import Segmentation
+from temtrack.pipeline.track import MovieSegmentation
 from temtrack.simulation.movie import simulate_movie
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "make_demo_movie.py"
@@ -25,7 +25,7 @@ def truth():
 def true_segmentation(truth, monkeypatch):
     """The true masks in place of a model's, ids changed from frame to frame."""
 
-    def of(model, device, movie):
+    def of(segmenter, movie, options):
         frames = iter(range(len(truth)))
 
         def segment(image):
@@ -33,9 +33,9 @@ def true_segmentation(truth, monkeypatch):
             labels = truth.labels(t)
             return (labels > 0) * ((labels + 7 * t) % 97 + 1)
 
-        return Segmentation(segment, {"model": model, "model_sha256": "0" * 64})
+        return MovieSegmentation(segment)
 
-    monkeypatch.setattr("temtrack.pipeline.workflow.segmentation_by_model", of)
+    monkeypatch.setattr("temtrack.pipeline.track.segmented_by_model", of)
 
 
 def test_the_embedded_movie_is_small_and_is_that_of_the_simulation(truth):
@@ -64,7 +64,7 @@ def test_its_three_merges_are_found_exactly_and_nothing_else(run, true_segmentat
     found, true = told["summary"]
     assert (found["merges"], found["merged"], found["dissolved"]) == (3, 7, 1)
     assert true["merges"] == 3
-    assert {path.name for path in out.iterdir()} == {"masks", "overlay.mp4", "merges.png"}
+    assert {path.name for path in out.iterdir()} == {"masks", "overlay.mp4", "merges.png", "report.html"}
     assert len(read_movie(out / "overlay.mp4")) == 60
     table = pq.read_table(out / "masks" / "merges.parquet")
     assert sorted(table["n_parents"].to_pylist()) == [2, 2, 3]

@@ -128,7 +128,7 @@ def test_dissolution_told_as_a_merge(run, tmp_path):
 
 @pytest.mark.parametrize(
     ("frames", "reason"),
-    [(CASE.truth[:7], "holds 7 frames of 64x96 px"), (CASE.truth[:, :50], "holds 26 frames of 50x96 px")],
+    [(CASE.truth[:7], "are 7 frames of 64x96 px"), (CASE.truth[:, :50], "are 26 frames of 50x96 px")],
 )
 def test_other_frames_than_the_truth_end_in_one_line(run, truth, tmp_path, frames, reason):
     result = run("evaluate", write_folder(tmp_path / "found", frames), truth)

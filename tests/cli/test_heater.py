@@ -63,8 +63,8 @@ def test_without_a_log_there_is_no_column(run, masks):
 
 
 def test_it_begins_at_the_clocks_of_movie_and_log(run, masks, tmp_path):
-    facts = {"frame_times_s": [0, 1, 2, 3], "started": "2024-05-01T12:00:01"}
-    (masks / "run.json").write_text(json.dumps(facts))
+    known = {"frame_times_s": [0, 1, 2, 3], "started": "2024-05-01T12:00:01"}
+    (masks / "run.json").write_text(json.dumps({"calibration": known}))
     log = tmp_path / "clock.csv"
     log.write_text(
         "Date;Time;T [K]\n01.05.2024;12:00:00;773,15\n01.05.2024;12:00:02;873,15\n01.05.2024;12:00:05;873,15"

@@ -5,10 +5,11 @@ import pyarrow.parquet as pq
 import pytest
 from skimage.draw import disk
 
+from temtrack.calibration import Calibration
 from temtrack.cli.kinetics import parse_temperature
 from temtrack.errors import UsageError
 from temtrack.formats.store.masks import mask_name, write_mask
-from temtrack.tables import KINETICS, Calibration
+from temtrack.tables import KINETICS
 
 
 def write_growing(folder, speed=0.15):

@@ -87,7 +87,7 @@ def test_shards_share_one_folder_and_pages_tell_the_command(run, folders, tmp_pa
     [
         (["report", "out/a", "out/c", "-o", "r.html"], "give a folder for them"),
         (["export", "out/a", "out/c", "--to", "coco", "-o", "r.json"], "give a folder for them"),
-        (["report", "out/a", "out/c", "--image", "film.tif"], "is about one input"),
+        (["report", "out/a", "out/c", "--movie", "film.tif"], "is about one input"),
     ],
 )
 def test_what_is_about_one_is_refused_for_many(run, folders, words, reason):

@@ -55,11 +55,11 @@ def test_what_is_no_piece_is_refused(text):
         parse_frames(text)
 
 
-def test_the_shell_completes_models_and_propagators():
+def test_the_shell_completes_models_and_trackers():
     assert options.complete_model("eff") == ["effsam-tiny"]
     assert "deaot-t" not in options.complete_model("")
-    assert set(options.complete_propagator("")) >= {"overlap", "trackpy", "deaot-t"}
-    assert options.complete_propagator("over") == ["overlap"]
+    assert set(options.complete_tracker("")) >= {"overlap", "trackpy", "deaot-t"}
+    assert options.complete_tracker("over") == ["overlap"]
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ def test_segment_and_track_take_it_as_a_model(run, movie, tmp_path):
     assert tracked.exit_code == 0, tracked.output
     assert json.loads(tracked.stdout)["inputs"][0]["n_tracks"] == 2
     record = json.loads((tmp_path / "masks/run.json").read_text())
-    assert (record["model"], record["model_sha256"]) == ("otsu", None)
-    assert 0.6 < record["scale"] < 10
+    assert record["models"]["model"] == {"name": "otsu", "sha256": None}
+    assert 0.6 < record["found"]["rescale"] < 10
 
 
 def test_prompts_are_refused_in_one_line(run, movie, tmp_path):
@@ -45,7 +45,7 @@ def test_prompts_are_refused_in_one_line(run, movie, tmp_path):
 
 def test_a_film_is_tracked_without_networks_and_without_torch(movie, tmp_path):
     """Importing it takes as long as tracking a small film."""
-    words = ["track", str(movie), "--model", "otsu", "--propagator", "overlap", "-o", str(tmp_path / "masks")]
+    words = ["track", str(movie), "--model", "otsu", "--tracker", "overlap", "-o", str(tmp_path / "masks")]
     program = f"""
 import sys
 from temtrack.cli.app import main

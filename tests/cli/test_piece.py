@@ -27,7 +27,7 @@ def film(tmp_path):
 
 def track(run, film, *words):
     out = film.parent / "out"
-    result = run("track", film, "--propagator", "overlap", "-o", out, *words)
+    result = run("track", film, "--tracker", "overlap", "-o", out, *words)
     assert result.exit_code == 0, result.output
     return out
 
@@ -41,12 +41,12 @@ def test_frames_count_from_the_piece_and_keep_their_times(run, film, masks_of):
         for new, t in enumerate(range(4, 14, 2)):
             write_mask(segmented / mask_name(new), CASE.truth[t])
     out = track(run, film, "--masks", segmented, "--frames", "4:14:2")
-    assert json.loads((out / "run.json").read_text())["frames"] == [4, 14, 2]
+    assert json.loads((out / "run.json").read_text())["frames"]["frame_range"] == [4, 14, 2]
     written = read_masks(out)
     assert len(written) == 5
     assert ((written[4] > 0) == (CASE.truth[12] > 0)).all()
     assert pq.read_table(out / "drift.parquet")["time_s"].to_pylist() == [8, 12, 16, 20, 24]
-    assert run("analyze", out, "--merges", "--image", film).exit_code == 0
+    assert run("analyze", out, "--merges", "--movie", film).exit_code == 0
     frames = pq.read_table(out / "frames.parquet").to_pydict()
     assert frames["frame"] == [0, 1, 2, 3, 4]
     assert frames["time_s"] == [8, 12, 16, 20, 24]
@@ -64,7 +64,7 @@ def test_a_frame_time_given_later_counts_from_the_movies_start(run, film):
 
 
 def test_a_piece_without_frames_is_refused(run, film):
-    result = run("track", film, "--frames", "100:", "-o", film.parent / "out", "--propagator", "overlap")
+    result = run("track", film, "--frames", "100:", "-o", film.parent / "out", "--tracker", "overlap")
     assert result.exit_code == 1
     assert "film.tif: --frames 100: holds none of its 26 frames, which are 0 to 25" in result.stderr
 
@@ -73,7 +73,7 @@ def test_a_piece_without_frames_is_refused(run, film):
 def test_a_damaged_piece_in_the_record_is_told(run, film, frames):
     out = track(run, film, "--masks", film.parent / "segmented", "--frames", "10:12")
     facts = json.loads((out / "run.json").read_text())
-    (out / "run.json").write_text(json.dumps({**facts, "frames": frames}))
+    (out / "run.json").write_text(json.dumps({**facts, "frames": facts["frames"] | {"frame_range": frames}}))
     result = run("analyze", out)
     assert result.exit_code == 1
-    assert "run.json: 'frames' is damaged" in result.stderr
+    assert "run.json: 'frame_range' is damaged" in result.stderr

@@ -5,14 +5,18 @@ import re
 
 import numpy as np
 import pytest
+from known import calibration
 from skimage.draw import disk
 
+from temtrack.calibration import UNCALIBRATED
 from temtrack.formats.store.fingerprint import fingerprint
 from temtrack.formats.store.masks import mask_name, write_mask
+from temtrack.formats.store.run import write_run
 from temtrack.formats.store.tables import read_metadata, write_table
 from temtrack.formats.store.tiff_stack import write_movie
 from temtrack.movie import Movie
-from temtrack.tables import DRIFT, Calibration
+from temtrack.provenance import Provenance, Source
+from temtrack.tables import DRIFT
 
 MOVIE_NAME = "film & co.tif"
 
@@ -41,13 +45,15 @@ def parts_of(path):
     return {name: json.loads(text) if kind.endswith("json") else text for kind, name, text in found}
 
 
-def write_run(scene, **facts):
-    (scene / "masks" / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+def write_record(scene, path, sha256, pixel_size_nm=None):
+    """Let the masks tell of the movie that they were made from."""
+    made = Provenance("track", "temtrack track", {"movie": Source(str(path), sha256)})
+    write_run(scene / "masks", made, calibration(pixel_size_nm))
 
 
 def test_a_masks_folder_becomes_one_page(run, scene):
     page = scene / "new" / "report.html"
-    words = ("--image", scene / MOVIE_NAME, "--pixel-size", "0.5nm", "--frame-time", "2s", "-o", page)
+    words = ("--movie", scene / MOVIE_NAME, "--pixel-size", "0.5nm", "--frame-time", "2s", "-o", page)
     result = run("report", scene / "masks", *words)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith(f"report: {page} (")
@@ -64,7 +70,7 @@ def test_a_masks_folder_becomes_one_page(run, scene):
 
 def test_the_movie_of_the_trackers_run_is_shown(run, scene):
     path = scene / MOVIE_NAME
-    write_run(scene, movie=str(path), movie_sha256=fingerprint([path]), pixel_size_nm=0.4)
+    write_record(scene, path, fingerprint([path]), 0.4)
     result = run("report", scene / "masks", "-o", scene / "r.html")
     assert result.exit_code == 0, result.output
     parts = parts_of(scene / "r.html")
@@ -78,7 +84,7 @@ def test_without_its_movie_the_masks_are_shown_alone_and_that_is_told(run, scene
     other = scene / "other.tif"
     write_movie(other, Movie(other, *frames.shape, frames.dtype, lambda t: frames[t]))
     if movie:
-        write_run(scene, movie=str(scene / movie), movie_sha256="that of another film")
+        write_record(scene, scene / movie, "that of another film")
     result = run("report", scene / "masks", "-o", scene / "r.html")
     assert result.exit_code == 0
     assert "shown alone" in result.stderr
@@ -95,7 +101,7 @@ def test_tables_beside_the_masks_are_used_with_kinetics(run, scene):
     numbers = parts_of(scene / "r.html")["numbers"]
     assert numbers["pixel_size_nm"] == 0.5
     assert "mean_diameter" in {row["quantity"] for row in numbers["kinetics"]}
-    assert numbers["facts"]["input_sha256"] == read_metadata(masks / "frames.parquet")["input_sha256"]
+    assert numbers["facts"]["masks_sha256"] == read_metadata(masks / "frames.parquet")["masks_sha256"]
     assert (masks / "particles.parquet").read_bytes() == stored
 
 
@@ -132,7 +138,7 @@ def test_masks_renumbered_in_every_frame_are_shown_in_the_ids_of_the_tables(run,
 @pytest.mark.parametrize("is_own", [True, False])
 def test_the_drift_of_the_trackers_run_is_shown_and_that_of_another_is_not(run, scene, is_own):
     path = scene / MOVIE_NAME
-    write_run(scene, movie=str(path), movie_sha256=fingerprint([path]))
+    write_record(scene, path, fingerprint([path]))
     numbers = np.arange(10)
     measured = {
         "frame": numbers,
@@ -144,7 +150,7 @@ def test_the_drift_of_the_trackers_run_is_shown_and_that_of_another_is_not(run, 
         "jump": np.zeros(10, dtype=bool),
     }
     facts = {"movie_sha256": fingerprint([path]) if is_own else "another"}
-    write_table(scene / "masks" / "drift.parquet", DRIFT.fill(measured, Calibration()), facts)
+    write_table(scene / "masks" / "drift.parquet", DRIFT.fill(measured, UNCALIBRATED), facts)
     result = run("report", scene / "masks", "-o", scene / "r.html")
     assert result.exit_code == 0, result.output
     assert ("drift.parquet: tells of another run" in result.stderr) == (not is_own)
@@ -156,9 +162,9 @@ def test_a_movie_of_another_size_is_refused(run, scene):
     frames = np.zeros((10, 50, 61), dtype=np.uint8)
     other = scene / "other.tif"
     write_movie(other, Movie(other, *frames.shape, frames.dtype, lambda t: frames[t]))
-    result = run("report", scene / "masks", "--image", other, "-o", scene / "r.html")
+    result = run("report", scene / "masks", "--movie", other, "-o", scene / "r.html")
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
-    assert "10 frames of 50x61 px, the masks are 10 frames of 50x60 px" in result.stderr
+    assert "the masks are 10 frames of 50x60 px" in result.stderr
     assert not (scene / "r.html").exists()
 
 
@@ -169,7 +175,7 @@ def test_a_movie_of_another_size_is_refused(run, scene):
         (("masks", "-o", "there.html"), 1, "--force"),
         (("masks", "-o", "inway/r.html"), 1, "inway"),
         (("masks", "-o", "/proc/below/r.html"), 1, "/proc/below"),
-        (("masks", "--image", "none.tif"), 1, "none.tif: there is no such"),
+        (("masks", "--movie", "none.tif"), 1, "none.tif: there is no such"),
         (("nothing",), 1, "nothing"),
         (("empty",), 1, "empty"),
     ],

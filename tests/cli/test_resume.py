@@ -103,7 +103,7 @@ def test_with_force_too_a_run_that_cannot_go_on_starts_again(source, unbroken, t
     result = track(source, tmp_path, "--resume", "--force")
     assert result.returncode == 0, result.stderr
     told = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert told["parameters"]["max_gap_frames"] == 8
+    assert told["options"]["max_gap_frames"] == 8
     masks = [name for name in unbroken if name.startswith("mask")]
     found = contents(tmp_path / "out")
     assert all(found[name] == unbroken[name] for name in masks)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from temtrack.pipeline.options import SegmentOptions
+
 
 @pytest.fixture
 def image():
@@ -28,7 +30,7 @@ def one_line(stderr):
 
 
 def test_an_image_gives_a_mask_beside_it_and_a_row(run, segmenter, image_file, image):
-    result = run("segment", image_file, "--json", "--pixel-size", "0.5nm", "--scale", "1.5")
+    result = run("segment", image_file, "--json", "--pixel-size", "0.5nm", "--rescale", "1.5")
     assert result.exit_code == 0
     (row,) = rows(result.stdout)
     mask = tifffile.imread(image_file.with_name("gold_mask.tif"))
@@ -109,12 +111,13 @@ def test_two_images_of_one_name_do_not_share_a_mask(run, segmenter, tmp_path, im
 
 
 def test_a_mask_alone_tells_how_it_was_made(run, segmenter, image_file):
-    from temtrack.formats.store.provenance import read_run
+    from temtrack.formats.store.provenance import read_provenance
 
     assert run("segment", image_file, "--min-area", "5").exit_code == 0
-    facts = read_run(image_file.with_name("gold_mask.tif"))
-    assert facts["command"] == f"temtrack segment {image_file} --min-area 5"
-    assert len(facts["movie_sha256"]) == 64
+    made = read_provenance(image_file.with_name("gold_mask.tif"))
+    assert made.command == f"temtrack segment {image_file} --min-area 5"
+    assert len(made.inputs["movie"].sha256) == 64
+    assert SegmentOptions.from_json(made.options) == SegmentOptions(min_area_px=5)
 
 
 @pytest.mark.parametrize("value", [0, 77, np.nan])
@@ -166,7 +169,7 @@ def test_bad_places_and_values_end_in_one_line(run, segmenter, tmp_path, image_f
         ([image_file, "-o", full], 1, "not empty"),
         ([image_file, "-o", image_file], 1, "is a file"),
         ([image_file, "-o", image_file / "below"], 1, "cannot be written"),
-        ([image_file, "--scale", "big"], 2, "--scale 'big'"),
+        ([image_file, "--rescale", "30"], 2, "--rescale 30"),
         ([tmp_path / "none.tif"], 1, "no such file"),
         ([full], 1, "no image"),
     ]

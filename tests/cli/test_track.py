@@ -1,5 +1,4 @@
 import json
-from dataclasses import asdict
 
 import av
 import numpy as np
@@ -8,9 +7,12 @@ import tifffile
 from cases import CASES
 from ctc_metrics.scripts.validate import validate_sequence
 
+from temtrack.calibration import Calibration, PixelSize
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.masks import read_masks
-from temtrack.linking import LinkingConfig
+from temtrack.formats.store.run import open_run
+from temtrack.pipeline.options import TrackOptions
+from temtrack.provenance import Source
 
 CASE = next(c for c in CASES if c.name == "two fuse")
 
@@ -43,24 +45,22 @@ def test_masks_table_lineage_and_run_are_written(run, movie, masks, tmp_path):
     np.testing.assert_array_equal(written[20] > 0, CASE.truth[20] > 0)
     lineage = json.loads((out / "lineage.json").read_text())
     assert lineage["merges"][0]["parents"] == told["merges"][0]["parent_ids"]
-    facts = json.loads((out / "run.json").read_text())
-    assert facts["pixel_size_nm"] == 0.5
-    assert facts["pixel_size_source"] == "given by --pixel-size"
-    assert facts["frame_times_s"] is None
-    assert asdict(LinkingConfig()).items() <= facts["parameters"].items()  # what Python and shell take alike
-    assert facts["quality"] == ["good"] * len(CASE.truth)
-    assert len(facts["movie_sha256"]) == len(facts["masks_sha256"]) == 64
+    tracked = open_run(out)
+    assert tracked.calibration == Calibration(PixelSize(0.5, "given by --pixel-size"))
+    assert TrackOptions.from_json(tracked.provenance.options) == TrackOptions(pixel_size_nm=0.5)
+    assert tracked.quality == ["good"] * len(CASE.truth)
+    assert [len(source.sha256) for source in tracked.provenance.inputs.values()] == [64, 64]
     assert "frame times unknown" in result.stderr
 
 
 def test_small_particles_are_left_out_or_kept_as_asked(run, movie, tmp_path):
-    words = ["track", movie, "--model", "otsu", "--propagator", "overlap", "-o", tmp_path / "out"]
+    words = ["track", movie, "--model", "otsu", "--tracker", "overlap", "-o", tmp_path / "out"]
     facts = []
     for least in (1, 10_000):
         assert run(*words, "--force", "--min-area", least).exit_code == 0
         facts.append(json.loads((tmp_path / "out" / "run.json").read_text()))
         assert read_masks(tmp_path / "out")[0].any() == (least == 1)
-    assert [each["min_area_px"] for each in facts] == [1, 10_000]
+    assert [each["options"]["min_area_px"] for each in facts] == [1, 10_000]
 
 
 def test_the_table_passes_the_validation_of_ctc_metrics(run, movie, masks, tmp_path):
@@ -72,7 +72,7 @@ def test_masks_that_do_not_fit_are_refused(run, movie, masks, tmp_path):
     (masks / "mask0000.tif").unlink()
     result = run("track", movie, "--masks", masks, "-o", tmp_path / "out")
     assert result.exit_code == 1
-    assert "holds 25 masks" in result.stderr
+    assert "the masks are 25 frames" in result.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -91,21 +91,18 @@ def test_force_leaves_nothing_of_an_earlier_run(run, movie, masks, tmp_path):
     assert not (out / "mask0099.tif").exists()
 
 
-def test_the_plain_baseline_is_a_propagator_like_others(run, movie, masks, tmp_path):
-    result = run(
-        "track", movie, "--masks", masks, "-o", tmp_path / "out", "--propagator", "trackpy", "--json"
-    )
+def test_the_plain_baseline_is_a_tracker_like_others(run, movie, masks, tmp_path):
+    result = run("track", movie, "--masks", masks, "-o", tmp_path / "out", "--tracker", "trackpy", "--json")
     assert result.exit_code == 0, result.output
     assert [m["frame"] for m in json.loads(result.stdout)["inputs"][0]["merges"]] == [9]
-    facts = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert facts["parameters"]["propagator"] == "trackpy"
+    assert open_run(tmp_path / "out").provenance.models["tracker"] == Source("trackpy")
 
 
 @pytest.mark.parametrize(("name", "hint"), [("overlpa", "Did you mean 'overlap'?"), ("effsam-tiny", "")])
-def test_what_carries_no_ids_is_refused(run, movie, masks, tmp_path, name, hint):
-    result = run("track", movie, "--masks", masks, "-o", tmp_path / "out", "--propagator", name)
+def test_what_follows_no_ids_is_refused(run, movie, masks, tmp_path, name, hint):
+    result = run("track", movie, "--masks", masks, "-o", tmp_path / "out", "--tracker", name)
     assert result.exit_code == 2
-    assert f"--propagator {name}: carries no ids; allowed are overlap, trackpy" in result.stderr
+    assert f"--tracker {name}: follows no ids; allowed are overlap, trackpy" in result.stderr
     assert hint in result.stderr
     assert not (tmp_path / "out").exists()
 

@@ -60,7 +60,7 @@ def test_the_real_network_trains_on_images_and_serves_as_a_model(run, films, tmp
     assert {name: float(value) for name, value in row.items()} == {name: told[name] for name in row}
     assert np.isfinite(list(map(float, row.values()))).all()
     image = films / "images" / "0.tif"
-    segmented = run("segment", image, "--model", out, "--scale", "1", "--device", "cpu")
+    segmented = run("segment", image, "--model", out, "--rescale", "1", "--device", "cpu")
     assert segmented.exit_code == 0, segmented.output
     assert image.with_name("0_mask.tif").exists()
 
@@ -76,7 +76,7 @@ def test_a_dense_network_trains_resumes_and_serves_as_a_model(run, films, tmp_pa
     other = run(*words[:3], "effsam-tiny", *words[4:], "--resume")
     assert (other.exit_code, other.stderr.count("\n")) == (2, 1)
     assert f"is a run of {model}, not of effsam-tiny" in other.stderr
-    asked = ("segment", image, "--model", out, "--scale", 1, "--device", "cpu")
+    asked = ("segment", image, "--model", out, "--rescale", 1, "--device", "cpu")
     assert run(*asked).exit_code == 0
     assert tifffile.imread(image.with_name("0_mask.tif")).shape == (70, 80)
     points = tmp_path / "points.csv"

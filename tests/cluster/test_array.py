@@ -18,7 +18,7 @@ def submit(slurm, folder, *movies):
     path = f"{Path(sys.executable).parent}{os.pathsep}{slurm.environment['PATH']}"
     limits = ["--wait", "--array=1-2", "--cpus-per-task=1", "--output=slurm-%a.log"]
     done = subprocess.run(
-        ["sbatch", *limits, str(SCRIPT), "--model", "otsu", "--propagator", "overlap", *movies],
+        ["sbatch", *limits, str(SCRIPT), "--model", "otsu", "--tracker", "overlap", *movies],
         cwd=folder,
         env={**slurm.environment, "PATH": path},
         timeout=1800,

@@ -19,7 +19,7 @@ from temtrack.tracking.overlap import OverlapTracker
 WORKFLOW = Path(__file__).parents[2] / "examples" / "cluster"
 N_MOVIES = 12
 TIMEOUT_S = 1800
-SETTINGS = ("model=otsu", "propagator=overlap", "pixel_size=0.5nm", "frame_time=0.5s", "threads=1")
+SETTINGS = ("model=otsu", "tracker=overlap", "pixel_size=0.5nm", "frame_time=0.5s", "threads=1")
 
 #: Without accounting only squeue is answered; and jobs of seconds are asked about every second.
 ON_SLURM = ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1")

@@ -16,7 +16,7 @@ from pathlib import Path
 NURSERY = """
 import json, os, signal, sys
 import matplotlib.figure, pandas, pyarrow.parquet, scipy.ndimage, skimage.measure, skimage.segmentation, torch
-import temtrack.cli.app, temtrack.pipeline.workflow, temtrack.segmentation.otsu, temtrack.tracking.overlap
+import temtrack.cli.app, temtrack.pipeline.track, temtrack.segmentation.otsu, temtrack.tracking.overlap
 import temtrack.simulation.movie, temtrack.training.run, temtrack.metrics.evaluation
 
 for line in sys.stdin:

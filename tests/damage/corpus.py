@@ -1,7 +1,6 @@
 """One valid sample of everything that temtrack reads, and how it reads it."""
 
 import io
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -131,9 +130,12 @@ def _videos(folder):
 
 
 def _masks(folder):
+    from temtrack.calibration import Calibration, FrameTimes, PixelSize
     from temtrack.formats.store.lineage import write_ctc_table, write_lineage
     from temtrack.formats.store.masks import write_mask
+    from temtrack.formats.store.run import write_run
     from temtrack.lineage import Lineage, Merge, Track
+    from temtrack.provenance import Provenance, Source
 
     masks = folder / "masks"
     masks.mkdir()
@@ -147,11 +149,10 @@ def _masks(folder):
     )
     write_lineage(masks / "lineage.json", lineage)
     write_ctc_table(masks / "res_track.txt", lineage)
-    run = {"pixel_size_nm": 0.2, "pixel_size_source": "x", "frame_times_s": [0, 1, 2],
-           "model": "otsu",
-           "quality": ["good", "blank", "good"], "carried": {"1": [2]},
-           "frame_times_source": "y"}  # fmt: skip
-    (masks / "run.json").write_text(json.dumps(run, indent=1))
+    times = FrameTimes(np.arange(3.0), "y")
+    made_by = Provenance("track", "temtrack track", {"movie": Source("film.tif", "ab")})
+    frames = {"quality": ["good", "blank", "good"], "gap_filled": {"1": [2]}}
+    write_run(masks, made_by, Calibration(PixelSize(0.2, "x"), times), frames)
     yield from _together("tables of masks", masks)
     yield _alone("lineage", masks / "lineage.json")
     yield _alone("ctc table", masks / "res_track.txt")
@@ -225,16 +226,22 @@ def _weights(folder):
     yield from _together("resume", half)
 
 
+def _record():
+    from temtrack.provenance import Provenance, Source
+
+    return Provenance("track", "temtrack track x", {"movie": Source("x", "ab")})
+
+
 def _half_done():
     """A run of tracking between two frames."""
-    from temtrack.linking import LinkingConfig
+    from temtrack.linking.config import LinkingConfig
     from temtrack.tracking.checkpoint import Checkpoint
     from temtrack.tracking.engine import TrackingEngine
     from temtrack.tracking.overlap import OverlapTracker
 
     labels = np.zeros((24, 32), np.int32)
     labels[4:10, 4:10] = 1
-    run = Checkpoint({"movie": "x", "n_frames": 4}, "temtrack track x")
+    run = Checkpoint(_record())
     engine = TrackingEngine(lambda image: labels, OverlapTracker(), LinkingConfig(), run.tracking)
     for frame in FRAMES[:3]:
         for done in engine.push(frame):
@@ -264,20 +271,20 @@ def read_movie(path):
 
 
 def read_tracked_masks(path):
-    from temtrack.formats.store.tracked_masks import read_tracked_masks
+    from temtrack.formats.store.run import open_run
 
-    for _ in read_tracked_masks(path).masks:
+    for _ in open_run(path).masks:
         pass
 
 
 def read_tables_of_masks(path):
-    """Read masks with their run and lineage as `temtrack analyze --merges` does, and measure them."""
-    from temtrack.analysis.folder import open_masks_folder
+    """Read masks with their run and lineage as `temtrack analyze` does, and measure them."""
+    from temtrack.analysis.measure import analyze_run
+    from temtrack.formats.store.run import open_run, sources_of
 
-    masks = open_masks_folder(path)
-    calibration = masks.calibrated(None, None, None)
-    masks.analyze(None, calibration, with_merges=True)
-    masks.metadata(calibration, "temtrack analyze")
+    run = open_run(path)
+    analyze_run(run, None, run.calibration)
+    sources_of(run)
 
 
 def read_parquet(path):
@@ -313,7 +320,7 @@ def read_resume(path):
     from temtrack.tracking.checkpoint import CheckpointFile
     from temtrack.tracking.overlap import OverlapTracker
 
-    CheckpointFile(path, OverlapTracker()).read({"movie": "x", "n_frames": 4})
+    CheckpointFile(path, OverlapTracker()).read(_record())
 
 
 def _function(module: str, name: str) -> Callable[[Path], object]:

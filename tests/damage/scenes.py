@@ -40,17 +40,17 @@ class Work:
 WORKS = {
     "track": Work(
         ("track", "../inputs/film.tif", "-o", "out", "--masks", "../inputs/segmented",
-         "--propagator", "overlap"),
+         "--tracker", "overlap"),
         ("--resume",),
         CHECKPOINT_OFTEN,
     ),
     "track --model": Work(
-        ("track", "../inputs/film.tif", "-o", "out", "--model", "otsu", "--propagator", "trackpy"),
+        ("track", "../inputs/film.tif", "-o", "out", "--model", "otsu", "--tracker", "trackpy"),
         ("--resume",),
         CHECKPOINT_OFTEN,
     ),
-    "track --propagator deaot-t": Work(
-        ("track", "../inputs/film.tif", "-o", "out", "--model", "otsu", "--propagator", "deaot-t",
+    "track --tracker deaot-t": Work(
+        ("track", "../inputs/film.tif", "-o", "out", "--model", "otsu", "--tracker", "deaot-t",
          "--frames", ":6", "--device", "cpu"),
         ("--resume",),
         CHECKPOINT_OFTEN,

@@ -24,7 +24,7 @@ AGAIN = ("--force",)
 #: What `demo` does with its networks, done without.
 PLAIN_DEMO = """
 from temtrack.cli import options
-options.DEFAULT_PROPAGATOR = "overlap"
+options.DEFAULT_TRACKER = "overlap"
 """
 
 COMMANDS = {
@@ -38,7 +38,7 @@ COMMANDS = {
     "kinetics": Work(("kinetics", "../inputs/segmented", "-o", "out", "--pixel-size", "1nm",
                       "--frame-time", "1s"), AGAIN),
     "track --overlay": Work(("track", "../inputs/film.tif", "-o", "out/masks", "--model", "otsu",
-                             "--propagator", "overlap", "--overlay", "out/film.mp4"), AGAIN),
+                             "--tracker", "overlap", "--overlay", "out/film.mp4"), AGAIN),
     "report": Work(("report", "../inputs/segmented", "-o", "out", "--shard", "1/1"), ("--resume",)),
     **{f"export --to {to}": Work(("export", "../inputs/segmented", "--to", to, "-o", "out",
                                   "--shard", "1/1"), ("--resume",)) for to in FORMATS},
@@ -60,7 +60,7 @@ def checksum(inputs, nursery):
 
     torch.save(find_architecture("vmamba").build().state_dict(), inputs / "net.pth")
     # --force, since tests that are handed from one process to another set this up once more
-    words = ["track", "film.tif", "-o", "tracked", "--model", "otsu", "--propagator", "overlap", "--force"]
+    words = ["track", "film.tif", "-o", "tracked", "--model", "otsu", "--tracker", "overlap", "--force"]
     assert nursery.run(words, inputs).exit_code == 0
     return sha256((inputs / "net.pth").read_bytes()).hexdigest()
 

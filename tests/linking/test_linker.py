@@ -4,7 +4,9 @@ from cases import CASES
 from cases.scene import Disc, draw
 
 from temtrack.imaging.labels import LabelImage, measure_regions
-from temtrack.linking import Linker, LinkingConfig, link_masks
+from temtrack.linking.config import LinkingConfig
+from temtrack.linking.linker import Linker
+from temtrack.linking.masks import link_masks
 from temtrack.metrics.tracks import match_tracks
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from cases import CASES
 
-from temtrack.linking import link_masks
+from temtrack.linking.masks import link_masks
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import simulate_movie
 

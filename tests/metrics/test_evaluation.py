@@ -7,18 +7,13 @@ import pytest
 from cases import CASES, two_fuse
 
 from temtrack.errors import InputError
-from temtrack.formats.store.masks import Masks
-from temtrack.formats.store.tracked_masks import TrackedMasks
-from temtrack.linking import link_masks
+from temtrack.linking.masks import link_masks
+from temtrack.masks import Run, masks_of_arrays
 from temtrack.metrics.evaluation import evaluate_masks
 
 
-def masks_of(frames):
-    return Masks(Path("masks"), *frames.shape, lambda t: frames[t])
-
-
 def tracked(frames, lineage=None):
-    return TrackedMasks(Path("masks"), masks_of(frames), lineage)
+    return Run(masks_of_arrays(frames, Path("masks")), lineage)
 
 
 def linked(frames):
@@ -100,5 +95,5 @@ def test_one_frame_is_segmentation_alone():
 
 @pytest.mark.parametrize("cut", [np.s_[:5], np.s_[:, :60], np.s_[:, :, :60]])
 def test_other_frames_than_the_truth_are_refused(cut):
-    with pytest.raises(InputError, match="give masks of the same frames"):
+    with pytest.raises(InputError, match="give masks and movie of the same frames"):
         evaluate_masks(tracked(FUSE.truth[cut]), TRUE)

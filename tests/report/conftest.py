@@ -2,10 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from known import calibration
 from skimage.draw import disk
 
 from temtrack.lineage import Lineage, Merge, Track
-from temtrack.movie import FrameTimes, Movie, PixelSize
+from temtrack.movie import Movie
 
 
 @pytest.fixture
@@ -28,6 +29,7 @@ def scene():
         ),
         (Merge(4, 3, (1, 2), 2, 30.0, 36.0),),
     )
-    scale, times = PixelSize(0.2, "test"), FrameTimes(np.arange(8) * 0.5, "test")
-    movie = Movie(Path("two.tif"), 8, 61, 75, frames.dtype, lambda t: frames[t], scale, times)
+    movie = Movie(
+        Path("two.tif"), 8, 61, 75, frames.dtype, lambda t: frames[t], calibration(0.2, np.arange(8) * 0.5)
+    )
     return movie, masks, lineage

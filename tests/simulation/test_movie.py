@@ -128,7 +128,7 @@ def test_volume_is_conserved_in_merges_and_ripening(eventful):
     for group in groups:
         grains = np.flatnonzero(specimen.paths.group == group)
         if any(set(grains.tolist()) & set(merge.grains) for merge in specimen.merges):
-            continue  # grains of a merged body overlap; test_coalescence measures those
+            continue  # grains of a merged body overlap; test_merging measures those
         volumes = (specimen.paths.radius_px[:, grains] ** 3).sum(axis=1)
         assert np.allclose(volumes, volumes[0])
 

@@ -8,6 +8,7 @@ from cases import CASES
 
 from temtrack.errors import InputError, OutputError, UsageError
 from temtrack.nets.deaot.model import deaot_t
+from temtrack.provenance import Provenance, Source
 from temtrack.tracking import checkpoint as module
 from temtrack.tracking.centroids import CentroidTracker
 from temtrack.tracking.checkpoint import Checkpoint, CheckpointFile, check_tracking_folder
@@ -15,7 +16,9 @@ from temtrack.tracking.deaot.tracker import DeaotTracker
 from temtrack.tracking.engine import TrackingEngine
 from temtrack.tracking.overlap import OverlapTracker
 
-FACTS = {"movie": "a.tif", "movie_sha256": "12ab", "parameters": {"max_gap_frames": 3}}
+RECORD = Provenance(
+    "track", "temtrack track", {"movie": Source("a.tif", "12ab")}, options={"max_gap_frames": 3}
+)
 
 
 @lru_cache
@@ -35,13 +38,13 @@ def track(case, kind, folder=None):
     """Track a case; with a folder the run stops after every frame and goes on with new objects."""
     rng = np.random.default_rng(0)
     masks = iter(case.segments)
-    run = Checkpoint(FACTS, "temtrack track")
+    run = Checkpoint(RECORD)
     engine, frames = None, []
     for t, labels in enumerate(case.segments):
         if engine is None or folder:
             tracker = BUILD[kind]()
             if t:
-                run = CheckpointFile(folder, tracker).read(FACTS)
+                run = CheckpointFile(folder, tracker).read(RECORD)
             engine = TrackingEngine(lambda frame: next(masks), tracker, state=run.tracking)
         frames += engine.push(np.where(labels > 0, 80, 180) + rng.normal(0, 8, labels.shape))
         if folder:
@@ -74,18 +77,25 @@ def assert_same_when_stopped(case, kind, tmp_path):
 
 def test_an_unfinished_run_of_something_else_is_refused_with_what_differs(tmp_path):
     file = CheckpointFile(tmp_path, OverlapTracker())
-    assert file.read(FACTS) is None
-    file.save(Checkpoint(FACTS, "temtrack track"))
-    assert file.read({**FACTS, "movie": "moved/a.tif"}).command == "temtrack track"
+    assert file.read(RECORD) is None
+    file.save(Checkpoint(RECORD))
+    moved = replace(RECORD, command="again", inputs={"movie": Source("moved/a.tif", "12ab")})
+    assert file.read(moved).provenance == RECORD
     with pytest.raises(UsageError, match=r"with max_gap_frames 3, now 5; give the same input and options"):
-        file.read({**FACTS, "parameters": {"max_gap_frames": 5}})
-    with pytest.raises(UsageError, match="movie_sha256 12ab, now 34cd; model none, now x;"):
-        file.read({**FACTS, "movie_sha256": "34cd", "model": "x"})
+        file.read(replace(RECORD, options={"max_gap_frames": 5}))
+    with pytest.raises(
+        UsageError, match="movie_sha256 12ab, now 34cd; model none, now x; model_sha256 none, now cd;"
+    ):
+        file.read(
+            replace(RECORD, inputs={"movie": Source("a.tif", "34cd")}, models={"model": Source("x", "cd")})
+        )
     with pytest.raises(UsageError, match="tracker none, now trackpy"):
-        CheckpointFile(tmp_path, CentroidTracker()).read({**FACTS, "tracker": "trackpy"})
+        CheckpointFile(tmp_path, CentroidTracker()).read(
+            replace(RECORD, models={"tracker": Source("trackpy")})
+        )
     file.path.write_bytes(file.path.read_bytes()[:200])
     with pytest.raises(InputError, match="is damaged"):
-        file.read(FACTS)
+        file.read(RECORD)
 
 
 @pytest.mark.parametrize(("cost_s", "pause_s"), [(0.01, 5.0), (2.0, 40.0)])
@@ -100,7 +110,7 @@ def test_costly_checkpoints_are_rarer(tmp_path, monkeypatch, cost_s, pause_s):
     monkeypatch.setattr(module, "write_state", write)
     file = CheckpointFile(tmp_path, OverlapTracker())
     assert file.is_due()
-    file.save(Checkpoint(FACTS, ""))
+    file.save(Checkpoint(RECORD))
     now_s += pause_s - 0.001
     assert not file.is_due()
     now_s += 0.002
@@ -112,7 +122,7 @@ def test_which_folders_a_run_may_have(tmp_path):
     for folder in (other, unfinished):
         folder.mkdir()
     (other / "notes.txt").touch()
-    CheckpointFile(unfinished, OverlapTracker()).save(Checkpoint(FACTS, ""))
+    CheckpointFile(unfinished, OverlapTracker()).save(Checkpoint(RECORD))
     with pytest.raises(OutputError, match="holds an unfinished run; give --resume to go on"):
         check_tracking_folder(unfinished, force=False, resume=False)
     with pytest.raises(OutputError, match="holds no unfinished run to resume"):

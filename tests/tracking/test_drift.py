@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from known import calibration
 from scipy import ndimage
 
 from temtrack.lineage import Lineage
-from temtrack.tables import Calibration
 from temtrack.tracking.drift import DriftEstimator
 from temtrack.tracking.engine import TrackedFrame
 from temtrack.tracking.frame_quality import FrameQuality
@@ -96,7 +96,7 @@ def test_the_table_tells_steps_only_between_frames_that_are_both_registered():
         quality = FrameQuality(1.0, 1.0, "blank" if t == 2 else "good")
         report.add(TrackedFrame(t, np.zeros((4, 4), np.int32), (), 0, quality, registration))
     seconds = np.arange(5) * 0.5
-    table = report.drift_table(Calibration(pixel_size_nm=0.5, frame_seconds=seconds)).to_pydict()
+    table = report.drift_table(calibration(0.5, seconds)).to_pydict()
     assert table["time_s"] == [0, 0.5, 1, 1.5, 2]
     assert table["y_px"][:2] == [0, pytest.approx(1, abs=0.1)]
     assert table["y_nm"][1] == pytest.approx(0.5 * table["y_px"][1])

@@ -4,7 +4,7 @@ from cases import CASES, Disc, along, draw
 from scipy import ndimage
 
 from temtrack.imaging.labels import LabelImage, border_ids, map_ids
-from temtrack.linking import LinkingConfig
+from temtrack.linking.config import LinkingConfig
 from temtrack.metrics.tracks import match_tracks
 from temtrack.tables import Calibration
 from temtrack.tracking.engine import track_movie

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,14 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from temtrack.formats.export.graph import ParticleGraph, build_graph
-from temtrack.tables import Calibration
+from temtrack.masks import Labels, Masks
+from temtrack.progress import Progress
+from temtrack.tables import Tables
 
-Labels = NDArray[np.integer]
-
-#: Stands around the masks while they are walked through: a progress bar, for one.
-Watch = Callable[[Iterable[Labels]], Iterable[Labels]]
-
-#: Times between frames that differ from their mean by no more than this share count as even.
+#: Times between frames that differ from their mean by no more than this fraction count as even.
 _EVEN_WITHIN = 0.01
 
 
@@ -29,73 +26,81 @@ class ExportContent:
 
     Parameters
     ----------
-    particles, tracks, frames, merges
-        As `temtrack.tables` describes them; particles in the order of frames and ids.
+    tables
+        Particles, tracks, frames and merges, with scale and time.
     masks
-        Ids (Y, X) of each frame, as in ``particles``; read one at a time.
-    field_px
-        (height, width) of the masks.
-    calibration
-        Scale and time, as far as they are known.
+        Ids (T, Y, X), as in the tables; read one frame at a time.
     source
         The movie; its masks where it is unknown.
     facts
         Where all this comes from, for formats that have a place for it.
     """
 
-    particles: pd.DataFrame
-    tracks: pd.DataFrame
-    frames: pd.DataFrame
-    merges: pd.DataFrame
-    masks: Iterable[Labels]
-    field_px: tuple[int, int]
-    calibration: Calibration
+    tables: Tables
+    masks: Masks
     source: Path
     facts: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def particles(self) -> pd.DataFrame:
+        """The table of particles, in the order of frames and ids."""
+        rows: pd.DataFrame = self.tables.particles.to_pandas()
+        return rows.sort_values(["frame", "particle_id"], ignore_index=True)
+
+    @cached_property
+    def tracks(self) -> pd.DataFrame:
+        """The table of tracks."""
+        rows: pd.DataFrame = self.tables.tracks.to_pandas()
+        return rows
+
+    @cached_property
+    def merges(self) -> pd.DataFrame:
+        """The table of merges."""
+        assert self.tables.merges is not None  # exports are made of tables with merges
+        rows: pd.DataFrame = self.tables.merges.to_pandas()
+        return rows
 
     @property
     def n_frames(self) -> int:
         """Number of frames."""
-        return len(self.frames)
+        return len(self.masks)
 
     @property
     def pixel_size_nm(self) -> float | None:
         """Side of a pixel, ``None`` where unknown."""
-        return self.calibration.pixel_size_nm
+        return self.tables.calibration.pixel_size_nm
 
     @property
     def seconds(self) -> NDArray[np.float64] | None:
         """Time of each frame, (T,), ``None`` where unknown."""
-        return self.calibration.frame_seconds
+        return self.tables.calibration.frame_seconds
 
     @property
-    def mean_interval_s(self) -> float | None:
-        """Mean time between frames; ``None`` where times are unknown, or there is one frame only."""
-        return None if self.seconds is None or self.n_frames < 2 else float(np.diff(self.seconds).mean())
-
-    @property
-    def is_even(self) -> bool:
-        """Whether one number tells the time between all frames."""
-        if self.seconds is None or self.mean_interval_s is None:
-            return False
-        return np.allclose(np.diff(self.seconds), self.mean_interval_s, rtol=_EVEN_WITHIN, atol=0)
+    def interval_s(self) -> float | None:
+        """Time between two frames; ``None`` where it is unknown, or no one number tells it."""
+        if self.seconds is None or self.n_frames < 2:
+            return None
+        steps = np.diff(self.seconds)
+        return float(steps.mean()) if np.allclose(steps, steps.mean(), rtol=_EVEN_WITHIN, atol=0) else None
 
     @cached_property
     def graph(self) -> ParticleGraph:
         """What became of each particle, from frame to frame."""
         return build_graph(self.particles, self.tracks, self.merges)
 
-    def describe_lost_merges(self, format_name: str) -> list[str]:
-        """Say that a format has no place for merges, where there are any."""
-        if not len(self.merges):
-            return []
-        return [
-            f"{format_name} holds no lineage: the merges, {len(self.merges)} in all, are left out; --to geff,"
-            " napari or trackmate keep them"
-        ]
-
-    def walk(self, watch: Watch) -> Iterator[tuple[int, Labels, pd.DataFrame]]:
+    def walk(self, progress: Progress) -> Iterator[tuple[int, Labels, pd.DataFrame]]:
         """Yield number, mask and particles of each frame; their index is their row among all particles."""
         bounds = np.searchsorted(self.particles["frame"], np.arange(self.n_frames + 1))
-        for t, labels in enumerate(watch(self.masks)):
+        for t, labels in enumerate(progress(self.masks, "writing")):
             yield t, labels, self.particles.iloc[bounds[t] : bounds[t + 1]]
+
+
+def describe_lost_merges(content: ExportContent) -> list[str]:
+    """Say that a format of images has no place for merges, where there are any."""
+    n_merges = len(content.merges)
+    if n_merges == 0:
+        return []
+    return [
+        f"this format holds no lineage: the merges, {n_merges} in all, are left out; --to geff, napari or"
+        " trackmate keep them"
+    ]

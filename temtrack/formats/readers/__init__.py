@@ -67,18 +67,7 @@ def read_movie(
 
         movie = calibrate_by_scale_bar(movie, scale_bar_nm)
     movie = movie.calibrated(pixel_size_nm, frame_time_s)
-    return movie if frames is None else _take(movie, frames)
-
-
-def _take(movie: Movie, frames: slice) -> Movie:
-    numbers = range(movie.n_frames)[frames]
-    if not numbers:
-        wanted = ":".join("" if n is None else str(n) for n in (frames.start, frames.stop))
-        raise InputError(
-            f"{movie.path}: --frames {wanted} holds none of its {movie.n_frames} frames, which are 0 to "
-            f"{movie.n_frames - 1}"
-        )
-    return movie.take(numbers)
+    return movie if frames is None else movie.cut(frames)
 
 
 def read_format(source: Path | str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from temtrack.calibration import FrameTimes, PixelSize
 from temtrack.formats.units import duration_s
-from temtrack.movie import FrameTimes, PixelSize
 
 #: Sides of a pixel that differ by no more than this count as equal.
 _SQUARE_WITHIN = 0.01

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.calibration import FrameTimes
 from temtrack.errors import InputError
 from temtrack.formats.readers import digital_micrograph, images
 from temtrack.formats.readers.frames import FrameFiles, open_movie
-from temtrack.movie import FrameTimes, Movie
+from temtrack.movie import Movie
 
 NAME = "folder of dm3 or dm4 files"
 SUFFIXES: tuple[str, ...] = ()

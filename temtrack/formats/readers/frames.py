@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.calibration import Calibration, FrameTimes, PixelSize
 from temtrack.errors import InputError
 from temtrack.formats.decoding import check_frame_size, refused_as, to_grey
-from temtrack.movie import FrameTimes, Movie, PixelSize
+from temtrack.movie import Movie
 
 
 class FrameReader(ABC):
@@ -59,9 +60,8 @@ def open_movie(
     height, width = first.shape
     times = times if frames.n_frames > 1 else None
     source = path or frames.path
-    return Movie(
-        source, frames.n_frames, height, width, first.dtype, frames, pixel_size, times, files, started
-    )
+    known = Calibration(pixel_size, times, started=started)
+    return Movie(source, frames.n_frames, height, width, first.dtype, frames, known, files)
 
 
 @dataclass

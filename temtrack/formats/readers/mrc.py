@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from temtrack.calibration import FrameTimes, PixelSize
 from temtrack.errors import InputError
 from temtrack.formats.decoding import read_head, refused_as
 from temtrack.formats.readers.calibration import even_times, pixel_size_along_x
 from temtrack.formats.readers.frames import RawFrames, evenly_spaced, open_movie
 from temtrack.formats.units import length_nm
-from temtrack.movie import FrameTimes, Movie, PixelSize
+from temtrack.movie import Movie
 
 NAME = "MRC"
 SUFFIXES = (".mrc", ".mrcs")

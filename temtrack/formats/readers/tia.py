@@ -17,12 +17,13 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.calibration import FrameTimes
 from temtrack.errors import InputError
 from temtrack.formats.decoding import read_head, refused_as
 from temtrack.formats.readers.calibration import even_times, pixel_size_along_x
 from temtrack.formats.readers.frames import RawFrames, open_movie
 from temtrack.formats.units import length_nm
-from temtrack.movie import FrameTimes, Movie
+from temtrack.movie import Movie
 
 NAME = "TIA ser and emi"
 SUFFIXES = (".ser", ".emi")

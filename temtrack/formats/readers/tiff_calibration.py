@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from temtrack.calibration import FrameTimes, PixelSize
 from temtrack.formats.clock import read_clock
 from temtrack.formats.readers.calibration import even_times, pixel_size_along_x
 from temtrack.formats.units import length_nm
-from temtrack.movie import FrameTimes, PixelSize
 
 if TYPE_CHECKING:
     import tifffile

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from temtrack.calibration import FrameTimes, PixelSize
 from temtrack.errors import InputError
 from temtrack.formats.decoding import check_frame_size, read_head, refused_as
 from temtrack.formats.readers.calibration import even_times, pixel_size_along_x
 from temtrack.formats.readers.frames import FrameReader, open_movie
 from temtrack.formats.units import length_nm
-from temtrack.movie import FrameTimes, Movie, PixelSize
+from temtrack.movie import Movie
 
 if TYPE_CHECKING:
     import h5py

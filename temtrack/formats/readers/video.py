@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.calibration import FrameTimes
 from temtrack.errors import InputError
 from temtrack.formats.decoding import check_frame_size, refused_as
 from temtrack.formats.readers.frames import FrameReader, open_movie
-from temtrack.movie import FrameTimes, Movie
+from temtrack.movie import Movie
 
 if TYPE_CHECKING:
     import av

@@ -15,6 +15,8 @@ from temtrack.errors import InputError
 from temtrack.formats.store.atomic import whole_file
 from temtrack.lineage import Fate, Lineage, Merge, Origin, Track
 
+LINEAGE_NAME, CTC_TABLE_NAME = "lineage.json", "res_track.txt"
+
 _FORMAT, _VERSION = "temtrack-lineage", 1
 
 #: A mask holds ids of up to ten digits.

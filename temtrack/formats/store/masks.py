@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,15 @@ from numpy.typing import NDArray
 from temtrack.errors import InputError
 from temtrack.formats.readers import images, tiff
 from temtrack.formats.store.atomic import whole_file
+from temtrack.masks import Masks
+from temtrack.movie import Movie
 
 _OWN_NAME = re.compile(r"mask\d+\.tiff?", re.IGNORECASE)
+
+_LAST_NUMBER = re.compile(r"(\d+)\D*$")
+
+#: Numbers that lie further apart are dates or the like.
+_MAX_NUMBERS = 1_000_000
 
 
 def mask_name(frame: int) -> str:
@@ -48,38 +55,6 @@ def remove_masks(folder: Path) -> None:
             path.unlink()
 
 
-@dataclass(frozen=True)
-class Masks:
-    """Ids (T, Y, X) of a movie, read one frame at a time: ``masks[t]`` is int32 (Y, X), 0 background."""
-
-    path: Path
-    n_frames: int
-    height: int
-    width: int
-    read_frame: Callable[[int], NDArray[np.int32]]
-
-    def __len__(self) -> int:
-        return self.n_frames
-
-    def __getitem__(self, t: int) -> NDArray[np.int32]:
-        if not 0 <= t < self.n_frames:
-            raise IndexError(t)
-        labels = self.read_frame(t)
-        if labels.shape != (self.height, self.width):
-            raise InputError(
-                f"{self.path}: mask of frame {t} is {labels.shape[0]}x{labels.shape[1]}, the first one "
-                f"{self.height}x{self.width}; masks of a movie have one size"
-            )
-        return labels
-
-    def __iter__(self) -> Iterator[NDArray[np.int32]]:
-        return (self[t] for t in range(self.n_frames))
-
-    def take(self, frames: range) -> Masks:
-        """Return only the masks of these frames, counted anew from 0."""
-        return replace(self, n_frames=len(frames), read_frame=lambda t: self.read_frame(frames[t]))
-
-
 def list_masks(source: Path) -> list[Path]:
     """Return the files that hold the masks of a folder, in the order of frames, or the stack itself.
 
@@ -100,9 +75,9 @@ def list_masks(source: Path) -> list[Path]:
 
 
 def read_masks(source: Path | str) -> Masks:
-    """Open a masks folder of this or another program, or one TIFF stack of ids; frames are read lazily.
+    """Open a masks folder of this or another program, one TIFF stack of ids, or one label image.
 
-    `list_masks` tells which files of a folder count.
+    Frames are read lazily; `list_masks` tells which files of a folder count.
 
     Raises
     ------
@@ -111,14 +86,36 @@ def read_masks(source: Path | str) -> Masks:
         frame is asked for: if a mask is damaged or of another size.
     """
     path = Path(source)
-    if path.is_dir():
-        files = list_masks(path)
-        return _masks(path, len(files), lambda t: read_labels(files[t]))
-    if tiff.can_read(path):
+    if not path.exists():
+        raise InputError(
+            f"{path}: there is no such folder; give a folder that `temtrack track` wrote, or label images as"
+            " TIFF"
+        )
+    files = tuple(list_masks(path))
+    if path.is_file() and tiff.can_read(path):
         movie = tiff.read_movie(path)
-        return _masks(path, movie.n_frames, lambda t: _as_labels(movie.read_frame(t), f"{path}: frame {t}"))
-    what = "is neither a masks folder nor a TIFF stack of ids" if path.exists() else "there is no such folder"
-    raise InputError(f"{path}: {what}; give a folder that `temtrack track` wrote, or label images as TIFF")
+        n_frames = movie.n_frames
+        read: Callable[[int], NDArray[np.int32]] = partial(_read_plane, movie)
+    else:
+        n_frames, read = len(files), partial(_read_file, files)
+    height, width = read(0).shape
+    return Masks(path, n_frames, height, width, read, files, tuple(_missing_numbers(files)))
+
+
+def _read_plane(movie: Movie, t: int) -> NDArray[np.int32]:
+    return _as_labels(movie.read_frame(t), f"{movie.path}: frame {t}")
+
+
+def _read_file(files: Sequence[Path], t: int) -> NDArray[np.int32]:
+    return read_labels(files[t])
+
+
+def _missing_numbers(files: Sequence[Path]) -> Iterator[int]:
+    """Yield the numbers that the last number in each name leaves out, where each name has one."""
+    found = [_LAST_NUMBER.search(path.stem) for path in files]
+    numbers = sorted(int(match[1]) for match in found if match is not None)
+    if len(numbers) == len(files) and numbers[-1] - numbers[0] < _MAX_NUMBERS:
+        yield from sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
 
 
 def read_labels(path: Path) -> NDArray[np.int32]:
@@ -130,11 +127,6 @@ def read_labels(path: Path) -> NDArray[np.int32]:
         If the file is damaged or holds other values than whole numbers from 0.
     """
     return _as_labels(images.read_image(path), str(path))
-
-
-def _masks(path: Path, n_frames: int, read_frame: Callable[[int], NDArray[np.int32]]) -> Masks:
-    height, width = read_frame(0).shape
-    return Masks(path, n_frames, height, width, read_frame)
 
 
 def _as_labels(plane: NDArray[Any], what: str) -> NDArray[np.int32]:

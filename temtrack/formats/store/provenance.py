@@ -1,54 +1,41 @@
-"""What was run on what, in ``run.json`` beside the results, and wherever else results tell of it."""
+"""What was run on what, read back from wherever a result tells of it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import tifffile
 
 from temtrack.errors import InputError
 from temtrack.formats.decoding import refused_as
-from temtrack.formats.store import tables as parquet
-from temtrack.formats.store.atomic import whole_file
-
-RUN_NAME = "run.json"
-
-
-def write_run(folder: Path, facts: Mapping[str, object]) -> None:
-    """Write ``run.json``.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
-    with whole_file(folder / RUN_NAME) as part:
-        part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+from temtrack.formats.store.run import RUN_NAME
+from temtrack.formats.store.tables import read_metadata
+from temtrack.provenance import Provenance
 
 
-def read_run(path: Path) -> dict[str, object]:
-    """Read what was run from a ``run.json`` or the folder of one, a Parquet table, or the mask of one image.
+def read_provenance(path: Path) -> Provenance:
+    """Read the record in a ``run.json`` or the folder of one, a Parquet table, or the mask of one image.
 
     Raises
     ------
     InputError
-        If the file is missing or tells of no command.
+        If the file is missing or holds no record.
     """
     path = path / RUN_NAME if path.is_dir() else path
     with refused_as(f"{path}: cannot be read"):
-        facts = _read(path)
-    if not isinstance(facts, dict) or not isinstance(facts.get("command"), str):
+        record = _read(path)
+    try:
+        return Provenance.from_json(record)
+    except ValueError as error:
         raise InputError(
-            f"{path}: tells of no command; give a run.json, a table or a mask that temtrack wrote"
-        )
-    return facts
+            f"{path}: {error}; give a run.json, a table or a mask that temtrack wrote"
+        ) from error
 
 
 def _read(path: Path) -> object:
     if path.suffix == ".parquet":
-        return parquet.read_metadata(path)
+        return json.loads(read_metadata(path).get("provenance", "null"))
     if path.suffix in (".tif", ".tiff"):
         with tifffile.TiffFile(path) as file:
             return (file.shaped_metadata or ({},))[0]

@@ -1,19 +1,26 @@
-"""Parquet tables: units of columns in the field metadata, facts of the run in the schema metadata."""
+"""Parquet tables: units of columns in the field metadata, provenance in the schema metadata."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from temtrack.calibration import Calibration, FrameTemperatures, FrameTimes, PixelSize
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.store.atomic import whole_file
+from temtrack.formats.store.fingerprint import fingerprint
+from temtrack.masks import Masks
+from temtrack.provenance import Provenance
+from temtrack.tables import FRAMES, MERGES, PARTICLES, TABLES, Tables
 
 
-def write_table(path: Path, table: pa.Table, metadata: dict[str, str]) -> None:
+def write_table(path: Path, table: pa.Table, metadata: Mapping[str, str]) -> None:
     """Write a table, with `metadata` in its schema beside what stands there.
 
     Raises
@@ -26,6 +33,77 @@ def write_table(path: Path, table: pa.Table, metadata: dict[str, str]) -> None:
         pq.write_table(table.replace_schema_metadata(facts), part)
 
 
+def write_tables(folder: Path, tables: Tables, provenance: Provenance) -> None:
+    """Write the tables of a run, each with what it was made from and its calibration.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    facts = provenance.metadata() | calibration_metadata(tables.calibration)
+    if tables.is_relinked:
+        facts["ids"] = "found by linking: those of the masks do not last from frame to frame"
+    (folder / f"{MERGES.name}.parquet").unlink(missing_ok=True)  # an older one would not fit the others
+    for name, table in tables.items():
+        write_table(folder / f"{name}.parquet", table, facts)
+
+
+def calibration_metadata(known: Calibration) -> dict[str, str]:
+    """Return scale and the sources of scale, time and temperature as texts by name."""
+    size = known.pixel_size
+    return {
+        "pixel_size_nm": "unknown" if size is None else repr(size.nm),
+        "pixel_size_source": "" if size is None else size.source,
+        "frame_times_source": "" if known.frame_times is None else known.frame_times.source,
+        "temperature_source": "" if known.temperatures is None else known.temperatures.source,
+    }
+
+
+def read_tables(folder: Path, masks: Masks) -> Tables | None:
+    """Read the tables of a run that lie in a folder; ``None`` where one lacks, or was made of other masks.
+
+    Raises
+    ------
+    InputError
+        If a file is no Parquet table.
+    """
+    paths = {table.name: folder / f"{table.name}.parquet" for table in TABLES}
+    if not all(path.is_file() for path in paths.values()):
+        return None
+    current = fingerprint(masks.files)
+    if any(read_metadata(path).get("masks_sha256") != current for path in paths.values()):
+        return None
+    found = {name: _read_arrow(path) for name, path in paths.items()}
+    facts = read_metadata(paths[PARTICLES.name])
+    field_px = masks.height, masks.width
+    return Tables(
+        **found,
+        field_px=field_px,
+        calibration=_calibration(found[FRAMES.name], facts),
+        is_relinked="ids" in facts,
+    )
+
+
+def _calibration(frames: pa.Table, facts: Mapping[str, str]) -> Calibration:
+    stored = facts.get("pixel_size_nm", "unknown")
+    size = None if stored == "unknown" else PixelSize(float(stored), facts.get("pixel_size_source", ""))
+    seconds, celsius = (
+        frames[name].to_numpy().astype(np.float64) if name in frames.column_names else None
+        for name in ("time_s", "temperature_c")
+    )
+    return Calibration(
+        size,
+        None if seconds is None else FrameTimes(seconds, facts.get("frame_times_source", "")),
+        None if celsius is None else FrameTemperatures(celsius, facts.get("temperature_source", "")),
+    )
+
+
+def _read_arrow(path: Path) -> pa.Table:
+    with refused_as(f"{path}: cannot be read as a Parquet table"):
+        return pq.read_table(path)
+
+
 def read_table(path: Path) -> pd.DataFrame:
     """Read all columns of a Parquet table.
 
@@ -34,8 +112,7 @@ def read_table(path: Path) -> pd.DataFrame:
     InputError
         If the file is missing or no Parquet table.
     """
-    with refused_as(f"{path}: cannot be read as a Parquet table"):
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    frame: pd.DataFrame = _read_arrow(path).to_pandas()
     return frame
 
 
@@ -47,8 +124,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     InputError
         If the file is missing or no Parquet table.
     """
-    with refused_as(f"{path}: cannot be read as a Parquet table"):
-        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    rows: list[dict[str, Any]] = _read_arrow(path).to_pylist()
     return rows
 
 

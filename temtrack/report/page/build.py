@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from temtrack.analysis.masks import Masks, Watch
 from temtrack.formats.store.atomic import whole_file
 from temtrack.kinetics.observed import ObservedRun
+from temtrack.masks import Masks
 from temtrack.movie import Movie
+from temtrack.progress import Progress, silent
 from temtrack.report.page.encoding import compressed, in_json, plain, rounded
 from temtrack.report.page.frames import draw_frames, list_closeups
 from temtrack.report.page.lineage import lineage_of, list_merges, list_tracks
@@ -61,8 +62,8 @@ class PageSource:
     facts: Mapping[str, str]
 
 
-def write_page(path: Path, source: PageSource, watch: Watch = iter) -> None:
-    """Write the page; ``watch`` stands around the masks while their contours are traced.
+def write_page(path: Path, source: PageSource, progress: Progress = silent) -> None:
+    """Write the page; ``progress`` stands around the masks while their contours are traced.
 
     Raises
     ------
@@ -71,18 +72,18 @@ def write_page(path: Path, source: PageSource, watch: Watch = iter) -> None:
     OutputError
         Where the file cannot be written.
     """
-    content = render_page(source, watch)
+    content = render_page(source, progress)
     with whole_file(path) as part:
         part.write_text(content, encoding="utf-8")
 
 
-def render_page(source: PageSource, watch: Watch = iter) -> str:
+def render_page(source: PageSource, progress: Progress = silent) -> str:
     """Return the page as HTML; the same source gives the same bytes."""
     lineage = lineage_of(source.run)
     merges = list_merges(source.run, lineage)
     always = (frame for merge in merges for frame, _ in merge["keyframes"])
     shown = choose_frames(source.run.n_frames, always)
-    drawn = draw_frames(source.masks, source.movie, shown, list_closeups(merges), watch)
+    drawn = draw_frames(source.masks, source.movie, shown, list_closeups(merges), progress)
     tables = dict(_tables(source))
     numbers = {
         **_describe(source),
@@ -150,8 +151,8 @@ def _series(source: PageSource) -> dict[str, Any]:
     series["size"] = {name: plain(values) for name, values in measure_sizes(source.run).items()}
     words = [word if isinstance(word, str) else None for word in frames["quality"]]
     series["quality"] = words if any(words) else None
-    carried = particles.loc[particles["carried"].to_numpy() == True, "frame"]  # noqa: E712  null is not carried
-    series["n_carried"] = np.bincount(carried, minlength=source.run.n_frames).tolist()
+    filled = particles.loc[particles["gap_filled"].to_numpy() == True, "frame"]  # noqa: E712  null is not filled
+    series["n_gap_filled"] = np.bincount(filled, minlength=source.run.n_frames).tolist()
     has_temperature = "temperature_c" in frames and frames["temperature_c"].notna().any()
     series["temperature_c"] = plain(frames["temperature_c"].to_numpy()) if has_temperature else None
     return series
@@ -183,7 +184,7 @@ def _notes(source: PageSource, n_shown: int, picture_size: tuple[int, int] | Non
             " evenly spread, with those around merges. Figures and tables hold all frames."
         )
     if picture_size is None:
-        yield "The movie was not at hand: the masks are shown alone. Give it with --image."
+        yield "The movie was not at hand: the masks are shown alone. Give it with --movie."
     elif picture_size[0] < source.run.field_px[1]:
         yield "Pictures are reduced to {} x {} px; contours are not.".format(*picture_size)
 

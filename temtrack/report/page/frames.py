@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.analysis.masks import Masks, Watch
+from temtrack.masks import Masks
 from temtrack.movie import Movie
+from temtrack.progress import Progress
 from temtrack.report.display import GreyWindow
 from temtrack.report.page.contours import Contours, trace_contours
 from temtrack.report.page.encoding import compressed, in_text
@@ -50,7 +51,11 @@ class DrawnFrames:
 
 
 def draw_frames(
-    masks: Masks, movie: Movie | None, shown: NDArray[np.intp], closeups: Closeups, watch: Watch
+    masks: Masks,
+    movie: Movie | None,
+    shown: NDArray[np.intp],
+    closeups: Closeups,
+    progress: Progress,
 ) -> DrawnFrames:
     """Draw the frames ``shown`` of masks and movie, one at a time, and the close-ups in them."""
     contours: list[Contours] = []
@@ -59,7 +64,7 @@ def draw_frames(
     style = None if movie is None or window is None else choose_style(movie, window, len(shown))
     place_of = {frame: place for place, frame in enumerate(shown.tolist())}
     stride = 1
-    for frame, labels in enumerate(watch(masks)):
+    for frame, labels in enumerate(progress(masks, "drawing")):
         if frame not in place_of:
             continue
         stride = -(-max(labels.shape) // _MAX_CONTOUR_SIDE)

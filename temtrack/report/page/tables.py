@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from temtrack.tables import ALL_TABLES, Column
+from temtrack.columns import Column
+from temtrack.tables import ALL_TABLES
 
 #: Larger tables (rows times columns) stay beside the masks, and the page says so.
 MAX_CELLS = 2_500_000

@@ -1,27 +1,20 @@
 import numpy as np
 import pytest
-from export_scene import HEIGHT, WIDTH, write_kept_id, write_scene
+from export_scene import HEIGHT, N_FRAMES, WIDTH, write_kept_id, write_scene
+from known import calibration
 
-from temtrack.analysis.folder import open_masks_folder
+from temtrack.analysis.measure import analyze_run
 from temtrack.formats.export import find_exporter
 from temtrack.formats.export.content import ExportContent
+from temtrack.formats.store.run import open_run
+from temtrack.progress import silent
 
 
-def content_of(folder, pixel_size_nm=None, frame_time_s=None, seconds=None):
+def content_of(folder, pixel_size_nm=None, frame_seconds=None):
     """Measure a masks folder, with a scale and times as far as they are given."""
-    from dataclasses import replace
-
-    opened = open_masks_folder(folder)
-    calibration = opened.calibrated(pixel_size_nm, frame_time_s, None)
-    if seconds is not None:
-        calibration = replace(calibration, frame_seconds=np.asarray(seconds, float))
-    tables = opened.analyze(None, calibration, with_merges=True)
-    frames = {name: table.to_pandas() for name, table in tables.items()}
-    field = (opened.masks.height, opened.masks.width)
-    facts = {"temtrack_version": "1"}
-    return ExportContent(
-        **frames, masks=opened.masks, field_px=field, calibration=calibration, source=folder, facts=facts
-    )
+    run = open_run(folder)
+    tables = analyze_run(run, None, calibration(pixel_size_nm, frame_seconds))
+    return ExportContent(tables, run.masks, folder, {"temtrack_version": "1"})
 
 
 @pytest.fixture
@@ -33,14 +26,14 @@ def scene(tmp_path):
 @pytest.fixture
 def scaled(tmp_path):
     """The same with 0.5 nm per pixel and 2 s per frame."""
-    return content_of(write_scene(tmp_path / "scaled"), 0.5, 2.0)
+    return content_of(write_scene(tmp_path / "scaled"), 0.5, 2.0 * np.arange(N_FRAMES))
 
 
 @pytest.fixture
 def uneven(tmp_path):
     """The same with frame times that no one number tells."""
     folder = write_scene(tmp_path / "uneven")
-    return content_of(folder, seconds=[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15])
+    return content_of(folder, frame_seconds=[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15])
 
 
 @pytest.fixture
@@ -66,7 +59,7 @@ def write(tmp_path):
     """Write a content in a format and return where it lies."""
 
     def write(name, content, file):
-        find_exporter(name).write_export(tmp_path / file, content, iter)
+        find_exporter(name).write(tmp_path / file, content, silent)
         return tmp_path / file
 
     return write

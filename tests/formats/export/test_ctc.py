@@ -6,7 +6,7 @@ from export_scene import EMPTY_FRAME, N_FRAMES, draw_frame
 
 from temtrack.errors import OutputError
 from temtrack.formats.export import ctc
-from temtrack.formats.store.tracked_masks import read_tracked_masks
+from temtrack.formats.store.run import open_run
 
 
 def read_table(path):
@@ -30,7 +30,7 @@ def test_each_child_has_its_largest_parent(write, scene):
     assert (table[6][2], table[7][2]) == (4, 4)
     of_eight = [(start, end) for start, end, parent in table.values() if parent == 8]
     assert of_eight == [(7, 8)]
-    told = ctc.describe_losses(scene)
+    told = ctc.EXPORTER.describe_losses(scene)
     assert "other parents of merges, 2 in all" in told[0]
     assert "numbered anew" in told[1]
     assert "no gaps" in told[2]
@@ -53,7 +53,7 @@ def test_ids_stay_where_they_can(write, kept_id):
     assert read_table(out) == {1: (0, 7, 0), 2: (0, 7, 0), 3: (0, 7, 0), 4: (8, 21, 2)}
     assert np.array_equal(tifffile.imread(out / "mask000.tif"), kept_id.masks[0])
     assert set(np.unique(tifffile.imread(out / "mask021.tif"))) == {0, 4}
-    assert read_tracked_masks(out).parents == {4: 2}
+    assert open_run(out).ctc_parents == {4: 2}
 
 
 def test_more_tracks_than_16_bits_are_refused(write, scene, monkeypatch, tmp_path):

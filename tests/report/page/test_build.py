@@ -74,7 +74,7 @@ def test_numbers_are_those_of_the_tables(parts):
     assert series["n_particles"] == [11] * 6 + [10] * 3 + [9] * 3
     assert series["n_merges"][6] == 1
     assert series["quality"][3] == "blurred"
-    assert series["n_carried"] == [0, 0, 0, 2] + [0] * 8
+    assert series["n_gap_filled"] == [0, 0, 0, 2] + [0] * 8
     assert series["temperature_c"][-1] == 655
 
 
@@ -106,7 +106,7 @@ def test_without_a_movie_the_masks_are_shown_and_the_page_says_so():
     parts = parts_of(render_page(page_scene.make_source(movie=None)))
     assert "picture-0" not in parts
     assert len(parts["contours"]["n_polylines"]) == 12
-    assert "--image" in parts["numbers"]["notes"][0]
+    assert "--movie" in parts["numbers"]["notes"][0]
 
 
 def test_without_scale_times_and_extras_nothing_is_made_up():

@@ -132,11 +132,11 @@ function drawCounts(column, color, width) {
   return axes;
 }
 
-// A strip in the colours of the tracker's words, and how many masks were carried over bad frames.
+// A strip in the colours of the tracker's words, and how many masks were gap-filled.
 function drawQuality(width) {
-  const carried = series.n_carried, most = Math.max(1, ...carried);
-  const axes = timeAxes(width, { height: 200, y: [0, most * 1.1], yName: "masks carried over", integerY: true, margin: { bottom: 66 } });
-  axes.line(times, carried, ORANGE);
+  const filled = series.n_gap_filled, most = Math.max(1, ...filled);
+  const axes = timeAxes(width, { height: 200, y: [0, most * 1.1], yName: "gap-filled masks", integerY: true, margin: { bottom: 66 } });
+  axes.line(times, filled, ORANGE);
   const top = axes.inner.bottom + 22, words = [...new Set(series.quality.map((word) => word ?? "unknown"))];
   for (const word of words) {
     for (const [from, to] of runs(series.quality.map((one) => (one ?? "unknown") === word))) {
@@ -150,7 +150,7 @@ function drawQuality(width) {
 const figureList = () => [
   { name: "number", title: "Number of particles", draw: drawNumber, tell: (frame) => `${series.n_particles[frame]} particles` },
   { name: "size", title: "Mean diameter", draw: drawSize, tell: (frame) => `${short(series.size.mean[frame], 3)} ${unit}`,
-    words: "Equivalent diameter of whole particles: those cut by the border or carried over a bad frame do not count. 95 % is the interval of the mean, by Student's t." },
+    words: "Equivalent diameter of whole particles: those cut by the border or gap-filled do not count. 95 % is the interval of the mean, by Student's t." },
   { name: "distribution", title: "Size distribution", draw: drawRidges, shape: "tall",
     words: "Gaussian kernel densities of Scott's width on one scale, each of the whole particles of one frame; a tick is a particle." },
   { name: "coverage", title: "Coverage", draw: drawCoverage, tell: (frame) => `${short(series.coverage[frame] * 100, 3)} %` },

@@ -2,15 +2,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from known import calibration
 from skimage.draw import disk
 
-from temtrack.analysis.masks import TrackerRecord, analyze_masks, find_family, find_lineage
+from temtrack.analysis.measure import analyze_run
+from temtrack.analysis.relinking import relinked
+from temtrack.calibration import UNCALIBRATED
 from temtrack.errors import InputError
 from temtrack.lineage import Lineage, Track
+from temtrack.masks import Run, masks_of_arrays
 from temtrack.movie import Movie
-from temtrack.tables import Calibration
 
-KNOWN = Calibration(pixel_size_nm=0.5, frame_seconds=np.arange(3) * 2.0)
+KNOWN = calibration(0.5, np.arange(3) * 2.0)
 
 
 def masks():
@@ -21,13 +24,17 @@ def masks():
     return frames
 
 
+def run_of(frames, **known):
+    return Run(masks_of_arrays(frames), **known)
+
+
 def movie_of(frames):
     n_frames, height, width = frames.shape
     return Movie(Path("movie.tif"), n_frames, height, width, frames.dtype, lambda t: frames[t])
 
 
 def test_all_tables_of_plain_masks():
-    tables = dict(analyze_masks(list(masks()), TrackerRecord(), None, Calibration()).items())
+    tables = dict(analyze_run(run_of(masks()), None, UNCALIBRATED, merges=False).items())
     assert {name: table.num_rows for name, table in tables.items()} == {
         "particles": 5,
         "tracks": 2,
@@ -45,11 +52,11 @@ def test_calibration_image_and_tracker_record_reach_the_tables():
         (Track(1, 0, 2, "present", "present"), Track(2, 0, 2, "present", "present")),
         (),
     )
-    record = TrackerRecord(lineage, carried={2: {1}}, quality=("good", "blank", "good"))
-    tables = analyze_masks(list(masks()), record, movie_of(image), KNOWN)
+    run = run_of(masks(), lineage=lineage, gap_filled={2: {1}}, quality=("good", "blank", "good"))
+    tables = analyze_run(run, movie_of(image), KNOWN)
     particles = tables.particles.to_pydict()
     assert particles["mean_intensity"] == [0, 0, 1, 2, 2]
-    assert particles["carried"] == [False, False, False, True, False]
+    assert particles["gap_filled"] == [False, False, False, True, False]
     assert particles["area_nm2"] == [4] * 5
     assert particles["time_s"] == [0, 0, 2, 4, 4]
     assert tables.frames["quality"].to_pylist() == ["good", "blank", "good"]
@@ -73,8 +80,7 @@ def merging_discs(ids):
 )
 def test_merges_are_found_from_masks_whatever_id_the_child_has(ids):
     frames = merging_discs(ids)
-    lineage = find_lineage(list(frames))
-    tables = analyze_masks(list(frames), TrackerRecord(lineage), None, Calibration())
+    tables = analyze_run(run_of(frames), None, UNCALIBRATED)
     (merge,) = tables.merges.to_pylist()
     assert (merge["frame"], merge["child_id"], sorted(merge["parent_ids"])) == (8, ids[2], [3, 7])
     assert merge["area_ratio"] == pytest.approx(0.9, abs=0.05)
@@ -90,29 +96,32 @@ def test_merges_are_found_from_masks_whatever_id_the_child_has(ids):
 def test_masks_renumbered_in_every_frame_are_told_in_ids_of_their_own():
     rng, frames = np.random.default_rng(0), merging_discs((7, 3, 21))
     renumbered = [np.append(0, 1 + rng.permutation(50))[labels] for labels in frames]
-    masks, lineage = find_family(renumbered)
-    tables = analyze_masks(masks, TrackerRecord(lineage), None, Calibration())
+    tables = analyze_run(run_of(renumbered), None, UNCALIBRATED)
+    assert tables.is_relinked
     (merge,) = tables.merges.to_pylist()
     assert (merge["frame"], merge["n_parents"]) == (8, 2)
     assert sorted(tables.tracks["n_frames"].to_pylist()) == [8, 8, 8, 16]
-    given, _ = find_family(list(frames))
-    assert all((a == b).all() for a, b in zip(given, frames, strict=True))
+    assert not analyze_run(run_of(frames), None, UNCALIBRATED).is_relinked
+    masks = relinked(masks_of_arrays(renumbered))
+    backwards = [masks[t] for t in reversed(range(len(frames)))]  # each a walk of its own
+    for labels, again in zip(masks, reversed(backwards), strict=True):
+        np.testing.assert_array_equal(labels, again)
 
 
 @pytest.mark.parametrize(
     ("frames", "words"),
     [
-        ([], "no masks to analyse: 0 frames"),
+        ([], "no masks: 0 frames"),
         ([np.zeros((4, 4), np.float32)], "mask of frame 0 is float32"),
         ([np.zeros((4, 4, 3), np.uint8)], r"shape \(4, 4, 3\)"),
-        ([np.zeros((4, 4), np.uint8), np.zeros((4, 5), np.uint8)], "frame 1 is 4 x 5 px, those before 4 x 4"),
+        ([np.zeros((4, 4), np.uint8), np.zeros((4, 5), np.uint8)], "frame 1 is 4x5 px, the first one 4x4 px"),
     ],
 )
 def test_masks_that_cannot_be_analysed(frames, words):
     with pytest.raises(InputError, match=words):
-        analyze_masks(frames, TrackerRecord(), None, Calibration())
+        analyze_run(run_of(frames), None, UNCALIBRATED)
 
 
 def test_a_movie_of_another_size_is_refused():
-    with pytest.raises(InputError, match="4 frames of 20 x 30 px, but the masks are 3 frames of 20 x 30 px"):
-        analyze_masks(list(masks()), TrackerRecord(), movie_of(np.zeros((4, 20, 30))), Calibration())
+    with pytest.raises(InputError, match=r"the masks are 3 frames of 20x30 px, but .* 4 frames of 20x30 px"):
+        analyze_run(run_of(masks()), movie_of(np.zeros((4, 20, 30))), UNCALIBRATED)

@@ -1,9 +1,13 @@
 """What a result tells of itself is enough to make it again, byte for byte."""
 
+import json
+
 import numpy as np
 import pytest
 import tifffile
 from cases import CASES
+
+from temtrack.provenance import Provenance
 
 TRUTH = next(c for c in CASES if c.name == "two fuse").truth[:8]
 TRACK = [
@@ -13,11 +17,15 @@ TRACK = [
     "runs/film",
     "--model",
     "otsu",
-    "--propagator",
+    "--tracker",
     "overlap",
     "--max-gap",
     "2",
 ]
+
+
+#: A record that is whole, of an action that there is not.
+FLY = json.dumps(Provenance("fly", "temtrack fly").to_json())
 
 
 @pytest.fixture
@@ -36,7 +44,7 @@ def test_tracking_again_gives_the_same_bytes_wherever_one_stands(run, place, mon
     assert run(*TRACK).exit_code == 0
     (place / "elsewhere").mkdir()
     monkeypatch.chdir(place / "elsewhere")
-    result = run("rerun", "../runs/film/run.json", "-o", "again")
+    result = run("reproduce", "../runs/film/run.json", "-o", "again")
     assert result.exit_code == 0, result.stderr
     assert contents(place / "elsewhere" / "again") == contents(place / "runs" / "film")
 
@@ -48,9 +56,7 @@ def test_tables_kinetics_and_simulations_too(run, place):
     )
     assert run(*TRACK).exit_code == 0
     scale = ["--pixel-size", "0.5nm", "--frame-time", "2s"]
-    assert (
-        run("analyze", "runs/film", "--merges", *scale, "-o", "tables", "--image", "film.tif").exit_code == 0
-    )
+    assert run("analyze", "runs/film", *scale, "-o", "tables", "--movie", "film.tif").exit_code == 0
     assert run("kinetics", "runs/film", *scale, "--seed", "5", "-o", "fits").exit_code == 0
     assert run("segment", "film.tif", "--model", "otsu", "-o", "seg").exit_code == 0
     records = {
@@ -60,7 +66,7 @@ def test_tables_kinetics_and_simulations_too(run, place):
         "seg": "seg/film",
     }
     for made, record in records.items():
-        result = run("rerun", record, "-o", f"again/{made}")
+        result = run("reproduce", record, "-o", f"again/{made}")
         assert result.exit_code == 0, result.stderr
         assert contents(place / "again" / made) == contents(place / made), made
 
@@ -68,7 +74,7 @@ def test_tables_kinetics_and_simulations_too(run, place):
 def test_one_of_many_and_an_image_alone(run, place):
     tifffile.imwrite("b.tif", tifffile.imread("film.tif")[0])
     assert run("segment", "b.tif", "film.tif", "--model", "otsu", "-o", "many").exit_code == 0
-    assert run("rerun", "many/b_mask.tif", "-o", "again").exit_code == 0
+    assert run("reproduce", "many/b_mask.tif", "-o", "again").exit_code == 0
     again = tifffile.imread(
         "again/b_mask.tif" if (place / "again/b_mask.tif").exists() else "again/b/b_mask.tif"
     )
@@ -82,13 +88,14 @@ def test_what_changed_is_refused_unless_forced(run, place, change):
     if change == "movie":
         tifffile.imwrite("film.tif", tifffile.imread("film.tif") // 2, photometric="minisblack")
     if change == "model":
-        text = record.read_text().replace('"model": "otsu"', '"model": "effsam-tiny"')
-        record.write_text(text.replace('"model_sha256": null', f'"model_sha256": "{"0" * 64}"'))
+        told = json.loads(record.read_text())
+        told["models"]["model"] = {"name": "effsam-tiny", "sha256": "0" * 64}
+        record.write_text(json.dumps(told))
     if change == "version":
         record.write_text(record.read_text().replace('"temtrack_version": "', '"temtrack_version": "9.'))
     if change == "gone":
         (place / "film.tif").unlink()
-    result = run("rerun", record, "-o", "again")
+    result = run("reproduce", record, "-o", "again")
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.stderr
     named = {
         "movie": "film.tif is another one",
@@ -97,21 +104,21 @@ def test_what_changed_is_refused_unless_forced(run, place, change):
     }
     assert named.get(change, "film.tif: there is no such file") in result.stderr
     if change != "gone":
-        assert run("rerun", record, "-o", "again", "--force").exit_code == 0
+        assert run("reproduce", record, "-o", "again", "--force").exit_code == 0
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"command": 3}', '{"command": "rm -r x"}', '{"command": "temtrack fly"}']
+    "text", ["", "[]", "{}", '{"command": 3}', '{"command": "rm -r x"}', FLY, FLY.replace("fly", "track")]
 )
 def test_what_tells_of_no_run_ends_in_one_line(run, place, text):
     (place / "run.json").write_text(text)
-    result = run("rerun", "run.json", "-o", "again")
+    result = run("reproduce", "run.json", "-o", "again")
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1), result.stderr
     assert not (place / "again").exists()
 
 
 def test_nothing_is_overwritten(run, place):
     assert run(*TRACK).exit_code == 0
-    result = run("rerun", "runs/film", "-o", "runs/film")
+    result = run("reproduce", "runs/film", "-o", "runs/film")
     assert result.exit_code == 1
     assert "folder is not empty" in result.stderr

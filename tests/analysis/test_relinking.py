@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from cases import CASES, Case
 
-from temtrack.analysis.masks import find_lineage
+from temtrack.analysis.relinking import relink
 from temtrack.imaging.labels import map_ids
+from temtrack.masks import Run, masks_of_arrays
 
 
 def kept_on(case: Case) -> dict[int, int]:
@@ -28,7 +29,8 @@ def shuffled(case: Case) -> dict[int, int]:
 def test_merges_of_true_masks_come_out_in_the_given_ids(case, rename):
     new_ids = rename(case)
     masks = [map_ids(labels, new_ids) for labels in case.truth]
-    found = {(merge.frame, merge.child, frozenset(merge.parents)) for merge in find_lineage(masks).merges}
+    lineage = relink(Run(masks_of_arrays(masks)))[0].lineage
+    found = {(merge.frame, merge.child, frozenset(merge.parents)) for merge in lineage.merges}
     assert found == {
         (
             merge.frame,

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from temtrack.lineage import NECK_RATIO
-from temtrack.simulation.coalescence import (
+from temtrack.simulation.merging import (
     NeckGrowth,
     closeness,
-    coalesce_grains,
     first_frame_for_good,
     joins,
+    merge_grains,
     volume,
 )
 from temtrack.simulation.projection import Grains, project
@@ -34,13 +34,13 @@ def in_a_row(n: int) -> np.ndarray:
     return np.column_stack([np.zeros(n), 2 * RADIUS_PX * (np.arange(n) - (n - 1) / 2)])
 
 
-def coalesced(n: int) -> tuple[GrainPaths, int]:
-    return coalesce_grains(spheres(n), in_a_row(n), np.zeros(n), GROWTH)
+def merged(n: int) -> tuple[GrainPaths, int]:
+    return merge_grains(spheres(n), in_a_row(n), np.zeros(n), GROWTH)
 
 
 @pytest.mark.parametrize(("n", "ratio"), [(2, 0.794), (3, 0.693)])
 def test_relaxed_child_of_equal_spheres_has_the_area_of_conserved_volume(n, ratio):
-    paths, _ = coalesced(n)
+    paths, _ = merged(n)
     last = replace(paths, place_px=80 + paths.place_px).grains(-1)
     area = np.count_nonzero(project(last, 160, 160).owner >= 0)
     assert area / (n * np.pi * RADIUS_PX**2) == pytest.approx(ratio, abs=0.005)
@@ -51,14 +51,14 @@ def test_volume_of_a_sphere():
 
 
 def test_volume_is_kept_in_every_frame():
-    paths, _ = coalesced(2)
+    paths, _ = merged(2)
     two_spheres = 2 * 4 / 3 * np.pi * RADIUS_PX**3
     for t in range(0, 30, 3):
         assert volume(paths.grains(t)) == pytest.approx(two_spheres, rel=5e-3)
 
 
 def test_merge_is_where_the_planned_neck_reaches_its_ratio():
-    _, merge_frame = coalesced(2)
+    _, merge_frame = merged(2)
     assert merge_frame == pytest.approx(GROWTH.contact + GROWTH.neck_frames, abs=1)
 
 
@@ -77,7 +77,7 @@ def test_centres_draw_together_without_return():
 
 
 def test_no_merge_where_the_movie_ends_too_early():
-    assert coalesce_grains(spheres(2, n_frames=10), in_a_row(2), np.zeros(2), GROWTH) is None
+    assert merge_grains(spheres(2, n_frames=10), in_a_row(2), np.zeros(2), GROWTH) is None
 
 
 @pytest.mark.parametrize(("since", "expected"), [(0, 0), (7, 7), (20, 20), (21, None)])

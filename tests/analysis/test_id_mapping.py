@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from temtrack.analysis.translation import IdTranslation
+from temtrack.analysis.id_mapping import IdMapping
 from temtrack.lineage import Lineage, Merge, Track
 
 
@@ -25,10 +25,10 @@ LINEAGE = Lineage(
 
 
 def translated(given, lineage=LINEAGE, linked=LINKED):
-    translation = IdTranslation()
+    mapping = IdMapping()
     for linked_labels, given_labels in zip(linked, given, strict=True):
-        translation.add(linked_labels, given_labels)
-    return translation.translate(lineage)
+        mapping.add(linked_labels, given_labels)
+    return mapping.translate(lineage)
 
 
 def test_ids_of_another_program_are_used():

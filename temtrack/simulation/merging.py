@@ -54,7 +54,7 @@ def closeness(growth: NeckGrowth, n_frames: int, larger: float, smaller: float) 
     return np.asarray(np.where(s < 0.02, 0.0, s))
 
 
-def coalesce_grains(
+def merge_grains(
     group: ParticleGroup, places: Floats, turn: Floats, growth: NeckGrowth
 ) -> tuple[GrainPaths, int] | None:
     """Return the paths and the merge frame of grains in contact at ``places`` (n, 2), turned by (n,).

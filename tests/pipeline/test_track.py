@@ -9,26 +9,27 @@ import pyarrow.parquet as pq
 import pytest
 import tifffile
 
-from temtrack.analysis.folder import open_masks_folder
 from temtrack.errors import InputError
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.lineage import read_lineage
 from temtrack.formats.store.masks import mask_name, read_masks, write_mask
+from temtrack.formats.store.run import open_run
 from temtrack.formats.store.tiff_stack import write_movie
-from temtrack.linking import LinkingConfig
 from temtrack.linking.lineage_builder import FinalTrack
 from temtrack.models.import_checkpoint import import_checkpoint
 from temtrack.models.registry import find_model, new_model_folder, verify, weights_of
 from temtrack.movie import Movie
 from temtrack.nets.deaot.model import deaot_t
-from temtrack.pipeline.workflow import (
-    Segmentation,
+from temtrack.pipeline.analyze import analyze_into
+from temtrack.pipeline.options import AnalyzeOptions, TrackOptions
+from temtrack.pipeline.track import (
+    MovieSegmentation,
     TrackingPlan,
-    analyze_into,
-    propagation_by_name,
-    segmentation_by_masks,
+    load_tracker,
+    segmented_by_masks,
     track_into,
 )
+from temtrack.provenance import Source
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import simulate_movie
 from temtrack.tracking import checkpoint
@@ -50,18 +51,18 @@ def simulated(tmp_path_factory):
     return folder, movie
 
 
-def plan_of(movie, segmentation, propagator="overlap"):
-    return TrackingPlan(movie, segmentation, propagation_by_name(propagator), LinkingConfig(), COMMAND)
+def plan_of(movie, segmentation, tracker="overlap", **options):
+    how = TrackOptions(tracker=tracker, **options)
+    return TrackingPlan(movie, segmentation, load_tracker(tracker), how, COMMAND)
 
 
 def run(source, masks, out):
     """Track and analyse with the masks in place of a model; return tables and the tracking report."""
     out.mkdir(exist_ok=True)
     movie = read_movie(source)
-    report = track_into(out, plan_of(movie, segmentation_by_masks(masks, movie)), iter)
-    folder = open_masks_folder(out)
-    calibration = folder.calibrated(None, None, movie)
-    return analyze_into(out, folder, movie, calibration, True, "temtrack analyze", iter), report
+    report = track_into(out, plan_of(movie, segmented_by_masks(masks, movie)))
+    found = open_run(out)
+    return analyze_into(out, found, movie, found.calibration, AnalyzeOptions(), "temtrack analyze"), report
 
 
 @pytest.fixture
@@ -88,18 +89,24 @@ def test_from_masks_to_the_merge_table(simulated, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == names
     facts = pq.read_schema(tmp_path / "merges.parquet").metadata
     assert facts[b"command"] == b"temtrack analyze"
-    assert facts[b"movie_sha256"].decode() == json.loads((tmp_path / "run.json").read_text())["movie_sha256"]
+    assert (
+        facts[b"movie_sha256"].decode()
+        == json.loads((tmp_path / "run.json").read_text())["inputs"]["movie"]["sha256"]
+    )
 
 
 def test_the_run_is_told_beside_its_masks(finished):
-    facts = json.loads((finished / "run.json").read_text())
-    assert facts["command"] == COMMAND
-    assert (facts["n_frames"], facts["pixel_size_nm"]) == (30, pytest.approx(0.5))
-    assert facts["frame_times_s"] == pytest.approx([2.0 * t for t in range(30)])
-    assert facts["parameters"]["propagator"] == "overlap"
-    assert facts["quality"] == ["good"] * 30
-    assert len(facts["contrast"]) == len(facts["sharpness"]) == 30
-    assert len(facts["masks_sha256"]) == 64
+    record = json.loads((finished / "run.json").read_text())
+    assert (record["action"], record["command"]) == ("track", COMMAND)
+    assert record["options"] == TrackOptions(tracker="overlap").to_json()
+    assert TrackOptions.from_json(record["options"]) == TrackOptions(tracker="overlap")
+    assert record["models"] == {"tracker": {"name": "overlap", "sha256": None}}
+    assert [len(source["sha256"]) for source in record["inputs"].values()] == [64, 64]  # movie and masks
+    assert record["calibration"]["pixel_size_nm"] == pytest.approx(0.5)
+    assert record["calibration"]["frame_times_s"] == pytest.approx([2.0 * t for t in range(30)])
+    frames = record["frames"]
+    assert frames["quality"] == ["good"] * 30
+    assert len(frames["contrast"]) == len(frames["sharpness"]) == 30
 
 
 def test_a_shorter_second_run_leaves_nothing_of_the_first(simulated, finished, tmp_path):
@@ -107,8 +114,8 @@ def test_a_shorter_second_run_leaves_nothing_of_the_first(simulated, finished, t
     (finished / "notes.txt").write_text("mine")
     short = replace(movie.to_movie(), n_frames=5)
     write_movie(tmp_path / "short.tif", short)
-    segmentation = Segmentation(lambda image: (image < 100).astype(np.int32), {})
-    track_into(finished, plan_of(read_movie(tmp_path / "short.tif"), segmentation), iter)
+    segmentation = MovieSegmentation(lambda image: (image < 100).astype(np.int32))
+    track_into(finished, plan_of(read_movie(tmp_path / "short.tif"), segmentation))
     left = {
         "lineage.json",
         "res_track.txt",
@@ -118,7 +125,7 @@ def test_a_shorter_second_run_leaves_nothing_of_the_first(simulated, finished, t
         *(mask_name(t) for t in range(5)),
     }
     assert {path.name for path in finished.iterdir()} == left
-    assert len(json.loads((finished / "run.json").read_text())["quality"]) == 5
+    assert len(json.loads((finished / "run.json").read_text())["frames"]["quality"]) == 5
 
 
 def test_a_run_that_breaks_leaves_no_record_of_an_earlier_one(simulated, finished):
@@ -128,7 +135,7 @@ def test_a_run_that_breaks_leaves_no_record_of_an_earlier_one(simulated, finishe
         raise InputError("this frame is damaged")
 
     with pytest.raises(InputError, match="damaged"):
-        track_into(finished, plan_of(read_movie(folder / "film.tif"), Segmentation(fail, {})), iter)
+        track_into(finished, plan_of(read_movie(folder / "film.tif"), MovieSegmentation(fail)))
     assert [path.name for path in finished.iterdir()] == [RESUME_NAME]
 
 
@@ -148,16 +155,16 @@ def die_at(moment, monkeypatch):
     monkeypatch.setattr(Path, "replace", die)
 
 
-@pytest.mark.parametrize(("propagator", "moments"), [("overlap", (2, 41, 62)), ("trackpy", (51,))])
-def test_a_stopped_run_goes_on_to_the_same_bytes(simulated, tmp_path, monkeypatch, propagator, moments):
+@pytest.mark.parametrize(("tracker", "moments"), [("overlap", (2, 41, 62)), ("trackpy", (51,))])
+def test_a_stopped_run_goes_on_to_the_same_bytes(simulated, tmp_path, monkeypatch, tracker, moments):
     folder, _ = simulated
     movie = read_movie(folder / "film.tif")
     monkeypatch.setattr(checkpoint, "INTERVAL_S", 0.0)
     monkeypatch.setattr(checkpoint, "MAX_TIME_FRACTION", np.inf)
 
     def go(out, command, resume):
-        plan = plan_of(movie, segmentation_by_masks(folder / "true", movie), propagator)
-        track_into(out, replace(plan, command=command), iter, resume)
+        plan = plan_of(movie, segmented_by_masks(folder / "true", movie), tracker)
+        track_into(out, replace(plan, command=command), resume=resume)
         return {path.name: path.read_bytes() for path in out.iterdir()}
 
     unbroken = go(make(tmp_path / "unbroken"), "first", False)
@@ -176,15 +183,15 @@ def test_ids_beyond_16_bits_do_not_wrap(simulated, tmp_path):
     folder, _ = simulated
     n_before = 65_529
     movie = read_movie(folder / "film.tif")
-    plan = plan_of(movie, segmentation_by_masks(folder / "true", movie))
-    run = Checkpoint(plan.facts(), COMMAND)
+    plan = plan_of(movie, segmented_by_masks(folder / "true", movie))
+    run = Checkpoint(plan.record())
     run.tracking.linker.last_id = n_before
     lineage_builder = run.tracking.linker.lineage_builder
     lineage_builder._entries = {i: FinalTrack(i, 0, 0) for i in range(1, n_before + 1)}
     lineage_builder._origins = dict.fromkeys(lineage_builder._entries, ("present", ()))
     lineage_builder._fates = dict.fromkeys(lineage_builder._entries, "lost")
     CheckpointFile(tmp_path, OverlapTracker()).save(run)
-    lineage = track_into(tmp_path, plan, iter, resume=True).lineage
+    lineage = track_into(tmp_path, plan, resume=True).lineage
     (merge,) = lineage.merges
     assert (merge.child, len(lineage.tracks)) == (n_before + 7, n_before + 7)
     assert (tmp_path / "res_track.txt").read_text().splitlines()[-1].split()[0] == str(n_before + 7)
@@ -196,8 +203,8 @@ def test_ids_beyond_16_bits_do_not_wrap(simulated, tmp_path):
     for t in range(30):
         assert set(np.unique(found[t])) <= {0, *range(n_before + 1, n_before + 8)}
         np.testing.assert_array_equal(found[t] > 0, true[t] > 0)
-    opened = open_masks_folder(tmp_path)
-    particles = analyze_into(tmp_path, opened, movie, opened.calibration, True, COMMAND, iter).particles
+    found = open_run(tmp_path)
+    particles = analyze_into(tmp_path, found, movie, found.calibration, AnalyzeOptions(), COMMAND).particles
     assert particles.schema.field("particle_id").type == "int64"
     assert set(particles["particle_id"].to_pylist()) == set(range(n_before + 1, n_before + 8))
 
@@ -208,8 +215,8 @@ def make(folder):
 
 
 def test_without_merges_no_merge_table_of_an_earlier_analysis_remains(finished):
-    opened = open_masks_folder(finished)
-    tables = analyze_into(finished, opened, None, opened.calibration, False, "temtrack analyze", iter)
+    found, how = open_run(finished), AnalyzeOptions(merges=False)
+    tables = analyze_into(finished, found, None, found.calibration, how, "temtrack analyze")
     assert tables.merges is None
     assert not (finished / "merges.parquet").exists()
 
@@ -217,16 +224,17 @@ def test_without_merges_no_merge_table_of_an_earlier_analysis_remains(finished):
 def test_masks_of_another_movie_are_refused(simulated, tmp_path):
     folder, _ = simulated
     write_mask(tmp_path / mask_name(0), np.zeros((9, 9), np.uint16))
-    with pytest.raises(InputError, match=r"1 masks of 9x9 px, but .*film\.tif 30 frames of 128x160"):
-        segmentation_by_masks(tmp_path, read_movie(folder / "film.tif"))
+    with pytest.raises(
+        InputError, match=r"masks are 1 frames of 9x9 px, but .*film\.tif holds 30 frames of 128x160"
+    ):
+        segmented_by_masks(tmp_path, read_movie(folder / "film.tif"))
 
 
-def test_an_added_deaot_is_a_propagator_by_its_name(tmp_path, monkeypatch):
+def test_an_imported_deaot_is_a_tracker_by_its_name(tmp_path, monkeypatch):
     monkeypatch.setenv("TEMTRACK_CACHE", str(tmp_path))
     weights = weights_of(find_model("deaot-t"))
     import_checkpoint(new_model_folder("theirs", force=False), "deaot-t", deaot_t(), weights)
-    propagation = propagation_by_name("theirs", "cpu")
-    assert propagation.facts["propagator_sha256"] == verify(find_model("theirs"))
+    assert load_tracker("theirs", "cpu").source == Source("theirs", verify(find_model("theirs")))
 
 
 def blinking(n_frames, n_a_side, cell_px=6, n_shown=12, period=16):
@@ -244,9 +252,9 @@ def test_more_than_70_000_ids_in_one_run(tmp_path):
     path, frames = tmp_path / "film.tif", np.where(np.array(masks) > 0, 60, 200).astype(np.uint8)
     write_movie(path, Movie(path, *frames.shape, frames.dtype, lambda t: frames[t]))
     movie, in_order = read_movie(path), iter(masks)
-    plan = plan_of(movie, Segmentation(lambda image: next(in_order), {}))
-    plan = replace(plan, config=LinkingConfig(max_gap_frames=3))  # less than they are gone for
-    n_ids = len(track_into(make(tmp_path / "out"), plan, iter).lineage.tracks)
+    segmentation = MovieSegmentation(lambda image: next(in_order))
+    plan = plan_of(movie, segmentation, max_gap_frames=3)  # less than they are gone for
+    n_ids = len(track_into(make(tmp_path / "out"), plan).lineage.tracks)
     assert n_ids > 70_000
     found = read_masks(tmp_path / "out")
     cell_of_id = {}

@@ -22,7 +22,7 @@ _Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
-class _Story:
+class _EventSummary:
     """Linked tracks by linked id; by given id, the merge that bore it and the frame it merged in."""
 
     linked: dict[int, Track]
@@ -30,13 +30,13 @@ class _Story:
     merged: dict[int, int]
 
 
-class IdTranslation:
+class IdMapping:
     """Which given id stands for which linked id, frame by frame."""
 
     def __init__(self) -> None:
         self._given_of: list[_Pairs] = []
         self._linked_of: list[_Pairs] = []
-        self._n_kept = self._n_carried_on = 0
+        self._n_kept = self._n_continued = 0
         self._first: dict[int, int] = {}
         self._last: dict[int, int] = {}
 
@@ -53,7 +53,7 @@ class IdTranslation:
 
     def tells_nothing(self) -> bool:
         """Tell whether the given ids change so often within linked tracks that they name no particles."""
-        return self._n_kept < MIN_KEPT_SHARE * self._n_carried_on
+        return self._n_kept < MIN_KEPT_SHARE * self._n_continued
 
     def _count_kept_ids(self) -> None:
         """Count the linked ids of the last two frames and those of them that bear one given id in both."""
@@ -61,7 +61,7 @@ class IdTranslation:
             return
         (before, given_before), (now, given_now) = self._given_of[-2:]
         _, i, j = np.intersect1d(before, now, assume_unique=True, return_indices=True)
-        self._n_carried_on += i.size
+        self._n_continued += i.size
         self._n_kept += int(np.count_nonzero(given_before[i] == given_now[j]))
 
     def translate(self, lineage: Lineage) -> Lineage:
@@ -72,12 +72,12 @@ class IdTranslation:
         """
         found = (self._translate_merge(merge) for merge in lineage.merges)
         merges = tuple(merge for merge in found if merge is not None)
-        story = _Story(
+        summary = _EventSummary(
             linked={track.id: track for track in lineage.tracks},
             births={merge.child: merge for merge in merges if merge.child not in merge.parents},
             merged={parent: merge.frame for merge in merges for parent in merge.parents},
         )
-        tracks = tuple(self._translate_track(one, story) for one in sorted(self._first))
+        tracks = tuple(self._translate_track(one, summary) for one in sorted(self._first))
         return Lineage(n_frames=lineage.n_frames, tracks=tracks, merges=merges)
 
     def _translate_merge(self, merge: Merge) -> Merge | None:
@@ -106,17 +106,17 @@ class IdTranslation:
         shown = (self._given(merge.child, frame) for frame in range(merge.frame, len(self._given_of)))
         return next((one for one in shown if one is not None), None)
 
-    def _translate_track(self, one: int, story: _Story) -> Track:
+    def _translate_track(self, one: int, summary: _EventSummary) -> Track:
         start, end = self._first[one], self._last[one]
-        origin, parents = self._origin(one, start, story)
-        return Track(one, start, end, origin, self._fate(one, end, story), parents)
+        origin, parents = self._origin(one, start, summary)
+        return Track(one, start, end, origin, self._fate(one, end, summary), parents)
 
-    def _origin(self, one: int, start: int, story: _Story) -> tuple[Origin, tuple[int, ...]]:
-        if one in story.births:
-            return "merge", story.births[one].parents
+    def _origin(self, one: int, start: int, summary: _EventSummary) -> tuple[Origin, tuple[int, ...]]:
+        if one in summary.births:
+            return "merge", summary.births[one].parents
         if start == 0:
             return "present", ()
-        track = story.linked.get(self._linked(one, start))
+        track = summary.linked.get(self._linked(one, start))
         if track is None or track.start != start or track.origin == "merge":
             return "appeared", ()  # the folder's tracker gave a new id to something that stood already
         if track.origin != "split":
@@ -124,12 +124,12 @@ class IdTranslation:
         sources = (self._given(parent, start - 1) for parent in track.parents)
         return "split", tuple(source for source in sources if source is not None)
 
-    def _fate(self, one: int, end: int, story: _Story) -> Fate:
-        if end < story.merged.get(one, 0):
+    def _fate(self, one: int, end: int, summary: _EventSummary) -> Fate:
+        if end < summary.merged.get(one, 0):
             return "merged"
         if end == len(self._given_of) - 1:
             return "present"
-        track = story.linked.get(self._linked(one, end))
+        track = summary.linked.get(self._linked(one, end))
         if track is None or track.end != end or track.fate == "merged":
             return "lost"  # linking follows it on, the folder's tracker did not
         return track.fate

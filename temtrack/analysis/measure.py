@@ -1,0 +1,82 @@
+"""From a run's masks, of this program or another, to all tables."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from temtrack.analysis.frames import measure_frames
+from temtrack.analysis.merges import NeckWatch, measure_merges
+from temtrack.analysis.particles import Columns, ParticleHistory, measure_particles
+from temtrack.analysis.relinking import relink
+from temtrack.analysis.tracks import measure_tracks
+from temtrack.calibration import Calibration
+from temtrack.masks import Run
+from temtrack.movie import Movie
+from temtrack.progress import Progress, silent
+from temtrack.tables import FRAMES, MERGES, PARTICLES, TRACKS, Tables
+
+
+def analyze_run(
+    run: Run,
+    movie: Movie | None,
+    calibration: Calibration,
+    merges: bool = True,
+    progress: Progress = silent,
+) -> Tables:
+    """Measure particles, tracks, frames and merges.
+
+    Where the tracker left no family tree it is found from the masks, if ``merges``; then masks that are
+    renumbered in every frame are told in other ids. Memory holds one frame at a time, and the tables.
+
+    Parameters
+    ----------
+    run
+        The masks and what is known of them.
+    movie
+        Grey frames for ``mean_intensity`` and ``optical_mass``, those of the masks; or ``None``.
+    calibration
+        Scale and time as far as they are known.
+    merges
+        Whether merges are told, and fates where nobody told them.
+    progress
+        Stands around the frames.
+
+    Raises
+    ------
+    InputError
+        Where masks are no integer images of one size, or do not fit the movie.
+    """
+    is_relinked = False
+    if merges and run.lineage is None:
+        run, is_relinked = relink(run, progress)
+    if movie is not None:
+        run.masks.check_fit(movie)
+    lineage = run.lineage
+    necks = None if lineage is None else NeckWatch(lineage)
+    particles = _measure_all_particles(run, movie, necks, progress)
+    history, size = ParticleHistory(particles), (run.masks.height, run.masks.width)
+    told = None if lineage is None or necks is None else measure_merges(history, lineage, necks)
+    frames = measure_frames(particles, (len(run.masks), *size), lineage, run.quality)
+    return Tables(
+        particles=PARTICLES.fill(particles, calibration),
+        tracks=TRACKS.fill(measure_tracks(history, lineage), calibration),
+        frames=FRAMES.fill(frames, calibration),
+        merges=None if told is None or not merges else MERGES.fill(told, calibration),
+        field_px=size,
+        calibration=calibration,
+        is_relinked=is_relinked,
+    )
+
+
+def _measure_all_particles(
+    run: Run, movie: Movie | None, necks: NeckWatch | None, progress: Progress
+) -> Columns:
+    """Return the rows of all frames one after another."""
+    parts: list[Columns] = []
+    for frame, labels in enumerate(progress(run.masks, "measuring")):
+        image = None if movie is None else movie.read_frame(frame)
+        filled = None if run.gap_filled is None else run.gap_filled.get(frame, frozenset())
+        parts.append(measure_particles(labels, image, frame, filled))
+        if necks is not None:
+            necks.add(frame, labels)
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

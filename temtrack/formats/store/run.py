@@ -1,0 +1,197 @@
+"""A masks folder with all that lies beside the masks: lineage, ``run.json``, tables of other programs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from temtrack.calibration import UNCALIBRATED, Calibration, FrameTimes, PixelSize
+from temtrack.columns import Table
+from temtrack.errors import InputError
+from temtrack.formats.store.atomic import whole_file
+from temtrack.formats.store.fingerprint import fingerprint
+from temtrack.formats.store.lineage import LINEAGE_NAME, ctc_parents, read_ctc_table, read_lineage
+from temtrack.formats.store.masks import list_masks, read_masks
+from temtrack.masks import Masks, Run
+from temtrack.provenance import Provenance, Source
+
+T = TypeVar("T")
+
+RUN_NAME = "run.json"
+
+_CTC_TABLES = ("man_track.txt", "res_track.txt")
+_SEG_NAME = re.compile(r"man_seg(\d+)\.tiff?", re.IGNORECASE)
+
+
+def open_run(path: Path | str) -> Run:
+    """Open masks of this program or another; a CTC truth by its ``TRA`` (and ``SEG``), also from above.
+
+    Masks are read when they are asked for.
+
+    Raises
+    ------
+    InputError
+        Where there are no masks, or a file beside them is damaged or does not fit.
+    """
+    path = Path(path)
+    if (path / "TRA").is_dir():
+        return _open(path / "TRA", _list_contours(path / "SEG"))
+    return _open(path, {})
+
+
+def _open(path: Path, contours: Mapping[int, Path]) -> Run:
+    masks = read_masks(path)
+    lineage = None
+    if (path / LINEAGE_NAME).is_file():
+        lineage = read_lineage(path / LINEAGE_NAME)
+        if lineage.n_frames != len(masks):
+            raise InputError(
+                f"{path / LINEAGE_NAME}: tells of {lineage.n_frames} frames, the folder holds {len(masks)}"
+                " masks; run `temtrack track` again, or remove it to find merges from the masks alone"
+            )
+    if lineage is not None:
+        parents = ctc_parents(lineage)
+    else:
+        table = next((path / name for name in _CTC_TABLES if (path / name).is_file()), None)
+        parents = {} if table is None else read_ctc_table(table)
+    known = _read_record(path / RUN_NAME, masks) if (path / RUN_NAME).is_file() else {}
+    return Run(masks, lineage, **known, ctc_parents=parents, contours=contours)
+
+
+def _list_contours(folder: Path) -> dict[int, Path]:
+    if not folder.is_dir():
+        return {}
+    named = ((_SEG_NAME.fullmatch(path.name), path) for path in sorted(folder.iterdir()))
+    return {int(match[1]): path for match, path in named if match is not None}
+
+
+def write_run(
+    folder: Path,
+    provenance: Provenance,
+    calibration: Calibration = UNCALIBRATED,
+    frames: Mapping[str, object] | None = None,
+) -> None:
+    """Write ``run.json``: what was run on what, scale and time, and what was noted of each frame.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    record = {
+        **provenance.to_json(),
+        "calibration": _calibration_to_json(calibration),
+        "frames": frames or {},
+    }
+    with whole_file(folder / RUN_NAME) as part:
+        part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def sources_of(run: Run) -> dict[str, Source]:
+    """Return what tables of a run are made from: its masks, and the lineage and record beside them.
+
+    Raises
+    ------
+    InputError
+        Where a file cannot be read.
+    """
+    beside = list_beside(run.path)
+    return {
+        "masks": Source(str(run.path), fingerprint(run.masks.files)),
+        "lineage": Source(str(run.path), fingerprint(beside)),
+    }
+
+
+def fingerprint_run(path: Path, tables: Iterable[Table] = ()) -> str:
+    """Return the hash of masks, of what their tracker left beside them, and of those tables that lie there.
+
+    Raises
+    ------
+    InputError
+        Where there are no masks.
+    """
+    lying = (path / f"{table.name}.parquet" for table in tables)
+    return fingerprint([*list_masks(path), *list_beside(path), *(one for one in lying if one.is_file())])
+
+
+def list_beside(path: Path) -> list[Path]:
+    """Return what a tracker left beside the masks of a folder, where it is there: lineage and record."""
+    return [path / name for name in (LINEAGE_NAME, RUN_NAME) if (path / name).is_file()]
+
+
+def _read_record(path: Path, masks: Masks) -> dict[str, Any]:
+    """Return what a ``run.json`` tells, as the fields of `Run`."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: is no JSON ({error}); remove it to analyse the masks alone") from error
+    if not isinstance(record, dict):
+        raise InputError(f"{path}: is no JSON object; remove it to analyse the masks alone")
+    n_frames, frames = len(masks), record.get("frames") or {}
+
+    def read(name: str, convert: Callable[[Any], T], value: Any) -> T | None:
+        try:
+            return None if value is None else convert(value)
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"{path}: '{name}' is damaged ({error}); run `temtrack track` again") from error
+
+    def of_frames(name: str, convert: Callable[[Any], T]) -> T | None:
+        return read(name, lambda frames: None if frames.get(name) is None else convert(frames[name]), frames)
+
+    return {
+        "provenance": read("inputs", Provenance.from_json, record if "action" in record else None),
+        "calibration": read("calibration", lambda one: _calibration(one, n_frames), record.get("calibration"))
+        or UNCALIBRATED,
+        "gap_filled": of_frames("gap_filled", _gap_filled),
+        "quality": of_frames("quality", lambda words: _quality(words, n_frames)),
+        "frame_range": of_frames("frame_range", lambda numbers: _frame_range(numbers, n_frames)),
+    }
+
+
+def _calibration_to_json(known: Calibration) -> dict[str, object]:
+    size, times = known.pixel_size, known.frame_times
+    return {
+        "pixel_size_nm": size and size.nm,
+        "pixel_size_source": size and size.source,
+        "frame_times_s": times and times.seconds.tolist(),
+        "frame_times_source": times and times.source,
+        "started": known.started and known.started.isoformat(),
+    }
+
+
+def _calibration(record: dict[str, Any], n_frames: int) -> Calibration:
+    size, times, started = (record.get(name) for name in ("pixel_size_nm", "frame_times_s", "started"))
+    nm = None if size is None else float(size)
+    seconds = None if times is None else np.asarray(times, dtype=np.float64)
+    if not (nm is None or 0 < nm < np.inf) or not (seconds is None or np.isfinite(seconds).all()):
+        raise ValueError("a number is not finite, or the pixel size not above 0")
+    if seconds is not None and seconds.shape != (n_frames,):
+        raise ValueError(f"the times of {seconds.size} frames for {n_frames} masks")
+    return Calibration(
+        None if nm is None else PixelSize(nm, str(record.get("pixel_size_source") or "")),
+        None if seconds is None else FrameTimes(seconds, str(record.get("frame_times_source") or "")),
+        started=None if started is None else datetime.fromisoformat(started),
+    )
+
+
+def _gap_filled(record: dict[str, list[int]]) -> dict[int, frozenset[int]]:
+    return {int(frame): frozenset(ids) for frame, ids in record.items()}
+
+
+def _quality(words: list[str], n_frames: int) -> list[str]:
+    if not isinstance(words, list) or [type(word) for word in words] != [str] * n_frames:
+        raise ValueError(f"no list of {n_frames} words")
+    return words
+
+
+def _frame_range(numbers: list[int], n_frames: int) -> range:
+    frames = range(*numbers)
+    if frames.start < 0 or frames.step < 1 or len(frames) != n_frames:
+        raise ValueError(f"{frames} for {n_frames} masks")
+    return frames

@@ -1,0 +1,407 @@
+"""From masks to tables and kinetics, on arrays or from folder to folder."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.constants import zero_Celsius
+
+from temtrack.analysis.measure import analyze_run
+from temtrack.calibration import UNCALIBRATED, Calibration
+from temtrack.errors import TemtrackNotice, TemtrackWarning, UsageError
+from temtrack.formats.decoding import refused_as
+from temtrack.formats.readers import read_movie
+from temtrack.formats.store.atomic import check_output_file, check_output_folder
+from temtrack.formats.store.fingerprint import fingerprint
+from temtrack.formats.store.lock import locked
+from temtrack.formats.store.run import open_run, sources_of
+from temtrack.formats.store.tables import (
+    calibration_metadata,
+    read_rows,
+    read_tables,
+    write_table,
+    write_tables,
+)
+from temtrack.masks import Run, masks_of_arrays
+from temtrack.movie import Movie, movie_of_array
+from temtrack.pipeline.options import AnalyzeOptions, KineticsOptions, MeasureOptions
+from temtrack.pipeline.provenance import movie_source, record_run
+from temtrack.progress import Progress, silent
+from temtrack.provenance import Source
+from temtrack.tables import TABLES, Tables
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from temtrack.kinetics.estimate import Estimate
+
+_DEFAULT, _KINETICS = AnalyzeOptions(), KineticsOptions()
+
+#: What `kinetics_into` writes.
+KINETICS_FILES = ("kinetics.parquet", "kinetics.png", "kinetics.svg")
+
+#: What `activation_of` writes.
+ACTIVATION_FILES = ("kinetics.parquet", "arrhenius.png", "arrhenius.svg")
+
+#: A run whose temperature changes by more is told to the user.
+STEADY_WITHIN_K = 20.0
+
+
+def analyze(
+    masks: Run | Path | str | NDArray[np.integer] | Sequence[NDArray[np.integer]],
+    movie: Movie | NDArray[Any] | None = None,
+    *,
+    merges: bool = _DEFAULT.merges,
+    pixel_size_nm: float | None = _DEFAULT.pixel_size_nm,
+    frame_time_s: float | None = _DEFAULT.frame_time_s,
+    scale_bar_nm: float | None = _DEFAULT.scale_bar_nm,
+    heater_log: Path | None = _DEFAULT.heater_log,
+    heater_columns: str | None = _DEFAULT.heater_columns,
+    heater_offset_s: float | None = _DEFAULT.heater_offset_s,
+    progress: Progress = silent,
+) -> Tables:
+    """Measure particles, tracks, frames and merges.
+
+    Parameters
+    ----------
+    masks
+        What `track` gave, a folder of masks of any program, or ids (T, Y, X) or (Y, X), 0 background; where
+        no family tree lies beside them merges are found from the masks alone.
+    movie
+        For intensities and optical masses.
+    merges, pixel_size_nm, frame_time_s, scale_bar_nm, heater_log, heater_columns, heater_offset_s
+        See `AnalyzeOptions`.
+    progress
+        Shows how far it is; ``tqdm`` does.
+
+    Returns
+    -------
+    ``particles``, ``tracks``, ``frames`` and ``merges`` as Arrow tables, with units in the metadata of their
+    columns; ``.to_pandas()`` makes data frames of them.
+
+    Raises
+    ------
+    InputError
+        Where the masks are no integer images of one size, or do not fit the movie.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import temtrack
+    >>> y, x = np.mgrid[:64, :128]
+    >>> ids = (np.hypot(y - 32, x - 64) < 12).astype(int)
+    >>> tables = temtrack.analyze(ids, pixel_size_nm=0.5)
+    >>> round(tables.particles["equivalent_diameter_nm"][0].as_py(), 1)
+    11.8
+    """
+    options = AnalyzeOptions(
+        merges=merges,
+        pixel_size_nm=pixel_size_nm,
+        frame_time_s=frame_time_s,
+        scale_bar_nm=scale_bar_nm,
+        heater_log=heater_log,
+        heater_columns=heater_columns,
+        heater_offset_s=heater_offset_s,
+    )
+    run = _as_run(masks)
+    if isinstance(movie, np.ndarray):
+        movie = movie_of_array(movie)
+    movie = None if movie is None else run.frames_of(movie)
+    return analyze_run(run, movie, calibrate(run, movie, options), options.merges, progress)
+
+
+def _as_run(masks: Run | Path | str | NDArray[Any] | Sequence[NDArray[Any]]) -> Run:
+    if isinstance(masks, Run):
+        return masks
+    return open_run(masks) if isinstance(masks, Path | str) else Run(masks_of_arrays(masks))
+
+
+def calibrate(run: Run, movie: Movie | None, options: MeasureOptions) -> Calibration:
+    """Return scale and time by the first who knows: user, scale bar in the movie, tracker, movie.
+
+    The temperature of each frame is read off the heater's log.
+
+    Raises
+    ------
+    InputError
+        Where no scale bar is found in the movie, or the log does not fit its times.
+    """
+    given = run.given_calibration(options.pixel_size_nm, options.frame_time_s)
+    if movie is not None and isinstance(options, AnalyzeOptions) and options.scale_bar_nm is not None:
+        from temtrack.imaging.scale_bar import calibrate_by_scale_bar
+
+        given = given.or_else(Calibration(calibrate_by_scale_bar(movie, options.scale_bar_nm).pixel_size))
+    stated = UNCALIBRATED if movie is None else movie.calibration
+    return with_temperature(given.or_else(run.calibration).or_else(stated), options)
+
+
+def with_temperature(calibration: Calibration, options: MeasureOptions) -> Calibration:
+    """Return the calibration with the temperature of each frame, where there is a heater's log."""
+    if options.heater_log is None:
+        return calibration
+    from temtrack.analysis.temperature import add_temperature
+    from temtrack.formats.heater import read_heater_log
+
+    columns = options.heater_columns and options.heater_columns.split(",")
+    log = read_heater_log(options.heater_log, columns or None)
+    return add_temperature(calibration, log, options.heater_offset_s)
+
+
+def analyze_file(
+    masks: Path,
+    target: Path,
+    movie: str | None,
+    options: AnalyzeOptions,
+    command: str,
+    *,
+    may_overwrite: bool = False,
+    progress: Progress = silent,
+) -> tuple[Run, Tables]:
+    """Measure a masks folder or stack and write its tables into a folder.
+
+    Parameters
+    ----------
+    masks, target
+        What is measured, and where the tables go: for a masks folder it may be the same.
+    movie
+        The movie of the masks, or the whole one that they are a piece of.
+    options
+        What is measured.
+    command
+        For the record.
+    may_overwrite
+        Whether tables that lie there may be overwritten.
+    progress
+        Stands around the frames.
+
+    Raises
+    ------
+    TemtrackError
+        Where masks or movie cannot be read or do not fit, or the tables cannot be written.
+    """
+    run = open_run(masks)
+    check_tables_folder(masks, target, [f"{table.name}.parquet" for table in TABLES], may_overwrite)
+    shown = None if movie is None else run.frames_of(read_movie(movie))
+    tables = analyze_into(target, run, shown, calibrate(run, shown, options), options, command, progress)
+    return run, tables
+
+
+def check_tables_folder(masks: Path, target: Path, names: Sequence[str], may_overwrite: bool) -> None:
+    """Make the folder of a run's tables, often that of its masks; refuse to overwrite any of ``names``.
+
+    Raises
+    ------
+    OutputError
+        Where one is there and may not be overwritten, or the folder cannot be written to.
+    UsageError
+        Where the masks are a file, which can hold no tables.
+    """
+    if target == masks and target.is_file():
+        raise UsageError(f"{masks} is a file: give a folder for the tables with -o DIR")
+    check_output_folder(target, force=True)  # masks and tables lie together, so it need not be empty
+    for name in names:
+        check_output_file(target / name, may_overwrite)
+
+
+def analyze_into(
+    target: Path,
+    run: Run,
+    movie: Movie | None,
+    calibration: Calibration,
+    options: AnalyzeOptions,
+    command: str,
+    progress: Progress = silent,
+) -> Tables:
+    """Measure masks, with the frames of their movie if given, and write the tables into a folder."""
+    with locked(target):
+        tables = analyze_run(run, movie, calibration, options.merges, progress)
+        inputs = sources_of(run) | _log_source(options)
+        if movie is not None:
+            inputs["movie"] = movie_source(movie)
+        elif run.movie is not None:
+            inputs["movie"] = run.movie
+        found = {"with_movie": movie is not None}
+        write_tables(target, tables, record_run("analyze", command, inputs, options, run.models, found))
+    if tables.particles.num_rows == 0:
+        _warn(
+            f"{run.path}: the masks hold no particle in any frame; the tables of particles and tracks are"
+            " empty"
+        )
+    return tables
+
+
+def _log_source(options: MeasureOptions) -> dict[str, Source]:
+    log = options.heater_log
+    return {} if log is None else {"heater_log": Source(str(log), fingerprint([log]))}
+
+
+def _warn(message: str, kind: type[TemtrackWarning] = TemtrackWarning) -> None:
+    warnings.warn(message, kind, stacklevel=3)
+
+
+def tables_of(
+    run: Run, calibration: Calibration, movie: Movie | None = None, progress: Progress = silent
+) -> Tables:
+    """Return the tables that lie beside a run's masks; measured anew where they are missing or out of date.
+
+    Scale and time are those of ``calibration``, and what only the tables know.
+
+    Raises
+    ------
+    InputError
+        Where masks or tables cannot be read.
+    """
+    tables = read_tables(run.path, run.masks)
+    if tables is None:
+        return analyze_run(run, movie, calibration, True, progress)
+    return tables.recalibrated(calibration.or_else(tables.calibration))
+
+
+def fit_kinetics(tables: Tables, seed: int = _KINETICS.seed) -> pa.Table:
+    """Fit sintering kinetics: sizes, growth, dispersion, mechanisms, motion, each with a 95 % interval.
+
+    Parameters
+    ----------
+    tables
+        From `analyze`.
+    seed
+        Of the draws behind the intervals.
+
+    Returns
+    -------
+    One row per quantity, as ``kinetics.parquet`` holds it: value, interval, unit, method and source, or the
+    reason why there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import temtrack
+    >>> ids = np.kron(np.arange(1, 26).reshape(5, 5), np.pad(np.ones((9, 9), int), 4))  # 25 squares
+    >>> rows = temtrack.fit_kinetics(temtrack.analyze(ids, pixel_size_nm=0.5)).to_pylist()
+    >>> [round(row["value"], 2) for row in rows if row["quantity"] == "mean_diameter"]
+    [5.08]
+    """
+    from temtrack.kinetics.estimate import fill_kinetics
+    from temtrack.kinetics.measure import measure_kinetics
+    from temtrack.kinetics.observed import observe
+
+    return fill_kinetics(measure_kinetics(observe(tables), np.random.default_rng(seed)))
+
+
+def kinetics_file(
+    masks: Path,
+    target: Path,
+    options: KineticsOptions,
+    command: str,
+    *,
+    may_overwrite: bool = False,
+    progress: Progress = silent,
+) -> float | None:
+    """Measure the kinetics of a masks folder into a folder; return the run's temperature in K.
+
+    Tables beside the masks are used, and measured where they are missing.
+
+    Raises
+    ------
+    TemtrackError
+        Where masks or tables cannot be read, or the results cannot be written.
+    """
+    run = open_run(masks)
+    check_tables_folder(masks, target, KINETICS_FILES, may_overwrite)
+    known = run.given_calibration(options.pixel_size_nm, options.frame_time_s).or_else(run.calibration)
+    tables = tables_of(run, known, None, progress)
+    tables = tables.recalibrated(with_temperature(tables.calibration, options))
+    return kinetics_into(target, run, tables, options, command)
+
+
+def kinetics_into(
+    target: Path, run: Run, tables: Tables, options: KineticsOptions, command: str
+) -> float | None:
+    """Measure the kinetics of tables and write their table and plots; return the temperature in K."""
+    from temtrack.kinetics.estimate import fill_kinetics
+    from temtrack.kinetics.measure import measure_kinetics
+    from temtrack.kinetics.observed import observe
+    from temtrack.report.plots import write_kinetics_plots
+
+    observed, kelvin = observe(tables), _temperature_k(run.path, tables.calibration, options)
+    inputs = sources_of(run) | _log_source(options)
+    record = record_run("kinetics", command, inputs, options, run.models)
+    facts = record.metadata() | calibration_metadata(tables.calibration) | {"seed": str(options.seed)}
+    if kelvin is not None:
+        facts["temperature_K"] = repr(kelvin)
+    with locked(target):
+        rows = measure_kinetics(observed, np.random.default_rng(options.seed))
+        write_table(target / KINETICS_FILES[0], fill_kinetics(rows), facts)
+        write_kinetics_plots(target, observed, rows)
+    return kelvin
+
+
+def _temperature_k(path: Path, calibration: Calibration, options: KineticsOptions) -> float | None:
+    """Return a run's temperature, by the heater's log where no number was given; tell if it is not steady."""
+    from temtrack.analysis.temperature import find_run_temperature
+
+    found = find_run_temperature(calibration)
+    if options.temperature_k is not None or found is None or calibration.temperatures is None:
+        return options.temperature_k
+    middle, low, high = (k - zero_Celsius for k in (found.median, found.lowest, found.highest))
+    _warn(f"{path}: {middle:.4g} °C, from {calibration.temperatures.source}", TemtrackNotice)
+    if high - low > STEADY_WITHIN_K:
+        _warn(
+            f"{path}: goes from {low:.4g} to {high:.4g} °C, and the median stands for all of it; "
+            "`temtrack track --frames` takes the part at one temperature"
+        )
+    return found.median
+
+
+def read_estimates(path: Path) -> list[Estimate]:
+    """Read the estimates of a ``kinetics.parquet`` back.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or another table.
+    """
+    from temtrack.kinetics.estimate import Estimate
+
+    rows = read_rows(path)
+    with refused_as(f"{path}: is no table of kinetics"):
+        return [Estimate(**row) for row in rows]
+
+
+def activation_of(
+    runs: Mapping[str, Path], kelvins: Sequence[float | None], out: Path | None, command: str
+) -> list[Estimate]:
+    """Fit activation energies over runs whose kinetics lie in folders, and write table and plot into ``out``.
+
+    Parameters
+    ----------
+    runs
+        By the masks of each run, the folder of its kinetics.
+    kelvins
+        Temperature of each run in K, where it is known.
+    out
+        Where table and plot go; nowhere where ``None``.
+    command
+        For the record.
+    """
+    from temtrack.kinetics.arrhenius import measure_activation, refuse_activation
+    from temtrack.kinetics.estimate import fill_kinetics
+    from temtrack.report.plots import write_arrhenius_plot
+
+    known = [kelvin for kelvin in kelvins if kelvin is not None]
+    if len(known) < len(runs):
+        return refuse_activation(
+            "temperatures unknown: give --temperature 800C, say, or --heater-log FILE, once for each run"
+        )
+    estimates = [read_estimates(folder / KINETICS_FILES[0]) for folder in runs.values()]
+    found = measure_activation(estimates, known)
+    if out is not None:
+        facts = {"command": command, "runs": ", ".join(runs)}
+        write_table(out / KINETICS_FILES[0], fill_kinetics(found), facts)
+        write_arrhenius_plot(out, estimates, known)
+    return found

@@ -1,0 +1,70 @@
+"""Tracked particles as files of other programs: gather what is exported, and write it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from temtrack.errors import TemtrackWarning, UsageError
+from temtrack.formats.export import find_exporter
+from temtrack.formats.export.content import ExportContent
+from temtrack.formats.store.atomic import check_output_folder
+from temtrack.formats.store.run import open_run, sources_of
+from temtrack.pipeline.analyze import calibrate, tables_of
+from temtrack.pipeline.options import AnalyzeOptions
+from temtrack.pipeline.provenance import record_run
+from temtrack.progress import Progress, silent
+
+
+def export_run(
+    masks: Path,
+    to: str,
+    out: Path,
+    options: AnalyzeOptions,
+    command: str,
+    force: bool = False,
+    progress: Progress = silent,
+) -> ExportContent:
+    """Write a masks folder with its tracks and merges in another program's format; tell what gets lost.
+
+    Tables beside the masks are used, and measured where they are missing.
+
+    Raises
+    ------
+    InputError
+        Where masks or tables cannot be read.
+    OutputError
+        Where the export cannot be written, or something else lies there.
+    UsageError
+        Where it would lie among the masks, or a package is missing.
+    """
+    exporter = find_exporter(to)
+    if masks.resolve() in (out.resolve(), *out.resolve().parents):
+        raise UsageError(
+            f"-o {out}: lies in {masks}, where it could be taken for masks; choose another place"
+        )
+    check_output_folder(out.parent, force=True)  # the export may stand beside other files
+    exporter.check_target(out, force)
+    run = open_run(masks)
+    tables = tables_of(run, calibrate(run, None, options), None, progress)
+    ids = run.masks
+    if tables.is_relinked:
+        from temtrack.analysis.relinking import relinked
+
+        ids = relinked(ids)
+    record = record_run("export", command, sources_of(run), options, run.models)
+    facts = {name: value for name, value in record.metadata().items() if name != "provenance"}
+    content = ExportContent(tables, ids, Path(run.movie.name) if run.movie else run.path, facts)
+    exporter.write(out, content, progress)
+    for loss in (*exporter.describe_losses(content), *_gaps(content)):
+        warnings.warn(f"{masks}: {loss}", TemtrackWarning, stacklevel=2)
+    return content
+
+
+def _gaps(content: ExportContent) -> Iterator[str]:
+    """Say what an importer would miss."""
+    if len(content.particles) == 0:
+        yield "the masks hold no particle in any frame; the export is empty"
+    if content.graph.n_unseen:
+        yield f"{content.graph.n_unseen} parents of lineage.json are in no mask before their child"

@@ -1,0 +1,312 @@
+"""The options of each stage, each default stated once: what commands and Python functions share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from temtrack.errors import InputError, UsageError
+from temtrack.linking.config import LinkingConfig
+from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_TRACKER, DEFAULT_TTA
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from temtrack.movie import Movie
+
+_DIAMETER = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*([^\d\s]*)\s*")
+
+#: Two names of columns, or three where date and time are two.
+_TWO_NAMES = re.compile(r"\s*[^,\s][^,]*(,\s*[^,\s][^,]*){1,2}")
+
+#: Factors by which an image may be resized for a model.
+MIN_RESCALE, MAX_RESCALE = 0.05, 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options that decide on a result, as they stand in its provenance."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the options as JSON values."""
+        return {option.name: _to_json(getattr(self, option.name)) for option in fields(self)}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Self:
+        """Return the options that `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            Where one is unknown or of another kind.
+        """
+        unknown = set(record) - {option.name for option in fields(cls)}
+        if unknown:
+            raise ValueError(f"unknown options {', '.join(sorted(unknown))}")
+        read = {name: _from_json(name, value) for name, value in record.items() if value is not None}
+        try:
+            return cls(**read)
+        except TypeError as error:
+            raise ValueError(str(error)) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions(Options):
+    """How particles are found in an image.
+
+    Parameters
+    ----------
+    model
+        A model that ``temtrack models`` lists, the folder of a training run, or two joined by ``+``.
+    tta
+        Test-time augmentation: a network sees each image twice, the second time shifted by half a patch, and
+        the mean of both counts. It takes twice as long, and contours are finer.
+    diameter
+        Width of a typical particle, as ``8px`` or ``4nm``, from which follows the size at which the model
+        sees the image; found from the image where ``None``.
+    rescale
+        The same as a factor by which the image is resized for the model.
+    min_area_px
+        Smaller particles are left out; where ``None`` those below a twentieth of the typical one.
+    keep_annotations
+        Whether particles are looked for in burned-in annotation bars and scale bars too.
+    pixel_size_nm
+        Side of a pixel; counts before the file's own.
+    scale_bar_nm
+        Length of the scale bar drawn in the image, which is found and measured.
+    """
+
+    model: str = DEFAULT_MODEL
+    tta: bool = DEFAULT_TTA
+    diameter: str | None = None
+    rescale: float | None = None
+    min_area_px: float | None = None
+    keep_annotations: bool = False
+    pixel_size_nm: float | None = None
+    scale_bar_nm: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.diameter is not None and self.rescale is not None:
+            raise UsageError("--diameter and --rescale both say how large a model sees particles; give one")
+        if self.rescale is not None and not MIN_RESCALE <= self.rescale <= MAX_RESCALE:
+            raise UsageError(
+                f"--rescale {self.rescale:g}: allowed are factors from {MIN_RESCALE:g} to {MAX_RESCALE:g}"
+            )
+        if self.diameter is not None:
+            _parse_diameter(self.diameter)
+
+    def diameter_px(self, movie: Movie) -> float | None:
+        """Return the given width of a typical particle in the movie's pixels.
+
+        Raises
+        ------
+        UsageError
+            Where it is given in nm and the pixel size is unknown, or is larger than the image.
+        """
+        if self.diameter is None:
+            return None
+        value, nm_per_unit = _parse_diameter(self.diameter)
+        if nm_per_unit is None:
+            diameter = value
+        elif movie.pixel_size is None:
+            raise UsageError(
+                f"--diameter {self.diameter}: the pixel size of {movie.path} is unknown; give --pixel-size "
+                "too, or the diameter in px"
+            )
+        else:
+            diameter = value * nm_per_unit / movie.pixel_size.nm
+        if not 1 <= diameter <= max(movie.height, movie.width):
+            raise UsageError(
+                f"--diameter {self.diameter}: is {diameter:.3g} px, and {movie.path} is "
+                f"{movie.height}x{movie.width} px; give the width of one particle, from 1 px on"
+            )
+        return diameter
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentOptions(ModelOptions):
+    """How an image or the frames of a movie are segmented.
+
+    Parameters
+    ----------
+    points, boxes
+        Only the particles at these points (N, 2) as y, x, or in these boxes (N, 4) as y0, x0, y1, x1.
+    """
+
+    points: NDArray[np.float64] | None = None
+    boxes: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.points is not None and self.boxes is not None:
+            raise UsageError("--points and --boxes are two ways to name particles; give one of them")
+
+    @property
+    def is_prompted(self) -> bool:
+        """Whether single particles are asked for."""
+        return self.points is not None or self.boxes is not None
+
+    def check_prompts(self, movie: Movie) -> None:
+        """Refuse prompts for a movie, and those that lie outside the image.
+
+        Raises
+        ------
+        InputError
+            Where there are such.
+        """
+        corners = [p.reshape(-1, 2) for p in (self.points, self.boxes) if p is not None]
+        if not corners:
+            return
+        if movie.n_frames > 1:
+            raise InputError(f"{movie.path}: is a movie; --points and --boxes name places in one image")
+        import numpy as np  # to parse a command line takes no arrays
+
+        yx = np.concatenate(corners)
+        outside = ((yx < 0) | (yx > (movie.height, movie.width))).any(axis=1)
+        if outside.any():
+            y, x = yx[outside][0]
+            raise InputError(
+                f"{movie.path}: prompt x={x:g}, y={y:g} lies outside the image, {movie.width} px wide and "
+                f"{movie.height} px high"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackOptions(ModelOptions):
+    """How the particles of a movie are followed.
+
+    Parameters
+    ----------
+    tracker
+        What follows ids from frame to frame: ``overlap``, ``trackpy``, a DeAOT that ``temtrack models``
+        lists, or the folder of its training run.
+    max_gap_frames
+        Frames through which a particle is followed unseen.
+    frame_time_s
+        Time between two frames; counts before the file's own.
+    frames
+        Only this piece of the movie.
+    """
+
+    tracker: str = DEFAULT_TRACKER
+    max_gap_frames: int = LinkingConfig.max_gap_frames
+    frame_time_s: float | None = None
+    frames: slice | None = None
+
+    @property
+    def linking(self) -> LinkingConfig:
+        """Thresholds of linking; it looks as far ahead as a gap may last."""
+        look_ahead = max(LinkingConfig.look_ahead_frames, self.max_gap_frames + 2)
+        return LinkingConfig(look_ahead_frames=look_ahead, max_gap_frames=self.max_gap_frames)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureOptions(Options):
+    """What a user says of scale, time and temperature of masks.
+
+    Parameters
+    ----------
+    pixel_size_nm, frame_time_s
+        Side of a pixel and time between frames; they count before what masks, tables and movie know.
+    heater_log
+        Log of the heating holder, for the temperature of each frame.
+    heater_columns
+        Its columns of time and temperature, where no preset fits, as ``Elapsed [s],Temp [C]``.
+    heater_offset_s
+        Time of the log at the movie's 0 s, beyond what their clocks tell.
+    """
+
+    pixel_size_nm: float | None = None
+    frame_time_s: float | None = None
+    heater_log: Path | None = None
+    heater_columns: str | None = None
+    heater_offset_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for flag, given in (
+            ("--heater-offset", self.heater_offset_s),
+            ("--heater-columns", self.heater_columns),
+        ):
+            if given is not None and self.heater_log is None:
+                raise UsageError(f"{flag} is for a heater's log; give it with --heater-log FILE")
+        if self.heater_columns is not None and not _TWO_NAMES.fullmatch(self.heater_columns):
+            raise UsageError(
+                f"--heater-columns {self.heater_columns!r}: not understood; give the names of the columns of "
+                "time and temperature, with units where the header has none, as in 'Elapsed [s],Temp [C]'"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalyzeOptions(MeasureOptions):
+    """What is measured of masks.
+
+    Parameters
+    ----------
+    merges
+        Whether merges and fates are told; found from the masks where no lineage lies beside them.
+    scale_bar_nm
+        Length of the scale bar drawn in the movie.
+    """
+
+    merges: bool = True
+    scale_bar_nm: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KineticsOptions(MeasureOptions):
+    """How the kinetics of a run are measured.
+
+    Parameters
+    ----------
+    temperature_k
+        Temperature of the run in K.
+    seed
+        Of the draws behind the intervals.
+    """
+
+    temperature_k: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.temperature_k is not None and self.heater_log is not None:
+            raise UsageError("--temperature and --heater-log both tell the temperature; give one of them")
+
+
+def _parse_diameter(text: str) -> tuple[float, float | None]:
+    """Return the number, and nm per unit where the unit is one of length and not px."""
+    from temtrack.formats.units import length_nm
+
+    match = _DIAMETER.fullmatch(text)
+    unit_nm = None if match is None or match[2] == "px" else length_nm(1, match[2])
+    if match is None or (unit_nm is None and match[2] != "px") or float(match[1]) <= 0:
+        raise UsageError(
+            f"--diameter {text!r}: not understood; give the width of a typical particle with its unit, as "
+            "8px or 4nm"
+        )
+    return float(match[1]), unit_nm
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, slice):
+        return [value.start, value.stop, value.step]
+    if isinstance(value, Path):
+        return str(value)
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _from_json(name: str, value: Any) -> Any:
+    """Read an option back; JSON has no type for some."""
+    if name == "frames":
+        return slice(*value)
+    if name == "heater_log":
+        return Path(value)
+    if name not in ("points", "boxes"):
+        return value
+    import numpy as np
+
+    return np.array(value, dtype=np.float64)

@@ -1,0 +1,121 @@
+"""A run on one page: gather what the page shows, and write it."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pandas as pd
+
+from temtrack.errors import InputError, TemtrackError, TemtrackWarning
+from temtrack.formats.readers import read_movie
+from temtrack.formats.store.fingerprint import fingerprint
+from temtrack.formats.store.run import open_run, sources_of
+from temtrack.formats.store.tables import calibration_metadata, read_metadata, read_table
+from temtrack.kinetics.observed import observe
+from temtrack.masks import Run
+from temtrack.movie import Movie
+from temtrack.pipeline.analyze import calibrate, tables_of
+from temtrack.pipeline.options import AnalyzeOptions
+from temtrack.pipeline.provenance import record_run
+from temtrack.progress import Progress, silent
+from temtrack.report.page.build import PageSource, write_page
+
+
+def write_report(
+    page: Path,
+    masks: Path,
+    movie: str | None,
+    options: AnalyzeOptions,
+    command: str,
+    progress: Progress = silent,
+) -> Run:
+    """Write the page of a masks folder; tables beside the masks are used, or measured where they are missing.
+
+    Parameters
+    ----------
+    page
+        The file to write.
+    masks
+        A masks folder or stack.
+    movie
+        The movie to show; where ``None`` that of the tracker's run, where it still lies unchanged.
+    options
+        Scale and time.
+    command
+        For the foot of the page.
+    progress
+        Stands around the frames.
+
+    Raises
+    ------
+    InputError
+        Where masks, tables or the movie that was given cannot be read or do not fit.
+    OutputError
+        Where the page cannot be written.
+    """
+    run = open_run(masks)
+    shown = _find_movie(run, movie)
+    tables = tables_of(run, calibrate(run, shown, options), shown, progress)
+    if tables.is_relinked:
+        from temtrack.analysis.relinking import relinked
+
+        ids = relinked(run.masks)
+    else:
+        ids = run.masks
+    record = record_run("report", command, sources_of(run), options, run.models)
+    source = PageSource(
+        title=run.path.resolve().name if shown is None else shown.path.name,
+        masks=ids,
+        movie=shown,
+        run=observe(tables),
+        frames=tables.frames.to_pandas(),
+        kinetics=_read_beside(run, "kinetics", "masks_sha256"),
+        drift=_read_beside(run, "drift", "movie_sha256"),
+        facts={
+            name: value
+            for name, value in (record.metadata() | calibration_metadata(tables.calibration)).items()
+            if name != "provenance"
+        },
+    )
+    write_page(page, source, progress)
+    return run
+
+
+def _find_movie(run: Run, given: str | None) -> Movie | None:
+    """Open the movie that was given, else the one of the tracker's run, where it still lies unchanged."""
+    if given is not None:
+        return run.frames_of(read_movie(given))
+    recorded = run.movie
+    if recorded is None:
+        _warn("which movie the masks were made from is unknown: they are shown alone; give --movie MOVIE")
+        return None
+    try:
+        movie = run.frames_of(read_movie(recorded.name))
+        if fingerprint(movie.origins) != recorded.sha256:
+            raise InputError(
+                f"{recorded.name}: is not what it was when the masks were made; give it with --movie"
+            )
+    except TemtrackError as error:
+        _warn(f"{error}; the masks are shown alone")
+        return None
+    return movie
+
+
+def _read_beside(run: Run, name: str, made_from: str) -> pd.DataFrame | None:
+    """Read a further table of the folder; none where it is not there or was made from something else.
+
+    ``made_from`` is the fact in its metadata that tells: ``masks_sha256``, or ``movie_sha256``.
+    """
+    path = run.path / f"{name}.parquet"
+    if not path.is_file():
+        return None
+    known = {"masks_sha256": fingerprint(run.masks.files), "movie_sha256": run.movie and run.movie.sha256}
+    if read_metadata(path).get(made_from) != known[made_from]:
+        _warn(f"{path}: tells of another run than the masks in the folder; it is left out")
+        return None
+    return read_table(path)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, TemtrackWarning, stacklevel=3)

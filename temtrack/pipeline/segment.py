@@ -1,0 +1,293 @@
+"""Segment images and movies, on arrays or from file to file."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temtrack.errors import InputError, TemtrackNotice, TemtrackWarning, UsageError
+from temtrack.formats.readers import read_movie
+from temtrack.formats.store.atomic import check_output_file, check_output_folder, remove_leftovers
+from temtrack.formats.store.lock import locked
+from temtrack.formats.store.masks import mask_name, remove_masks, write_mask
+from temtrack.formats.store.run import write_run
+from temtrack.imaging.annotations import hide_annotations, mask_out
+from temtrack.imaging.labels import filter_fragments, measure_regions
+from temtrack.movie import Movie, movie_of_array
+from temtrack.pipeline.options import ModelOptions, SegmentOptions
+from temtrack.pipeline.provenance import movie_source, record_run
+from temtrack.progress import Progress, silent
+from temtrack.provenance import Provenance, Source
+
+if TYPE_CHECKING:
+    from temtrack.segmentation.segmenter import Segmenter
+
+_DEFAULT = SegmentOptions()
+
+MASK_SUFFIX = "_mask.tif"
+
+
+def segment(
+    image: NDArray[Any],
+    model: str = _DEFAULT.model,
+    *,
+    tta: bool = _DEFAULT.tta,
+    diameter: str | None = _DEFAULT.diameter,
+    rescale: float | None = _DEFAULT.rescale,
+    min_area_px: float | None = _DEFAULT.min_area_px,
+    points: NDArray[Any] | None = _DEFAULT.points,
+    boxes: NDArray[Any] | None = _DEFAULT.boxes,
+    keep_annotations: bool = _DEFAULT.keep_annotations,
+    pixel_size_nm: float | None = _DEFAULT.pixel_size_nm,
+    scale_bar_nm: float | None = _DEFAULT.scale_bar_nm,
+    device: str = "auto",
+) -> NDArray[np.int32]:
+    """Find every particle of an image; for many images `temtrack.Segmenter` loads the model once.
+
+    Parameters
+    ----------
+    image
+        (Y, X), of any type; NaN counts as background.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    model, tta, diameter, rescale, min_area_px, points, boxes, keep_annotations, pixel_size_nm, scale_bar_nm
+        See `SegmentOptions`.
+
+    Returns
+    -------
+    Ids (Y, X) from 1 on, 0 background; with points or boxes, prompt n's particle has the id n + 1.
+
+    Raises
+    ------
+    InputError
+        Where the image is not (Y, X).
+    ModelError
+        Where there is no such model.
+    UsageError
+        Where an option has a value that is not allowed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import temtrack
+    >>> y, x = np.mgrid[:64, :128]
+    >>> image = np.where(np.hypot(y - 32, abs(x - 64) - 32) < 12, 80, 200)  # two discs
+    >>> int(temtrack.segment(image, model="otsu").max())
+    2
+    """
+    image = np.asarray(image)
+    if image.ndim != 2 or not image.size:
+        raise InputError(f"an image is (Y, X), this is of shape {image.shape}; give one frame of a movie")
+    options = SegmentOptions(
+        model=model,
+        tta=tta,
+        diameter=diameter,
+        rescale=rescale,
+        min_area_px=min_area_px,
+        points=points,
+        boxes=boxes,
+        keep_annotations=keep_annotations,
+        pixel_size_nm=pixel_size_nm,
+        scale_bar_nm=scale_bar_nm,
+    )
+    movie = prepared(movie_of_array(image[None]), options)
+    options.check_prompts(movie)
+    return SegmentStage.load(options, device).labels(movie, movie.read_frame(0))
+
+
+def read_prepared(source: Path | str, options: ModelOptions, **piece: Any) -> Movie:
+    """Open a movie or image as a stage sees it, with its scale and without what is burned in."""
+    return prepared(read_movie(source, **piece), options)
+
+
+def prepared(movie: Movie, options: ModelOptions) -> Movie:
+    """Return a movie with the scale that the user gave, and without what is burned in."""
+    if options.scale_bar_nm is not None:
+        from temtrack.imaging.scale_bar import calibrate_by_scale_bar
+
+        movie = calibrate_by_scale_bar(movie, options.scale_bar_nm)
+    movie = movie.calibrated(options.pixel_size_nm, None)
+    if options.keep_annotations:
+        return movie
+    hidden = hide_annotations(movie)
+    if hidden.burned_in:
+        named = ", ".join(map(str, hidden.burned_in))
+        warnings.warn(
+            f"{movie.path}: burned in, left as background: {named} (--keep-annotations looks there too)",
+            TemtrackNotice,
+            stacklevel=2,
+        )
+    return hidden
+
+
+@dataclass(frozen=True)
+class SegmentStage:
+    """A loaded model and how it is asked, for any number of images and movies."""
+
+    segmenter: Segmenter
+    options: SegmentOptions
+
+    @classmethod
+    def load(cls, options: SegmentOptions, device: str = "auto") -> SegmentStage:
+        """Load the model of the options onto a device.
+
+        Raises
+        ------
+        ModelError
+            Where there is no such model.
+        UsageError
+            Where the machine lacks the device, or the model takes no prompts.
+        """
+        from temtrack.segmentation.segmenter import Segmenter
+
+        segmenter = Segmenter(options.model, device, tta=options.tta)
+        if options.is_prompted and not segmenter.takes_prompts:
+            raise UsageError(
+                f"--model {options.model}: takes no --points or --boxes; use one that does, as effsam-tiny"
+            )
+        return cls(segmenter, options)
+
+    def labels(self, movie: Movie, image: NDArray[Any]) -> NDArray[np.int32]:
+        """Return the ids (Y, X) of a frame of a movie; with prompts, an id tells which prompt it answers."""
+        options = self.options
+        if options.is_prompted:
+            found = self.segmenter.predict_prompts(image, options.points, options.boxes).labels
+            if options.min_area_px:
+                found = filter_fragments(found, min_area_fraction=0.0, min_area_px=int(options.min_area_px))
+        else:
+            found = self.segmenter.segment(image, given_scale(options, movie), options.min_area_px).labels
+        return mask_out(found, movie.burned_in)
+
+    def segment_file(
+        self,
+        source: Path,
+        target: Path,
+        command: str,
+        *,
+        may_overwrite: bool = False,
+        movie_suffix: str = "",
+        progress: Progress = silent,
+    ) -> SegmentationSummary:
+        """Segment an image into ``target`` + ``_mask.tif``, or a movie into a folder of masks.
+
+        Parameters
+        ----------
+        source
+            An image or movie.
+        target
+            Where its result goes, without ending.
+        command
+            For the record, which an image's mask holds, and a movie's folder as ``run.json``.
+        may_overwrite
+            Whether what lies there may be overwritten.
+        movie_suffix
+            Ending of a movie's folder.
+        progress
+            Stands around the frames.
+
+        Raises
+        ------
+        InputError
+            Where the source cannot be read.
+        OutputError
+            Where the result cannot be written, or would overwrite something.
+        """
+        movie = read_prepared(source, self.options)
+        self.options.check_prompts(movie)
+        place = target.with_name(target.name + (MASK_SUFFIX if movie.n_frames == 1 else movie_suffix))
+        summary = SegmentationSummary(movie, place)
+        if movie.n_frames == 1:
+            check_output_file(place, may_overwrite)
+            self._write_image(summary, command)
+        else:
+            check_output_folder(place, may_overwrite)
+            self._write_movie(summary, command, progress)
+        summary.warn_of_emptiness()
+        return summary
+
+    def _write_image(self, summary: SegmentationSummary, command: str) -> None:
+        movie, path = summary.movie, summary.place
+        remove_leftovers(path.parent, path.name)  # its own: others may be at work in the folder
+        labels = self.labels(movie, movie.read_frame(0))
+        write_mask(path, labels, self._record(movie, command).to_json())
+        summary.add(labels)
+
+    def _write_movie(self, summary: SegmentationSummary, command: str, progress: Progress) -> None:
+        movie, folder = summary.movie, summary.place
+        with locked(folder):
+            remove_leftovers(folder)
+            remove_masks(folder)
+            for t in progress(range(movie.n_frames), "segmenting"):
+                labels = self.labels(movie, movie.read_frame(t))
+                write_mask(folder / mask_name(t), labels)
+                summary.add(labels)
+            write_run(folder, self._record(movie, command), movie.calibration)
+
+    def _record(self, movie: Movie, command: str) -> Provenance:
+        model = Source(self.segmenter.spec.name, self.segmenter.sha256)
+        return record_run(
+            "segment",
+            command,
+            {"movie": movie_source(movie)},
+            self.options,
+            {"model": model},
+            {"annotations": list(map(str, movie.burned_in))},
+        )
+
+
+def given_scale(options: ModelOptions, movie: Movie) -> float | None:
+    """Return the factor by which an image is resized for the model, where the user said how."""
+    diameter = options.diameter_px(movie)
+    if diameter is None:
+        return options.rescale
+    from temtrack.segmentation.scale import scale_for
+
+    return scale_for(diameter)
+
+
+@dataclass
+class SegmentationSummary:
+    """Counts and sizes of the particles found in one image or movie, whose masks lie at ``place``."""
+
+    movie: Movie
+    place: Path
+    n_particles: int = 0
+    n_empty_frames: int = 0
+    area_px: int = 0
+    diameters_px: float = 0.0
+
+    def add(self, labels: NDArray[np.int32]) -> None:
+        """Count the particles of one frame."""
+        areas = measure_regions(labels).area_px
+        self.n_particles += len(areas)
+        self.n_empty_frames += len(areas) == 0
+        self.area_px += int(areas.sum())
+        self.diameters_px += float(np.sqrt(4 * areas / np.pi).sum())
+
+    def warn_of_emptiness(self) -> None:
+        """Tell of frames in which nothing was found."""
+        if self.n_empty_frames == 0:
+            return
+        n_frames = self.movie.n_frames
+        where = "" if n_frames == 1 else f" in {self.n_empty_frames} of {n_frames} frames"
+        left = "the mask is empty" if n_frames == 1 else "their masks are empty"
+        message = f"{self.movie.path}: the model finds no particle{where}; {left}"
+        warnings.warn(message, TemtrackWarning, stacklevel=2)
+
+    def row(self) -> dict[str, object]:
+        """Return count (a mean over the frames of a movie), covered fraction of the field, mean diameter."""
+        n_frames, pixel_size_nm = self.movie.n_frames, self.movie.calibration.pixel_size_nm
+        diameter_px = self.diameters_px / self.n_particles if self.n_particles else None
+        return {
+            "n_frames": n_frames,
+            "n_particles": self.n_particles if n_frames == 1 else round(self.n_particles / n_frames, 2),
+            "coverage": self.area_px / (n_frames * self.movie.height * self.movie.width),
+            "mean_diameter_px": diameter_px,
+            "mean_diameter_nm": diameter_px * pixel_size_nm if diameter_px and pixel_size_nm else None,
+            "pixel_size_nm": pixel_size_nm,
+        }

@@ -1,0 +1,55 @@
+"""Simulate a movie into a folder: its frames, true masks and lineage, and the record of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from temtrack.calibration import given_calibration
+from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
+from temtrack.formats.store.masks import mask_name, remove_masks, write_mask
+from temtrack.formats.store.run import write_run
+from temtrack.formats.store.tiff_stack import write_movie
+from temtrack.progress import Progress, silent
+from temtrack.provenance import Provenance
+from temtrack.simulation.config import MovieConfig
+from temtrack.simulation.movie import SimulatedMovie, simulate_movie
+
+TRUTH_FOLDER, MOVIE_NAME = "truth", "movie.tif"
+
+
+def simulate_into(
+    folder: Path,
+    seed: int,
+    config: MovieConfig,
+    command: str,
+    *,
+    pixel_size_nm: float | None = None,
+    frame_time_s: float | None = None,
+    progress: Progress = silent,
+) -> SimulatedMovie:
+    """Simulate a movie and write it, its truth and ``run.json`` into a folder.
+
+    Raises
+    ------
+    OutputError
+        Where a file cannot be written.
+    """
+    simulated = simulate_movie(seed, config)
+    calibration = given_calibration(pixel_size_nm, frame_time_s, range(len(simulated)))
+    truth = folder / TRUTH_FOLDER
+    truth.mkdir(exist_ok=True)
+    remove_masks(truth)
+    write_movie(folder / MOVIE_NAME, replace(simulated.to_movie(), calibration=calibration))
+    for t in progress(range(len(simulated)), "masks"):
+        write_mask(truth / mask_name(t), simulated.labels(t))
+    write_ctc_table(truth / CTC_TABLE_NAME, simulated.lineage)
+    write_lineage(truth / LINEAGE_NAME, simulated.lineage)
+    options = {
+        "seed": seed,
+        "pixel_size_nm": pixel_size_nm,
+        "frame_time_s": frame_time_s,
+        "config": asdict(config),
+    }
+    write_run(folder, Provenance("simulate", command, options=options), calibration)
+    return simulated

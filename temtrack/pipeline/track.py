@@ -1,0 +1,507 @@
+"""Track the particles of a movie, in memory or into a folder: Algorithm 1 with a model and a tracker."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temtrack.errors import InputError, InterruptedRunError, TemtrackWarning, UsageError, did_you_mean
+from temtrack.formats.readers import read_movie
+from temtrack.formats.store.atomic import remove_leftovers
+from temtrack.formats.store.fingerprint import fingerprint
+from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
+from temtrack.formats.store.lock import locked
+from temtrack.formats.store.masks import mask_name, read_masks, remove_masks, write_mask
+from temtrack.formats.store.run import RUN_NAME, open_run, write_run
+from temtrack.formats.store.tables import write_table
+from temtrack.imaging.annotations import mask_out
+from temtrack.masks import Masks, Run, masks_of_arrays
+from temtrack.models.catalog import Kind, kind_of
+from temtrack.models.registry import RUN_FILE, find_model, names_for, verify
+from temtrack.movie import Movie, movie_of_array
+from temtrack.pipeline.options import TrackOptions
+from temtrack.pipeline.provenance import movie_source, record_run
+from temtrack.pipeline.segment import given_scale, prepared
+from temtrack.progress import Progress, silent
+from temtrack.provenance import Provenance, Source
+from temtrack.tables import DRIFT, KINETICS, TABLES
+from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile, check_tracking_folder
+from temtrack.tracking.engine import (
+    ResumableTracker,
+    Segment,
+    TrackedFrame,
+    TrackingEngine,
+    track_movie,
+)
+from temtrack.tracking.report import TrackingReport
+
+if TYPE_CHECKING:
+    from temtrack.segmentation.segmenter import Segmenter
+
+_DEFAULT = TrackOptions()
+
+
+def track(
+    movie: Movie | NDArray[Any],
+    output: Path | str | None = None,
+    *,
+    model: str = _DEFAULT.model,
+    tta: bool = _DEFAULT.tta,
+    diameter: str | None = _DEFAULT.diameter,
+    rescale: float | None = _DEFAULT.rescale,
+    min_area_px: float | None = _DEFAULT.min_area_px,
+    tracker: str = _DEFAULT.tracker,
+    max_gap_frames: int = _DEFAULT.max_gap_frames,
+    masks: Path | str | None = None,
+    pixel_size_nm: float | None = _DEFAULT.pixel_size_nm,
+    scale_bar_nm: float | None = _DEFAULT.scale_bar_nm,
+    frame_time_s: float | None = _DEFAULT.frame_time_s,
+    frames: slice | None = _DEFAULT.frames,
+    keep_annotations: bool = _DEFAULT.keep_annotations,
+    device: str = "auto",
+    force: bool = False,
+    progress: Progress = silent,
+) -> Run:
+    """Follow every particle of a movie, through merges too.
+
+    Parameters
+    ----------
+    movie
+        From `read_movie`, or an array (T, Y, X).
+    output
+        Folder for the masks, which then stay out of the memory; as ``temtrack track`` writes it.
+    masks
+        A folder of segmented frames in place of a model.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    force
+        Overwrite what is in ``output``.
+    progress
+        Shows how far it is; ``tqdm`` does.
+    model, tta, diameter, rescale, min_area_px, tracker, max_gap_frames, pixel_size_nm, scale_bar_nm
+        See `TrackOptions`.
+    frame_time_s, frames, keep_annotations
+        See `TrackOptions`.
+
+    Returns
+    -------
+    ``masks``, ids (Y, X) of each frame, the same for the same particle; ``lineage``, the family tree with
+    all merges; ``calibration``, scale and time.
+
+    Raises
+    ------
+    TemtrackError
+        Where movie, model or folder cannot be used; the message says what would help.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import temtrack
+    >>> y, x = np.mgrid[:64, :128]
+    >>> disc = np.where(np.hypot(y - 32, x - 64) < 12, 80, 200)
+    >>> movie = np.stack([np.roll(disc, 3 * t, axis=1) for t in range(8)])
+    >>> tracked = temtrack.track(movie, model="otsu", tracker="overlap")
+    >>> [int(ids.max()) for ids in tracked.masks]
+    [1, 1, 1, 1, 1, 1, 1, 1]
+    """
+    if output is not None and not isinstance(movie, Movie):
+        raise UsageError("an array has no file for the record of a run; give a movie from read_movie")
+    options = TrackOptions(
+        model=model,
+        tta=tta,
+        diameter=diameter,
+        rescale=rescale,
+        min_area_px=min_area_px,
+        tracker=tracker,
+        max_gap_frames=max_gap_frames,
+        pixel_size_nm=pixel_size_nm,
+        scale_bar_nm=scale_bar_nm,
+        frame_time_s=frame_time_s,
+        frames=frames,
+        keep_annotations=keep_annotations,
+    )
+    stage = TrackStage.load(options, device, None if masks is None else Path(masks))
+    plan = stage.plan(movie if isinstance(movie, Movie) else movie_of_array(movie), "temtrack.track")
+    if output is None:
+        return track_in_memory(plan, progress)
+    folder = Path(output)
+    check_tracking_folder(folder, force, resume=False)
+    track_into(folder, plan, progress)
+    return open_run(folder)
+
+
+@dataclass(frozen=True)
+class MovieSegmentation:
+    """Segments the frames of one movie, all at one scale.
+
+    Parameters
+    ----------
+    segment
+        From an image (Y, X) to labels (Y, X).
+    inputs, models, found
+        For the record; see `temtrack.provenance.Provenance`.
+    skip_to
+        Is told the frame from which a resumed run goes on, where the labels come in order.
+    """
+
+    segment: Segment
+    inputs: Mapping[str, Source] = field(default_factory=dict)
+    models: Mapping[str, Source] = field(default_factory=dict)
+    found: Mapping[str, Any] = field(default_factory=dict)
+    skip_to: Callable[[int], None] = lambda frame: None
+
+
+@dataclass(frozen=True)
+class LoadedTracker:
+    """Makes a tracker anew for each movie."""
+
+    source: Source
+    build: Callable[[], ResumableTracker]
+
+
+@dataclass(frozen=True)
+class TrackingPlan:
+    """A movie, how it is segmented, followed and linked, and the command that says so."""
+
+    movie: Movie
+    segmentation: MovieSegmentation
+    tracker: LoadedTracker
+    options: TrackOptions
+    command: str
+
+    def record(self) -> Provenance:
+        """Return what decides on the result, and where the inputs lie."""
+        return record_run(
+            "track",
+            self.command,
+            {"movie": movie_source(self.movie), **self.segmentation.inputs},
+            self.options,
+            {**self.segmentation.models, "tracker": self.tracker.source},
+            {"annotations": list(map(str, self.movie.burned_in)), **self.segmentation.found},
+        )
+
+
+@dataclass(frozen=True)
+class TrackStage:
+    """The models of a tracking run, loaded once, for any number of movies."""
+
+    options: TrackOptions
+    segmenter: Segmenter | Path
+    tracker: LoadedTracker
+
+    @classmethod
+    def load(cls, options: TrackOptions, device: str = "auto", masks: Path | None = None) -> TrackStage:
+        """Load tracker and model; ``masks``, a folder of segmented frames, stands in place of the model.
+
+        Raises
+        ------
+        ModelError
+            Where there is no such model.
+        UsageError
+            Where the machine lacks the device, or the tracker is none.
+        """
+        if masks is not None:
+            return cls(options, masks, load_tracker(options.tracker, device))
+        from temtrack.segmentation.segmenter import Segmenter
+
+        segmenter = Segmenter(options.model, device, tta=options.tta)
+        return cls(options, segmenter, load_tracker(options.tracker, device))
+
+    def plan(self, movie: Movie, command: str) -> TrackingPlan:
+        """Return the plan for a movie as it was read: its piece, scale and time are those of the options."""
+        movie = movie.calibrated(None, self.options.frame_time_s)
+        if self.options.frames is not None:
+            movie = movie.cut(self.options.frames)
+        movie = prepared(movie, self.options)
+        if isinstance(self.segmenter, Path):
+            segmentation = segmented_by_masks(self.segmenter, movie)
+        else:
+            segmentation = segmented_by_model(self.segmenter, movie, self.options)
+        return TrackingPlan(movie, segmentation, self.tracker, self.options, command)
+
+
+def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions) -> MovieSegmentation:
+    """Return a model's segmentation of a movie, at one scale for all frames."""
+    from temtrack.segmentation.scale import common_scale
+
+    scale = given_scale(options, movie)
+    if scale is None:
+        samples = sorted({0, movie.n_frames // 2, movie.n_frames - 1})
+        scale = common_scale(segmenter.find_scale(movie.read_frame(t)) for t in samples)
+    return MovieSegmentation(
+        lambda image: mask_out(segmenter.segment(image, scale, options.min_area_px).labels, movie.burned_in),
+        models={"model": Source(segmenter.spec.name, segmenter.sha256)},
+        found={"rescale": scale},
+    )
+
+
+def segmented_by_masks(folder: Path, movie: Movie) -> MovieSegmentation:
+    """Return the masks of a folder in order, as if a model had made them.
+
+    Raises
+    ------
+    InputError
+        Where they are not the masks of this movie, nor of the one that it is a piece of.
+    """
+    masks = read_masks(folder)
+    if movie.frame_range is not None and len(masks) == movie.frame_range.n_whole:
+        masks = masks.take(movie.frame_range.frames)
+    masks.check_fit(movie)
+    in_order = _MasksInOrder(masks)
+    source = Source(str(folder), fingerprint(masks.files))
+    return MovieSegmentation(in_order, inputs={"masks": source}, skip_to=in_order.skip_to)
+
+
+@dataclass
+class _MasksInOrder:
+    """Gives the next mask for each image that it is shown."""
+
+    masks: Masks
+    next_frame: int = 0
+
+    def __call__(self, image: NDArray[Any]) -> NDArray[np.integer]:
+        labels = self.masks[self.next_frame]
+        self.next_frame += 1
+        return labels
+
+    def skip_to(self, frame: int) -> None:
+        self.next_frame = frame
+
+
+def load_tracker(name: str, device: str = "auto") -> LoadedTracker:
+    """Return a tracker: ``overlap``, ``trackpy``, a DeAOT that came or was imported, or the folder of a run.
+
+    Raises
+    ------
+    UsageError
+        Where there is none of that name, or the model is no DeAOT.
+    ModelError
+        Where its weights are missing or damaged.
+    """
+    if name == "overlap":
+        from temtrack.tracking.overlap import OverlapTracker
+
+        return LoadedTracker(Source(name), OverlapTracker)
+    if name == "trackpy":
+        from temtrack.tracking.centroids import CentroidTracker
+
+        return LoadedTracker(Source(name), CentroidTracker)
+    _check_network(name)
+    from temtrack.tracking.load import load_deaot
+
+    deaot = load_deaot(name, device)
+    return LoadedTracker(Source(name, verify(find_model(name))), deaot.anew)
+
+
+def _check_network(name: str) -> None:
+    """Refuse a name that is no DeAOT model."""
+    allowed = names_for(Kind.tracker)
+    is_run = (Path(name) / RUN_FILE).is_file()
+    if not (name in allowed or (is_run and kind_of(find_model(name).architecture) is Kind.tracker)):
+        raise UsageError(
+            f"--tracker {name}: follows no ids; allowed are {', '.join(allowed)}, or the folder of a "
+            f"DeAOT's training run.{did_you_mean(name, allowed)}"
+        )
+
+
+def track_file(
+    source: Path,
+    folder: Path,
+    stage: TrackStage,
+    command: str,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    begun: bool = False,
+    progress: Progress = silent,
+) -> tuple[Movie, TrackingReport]:
+    """Track a movie from its file into a folder; tell of frames that are not as they should be.
+
+    Parameters
+    ----------
+    source, folder
+        The movie, and where masks and record go.
+    stage
+        The loaded models.
+    command
+        For the record.
+    resume, force
+        Go on with an unfinished run; overwrite what is there.
+    begun
+        Whether what lies in the folder is of an earlier try of the same command, to go on with or overwrite.
+    progress
+        Stands around the frames.
+
+    Returns
+    -------
+    The movie as it was tracked, and what was noted of its frames.
+
+    Raises
+    ------
+    TemtrackError
+        As `track_into`, and where the movie cannot be read or the folder may not be written to.
+    """
+    if isinstance(stage.segmenter, Path):
+        _refuse_input_as_output(folder, stage.segmenter)
+    _refuse_input_as_output(folder, source)
+    goes_on = resume and (folder / RESUME_NAME).exists()
+    force = force or (begun and not goes_on)
+    plan = stage.plan(read_movie(source), command)
+    check_tracking_folder(folder, force, resume)
+    report = track_into(folder, plan, progress, resume, force)
+    _tell_of_frames(source, report)
+    return plan.movie, report
+
+
+def _refuse_input_as_output(folder: Path, given: Path) -> None:
+    """Refuse to write where the input lies: with ``force`` that would remove it."""
+    if given.resolve() == folder.resolve():
+        raise UsageError(f"--output {folder}: is the folder of the input; give another folder")
+
+
+def _tell_of_frames(source: Path, report: TrackingReport) -> None:
+    """Name the frames that were bridged and those at which the field jumped."""
+    if bad := report.frames_flagged("blank", "blurred"):
+        named = ", ".join(f"{t} ({flag})" for t, flag in list(bad.items())[:10])
+        _warn(f"{source}: bridged {len(bad)} blank or blurred frame{'s'[: len(bad) > 1]}: {named}")
+    if jumps := report.frames_flagged("jump"):
+        named = ", ".join(map(str, list(jumps)[:10]))
+        _warn(f"{source}: the field of view jumps at {len(jumps)} frame{'s'[: len(jumps) > 1]}: {named}")
+    if report.n_masks == 0:
+        _warn(f"{source}: no particle was found in any frame; all masks are empty")
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, TemtrackWarning, stacklevel=4)
+
+
+def track_into(
+    folder: Path, plan: TrackingPlan, progress: Progress = silent, resume: bool = False, force: bool = False
+) -> TrackingReport:
+    """Track a movie and write masks, family tree, drift and ``run.json`` into a folder.
+
+    Each mask is written as soon as its ids are final. With ``resume`` an unfinished run of the same plan goes
+    on where it stopped, with the same bytes as one that was never stopped; without, what an earlier run left
+    is removed first. With ``force`` too, so is an unfinished run that cannot go on.
+
+    Raises
+    ------
+    UsageError
+        Where the unfinished run in the folder was another one.
+    BusyError
+        Where another process is tracking into the folder.
+    InterruptedRunError
+        Where the user interrupts it.
+    """
+    with locked(folder):
+        return _track_alone(folder, plan, progress, resume, force)
+
+
+def _track_alone(
+    folder: Path, plan: TrackingPlan, progress: Progress, resume: bool, force: bool
+) -> TrackingReport:
+    remove_leftovers(folder)
+    tracker = plan.tracker.build()
+    file, record = CheckpointFile(folder, tracker), plan.record()
+    run = _read_unfinished(file, record, force) if resume else None
+    if run is None:
+        run = Checkpoint(record)
+        _remove_earlier_run(folder)
+        file.save(run)
+    plan.segmentation.skip_to(run.tracking.next_frame)
+    engine = TrackingEngine(plan.segmentation.segment, tracker, plan.options.linking, run.tracking)
+    try:
+        _track(folder, plan.movie, engine, run, file, progress)
+    except KeyboardInterrupt as stop:
+        raise InterruptedRunError(
+            f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
+        ) from stop
+    _write_record(folder, run, plan.movie)
+    file.remove()
+    return run.report
+
+
+def _read_unfinished(file: CheckpointFile, record: Provenance, force: bool) -> Checkpoint | None:
+    """Return the run to go on with; with ``force`` none where it was another one or its file is damaged."""
+    try:
+        return file.read(record)
+    except (UsageError, InputError):
+        if force:
+            return None
+        raise
+
+
+def _track(
+    folder: Path,
+    movie: Movie,
+    engine: TrackingEngine,
+    run: Checkpoint,
+    file: CheckpointFile,
+    progress: Progress,
+) -> None:
+    """Take the frames that a run has not yet taken."""
+    for t in progress(range(engine.state.next_frame, movie.n_frames), "tracking"):
+        _write_frames(folder, engine.push(movie.read_frame(t)), run.report)
+        if file.is_due():
+            file.save(run)
+    last, run.report.lineage = engine.finish()
+    _write_frames(folder, last, run.report)
+
+
+def _write_frames(folder: Path, frames: list[TrackedFrame], report: TrackingReport) -> None:
+    for frame in frames:
+        write_mask(folder / mask_name(frame.frame), frame.labels)
+        report.add(frame)
+
+
+def _write_record(folder: Path, run: Checkpoint, movie: Movie) -> None:
+    """Write the lineage, the drift, and what was run on what."""
+    report, provenance = run.report, run.provenance
+    write_ctc_table(folder / CTC_TABLE_NAME, report.lineage)
+    write_lineage(folder / LINEAGE_NAME, report.lineage)
+    drift = report.drift_table(movie.calibration)
+    write_table(folder / f"{DRIFT.name}.parquet", drift, provenance.metadata())
+    whole = movie.frame_range and movie.frame_range.frames
+    frames = {
+        "frame_range": [whole.start, whole.stop, whole.step] if whole else None,
+        "quality": report.quality,
+        "contrast": report.contrast,
+        "sharpness": report.sharpness,
+        "gap_filled": report.gap_filled,
+    }
+    write_run(folder, provenance, movie.calibration, frames)
+
+
+def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:
+    """Track a movie and keep its masks, each in the smallest type that holds its ids."""
+    movie = plan.movie
+    frames = (movie.read_frame(t) for t in progress(range(movie.n_frames), "tracking"))
+    tracked = track_movie(frames, plan.segmentation.segment, plan.tracker.build(), plan.options.linking)
+    masks: list[NDArray[np.integer]] = []
+    report = TrackingReport()
+    for frame in tracked:
+        masks.append(frame.labels.astype(np.min_scalar_type(frame.labels.max(initial=0))))
+        report.add(frame)
+    return Run(
+        masks_of_arrays(masks, movie.path),
+        tracked.lineage,
+        movie.calibration,
+        {t: frozenset(ids) for t, ids in report.gap_filled.items()},
+        report.quality,
+        frame_range=None if movie.frame_range is None else movie.frame_range.frames,
+    )
+
+
+def _remove_earlier_run(folder: Path) -> None:
+    """Remove what an earlier run left, so that no file tells of another one."""
+    (folder / RESUME_NAME).unlink(missing_ok=True)  # first: it must never outlive the masks that it counts on
+    remove_masks(folder)
+    tables = [f"{table.name}.parquet" for table in (*TABLES, DRIFT, KINETICS)]
+    for name in (CTC_TABLE_NAME, LINEAGE_NAME, RUN_NAME, "kinetics.png", "kinetics.svg", *tables):
+        (folder / name).unlink(missing_ok=True)
