@@ -28,7 +28,6 @@ class ExportFormat(StrEnum):
 
 
 def export(
-    ctx: typer.Context,
     masks: options.MasksFolders,
     to: Annotated[ExportFormat, typer.Option("--to", help="The format.")],
     out: Annotated[
@@ -66,11 +65,12 @@ def export(
     chosen.refuse_file_for_many(out, (suffix,))
     how = AnalyzeOptions(pixel_size_nm=pixel_size_nm, frame_time_s=frame_time_s)
     task = Task(
+        how,
         load=lambda: lambda job: _export_one(how, to, job),
         target=lambda job: out / (job.name + suffix) if chosen.many else out,
-        content=lambda job: fingerprint_run(job.source, TABLES),
+        content=lambda job: [to.value, fingerprint_run(job.source, TABLES)],
     )
-    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
+    run_each("export", chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
 
 
 def _export_one(how: AnalyzeOptions, to: ExportFormat, job: Job) -> Row:
