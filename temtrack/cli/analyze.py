@@ -27,7 +27,6 @@ _SHOWN = ("frame", "time_s", "contact_frame", "parent_ids", "child_id", "area_ra
 
 
 def analyze(
-    ctx: typer.Context,
     masks: options.MasksFolders,
     merges: Annotated[
         bool,
@@ -76,13 +75,14 @@ def analyze(
         heater_offset_s=heater_offset_s,
     )
     task = Task(
+        how,
         load=lambda: lambda job: _analyze_one(how, kinetics, movie, job),
         target=lambda job: job.source if out is None else out / job.name if chosen.many else out,
-        content=lambda job: fingerprint_run(job.source),
+        content=lambda job: [kinetics, fingerprint_run(job.source)],
         detail=lambda job: _detail(job, how.merges, kinetics),
         show=show_lines if chosen.many else _show,
     )
-    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
+    run_each("analyze", chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
 
 
 def _analyze_one(how: AnalyzeOptions, kinetics: bool, movie: str | None, job: Job) -> Row:

@@ -32,7 +32,6 @@ _SPELT = {
 
 
 def evaluate(
-    ctx: typer.Context,
     pred: Annotated[
         list[str],
         typer.Argument(
@@ -63,10 +62,11 @@ def evaluate(
     """
     chosen = gather(pred, shard)
     task = Task(
+        None,
         load=lambda: lambda job: _compare(job, _truth_of(job, truth), per_event),
         show=show_lines if chosen.many else _show,
     )
-    run_each(ctx, chosen, task, RunOptions(keep_going=keep_going, as_json=as_json))
+    run_each("evaluate", chosen, task, RunOptions(keep_going=keep_going, as_json=as_json))
 
 
 def _truth_of(job: Job, truths: Path) -> Path:

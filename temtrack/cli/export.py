@@ -28,7 +28,6 @@ class ExportFormat(StrEnum):
 
 
 def export(
-    ctx: typer.Context,
     masks: options.MasksFolders,
     to: Annotated[ExportFormat, typer.Option("--to", help="The format.")],
     out: Annotated[
@@ -61,16 +60,17 @@ def export(
     from temtrack.formats.store.run import fingerprint_run
     from temtrack.tables import TABLES
 
-    suffix = find_exporter(to.value).TARGET.suffix
+    suffix = find_exporter(to.value).suffix
     chosen = gather(masks, shard)
     chosen.refuse_file_for_many(out, (suffix,))
     how = AnalyzeOptions(pixel_size_nm=pixel_size_nm, frame_time_s=frame_time_s)
     task = Task(
+        how,
         load=lambda: lambda job: _export_one(how, to, job),
         target=lambda job: out / (job.name + suffix) if chosen.many else out,
-        content=lambda job: fingerprint_run(job.source, TABLES),
+        content=lambda job: [to.value, fingerprint_run(job.source, TABLES)],
     )
-    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
+    run_each("export", chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
 
 
 def _export_one(how: AnalyzeOptions, to: ExportFormat, job: Job) -> Row:
@@ -82,11 +82,11 @@ def _export_one(how: AnalyzeOptions, to: ExportFormat, job: Job) -> Row:
         job.source, to.value, job.place, how, command, job.may_overwrite, output.with_progress
     )
     if job.alone:
-        output.tell_unknowns(content.calibration)
+        output.tell_unknowns(content.tables.calibration)
     return {
         "format": to.value,
         "n_frames": content.n_frames,
         "n_masks": len(content.particles),
-        "n_tracks": len(content.tracks),
+        "n_tracks": content.tables.tracks.num_rows,
         "n_merges": len(content.merges),
     }

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 
 def info(
-    ctx: typer.Context,
     movies: Annotated[
         list[str],
         typer.Argument(
@@ -46,8 +45,8 @@ def info(
             _tell_unknowns(movie)
         return _describe(movie, read_format(job.source))
 
-    task = Task(load=lambda: look, show=show_lines if chosen.many else _show)
-    run_each(ctx, chosen, task, RunOptions(keep_going=keep_going, as_json=as_json))
+    task = Task(None, load=lambda: look, show=show_lines if chosen.many else _show)
+    run_each("info", chosen, task, RunOptions(keep_going=keep_going, as_json=as_json))
 
 
 def _tell_unknowns(movie: Movie) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -47,7 +47,6 @@ def parse_temperature(text: str) -> float:
 
 
 def kinetics(
-    ctx: typer.Context,
     masks: options.MasksFolders,
     temperature_k: Annotated[
         list[float] | None,
@@ -78,18 +77,21 @@ def kinetics(
     Several runs at temperatures also give activation energies; of shards, the
     last step is the same command with --resume and without --shard.
     """
+    from temtrack.cli.resume import contents_of
     from temtrack.formats.store.run import fingerprint_run
     from temtrack.tables import TABLES
 
     chosen = gather(masks, shard)
-    of_runs = _options_of_runs(
-        chosen.n_given,
-        KineticsOptions(pixel_size_nm=pixel_size_nm, frame_time_s=frame_time_s, seed=seed),
-        temperature_k,
-        heater_log,
-        heater_columns,
-        heater_offset_s,
-    )
+    shared = KineticsOptions(pixel_size_nm=pixel_size_nm, frame_time_s=frame_time_s, seed=seed)
+    of_runs = [
+        replace(shared, temperature_k=k, heater_log=log, heater_columns=heater_columns, heater_offset_s=s)
+        for k, log, s in zip(
+            _for_each(temperature_k, chosen.n_given, "--temperature"),
+            _for_each(heater_log, chosen.n_given, "--heater-log", or_one=True),
+            _for_each(heater_offset_s, chosen.n_given, "--heater-offset", or_one=True),
+            strict=True,
+        )
+    ]
     joint = out if chosen.many else None
 
     def load() -> Work:
@@ -98,49 +100,15 @@ def kinetics(
         return lambda job: _measure_one(of_runs[job.index], job)
 
     task = Task(
+        shared,
         load=load,
         target=lambda job: job.source if out is None else out / job.name if chosen.many else out,
-        content=lambda job: [fingerprint_run(job.source, TABLES), _deciding(of_runs[job.index])],
+        content=lambda job: [fingerprint_run(job.source, TABLES), contents_of(of_runs[job.index])],
         detail=read_kinetics,
         show=_show,
         together=lambda rows: _measure_activation(joint, shard, rows),
     )
-    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
-
-
-def _options_of_runs(
-    n_runs: int,
-    shared: KineticsOptions,
-    kelvin: Sequence[float] | None,
-    logs: Sequence[Path] | None,
-    columns: str | None,
-    offsets_s: Sequence[float] | None,
-) -> list[KineticsOptions]:
-    """Return the options of each run; its temperature is a number, or read off a log.
-
-    Raises
-    ------
-    UsageError
-        Where there are not as many values as runs.
-    """
-    given = zip(
-        _for_each(kelvin, n_runs, "--temperature"),
-        _for_each(logs, n_runs, "--heater-log", or_one=True),
-        _for_each(offsets_s, n_runs, "--heater-offset", or_one=True),
-        strict=True,
-    )
-    return [
-        KineticsOptions(
-            pixel_size_nm=shared.pixel_size_nm,
-            frame_time_s=shared.frame_time_s,
-            seed=shared.seed,
-            temperature_k=one_kelvin,
-            heater_log=log,
-            heater_columns=columns,
-            heater_offset_s=offset_s,
-        )
-        for one_kelvin, log, offset_s in given
-    ]
+    run_each("kinetics", chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
 
 
 def _for_each(
@@ -154,14 +122,6 @@ def _for_each(
     if len(given) != n_runs:
         raise UsageError(f"{option}: {len(given)} given for {n_runs} runs; give one for each, in order")
     return given
-
-
-def _deciding(how: KineticsOptions) -> object:
-    """Return what was said of one run alone."""
-    from temtrack.formats.store.fingerprint import fingerprint
-
-    log = None if how.heater_log is None else fingerprint([how.heater_log])
-    return [how.temperature_k, log, how.heater_offset_s]
 
 
 def _measure_one(how: KineticsOptions, job: Job) -> Row:

@@ -20,7 +20,6 @@ _DEFAULT_PAGE = Path("report.html")
 
 
 def report(
-    ctx: typer.Context,
     masks: options.MasksFolders,
     out: Annotated[
         Path | None,
@@ -66,12 +65,13 @@ def report(
         return out or _DEFAULT_PAGE
 
     task = Task(
+        how,
         load=lambda: lambda job: _report_one(how, movie, job),
         target=place,
         content=lambda job: fingerprint_run(job.source, (*TABLES, DRIFT, KINETICS)),
         show=show_lines if chosen.many else _show,
     )
-    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
+    run_each("report", chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
 
 
 def _report_one(how: AnalyzeOptions, movie: str | None, job: Job) -> Row:

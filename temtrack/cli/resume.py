@@ -6,16 +6,19 @@ import hashlib
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from temtrack import __version__
 from temtrack.cli.inputs import Job
 from temtrack.cli.output import Row
 from temtrack.errors import BusyError, InterruptedRunError, OutputError, TemtrackError, UsageError
 from temtrack.formats.store.ledger import Ledger, Record, State
+
+if TYPE_CHECKING:
+    from temtrack.pipeline.options import Options
 
 #: Options that name a model.
 _MODELS = ("model", "tracker")
@@ -29,9 +32,9 @@ class JobStates:
     command
         The name of the command.
     options
-        Its options that say what is made; they decide on the results of all jobs, with models and version.
+        They decide on the results of all jobs, with the models that they name and the version.
     content
-        Tells what decides on the result of one.
+        Tells what else decides on the result of one.
 
     Raises
     ------
@@ -39,9 +42,9 @@ class JobStates:
         Where a model is unknown, missing or damaged.
     """
 
-    def __init__(self, command: str, options: Mapping[str, object], content: Callable[[Job], object]) -> None:
+    def __init__(self, command: str, options: Options | None, content: Callable[[Job], object]) -> None:
         self._command = command
-        self._shared = _deciding_on_all(options)
+        self._shared = {} if options is None else _deciding_on_all(options)
         self._content = content
         self._ledgers: dict[Path, Ledger] = {}
         self._keys: dict[Path, str] = {}
@@ -138,23 +141,20 @@ class JobStates:
         return self._keys[job.source]
 
 
-def _deciding_on_all(options: Mapping[str, object]) -> dict[str, object]:
-    """Return the options that decide on results, the hashes of the models that they name, and the version."""
-    # of a list each input has its own value, which is told with its content; no device decides
-    given = {name: v for name, v in options.items() if name != "device" and not isinstance(v, list)}
-    contents = {name: _content_of(value) for name, value in given.items()}
-    models = {name: _hash_of_model(str(options[name])) for name in _MODELS if name in options}
-    return {"temtrack_version": __version__, "options": contents, "models": models}
-
-
-def _hash_of_model(name: str) -> str | None:
+def _deciding_on_all(options: Options) -> dict[str, object]:
+    """Return version and options, and the hashes of the models that they name."""
     from temtrack.models.registry import hash_of_model
 
-    return hash_of_model(name)
+    named = {name: getattr(options, name) for name in _MODELS if hasattr(options, name)}
+    models = {name: hash_of_model(model) for name, model in named.items()}
+    return {"temtrack_version": __version__, "options": contents_of(options), "models": models}
 
 
-def _content_of(value: object) -> object:
-    """Return an option's value; of a file what is in it."""
+def contents_of(options: Options) -> dict[str, object]:
+    """Return options by name; of a file what is in it."""
     from temtrack.formats.store.fingerprint import fingerprint
 
-    return fingerprint([value]) if isinstance(value, Path) and value.is_file() else value
+    return {
+        name: fingerprint([Path(value)]) if isinstance(getattr(options, name), Path) else value
+        for name, value in options.to_json().items()
+    }

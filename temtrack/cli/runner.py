@@ -3,8 +3,8 @@
 A command gathers its inputs, says in a `Task` what becomes of each of them, and gives both to `run_each`::
 
     inputs = gather(masks, shard)
-    task = Task(load=lambda: work, target=lambda job: out / job.name if inputs.many else out)
-    run_each(ctx, inputs, task, RunOptions(resume, keep_going, force, as_json))
+    task = Task(how, load=lambda: work, target=lambda job: out / job.name if inputs.many else out)
+    run_each("analyze", inputs, task, RunOptions(resume, keep_going, force, as_json))
 
 One input is done as many are, but no ledger is kept beside its result, and its error ends the command.
 """
@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import typer
 
 from temtrack.cli import output
 from temtrack.cli.inputs import Inputs, Job
@@ -27,6 +25,7 @@ from temtrack.errors import InterruptedRunError, PartialFailureError, TemtrackEr
 
 if TYPE_CHECKING:
     from temtrack.cli.resume import JobStates
+    from temtrack.pipeline.options import Options
 
 #: Does one job and returns what is shown of it on one line.
 Work = Callable[[Job], Row]
@@ -45,13 +44,6 @@ class RunOptions:
     dry_run: bool = False
 
 
-def options_of(ctx: typer.Context) -> dict[str, object]:
-    """Return the options of the command at hand that say what is made, not where or how."""
-    how = {"shard", *(field.name for field in fields(RunOptions))}
-    given = [p for p in ctx.command.params if p.param_type_name == "option" and "--output" not in p.opts]
-    return {str(p.name): ctx.params[str(p.name)] for p in given if p.name in ctx.params and p.name not in how}
-
-
 def show_lines(rows: Sequence[Row], together: Row, title: str | None = None) -> None:
     """Show a table with a line for each input, without what is nested in a row for ``--json``."""
     lines = [{k: v for k, v in row.items() if k != "state" and not isinstance(v, _NESTED)} for row in rows]
@@ -64,12 +56,14 @@ class Task:
 
     Parameters
     ----------
+    options
+        What decides on all results, beside models and version.
     load
         Makes ready what all jobs share, as a model, and returns the work on one; called where there is any.
     target
         Tells the place of a job's result; ``None`` for a command that only shows.
     content
-        Tells what decides on the result of a job beside options, models and version.
+        Tells what else decides on the result of a job: what is in its input.
     detail
         Tells what ``--json`` and `show` give of a job that is done beyond its row, by its result.
     show
@@ -78,6 +72,7 @@ class Task:
         Tells what the inputs that are done tell together, by their rows.
     """
 
+    options: Options | None
     load: Callable[[], Work]
     target: Callable[[Job], Path] | None = None
     content: Callable[[Job], object] = lambda job: None
@@ -86,8 +81,8 @@ class Task:
     together: Callable[[Sequence[Row]], Row] = lambda rows: {}
 
 
-def run_each(ctx: typer.Context, inputs: Inputs, task: Task, options: RunOptions) -> None:
-    """Do the task of the command at hand with each input, and show what came of it.
+def run_each(command: str, inputs: Inputs, task: Task, options: RunOptions) -> None:
+    """Do the task of a command with each input, and show what came of it.
 
     With ``--json`` that is one document, of one input as of many: ``inputs`` with the ``input``, ``output``,
     ``state`` (``done``, ``failed`` with a ``reason``, or ``todo``) and row of each, and how many ``failed``.
@@ -105,17 +100,17 @@ def run_each(ctx: typer.Context, inputs: Inputs, task: Task, options: RunOptions
     states = None
     if task.target is not None:
         jobs = [replace(job, target=task.target(job)) for job in jobs]
-        states = _open_states(ctx, task) if inputs.many else None
+        states = _open_states(command, task) if inputs.many else None
     run = _Run(jobs, task, options, states)
-    run.do(str(ctx.command.name))
-    run.show(options_of(ctx))
+    run.do(command)
+    run.show()
     run.finish()
 
 
-def _open_states(ctx: typer.Context, task: Task) -> JobStates:
+def _open_states(command: str, task: Task) -> JobStates:
     from temtrack.cli.resume import JobStates  # one input starts sooner without it
 
-    return JobStates(str(ctx.command.name), options_of(ctx), task.content)
+    return JobStates(command, task.options, task.content)
 
 
 @dataclass
@@ -157,19 +152,20 @@ class _Run:
             if not job.alone:  # else it ends the command
                 output.fail(str(error))
 
-    def show(self, options: Row) -> None:
+    def show(self) -> None:
         """Show what is done, or what would be with which options; as JSON what failed or is left too."""
         entries = [self._entry(job) for job in self.jobs]
         done = [entry for entry in entries if entry["state"] == "done"]
-        together = {"options": options} if self.options.dry_run else self.task.together(done)
+        given = {} if self.task.options is None else self.task.options.to_json()
+        together = {"options": given} if self.options.dry_run else self.task.together(done)
         if self.options.as_json:
             output.show_json({"inputs": entries, "failed": len(self.failures), **together})
         elif self.options.dry_run:
             names = ("input", "output", "state", "reason")
             plan = [{name: entry.get(name) for name in names} for entry in entries]
             output.show_rows(plan, as_json=False, title="Would be done")
-            given = [{"option": name, "value": value} for name, value in options.items() if value is not None]
-            output.show_rows(given, as_json=False, title="Options")
+            set_ones = [{"option": name, "value": v} for name, v in given.items() if v is not None]
+            output.show_rows(set_ones, as_json=False, title="Options")
         elif done:
             self.task.show(done, together)
 

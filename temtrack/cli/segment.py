@@ -22,7 +22,6 @@ _DEFAULT = SegmentOptions()
 
 
 def segment(
-    ctx: typer.Context,
     inputs: Annotated[
         list[str],
         typer.Argument(
@@ -97,12 +96,13 @@ def segment(
         return lambda job: _segment_one(stage, movie_suffix, job)
 
     task = Task(
+        how,
         load=load,
         target=lambda job: (output_folder or job.source.parent) / job.name,
         content=lambda job: fingerprint(read_movie(job.source).origins),
         show=_show,
     )
-    run_each(ctx, chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
+    run_each("segment", chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
 
 
 def _segment_one(stage: SegmentStage, movie_suffix: str, job: Job) -> Row:

@@ -25,7 +25,6 @@ _DEFAULT = TrackOptions()
 
 
 def track(
-    ctx: typer.Context,
     movies: Annotated[
         list[str],
         typer.Argument(
@@ -121,13 +120,14 @@ def track(
         return lambda job: _track_one(stage, overlay, job)
 
     task = Task(
+        how,
         load=load,
         target=lambda job: output_folder / job.name if inputs.many else output_folder,
         content=lambda job: fingerprint(read_movie(job.source).origins),
         detail=_detail,
         show=show_lines if inputs.many else _show,
     )
-    run_each(ctx, inputs, task, RunOptions(resume, keep_going, force, as_json, dry_run))
+    run_each("track", inputs, task, RunOptions(resume, keep_going, force, as_json, dry_run))
 
 
 def _track_one(stage: TrackStage, overlay: Path | None, job: Job) -> Row:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
-#: What networks see as the grey level halfway between ground and particles.
+#: What networks see as the grey level halfway between background and particles.
 MIDDLE = 0.5
 CENTRING_BLUR_PX = 2.0  # noise of single pixels would fill the valley between the two classes
 
@@ -39,10 +39,10 @@ def rescale_intensity(image: NDArray[Any]) -> NDArray[np.float32]:
 def centre_intensity(grey: NDArray[np.float32], blur_px: float = CENTRING_BLUR_PX) -> NDArray[np.float32]:
     """Shift an image (Y, X) so that the level halfway between its two classes of grey values is at 0.5.
 
-    Outlines are drawn where the grey value is halfway between ground and particle. That is one level for the
-    whole image, which a network that sees a part of it could only guess: Otsu's threshold, the middle between
-    the means of both classes (Otsu 1979, doi:10.1109/TSMC.1979.4310076), of the image blurred by a Gaussian
-    whose standard deviation is ``blur_px``.
+    Outlines are drawn where the grey value is halfway between background and particle. That is one level for
+    the whole image, which a network that sees a part of it could only guess: Otsu's threshold, the middle
+    between the means of both classes (Otsu 1979, doi:10.1109/TSMC.1979.4310076), of the image blurred by a
+    Gaussian whose standard deviation is ``blur_px``.
     """
     shift = MIDDLE - threshold_otsu(ndimage.gaussian_filter(grey, blur_px))
     levelled: NDArray[np.float32] = grey + np.float32(shift)

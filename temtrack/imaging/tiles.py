@@ -46,16 +46,16 @@ def _axis_slices(length: int, tile: int, overlap: int, whole: bool) -> list[slic
 
 
 def blend(
-    shape: tuple[int, int], pieces: Iterable[tuple[tuple[slice, slice], NDArray[np.float32]]]
+    shape: tuple[int, int], tiles: Iterable[tuple[tuple[slice, slice], NDArray[np.float32]]]
 ) -> NDArray[np.float32]:
-    """Blend pieces (C, h, w) at their slices into (C, Y, X), each weighted down towards its own edges."""
+    """Blend tiles (C, h, w) at their slices into (C, Y, X), each weighted down towards its own edges."""
     total: NDArray[np.float32] | None = None
     weights = np.zeros(shape, np.float32)
-    for (ys, xs), piece in pieces:
+    for (ys, xs), tile in tiles:
         if total is None:
-            total = np.zeros((len(piece), *shape), np.float32)
-        weight = np.minimum.outer(_ramp(piece.shape[1]), _ramp(piece.shape[2]))
-        total[:, ys, xs] += weight * piece
+            total = np.zeros((len(tile), *shape), np.float32)
+        weight = np.minimum.outer(_ramp(tile.shape[1]), _ramp(tile.shape[2]))
+        total[:, ys, xs] += weight * tile
         weights[ys, xs] += weight
     if total is None:
         raise ValueError("nothing to blend")

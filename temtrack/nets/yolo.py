@@ -45,7 +45,7 @@ class Detections:
 
 
 class YoloSeg(SegmentationModel):
-    """A YOLO segmentation network of ultralytics; whatever class it tells, it is a particle here."""
+    """A YOLO segmentation network of ultralytics; whatever class it predicts, it is a particle here."""
 
     model: Any
 
@@ -62,16 +62,18 @@ class YoloSeg(SegmentationModel):
         return super().load_state_dict(state_dict, *args, **kwargs)
 
     def read(self, output: Any) -> list[Detections]:
-        """Return what the network's output, in training or not, tells of each image."""
+        """Return what the network's output, in training or not, predicts for each image."""
         if self.training:
-            told, prototypes = self.model[-1]._inference(output), output["proto"]
+            predicted, prototypes = self.model[-1]._inference(output), output["proto"]
         else:
-            (told, prototypes), _ = output
-        return [self._select(one, masks) for one, masks in zip(told.float(), prototypes.float(), strict=True)]
+            (predicted, prototypes), _ = output
+        return [
+            self._select(one, masks) for one, masks in zip(predicted.float(), prototypes.float(), strict=True)
+        ]
 
-    def _select(self, told: Tensor, prototypes: Tensor) -> Detections:
-        """Select boxes from what all anchors A tell, (4 + classes + 32)xA, and mix their masks, 32xhxw."""
-        xywh, scores, mixture = told.split([4, self.model[-1].nc, len(prototypes)])
+    def _select(self, predicted: Tensor, prototypes: Tensor) -> Detections:
+        """Select boxes from what all anchors A predict, (4 + classes + 32)xA, and mix their masks, 32xhxw."""
+        xywh, scores, mixture = predicted.split([4, self.model[-1].nc, len(prototypes)])
         best = scores.amax(dim=0)
         seen = best > MIN_SCORE
         middle, size = xywh[:2, seen], xywh[2:, seen]

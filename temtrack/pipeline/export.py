@@ -45,7 +45,7 @@ def export_run(
             f"-o {out}: lies in {masks}, where it could be taken for masks; choose another place"
         )
     check_output_folder(out.parent, force=True)  # the export may stand beside other files
-    exporter.TARGET.check(out, force)
+    exporter.check_target(out, force)
     run = open_run(masks)
     tables = tables_of(run, calibrate(run, None, options), None, progress)
     ids = run.masks
@@ -56,7 +56,7 @@ def export_run(
     record = record_run("export", command, sources_of(run), options, run.models)
     facts = {name: value for name, value in record.metadata().items() if name != "provenance"}
     content = ExportContent(tables, ids, Path(run.movie.name) if run.movie else run.path, facts)
-    exporter.write_export(out, content, progress)
+    exporter.write(out, content, progress)
     for loss in (*exporter.describe_losses(content), *_gaps(content)):
         warnings.warn(f"{masks}: {loss}", TemtrackWarning, stacklevel=2)
     return content

@@ -1,4 +1,4 @@
-"""Segment Anything asked everywhere: a grid of points, and of the masks that answer those of particles."""
+"""Segment Anything prompted everywhere, by a grid of points; of its masks those of particles are kept."""
 
 from __future__ import annotations
 

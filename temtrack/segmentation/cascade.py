@@ -1,6 +1,6 @@
 """Two models in a row: one finds boxes on a reduced image, the other outlines what is in them at full size.
 
-Duan et al. 2024 propose it for large images: a fast detector leads, and a promptable network looks only at
+Duan et al. 2024 propose it for large images: a fast detector leads, and a promptable network sees only
 the tiles that hold a particle, once and at no other scale.
 """
 

@@ -1,6 +1,6 @@
 """Foreground, particle marker and touching boundary: three maps that hold instances, and the way back.
 
-Two particles that touch share foreground; what tells them apart is the line where they meet. So labels are
+Two particles that touch share foreground; what separates them is the line where they meet. So labels are
 encoded as three maps, which a network learns; a watershed from the markers turns a prediction into labels.
 Distances are in pixels of the network's input, where a particle is some 20 to 100 px wide.
 """
@@ -65,7 +65,7 @@ def mean_probability(
 
 
 def _near_two(labels: NDArray[Any], reach_px: int) -> NDArray[np.bool_]:
-    """Tell where two different labels stand within a square of ``reach_px`` around a pixel."""
+    """Return where two different labels stand within a square of ``reach_px`` around a pixel."""
     size = 2 * reach_px + 1
     top = ndimage.maximum_filter(labels, size)
     low = ndimage.minimum_filter(np.where(labels > 0, labels, np.iinfo(labels.dtype).max), size)

@@ -1,4 +1,4 @@
-"""Particles as detections: a box and a mask for each, which is how detectors tell them.
+"""Particles as detections: a box and a mask for each, which is what detectors predict.
 
 Detections know nothing of each other: they may overlap, and tiles may hold one particle twice. So each pixel
 goes to the detection that claims it most surely, and one that surer ones cover for the most part is left out.

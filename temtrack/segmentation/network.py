@@ -1,4 +1,4 @@
-"""A network as a segmentation model: it is asked for everything, or for what prompts point at."""
+"""A network as a segmentation model: it predicts everything, or what prompts point at."""
 
 from __future__ import annotations
 

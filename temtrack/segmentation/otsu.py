@@ -21,14 +21,14 @@ from temtrack.models.registry import ModelSpec
 from temtrack.segmentation.model import Segmentation, SegmentationModel
 from temtrack.segmentation.scale import middle
 
-SIGMA_PX = 5.0  # of the blur at a scale of 1; half of it at a scale of 2, which looks at finer things
+SIGMA_PX = 5.0  # of the blur at a scale of 1; half of it at a scale of 2, which is for finer things
 SCALES = (10.0, 5.0, 2.5, 5 / 3, 1.25, 1.0, 5 / 6, 0.625)  # blurs of 0.5 to 8 px, finest first
 SEPARATION_OF_NOISE = 2 / np.pi  # what Otsu's threshold makes of normal noise alone, however it is blurred
-MIN_SHARE_OF_BEST = 0.95  # of the best separation beyond that of noise, which the finest blur must reach
+MIN_FRACTION_OF_BEST = 0.95  # of the best separation beyond that of noise, which the finest blur must reach
 PROBE_SIDE_PX = 1024  # of the image's middle, which decides on the blur
 
-MAX_DARK_BORDER = 0.6  # share of the image's border: where more of it is dark, dark is the ground
-MAX_NECK_SHARE = 0.8  # of the smaller particle's width: a wider neck does not part two
+MAX_DARK_BORDER = 0.6  # fraction of the image's border: where more of it is dark, dark is the background
+MAX_NECK_FRACTION = 0.8  # of the smaller particle's width: a wider neck does not part two
 
 Mask = NDArray[np.bool_]
 
@@ -43,7 +43,7 @@ class OtsuModel(SegmentationModel):
         """Find every particle of an image (Y, X).
 
         ``scale`` is that at which it is seen: the blur is 5 px divided by it, found automatically where
-        ``None``. Particles are dark on a bright ground, or bright where the image's border is dark.
+        ``None``. Particles are dark on a bright background, or bright where the image's border is dark.
         """
         grey = rescale_intensity(image)
         if not grey.any():
@@ -66,36 +66,36 @@ def find_blur_scale(grey: NDArray[np.float32]) -> float:
     """
     seen = middle(grey, PROBE_SIDE_PX)
     gains = np.array([separation(_blur(seen, scale)) for scale in SCALES]) - SEPARATION_OF_NOISE
-    least = MIN_SHARE_OF_BEST * gains.max() if gains.max() > 0 else gains.max()
+    least = MIN_FRACTION_OF_BEST * gains.max() if gains.max() > 0 else gains.max()
     return SCALES[int(np.argmax(gains >= least))]
 
 
 def separation(grey: NDArray[np.float32]) -> float:
-    """Return the share of an image's variance that lies between the classes of Otsu's threshold, 0 to 1.
+    """Return the fraction of an image's variance that lies between the classes of Otsu's threshold, 0 to 1.
 
     Otsu 1979, doi:10.1109/TSMC.1979.4310076, equation 16 (eta).
     """
     bright = grey > threshold_otsu(grey)
-    share, variance = float(bright.mean()), float(grey.var())
-    if variance == 0 or not 0 < share < 1:
+    fraction, variance = float(bright.mean()), float(grey.var())
+    if variance == 0 or not 0 < fraction < 1:
         return 0.0
-    return share * (1 - share) * float(grey[bright].mean() - grey[~bright].mean()) ** 2 / variance
+    return fraction * (1 - fraction) * float(grey[bright].mean() - grey[~bright].mean()) ** 2 / variance
 
 
 def foreground(grey: NDArray[np.float32]) -> Mask:
     """Return the mask (Y, X) of the particles: the dark class, or the bright one where the border is dark."""
     dark = grey <= threshold_otsu(grey)
     border = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]])
-    is_ground = bool(border.mean() > MAX_DARK_BORDER)
-    mask: Mask = dark != is_ground
+    is_background = bool(border.mean() > MAX_DARK_BORDER)
+    mask: Mask = dark != is_background
     return mask
 
 
 def part(mask: Mask) -> NDArray[np.int32]:
     """Split a mask (Y, X) into particles at its necks: watershed of the distance to the outline.
 
-    A neck parts two particles where it is narrower than a share of the smaller one's width: on a logarithmic
-    scale that is one depth for particles of every size.
+    A neck parts two particles where it is narrower than a fraction of the smaller one's width: on a
+    logarithmic scale that is one depth for particles of every size.
     """
     distance = ndimage.distance_transform_edt(mask)
     parts, _ = ndimage.label(mask)
@@ -109,9 +109,9 @@ def part(mask: Mask) -> NDArray[np.int32]:
 
 
 def _tops(distance: NDArray[np.float64]) -> Mask:
-    """Tell where distances (Y, X) are highest once the shallow necks between the tops are filled."""
+    """Return where distances (Y, X) are highest once the shallow necks between the tops are filled."""
     height = np.log1p(distance)
-    tops: Mask = local_maxima(reconstruction(height + np.log(MAX_NECK_SHARE), height)).astype(bool)
+    tops: Mask = local_maxima(reconstruction(height + np.log(MAX_NECK_FRACTION), height)).astype(bool)
     return tops
 
 

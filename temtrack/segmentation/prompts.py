@@ -19,7 +19,7 @@ from temtrack.segmentation.tiling import Cut, Tiling, input_tiles
 
 QUERIES_A_BATCH = 64
 
-#: The network hears where a prompt lies as a share of its picture; pictures of this size taught it.
+#: The network sees where a prompt lies as a fraction of its image; it was trained on images of this size.
 TILING = Tiling(256, 96, multiple=PATCH, grid=4)
 
 

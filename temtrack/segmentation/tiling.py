@@ -57,7 +57,7 @@ class View:
 class Logits:
     """What a network predicts from a view: logits (C, H/g, W/g).
 
-    ``bounds`` tells for y and x at which fractions of them the image begins and ends.
+    ``bounds`` are the fractions of them, for y and x, at which the image begins and ends.
     """
 
     values: NDArray[np.float32]

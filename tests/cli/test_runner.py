@@ -1,6 +1,7 @@
 """The runner by itself, with a command whose work is a function of the test."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,12 @@ from temtrack.cli import options
 from temtrack.cli.inputs import gather
 from temtrack.cli.runner import RunOptions, Task, run_each
 from temtrack.errors import InputError, InterruptedRunError, TemtrackError
+from temtrack.pipeline.options import Options
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyOptions(Options):
+    shout: bool = False
 
 
 @pytest.fixture
@@ -33,7 +40,6 @@ def copy(tmp_path, monkeypatch):
 
     @app.command()
     def copying(
-        ctx: typer.Context,
         words: list[str],
         out: Annotated[Path, typer.Option("--output", "-o")] = Path("out"),
         shout: bool = False,
@@ -45,13 +51,14 @@ def copy(tmp_path, monkeypatch):
     ) -> None:
         inputs = gather(words, shard)
         task = Task(
+            CopyOptions(shout=shout),
             load=load,
             target=lambda job: out / job.source.name if inputs.many else out,
             content=lambda job: job.source.read_text(),
             detail=lambda job: {"text": job.place.read_text()},
             together=lambda rows: {"n_letters": sum(row["n_letters"] for row in rows)},
         )
-        run_each(ctx, inputs, task, RunOptions(resume, keep_going, force, as_json))
+        run_each("copy", inputs, task, RunOptions(resume, keep_going, force, as_json))
 
     def invoke(*words):
         return CliRunner().invoke(app, list(words))

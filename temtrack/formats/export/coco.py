@@ -10,45 +10,33 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
-from temtrack.formats.export.content import ExportContent
+from temtrack.formats.export.content import ExportContent, describe_lost_merges
+from temtrack.formats.export.exporter import Exporter
 from temtrack.formats.export.graph import Ints
-from temtrack.formats.export.target import FileTarget
 from temtrack.formats.store.atomic import whole_file
-from temtrack.imaging.labels import encode_run_lengths
+from temtrack.imaging.labels import bounding_boxes, encode_run_lengths
 from temtrack.masks import Labels
 from temtrack.progress import Progress
-
-TARGET = FileTarget((".json",))
 
 _CATEGORIES = [{"id": 1, "name": "particle", "supercategory": "particle"}]
 
 
-def describe_losses(content: ExportContent) -> list[str]:
-    """Say that merges are left out, where there are any."""
-    return content.describe_lost_merges("COCO")
-
-
-def write_export(path: Path, content: ExportContent, progress: Progress) -> None:
-    """Write the json, one frame at a time.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written.
-    """
+def _write(path: Path, content: ExportContent, progress: Progress) -> None:
+    """Write the json, one frame at a time."""
+    head = {"info": dict(content.facts), "images": _images(content), "categories": _CATEGORIES}
     with whole_file(path) as part, part.open("w", encoding="utf-8") as file:
-        head = {"info": dict(content.facts), "images": _images(content), "categories": _CATEGORIES}
-        file.write(json.dumps(head)[:-1])
-        _write_list(file, "annotations", _annotations(content, progress))
-        file.write("}\n")
+        file.write(json.dumps(head)[:-1] + ', "annotations": [')
+        for number, annotation in enumerate(_annotations(content, progress)):
+            file.write((",\n" if number else "\n") + json.dumps(annotation))
+        file.write("]}\n")
 
 
 def _images(content: ExportContent) -> list[dict[str, Any]]:
-    height, width = content.field_px
+    height, width = content.tables.field_px
     images = []
     for t in range(content.n_frames):
         image = {"id": t + 1, "file_name": f"{content.source.stem}_{t:04d}.tif", "frame": t}
@@ -61,42 +49,37 @@ def _images(content: ExportContent) -> list[dict[str, Any]]:
     return images
 
 
-def _write_list(file: TextIO, name: str, entries: Iterator[dict[str, Any]]) -> None:
-    file.write(f', "{name}": [')
-    for number, entry in enumerate(entries):
-        file.write((",\n" if number else "\n") + json.dumps(entry))
-    file.write("]")
-
-
 def _annotations(content: ExportContent, progress: Progress) -> Iterator[dict[str, Any]]:
-    size = list(content.field_px)
+    size = list(content.tables.field_px)
     for t, labels, rows in content.walk(progress):
-        pixels = dict(_pixels(labels))
-        for row, particle_id in zip(rows.index.tolist(), rows["particle_id"].tolist(), strict=True):
-            counts, bbox, area = pixels[particle_id]
+        counts, boxes = _run_lengths(labels), bounding_boxes(labels)
+        row: Any
+        for row in rows.itertuples():
+            y, x = boxes[row.particle_id]
             yield {
-                "id": row + 1,  # pycocotools takes an annotation 0 for none
+                "id": row.Index + 1,  # pycocotools takes an annotation 0 for none
                 "image_id": t + 1,
                 "category_id": 1,
-                "segmentation": {"size": size, "counts": counts},
-                "bbox": bbox,
-                "area": area,
+                "segmentation": {"size": size, "counts": counts[row.particle_id]},
+                "bbox": [x.start, y.start, x.stop - x.start, y.stop - y.start],
+                "area": row.area_px,
                 "iscrowd": 0,
-                "particle_id": particle_id,
+                "particle_id": row.particle_id,
             }
 
 
-def _pixels(labels: Labels) -> Iterator[tuple[int, tuple[list[int], list[int], int]]]:
-    """Yield by id the run lengths of its pixels, its box (x, y, width, height) and its area."""
+def _run_lengths(labels: Labels) -> dict[int, list[int]]:
+    """Return by id the lengths of background and particle in turn, column by column."""
     height, width = labels.shape
     runs = encode_run_lengths(np.ascontiguousarray(labels.T))  # of which a row is a column of the image
     order = np.argsort(runs.ids, kind="stable")
     ids, first = np.unique(runs.ids[order], return_index=True)
-    for particle_id, rows in zip(ids.tolist(), np.split(order, first)[1:], strict=True):
-        x, y, n_px = runs.y_px[rows], runs.x_px[rows], runs.n_px[rows]
-        left, top = int(x.min()), int(y.min())
-        bbox = [left, top, int(x.max()) + 1 - left, int((y + n_px).max()) - top]
-        yield particle_id, (_counts(x * height + y, n_px, height * width), bbox, int(n_px.sum()))
+    parts = np.split(order, first)[1:]
+    starts = runs.y_px * height + runs.x_px
+    return {
+        particle_id: _counts(starts[part], runs.n_px[part], height * width)
+        for particle_id, part in zip(ids.tolist(), parts, strict=True)
+    }
 
 
 def _counts(starts: Ints, lengths: Ints, n_px: int) -> list[int]:
@@ -105,3 +88,6 @@ def _counts(starts: Ints, lengths: Ints, n_px: int) -> list[int]:
     ends = places[n == 1]
     rest = n_px - int(ends[-1])
     return [*np.diff(ends, prepend=0).tolist(), *([rest] if rest else [])]
+
+
+EXPORTER = Exporter(_write, (".json",), describe_losses=describe_lost_merges)

@@ -7,25 +7,24 @@ as parent and child.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from temtrack.errors import OutputError
 from temtrack.formats.export.content import ExportContent
-from temtrack.formats.export.graph import Ints
-from temtrack.formats.export.target import FolderTarget, whole_folder
+from temtrack.formats.export.exporter import Exporter, whole_folder
+from temtrack.formats.export.graph import Ints, ParticleGraph
 from temtrack.formats.store.masks import write_mask
 from temtrack.imaging.labels import map_ids
 from temtrack.progress import Progress
 
-TARGET = FolderTarget(re.compile(r"mask\d+\.tif|res_track\.txt"))
-
 _MAX_ID = np.iinfo(np.uint16).max
 
 
-def describe_losses(content: ExportContent) -> list[str]:
+def _describe_losses(content: ExportContent) -> list[str]:
     """Say which parents are left out, and which ids are not those of the masks."""
     branches = content.graph.find_branches(max_step_frames=1)
     parents = content.graph.find_parents(branches).values()
@@ -49,26 +48,17 @@ def describe_losses(content: ExportContent) -> list[str]:
     return told
 
 
-def write_export(path: Path, content: ExportContent, progress: Progress) -> None:
-    """Write masks and track table into a folder, one mask at a time.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written, or there are more tracks than 16 bits can tell apart.
-    """
+def _write(path: Path, content: ExportContent, progress: Progress) -> None:
+    """Write masks and track table into a folder, one mask at a time."""
     branches = content.graph.find_branches(max_step_frames=1)
-    parents = content.graph.find_parents(branches)
     numbers = _number(path, branches)
     digits = max(3, len(str(content.n_frames - 1)))
     with whole_folder(path) as part:
         for t, labels, rows in content.walk(progress):
             new = [numbers[branch] for branch in branches[rows.index].tolist()]
-            write_mask(
-                part / f"mask{t:0{digits}d}.tif",
-                map_ids(labels, dict(zip(rows["particle_id"].tolist(), new, strict=True))),
-            )
-        lines = _table(content.graph.frames, branches, parents, numbers)
+            ids = dict(zip(rows["particle_id"].tolist(), new, strict=True))
+            write_mask(part / f"mask{t:0{digits}d}.tif", map_ids(labels, ids))
+        lines = _table(content.graph, branches, numbers)
         (part / "res_track.txt").write_text("".join(lines), encoding="ascii")
 
 
@@ -82,13 +72,13 @@ def _number(path: Path, branches: Ints) -> dict[int, int]:
     return dict(zip(ids, ids if max(ids, default=0) <= _MAX_ID else range(1, len(ids) + 1), strict=True))
 
 
-def _table(frames: Ints, branches: Ints, parents: dict[int, list[int]], numbers: dict[int, int]) -> list[str]:
-    """Return the lines ``L B E P``: id, first and last frame, largest parent or 0."""
-    order = np.lexsort((frames, branches))
-    ids, first, n = np.unique(branches[order], return_index=True, return_counts=True)
-    starts, ends = frames[order][first], frames[order][first + n - 1]
-    lines = []
-    for branch, start, end in zip(ids.tolist(), starts.tolist(), ends.tolist(), strict=True):
+def _table(graph: ParticleGraph, branches: Ints, numbers: dict[int, int]) -> Iterator[str]:
+    """Yield the lines ``L B E P``: id, first and last frame, largest parent or 0."""
+    parents = graph.find_parents(branches)
+    lives = pd.Series(graph.frames).groupby(branches).agg(["min", "max"])
+    for branch, start, end in lives.itertuples():
         parent = numbers[parents[branch][0]] if branch in parents else 0
-        lines.append(f"{numbers[branch]} {start} {end} {parent}\n")
-    return lines
+        yield f"{numbers[branch]} {start} {end} {parent}\n"
+
+
+EXPORTER = Exporter(_write, contents=r"mask\d+\.tif|res_track\.txt", describe_losses=_describe_losses)

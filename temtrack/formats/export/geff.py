@@ -7,7 +7,6 @@ or a split.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,49 +15,44 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from temtrack.formats.export.content import ExportContent
+from temtrack.formats.export.exporter import Exporter, whole_folder
 from temtrack.formats.export.graph import Kind
-from temtrack.formats.export.target import FolderTarget, whole_folder
 from temtrack.progress import Progress
 from temtrack.tables import PARTICLES
 
 if TYPE_CHECKING:
     from geff_spec import Axis, GeffMetadata, PropMetadata
 
-TARGET = FolderTarget(re.compile(r"nodes|edges|zarr\.json|\.zgroup|\.zattrs|\.zmetadata"))
+#: What happens to a particle on an edge, beside living on.
+_EVENTS = (Kind.merge, Kind.split)
+
+#: By name the values of a property, and where they are missing, if any are.
+Properties = dict[str, dict[str, Any]]
 
 #: Names of the axes, and the columns that hold them.
 _AXES = {"t": "frame", "y": "y_px", "x": "x_px"}
 
 
-def describe_losses(content: ExportContent) -> list[str]:
-    """Return nothing: a node may have any number of parents."""
-    return []
-
-
-def write_export(path: Path, content: ExportContent, progress: Progress) -> None:
+def _write(path: Path, content: ExportContent, progress: Progress) -> None:
     """Write the graph as a zarr folder.
 
     It is put together in memory, where it takes less than the table of particles: on a disk, zarr's threads
     would go on writing after one of them has failed.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
     """
     from geff.core_io import write_arrays
     from zarr.storage import MemoryStore
 
     graph = content.graph
-    kinds = {kind.name: graph.kinds == kind for kind in (Kind.merge, Kind.split)}
+    nodes = _node_properties(content)
+    kinds = {kind.name: graph.kinds == kind for kind in _EVENTS}
     files: dict[str, Any] = {}
     write_arrays(
         MemoryStore(files),
         node_ids=np.arange(len(graph.particle_ids), dtype=np.uint64),
-        node_props=_node_properties(content),
+        node_props=nodes,
         edge_ids=graph.edges.astype(np.uint64),
         edge_props={name: {"values": of, "missing": None} for name, of in kinds.items()},
-        metadata=_metadata(content),
+        metadata=_metadata(content, nodes),
     )
     with whole_folder(path) as part:
         for name, buffer in files.items():
@@ -66,7 +60,7 @@ def write_export(path: Path, content: ExportContent, progress: Progress) -> None
             (part / name).write_bytes(buffer.to_bytes())
 
 
-def _node_properties(content: ExportContent) -> dict[str, Any]:
+def _node_properties(content: ExportContent) -> Properties:
     columns = content.particles.rename(columns={column: axis for axis, column in _AXES.items()})
     known = {name: values for name, values in columns.items() if values.notna().any() or name in _AXES}
     properties = {str(name): _property(values) for name, values in known.items()}
@@ -82,17 +76,16 @@ def _property(column: pd.Series[Any]) -> dict[str, NDArray[Any] | None]:
     return {"values": column.fillna(0).infer_objects().to_numpy(), "missing": missing}
 
 
-def _metadata(content: ExportContent) -> GeffMetadata:
+def _metadata(content: ExportContent, nodes: Properties) -> GeffMetadata:
     from geff_spec import GeffMetadata, PropMetadata
 
-    kinds = (Kind.merge, Kind.split)
     edges = {
-        k.name: PropMetadata(identifier=k.name, dtype="bool", description=f"is a {k.name}") for k in kinds
+        k.name: PropMetadata(identifier=k.name, dtype="bool", description=f"is a {k.name}") for k in _EVENTS
     }
     return GeffMetadata(
         directed=True,
         axes=_axes(content),
-        node_props_metadata=_describe_nodes(content),
+        node_props_metadata=_describe_nodes(nodes),
         edge_props_metadata=edges,
         track_node_props={"tracklet": "tracklet_id", "lineage": "lineage_id"},
         extra={"temtrack": {"name": content.source.name, **content.facts}},
@@ -103,9 +96,9 @@ def _axes(content: ExportContent) -> list[Axis]:
     from geff_spec import Axis
 
     time: dict[str, Any] = {}
-    if content.is_even and content.seconds is not None:
+    if content.interval_s is not None and content.seconds is not None:
         start = float(content.seconds[0])
-        time = {"scale": content.mean_interval_s, "scaled_unit": "second", "offset": start}
+        time = {"scale": content.interval_s, "scaled_unit": "second", "offset": start}
     space: dict[str, Any] = {}
     if content.pixel_size_nm is not None:
         space = {"scale": content.pixel_size_nm, "scaled_unit": "nanometer"}
@@ -115,7 +108,7 @@ def _axes(content: ExportContent) -> list[Axis]:
     ]
 
 
-def _describe_nodes(content: ExportContent) -> dict[str, PropMetadata]:
+def _describe_nodes(nodes: Properties) -> dict[str, PropMetadata]:
     """Return unit and meaning of each property, as the tables state them."""
     from geff_spec import PropMetadata
 
@@ -131,5 +124,8 @@ def _describe_nodes(content: ExportContent) -> dict[str, PropMetadata]:
             unit=told[name][0] or None,
             description=told[name][1],
         )
-        for name, values in _node_properties(content).items()
+        for name, values in nodes.items()
     }
+
+
+EXPORTER = Exporter(_write, contents=r"nodes|edges|zarr\.json|\.zgroup|\.zattrs|\.zmetadata")

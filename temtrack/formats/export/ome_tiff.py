@@ -3,56 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
 
-from temtrack.formats.export.content import ExportContent
-from temtrack.formats.export.target import FileTarget
+from temtrack.formats.export.content import ExportContent, describe_lost_merges
+from temtrack.formats.export.exporter import Exporter
 from temtrack.formats.store.atomic import whole_file
 from temtrack.progress import Progress
-
-TARGET = FileTarget((".ome.tif", ".ome.tiff"))
 
 #: A classic TIFF has 32-bit offsets; some room is left for tags and the OME text.
 _MAX_CLASSIC_BYTES = 2**32 - 2**25
 
 
-def describe_losses(content: ExportContent) -> list[str]:
-    """Say that merges are left out, where there are any."""
-    return content.describe_lost_merges("OME-TIFF")
-
-
-def write_export(path: Path, content: ExportContent, progress: Progress) -> None:
-    """Write a stack (T, Y, X) of uint16, or uint32 where an id is above 65,535, one mask at a time.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written.
-    """
+def _write(path: Path, content: ExportContent, progress: Progress) -> None:
+    """Write a stack (T, Y, X) of uint16, or uint32 where an id is above 65,535, one mask at a time."""
     highest = content.particles["particle_id"].max() if len(content.particles) else 0
     dtype = np.dtype(np.uint16 if highest <= np.iinfo(np.uint16).max else np.uint32)
-    shape = (content.n_frames, *content.field_px)
+    shape = (content.n_frames, *content.tables.field_px)
     is_big = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize > _MAX_CLASSIC_BYTES
     with whole_file(path) as part, tifffile.TiffWriter(part, ome=True, bigtiff=is_big) as writer:
         writer.write(
-            _frames(content, progress, dtype),
+            (labels.astype(dtype) for labels in progress(content.masks, "writing")),
             shape=shape,
             dtype=dtype,
             compression="zlib",
             photometric="minisblack",
             metadata=_metadata(content),
         )
-
-
-def _frames(content: ExportContent, progress: Progress, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
-    return (labels.astype(dtype) for labels in progress(content.masks, "writing"))
 
 
 def _metadata(content: ExportContent) -> dict[str, Any]:
@@ -65,9 +46,12 @@ def _metadata(content: ExportContent) -> dict[str, Any]:
         for axis in "XY":
             metadata[f"PhysicalSize{axis}"] = content.pixel_size_nm
             metadata[f"PhysicalSize{axis}Unit"] = "nm"
-    if content.is_even:
-        metadata |= {"TimeIncrement": content.mean_interval_s, "TimeIncrementUnit": "s"}
+    if content.interval_s is not None:
+        metadata |= {"TimeIncrement": content.interval_s, "TimeIncrementUnit": "s"}
     if content.seconds is not None:
         times = content.seconds.tolist()
         metadata["Plane"] = {"DeltaT": times, "DeltaTUnit": ["s"] * len(times)}
     return metadata
+
+
+EXPORTER = Exporter(_write, (".ome.tif", ".ome.tiff"), describe_losses=describe_lost_merges)

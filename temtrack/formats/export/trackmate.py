@@ -1,4 +1,4 @@
-"""TrackMate's XML, as Fiji opens it: spots with outlines, and an edge from each parent into its child.
+"""TrackMate's XML, as Fiji opens it: spots with contours, and an edge from each parent into its child.
 
 A track of TrackMate is all that merges and splits join; a spot's name is the particle's id in the masks.
 Lengths are in nm where the pixel size is known, else in pixels; times in s where they are known, else in
@@ -7,32 +7,26 @@ frames.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
-from xml.sax.saxutils import XMLGenerator
-from xml.sax.xmlreader import AttributesImpl
+from typing import Any, TextIO
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from temtrack.formats.export.content import ExportContent
-from temtrack.formats.export.target import FileTarget
+from temtrack.formats.export.exporter import Exporter
 from temtrack.formats.store.atomic import whole_file
 from temtrack.imaging.labels import bounding_boxes
 from temtrack.masks import Labels
 from temtrack.progress import Progress
 
-TARGET = FileTarget((".xml",))
-
 #: Layout of the file, that of this version of TrackMate.
 _VERSION = "7.11.1"
 
-#: An outline lies nowhere further from the particle's edge.
-_OUTLINE_WITHIN_PX = 0.5
+#: A contour lies nowhere further from the particle's edge.
+_CONTOUR_WITHIN_PX = 0.5
 
 #: Features that are declared: their dimension, and whether they are whole numbers.
 _SPOT_FEATURES = {
@@ -54,9 +48,9 @@ _EDGE_FEATURES = {"SPOT_SOURCE_ID": ("NONE", True), "SPOT_TARGET_ID": ("NONE", T
 _TRACK_FEATURES = {"TRACK_INDEX": ("NONE", True), "TRACK_ID": ("NONE", True)}
 
 
-def describe_losses(content: ExportContent) -> list[str]:
+def _describe_losses(content: ExportContent) -> list[str]:
     """Say so where one number cannot tell the times of the frames."""
-    if content.mean_interval_s is None or content.is_even:
+    if _seconds(content) is None or content.interval_s is not None:
         return []
     return [
         "TrackMate holds one time between frames, and these differ: it is given their mean; POSITION_T of"
@@ -64,51 +58,40 @@ def describe_losses(content: ExportContent) -> list[str]:
     ]
 
 
-def write_export(path: Path, content: ExportContent, progress: Progress) -> None:
-    """Write the XML, spots of one frame at a time.
+def _seconds(content: ExportContent) -> NDArray[np.float64] | None:
+    """Return the times of the frames, where there are several."""
+    return content.seconds if content.n_frames > 1 else None
 
-    Raises
-    ------
-    OutputError
-        If the file cannot be written.
-    """
+
+def _write(path: Path, content: ExportContent, progress: Progress) -> None:
+    """Write the XML, spots of one frame at a time."""
+    space = "pixel" if content.pixel_size_nm is None else "nm"
+    time = "frame" if _seconds(content) is None else "s"
+    log = _element("Log")
+    log.text = "".join(f"{name}: {fact}\n" for name, fact in content.facts.items())
     with whole_file(path) as part, part.open("w", encoding="utf-8") as file:
-        xml = _Xml(XMLGenerator(file, "UTF-8", short_empty_elements=True))
-        with xml.element("TrackMate", version=_VERSION):
-            with xml.element("Log"):
-                xml.text("".join(f"{name}: {fact}\n" for name, fact in content.facts.items()))
-            time = "frame" if content.mean_interval_s is None else "s"
-            space = "pixel" if content.pixel_size_nm is None else "nm"
-            with xml.element("Model", spatialunits=space, timeunits=time):
-                _declare_features(xml)
-                _write_spots(xml, content, progress)
-                _write_tracks(xml, content)
-            _write_settings(xml, content)
-            xml.empty("GUIState", state="ConfigureViews")
-            xml.empty("DisplaySettings")
+        file.write(f'<?xml version="1.0" encoding="UTF-8"?>\n<TrackMate version="{_VERSION}">\n')
+        _put(file, [log])
+        file.write(f'<Model spatialunits="{space}" timeunits="{time}">\n')
+        _put(file, [_declarations()])
+        file.write(f'<AllSpots nspots="{len(content.particles)}">\n')
+        _put(file, _spots(content, progress))
+        file.write("</AllSpots>\n<AllTracks>\n")
+        n_tracks = _put(file, _tracks(content))
+        file.write("</AllTracks>\n")
+        ids = (_element("TrackID", TRACK_ID=index) for index in range(n_tracks))
+        _put(file, [_element("FilteredTracks", *ids)])
+        file.write("</Model>\n")
+        views = (_element("GUIState", state="ConfigureViews"), _element("DisplaySettings"))
+        _put(file, [_settings(content), *views])
+        file.write("</TrackMate>\n")
 
 
-class _Xml:
-    """Writes elements one after another; attributes that are ``None`` or NaN are left out."""
-
-    def __init__(self, generator: XMLGenerator) -> None:
-        self._generator = generator
-        generator.startDocument()
-
-    @contextmanager
-    def element(self, name: str, /, **attributes: object) -> Iterator[None]:
-        known = {key: _text(value) for key, value in attributes.items() if not _is_missing(value)}
-        self._generator.startElement(name, AttributesImpl(known))
-        yield
-        self._generator.endElement(name)
-        self._generator.ignorableWhitespace("\n")
-
-    def empty(self, name: str, /, **attributes: object) -> None:
-        with self.element(name, **attributes):
-            pass
-
-    def text(self, text: str) -> None:
-        self._generator.characters(text)
+def _element(tag: str, /, *children: Element, **attributes: object) -> Element:
+    """Return an element; attributes that are NaN are left out."""
+    element = Element(tag, {name: _text(value) for name, value in attributes.items() if value == value})
+    element.extend(children)
+    return element
 
 
 def _text(value: object) -> str:
@@ -117,34 +100,42 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _is_missing(value: object) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
+def _put(file: TextIO, elements: Iterable[Element]) -> int:
+    """Write elements as they come, a line each, and return how many there were."""
+    n_elements = 0
+    for element in elements:
+        file.write(tostring(element, "unicode") + "\n")
+        n_elements += 1
+    return n_elements
 
 
-def _declare_features(xml: _Xml) -> None:
+def _declarations() -> Element:
     groups = {"Spot": _SPOT_FEATURES, "Edge": _EDGE_FEATURES, "Track": _TRACK_FEATURES}
-    with xml.element("FeatureDeclarations"):
-        for group, features in groups.items():
-            with xml.element(f"{group}Features"):
-                for feature, (dimension, is_whole) in features.items():
-                    name = feature.replace("_", " ").capitalize()
-                    words = {"feature": feature, "name": name, "shortname": name}
-                    xml.empty("Feature", **words, dimension=dimension, isint=is_whole)
+    declared = _element("FeatureDeclarations")
+    for group, features in groups.items():
+        part = SubElement(declared, f"{group}Features")
+        for feature, (dimension, is_whole) in features.items():
+            name = feature.replace("_", " ").capitalize()
+            words = {"feature": feature, "name": name, "shortname": name}
+            part.append(_element("Feature", **words, dimension=dimension, isint=is_whole))
+    return declared
 
 
-def _write_spots(xml: _Xml, content: ExportContent, progress: Progress) -> None:
-    scale = content.pixel_size_nm or 1.0
-    with xml.element("AllSpots", nspots=len(content.particles)):
-        for t, labels, rows in content.walk(progress):
-            time = t if content.mean_interval_s is None or content.seconds is None else content.seconds[t]
-            outlines = _outlines(labels)
-            with xml.element("SpotsInFrame", frame=t):
-                row: Any
-                for row in rows.itertuples():
-                    outline = (outlines[row.particle_id] - [row.x_px, row.y_px]) * scale
-                    features = _spot_features(row, scale, float(time))
-                    with xml.element("Spot", **features, ROI_N_POINTS=len(outline)):
-                        xml.text(" ".join(f"{value:.6g}" for value in outline.ravel()))
+def _spots(content: ExportContent, progress: Progress) -> Iterator[Element]:
+    """Yield the spots of each frame, each with the contour of its particle."""
+    scale, seconds = content.pixel_size_nm or 1.0, _seconds(content)
+    for t, labels, rows in content.walk(progress):
+        time = float(t if seconds is None else seconds[t])
+        contours = _contours(labels)
+        spots = _element("SpotsInFrame", frame=t)
+        row: Any
+        for row in rows.itertuples():
+            contour = (contours[row.particle_id] - [row.x_px, row.y_px]) * scale
+            points = " ".join(f"{value:.6g}" for value in contour.ravel())
+            features = _spot_features(row, scale, time)
+            spots.append(_element("Spot", **features, ROI_N_POINTS=len(contour)))
+            spots[-1].text = points
+        yield spots
 
 
 def _spot_features(row: Any, scale: float, time: float) -> Mapping[str, object]:
@@ -168,67 +159,63 @@ def _spot_features(row: Any, scale: float, time: float) -> Mapping[str, object]:
     }
 
 
-def _outlines(labels: Labels) -> dict[int, NDArray[np.float64]]:
-    """Return the longest outline of each particle, (N, 2) points (x, y) in px, by its id."""
+def _contours(labels: Labels) -> dict[int, NDArray[np.float64]]:
+    """Return the longest contour of each particle, (N, 2) points (x, y) in px, by its id."""
     from skimage.measure import approximate_polygon, find_contours
 
-    outlines = {}
+    contours = {}
     for particle_id, (rows, columns) in bounding_boxes(labels).items():
         padded = np.pad(labels[rows, columns] == particle_id, 1)
         longest = max(find_contours(padded.astype(np.float64), 0.5), key=len)
-        corners = approximate_polygon(longest, _OUTLINE_WITHIN_PX)[:-1]
-        outlines[particle_id] = corners[:, ::-1] + [columns.start - 1, rows.start - 1]
-    return outlines
+        corners = approximate_polygon(longest, _CONTOUR_WITHIN_PX)[:-1]
+        contours[particle_id] = corners[:, ::-1] + [columns.start - 1, rows.start - 1]
+    return contours
 
 
-def _write_tracks(xml: _Xml, content: ExportContent) -> None:
+def _tracks(content: ExportContent) -> Iterator[Element]:
+    """Yield each track with its edges; a track of one spot has none and is not told."""
     edges = content.graph.edges
     of_edges = content.graph.find_lineages()[edges[:, 0]]
     order = np.argsort(of_edges, kind="stable")
     _, first = np.unique(of_edges[order], return_index=True)
-    tracks = np.split(edges[order], first)[1:]
-    with xml.element("AllTracks"):
-        for index, track in enumerate(tracks):
-            with xml.element("Track", name=f"Track_{index}", TRACK_INDEX=index, TRACK_ID=index):
-                for source, target in track.tolist():
-                    xml.empty("Edge", SPOT_SOURCE_ID=source, SPOT_TARGET_ID=target)
-    with xml.element("FilteredTracks"):
-        for index in range(len(tracks)):
-            xml.empty("TrackID", TRACK_ID=index)
+    for index, track in enumerate(np.split(edges[order], first)[1:]):
+        ends = ({"SPOT_SOURCE_ID": source, "SPOT_TARGET_ID": target} for source, target in track.tolist())
+        links = (_element("Edge", **pair) for pair in ends)
+        yield _element("Track", *links, name=f"Track_{index}", TRACK_INDEX=index, TRACK_ID=index)
 
 
-def _write_settings(xml: _Xml, content: ExportContent) -> None:
-    """Write the image's size and what TrackMate needs to go on by hand; detection and tracking are done."""
-    height, width = content.field_px
-    scale = content.pixel_size_nm or 1.0
-    last = content.n_frames - 1
-    radii = content.particles["equivalent_diameter_px"] / 2 * scale
+def _settings(content: ExportContent) -> Element:
+    """Return the image's size and what TrackMate needs to go on by hand; detection and tracking are done."""
+    height, width = content.tables.field_px
+    scale, seconds = content.pixel_size_nm or 1.0, _seconds(content)
     folder = content.source.parent
-    with xml.element("Settings"):
-        xml.empty(
-            "ImageData",
-            filename=content.source.name,
-            folder="" if folder == Path() else folder,
-            width=width,
-            height=height,
-            nslices=1,
-            nframes=content.n_frames,
-            pixelwidth=scale,
-            pixelheight=scale,
-            voxeldepth=1.0,
-            timeinterval=1.0 if content.mean_interval_s is None else content.mean_interval_s,
-        )
-        edges = {"xstart": 0, "xend": width - 1, "ystart": 0, "yend": height - 1, "zstart": 0, "zend": 0}
-        xml.empty("BasicSettings", **edges, tstart=0, tend=last)
-        xml.empty("DetectorSettings", DETECTOR_NAME="MANUAL_DETECTOR", RADIUS=_middle(radii))
-        xml.empty("InitialSpotFilter", feature="QUALITY", value=0.0, isabove=True)
-        xml.empty("SpotFilterCollection")
-        xml.empty("TrackerSettings", TRACKER_NAME="MANUAL_TRACKER")
-        xml.empty("TrackFilterCollection")
-        with xml.element("AnalyzerCollection"):
-            for group in ("SpotAnalyzers", "EdgeAnalyzers", "TrackAnalyzers"):
-                xml.empty(group)
+    image = {
+        "filename": content.source.name,
+        "folder": "" if folder == Path() else folder,
+        "width": width,
+        "height": height,
+        "nslices": 1,
+        "nframes": content.n_frames,
+        "pixelwidth": scale,
+        "pixelheight": scale,
+        "voxeldepth": 1.0,
+        "timeinterval": 1.0 if seconds is None else float(np.diff(seconds).mean()),
+    }
+    ends = {"xend": width - 1, "yend": height - 1, "zend": 0, "tend": content.n_frames - 1}
+    radii = content.particles["equivalent_diameter_px"] / 2 * scale
+    radius = float(radii.median()) if len(radii) else 1.0
+    analyzers = (_element(name) for name in ("SpotAnalyzers", "EdgeAnalyzers", "TrackAnalyzers"))
+    return _element(
+        "Settings",
+        _element("ImageData", **image),
+        _element("BasicSettings", xstart=0, ystart=0, zstart=0, tstart=0, **ends),
+        _element("DetectorSettings", DETECTOR_NAME="MANUAL_DETECTOR", RADIUS=radius),
+        _element("InitialSpotFilter", feature="QUALITY", value=0.0, isabove=True),
+        _element("SpotFilterCollection"),
+        _element("TrackerSettings", TRACKER_NAME="MANUAL_TRACKER"),
+        _element("TrackFilterCollection"),
+        _element("AnalyzerCollection", *analyzers),
+    )
 
 
-def _middle(radii: pd.Series[float]) -> float:
-    return float(radii.median()) if len(radii) else 1.0
+EXPORTER = Exporter(_write, (".xml",), describe_losses=_describe_losses)

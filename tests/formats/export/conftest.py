@@ -59,7 +59,7 @@ def write(tmp_path):
     """Write a content in a format and return where it lies."""
 
     def write(name, content, file):
-        find_exporter(name).write_export(tmp_path / file, content, silent)
+        find_exporter(name).write(tmp_path / file, content, silent)
         return tmp_path / file
 
     return write

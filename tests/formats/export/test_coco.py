@@ -8,7 +8,7 @@ from export_scene import CHILD, HEIGHT, N_FRAMES, N_NODES, WIDTH, draw_frame
 from pycocotools import mask as rle
 from pycocotools.coco import COCO
 
-from temtrack.formats.export.coco import describe_losses
+from temtrack.formats.export.coco import EXPORTER, _run_lengths
 
 
 def read(path):
@@ -56,15 +56,12 @@ def test_a_square_is_told_as_by_hand(write, scaled):
 
 def test_a_particle_that_fills_the_frame(write, empty):
     """The first count is background: none. Columns that follow each other are one run."""
-    from temtrack.formats.export.coco import _pixels
-
-    ((particle, (counts, bbox, area)),) = _pixels(np.full((4, 6), 7))
-    assert (particle, counts, bbox, area) == (7, [0, 24], [0, 0, 6, 4], 24)
+    assert _run_lengths(np.full((4, 6), 7)) == {7: [0, 24]}
     document = json.loads(write("coco", empty, "c.json").read_text())
     assert document["annotations"] == []
     assert len(document["images"]) == 3
 
 
 def test_left_out_merges_are_told(scene, empty):
-    assert "merges, 1 in all" in describe_losses(scene)[0]
-    assert describe_losses(empty) == []
+    assert "merges, 1 in all" in EXPORTER.describe_losses(scene)[0]
+    assert EXPORTER.describe_losses(empty) == []

@@ -30,7 +30,7 @@ def test_each_child_has_its_largest_parent(write, scene):
     assert (table[6][2], table[7][2]) == (4, 4)
     of_eight = [(start, end) for start, end, parent in table.values() if parent == 8]
     assert of_eight == [(7, 8)]
-    told = ctc.describe_losses(scene)
+    told = ctc.EXPORTER.describe_losses(scene)
     assert "other parents of merges, 2 in all" in told[0]
     assert "numbered anew" in told[1]
     assert "no gaps" in told[2]

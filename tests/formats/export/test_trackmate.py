@@ -7,7 +7,7 @@ from export_scene import CHILD, HEIGHT, N_FRAMES, N_NODES, PARENTS, WIDTH, draw_
 from geff.convert import from_trackmate_xml_to_geff
 from skimage.draw import polygon
 
-from temtrack.formats.export.trackmate import describe_losses
+from temtrack.formats.export.trackmate import EXPORTER
 
 
 @pytest.fixture
@@ -94,5 +94,5 @@ def test_a_kept_id_has_all_parents(write, read, kept_id):
 def test_uneven_times_stand_at_the_spots_and_are_told(write, read, uneven, scaled):
     graph, _ = read(write("trackmate", uneven, "t.xml"))
     assert {d["POSITION_T"] for _, d in graph.nodes(data=True) if d["FRAME"] == 11} == {15.0}
-    assert "POSITION_T" in describe_losses(uneven)[0]
-    assert describe_losses(scaled) == []
+    assert "POSITION_T" in EXPORTER.describe_losses(uneven)[0]
+    assert EXPORTER.describe_losses(scaled) == []

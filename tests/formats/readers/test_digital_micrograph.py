@@ -106,4 +106,4 @@ def test_what_is_no_movie_is_refused(tmp_path, pixels, data_type, reason):
     ],
 )
 def test_the_clock_at_the_start_of_acquisition(tmp_path, frames, clock, started):
-    assert read_movie(write_dm(tmp_path / "a.dm4", frames, clock=clock)).started == started
+    assert read_movie(write_dm(tmp_path / "a.dm4", frames, clock=clock)).calibration.started == started

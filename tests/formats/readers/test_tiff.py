@@ -172,7 +172,7 @@ def test_real_files(name, shape, nm, interval_s):
 def test_ome_acquisition_date_counts_where_it_names_no_zone(tmp_path, frames, told, started):
     facts = {"axes": "TYX", "AcquisitionDate": told}
     tifffile.imwrite(tmp_path / "movie.ome.tif", frames, metadata=facts)
-    assert read_movie(tmp_path / "movie.ome.tif").started == started
+    assert read_movie(tmp_path / "movie.ome.tif").calibration.started == started
 
 
 def test_more_samples_than_rgba_has_are_refused_by_the_header(tmp_path):

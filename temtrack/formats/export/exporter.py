@@ -1,58 +1,65 @@
-"""Where an export goes: a file or a folder, whole or not at all, in the place of an earlier one only."""
+"""What each format is to the others: how it is written, what it loses, and where it may be written to."""
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from temtrack.errors import OutputError, UsageError
+from temtrack.formats.export.content import ExportContent
 from temtrack.formats.store.atomic import check_output_file
+from temtrack.progress import Progress
+
+
+def _lose_nothing(content: ExportContent) -> list[str]:
+    return []
 
 
 @dataclass(frozen=True)
-class FileTarget:
-    """A file, whose name has one of the ends that the format's readers go by."""
+class Exporter:
+    """A format of other programs.
 
-    suffixes: tuple[str, ...]
+    Parameters
+    ----------
+    write
+        Writes the file or folder at a path, whole or not at all.
+    suffixes
+        Ends of a file's name that the format's readers go by; none for a folder.
+    contents
+        What the names of all that a folder holds match, so that no other folder is replaced.
+    describe_losses
+        Returns a sentence for each thing that the format cannot hold.
+    """
+
+    write: Callable[[Path, ExportContent, Progress], None]
+    suffixes: tuple[str, ...] = ()
+    contents: str = ""
+    describe_losses: Callable[[ExportContent], list[str]] = _lose_nothing
 
     @property
     def suffix(self) -> str:
         """What a name of temtrack's own choice ends in."""
-        return self.suffixes[0]
+        return self.suffixes[0] if self.suffixes else ""
 
-    def check(self, path: Path, force: bool) -> None:
-        """Refuse a name with another end, a folder, and, unless ``force``, a file that is there already.
+    def check_target(self, path: Path, force: bool) -> None:
+        """Refuse a name with another end and, unless ``force``, what is there; other contents at any rate.
 
         Raises
         ------
         UsageError, OutputError
         """
-        if not path.name.lower().endswith(self.suffixes):
+        if not self.suffixes:
+            self._check_folder(path, force)
+        elif not path.name.lower().endswith(self.suffixes):
             raise UsageError(f"-o {path}: give a name that ends in {' or '.join(self.suffixes)}")
-        check_output_file(path, force)
+        else:
+            check_output_file(path, force)
 
-
-@dataclass(frozen=True)
-class FolderTarget:
-    """A folder; ``contents`` matches the names of what it holds, so that no other folder is replaced.
-
-    Its name needs no ``suffix``.
-    """
-
-    contents: re.Pattern[str]
-    suffix: str = ""
-
-    def check(self, path: Path, force: bool) -> None:
-        """Refuse a file, a folder that holds anything and, with ``force``, one of other contents.
-
-        Raises
-        ------
-        OutputError
-        """
+    def _check_folder(self, path: Path, force: bool) -> None:
         if not path.exists():
             return
         if not path.is_dir():
@@ -60,7 +67,7 @@ class FolderTarget:
         names = sorted(entry.name for entry in path.iterdir())
         if names and not force:
             raise OutputError(f"{path}: folder is not empty; give --force to replace it, or another folder")
-        others = [name for name in names if not self.contents.fullmatch(name)]
+        others = [name for name in names if not re.fullmatch(self.contents, name)]
         if others:
             raise OutputError(
                 f"{path}: holds {', '.join(others[:3])}, which is no part of such an export; --force replaces"
