@@ -1,6 +1,7 @@
 """One valid sample of everything that temtrack reads, and how it reads it."""
 
 import io
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -186,7 +187,7 @@ def _documents(folder):
         "16/04/'15 23:59\tDigiheater 3.1\nR0 = 282.7\ta = 0.0\nTsample = 330 [ms]\n"
         "sample\ttime\tTset[C]\tTmeas[C]\n1\t23:59:59.50\t23.0\t15.0\n2\t00:00:00.50\t23.0\t17.0\n"
     )
-    texts["record"] = '{"temtrack_version": "0.1.0", "command": "temtrack track a.tif -o out", "n_frames": 3}'
+    texts["record"] = json.dumps(_record().to_json())
     texts["batch"] = (
         '{"command": "track", "output": "a", "state": "running", "input": "a.tif", "result": {}}\n'
         '{"command": "track", "output": "a", "state": "done", "input": "a.tif", "key": "0", "seconds": 1.5}\n'
