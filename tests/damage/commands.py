@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -127,6 +128,10 @@ def contents(folder: Path) -> dict[str, bytes]:
         files["log.csv"] = b"\n".join(line.rpartition(b",")[0] for line in files["log.csv"].splitlines())
     for name in [name for name in files if name.endswith(("run.json", ".html"))]:
         files[name] = files[name].replace(b" --force", b"")
+    for name in [name for name in files if name.endswith(".html")]:
+        files[name] = re.sub(
+            rb"[0-9a-f]{64}", b"", files[name]
+        )  # the sha256 of run.json, which tells the command
     if "state.pt" in files:
         files["state.pt"] = _plain(files["state.pt"])
     for name in [name for name in files if name.endswith(".parquet")]:
