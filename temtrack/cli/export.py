@@ -87,6 +87,6 @@ def _export_one(how: AnalyzeOptions, to: ExportFormat, job: Job) -> Row:
         "format": to.value,
         "n_frames": content.n_frames,
         "n_masks": len(content.particles),
-        "n_tracks": len(content.tracks),
+        "n_tracks": content.tables.tracks.num_rows,
         "n_merges": len(content.merges),
     }

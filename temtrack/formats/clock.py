@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 #: ``2021-08-06``, ``16/04/'15``, ``06-08-2021``, ``31.12.2023``; not a version such as 3.1.20
@@ -18,26 +17,11 @@ _TIME = re.compile(
 _ZONE = re.compile(r"(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})\s*$", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class ClockTime:
-    """A time of day, and the date where one stands with it."""
+def read_clock(text: str, day: date | None = None) -> datetime | None:
+    """Return what a text such as ``8/29/2017 1:58:43 PM`` or ``2021-08-06T13:40:19`` tells.
 
-    second_of_day: float
-    day: date | None
-
-    @property
-    def moment(self) -> datetime | None:
-        """The date and the time of day in one; ``None`` without a date."""
-        if self.day is None:
-            return None
-        return datetime.combine(self.day, time()) + timedelta(seconds=self.second_of_day)
-
-
-def read_clock(text: str) -> ClockTime | None:
-    """Return what a text such as ``13:54:37.68``, ``8/29/2017 1:58:43 PM`` or ``2021-08-06T13:40:19`` tells.
-
-    ``None`` where it tells no time of day. A time that names its zone has no date here: it cannot be held
-    against clocks that name none.
+    Where it has no date, ``day`` stands for it. So it does beside a time that names its zone: that cannot be
+    held against clocks that name none. ``None`` where the text tells no time of day, or there is no date.
     """
     found = _TIME.search(text)
     if found is None:
@@ -48,9 +32,10 @@ def read_clock(text: str) -> ClockTime | None:
         hour = hour % 12 + (12 if half == "P" else 0)
     if hour > 23 or minute > 59 or second > 59:
         return None
-    of_day = 3600 * hour + 60 * minute + second + float(f"0.{found[4] or 0}")
-    is_zoned = _ZONE.search(text, found.end()) is not None
-    return ClockTime(of_day, None if is_zoned else read_date(text[: found.start()], month_first=bool(half)))
+    if _ZONE.search(text, found.end()) is None:
+        day = read_date(text[: found.start()], month_first=bool(half)) or day
+    of_day = timedelta(hours=hour, minutes=minute, seconds=second + float(f"0.{found[4] or 0}"))
+    return None if day is None else datetime.combine(day, time()) + of_day
 
 
 def read_date(text: str, month_first: bool = False) -> date | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.constants import zero_Celsius
 
 from temtrack.errors import InputError
-from temtrack.formats.clock import ClockTime, read_clock, read_date
+from temtrack.formats.clock import read_clock, read_date
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.units import duration_s
 
@@ -32,6 +32,12 @@ _HEADER_WITHIN_LINES, _HEADER_CHARACTERS, _FACTS_WITHIN_LINES = 200, 10_000, 50
 
 #: A clock that falls by more than this has passed midnight.
 _HALF_A_DAY_S, _DAY_S = 43_200.0, 86_400.0
+
+#: No log is longer, in s.
+_LONGEST_S = 1e9
+
+#: Of clock times without a date; no log is as old.
+_UNKNOWN_DAY = date(1900, 1, 1)
 
 #: ``Tmeas[C]``, ``Temperature (degC)``
 _NAME_AND_UNIT = re.compile(r"(.*?)\s*(?:[\[(]([^\])]*)[\])])?")
@@ -106,13 +112,14 @@ def read_heater_log(path: Path, columns: Sequence[str] | None = None) -> HeaterL
     celsius = _to_celsius(table[heading], header.temperature_unit or _stated_unit("temperature", facts), path)
     if np.isnan(celsius).all():
         raise InputError(f"{path}: column {heading!r} holds no temperature")
-    clocks = [read_clock(" ".join(row)) for row in table[time_headings].to_numpy().tolist()]
+    day = read_date(facts) or _UNKNOWN_DAY
+    clocks = [read_clock(" ".join(row), day) for row in table[time_headings].to_numpy().tolist()]
     seconds = _numbers(table[time_headings[0]])
     if np.isfinite(seconds).mean() < 0.5:
         seconds = _elapsed_s(clocks)
     else:
         seconds *= _seconds_in(header.time_unit or _stated_unit("time", facts), path)
-    started = _find_start(clocks, seconds, facts)
+    started = _find_start(clocks, seconds, facts, day)
     return HeaterLog(*_in_order(seconds, celsius, path), started, f"{path.name}, column {heading!r}")
 
 
@@ -231,28 +238,27 @@ def _numbers(texts: pd.Series[str]) -> NDArray[np.float64]:
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
-def _elapsed_s(clocks: list[ClockTime | None]) -> NDArray[np.float64]:
+def _elapsed_s(clocks: list[datetime | None]) -> NDArray[np.float64]:
     """Return seconds since the first clock time, NaN where there is none."""
-    known = [clock for clock in clocks if clock is not None]
-    days = [(c.day - known[0].day).days if c.day and known[0].day else 0 for c in known]
-    passed = np.array([c.second_of_day for c in known], dtype=np.float64) + _DAY_S * np.array(days)
-    passed += _DAY_S * np.cumsum(np.diff(passed, prepend=passed[:1]) < -_HALF_A_DAY_S)
+    moments = np.array(clocks, dtype="datetime64[us]")
+    is_known = ~np.isnat(moments)
+    passed_s = (moments[is_known] - moments[is_known][:1]) / np.timedelta64(1, "s")
+    passed_s += _DAY_S * np.cumsum(np.diff(passed_s, prepend=passed_s[:1]) < -_HALF_A_DAY_S)
     seconds = np.full(len(clocks), np.nan)
-    seconds[[clock is not None for clock in clocks]] = passed - passed[:1]
+    seconds[is_known] = passed_s
     return seconds
 
 
-def _find_start(clocks: list[ClockTime | None], seconds: NDArray[np.float64], facts: str) -> datetime | None:
+def _find_start(
+    clocks: list[datetime | None], seconds: NDArray[np.float64], facts: str, day: date
+) -> datetime | None:
     """Return the clock at 0 s by the first row that has both, else by what the facts say of the start."""
+    rows = zip(clocks, seconds.tolist(), strict=True)
+    # a time that is missing or beyond all reason is in no range
+    starts = (clock - timedelta(seconds=s) for clock, s in rows if clock and abs(s) < _LONGEST_S)
     told = _START_CLOCK.search(facts)
-    both = (
-        (clock, second) for clock, second in zip(clocks, seconds.tolist(), strict=True) if second == second
-    )
-    clock, second = next(((c, s) for c, s in both if c), (read_clock(told[1]) if told else None, 0.0))
-    if clock is None:
-        return None
-    moment = ClockTime(clock.second_of_day, clock.day or read_date(facts)).moment
-    return None if moment is None else moment - timedelta(seconds=second)
+    start = next(starts, read_clock(told[1], day) if told else None)
+    return start if start is not None and start.year > _UNKNOWN_DAY.year else None
 
 
 def _in_order(

@@ -17,7 +17,7 @@ from temtrack.formats.store.atomic import remove_leftovers
 from temtrack.formats.store.fingerprint import fingerprint
 from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
 from temtrack.formats.store.lock import locked
-from temtrack.formats.store.masks import mask_name, read_masks, remove_masks, write_mask
+from temtrack.formats.store.masks import mask_name, read_masks_in_time, remove_masks, write_mask
 from temtrack.formats.store.run import RUN_NAME, open_run, write_run
 from temtrack.formats.store.tables import write_table
 from temtrack.imaging.annotations import mask_out
@@ -249,7 +249,7 @@ def segmented_by_masks(folder: Path, movie: Movie) -> MovieSegmentation:
     InputError
         Where they are not the masks of this movie, nor of the one that it is a piece of.
     """
-    masks = read_masks(folder)
+    masks = read_masks_in_time(folder)
     if movie.frame_range is not None and len(masks) == movie.frame_range.n_whole:
         masks = masks.take(movie.frame_range.frames)
     masks.check_fit(movie)

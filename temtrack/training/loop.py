@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from temtrack.errors import TrainingError
+from temtrack.metrics.pooling import fraction
 from temtrack.training import distributed
 from temtrack.training.checkpoints import Progress, load_state, save_state, save_weights
 from temtrack.training.config import TrainConfig, TrainingRun
@@ -34,23 +35,11 @@ class RunningMetrics:
         self._loss, self._n = self._loss + float(loss), self._n + 1
         self._counts += counts.cpu()
 
-    @property
-    def loss(self) -> float:
-        """Mean loss."""
-        return self._loss / max(self._n, 1)
-
-    @property
-    def iou(self) -> float:
-        """Intersection over union; NaN where nothing was counted."""
+    def scores(self) -> tuple[float, float, float]:
+        """Return mean loss, IoU and Dice; NaN where nothing was counted."""
         overlap, found, true = self._counts.tolist()
-        union = found + true - overlap
-        return overlap / union if union else math.nan
-
-    @property
-    def dice(self) -> float:
-        """Dice coefficient; NaN where nothing was counted."""
-        overlap, found, true = self._counts.tolist()
-        return 2 * overlap / (found + true) if found + true else math.nan
+        iou, dice = fraction(overlap, found + true - overlap), fraction(2 * overlap, found + true)
+        return self._loss / max(self._n, 1), iou, dice
 
 
 def train(net: nn.Module, task: AnyTask, run: TrainingRun) -> None:
@@ -93,7 +82,10 @@ def train(net: nn.Module, task: AnyTask, run: TrainingRun) -> None:
         if (step + 1) % config.steps_per_epoch and step + 1 < config.n_steps:
             continue
         if distributed.is_main_process():
-            rows.append(_epoch_row(len(rows), metrics, _test(ema, task, device), time.monotonic() - since))
+            loss, iou, dice = metrics.scores()
+            test_loss, test_iou, test_dice = _test(ema, task, device).scores()
+            seconds = round(time.monotonic() - since, 2)
+            rows.append(EpochRow(len(rows), loss, test_loss, iou, test_iou, dice, test_dice, seconds))
             if best_row(rows) is rows[-1]:
                 save_weights(folder / "best.safetensors", ema)
             save_weights(folder / "last.safetensors", ema)
@@ -167,9 +159,3 @@ def parameter_groups(net: nn.Module, weight_decay: float) -> list[dict[str, obje
         exempt = parameter.ndim < 2 or name.rpartition(".")[2] in NEVER_DECAYED
         (kept if exempt else decayed).append(parameter)
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": kept, "weight_decay": 0.0}]
-
-
-def _epoch_row(epoch: int, train: RunningMetrics, test: RunningMetrics, seconds: float) -> EpochRow:
-    return EpochRow(
-        epoch, train.loss, test.loss, train.iou, test.iou, train.dice, test.dice, round(seconds, 2)
-    )

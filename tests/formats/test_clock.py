@@ -18,18 +18,24 @@ from temtrack.formats.clock import read_clock, read_date
     ],
 )
 def test_date_and_time(text, moment):
-    assert read_clock(text).moment == moment
+    assert read_clock(text) == moment
 
 
 @pytest.mark.parametrize("text", ["2021-08-06T13:40:19Z", "2021-08-06T13:40:19+02:00"])
 def test_a_time_of_another_zone_has_no_date(text):
-    assert read_clock(text).moment is None
-    assert read_clock(text).second_of_day == 13 * 3600 + 40 * 60 + 19
+    assert read_clock(text) is None
+    assert read_clock(text, date(2000, 1, 1)) == datetime(2000, 1, 1, 13, 40, 19)
+
+
+def test_a_day_stands_for_a_date_that_is_missing():
+    assert read_clock("13:54:37.68") is None
+    assert read_clock("13:54:37.68", date(2015, 4, 16)) == datetime(2015, 4, 16, 13, 54, 37, 680000)
+    assert read_clock("17/04/2015 0:01", date(2015, 4, 16)) == datetime(2015, 4, 17, 0, 1)
 
 
 @pytest.mark.parametrize("text", ["", "12", "25:00:00", "1:2", "norm"])
 def test_no_time(text):
-    assert read_clock(text) is None
+    assert read_clock(text, date(2000, 1, 1)) is None
 
 
 def test_dates():

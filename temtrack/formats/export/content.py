@@ -48,12 +48,6 @@ class ExportContent:
         return rows.sort_values(["frame", "particle_id"], ignore_index=True)
 
     @cached_property
-    def tracks(self) -> pd.DataFrame:
-        """The table of tracks."""
-        rows: pd.DataFrame = self.tables.tracks.to_pandas()
-        return rows
-
-    @cached_property
     def merges(self) -> pd.DataFrame:
         """The table of merges."""
         assert self.tables.merges is not None  # exports are made of tables with merges
@@ -86,7 +80,7 @@ class ExportContent:
     @cached_property
     def graph(self) -> ParticleGraph:
         """What became of each particle, from frame to frame."""
-        return build_graph(self.particles, self.tracks, self.merges)
+        return build_graph(self.particles, self.tables.tracks.to_pandas(), self.merges)
 
     def walk(self, progress: Progress) -> Iterator[tuple[int, Labels, pd.DataFrame]]:
         """Yield number, mask and particles of each frame; their index is their row among all particles."""

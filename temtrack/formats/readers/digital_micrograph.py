@@ -73,8 +73,7 @@ def _shown_image(tags: dict[str, Tag]) -> dict[str, Tag]:
 def _started(image: dict[str, Tag]) -> datetime | None:
     """Return the clock at the start of acquisition; ``None`` where the file does not tell it."""
     day, time = (image.get(f"ImageTags/DataBar/Acquisition {what}") for what in ("Date", "Time"))
-    clock = read_clock(f"{day} {time}") if isinstance(day, str) and isinstance(time, str) else None
-    return None if clock is None else clock.moment
+    return read_clock(f"{day} {time}") if isinstance(day, str) and isinstance(time, str) else None
 
 
 def _step(image: dict[str, Tag], axis: int) -> tuple[float, str]:

@@ -63,8 +63,7 @@ def read_start(tif: tifffile.TiffFile) -> datetime | None:
         return None
     root = ElementTree.fromstring(tif.ome_metadata)
     told = next((e.text for e in root.iter() if e.tag.rpartition("}")[2] == "AcquisitionDate"), None)
-    clock = read_clock(told or "")
-    return None if clock is None else clock.moment
+    return read_clock(told or "")
 
 
 def _step(tif: tifffile.TiffFile, tag: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from temtrack.errors import InputError
+from temtrack.errors import InputError, TemtrackWarning
 from temtrack.formats.readers import images, tiff
 from temtrack.formats.store.atomic import whole_file
 from temtrack.masks import Masks
@@ -116,6 +117,20 @@ def _missing_numbers(files: Sequence[Path]) -> Iterator[int]:
     numbers = sorted(int(match[1]) for match in found if match is not None)
     if len(numbers) == len(files) and numbers[-1] - numbers[0] < _MAX_NUMBERS:
         yield from sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
+
+
+def read_masks_in_time(source: Path | str) -> Masks:
+    """Open the masks of a movie as `read_masks` does; tell of numbers that their names leave out."""
+    masks = read_masks(source)
+    if missing := masks.missing_numbers:
+        named = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+        warnings.warn(
+            f"{masks.path}: the names of its masks leave out {len(missing)} of the numbers ({named});"
+            " all masks count as neighbours in time",
+            TemtrackWarning,
+            stacklevel=2,
+        )
+    return masks
 
 
 def read_labels(path: Path) -> NDArray[np.int32]:

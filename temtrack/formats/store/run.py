@@ -17,7 +17,7 @@ from temtrack.errors import InputError
 from temtrack.formats.store.atomic import whole_file
 from temtrack.formats.store.fingerprint import fingerprint
 from temtrack.formats.store.lineage import LINEAGE_NAME, ctc_parents, read_ctc_table, read_lineage
-from temtrack.formats.store.masks import list_masks, read_masks
+from temtrack.formats.store.masks import list_masks, read_masks_in_time
 from temtrack.masks import Masks, Run
 from temtrack.provenance import Provenance, Source
 
@@ -46,7 +46,7 @@ def open_run(path: Path | str) -> Run:
 
 
 def _open(path: Path, contours: Mapping[int, Path]) -> Run:
-    masks = read_masks(path)
+    masks = read_masks_in_time(path)
     lineage = None
     if (path / LINEAGE_NAME).is_file():
         lineage = read_lineage(path / LINEAGE_NAME)

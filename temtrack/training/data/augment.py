@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -86,53 +86,39 @@ def _centre(labels: NDArray[Any], reach: float, rng: np.random.Generator) -> NDA
     return centre
 
 
-@dataclass(frozen=True)
-class Degradation:
-    """What instrument and operator do to a picture: the same to all frames of a movie, but for the noise.
+def draw_degradation(
+    rng: np.random.Generator,
+) -> Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]:
+    """Draw what instrument and operator do to a picture, and return what does it to one (Y, X) in [0, 1].
 
-    ``gamma`` and ``contrast`` of the display, ``inverted`` polarity, ``light`` the illumination's slopes
-    (y, x) and curvature (or nothing), ``blur_px``, ``dose_e_px`` (0: no shot noise) and ``readout`` noise.
+    Illumination, contrast, polarity, focus and dose are the same to all frames of a movie, noise is fresh.
     """
+    gamma, is_inverted = rng.uniform(0.6, 1.6), rng.random() < 0.12
+    light = rng.uniform(-0.25, 0.25, 3) if rng.random() < 0.5 else np.zeros(3)  # slopes y, x; curvature
+    blur_px = rng.uniform(0.3, 1.8) if rng.random() < 0.4 else 0.0
+    contrast = rng.uniform(0.35, 1.0) if rng.random() < 0.5 else 1.0
+    dose_e_px = log_uniform(rng, 8, 400) if rng.random() < 0.5 else 0.0  # 0: no shot noise
+    readout = rng.uniform(0.01, 0.1) if rng.random() < 0.3 else 0.0
 
-    gamma: float
-    inverted: bool
-    light: tuple[float, ...]
-    blur_px: float
-    contrast: float
-    dose_e_px: float
-    readout: float
-
-    def apply(self, image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-        """Return an image (Y, X) in [0, 1] degraded, with fresh noise."""
-        grey = np.clip(image, 0, 1) ** self.gamma
-        if self.inverted:
+    def degrade(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        grey = np.clip(image, 0, 1) ** gamma
+        if is_inverted:
             grey = 1 - grey
-        if any(self.light):
-            grey = grey * _illumination(grey.shape, self.light)
-        if self.blur_px:
-            grey = ndimage.gaussian_filter(grey, self.blur_px)
-        grey = 0.5 + self.contrast * (grey - 0.5)
-        if self.dose_e_px:
-            grey = rng.poisson(np.clip(grey, 0, None) * self.dose_e_px) / self.dose_e_px
-        if self.readout:
-            grey = grey + rng.normal(0, self.readout, grey.shape)
+        if light.any():
+            grey = grey * _illumination(grey.shape, light)
+        if blur_px:
+            grey = ndimage.gaussian_filter(grey, blur_px)
+        grey = 0.5 + contrast * (grey - 0.5)
+        if dose_e_px:
+            grey = rng.poisson(np.clip(grey, 0, None) * dose_e_px) / dose_e_px
+        if readout:
+            grey = grey + rng.normal(0, readout, grey.shape)
         return grey.astype(np.float32)
 
-
-def draw_degradation(rng: np.random.Generator) -> Degradation:
-    """Draw illumination, contrast, polarity, focus, dose and readout noise."""
-    return Degradation(
-        gamma=rng.uniform(0.6, 1.6),
-        inverted=bool(rng.random() < 0.12),
-        light=tuple(rng.uniform(-0.25, 0.25, 3)) if rng.random() < 0.5 else (),
-        blur_px=rng.uniform(0.3, 1.8) if rng.random() < 0.4 else 0.0,
-        contrast=rng.uniform(0.35, 1.0) if rng.random() < 0.5 else 1.0,
-        dose_e_px=log_uniform(rng, 8, 400) if rng.random() < 0.5 else 0.0,
-        readout=rng.uniform(0.01, 0.1) if rng.random() < 0.3 else 0.0,
-    )
+    return degrade
 
 
-def _illumination(shape: tuple[int, ...], light: tuple[float, ...]) -> NDArray[np.float64]:
+def _illumination(shape: tuple[int, ...], light: NDArray[np.float64]) -> NDArray[np.float64]:
     y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
     a, b, c = light
     field: NDArray[np.float64] = 1 + a * y + b * x + c * (y * y + x * x)

@@ -45,14 +45,14 @@ def cut_clip(
 ) -> Clip:
     """Cut a clip of ``shape`` (T, S); its frames ``references``, the first among them, give the truth."""
     times, matrix, centres = draw_camera(source, shape, rng)
-    degradation = draw_degradation(rng)
+    degrade = draw_degradation(rng)
     shrinking = np.sqrt(np.abs(np.linalg.det(matrix)))
     images, labels = [], []
     for t, centre in zip(times, centres, strict=True):
         image, ids = source.read(t)
         if shrinking > 1.25:
             image = ndimage.gaussian_filter(image, 0.45 * shrinking)  # or its noise would alias
-        image = degradation.apply(view(image, matrix, centre, shape[1], order=1), rng)
+        image = degrade(view(image, matrix, centre, shape[1], order=1), rng)
         images.append(rescale_intensity(image))
         labels.append(view(ids, matrix, centre, shape[1], order=0))
     n_colours = N_IDS if rng.random() < ALL_COLOURS_FRACTION else int(rng.integers(4, N_IDS))

@@ -47,9 +47,7 @@ def image_source(
             image, labels = _part(centred[n], config, rng, as_it_is=known)
         else:
             image, labels = _part(images[n], config, rng)
-            image = centre_intensity(
-                rescale_intensity(draw_degradation(rng).apply(image, rng)), centring_blur_px
-            )
+            image = centre_intensity(rescale_intensity(draw_degradation(rng)(image, rng)), centring_blur_px)
         return LabelledImage(image, labels, images[n].semantic)
 
     return draw

@@ -66,7 +66,7 @@ def test_a_kept_id_is_a_parent_like_the_others(kept_id):
 
 def test_a_parent_that_no_mask_shows_is_counted(scene):
     unseen = scene.particles[scene.particles["particle_id"] != 2].reset_index(drop=True)
-    graph = build_graph(unseen, scene.tracks, scene.merges)
+    graph = build_graph(unseen, scene.tables.tracks.to_pandas(), scene.merges)
     assert graph.n_unseen == 1
     assert families(graph, Kind.merge) == {CHILD: {1, 3}}
 

@@ -6,7 +6,7 @@ import pytest
 import tifffile
 
 from temtrack.calibration import PixelSize
-from temtrack.errors import InputError
+from temtrack.errors import InputError, TemtrackWarning
 from temtrack.formats.store.lineage import ctc_parents, write_lineage
 from temtrack.formats.store.masks import mask_name, write_mask
 from temtrack.formats.store.run import open_run, sources_of, write_run
@@ -149,7 +149,10 @@ def test_pictures_beside_the_masks_do_not_change_what_they_are(folder):
     assert sources_of(open_run(folder)) == before
 
 
-def test_numbers_that_are_left_out_are_known(tmp_path):
+def test_numbers_that_are_left_out_are_told(tmp_path):
     for number in (1, 5, 6):
         write_mask(tmp_path / mask_name(number), LABELS)
-    assert open_run(tmp_path).masks.missing_numbers == (2, 3, 4)
+    with pytest.warns(
+        TemtrackWarning, match=r"leave out 3 of the numbers \(2, 3, 4\); all masks count as neighbours"
+    ):
+        assert open_run(tmp_path).masks.missing_numbers == (2, 3, 4)

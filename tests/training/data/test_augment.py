@@ -61,7 +61,7 @@ def test_resampling_scales_image_and_labels_alike():
 def test_degrading_keeps_particles_apart_from_the_ground():
     rng = np.random.default_rng(0)
     for _ in range(20):
-        grey = draw_degradation(rng).apply(IMAGE, rng)
+        grey = draw_degradation(rng)(IMAGE, rng)
         assert grey.dtype == np.float32
         assert abs(grey[LABELS > 0].mean() - grey[LABELS == 0].mean()) > 0.02
 
