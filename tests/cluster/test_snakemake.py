@@ -13,6 +13,7 @@ from cluster.movies import BROKEN, LONG, write_movies
 from cluster.slurm import environments, wait_for
 from needs import need_module
 
+from temtrack.provenance import Provenance
 from temtrack.tracking.checkpoint import Checkpoint, CheckpointFile
 from temtrack.tracking.overlap import OverlapTracker
 
@@ -135,7 +136,9 @@ def test_a_killed_job_is_tried_again_and_a_broken_movie_is_not(tmp_path, monkeyp
     (folder / "bin" / "temtrack").chmod(0o755)
     half = folder / "out" / "movie00"
     half.mkdir(parents=True)  # a run of other settings that was stopped midway
-    CheckpointFile(half, OverlapTracker()).save(Checkpoint({"max_gap_frames": 9}, "temtrack track"))
+    CheckpointFile(half, OverlapTracker()).save(
+        Checkpoint(Provenance("track", "temtrack track", options={"max_gap_frames": 9}))
+    )
     monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
     targets = [f"out/{name}/run.json" for name in ("movie00", BROKEN)]
     words = ["--cores", "1", "--retries", "2", "--config", *SETTINGS]
@@ -145,7 +148,7 @@ def test_a_killed_job_is_tried_again_and_a_broken_movie_is_not(tmp_path, monkeyp
     calls = [tuple(line.split()[:2]) for line in (folder / "calls").read_text().splitlines()]
     good, broken = "movies/movie00.tif", f"movies/{BROKEN}.tif"
     assert sorted(calls) == [("info", good), ("info", broken), ("track", good), ("track", good)]
-    assert json.loads((half / "run.json").read_text())["parameters"]["max_gap_frames"] == 8
+    assert json.loads((half / "run.json").read_text())["options"]["max_gap_frames"] == 8
     assert f"{BROKEN}: temtrack: error: movies/{BROKEN}.tif: TIFF is truncated" in done.stderr
 
 

@@ -125,7 +125,7 @@ def contents(folder: Path) -> dict[str, bytes]:
         files.pop(name, None)
     if "log.csv" in files:
         files["log.csv"] = b"\n".join(line.rpartition(b",")[0] for line in files["log.csv"].splitlines())
-    for name in [name for name in files if name.endswith("run.json")]:
+    for name in [name for name in files if name.endswith(("run.json", ".html"))]:
         files[name] = files[name].replace(b" --force", b"")
     if "state.pt" in files:
         files["state.pt"] = _plain(files["state.pt"])

@@ -46,7 +46,7 @@ COMMANDS = {
     "models import": Work(("models", "import", "vmamba", CHECKPOINT, "--name", "mine"), AGAIN),
     "models download": Work(("models", "download", "mine", "--network", "vmamba", "--url", URL,
                              "--from-dir", "../inputs", "--sha256"), AGAIN),
-    "rerun": Work(("rerun", "../inputs/tracked", "-o", "out"), ()),
+    "reproduce": Work(("reproduce", "../inputs/tracked", "-o", "out"), ()),
     **WORKS,
 }  # fmt: skip
 
@@ -90,7 +90,7 @@ def test_every_command_ends_in_one_line_and_goes_on_with_room(nursery, small_dis
         assert "No space left on device" in full.stderr
         assert not list(out.rglob(".writing-*"))
         small_disk.resize(ROOM)
-        if name == "rerun" and out.exists():  # it only writes into a new folder
+        if name == "reproduce" and out.exists():  # it only writes into a new folder
             shutil.rmtree(out)
         resumed = run(*work.go_on * out.exists())
         assert resumed.exit_code == 0, resumed.stderr
