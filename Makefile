@@ -1,10 +1,10 @@
 # make demo: environment, install, the whole pipeline on the embedded movie.   make test: every check.
 # make cases: which tiny scenes pass.   make accuracy: record what the embedded networks reach.
-# make docs: the documentation, into site/.   make pictures: those of the README, from demo/.
+# make docs: the documentation, into site/.   make readme, make pictures: what the README shows, from demo/.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test cases accuracy docs pictures format clean
+.PHONY: demo test cases accuracy docs readme pictures format clean
 
 demo: .venv/installed
 	$(BIN)/temtrack demo -o demo --force
@@ -24,6 +24,9 @@ accuracy: .venv/installed
 
 docs: .venv/installed
 	$(BIN)/mkdocs build --strict
+
+readme: demo
+	cd $$(mktemp -d) && ln -s $(CURDIR)/demo demo && $(CURDIR)/$(BIN)/python $(CURDIR)/docs/readme.py
 
 pictures: demo
 	$(BIN)/python docs/make_pictures.py demo

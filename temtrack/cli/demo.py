@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from shutil import copyfile
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,8 +37,9 @@ def demo(
 ) -> None:
     """Segment, track and analyse the embedded movie and show the merges beside the truth.
 
-    Writes masks/ with tables, overlay.mp4 with contours and ids, merges.png
-    with the key frames of each merge, and report.html with all of it on a page.
+    Writes the movie, masks/ with tables, overlay.mp4 with contours and ids,
+    merges.png with the key frames of each merge, and report.html with all of
+    it on a page.
     """
     from temtrack.demo import LINEAGE, MOVIE, PIXEL_SIZE_NM
     from temtrack.formats.store.atomic import check_output_folder
@@ -49,15 +51,17 @@ def demo(
     from temtrack.report.overlay import write_overlay
 
     check_output_folder(output_folder, force)
-    masks, command, progress = output_folder / "masks", output.command_line(), output.with_progress
+    file, masks = output_folder / MOVIE.name, output_folder / "masks"
+    copyfile(MOVIE, file)
+    command, progress = output.command_line(), output.with_progress
     stage = TrackStage.load(TrackOptions(model=model, pixel_size_nm=PIXEL_SIZE_NM), device)
-    movie, report = track_file(MOVIE, masks, stage, command, force=force, progress=progress)
+    movie, report = track_file(file, masks, stage, command, force=force, progress=progress)
     measured = AnalyzeOptions()
-    run, _ = analyze_file(masks, masks, str(MOVIE), measured, command, may_overwrite=force, progress=progress)
+    run, _ = analyze_file(masks, masks, str(file), measured, command, may_overwrite=force, progress=progress)
     lineage, truth = report.lineage, read_lineage(LINEAGE)
     write_overlay(output_folder / "overlay.mp4", movie, run.masks, lineage)
     write_keyframes(output_folder / "merges.png", movie, run.masks.__getitem__, lineage)
-    write_report(output_folder / "report.html", masks, str(MOVIE), measured, command, progress)
+    write_report(output_folder / "report.html", masks, str(file), measured, command, progress)
     _show(output_folder, lineage, truth, _compare(lineage, truth, run.masks[0]), as_json)
 
 

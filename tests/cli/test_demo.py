@@ -64,7 +64,13 @@ def test_its_three_merges_are_found_exactly_and_nothing_else(run, true_segmentat
     found, true = told["summary"]
     assert (found["merges"], found["merged"], found["dissolved"]) == (3, 7, 1)
     assert true["merges"] == 3
-    assert {path.name for path in out.iterdir()} == {"masks", "overlay.mp4", "merges.png", "report.html"}
+    assert {path.name for path in out.iterdir()} == {
+        "sintering.mp4",
+        "masks",
+        "overlay.mp4",
+        "merges.png",
+        "report.html",
+    }
     assert len(read_movie(out / "overlay.mp4")) == 60
     table = pq.read_table(out / "masks" / "merges.parquet")
     assert sorted(table["n_parents"].to_pylist()) == [2, 2, 3]
