@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from results import BenchmarkResult, ResultTable, add_json_option, publish
 
-from temtrack.nets import efficient_sam
+from temtrack.nets import layers
 from temtrack.nets.device import bf16_where_native
 from temtrack.nets.efficient_sam import EfficientSam
 
@@ -25,9 +25,9 @@ WAYS = ("used", "fused", "explicit")
 
 def embed(net: EfficientSam, image: torch.Tensor, way: str) -> torch.Tensor:
     """Embed an image one way."""
-    attend = efficient_sam.attend_explicitly if way == "explicit" else efficient_sam.attend
+    attend = layers.attend_explicitly if way == "explicit" else layers.attend
     precision = bf16_where_native(image.device) if way == "used" else nullcontext()
-    with precision, patch.object(efficient_sam, "attend", attend):
+    with precision, patch.object(layers, "attend", attend):
         return net.embed(image)
 
 

@@ -26,7 +26,7 @@ from segmentation import find_particles, read_images
 from temtrack.datasets.labelled import LabelledImage, read_excluded
 from temtrack.metrics.segmentation import score_segmentation
 from temtrack.models.registry import DEFAULT_TTA
-from temtrack.nets import efficient_sam
+from temtrack.nets import layers
 from temtrack.nets.efficient_sam import POINT, REFERENCE_SIDE, EfficientSam
 from temtrack.segmentation.dense_maps import FOREGROUND
 from temtrack.segmentation.segmenter import Segmenter
@@ -45,7 +45,7 @@ def segment_plainly(net: EfficientSam, image: NDArray[np.float32], points: NDArr
     """Ask for one particle after the other on the image at 1024 px."""
     grey = torch.from_numpy(image)[None, None].expand(-1, 3, -1, -1)
     seen = F.interpolate(grey, (REFERENCE_SIDE, REFERENCE_SIDE), mode="bilinear", align_corners=False)
-    with patch.object(efficient_sam, "attend", efficient_sam.attend_explicitly):
+    with patch.object(layers, "attend", layers.attend_explicitly):
         embedding = net.embed(seen)
     labels = np.zeros(image.shape, np.int32)
     kind = torch.full((1, 1, 1), POINT)

@@ -15,32 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from temtrack.nets.imagenet import imagenet_normalize
-from temtrack.nets.layers import Mlp, init_linear
+from temtrack.nets.layers import Block, SelfAttention, attend, chain, init_linear
 
 PATCH = 16
 REFERENCE_SIDE = 1024  # the frame in which the published network sees every image
 N_POINT_SLOTS = 6
 N_MASK_TOKENS = 4
 
-QUERIES_AT_ONCE = 512
-
 INVALID, POINT, BOX_TOP_LEFT, BOX_BOTTOM_RIGHT = -1, 1, 2, 3
-
-
-def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Softmax attention, as fast as the device can."""
-    if q.device.type == "cpu" and q.dtype == torch.bfloat16:
-        # The fused kernel takes as long as in float32 there; two products of a few queries at a time take
-        # half of that, and their scores stay in the cache.
-        k, v = k.contiguous(), v.contiguous()
-        return torch.cat([attend_explicitly(some, k, v) for some in q.split(QUERIES_AT_ONCE, -2)], -2)
-    return F.scaled_dot_product_attention(q, k, v)
-
-
-def attend_explicitly(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Softmax attention as its formula reads, with all scores at once."""
-    scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-2, -1)
-    return scores.softmax(dim=-1).to(v.dtype) @ v
 
 
 class LayerNorm2d(nn.LayerNorm):
@@ -50,48 +32,6 @@ class LayerNorm2d(nn.LayerNorm):
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
-class SelfAttention(nn.Module):
-    """Global multi-head attention over an image's tokens."""
-
-    def __init__(self, dim: int, n_heads: int) -> None:
-        super().__init__()
-        self.n_heads = n_heads
-        self.qkv = nn.Linear(dim, 3 * dim)
-        self.proj = nn.Linear(dim, dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        b, n, c = x.shape
-        qkv = self.qkv(x).view(b, n, 3, self.n_heads, c // self.n_heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each BxHeadsxNxD
-        return self.proj(attend(q, k, v).transpose(1, 2).reshape(b, n, c))
-
-
-class Block(nn.Module):
-    """Pre-norm transformer block."""
-
-    def __init__(self, dim: int, n_heads: int) -> None:
-        super().__init__()
-        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
-        self.attn = SelfAttention(dim, n_heads)
-        self.norm2 = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = Mlp(dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attn(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
-
-
-class PatchEmbed(nn.Module):
-    """Cut an image into patches of 16 x 16 px, one token each."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.proj = nn.Conv2d(3, dim, PATCH, PATCH)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.proj(x)
-
-
 class ImageEncoder(nn.Module):
     """ViT-Ti with a convolutional neck: Bx3xHxW -> Bx256xhxw."""
 
@@ -99,9 +39,9 @@ class ImageEncoder(nn.Module):
 
     def __init__(self, dim: int, depth: int, n_heads: int, out_dim: int) -> None:
         super().__init__()
-        self.patch_embed = PatchEmbed(dim)
+        self.patch_embed = chain(proj=nn.Conv2d(3, dim, PATCH, PATCH))
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + self.pretrain_side**2, dim))
-        self.blocks = nn.ModuleList(Block(dim, n_heads) for _ in range(depth))
+        self.blocks = nn.Sequential(*(Block(dim, SelfAttention(dim, n_heads), 1e-6) for _ in range(depth)))
         self.neck = nn.Sequential(
             nn.Conv2d(dim, out_dim, 1, bias=False),
             LayerNorm2d(out_dim, eps=1e-6),
@@ -120,9 +60,7 @@ class ImageEncoder(nn.Module):
         x = self.patch_embed(x)
         h, w = x.shape[-2:]
         x = (x + self.positions(h, w).to(x.dtype)).flatten(2).transpose(1, 2)  # BxCxhxw -> BxNxC
-        x = x.contiguous()  # once here, not in every layer norm
-        for block in self.blocks:
-            x = block(x)
+        x = self.blocks(x.contiguous())  # once here, not in every layer norm
         return self.neck(x.transpose(1, 2).unflatten(2, (h, w)))
 
 
@@ -190,19 +128,10 @@ class CrossAttention(nn.Module):
         return self.out_proj(attend(q, k, v).transpose(1, 2).flatten(2))
 
 
-class MlpHead(nn.Module):
-    """Hidden layers, each followed by GELU, and a last linear layer."""
-
-    def __init__(self, dim: int, hidden: int, out: int, n_hidden: int) -> None:
-        super().__init__()
-        widths = [dim] + [hidden] * n_hidden
-        self.layers = nn.ModuleList(nn.Sequential(nn.Linear(a, b), nn.GELU()) for a, b in pairwise(widths))
-        self.fc = nn.Linear(hidden, out)
-
-    def forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers:
-            x = layer(x)
-        return self.fc(x)
+def mlp_head(dim: int, hidden: int, out: int, n_hidden: int) -> nn.Sequential:
+    """Build hidden layers, each followed by GELU, and a last linear layer."""
+    layers = (nn.Sequential(nn.Linear(a, b), nn.GELU()) for a, b in pairwise([dim, *[hidden] * n_hidden]))
+    return chain(layers=nn.Sequential(*layers), fc=nn.Linear(hidden, out))
 
 
 class TwoWayLayer(nn.Module):
@@ -215,7 +144,7 @@ class TwoWayLayer(nn.Module):
         self.norm1 = nn.LayerNorm(dim)
         self.cross_attn_token_to_image = CrossAttention(dim, dim // 2, n_heads)
         self.norm2 = nn.LayerNorm(dim)
-        self.mlp = MlpHead(dim, hidden, dim, 1)
+        self.mlp = mlp_head(dim, hidden, dim, 1)
         self.norm3 = nn.LayerNorm(dim)
         self.norm4 = nn.LayerNorm(dim)
         self.cross_attn_image_to_token = CrossAttention(dim, dim // 2, n_heads)
@@ -258,16 +187,14 @@ class MaskDecoder(nn.Module):
         self.transformer = TwoWayTransformer(dim, depth=2, n_heads=8, hidden=8 * dim)
         self.iou_token = nn.Embedding(1, dim)
         self.mask_tokens = nn.Embedding(N_MASK_TOKENS, dim)
-        self.final_output_upscaling_layers = nn.ModuleList(
-            [
-                nn.Sequential(nn.ConvTranspose2d(dim, dim // 4, 2, 2), nn.GroupNorm(1, dim // 4), nn.GELU()),
-                nn.Sequential(nn.ConvTranspose2d(dim // 4, dim // 8, 2, 2), nn.GELU()),
-            ]
+        self.final_output_upscaling_layers = nn.Sequential(
+            nn.Sequential(nn.ConvTranspose2d(dim, dim // 4, 2, 2), nn.GroupNorm(1, dim // 4), nn.GELU()),
+            nn.Sequential(nn.ConvTranspose2d(dim // 4, dim // 8, 2, 2), nn.GELU()),
         )
         self.output_hypernetworks_mlps = nn.ModuleList(
-            MlpHead(dim, dim, dim // 8, 2) for _ in range(N_MASK_TOKENS)
+            mlp_head(dim, dim, dim // 8, 2) for _ in range(N_MASK_TOKENS)
         )
-        self.iou_prediction_head = MlpHead(dim, dim, N_MASK_TOKENS, 2)
+        self.iou_prediction_head = mlp_head(dim, dim, N_MASK_TOKENS, 2)
 
     def forward(self, embedding: Tensor, image_pe: Tensor, prompt: Tensor) -> tuple[Tensor, Tensor]:
         b, _, h, w = embedding.shape
@@ -275,9 +202,7 @@ class MaskDecoder(nn.Module):
         tokens = torch.cat([own, prompt], dim=1)  # Bx(1+4+6)xC
         image = embedding.flatten(2).transpose(1, 2)
         tokens, image = self.transformer(image, image_pe.flatten(1).T.unsqueeze(0).to(image.dtype), tokens)
-        features = image.transpose(1, 2).unflatten(2, (h, w))
-        for layer in self.final_output_upscaling_layers:
-            features = layer(features)
+        features = self.final_output_upscaling_layers(image.transpose(1, 2).unflatten(2, (h, w)))
         hyper = torch.stack(
             [mlp(tokens[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
         )

@@ -1,28 +1,78 @@
-"""What networks share: the MLP, and patches of an image, cut, merged, expanded, and mirrored out to fit.
+"""What networks share: the transformer's block, and patches of an image, cut, merged, expanded, mirrored out.
 
-The parameters' names are the published ones. Letters in shapes: B images, C channels,
-(H, W) the image, (h, w) its tokens; tokens are channels-last, BxhxwxC.
+The parameters' names are the published ones. Letters in shapes: B images, C channels, N tokens, (H, W) the
+image, (h, w) its tokens; tokens of a picture are channels-last, BxhxwxC.
 """
 
 from __future__ import annotations
+
+import math
+from collections import OrderedDict
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 PATCH = 4
+QUERIES_AT_ONCE = 512
 
 
-class Mlp(nn.Module):
-    """Two linear layers with GELU between, the hidden one four times as wide."""
+def chain(**modules: nn.Module | None) -> nn.Sequential:
+    """Chain modules under their published names; what is ``None`` is left out."""
+    return nn.Sequential(OrderedDict((name, one) for name, one in modules.items() if one is not None))
 
-    def __init__(self, dim: int) -> None:
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Softmax attention, as fast as the device can."""
+    if q.device.type == "cpu" and q.dtype == torch.bfloat16:
+        # The fused kernel takes as long as in float32 there; two products of a few queries at a time take
+        # half of that, and their scores stay in the cache.
+        k, v = k.contiguous(), v.contiguous()
+        return torch.cat([attend_explicitly(some, k, v) for some in q.split(QUERIES_AT_ONCE, -2)], -2)
+    return F.scaled_dot_product_attention(q, k, v)
+
+
+def attend_explicitly(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Softmax attention as its formula reads, with all scores at once."""
+    scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-2, -1)
+    return scores.softmax(dim=-1).to(v.dtype) @ v
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention of BxNxC tokens among themselves."""
+
+    def __init__(self, dim: int, n_heads: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(dim, 4 * dim)
-        self.fc2 = nn.Linear(4 * dim, dim)
+        self.n_heads = n_heads
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.proj = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(x)))
+        return self.attend(x)
+
+    def attend(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Attend; ``bias``, BxHeadsxNxN, is added to the scores."""
+        qkv = self.qkv(x).unflatten(-1, (3, self.n_heads, -1))
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each BxHeadsxNxD
+        attended = (
+            attend(q, k, v) if bias is None else F.scaled_dot_product_attention(q, k, v, bias.to(q.dtype))
+        )
+        return self.proj(attended.transpose(1, 2).flatten(2))
+
+
+class Block(nn.Module):
+    """Pre-norm transformer block: an attention, and an MLP whose hidden layer is four times as wide."""
+
+    def __init__(self, dim: int, attention: nn.Module, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim, eps)
+        self.attn = attention
+        self.norm2 = nn.LayerNorm(dim, eps)
+        self.mlp = chain(fc1=nn.Linear(dim, 4 * dim), act=nn.GELU(), fc2=nn.Linear(4 * dim, dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attn(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
 
 
 class PatchEmbed(nn.Module):

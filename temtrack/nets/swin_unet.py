@@ -12,10 +12,19 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from temtrack.nets.layers import PATCH, Mlp, PatchEmbed, PatchExpand, PatchMerging, init_linear, mirror_out
+from temtrack.nets.layers import (
+    PATCH,
+    Block,
+    PatchEmbed,
+    PatchExpand,
+    PatchMerging,
+    SelfAttention,
+    chain,
+    init_linear,
+    mirror_out,
+)
 
 WINDOW = 7
 SHIFT = WINDOW // 2
@@ -23,78 +32,32 @@ MULTIPLE = PATCH * 2**3 * WINDOW  # whole windows even on the deepest level
 FAR = -100.0  # added to scores between tokens that only the roll brought together
 
 
-class WindowAttention(nn.Module):
-    """Multi-head attention within windows of 7 x 7 tokens, biased by their relative positions."""
+class WindowAttention(SelfAttention):
+    """Attention within windows of 7 x 7 tokens, shifted by half a window or not, biased by their places."""
 
     relative_position_index: Tensor
 
-    def __init__(self, dim: int, n_heads: int) -> None:
-        super().__init__()
-        self.n_heads = n_heads
+    def __init__(self, dim: int, n_heads: int, shifted: bool) -> None:
+        super().__init__(dim, n_heads)
+        self.shifted = shifted
         self.relative_position_bias_table = nn.Parameter(torch.zeros((2 * WINDOW - 1) ** 2, n_heads))
         self.register_buffer("relative_position_index", relative_positions())
-        self.qkv = nn.Linear(dim, 3 * dim)
-        self.proj = nn.Linear(dim, dim)
-
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Attend within windows (B W)xTxC; ``mask`` WxTxT is added to the scores."""
-        n, t, c = x.shape
-        qkv = self.qkv(x).view(n, t, 3, self.n_heads, c // self.n_heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B W)xHeadsxTxD
-        bias = self.relative_position_bias_table[self.relative_position_index].permute(2, 0, 1)[None]
-        if mask is not None:
-            bias = (bias + mask[:, None]).repeat(n // len(mask), 1, 1, 1)
-        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype))
-        return self.proj(attended.transpose(1, 2).reshape(n, t, c))
-
-
-class SwinBlock(nn.Module):
-    """Pre-norm transformer block on windows, shifted by half a window or not."""
-
-    def __init__(self, dim: int, n_heads: int, shifted: bool) -> None:
-        super().__init__()
-        self.shifted = shifted
-        self.norm1 = nn.LayerNorm(dim)
-        self.attn = WindowAttention(dim, n_heads)
-        self.norm2 = nn.LayerNorm(dim)
-        self.mlp = Mlp(dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attend(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
-
-    def attend(self, x: Tensor) -> Tensor:
         """Attend within the windows of BxhxwxC tokens."""
         h, w = x.shape[1:3]
+        bias = self.relative_position_bias_table[self.relative_position_index].permute(2, 0, 1)[None]
         if not self.shifted or min(h, w) <= WINDOW:
-            return join(self.attn(split(x), None), h, w)
+            return join(self.attend(split(x), bias), h, w)
+        bias = (bias + shift_mask(h, w).to(x)[:, None]).repeat(len(x), 1, 1, 1)
         x = torch.roll(x, (-SHIFT, -SHIFT), (1, 2))
-        x = join(self.attn(split(x), shift_mask(h, w).to(x)), h, w)
-        return torch.roll(x, (SHIFT, SHIFT), (1, 2))
+        return torch.roll(join(self.attend(split(x), bias), h, w), (SHIFT, SHIFT), (1, 2))
 
 
-class Level(nn.Module):
-    """The blocks of one resolution, with what leads on to the next: fewer or more tokens, or nothing."""
-
-    def __init__(
-        self,
-        dim: int,
-        depth: int,
-        n_heads: int,
-        downsample: PatchMerging | None = None,
-        upsample: PatchExpand | None = None,
-    ) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(SwinBlock(dim, n_heads, shifted=i % 2 == 1) for i in range(depth))
-        self.downsample = downsample
-        self.upsample = upsample
-
-    def forward(self, x: Tensor) -> Tensor:
-        for block in self.blocks:
-            x = block(x)
-        for step in (self.downsample, self.upsample):
-            x = x if step is None else step(x)
-        return x
+def build_level(dim: int, depth: int, n_heads: int, **step: nn.Module | None) -> nn.Sequential:
+    """Build the blocks of one resolution, and the ``downsample`` or ``upsample`` that leads on."""
+    blocks = (Block(dim, WindowAttention(dim, n_heads, shifted=i % 2 == 1)) for i in range(depth))
+    return chain(blocks=nn.Sequential(*blocks), **step)
 
 
 class SwinUNet(nn.Module):
@@ -111,7 +74,7 @@ class SwinUNet(nn.Module):
         levels = list(zip(dims, depths, heads, strict=True))
         self.patch_embed = PatchEmbed(dim)
         self.layers = nn.ModuleList(
-            Level(d, n, h, downsample=PatchMerging(d) if i < last else None)
+            build_level(d, n, h, downsample=PatchMerging(d) if i < last else None)
             for i, (d, n, h) in enumerate(levels)
         )
         self.norm = nn.LayerNorm(dims[-1])
@@ -119,7 +82,9 @@ class SwinUNet(nn.Module):
         self.concat_back_dim = nn.ModuleList([nn.Identity()])  # level 0 has no skip: it only expands
         for d, n, h in levels[-2::-1]:
             self.concat_back_dim.append(nn.Linear(2 * d, d))
-            self.layers_up.append(Level(d, n, h, upsample=PatchExpand(d, 2, d // 2) if d > dim else None))
+            self.layers_up.append(
+                build_level(d, n, h, upsample=PatchExpand(d, 2, d // 2) if d > dim else None)
+            )
         self.norm_up = nn.LayerNorm(dim)
         self.up = PatchExpand(dim, PATCH, dim)
         self.output = nn.Conv2d(dim, num_classes, 1, bias=False)

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from temtrack.nets.layers import PATCH, PatchEmbed, PatchExpand, PatchMerging, init_linear, mirror_out
+from temtrack.nets.layers import PATCH, PatchEmbed, PatchExpand, PatchMerging, chain, init_linear, mirror_out
 from temtrack.nets.selective_scan import selective_scan
 
 N_STATES = 16
@@ -82,26 +82,12 @@ class VssBlock(nn.Module):
         return x + self.self_attention(self.ln_1(x))
 
 
-class Level(nn.Module):
-    """The blocks of one resolution, between what led here and what leads on, where there is such a step."""
-
-    def __init__(
-        self,
-        dim: int,
-        depth: int,
-        upsample: PatchExpand | None = None,
-        downsample: PatchMerging | None = None,
-    ) -> None:
-        super().__init__()
-        self.upsample = upsample
-        self.blocks = nn.ModuleList(VssBlock(dim) for _ in range(depth))
-        self.downsample = downsample
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x if self.upsample is None else self.upsample(x)
-        for block in self.blocks:
-            x = block(x)
-        return x if self.downsample is None else self.downsample(x)
+def build_level(
+    dim: int, depth: int, upsample: PatchExpand | None = None, downsample: PatchMerging | None = None
+) -> nn.Sequential:
+    """Build the blocks of one resolution, between what leads here and what leads on, where that is a step."""
+    blocks = nn.Sequential(*(VssBlock(dim) for _ in range(depth)))
+    return chain(upsample=upsample, blocks=blocks, downsample=downsample)
 
 
 class VmUNet(nn.Module):
@@ -119,11 +105,11 @@ class VmUNet(nn.Module):
         self.multiple = PATCH * 2 ** (len(dims) - 1)
         self.patch_embed = PatchEmbed(dim)
         self.layers = nn.ModuleList(
-            Level(d, n, downsample=PatchMerging(d) if d < dims[-1] else None)
+            build_level(d, n, downsample=PatchMerging(d) if d < dims[-1] else None)
             for d, n in zip(dims, depths, strict=True)
         )
         self.layers_up = nn.ModuleList(
-            Level(d, n, upsample=PatchExpand(2 * d, 2, d) if d < dims[-1] else None)
+            build_level(d, n, upsample=PatchExpand(2 * d, 2, d) if d < dims[-1] else None)
             for d, n in zip(reversed(dims), depths_up, strict=True)
         )
         self.final_up = PatchExpand(dim, PATCH, dim // 4)

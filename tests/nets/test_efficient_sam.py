@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from golden_fill import fill, image
 
-from temtrack.nets import efficient_sam
-from temtrack.nets.efficient_sam import QUERIES_AT_ONCE, attend, attend_explicitly, efficient_sam_ti
+from temtrack.nets import layers
+from temtrack.nets.efficient_sam import efficient_sam_ti
+from temtrack.nets.layers import QUERIES_AT_ONCE, attend, attend_explicitly
 
 GOLDEN = np.load(Path(__file__).parent.parent / "golden" / "efficient_sam_ti.npz")
 
@@ -52,7 +53,7 @@ def test_the_number_of_parameters(net):
 def test_fused_and_explicit_attention_agree(net, monkeypatch):
     images = image((1, 3, 96, 160))
     fused = net.embed(images)
-    monkeypatch.setattr(efficient_sam, "attend", attend_explicitly)
+    monkeypatch.setattr(layers, "attend", attend_explicitly)
     torch.testing.assert_close(fused, net.embed(images), atol=1e-4, rtol=0)
 
 

@@ -26,12 +26,6 @@ class Window:
     grid: Grid
     radius: int
 
-    @property
-    def block(self) -> Grid:
-        """Sides of the equal blocks of queries that cover the grid with the least left over."""
-        h, w = (-(-length // -(-length // MAX_BLOCK)) for length in self.grid)
-        return h, w
-
 
 def attend(q: Tensor, k: Tensor, v: Tensor, valid: Tensor | None = None) -> Tensor:
     """Softmax attention over all keys, in chunks of queries so that the scores stay small.
@@ -63,8 +57,8 @@ def attend_window(
 ) -> Tensor:
     """Softmax attention of each query over the keys inside its window, in every frame.
 
-    A block of queries meets its keys as one gathered window of (block + 2r)^2 tokens a frame, so neither a
-    dense NxM matrix nor a (2r+1)^2-fold copy of the values arises.
+    A block of queries meets the tokens of its surroundings only, so neither a dense NxM matrix nor a
+    (2r+1)^2-fold copy of the values arises.
 
     Parameters
     ----------
@@ -81,44 +75,26 @@ def attend_window(
     Tensor
         BxNxD.
     """
-    (h, w), r, block = window.grid, window.radius, window.block
-    if h * w <= (block[0] + 2 * r) * (block[1] + 2 * r):
-        return _attend_small(q, k, v, window, relative, valid)
-    if valid is None:
-        valid = torch.ones(k.shape[:2], dtype=torch.bool, device=k.device)
-    q = _pad_to_blocks(q, window, 0)
-    k, v, valid = (_pad_to_blocks(x, window, r) for x in (k, v, valid.unsqueeze(-1)))
-    relative = None if relative is None else _pad_to_blocks(relative, window, 0)
-    place, in_window = _places(r, [(torch.arange(n), torch.arange(-r, n + r)) for n in block], q.device)
+    h, w = window.grid
+    q, k, v = (x.unflatten(1, (-1, h, w)) for x in (q, k, v))  # BxTxhxwxC
     strips = []
-    for y in range(0, q.shape[2], block[0]):  # a row of blocks at a time
-        here, around = slice(y, y + block[0]), slice(y, y + block[0] + 2 * r)
-        keys, values, inside = (_cut(x[:, :, around], block[1], r) for x in (k, v, valid))
-        n_frames = keys.shape[1] // in_window.shape[1]
-        bias = None
-        if relative is not None:
-            by_place = _cut(relative[:, :, here], block[1], 0)
-            bias = by_place.gather(2, place.expand(len(by_place), -1, -1)).repeat(1, 1, n_frames)
-        mask = in_window.repeat(1, n_frames) & inside.transpose(1, 2)
-        out = _softmax_attend(_cut(q[:, :, here], block[1], 0), keys, values, mask, bias)
-        out = out.view(len(q), -1, *block, out.shape[-1])  # Bx(blocks)x(block)xD
-        strips.append(out.transpose(1, 2).flatten(2, 3))
-    return torch.cat(strips, dim=1)[:, :h, :w].flatten(1, 2)
-
-
-def _attend_small(
-    q: Tensor, k: Tensor, v: Tensor, window: Window, relative: Tensor | None, valid: Tensor | None
-) -> Tensor:
-    """Do the same on a grid so small that all its keys cost less than the gathered windows."""
-    place, in_window = _places(
-        window.radius, [(torch.arange(n), torch.arange(n)) for n in window.grid], q.device
-    )
-    n_frames = k.shape[1] // q.shape[1]
-    bias = None
-    if relative is not None:
-        bias = relative.gather(2, place.expand(len(relative), -1, -1)).repeat(1, 1, n_frames)
-    mask = in_window.repeat(1, n_frames)[None]
-    return _softmax_attend(q, k, v, mask if valid is None else mask & valid[:, None], bias)
+    for rows, near_rows in _blocks(h, window.radius):
+        strip = []
+        for columns, near_columns in _blocks(w, window.radius):
+            here, near = (..., rows, columns, slice(None)), (..., near_rows, near_columns, slice(None))
+            place, mask = _places(window.radius, ((rows, near_rows), (columns, near_columns)), q.device)
+            mask = mask.repeat(1, k.shape[1])[None]
+            if valid is not None:
+                mask = mask & valid.view(k.shape[:4])[..., near_rows, near_columns].flatten(1)[:, None]
+            bias = None
+            if relative is not None:
+                by_place = relative.unflatten(1, (h, w))[here].flatten(1, 2)
+                bias = by_place.gather(2, place.expand(len(by_place), -1, -1)).repeat(1, 1, k.shape[1])
+            queries, keys, values = (x.flatten(1, 3) for x in (q[here], k[near], v[near]))
+            out = _softmax_attend(queries, keys, values, mask, bias)
+            strip.append(out.unflatten(1, q[here].shape[2:4]))
+        strips.append(torch.cat(strip, dim=2))
+    return torch.cat(strips, dim=1).flatten(1, 2)
 
 
 def _softmax_attend(
@@ -148,32 +124,28 @@ def _weigh(q: Tensor, k: Tensor, v: Tensor, attn_mask: Tensor | None) -> Tensor:
     return scores.softmax(-1).to(v.dtype) @ v
 
 
-def _pad_to_blocks(x: Tensor, window: Window, margin: int) -> Tensor:
-    """Lay BxMxC on its frames' grid, with a margin all round and, below and right, up to whole blocks."""
-    (h, w), (block_h, block_w) = window.grid, window.block
-    x = x.unflatten(1, (-1, h, w))
-    return F.pad(x, (0, 0, margin, margin + -w % block_w, margin, margin + -h % block_h))
+def _blocks(length: int, radius: int) -> list[tuple[slice, slice]]:
+    """Cut an axis into the fewest equal blocks of queries, each with the keys that its windows reach."""
+    side = -(-length // -(-length // MAX_BLOCK))
+    if length <= side + 2 * radius:  # one block costs no more scores than several
+        side = length
+    starts = range(0, length, side)
+    return [
+        (slice(i, min(i + side, length)), slice(max(i - radius, 0), min(i + side + radius, length)))
+        for i in starts
+    ]
 
 
-def _cut(strip: Tensor, block: int, margin: int) -> Tensor:
-    """Cut a BxTxSxWxC strip into n overlapping windows S' wide: (B*n)x(T*S*S')xC."""
-    windows = strip.unfold(3, block + 2 * margin, block)  # BxTxSxnxCxS'
-    b, t, s, n, c, width = windows.shape
-    return windows.permute(0, 3, 1, 2, 5, 4).reshape(b * n, t * s * width, c)
-
-
-def _places(
-    radius: int, axes: Sequence[tuple[Tensor, Tensor]], device: torch.device
-) -> tuple[Tensor, Tensor]:
+def _places(radius: int, axes: Sequence[tuple[slice, slice]], device: torch.device) -> tuple[Tensor, Tensor]:
     """Where in each query's window the keys lie, and whether they lie there at all.
 
-    ``axes`` holds the places of queries and keys, by rows and by columns. Both results are (queries)x(keys),
+    ``axes`` holds the spans of queries and keys, by rows and by columns. Both results are (queries)x(keys),
     int64 in [0, (2r+1)^2) and bool.
     """
     side = 2 * radius + 1
-    offsets = [(keys - queries[:, None] + radius).to(device) for queries, keys in axes]
+    spans = [[torch.arange(span.start, span.stop, device=device) for span in axis] for axis in axes]
+    offsets = [keys - queries[:, None] + radius for queries, keys in spans]
     y, x = offsets[0][:, None, :, None], offsets[1][None, :, None, :]
     in_window = (y >= 0) & (y < side) & (x >= 0) & (x < side)
     place = side * y.clamp(0, side - 1) + x.clamp(0, side - 1)
-    n_queries = y.shape[0] * x.shape[1]
-    return place.reshape(n_queries, -1), in_window.reshape(n_queries, -1)
+    return place.flatten(2).flatten(0, 1), in_window.flatten(2).flatten(0, 1)

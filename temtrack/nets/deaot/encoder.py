@@ -6,6 +6,7 @@ and the deepest (stride 16 too), from which the tokens are projected. Parameters
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -13,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Levels = tuple[Tensor, Tensor, Tensor, Tensor]
+
+EPS = 1e-5  # of batch norm
 
 
 class BatchNorm(nn.Module):
@@ -24,14 +27,12 @@ class BatchNorm(nn.Module):
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, n_channels: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
+    def __init__(self, n_channels: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(n_channels))
         self.bias = nn.Parameter(torch.zeros(n_channels))
         self.register_buffer("running_mean", torch.zeros(n_channels))
         self.register_buffer("running_var", torch.ones(n_channels))
-        self.momentum = momentum
-        self.eps = eps
         self.frozen = False
 
     def freeze(self, frozen: bool = True) -> None:
@@ -46,35 +47,32 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.batch_norm(
-            x, self.running_mean, self.running_var, self.weight, self.bias, self.live, self.momentum, self.eps
+            x, self.running_mean, self.running_var, self.weight, self.bias, self.live, eps=EPS
         )
-
-    def as_scale_and_shift(self) -> tuple[Tensor, Tensor]:
-        """Spell the fixed norm out as one factor and one offset a channel."""
-        scale = self.weight * torch.rsqrt(self.running_var + self.eps)
-        return scale, self.bias - self.running_mean * scale
 
 
 def normed_conv(x: Tensor, conv: nn.Conv2d, norm: BatchNorm) -> Tensor:
     """Convolve and normalise; a fixed norm goes into the convolution's weights, which saves a pass."""
     if norm.live:
         return norm(conv(x))
-    scale, shift = norm.as_scale_and_shift()
+    scale = norm.weight * torch.rsqrt(norm.running_var + EPS)
+    shift = norm.bias - norm.running_mean * scale
     weight = conv.weight * scale[:, None, None, None]
     return F.conv2d(x, weight, shift, conv.stride, conv.padding, conv.dilation, conv.groups)
 
 
-class ConvNorm(nn.Sequential):
-    """A convolution and its batch norm, with ReLU6 where ``rectified``."""
-
-    def __init__(self, conv: nn.Conv2d, norm: BatchNorm, rectified: bool) -> None:
-        super().__init__(conv, norm)
-        self.rectified = rectified
+class NormedSequential(nn.Sequential):
+    """Modules in turn, each convolution together with the batch norm that follows it."""
 
     def forward(self, x: Tensor) -> Tensor:
-        conv, norm = self
-        y = normed_conv(x, cast(nn.Conv2d, conv), cast(BatchNorm, norm))
-        return F.relu6(y, inplace=True) if self.rectified else y
+        modules = iter(self)
+        for module in modules:
+            x = (
+                normed_conv(x, module, cast(BatchNorm, next(modules)))
+                if isinstance(module, nn.Conv2d)
+                else module(x)
+            )
+        return x
 
 
 def conv_and_norm(
@@ -86,26 +84,24 @@ def conv_and_norm(
     return conv, BatchNorm(n_out)
 
 
+def rectified_conv(n_in: int, n_out: int, side: int, *sizes: int) -> NormedSequential:
+    """Build `conv_and_norm` with ReLU6 behind."""
+    return NormedSequential(*conv_and_norm(n_in, n_out, side, *sizes), nn.ReLU6(inplace=True))
+
+
 class InvertedResidual(nn.Module):
     """Widen (1x1), filter each channel (3x3), narrow (1x1); with a skip where the shape is kept."""
 
     def __init__(self, n_in: int, n_out: int, stride: int, dilation: int, expansion: int) -> None:
         super().__init__()
         hidden = n_in * expansion
-        widen = [] if expansion == 1 else [ConvNorm(*conv_and_norm(n_in, hidden, 1), rectified=True)]
-        filtered = ConvNorm(
-            *conv_and_norm(hidden, hidden, 3, stride, dilation, groups=hidden), rectified=True
-        )
-        self.conv = nn.Sequential(*widen, filtered, *conv_and_norm(hidden, n_out, 1))
+        widen = [] if expansion == 1 else [rectified_conv(n_in, hidden, 1)]
+        filtered = rectified_conv(hidden, hidden, 3, stride, dilation, hidden)
+        self.conv = NormedSequential(*widen, filtered, *conv_and_norm(hidden, n_out, 1))
         self.skip = stride == 1 and n_in == n_out
 
     def forward(self, x: Tensor) -> Tensor:
-        *widened, conv, norm = self.conv
-        y = x
-        for module in widened:
-            y = module(y)
-        y = normed_conv(y, cast(nn.Conv2d, conv), cast(BatchNorm, norm))
-        return x + y if self.skip else y
+        return x + self.conv(x) if self.skip else self.conv(x)
 
 
 class MobileNetV2(nn.Module):
@@ -127,22 +123,20 @@ class MobileNetV2(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        blocks: list[nn.Module] = [ConvNorm(*conv_and_norm(3, 32, 3, stride=2), rectified=True)]
+        blocks: list[nn.Module] = [rectified_conv(3, 32, 3, 2)]
         n_in, dilation = 32, 1
         for expansion, n_out, n_blocks, stride, next_dilation in self.STAGES:
             blocks.append(InvertedResidual(n_in, n_out, stride, dilation, expansion))
             rest = (InvertedResidual(n_out, n_out, 1, next_dilation, expansion) for _ in range(n_blocks - 1))
             blocks.extend(rest)
             n_in, dilation = n_out, next_dilation
-        blocks.append(ConvNorm(*conv_and_norm(n_in, self.dims[-1], 1), rectified=True))
+        blocks.append(rectified_conv(n_in, self.dims[-1], 1))
         self.features = nn.Sequential(*blocks)
 
     def forward(self, x: Tensor) -> Levels:
-        blocks = list(self.features)
         levels = []
-        for start, end in zip((0, *self.ENDS), self.ENDS, strict=False):
-            for block in blocks[start:end]:
-                x = block(x)
+        for start, end in pairwise((0, *self.ENDS)):
+            x = self.features[start:end](x)
             levels.append(x)
         return levels[0], levels[1], levels[2], levels[3]
 
@@ -157,9 +151,7 @@ class Bottleneck(nn.Module):
         self.conv2, self.bn2 = conv_and_norm(width, width, 3, stride)
         self.conv3, self.bn3 = conv_and_norm(width, n_out, 1)
         keeps_shape = stride == 1 and n_in == n_out
-        self.downsample = (
-            None if keeps_shape else ConvNorm(*conv_and_norm(n_in, n_out, 1, stride), rectified=False)
-        )
+        self.downsample = None if keeps_shape else NormedSequential(*conv_and_norm(n_in, n_out, 1, stride))
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(normed_conv(x, self.conv1, self.bn1))
@@ -191,10 +183,3 @@ class ResNet50(nn.Module):
         middle = self.layer2(fine)
         coarse = self.layer3(middle)
         return fine, middle, coarse, coarse
-
-
-def init_encoder(encoder: nn.Module) -> None:
-    """He initialisation of every convolution, for training from nothing."""
-    for module in encoder.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out")

@@ -75,12 +75,11 @@ class Memory:
 def _join_layer(memories: Sequence[LayerMemory]) -> LayerMemory:
     valid = None
     if any(memory.valid is not None for memory in memories):
-        valid = torch.cat([_explicit_valid(memory) for memory in memories], 1)
+        valid = torch.cat([_explicit(memory) for memory in memories], 1)
     key = torch.cat([memory.key for memory in memories], 1)
     return LayerMemory(key, torch.cat([memory.value for memory in memories], 1), valid)
 
 
-def _explicit_valid(memory: LayerMemory) -> Tensor:
-    if memory.valid is not None:
-        return memory.valid
-    return torch.ones(memory.key.shape[:2], dtype=torch.bool, device=memory.key.device)
+def _explicit(memory: LayerMemory) -> Tensor:
+    every = memory.key.new_ones(memory.key.shape[:2], dtype=torch.bool)
+    return every if memory.valid is None else memory.valid

@@ -7,6 +7,7 @@ tokens, N = h*w.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, cast
@@ -15,15 +16,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from temtrack.nets.deaot.decoder import Decoder
-from temtrack.nets.deaot.encoder import BatchNorm, MobileNetV2, ResNet50, init_encoder
+from temtrack.nets.deaot.encoder import BatchNorm, MobileNetV2, ResNet50
 from temtrack.nets.deaot.memory import Memory, View
-from temtrack.nets.deaot.propagation import DIM, GatedPropagationLayer, Sources
+from temtrack.nets.deaot.propagation import DIM, GatedPropagationLayer
+from temtrack.nets.layers import chain
 
 N_IDS = 10
 N_CHANNELS = N_IDS + 1  # channel 0 is the background
 STRIDE = 16
 UNUSED_LOGIT = -1e10
+N_GROUPS = 8  # of the decoder's norms
 
 EncoderName = Literal["mobilenet_v2", "resnet50"]
 
@@ -44,22 +46,40 @@ class GatedPropagation(nn.Module):
     def __init__(self, n_layers: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(GatedPropagationLayer(is_first=i == 0) for i in range(n_layers))
-        self.decoder_norms = nn.ModuleList([TokenGroupNorm(2 * DIM)])
+        self.decoder_norms = nn.ModuleList([chain(gn=nn.GroupNorm(2, 2 * DIM))])  # a group a branch
 
     @property
     def stack(self) -> list[GatedPropagationLayer]:
         return [cast(GatedPropagationLayer, layer) for layer in self.layers]
 
 
-class TokenGroupNorm(nn.Module):
-    """Group norm of BxNxC tokens, one group a branch."""
+def conv_gn(n_in: int, n_out: int, side: int) -> nn.Sequential:
+    """Build a convolution that keeps the size, group norm and ReLU."""
+    conv = nn.Conv2d(n_in, n_out, side, padding=side // 2)
+    return chain(conv=conv, gn=nn.GroupNorm(N_GROUPS, n_out), relu=nn.ReLU())
 
-    def __init__(self, dim: int) -> None:
+
+class Decoder(nn.Module):
+    """Logits Bx``n_out``xhxw at stride 4, from Bx``n_in``xhxw at stride 16 and the encoder's three levels."""
+
+    def __init__(self, n_in: int, n_out: int, level_dims: tuple[int, int, int], hidden: int = 256) -> None:
         super().__init__()
-        self.gn = nn.GroupNorm(2, dim)
+        fine, middle, coarse = level_dims
+        half = hidden // 2
+        self.conv_in = conv_gn(n_in, hidden, 1)
+        self.conv_16x = conv_gn(hidden, hidden, 3)
+        self.conv_8x = conv_gn(hidden, half, 3)
+        self.conv_4x = conv_gn(half, half, 3)
+        self.adapter_16x = nn.Conv2d(coarse, hidden, 1)
+        self.adapter_8x = nn.Conv2d(middle, hidden, 1)
+        self.adapter_4x = nn.Conv2d(fine, half, 1)
+        self.conv_out = nn.Conv2d(half, n_out, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.gn(x.transpose(1, 2))  # BxCxN
+    def forward(self, x: Tensor, fine: Tensor, middle: Tensor, coarse: Tensor) -> Tensor:
+        x = self.conv_16x(self.conv_in(x) + self.adapter_16x(coarse))
+        x = self.conv_8x(to_image_size(x, middle.shape[-2:]) + self.adapter_8x(middle))
+        x = self.conv_4x(to_image_size(x, fine.shape[-2:]) + self.adapter_4x(fine))
+        return self.conv_out(x)
 
 
 class Deaot(nn.Module):
@@ -100,7 +120,7 @@ class Deaot(nn.Module):
             view = layer.look(state)
             memories.append(layer.remember(view, id_embedding))
             if len(memories) < self.n_layers:  # what the last layer would say is not needed
-                state = layer(state, view, Sources(memories[-1], memories[-1]), grid)
+                state = layer(state, view, memories[-1], memories[-1], grid)
         return Memory(tuple(memories), grid)
 
     def propagate(
@@ -132,8 +152,8 @@ class Deaot(nn.Module):
         views = []
         for layer, far, near in zip(self.LSTT.stack, long.layers, short.layers, strict=True):
             views.append(layer.look(state))
-            state = layer(state, views[-1], Sources(far, near, long_radius), grid)
-        x = self.LSTT.decoder_norms[-1](torch.cat(state, -1)).unflatten(2, grid)
+            state = layer(state, views[-1], far, near, grid, long_radius)
+        x = self.LSTT.decoder_norms[-1](torch.cat(state, -1).transpose(1, 2)).unflatten(2, grid)
         return self.decoder(x, pyramid.fine, pyramid.middle, pyramid.coarse), View(tuple(views), grid)
 
     def write(self, view: View, id_embedding: Tensor) -> Memory:
@@ -148,7 +168,9 @@ class Deaot(nn.Module):
                 module.freeze(frozen)
 
     def _init_weights(self) -> None:
-        init_encoder(self.encoder)
+        for module in self.encoder.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
         for module in (*self.LSTT.modules(), *self.decoder.modules()):
             # Only the depthwise convolutions have no bias; torch's own start suits them.
             if isinstance(module, nn.Linear | nn.Conv2d) and module.bias is not None:
@@ -163,9 +185,9 @@ def mask_unused_ids(logits: Tensor, used: Tensor) -> Tensor:
     return logits.masked_fill(~used[:, :, None, None], UNUSED_LOGIT)
 
 
-def to_image_size(logits: Tensor, size: tuple[int, int]) -> Tensor:
-    """Enlarge logits bilinearly to the image's (H, W), corner pixels staying corners."""
-    return F.interpolate(logits, size, mode="bilinear", align_corners=True)
+def to_image_size(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Enlarge logits or features bilinearly to another (H, W), corner pixels staying corners."""
+    return F.interpolate(x, size, mode="bilinear", align_corners=True)
 
 
 deaot_t = partial(Deaot, "mobilenet_v2", 1)

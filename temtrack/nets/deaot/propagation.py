@@ -7,14 +7,13 @@ identities. Letters in shapes: B images, N = h*w tokens of a frame, M remembered
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from temtrack.nets.deaot.attention import Grid, Window, attend, attend_window
 from temtrack.nets.deaot.memory import LayerMemory, LayerView
+from temtrack.nets.layers import chain
 
 DIM = 256  # tokens, of either branch
 ATTENTION_DIM = 128
@@ -24,37 +23,18 @@ SHORT_TERM_RADIUS = 7
 Branches = tuple[Tensor, Tensor]  # of visual features and of identities, BxNx256 each
 
 
-@dataclass(frozen=True)
-class Sources:
-    """Where a layer gathers from; ``long_radius`` (tokens) limits long-term attention, None for no limit."""
-
-    long: LayerMemory
-    short: LayerMemory
-    long_radius: int | None = None
-
-
-class DepthwiseConv(nn.Module):
-    """5x5 convolution of each channel of BxNxC tokens on their grid."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(dim, dim, 5, padding=2, groups=dim, bias=False)
-
-    def forward(self, x: Tensor, grid: Grid) -> Tensor:
-        x = self.conv(x.transpose(1, 2).unflatten(2, grid))
-        return x.flatten(2).transpose(1, 2)
-
-
 class GatedOutput(nn.Module):
     """What follows every attention: gate, look at the neighbours, project back to both branches."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.dw_conv = DepthwiseConv(2 * VALUE_DIM)
-        self.projection = nn.Linear(2 * VALUE_DIM, 2 * DIM)
+        dim = 2 * VALUE_DIM
+        self.dw_conv = chain(conv=nn.Conv2d(dim, dim, 5, padding=2, groups=dim, bias=False))
+        self.projection = nn.Linear(dim, 2 * DIM)
 
     def finish(self, attended: Tensor, gate: Tensor, grid: Grid) -> Tensor:
-        return self.projection(self.dw_conv(attended * gate, grid))
+        x = self.dw_conv((attended * gate).transpose(1, 2).unflatten(2, grid))
+        return self.projection(x.flatten(2).transpose(1, 2))
 
 
 class LongTermAttention(GatedOutput):
@@ -150,10 +130,21 @@ class GatedPropagationLayer(nn.Module):
         id_value = F.silu(self.linear_ID_V(known))
         return LayerMemory(view.key, torch.cat([view.value, id_value], -1))
 
-    def forward(self, state: Branches, view: LayerView, sources: Sources, grid: Grid) -> Branches:
-        """Add what long- and short-term memory give, then attend among the frame's own tokens."""
-        received = self.long_term_attn(view, sources.long, grid, sources.long_radius)
-        state = _add(state, received + self.short_term_attn(view, sources.short, grid))
+    def forward(
+        self,
+        state: Branches,
+        view: LayerView,
+        long: LayerMemory,
+        short: LayerMemory,
+        grid: Grid,
+        long_radius: int | None = None,
+    ) -> Branches:
+        """Add what long- and short-term memory give, then attend among the frame's own tokens.
+
+        ``long_radius`` (tokens) limits long-term attention, None for no limit.
+        """
+        received = self.long_term_attn(view, long, grid, long_radius)
+        state = _add(state, received + self.short_term_attn(view, short, grid))
         x, x_id = state
         return _add(state, self.self_attn(self.norm2(x), self.id_norm2(x_id), grid))
 
