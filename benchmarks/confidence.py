@@ -21,7 +21,7 @@ from results import BenchmarkResult, ResultTable, add_json_option, publish
 
 from temtrack.analysis.confidence import MODEL, SHORT_FRAMES, Logistic, MergeFeatures, measure_features
 from temtrack.analysis.particles import ParticleHistory, measure_particles
-from temtrack.imaging.labels import touching_pairs
+from temtrack.imaging.labels import measure_gaps
 from temtrack.lineage import Lineage
 from temtrack.linking.masks import link_masks
 from temtrack.metrics.merges import match_merges
@@ -61,7 +61,7 @@ class PoorSegmentation:
         """Return the segments (Y, X) of frame ``t`` from its true labels."""
         out = labels.copy()
         ids = np.unique(labels[labels > 0]).tolist()
-        for a, b in touching_pairs(labels).tolist():
+        for a, b, _ in measure_gaps(labels, 1).tolist():
             if self._fails((0, a, b), t, 0.06, 7):
                 out[out == b] = a
         for i in ids:

@@ -146,20 +146,14 @@ def _with_letters(grey: NDArray[np.float32], bar: Box) -> Box | None:
     drawn = grey[rows, columns.start + 2 : columns.stop - 2]
     # thin strokes of letters are smeared more than the line
     ink = np.abs(grey[y, x] - (1.0 if drawn.mean() > 0.5 else 0.0)) <= 3 * TOLERANCE
-    boxes = ((_shifted(up, y.start), _shifted(along, x.start)) for up, along in _boxes_of(ink))
+    parts = ndimage.find_objects(ndimage.label(ink, np.ones((3, 3)))[0])
+    boxes = ((_shifted(up, y.start), _shifted(along, x.start)) for up, along in parts)
     letters = [box for box in boxes if _is_letter(box, height)]
     lines = [line for seed in letters if len(line := _line_from(letters, seed, bar)) >= MIN_LETTERS]
     if not lines:
         return None
     rows, columns = _hull([*max(lines, key=len), bar])
     return _grown(rows, SMEAR_PX, height), _grown(columns, SMEAR_PX, width)
-
-
-def _boxes_of(mask: NDArray[np.bool_]) -> list[Box]:
-    """Return the boxes of the connected parts of a mask (Y, X)."""
-    labels, _ = ndimage.label(mask, np.ones((3, 3)))
-    boxes: list[Box] = ndimage.find_objects(labels)
-    return boxes
 
 
 def _is_letter(box: Box, image_height: int) -> bool:

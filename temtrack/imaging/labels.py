@@ -15,9 +15,6 @@ from scipy import ndimage, sparse
 
 Labels = NDArray[np.integer]
 
-#: Ids up to this are looked up in a table, higher ones are sorted.
-MAX_TABLE = 1 << 22
-
 
 @dataclass(frozen=True)
 class Regions:
@@ -100,25 +97,20 @@ def encode_run_lengths(labels: Labels) -> RunLengths:
 
 def compact(labels: Labels) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return the labels renumbered 1..N in ascending order, and the N old ids."""
-    highest = int(labels.max(initial=0))
-    if highest > MAX_TABLE:
-        ids, inverse = np.unique(labels, return_inverse=True)
-        inverse = inverse.reshape(labels.shape) + (0 if ids[0] == 0 else 1)
-        return inverse.astype(np.int32), ids[ids != 0].astype(np.int64)
-    present = np.zeros(highest + 1, bool)
-    present[encode_run_lengths(labels).ids] = True
-    table = np.cumsum(present, dtype=np.int32) * present
-    return table[labels], np.flatnonzero(present)
+    starts, n_px = _cut(_changes(labels))
+    ids, place = np.unique(labels.ravel()[starts], return_inverse=True)
+    numbers = (place + (0 not in ids)).astype(np.int32)
+    return np.repeat(numbers, n_px).reshape(labels.shape), ids[ids != 0].astype(np.int64)
 
 
 def measure_regions(labels: Labels) -> Regions:
     """Measure area, centroid and border contact of each id of ``labels`` (Y, X)."""
     runs = encode_run_lengths(labels)
-    ids, index = _index_of(runs.ids)
+    ids, index = np.unique(runs.ids, return_inverse=True)
     area = np.bincount(index, weights=runs.n_px, minlength=ids.size)
     y, x = runs.y_px, runs.x_px + (runs.n_px - 1) / 2
     return Regions(
-        ids=ids,
+        ids=ids.astype(np.int64),
         area_px=area.astype(np.int64),
         y_px=np.bincount(index, weights=runs.n_px * y, minlength=ids.size) / area,
         x_px=np.bincount(index, weights=runs.n_px * x, minlength=ids.size) / area,
@@ -145,16 +137,8 @@ def map_ids(labels: Labels, new_ids: Mapping[int, int]) -> NDArray[np.int32]:
     """Return the labels with each id that ``new_ids`` names replaced; 0 removes, two ids may become one."""
     if not new_ids:
         return labels.astype(np.int32)
-    highest = int(labels.max(initial=0))
-    if highest > MAX_TABLE:
-        labels, ids = compact(labels)
-        table = np.array([0, *(new_ids.get(old, old) for old in ids.tolist())], dtype=np.int32)
-        return table[labels]
-    table = np.arange(highest + 1, dtype=np.int32)
-    for old, new in new_ids.items():
-        if old <= highest:
-            table[old] = new
-    return table[labels]
+    small, ids = compact(labels)
+    return np.array([0, *(new_ids.get(old, old) for old in ids.tolist())], dtype=np.int32)[small]
 
 
 def overlap_counts(a: Labels, b: Labels) -> Overlaps:
@@ -162,19 +146,11 @@ def overlap_counts(a: Labels, b: Labels) -> Overlaps:
     starts, n_px = _cut(_changes(a) | _changes(b))
     of_a, of_b = a.ravel()[starts], b.ravel()[starts]
     both = (of_a != 0) & (of_b != 0)
-    (ids_a, rows), (ids_b, columns) = _index_of(of_a[both]), _index_of(of_b[both])
+    (ids_a, rows), (ids_b, columns) = (np.unique(of[both], return_inverse=True) for of in (of_a, of_b))
     counts = sparse.coo_array((n_px[both], (rows, columns)), (ids_a.size, ids_b.size)).tocsr()
     counts.sum_duplicates()
     found = counts.tocoo()
-    return Overlaps(ids_a[found.row], ids_b[found.col], found.data)
-
-
-def touching_pairs(labels: Labels, max_gap_px: int = 1) -> NDArray[np.int64]:
-    """Return the pairs of ids, (N, 2) with the lower first, at most ``max_gap_px`` background pixels apart.
-
-    With ``max_gap_px=0`` these are the pairs of 8-neighbours.
-    """
-    return measure_gaps(labels, max_gap_px)[:, :2]
+    return Overlaps(ids_a[found.row].astype(np.int64), ids_b[found.col].astype(np.int64), found.data)
 
 
 def measure_gaps(labels: Labels, max_gap_px: int) -> NDArray[np.int64]:
@@ -240,18 +216,6 @@ def _cut(changes: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int6
     """Return the flat starts of the stretches between changes, and their lengths."""
     starts = np.flatnonzero(changes)
     return starts, np.diff(starts, append=changes.size)
-
-
-def _index_of(values: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the ids in ``values`` ascending and the place of each value among them."""
-    if values.max(initial=0) > MAX_TABLE:
-        ids, place = np.unique(values, return_inverse=True)
-        return ids.astype(np.int64), place
-    counts = np.bincount(values)
-    ids = np.flatnonzero(counts)
-    place = np.zeros(counts.size, np.int64)
-    place[ids] = np.arange(ids.size)
-    return ids, place[values]
 
 
 def _outline(padded: Labels, flat: Labels) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import constants, stats
 
-from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Measured, Outcome, Reals, Refused, fill_rows
+from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Measured, Reals, Refused, fill_rows
 
 #: Rates that a run tells, and a time whose inverse is one.
 RATES = (
@@ -39,27 +39,27 @@ def measure_activation(runs: Sequence[Sequence[Estimate]], kelvin: Sequence[floa
     kelvin
         Temperature of each run in K.
     """
-    return fill_rows([_energy(name) for name in RATES], [_fit(name, runs, kelvin) for name in RATES])
+    return [row for name in RATES for row in fill_rows([_energy(name)], _fit, name, runs, kelvin)]
 
 
 def refuse_activation(reason: str) -> list[Estimate]:
     """Return the activation energies of all rates, refused."""
-    return fill_rows([_energy(name) for name in RATES], Refused(reason))
+    return [_energy(name).filled(Refused(reason)) for name in RATES]
 
 
 def _energy(name: str) -> Estimate:
     return Estimate(f"activation_energy_of_{name}", "kJ/mol", _METHOD, _SOURCE)
 
 
-def _fit(name: str, runs: Sequence[Sequence[Estimate]], kelvin: Sequence[float]) -> Outcome:
+def _fit(name: str, runs: Sequence[Sequence[Estimate]], kelvin: Sequence[float]) -> list[Measured]:
     rates = [_log_rate(name, rows) for rows in runs]
     usable = [(t, *rate) for t, rate in zip(kelvin, rates, strict=True) if rate is not None]
     n_temperatures = len({t for t, *_ in usable})
     if n_temperatures < MIN_RUNS:
         reason = f"{name} is known at {n_temperatures} temperatures, {MIN_RUNS} are needed"
-        return Refused(reason, len(usable))
+        raise Refused(reason, len(usable))
     energy, low, high = fit_activation_energy(*np.array(usable).T)
-    return Measured(energy, (low, high), len(usable))
+    return [Measured(energy, (low, high), len(usable))]
 
 
 def fit_activation_energy(kelvin: Reals, log_rate: Reals, error: Reals) -> tuple[float, float, float]:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial import legendre
 
-from temtrack.kinetics.estimate import Measured, Reals, Refused, percentile_interval, too_few
+from temtrack.kinetics.estimate import NO_TIMES, Measured, Reals, Refused, percentile_interval, require
 from temtrack.kinetics.observed import ObservedRun
+
+METHOD = "bootstrap of families and contours"
 
 #: Times a bootstrap draws anew.
 N_RESAMPLES = 1000
@@ -68,14 +70,6 @@ class PowerSums:
         """
         return _moved(draw_counts(self.n_families, rng) @ self.sums, self._contour_errors(rng))
 
-    def refused(self) -> Refused | None:
-        """Return why no law can be fitted over time, or ``None`` where one can."""
-        if self.n_families < MIN_FAMILIES:
-            few = f"{self.n_families} independent ones, {MIN_FAMILIES} are needed"
-            return Refused(f"too few particles: {few}", self.n_rows)
-        few_times = too_few(self.seconds.size, MIN_TIMES, "times")
-        return few_times and Refused(few_times.reason, self.n_rows)
-
     def _contour_errors(self, rng: np.random.Generator) -> Reals:
         """Draw by how much all diameters are off (R, T): Legendre's polynomials of how far they grew."""
         mean = self.sums[1].sum(axis=0) / self.sums[0].sum(axis=0)
@@ -83,6 +77,17 @@ class PowerSums:
         shapes = legendre.legvander(grown, len(CONTOUR_ERRORS_PX) - 1) * CONTOUR_ERRORS_PX
         drawn: Reals = rng.standard_normal((N_RESAMPLES, len(CONTOUR_ERRORS_PX))) @ shapes.T * self.pixel
         return drawn
+
+
+def require_law(sums: PowerSums | None) -> PowerSums:
+    """Return sums to which a law can be fitted over time; refuse others."""
+    if sums is None:
+        raise Refused(NO_TIMES)
+    if sums.n_families < MIN_FAMILIES:
+        few = f"{sums.n_families} independent ones, {MIN_FAMILIES} are needed"
+        raise Refused(f"too few particles: {few}", sums.n_rows)
+    require(sums.seconds.size, MIN_TIMES, "times", sums.n_rows)
+    return sums
 
 
 def _moved(sums: Reals, by: Reals) -> Reals:

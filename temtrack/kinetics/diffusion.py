@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from temtrack.kinetics.bootstrap import MIN_FAMILIES, bootstrapped, draw_counts
 from temtrack.kinetics.estimate import (
     NO_SCALE,
-    NO_TIMES,
     Estimate,
     Measured,
     Outcome,
     Reals,
     Refused,
     fill_rows,
-    too_few,
+    require,
 )
 from temtrack.kinetics.observed import ObservedRun
 
@@ -40,23 +39,19 @@ def measure_diffusion(run: ObservedRun, rng: np.random.Generator) -> list[Estima
         Estimate("diffusion_coefficient", "nm2/s", _METHOD, _SOURCE),
         Estimate("localisation_error", "nm", f"{_METHOD}; along one axis", _SOURCE),
     ]
-    return fill_rows(quantities, _fit(run, rng))
+    return fill_rows(quantities, _fit, run, rng)
 
 
-def _fit(run: ObservedRun, rng: np.random.Generator) -> list[Outcome] | Refused:
-    if run.seconds is None:
-        return Refused(NO_TIMES)
+def _fit(run: ObservedRun, rng: np.random.Generator) -> list[Outcome]:
+    steps = np.diff(run.known_seconds)
     if run.length_unit != "nm":
-        return Refused(NO_SCALE)
-    if few := too_few(run.n_frames, MIN_TRACK_FRAMES, "frames"):
-        return Refused(few.reason)
-    steps = np.diff(run.seconds)
+        raise Refused(NO_SCALE)
+    require(run.n_frames, MIN_TRACK_FRAMES, "frames", 0)
     if np.abs(steps - steps.mean()).max() > UNEVEN_FRACTION * steps.mean():
-        return Refused("the frames are not evenly spaced in time")
+        raise Refused("the frames are not evenly spaced in time")
     squares, n_steps = displacement_sums(run)
     n = len(squares)
-    if few := too_few(n, MIN_FAMILIES, f"families followed for {MIN_TRACK_FRAMES} frames"):
-        return few
+    require(n, MIN_FAMILIES, f"families followed for {MIN_TRACK_FRAMES} frames")
     interval_s = float(np.mean(steps))
     values = _fit_line(squares.sum(axis=0)[None], n_steps.sum(axis=0)[None], interval_s)
     drawn = draw_counts(n, rng)
@@ -86,15 +81,13 @@ def displacement_sums(run: ObservedRun) -> tuple[Reals, Reals]:
     ids, places = _places(run)
     places = places - _drift(places)
     n_mean = np.count_nonzero(~np.isnan(places[..., 0])) / max(run.n_frames, 1)
-    squares, n_steps = np.zeros((ids.size, MAX_LAG_FRAMES)), np.zeros((ids.size, MAX_LAG_FRAMES))
-    for lag in range(1, MAX_LAG_FRAMES + 1):
-        square = ((places[:, lag:] - places[:, :-lag]) ** 2).sum(axis=2)
-        squares[:, lag - 1], n_steps[:, lag - 1] = np.nansum(square, axis=1), (~np.isnan(square)).sum(axis=1)
-    squares *= n_mean / max(n_mean - 1, 1)
-    names, family = np.unique(run.families.reindex(ids).to_numpy(), return_inverse=True)
-    group = np.zeros((names.size, ids.size))
-    group[family, np.arange(ids.size)] = 1
-    return group @ squares, group @ n_steps
+    lags = range(1, MAX_LAG_FRAMES + 1)
+    by_lag = [((places[:, lag:] - places[:, :-lag]) ** 2).sum(axis=2) for lag in lags]
+    squares = np.stack([np.nansum(square, axis=1) for square in by_lag], axis=1)
+    n_steps = np.stack([(~np.isnan(square)).sum(axis=1) for square in by_lag], axis=1)
+    family = run.families.reindex(ids).to_numpy()
+    group = np.equal.outer(np.unique(family), family).astype(np.float64)
+    return group @ (squares * (n_mean / max(n_mean - 1, 1))), group @ n_steps
 
 
 def _places(run: ObservedRun) -> tuple[NDArray[np.int64], Reals]:

@@ -8,23 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.kinetics.bootstrap import PowerSums, bootstrapped, moment_ratio
-from temtrack.kinetics.estimate import (
-    CONFIDENCE,
-    NO_TIMES,
-    Estimate,
-    Measured,
-    Outcome,
-    Reals,
-    Refused,
-    fill_rows,
-)
+from temtrack.kinetics.bootstrap import METHOD, PowerSums, bootstrapped, moment_ratio, require_law
+from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Measured, Outcome, Reals, Refused, fill_rows
 from temtrack.kinetics.search import fit_separable
 
 ORDERS = (1, 2)
 N_RATES = 200
 
-_BOOTSTRAP = "bootstrap of families and contours"
+_GPLE = f"-dy/dt = k (y - y_eq)^{{}}, y = D/D0; {METHOD}"
+_SUPPORT = "fraction of bootstrap draws that order 2 fits better than 1"
 _SOURCE = "Fuentes 1985, Appl. Catal. 15, 33; Bartholomew 1993, Appl. Catal. A 107, 1"
 
 
@@ -45,21 +37,19 @@ def measure_dispersion(sums: PowerSums | None, rng: np.random.Generator) -> list
     of the fit, so that the noise of the first frame does not shift all others.
     """
     quantities = [
-        Estimate("dispersion_ratio", "1", f"D/D0 last over first tenth; {_BOOTSTRAP}", _SOURCE),
-        *(quantity for order in ORDERS for quantity in _quantities(order)),
-        Estimate(
-            "gple_order_2_support",
-            "1",
-            "fraction of bootstrap draws that order 2 fits better than 1",
-            _SOURCE,
+        Estimate("dispersion_ratio", "1", f"D/D0 last over first tenth; {METHOD}", _SOURCE),
+        *(
+            Estimate(f"gple_{name}_n{order}", unit, _GPLE.format(order), _SOURCE)
+            for order in ORDERS
+            for name, unit in (("rate", "1/s"), ("final_dispersion", "1"))
         ),
+        Estimate("gple_order_2_support", "1", _SUPPORT, _SOURCE),
     ]
-    if sums is None:
-        return fill_rows(quantities, Refused(NO_TIMES))
-    return fill_rows(quantities, sums.refused() or _fit(sums, rng))
+    return fill_rows(quantities, _fit, sums, rng)
 
 
-def _fit(sums: PowerSums, rng: np.random.Generator) -> list[Outcome]:
+def _fit(known: PowerSums | None, rng: np.random.Generator) -> list[Outcome]:
+    sums = require_law(known)
     n_rows = sums.n_rows
     every, drawn = moment_ratio(sums.total(), 2, 3), moment_ratio(sums.resample(rng), 2, 3)
     ends = _loss(drawn)
@@ -96,14 +86,6 @@ def fit_gple(series: Reals, seconds: Reals, weights: Reals, order: int) -> Gple:
         rate = rate / np.maximum(1 - final, 1e-9)
     is_bounded = (fit.best > 0) & (fit.best < N_RATES - 1) & (amplitude > 0)
     return Gple(rate, final, fit.squares.min(axis=1), is_bounded)
-
-
-def _quantities(order: int) -> tuple[Estimate, Estimate]:
-    method = f"-dy/dt = k (y - y_eq)^{order}, y = D/D0; {_BOOTSTRAP}"
-    return (
-        Estimate(f"gple_rate_n{order}", "1/s", method, _SOURCE),
-        Estimate(f"gple_final_dispersion_n{order}", "1", method, _SOURCE),
-    )
 
 
 def _loss(series: Reals) -> Reals:

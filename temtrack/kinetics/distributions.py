@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from scipy import integrate, stats
 
-from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Measured, Reals, Refused, fill_rows, too_few
+from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Measured, Reals, Refused, fill_rows, require
 from temtrack.kinetics.observed import ObservedRun
 
 MIN_PARTICLES = 20
@@ -18,7 +18,7 @@ N_SIMULATED = 400
 LAWS = {"lognormal": "log-normal law", "lsw": "LSW law (diffusion)", "wagner": "Wagner law (interface)"}
 
 _LOGNORMAL_SOURCE = "Granqvist & Buhrman 1976, doi:10.1063/1.322870"
-_RIPENING_SOURCE = (
+RIPENING_SOURCE = (
     "Lifshitz & Slyozov 1961, doi:10.1016/0022-3697(61)90054-3; Wagner 1961, doi:10.1002/bbpc.19610650704"
 )
 _TEST_SOURCE = "Lilliefors 1967, doi:10.1080/01621459.1967.10482916"
@@ -81,7 +81,7 @@ def compare_distributions(run: ObservedRun, frame: int, rng: np.random.Generator
         *_lognormal_quantities(run.length_unit, frame),
         *(quantity for name, law in LAWS.items() for quantity in _test_quantities(name, law, frame)),
     ]
-    return fill_rows(quantities, _fit(diameters, rng))
+    return fill_rows(quantities, _fit, diameters, rng)
 
 
 def _lognormal_quantities(unit: str, frame: int) -> tuple[Estimate, Estimate]:
@@ -93,7 +93,7 @@ def _lognormal_quantities(unit: str, frame: int) -> tuple[Estimate, Estimate]:
 
 
 def _test_quantities(name: str, law: str, frame: int) -> tuple[Estimate, Estimate]:
-    source = f"{_LOGNORMAL_SOURCE if name == 'lognormal' else _RIPENING_SOURCE}; {_TEST_SOURCE}"
+    source = f"{_LOGNORMAL_SOURCE if name == 'lognormal' else RIPENING_SOURCE}; {_TEST_SOURCE}"
     distance, p_value = f"Kolmogorov-Smirnov distance to the {law}", f"samples of the {law} farther off"
     return (
         Estimate(f"{name}_ks_distance", "1", distance, source, frame),
@@ -101,13 +101,12 @@ def _test_quantities(name: str, law: str, frame: int) -> tuple[Estimate, Estimat
     )
 
 
-def _fit(diameters: Reals, rng: np.random.Generator) -> list[Measured] | Refused:
+def _fit(diameters: Reals, rng: np.random.Generator) -> list[Measured]:
     """Return the outcomes of the log-normal law's fit, and of the tests of all laws."""
     n = diameters.size
-    if few := too_few(n, MIN_PARTICLES, "whole particles in the frame"):
-        return few
+    require(n, MIN_PARTICLES, "whole particles in the frame")
     if np.ptp(diameters) == 0:
-        return Refused("all diameters are equal", n)
+        raise Refused("all diameters are equal", n)
     outcomes = _fit_lognormal(np.log(diameters))
     for name in LAWS:
         seen, simulated = _distances(name, diameters, rng)

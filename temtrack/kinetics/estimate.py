@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -21,7 +21,6 @@ NO_SCALE = "pixel size unknown: give --pixel-size 0.21nm, say"
 NO_TIMES = "frame times unknown: give --frame-time 0.5s, say"
 NO_EVENTS = "merges and fates unknown: run `temtrack analyze --merges --force` again"
 
-
 Reals = NDArray[np.float64]
 
 #: Ends of a 95 % interval; ``None`` where the data do not bound that side.
@@ -38,12 +37,13 @@ class Measured:
     reason: str | None = None
 
 
-@dataclass(frozen=True)
-class Refused:
+class Refused(Exception):  # noqa: N818  it is no error: an outcome, raised or returned
     """Why there is no value, and how many observations there are."""
 
-    reason: str
-    n: int = 0
+    def __init__(self, reason: str, n: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.n = n
 
 
 Outcome = Measured | Refused
@@ -76,15 +76,21 @@ class Estimate:
         return replace(self, value=value, low=low, high=high, n=outcome.n, reason=outcome.reason)
 
 
-def fill_rows(rows: Sequence[Estimate], outcomes: Sequence[Outcome] | Refused) -> list[Estimate]:
-    """Fill in the rows of quantities that are measured together: one outcome each, or all refused."""
-    each = [outcomes] * len(rows) if isinstance(outcomes, Refused) else outcomes
-    return [row.filled(outcome) for row, outcome in zip(rows, each, strict=True)]
+def fill_rows(
+    rows: Sequence[Estimate], fit: Callable[..., Sequence[Outcome]], *arguments: object
+) -> list[Estimate]:
+    """Fill in the rows of quantities that one fit measures: an outcome each, or its refusal of all."""
+    try:
+        outcomes = fit(*arguments)
+    except Refused as refused:
+        outcomes = [refused] * len(rows)
+    return [row.filled(outcome) for row, outcome in zip(rows, outcomes, strict=True)]
 
 
-def too_few(n: int, least: int, what: str) -> Refused | None:
-    """Refuse what rests on fewer observations than needed."""
-    return Refused(f"too few {what}: {n}, {least} are needed", n) if n < least else None
+def require(n: int, least: int, what: str, n_observed: int | None = None) -> None:
+    """Refuse what rests on fewer than needed; ``n_observed`` observations where that is another number."""
+    if n < least:
+        raise Refused(f"too few {what}: {n}, {least} are needed", n if n_observed is None else n_observed)
 
 
 def percentile_interval(resampled: Reals, n: int) -> Interval:

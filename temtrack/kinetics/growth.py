@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from temtrack.kinetics.bootstrap import PowerSums, bootstrapped, moment_ratio
+from temtrack.kinetics.bootstrap import METHOD, PowerSums, bootstrapped, moment_ratio, require_law
+from temtrack.kinetics.distributions import RIPENING_SOURCE
 from temtrack.kinetics.estimate import (
     CONFIDENCE,
     NO_SCALE,
-    NO_TIMES,
     Estimate,
     Measured,
     Outcome,
@@ -26,11 +26,6 @@ EXPONENTS = np.geomspace(0.5, 20, 81)
 #: Exponents whose growth constant is given, so that runs can be compared: volume and surface diffusion.
 FIXED_EXPONENTS = (3, 4)
 
-_BOOTSTRAP = "bootstrap of families and contours"
-_SOURCE = (
-    "Lifshitz & Slyozov 1961, doi:10.1016/0022-3697(61)90054-3; Wagner 1961, doi:10.1002/bbpc.19610650704"
-)
-
 
 def measure_growth(sums: PowerSums | None, length_unit: str, rng: np.random.Generator) -> list[Estimate]:
     """Fit the growth exponent, and the growth constant K at the usual exponents.
@@ -44,28 +39,29 @@ def measure_growth(sums: PowerSums | None, length_unit: str, rng: np.random.Gene
     rng
         Draws the families.
     """
-    exponent = Estimate("growth_exponent", "1", f"<d>^n = <d0>^n + K t, n free; {_BOOTSTRAP}", _SOURCE)
-    quantities = [exponent, *(_constant(n) for n in FIXED_EXPONENTS)]
-    if sums is None:
-        return fill_rows(quantities, Refused(NO_TIMES))
-    return fill_rows(quantities, sums.refused() or _fit(sums, length_unit, rng))
+    law = f"<d>^{{0}} = <d0>^{{0}} + K t{{1}}; {METHOD}"
+    quantities = [
+        Estimate("growth_exponent", "1", law.format("n", ", n free"), RIPENING_SOURCE),
+        *(
+            Estimate(f"growth_constant_n{n}", f"nm{n}/s", law.format(n, ""), RIPENING_SOURCE)
+            for n in FIXED_EXPONENTS
+        ),
+    ]
+    return fill_rows(quantities, _fit, sums, length_unit, rng)
 
 
-def _constant(n: int) -> Estimate:
-    return Estimate(f"growth_constant_n{n}", f"nm{n}/s", f"<d>^{n} = <d0>^{n} + K t; {_BOOTSTRAP}", _SOURCE)
-
-
-def _fit(sums: PowerSums, length_unit: str, rng: np.random.Generator) -> list[Outcome] | Refused:
+def _fit(known: PowerSums | None, length_unit: str, rng: np.random.Generator) -> list[Outcome]:
     """Return the outcomes of the exponent and of the constants."""
+    sums = require_law(known)
     weights = sums.total()[0, 0]
     means = [moment_ratio(one, 1, 0) for one in (sums.total(), sums.resample(rng))]
-    if np.mean(_slopes(means[1], sums.seconds, weights, 1) <= 0) > (1 - CONFIDENCE) / 2:
-        return Refused("the mean diameter does not grow, within its error", sums.n_rows)
+    if np.mean(_line(means[1], sums.seconds, weights, 1)[0] <= 0) > (1 - CONFIDENCE) / 2:
+        raise Refused("the mean diameter does not grow, within its error", sums.n_rows)
     value, drawn = (_best_exponents(mean, sums.seconds, weights) for mean in means)
     outcomes: list[Outcome] = [_bounded(*bootstrapped([value], [drawn], sums.n_families, sums.n_rows))]
     if length_unit != "nm":
         return [*outcomes, *[Refused(NO_SCALE, sums.n_rows) for _ in FIXED_EXPONENTS]]
-    values, draws = ([_slopes(mean, sums.seconds, weights, n) for n in FIXED_EXPONENTS] for mean in means)
+    values, draws = ([_line(mean, sums.seconds, weights, n)[0] for n in FIXED_EXPONENTS] for mean in means)
     return [*outcomes, *bootstrapped(values, draws, sums.n_families, sums.n_rows)]
 
 
@@ -91,10 +87,6 @@ def _best_exponents(mean: Reals, seconds: Reals, weights: Reals) -> Reals:
     """
     squares = np.stack([_line(mean, seconds, weights, n)[1] for n in EXPONENTS], axis=1)
     return read_between(np.broadcast_to(EXPONENTS, squares.shape), find_minimum(squares))
-
-
-def _slopes(mean: Reals, seconds: Reals, weights: Reals, n: float) -> Reals:
-    return _line(mean, seconds, weights, n)[0]
 
 
 def _line(mean: Reals, seconds: Reals, weights: Reals, n: float) -> tuple[Reals, Reals]:

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from temtrack.kinetics.bootstrap import MIN_FAMILIES, draw_counts
+from temtrack.kinetics.bootstrap import MIN_FAMILIES, bootstrapped, draw_counts
 from temtrack.kinetics.estimate import (
     CONFIDENCE,
     NO_EVENTS,
@@ -22,14 +22,14 @@ from temtrack.kinetics.estimate import (
     Estimate,
     Interval,
     Measured,
+    Outcome,
     Reals,
     Refused,
     fill_rows,
-    percentile_interval,
-    too_few,
+    require,
 )
 from temtrack.kinetics.observed import ObservedRun
-from temtrack.kinetics.sizes import poisson_interval
+from temtrack.kinetics.sizes import BOOTSTRAP_SOURCE, POISSON_SOURCE, poisson_interval
 from temtrack.lineage import MIN_CHILD_FRAMES
 
 #: The others' gain over a vanishing particle's loss, from which on it has ripened.
@@ -46,8 +46,10 @@ MECHANISMS = ("coalescence", "ripening", "evaporation")
 _SOURCE = "Datye et al. 2006, doi:10.1016/j.cattod.2005.10.013; {}"
 _FRACTION_METHOD = "particles that vanish so / all that vanish so or so; exact binomial interval"
 _RATE_METHOD = "particles that vanish so / particle-seconds; exact Poisson interval"
+_VOLUME_METHOD = "sum d^3 last / first, each the median of 5 frames; bootstrap of families"
 _CLOPPER = _SOURCE.format("Clopper & Pearson 1934, doi:10.1093/biomet/26.4.404")
-_GARWOOD = _SOURCE.format("Garwood 1936, doi:10.1093/biomet/28.3-4.437")
+_GARWOOD = _SOURCE.format(POISSON_SOURCE)
+_EFRON = _SOURCE.format(BOOTSTRAP_SOURCE)
 
 
 @dataclass(frozen=True)
@@ -62,34 +64,34 @@ def measure_mechanisms(run: ObservedRun, rng: np.random.Generator) -> list[Estim
     """Tell the fractions of the three mechanisms and their rates per particle, with intervals."""
     fractions = [Estimate(f"{name}_fraction", "1", _FRACTION_METHOD, _CLOPPER) for name in MECHANISMS]
     rates = [Estimate(f"{name}_rate", "1/s", _RATE_METHOD, _GARWOOD) for name in MECHANISMS]
-    volume = _measure_volume_change(run, rng)
-    if run.merges is None or run.tracks["fate"].isna().all():
-        return [*fill_rows([*fractions, *rates], Refused(NO_EVENTS)), volume]
+    volume = Estimate("total_volume_ratio", "1", _VOLUME_METHOD, _EFRON)
+    return [*fill_rows([*fractions, *rates], _tell, run), *fill_rows([volume], _compare_volumes, run, rng)]
+
+
+def _tell(run: ObservedRun) -> list[Outcome]:
+    """Return the outcomes of all fractions, then of all rates."""
     vanished = count_vanished(run)
-    return [*fill_rows(fractions, _fractions(vanished)), *fill_rows(rates, _rates(vanished, run)), volume]
+    counts, total = [vanished.counts[name] for name in MECHANISMS], sum(vanished.counts.values())
+    unclosed = f"; {vanished.n_unclosed} merges do not close" * (vanished.n_unclosed > 0)
+    return [
+        *(
+            Measured(count / total, binomial_interval(count, total), total)
+            if total
+            else Refused(f"no particle vanished{unclosed}")
+            for count in counts
+        ),
+        *(_rate(count, run) for count in counts),
+    ]
 
 
-def _fractions(vanished: Vanished) -> list[Measured] | Refused:
-    total = sum(vanished.counts.values())
-    if not total:
-        unclosed = f"; {vanished.n_unclosed} merges do not close" * (vanished.n_unclosed > 0)
-        return Refused(f"no particle vanished{unclosed}")
-    counts = (vanished.counts[name] for name in MECHANISMS)
-    return [Measured(count / total, binomial_interval(count, total), total) for count in counts]
-
-
-def _rates(vanished: Vanished, run: ObservedRun) -> list[Measured] | Refused:
+def _rate(count: int, run: ObservedRun) -> Outcome:
     if run.seconds is None:
         return Refused(NO_TIMES)
-    exposure = _particle_seconds(run)
+    exposure = _particle_seconds(run, run.seconds)
     if exposure <= 0:
         return Refused("no time passes")
-    counts = [vanished.counts[name] for name in MECHANISMS]
-    ends = [poisson_interval(count) for count in counts]
-    return [
-        Measured(count / exposure, (low / exposure, high / exposure), count)
-        for count, (low, high) in zip(counts, ends, strict=True)
-    ]
+    low, high = poisson_interval(count)
+    return Measured(count / exposure, (low / exposure, high / exposure), count)
 
 
 def binomial_interval(count: int, total: int) -> Interval:
@@ -101,13 +103,10 @@ def binomial_interval(count: int, total: int) -> Interval:
 def count_vanished(run: ObservedRun) -> Vanished:
     """Count the particles that vanished, by mechanism; a merge of k particles makes k - 1 vanish.
 
-    Raises
-    ------
-    ValueError
-        Where merges are unknown.
+    Refused where merges or fates are unknown.
     """
-    if run.merges is None:
-        raise ValueError("a run whose merges are unknown cannot tell mechanisms")
+    if run.merges is None or run.tracks["fate"].isna().all():
+        raise Refused(NO_EVENTS)
     volumes = _Volumes(run.particles)
     closed = [_closes(volumes, merge) for _, merge in run.merges.iterrows()]
     lost = run.merges["n_parents"].to_numpy(dtype=np.int64) - 1
@@ -183,26 +182,19 @@ def _gain_of_others(volumes: _Volumes, is_dissolved: NDArray[np.bool_], particle
     return float(gain / loss) if loss > 0 else 0.0
 
 
-def _particle_seconds(run: ObservedRun) -> float:
+def _particle_seconds(run: ObservedRun, seconds: Reals) -> float:
     """Return the sum over particles of the time for which each is there."""
-    seconds = np.asarray(run.seconds)
     starts, ends = run.tracks["start_frame"].to_numpy(), run.tracks["end_frame"].to_numpy()
     return float(np.sum(seconds[np.minimum(ends + 1, seconds.size - 1)] - seconds[starts]))
 
 
-def _measure_volume_change(run: ObservedRun, rng: np.random.Generator) -> Estimate:
+def _compare_volumes(run: ObservedRun, rng: np.random.Generator) -> list[Measured]:
     """Compare the total volume at the end with that at the start, of families that no border cuts."""
-    method = "sum d^3 last / first, each the median of 5 frames; bootstrap of families"
-    quantity = Estimate(
-        "total_volume_ratio", "1", method, _SOURCE.format("Efron 1979, doi:10.1214/aos/1176344552")
-    )
     first, last = _volume_ends(run)
-    n = first.size
-    if few := too_few(n, MIN_FAMILIES, "families that no border cuts"):
-        return quantity.filled(few)
-    drawn = draw_counts(n, rng)
-    interval = percentile_interval(drawn @ last / (drawn @ first), n)
-    return quantity.filled(Measured(float(last.sum() / first.sum()), interval, n))
+    require(first.size, MIN_FAMILIES, "families that no border cuts")
+    drawn = draw_counts(first.size, rng)
+    every = last.sum() / first.sum()
+    return bootstrapped([every[None]], [drawn @ last / (drawn @ first)], first.size)
 
 
 def _volume_ends(run: ObservedRun) -> tuple[Reals, Reals]:

@@ -7,13 +7,11 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from temtrack.kinetics.estimate import NO_TIMES, Reals, Refused
 from temtrack.tables import Tables
-
-Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,13 @@ class ObservedRun:
         return 1.0 if self.pixel_size_nm is None else self.pixel_size_nm
 
     @property
+    def known_seconds(self) -> Reals:
+        """Time (T,) of each frame; refused where it is unknown."""
+        if self.seconds is None:
+            raise Refused(NO_TIMES)
+        return self.seconds
+
+    @property
     def field(self) -> tuple[float, float]:
         """Height and width of the frames in that unit."""
         height, width = self.field_px
@@ -84,20 +89,12 @@ class ObservedRun:
         particles are not, so they are what a bootstrap draws.
         """
         ids = np.unique(self.particles["particle_id"].to_numpy(dtype=np.int64))
-        links = np.array(self._links(), dtype=np.int64).reshape(-1, 2)
+        merges = pd.DataFrame(columns=["child_id", "parent_ids"]) if self.merges is None else self.merges
+        links = merges[["child_id", "parent_ids"]].explode("parent_ids").to_numpy(dtype=np.int64)
         links = links[np.isin(links, ids).all(axis=1)]
         child, parent = np.searchsorted(ids, links).T
         graph = coo_array((np.ones(child.size), (child, parent)), shape=(ids.size, ids.size))
         return pd.Series(connected_components(graph, directed=False)[1], index=ids)
-
-    def _links(self) -> list[tuple[int, int]]:
-        if self.merges is None:
-            return []
-        return [
-            (int(child), int(parent))
-            for child, parents in zip(self.merges["child_id"], self.merges["parent_ids"], strict=True)
-            for parent in parents
-        ]
 
 
 def observe(tables: Tables) -> ObservedRun:

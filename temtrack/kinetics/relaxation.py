@@ -11,14 +11,12 @@ from scipy import stats
 from temtrack.kinetics.estimate import (
     CONFIDENCE,
     NO_EVENTS,
-    NO_TIMES,
     Estimate,
     Measured,
-    Outcome,
     Reals,
     Refused,
     fill_rows,
-    too_few,
+    require,
 )
 from temtrack.kinetics.observed import ObservedRun
 from temtrack.kinetics.search import fit_separable, profile_interval, variance_inflation
@@ -52,34 +50,33 @@ _NECK_EXPONENT = Estimate("neck_exponent", "1", _NECK, _NECK_SOURCE)
 def measure_relaxations(run: ObservedRun) -> list[Estimate]:
     """Fit relaxation time and neck exponent to each merge, and tell the median time of all."""
     if run.merges is None:
-        return fill_rows([_MEDIAN_TIME, _NECK_EXPONENT], Refused(NO_EVENTS))
+        return [row.filled(Refused(NO_EVENTS)) for row in (_MEDIAN_TIME, _NECK_EXPONENT)]
     if run.merges.empty:
-        return fill_rows([_MEDIAN_TIME], Refused("no merge"))
-    merges = [merge for _, merge in run.merges.iterrows()]
-    times, necks = ([fit(run, merge) for merge in merges] for fit in (_relax, _grow_neck))
-    events = run.merges["event_id"].tolist()
-    return [
-        *fill_rows([replace(_TIME, event_id=event) for event in events], times),
-        _MEDIAN_TIME.filled(_median(times)),
-        *fill_rows([replace(_NECK_EXPONENT, event_id=event) for event in events], necks),
-    ]
+        return [_MEDIAN_TIME.filled(Refused("no merge"))]
+    times, necks = (
+        [
+            row
+            for _, merge in run.merges.iterrows()
+            for row in fill_rows([replace(quantity, event_id=int(merge["event_id"]))], fit, run, merge)
+        ]
+        for quantity, fit in ((_TIME, _relax), (_NECK_EXPONENT, _grow_neck))
+    )
+    return [*times, *fill_rows([_MEDIAN_TIME], _median, times), *necks]
 
 
-def _relax(run: ObservedRun, merge: pd.Series) -> Outcome:
-    if run.seconds is None:
-        return Refused(NO_TIMES)
+def _relax(run: ObservedRun, merge: pd.Series) -> list[Measured]:
+    seconds = run.known_seconds
     child = run.whole[
         (run.whole["particle_id"] == merge["child_id"]) & (run.whole["frame"] >= merge["frame"])
     ]
     child = child.dropna(subset=["major_axis_px", "minor_axis_px"]).sort_values("frame")
-    if few := too_few(len(child), MIN_RELAXATION_FRAMES, "frames of the child"):
-        return few
+    require(len(child), MIN_RELAXATION_FRAMES, "frames of the child")
     frames = child["frame"].to_numpy(dtype=np.intp)
     aspect = (child["major_axis_px"] / child["minor_axis_px"]).to_numpy(dtype=np.float64)
-    return fit_relaxation(run.seconds[frames] - run.seconds[frames[0]], aspect)
+    return fit_relaxation(seconds[frames] - seconds[frames[0]], aspect)
 
 
-def fit_relaxation(seconds: Reals, aspect: Reals) -> Outcome:
+def fit_relaxation(seconds: Reals, aspect: Reals) -> list[Measured]:
     """Fit ``da/dt = -(a - a_s) / tau`` to the aspect ratio (T,)."""
     n = seconds.size
     span = float(seconds[-1])
@@ -91,43 +88,40 @@ def fit_relaxation(seconds: Reals, aspect: Reals) -> Outcome:
     residual = aspect - fit.offset[0, best] - fall * decays[best]
     scatter = float(np.sqrt(residual @ residual / max(n - 3, 1)))
     if fall < MIN_FALL_SIGMAS * scatter:
-        return Refused("the child's shape does not relax, within its scatter", n)
+        raise Refused("the child's shape does not relax, within its scatter", n)
     if tau > span:
-        return Refused(f"the child is seen for {span:.3g} s, too short for its relaxation", n)
+        raise Refused(f"the child is seen for {span:.3g} s, too short for its relaxation", n)
     if best == 0:
-        return Refused("the child relaxes faster than frames follow each other", n)
+        raise Refused("the child relaxes faster than frames follow each other", n)
     interval = profile_interval(taus, fit.squares[0], n, 3, variance_inflation(residual))
     reason = None if interval[1] is not None else "not bounded above: the child is not seen at rest"
-    return Measured(tau, interval, n, reason)
+    return [Measured(tau, interval, n, reason)]
 
 
-def _median(times: list[Outcome]) -> Outcome:
-    found = np.sort([one.value for one in times if isinstance(one, Measured)])
+def _median(times: list[Estimate]) -> list[Measured]:
+    found = np.sort([row.value for row in times if row.value is not None])
     n = found.size
-    if few := too_few(n, MIN_MEDIAN_MERGES, "merges with a relaxation time"):
-        return few
+    require(n, MIN_MEDIAN_MERGES, "merges with a relaxation time")
     k = int(stats.binom.ppf((1 - CONFIDENCE) / 2, n, 0.5)) - 1  # P(X <= k) is less than 2.5 %
-    return Measured(float(np.median(found)), (float(found[k]), float(found[n - 1 - k])), n)
+    return [Measured(float(np.median(found)), (float(found[k]), float(found[n - 1 - k])), n)]
 
 
-def _grow_neck(run: ObservedRun, merge: pd.Series) -> Outcome:
-    if run.seconds is None:
-        return Refused(NO_TIMES)
+def _grow_neck(run: ObservedRun, merge: pd.Series) -> list[Measured]:
+    seconds = run.known_seconds
     given = merge["neck_ratios"]
     if given is None or len(given) == 0:
-        return Refused("no neck was measured: the merge has more than two parents, or no frames")
+        raise Refused("no neck was measured: the merge has more than two parents, or no frames")
     first = int(merge["frame"])
     ratios = np.array(given, dtype=np.float64)[: run.n_frames - first]
     wide = np.flatnonzero(~(ratios < LARGEST_NECK))
     ratios = ratios[: wide[0]] if wide.size else ratios
-    if few := too_few(ratios.size, MIN_NECK_FRAMES, f"frames with a neck below {LARGEST_NECK}"):
-        return few
+    require(ratios.size, MIN_NECK_FRAMES, f"frames with a neck below {LARGEST_NECK}")
     contact = min(int(merge["contact_frame"]), first)
-    starts = np.linspace(run.seconds[max(contact - 1, 0)], run.seconds[first], 21)[:-1]
-    return fit_neck(run.seconds[first : first + ratios.size], ratios, starts)
+    starts = np.linspace(seconds[max(contact - 1, 0)], seconds[first], 21)[:-1]
+    return fit_neck(seconds[first : first + ratios.size], ratios, starts)
 
 
-def fit_neck(seconds: Reals, ratios: Reals, starts: Reals) -> Outcome:
+def fit_neck(seconds: Reals, ratios: Reals, starts: Reals) -> list[Measured]:
     """Fit the exponent of ``x/R = (B (t - t0))^(1/n)`` to neck ratios (T,), t0 any of ``starts``."""
     n = seconds.size
     squares = np.full((starts.size, EXPONENTS.size), np.inf)
@@ -139,5 +133,5 @@ def fit_neck(seconds: Reals, ratios: Reals, starts: Reals) -> Outcome:
     best = int(np.argmin(profile))
     interval = profile_interval(EXPONENTS, profile, n, 3)
     if best in (0, EXPONENTS.size - 1) or interval[1] is None:
-        return Refused("the neck's growth does not bend enough to tell an exponent", n)
-    return Measured(float(EXPONENTS[best]), interval, n)
+        raise Refused("the neck's growth does not bend enough to tell an exponent", n)
+    return [Measured(float(EXPONENTS[best]), interval, n)]

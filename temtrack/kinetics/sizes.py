@@ -7,24 +7,17 @@ from scipy import stats
 from scipy.spatial import cKDTree
 
 from temtrack.kinetics.bootstrap import N_RESAMPLES, bootstrapped, draw_counts
-from temtrack.kinetics.estimate import (
-    CONFIDENCE,
-    Estimate,
-    Measured,
-    Reals,
-    Refused,
-    fill_rows,
-    percentile_interval,
-    too_few,
-)
+from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Measured, Reals, Refused, fill_rows, require
 from temtrack.kinetics.observed import ObservedRun
 
 MIN_PARTICLES = 5
 
 _DECILES = {"d10": 0.1, "d50": 0.5, "d90": 0.9}
-_EDGE = "border particles left out, the others weighted W H / ((W - d)(H - d))"
+_EDGE = "border particles left out, the others weighted W H / ((W - d)(H - d)); {}"
+_COVERAGE = "sum of areas / area of the frame; bootstrap with a Poisson number of particles"
 _EDGE_SOURCE = "Miles 1974 and Lantuejoul 1980, edge correction; Efron 1979, doi:10.1214/aos/1176344552"
-_POISSON_SOURCE = "Garwood 1936, doi:10.1093/biomet/28.3-4.437"
+BOOTSTRAP_SOURCE = "Efron 1979, doi:10.1214/aos/1176344552"
+POISSON_SOURCE = "Garwood 1936, doi:10.1093/biomet/28.3-4.437"
 
 MIN_NEIGHBOURS = 10
 
@@ -40,17 +33,19 @@ def measure_sizes(run: ObservedRun, frame: int, rng: np.random.Generator) -> lis
     """Measure mean and deciles of the diameter, number density and coverage of a frame."""
     diameters = run.whole.loc[run.whole["frame"] == frame, "diameter"].to_numpy()
     weights = edge_weights(diameters, run.field)
-    method, unit = f"{_EDGE}; bootstrap of particles", run.length_unit
+    method, unit = _EDGE.format("bootstrap of particles"), run.length_unit
     quantities = [Estimate(name, unit, method, _EDGE_SOURCE, frame) for name in ("mean_diameter", *_DECILES)]
-    density, coverage = _measure_density(run, frame, weights), _measure_coverage(run, frame, rng)
-    return [*fill_rows(quantities, _summarise(diameters, weights, rng)), density, coverage]
+    method = _EDGE.format("exact Poisson interval")
+    density = Estimate("number_density", f"1/{unit}2", method, POISSON_SOURCE, frame)
+    coverage = Estimate("coverage", "1", _COVERAGE, BOOTSTRAP_SOURCE, frame)
+    counted = [*fill_rows([density], _count, run, weights), *fill_rows([coverage], _cover, run, frame, rng)]
+    return [*fill_rows(quantities, _summarise, diameters, weights, rng), *counted]
 
 
-def _summarise(diameters: Reals, weights: Reals, rng: np.random.Generator) -> list[Measured] | Refused:
+def _summarise(diameters: Reals, weights: Reals, rng: np.random.Generator) -> list[Measured]:
     """Return the outcomes of mean and deciles."""
     n = diameters.size
-    if few := too_few(n, MIN_PARTICLES, "whole particles in the frame"):
-        return few
+    require(n, MIN_PARTICLES, "whole particles in the frame")
     drawn = _summaries(diameters, draw_counts(n, rng) * weights)
     return bootstrapped(_summaries(diameters, weights[None]), drawn, n)
 
@@ -71,26 +66,22 @@ def _summaries(diameters: Reals, weights: Reals) -> list[Reals]:
     return [(w @ ordered) / w.sum(axis=1), *deciles]
 
 
-def _measure_density(run: ObservedRun, frame: int, weights: Reals) -> Estimate:
-    unit = f"1/{run.length_unit}2"
-    quantity = Estimate("number_density", unit, f"{_EDGE}; exact Poisson interval", _POISSON_SOURCE, frame)
+def _count(run: ObservedRun, weights: Reals) -> list[Measured]:
+    """Return the outcome of the number density."""
     n, area = weights.size, run.field[0] * run.field[1]
     mean_weight = float(weights.mean()) if n else 1.0
     value, low, high = (count * mean_weight / area for count in (n, *poisson_interval(n)))
-    return quantity.filled(Measured(value, (low, high), n))
+    return [Measured(value, (low, high), n)]
 
 
-def _measure_coverage(run: ObservedRun, frame: int, rng: np.random.Generator) -> Estimate:
+def _cover(run: ObservedRun, frame: int, rng: np.random.Generator) -> list[Measured]:
     """All particles count here: of one that the border cuts, the part inside."""
-    method = "sum of areas / area of the frame; bootstrap with a Poisson number of particles"
-    quantity = Estimate("coverage", "1", method, "Efron 1979, doi:10.1214/aos/1176344552", frame)
     areas = run.particles.loc[run.particles["frame"] == frame, "area_px"].to_numpy(dtype=np.float64)
-    fraction = areas / (run.field_px[0] * run.field_px[1])
     if not areas.size:
-        return quantity.filled(Refused("no particle in the frame"))
+        raise Refused("no particle in the frame")
+    fraction = areas / (run.field_px[0] * run.field_px[1])
     drawn = rng.poisson(1, (N_RESAMPLES, areas.size)) @ fraction
-    interval = percentile_interval(drawn, areas.size)
-    return quantity.filled(Measured(float(fraction.sum()), interval, areas.size))
+    return bootstrapped([fraction.sum(keepdims=True)], [drawn], areas.size)
 
 
 def poisson_interval(count: int) -> tuple[float, float]:
@@ -113,21 +104,19 @@ def measure_spacing(run: ObservedRun, frame: int, rng: np.random.Generator) -> l
     ]
     rows = run.particles[run.particles["frame"] == frame]
     places = rows[["y_px", "x_px"]].to_numpy(dtype=np.float64) * run.unit_per_px
-    return fill_rows(quantities, _measure_neighbours(places, run.field, rng))
+    return fill_rows(quantities, _measure_neighbours, places, run.field, rng)
 
 
 def _measure_neighbours(
     places: Reals, field: tuple[float, float], rng: np.random.Generator
-) -> list[Measured] | Refused:
+) -> list[Measured]:
     """Return the outcomes of distance and index for particles at ``places`` (N, 2)."""
-    if few := too_few(len(places), MIN_NEIGHBOURS, "particles in the frame"):
-        return few
+    require(len(places), MIN_NEIGHBOURS, "particles in the frame")
     height, width = field
     nearest = cKDTree(places).query(places, k=2)[0][:, 1]
     border = np.minimum(places, np.array([height, width]) - places).min(axis=1)
     r = nearest[nearest <= border]
-    if few := too_few(r.size, MIN_NEIGHBOURS, "particles nearer to a neighbour than to the border"):
-        return few
+    require(r.size, MIN_NEIGHBOURS, "particles nearer to a neighbour than to the border")
     weights = 1 / ((height - 2 * r) * (width - 2 * r))
     mean, means = _mean(r, weights[None]), _mean(r, draw_counts(r.size, rng) * weights)
     factor = 2 * np.sqrt(len(places) / (height * width))

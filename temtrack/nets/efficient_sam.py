@@ -14,8 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from temtrack.nets.imagenet import imagenet_normalize
-from temtrack.nets.layers import Block, SelfAttention, attend, chain, init_linear
+from temtrack.nets.layers import Block, SelfAttention, attend, chain, imagenet_normalize, init_linear
 
 PATCH = 16
 REFERENCE_SIDE = 1024  # the frame in which the published network sees every image

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 PATCH = 4
 QUERIES_AT_ONCE = 512
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of grey values in [0, 1]
 
 
 def chain(**modules: nn.Module | None) -> nn.Sequential:
@@ -131,3 +132,9 @@ def init_linear(module: nn.Module) -> None:
         nn.init.trunc_normal_(module.weight, std=0.02)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+def imagenet_normalize(images: Tensor) -> Tensor:
+    """Return images in [0, 1], Bx3xHxW or grey Bx1xHxW, less ImageNet's mean over its deviation, Bx3xHxW."""
+    mean, std = (images.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return (images - mean) / std

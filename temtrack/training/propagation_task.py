@@ -13,7 +13,7 @@ from torch import Tensor
 from temtrack.nets.deaot.memory import Memory
 from temtrack.nets.deaot.model import N_CHANNELS, Deaot, Pyramid, mask_unused_ids, to_image_size
 from temtrack.nets.device import bf16_where_native
-from temtrack.nets.imagenet import imagenet_normalize
+from temtrack.nets.layers import imagenet_normalize
 from temtrack.training.config import TrainConfig
 from temtrack.training.curriculum import EVALUATION_STEP, CurriculumStep, draw_curriculum_step
 from temtrack.training.data.clip_source import ClipSource, ReplayBuffer

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from temtrack.imaging.labels import touching_pairs
+from temtrack.imaging.labels import measure_gaps
 from temtrack.linking.masks import link_masks
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import simulate_movie
@@ -21,7 +21,7 @@ def masks():
 def disturbed(labels, rng):
     """Join touching particles, lose some, break some, all far more often than is usual."""
     out = labels.copy()
-    for a, b in touching_pairs(labels).tolist():
+    for a, b, _ in measure_gaps(labels, 1).tolist():
         if rng.random() < 0.3:
             out[out == b] = a
     for i in np.unique(out[out > 0]).tolist():

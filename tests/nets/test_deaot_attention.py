@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from temtrack.nets.deaot import attention
-from temtrack.nets.deaot.attention import Window, attend, attend_window
+from temtrack.nets.deaot.attention import Window, attend
 
 
 def tensors(grid, n_frames=1, batch=2, seed=0):
@@ -15,7 +15,7 @@ def tensors(grid, n_frames=1, batch=2, seed=0):
     )
 
 
-def dense(q, k, v, window, relative=None, valid=None):
+def dense(q, k, v, valid, window, relative=None):
     """Every query with every key, one pair of tokens after another for places and windows."""
     (h, w), r = window.grid, window.radius
     scores = q @ k.mT / q.shape[-1] ** 0.5
@@ -38,8 +38,8 @@ def test_a_window_with_preferred_places_equals_the_dense_formula_up_to_the_borde
     q, k, v = tensors(grid)
     window = Window(grid, radius)
     relative = torch.randn(2, grid[0] * grid[1], (2 * radius + 1) ** 2)
-    expected = dense(q, k, v, window, relative)
-    torch.testing.assert_close(attend_window(q, k, v, window, relative), expected, atol=1e-5, rtol=0)
+    expected = dense(q, k, v, None, window, relative)
+    torch.testing.assert_close(attend(q, k, v, None, window, relative), expected, atol=1e-5, rtol=0)
 
 
 def test_a_window_over_several_frames_with_tokens_left_out_equals_the_dense_formula():
@@ -48,16 +48,16 @@ def test_a_window_over_several_frames_with_tokens_left_out_equals_the_dense_form
     valid = torch.arange(2 * 3 * 78).view(2, -1) % 7 > 2
     valid[0, :30] = valid[0, 78:108] = valid[0, 156:186] = False  # some windows are wholly without keys
     window = Window(grid, 1)
-    expected = dense(q, k, v, window, valid=valid)
+    expected = dense(q, k, v, valid, window)
     assert (expected[0] == 0).all(-1).any()
-    torch.testing.assert_close(attend_window(q, k, v, window, valid=valid), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(attend(q, k, v, valid, window), expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("some", [False, True])
 def test_a_window_as_large_as_the_grid_equals_full_attention(some):
     q, k, v = tensors((5, 7), n_frames=2)
     valid = torch.arange(140).view(2, -1) % 3 > 0 if some else None
-    windowed = attend_window(q, k, v, Window((5, 7), 6), valid=valid)
+    windowed = attend(q, k, v, valid, Window((5, 7), 6))
     torch.testing.assert_close(windowed, attend(q, k, v, valid), atol=1e-5, rtol=0)
 
 
@@ -69,7 +69,7 @@ def test_chunks_of_queries_change_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "attention_of", [attend, lambda q, k, v, valid: attend_window(q, k, v, Window((4, 5), 2), valid=valid)]
+    "attention_of", [attend, lambda q, k, v, valid: attend(q, k, v, valid, Window((4, 5), 2))]
 )
 def test_a_memory_left_out_entirely_gives_zeros_and_finite_gradients(attention_of):
     q, k, v = (x.requires_grad_() for x in tensors((4, 5)))
@@ -83,8 +83,8 @@ def test_gradients_equal_those_of_the_dense_formula():
     grid, window = (5, 13), Window((5, 13), 2)
     inputs = [x.requires_grad_() for x in (*tensors(grid), torch.randn(2, 65, 25))]
     gradients = [
-        torch.autograd.grad(formula(*inputs[:3], window, inputs[3]).square().sum(), inputs)
-        for formula in (attend_window, dense)
+        torch.autograd.grad(formula(*inputs[:3], None, window, inputs[3]).square().sum(), inputs)
+        for formula in (attend, dense)
     ]
     for ours, expected in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-4)

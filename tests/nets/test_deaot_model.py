@@ -10,7 +10,7 @@ from golden_fill import fill, image
 from temtrack.models.catalog import find_architecture
 from temtrack.nets.deaot.memory import Memory
 from temtrack.nets.deaot.model import N_CHANNELS, Pyramid, deaot_s, mask_unused_ids, to_image_size
-from temtrack.nets.imagenet import imagenet_normalize
+from temtrack.nets.layers import imagenet_normalize
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 CORNERS = ((40, 40), (40, 160), (150, 60), (170, 180))

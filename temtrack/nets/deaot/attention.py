@@ -27,8 +27,15 @@ class Window:
     radius: int
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Softmax attention over all keys, in chunks of queries so that the scores stay small.
+def attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    valid: Tensor | None = None,
+    window: Window | None = None,
+    relative: Tensor | None = None,
+) -> Tensor:
+    """Softmax attention of each query over all keys, or over those inside its window, in every frame.
 
     Parameters
     ----------
@@ -36,44 +43,29 @@ def attend(q: Tensor, k: Tensor, v: Tensor, valid: Tensor | None = None) -> Tens
         BxNxC, BxMxC, BxMxD.
     valid : Tensor, optional
         BxM bool; keys that are False are left out. Where none is True the result is 0.
+    window : Window, optional
+        All keys count without it.
+    relative : Tensor, optional
+        BxNx(2r+1)^2, added to the scores by the key's place in the window, rows first.
 
     Returns
     -------
     Tensor
         BxNxD.
     """
+    if window is not None:
+        return _attend_window(q, k, v, valid, window, relative)
     mask = None if valid is None else valid[:, None]  # Bx1xM
-    chunks = q.split(max(64, MAX_SCORES // (k.shape[0] * k.shape[1])), dim=1)
+    chunks = q.split(max(64, MAX_SCORES // (k.shape[0] * k.shape[1])), dim=1)  # so that the scores stay small
     return torch.cat([_softmax_attend(chunk, k, v, mask) for chunk in chunks], dim=1)
 
 
-def attend_window(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    window: Window,
-    relative: Tensor | None = None,
-    valid: Tensor | None = None,
+def _attend_window(
+    q: Tensor, k: Tensor, v: Tensor, valid: Tensor | None, window: Window, relative: Tensor | None
 ) -> Tensor:
-    """Softmax attention of each query over the keys inside its window, in every frame.
+    """Let a block of queries meet the tokens of its surroundings only.
 
-    A block of queries meets the tokens of its surroundings only, so neither a dense NxM matrix nor a
-    (2r+1)^2-fold copy of the values arises.
-
-    Parameters
-    ----------
-    q, k, v : Tensor
-        BxNxC, BxMxC, BxMxD.
-    window : Window
-    relative : Tensor, optional
-        BxNx(2r+1)^2, added to the scores by the key's place in the window, rows first.
-    valid : Tensor, optional
-        BxM bool, as in `attend`.
-
-    Returns
-    -------
-    Tensor
-        BxNxD.
+    So neither a dense NxM matrix nor a (2r+1)^2-fold copy of the values arises.
     """
     h, w = window.grid
     q, k, v = (x.unflatten(1, (-1, h, w)) for x in (q, k, v))  # BxTxhxwxC
@@ -85,7 +77,7 @@ def attend_window(
             place, mask = _places(window.radius, ((rows, near_rows), (columns, near_columns)), q.device)
             mask = mask.repeat(1, k.shape[1])[None]
             if valid is not None:
-                mask = mask & valid.view(k.shape[:4])[..., near_rows, near_columns].flatten(1)[:, None]
+                mask = mask & valid.unflatten(1, (-1, h, w))[..., near_rows, near_columns].flatten(1)[:, None]
             bias = None
             if relative is not None:
                 by_place = relative.unflatten(1, (h, w))[here].flatten(1, 2)

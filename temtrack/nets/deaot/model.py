@@ -16,9 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from temtrack.nets.deaot.attention import Grid
 from temtrack.nets.deaot.encoder import BatchNorm, MobileNetV2, ResNet50
 from temtrack.nets.deaot.memory import Memory, View
-from temtrack.nets.deaot.propagation import DIM, GatedPropagationLayer
+from temtrack.nets.deaot.propagation import DIM, Branches, GatedPropagationLayer
 from temtrack.nets.layers import chain
 
 N_IDS = 10
@@ -112,9 +113,7 @@ class Deaot(nn.Module):
 
     def observe(self, tokens: Tensor, id_embedding: Tensor) -> Memory:
         """Remember a reference frame: one whose ids are known without propagating to it."""
-        grid = (tokens.shape[2], tokens.shape[3])
-        x = tokens.flatten(2).transpose(1, 2)
-        state = (x, torch.zeros_like(x))
+        state, grid = _first_state(tokens)
         memories = []
         for layer in self.LSTT.stack:
             view = layer.look(state)
@@ -146,9 +145,7 @@ class Deaot(nn.Module):
         view : View
             For `write`, once the ids are decided.
         """
-        x = pyramid.tokens.flatten(2).transpose(1, 2)
-        grid = (pyramid.tokens.shape[2], pyramid.tokens.shape[3])
-        state = (x, torch.zeros_like(x))
+        state, grid = _first_state(pyramid.tokens)
         views = []
         for layer, far, near in zip(self.LSTT.stack, long.layers, short.layers, strict=True):
             views.append(layer.look(state))
@@ -178,6 +175,12 @@ class Deaot(nn.Module):
                 nn.init.zeros_(module.bias)
         for conv in (self.encoder_projector, self.patch_wise_id_bank):
             nn.init.orthogonal_(conv.weight.view(DIM, -1))
+
+
+def _first_state(tokens: Tensor) -> tuple[Branches, Grid]:
+    """Return the branches BxNx256, that of identities empty, and the grid of tokens Bx256xhxw."""
+    x = tokens.flatten(2).transpose(1, 2)
+    return (x, torch.zeros_like(x)), (tokens.shape[2], tokens.shape[3])
 
 
 def mask_unused_ids(logits: Tensor, used: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from temtrack.nets.deaot.attention import Grid, Window, attend, attend_window
+from temtrack.nets.deaot.attention import Grid, Window, attend
 from temtrack.nets.deaot.memory import LayerMemory, LayerView
 from temtrack.nets.layers import chain
 
@@ -41,13 +41,8 @@ class LongTermAttention(GatedOutput):
     """Attention over all remembered tokens, or over those in a window around each query."""
 
     def forward(self, view: LayerView, memory: LayerMemory, grid: Grid, radius: int | None) -> Tensor:
-        if radius is None or radius >= max(grid) - 1:
-            attended = attend(view.key, memory.key, memory.value, memory.valid)
-        else:
-            attended = attend_window(
-                view.key, memory.key, memory.value, Window(grid, radius), valid=memory.valid
-            )
-        return self.finish(attended, view.gate, grid)
+        window = None if radius is None or radius >= max(grid) - 1 else Window(grid, radius)
+        return self.finish(attend(view.key, memory.key, memory.value, memory.valid, window), view.gate, grid)
 
 
 class ShortTermAttention(GatedOutput):
@@ -62,7 +57,7 @@ class ShortTermAttention(GatedOutput):
         conv = self.relative_emb_k
         relative = F.linear(view.key, conv.weight.flatten(1), conv.bias)
         window = Window(grid, SHORT_TERM_RADIUS)
-        attended = attend_window(view.key, memory.key, memory.value, window, relative, memory.valid)
+        attended = attend(view.key, memory.key, memory.value, memory.valid, window, relative)
         return self.finish(attended, view.gate, grid)
 
 

@@ -18,7 +18,7 @@ from temtrack.kinetics.observed import ObservedRun
 from temtrack.masks import Masks
 from temtrack.movie import Movie
 from temtrack.progress import Progress, silent
-from temtrack.report.page.encoding import compressed, in_json, plain, rounded
+from temtrack.report.page.encoding import compressed, in_json, plain, records
 from temtrack.report.page.frames import draw_frames, list_closeups
 from temtrack.report.page.lineage import lineage_of, list_merges, list_tracks
 from temtrack.report.page.numbers import measure_drift, measure_ridges, measure_sizes
@@ -137,7 +137,7 @@ def _describe(source: PageSource) -> dict[str, Any]:
         "unit": run.length_unit,
         "unit_per_px": run.unit_per_px,
         "pixel_size_nm": run.pixel_size_nm,
-        "kinetics": None if source.kinetics is None else _records(source.kinetics),
+        "kinetics": None if source.kinetics is None else records(source.kinetics),
         "facts": {name: value for name, value in source.facts.items() if value},
     }
 
@@ -187,10 +187,3 @@ def _notes(source: PageSource, n_shown: int, picture_size: tuple[int, int] | Non
         yield "The movie was not at hand: the masks are shown alone. Give it with --movie."
     elif picture_size[0] < source.run.field_px[1]:
         yield "Pictures are reduced to {} x {} px; contours are not.".format(*picture_size)
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {str(name): rounded(value) if isinstance(value, float) else value for name, value in row.items()}
-        for row in table.astype(object).where(table.notna(), None).to_dict("records")
-    ]

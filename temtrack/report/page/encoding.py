@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 
@@ -38,3 +39,11 @@ def rounded(value: object, digits: int = 5) -> float | None:
 def plain(values: Iterable[Any], digits: int = 5) -> list[float | None]:
     """Return numbers as `rounded` ones."""
     return [rounded(value, digits) for value in values]
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table by column: fractions `rounded`, ``None`` where a value is missing."""
+    return [
+        {str(name): rounded(value) if isinstance(value, float) else value for name, value in row.items()}
+        for row in table.astype(object).where(table.notna(), None).to_dict("records")
+    ]

@@ -14,10 +14,10 @@ from temtrack.masks import Masks
 from temtrack.movie import Movie
 from temtrack.progress import Progress
 from temtrack.report.display import GreyWindow
+from temtrack.report.keyframes import Box
 from temtrack.report.page.contours import Contours, trace_contours
 from temtrack.report.page.encoding import compressed, in_text
 from temtrack.report.page.pictures import CLOSEUP_STYLE, choose_style
-from temtrack.report.panel import Box
 
 #: Contours of larger frames are traced on every second pixel, or fewer.
 _MAX_CONTOUR_SIDE = 2048

@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from temtrack.kinetics.observed import ObservedRun
-from temtrack.lineage import Fate, Lineage, Merge, Origin, Track
+from temtrack.lineage import Lineage, Merge, Track
 from temtrack.report.colors import TrackColors
-from temtrack.report.keyframes import choose_keyframes
-from temtrack.report.page.encoding import plain, rounded
-from temtrack.report.panel import Box
+from temtrack.report.keyframes import Box, choose_keyframes
+from temtrack.report.page.encoding import plain, records, rounded
 
 #: Margin around the particles of a merge, as a fraction of their extent, and in pixels.
 _MARGIN_FRACTION, _MARGIN_PX = 0.25, 3
@@ -24,22 +23,18 @@ _Row = dict[str, Any]
 def lineage_of(run: ObservedRun) -> Lineage:
     """Return the family tree that tracks and merges tell of."""
     merges = [] if run.merges is None else run.merges.to_dict("records")
-    return Lineage(
-        run.n_frames,
-        tuple(_track(cast(_Row, row)) for row in run.tracks.to_dict("records")),
-        tuple(Merge.from_row(cast(_Row, row)) for row in merges),
+    tracks = (
+        Track(
+            row["particle_id"],
+            row["start_frame"],
+            row["end_frame"],
+            row["origin"],
+            row["fate"],
+            () if row["parent_ids"] is None else tuple(int(one) for one in row["parent_ids"]),
+        )
+        for row in records(run.tracks)
     )
-
-
-def _track(row: _Row) -> Track:
-    return Track(
-        int(row["particle_id"]),
-        int(row["start_frame"]),
-        int(row["end_frame"]),
-        cast(Origin, row["origin"]),
-        cast(Fate, row["fate"]),
-        _ids(row["parent_ids"]),
-    )
+    return Lineage(run.n_frames, tuple(tracks), tuple(Merge.from_row(cast(_Row, row)) for row in merges))
 
 
 def list_tracks(run: ObservedRun, lineage: Lineage) -> dict[str, list[Any]]:
@@ -50,8 +45,8 @@ def list_tracks(run: ObservedRun, lineage: Lineage) -> dict[str, list[Any]]:
         "id": [track.id for track in lineage.tracks],
         "start": [track.start for track in lineage.tracks],
         "end": [track.end for track in lineage.tracks],
-        "origin": [_text(track.origin) for track in lineage.tracks],
-        "fate": [_text(track.fate) for track in lineage.tracks],
+        "origin": [track.origin for track in lineage.tracks],
+        "fate": [track.fate for track in lineage.tracks],
         "parents": [track.parents for track in lineage.tracks],
         "color": ["#{:02x}{:02x}{:02x}".format(*colors(track.id)) for track in lineage.tracks],
         "row": [rows.get(track.id) for track in lineage.tracks],
@@ -139,11 +134,3 @@ def _parents_first(root: int, parents: dict[int, list[int]]) -> list[int]:
             order.append(one)
             waiting.extend(parents.get(one, ()))
     return order[::-1]
-
-
-def _ids(value: Any) -> tuple[int, ...]:
-    return () if value is None else tuple(int(one) for one in value)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
 from io import StringIO
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from temtrack.columns import Column
 from temtrack.tables import ALL_TABLES
 
 #: Larger tables (rows times columns) stay beside the masks, and the page says so.
@@ -24,9 +22,13 @@ def describe_table(name: str, table: pd.DataFrame) -> dict[str, object]:
     """Return what a reader sees of a table: what each column means, and how many rows there are."""
     columns = next((known.columns for known in ALL_TABLES if known.name == name), ())
     known = {one.name: one for column in columns for one in (column, column.twin) if one}
+    found = [(str(column), known.get(str(column))) for column in table.columns]
     return {
         "name": name,
-        "columns": [_describe(str(column), known) for column in table.columns],
+        "columns": [
+            {"name": column, "unit": one.unit if one else "", "meaning": one.meaning if one else ""}
+            for column, one in found
+        ],
         "n_rows": len(table),
         "has_csv": has_csv(table),
     }
@@ -54,12 +56,3 @@ def _cell(value: Any) -> Any:
     if isinstance(value, (list, tuple, np.ndarray)):
         return " ".join(f"{one:.{_DIGITS}g}" if isinstance(one, float) else str(one) for one in value)
     return value
-
-
-def _describe(name: str, known: Mapping[str, Column]) -> dict[str, str]:
-    column = known.get(name)
-    return {
-        "name": name,
-        "unit": column.unit if column else "",
-        "meaning": column.meaning if column else "",
-    }

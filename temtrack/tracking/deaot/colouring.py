@@ -15,7 +15,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import LabelImage, Regions, touching_pairs
+from temtrack.imaging.labels import LabelImage, Regions, measure_gaps
 
 #: Colours of one pass: the object ids that the network has.
 N_COLOURS = 10
@@ -36,7 +36,7 @@ def find_conflicts(image: LabelImage, reach_px: float) -> NDArray[np.int64]:
     finest = float(np.quantile(radius, SLIPPING_FRACTION)) if radius.size else 1.0
     spacing = max(1, int(min(reach_px / GRID_PER_REACH, finest)))
     gap = max(0, round(reach_px / spacing) - 1)
-    return touching_pairs(image.labels[::spacing, ::spacing], gap)
+    return measure_gaps(image.labels[::spacing, ::spacing], gap)[:, :2]
 
 
 def colour_particles(

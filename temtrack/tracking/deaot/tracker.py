@@ -16,7 +16,7 @@ from temtrack.linking.motion import Prediction
 from temtrack.nets.deaot.memory import Memory
 from temtrack.nets.deaot.model import N_IDS, STRIDE, Deaot, Pyramid
 from temtrack.nets.device import bf16_where_native
-from temtrack.nets.imagenet import imagenet_normalize
+from temtrack.nets.layers import imagenet_normalize
 from temtrack.tracking.deaot.colouring import colour_particles, find_conflicts
 from temtrack.tracking.deaot.decoding import PassArgmax, assign_ids
 from temtrack.tracking.deaot.gating import Gates, apply_fallback

@@ -1,9 +1,9 @@
 import numpy as np
 import page_scene
 
+from temtrack.report.keyframes import Box
 from temtrack.report.page.frames import list_closeups
 from temtrack.report.page.lineage import lineage_of, list_merges
-from temtrack.report.panel import Box
 
 
 def test_a_closeup_beyond_the_edge_holds_what_is_there():

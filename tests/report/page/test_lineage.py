@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from temtrack.lineage import Lineage, Merge
+from temtrack.report.keyframes import Box
 from temtrack.report.page.lineage import find_box, layout_families, lineage_of, list_merges, list_tracks
-from temtrack.report.panel import Box
 
 
 def tree(*merges):
