@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import touching_pairs
+from temtrack.imaging.labels import measure_gaps
 
 #: Chance, in each frame, that a particle is missed or broken in two, and that a pair in contact is joined.
 MISSED_SHARE, BROKEN_SHARE, JOINED_SHARE = 0.01, 0.005, 0.1
@@ -25,7 +25,7 @@ def shuffled(masks: list[NDArray[np.int32]], rng: np.random.Generator) -> Iterat
 def disturbed(labels: NDArray[np.int32], rng: np.random.Generator) -> NDArray[np.int32]:
     """Return a mask as a poor segmentation would give it: some missed, some broken, touching ones joined."""
     out = labels.copy()
-    for a, b in touching_pairs(labels).tolist():
+    for a, b, _ in measure_gaps(labels, max_gap_px=1).tolist():
         if rng.random() < JOINED_SHARE:
             out[out == b] = a
     for i in np.unique(out[out != 0]).tolist():

@@ -15,6 +15,9 @@ from scipy import ndimage, sparse
 
 Labels = NDArray[np.integer]
 
+#: Ids up to this are looked up in a table, higher ones are sorted.
+MAX_TABLE = 1 << 22
+
 
 @dataclass(frozen=True)
 class Regions:
@@ -106,11 +109,11 @@ def compact(labels: Labels) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
 def measure_regions(labels: Labels) -> Regions:
     """Measure area, centroid and border contact of each id of ``labels`` (Y, X)."""
     runs = encode_run_lengths(labels)
-    ids, index = np.unique(runs.ids, return_inverse=True)
+    ids, index = _index_of(runs.ids)
     area = np.bincount(index, weights=runs.n_px, minlength=ids.size)
     y, x = runs.y_px, runs.x_px + (runs.n_px - 1) / 2
     return Regions(
-        ids=ids.astype(np.int64),
+        ids=ids,
         area_px=area.astype(np.int64),
         y_px=np.bincount(index, weights=runs.n_px * y, minlength=ids.size) / area,
         x_px=np.bincount(index, weights=runs.n_px * x, minlength=ids.size) / area,
@@ -137,8 +140,15 @@ def map_ids(labels: Labels, new_ids: Mapping[int, int]) -> NDArray[np.int32]:
     """Return the labels with each id that ``new_ids`` names replaced; 0 removes, two ids may become one."""
     if not new_ids:
         return labels.astype(np.int32)
-    small, ids = compact(labels)
-    return np.array([0, *(new_ids.get(old, old) for old in ids.tolist())], dtype=np.int32)[small]
+    highest = int(labels.max(initial=0))
+    if highest > MAX_TABLE:
+        labels, ids = compact(labels)
+        return np.array([0, *(new_ids.get(old, old) for old in ids.tolist())], dtype=np.int32)[labels]
+    table = np.arange(highest + 1, dtype=np.int32)
+    for old, new in new_ids.items():
+        if old <= highest:
+            table[old] = new
+    return table[labels]
 
 
 def overlap_counts(a: Labels, b: Labels) -> Overlaps:
@@ -146,11 +156,11 @@ def overlap_counts(a: Labels, b: Labels) -> Overlaps:
     starts, n_px = _cut(_changes(a) | _changes(b))
     of_a, of_b = a.ravel()[starts], b.ravel()[starts]
     both = (of_a != 0) & (of_b != 0)
-    (ids_a, rows), (ids_b, columns) = (np.unique(of[both], return_inverse=True) for of in (of_a, of_b))
+    (ids_a, rows), (ids_b, columns) = _index_of(of_a[both]), _index_of(of_b[both])
     counts = sparse.coo_array((n_px[both], (rows, columns)), (ids_a.size, ids_b.size)).tocsr()
     counts.sum_duplicates()
     found = counts.tocoo()
-    return Overlaps(ids_a[found.row].astype(np.int64), ids_b[found.col].astype(np.int64), found.data)
+    return Overlaps(ids_a[found.row], ids_b[found.col], found.data)
 
 
 def measure_gaps(labels: Labels, max_gap_px: int) -> NDArray[np.int64]:
@@ -216,6 +226,18 @@ def _cut(changes: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int6
     """Return the flat starts of the stretches between changes, and their lengths."""
     starts = np.flatnonzero(changes)
     return starts, np.diff(starts, append=changes.size)
+
+
+def _index_of(values: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the ids in ``values`` ascending and the place of each value among them."""
+    if values.max(initial=0) > MAX_TABLE:
+        ids, place = np.unique(values, return_inverse=True)
+        return ids.astype(np.int64), place
+    counts = np.bincount(values)
+    ids = np.flatnonzero(counts)
+    place = np.zeros(counts.size, np.int64)
+    place[ids] = np.arange(ids.size)
+    return ids, place[values]
 
 
 def _outline(padded: Labels, flat: Labels) -> NDArray[np.int64]:
