@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 from scipy.constants import zero_Celsius
 
 from temtrack.errors import InputError
-from temtrack.formats.clock import read_clock, read_date
 from temtrack.formats.decoding import refused_as
-from temtrack.formats.units import duration_s
+from temtrack.formats.units import duration_s, read_clock, read_date
 
 #: What separates columns; white space does not where a unit follows it.
 _SEPARATORS = ("\t", ";", ",", "|", r"\s+(?![\[(])")

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from temtrack.formats.export import Exporter
 from temtrack.formats.export.content import ExportContent, describe_lost_merges
-from temtrack.formats.export.exporter import Exporter
 from temtrack.formats.export.graph import Ints
 from temtrack.formats.store.atomic import whole_file
 from temtrack.imaging.labels import bounding_boxes, encode_run_lengths

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from temtrack.formats.export import Exporter
 from temtrack.formats.export.content import ExportContent
-from temtrack.formats.export.exporter import Exporter, whole_folder
+from temtrack.formats.store.atomic import whole_folder
 from temtrack.progress import Progress
 from temtrack.tables import TABLES
 

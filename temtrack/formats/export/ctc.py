@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from temtrack.errors import OutputError
+from temtrack.formats.export import Exporter
 from temtrack.formats.export.content import ExportContent
-from temtrack.formats.export.exporter import Exporter, whole_folder
 from temtrack.formats.export.graph import Ints, ParticleGraph
+from temtrack.formats.store.atomic import whole_folder
 from temtrack.formats.store.masks import write_mask
 from temtrack.imaging.labels import map_ids
 from temtrack.progress import Progress

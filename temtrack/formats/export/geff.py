@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from temtrack.formats.export import Exporter
 from temtrack.formats.export.content import ExportContent
-from temtrack.formats.export.exporter import Exporter, whole_folder
 from temtrack.formats.export.graph import Kind
+from temtrack.formats.store.atomic import whole_folder
 from temtrack.progress import Progress
 from temtrack.tables import PARTICLES
 

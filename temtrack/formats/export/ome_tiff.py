@@ -10,8 +10,8 @@ from uuid import NAMESPACE_OID, uuid5
 import numpy as np
 import tifffile
 
+from temtrack.formats.export import Exporter
 from temtrack.formats.export.content import ExportContent, describe_lost_merges
-from temtrack.formats.export.exporter import Exporter
 from temtrack.formats.store.atomic import whole_file
 from temtrack.progress import Progress
 

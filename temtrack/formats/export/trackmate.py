@@ -15,8 +15,8 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.formats.export import Exporter
 from temtrack.formats.export.content import ExportContent
-from temtrack.formats.export.exporter import Exporter
 from temtrack.formats.store.atomic import whole_file
 from temtrack.imaging.labels import bounding_boxes
 from temtrack.masks import Labels

@@ -11,10 +11,11 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.calibration import Calibration
 from temtrack.errors import InputError
 from temtrack.formats.decoding import check_frame_size, read_head, refused_as, to_grey
 from temtrack.formats.readers import tiff
-from temtrack.formats.readers.frames import FrameFiles, open_movie
+from temtrack.formats.readers.frames import open_files
 from temtrack.movie import Movie
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def read_movie(path: Path) -> Movie:
     """
     files = tuple(list_images(path) if path.is_dir() or is_pattern(path) else [path])
     pixel_size = tiff.read_movie(files[0]).pixel_size if tiff.can_read(files[0]) else None
-    return open_movie(FrameFiles(path, files, read_image), pixel_size, files=files)
+    return open_files(path, files, read_image, Calibration(pixel_size))
 
 
 def read_image(path: Path) -> NDArray[Any]:

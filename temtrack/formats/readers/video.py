@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.calibration import FrameTimes
+from temtrack.calibration import Calibration, FrameTimes
 from temtrack.errors import InputError
 from temtrack.formats.decoding import check_frame_size, refused_as
-from temtrack.formats.readers.frames import FrameReader, open_movie
+from temtrack.formats.readers.frames import open_movie
 from temtrack.movie import Movie
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def read_movie(path: Path) -> Movie:
         stream = container.streams.video[0]
         check_frame_size((stream.height, stream.width), path)
         index = _index(container, stream, path)
-    return open_movie(_Frames(path, index), times=FrameTimes(index.seconds, "timestamps of the video"))
+    known = Calibration(frame_times=FrameTimes(index.seconds, "timestamps of the video"))
+    return open_movie(path, len(index.stamps), _Decoder(path, index), known)
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def _matroska_duration_s(stream: av.VideoStream) -> float | None:
 
 
 @dataclass
-class _Frames(FrameReader):
+class _Decoder:
     """Decodes frame ``t``: in order without seeking, else from the keyframe before it."""
 
     path: Path
@@ -124,10 +125,7 @@ class _Frames(FrameReader):
     _container: av.container.InputContainer | None = field(default=None, repr=False)
     _next: int = 0
 
-    def __post_init__(self) -> None:
-        self.n_frames = len(self.index.stamps)
-
-    def decode(self, t: int) -> NDArray[Any]:
+    def __call__(self, t: int) -> NDArray[Any]:
         """Return the frame as grey, of 16 bits where its samples have more than 8."""
         try:
             pixels = _grey(self._find(t))
@@ -137,11 +135,13 @@ class _Frames(FrameReader):
         self._next = t + 1
         self._shape = self._shape or pixels.shape
         if pixels.shape != self._shape:
-            raise InputError(
-                f"{self.path}: frame {t} of {self.n_frames}: is {pixels.shape}, the first frame "
-                f"{self._shape}; sizes must not change"
+            raise self._refusal(
+                t, f": is {pixels.shape}, the first frame {self._shape}; sizes must not change"
             )
         return pixels
+
+    def _refusal(self, t: int, why: str) -> InputError:
+        return InputError(f"{self.path}: frame {t} of {len(self.index.stamps)}{why}")
 
     def _find(self, t: int) -> av.VideoFrame:
         if self._decoded is None or not self._next <= t < self._next + _DECODE_AHEAD:
@@ -150,11 +150,11 @@ class _Frames(FrameReader):
         for frame in self._decoded:
             if self._is_wanted(frame, t):
                 if frame.is_corrupt:
-                    raise InputError(f"{self.path}: frame {t} of {self.n_frames} is damaged")
+                    raise self._refusal(t, " is damaged")
                 return frame
             if self.index.by_stamp and frame.pts is not None and frame.pts > self.index.stamps[t]:
                 break
-        raise InputError(f"{self.path}: frame {t} of {self.n_frames} is missing; video is damaged")
+        raise self._refusal(t, " is missing; video is damaged")
 
     def _is_wanted(self, frame: av.VideoFrame, t: int) -> bool:
         if self.index.by_stamp:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from temtrack.errors import InputError, OutputError
-from temtrack.formats.store.lock import locked
+from temtrack.formats.store.atomic import locked
 
 LEDGER_NAME = "batch.jsonl"
 
