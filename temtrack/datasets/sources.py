@@ -12,8 +12,8 @@ from natsort import natsorted
 
 from temtrack.errors import InputError
 from temtrack.formats.decoding import refused_as
-from temtrack.formats.readers import digital_micrograph, images, mrc, read_movie, tiff, video
-from temtrack.formats.store.masks import read_labels, read_masks
+from temtrack.formats.readers import digital_micrograph, images, mrc, read_movie, video
+from temtrack.formats.store.masks import read_masks
 from temtrack.masks import Masks
 from temtrack.movie import Movie
 
@@ -39,7 +39,7 @@ class Source:
         InputError
             If one cannot be read, or they differ in size or number of frames.
         """
-        movie, masks = read_movie(self.images), _open_masks(self.masks)
+        movie, masks = read_movie(self.images), read_masks(self.masks)
         if (masks.height, masks.width) != (movie.height, movie.width):
             raise InputError(
                 f"{self.masks}: masks are {masks.height}x{masks.width} px, but {self.images} "
@@ -83,13 +83,6 @@ def _masks_of_file(image: Path, masks: Path) -> Path:
     if image.stem not in named and len(read_movie(image)) == 1:
         _refuse_lonely({image.stem: image}, {}, masks)
     return named.get(image.stem, masks)
-
-
-def _open_masks(path: Path) -> Masks:
-    if path.is_dir() or tiff.can_read(path) or not path.exists():
-        return read_masks(path)
-    height, width = read_labels(path).shape
-    return Masks(path, 1, height, width, lambda t: read_labels(path))
 
 
 def _list_images(source: Path) -> list[Path]:

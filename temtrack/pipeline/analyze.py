@@ -21,7 +21,7 @@ from temtrack.formats.store.fingerprint import fingerprint
 from temtrack.formats.store.run import open_run, sources_of
 from temtrack.formats.store.tables import (
     calibration_metadata,
-    read_rows,
+    read_arrow,
     read_tables,
     write_table,
     write_tables,
@@ -367,7 +367,7 @@ def read_estimates(path: Path) -> list[Estimate]:
     """
     from temtrack.kinetics.estimate import Estimate
 
-    rows = read_rows(path)
+    rows = read_arrow(path).to_pylist()
     with refused_as(f"{path}: is no table of kinetics"):
         return [Estimate(**row) for row in rows]
 

@@ -289,9 +289,9 @@ def read_tables_of_masks(path):
 
 
 def read_parquet(path):
-    from temtrack.formats.store.tables import read_metadata, read_table, read_units
+    from temtrack.formats.store.tables import read_metadata, read_table
 
-    for read in (read_table, read_metadata, read_units):
+    for read in (read_table, read_metadata):
         read(path)
 
 

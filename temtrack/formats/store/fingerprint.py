@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from hashlib import file_digest, sha256
 from pathlib import Path
 
-from temtrack.errors import InputError
+from temtrack.formats.decoding import refused_as
 
 
 def fingerprint(files: Iterable[Path]) -> str:
@@ -21,11 +21,8 @@ def fingerprint(files: Iterable[Path]) -> str:
     """
     whole = sha256()
     for path in files:
-        try:
-            with path.open("rb") as content:
-                digest = file_digest(content, "sha256").hexdigest()
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        with refused_as(f"{path}: cannot be read"), path.open("rb") as content:
+            digest = file_digest(content, "sha256").hexdigest()
         whole.update(f"{digest}  {path.name}\n".encode())
     return whole.hexdigest()
 

@@ -100,7 +100,7 @@ def read_masks(source: Path | str) -> Masks:
     else:
         n_frames, read = len(files), partial(_read_file, files)
     height, width = read(0).shape
-    return Masks(path, n_frames, height, width, read, files, tuple(_missing_numbers(files)))
+    return Masks(path, n_frames, height, width, read, files)
 
 
 def _read_plane(movie: Movie, t: int) -> NDArray[np.int32]:
@@ -122,7 +122,7 @@ def _missing_numbers(files: Sequence[Path]) -> Iterator[int]:
 def read_masks_in_time(source: Path | str) -> Masks:
     """Open the masks of a movie as `read_masks` does; tell of numbers that their names leave out."""
     masks = read_masks(source)
-    if missing := masks.missing_numbers:
+    if missing := list(_missing_numbers(masks.files)):
         named = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
         warnings.warn(
             f"{masks.path}: the names of its masks leave out {len(missing)} of the numbers ({named});"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,7 +73,7 @@ def read_tables(folder: Path, masks: Masks) -> Tables | None:
     current = fingerprint(masks.files)
     if any(read_metadata(path).get("masks_sha256") != current for path in paths.values()):
         return None
-    found = {name: _read_arrow(path) for name, path in paths.items()}
+    found = {name: read_arrow(path) for name, path in paths.items()}
     facts = read_metadata(paths[PARTICLES.name])
     field_px = masks.height, masks.width
     return Tables(
@@ -99,11 +98,6 @@ def _calibration(frames: pa.Table, facts: Mapping[str, str]) -> Calibration:
     )
 
 
-def _read_arrow(path: Path) -> pa.Table:
-    with refused_as(f"{path}: cannot be read as a Parquet table"):
-        return pq.read_table(path)
-
-
 def read_table(path: Path) -> pd.DataFrame:
     """Read all columns of a Parquet table.
 
@@ -112,20 +106,14 @@ def read_table(path: Path) -> pd.DataFrame:
     InputError
         If the file is missing or no Parquet table.
     """
-    frame: pd.DataFrame = _read_arrow(path).to_pandas()
+    frame: pd.DataFrame = read_arrow(path).to_pandas()
     return frame
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read a Parquet table row by row; what is missing is ``None``.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or no Parquet table.
-    """
-    rows: list[dict[str, Any]] = _read_arrow(path).to_pylist()
-    return rows
+def read_arrow(path: Path) -> pa.Table:
+    """Read a Parquet table as it is: ``to_pylist`` gives its rows, with ``None`` where a value is missing."""
+    with refused_as(f"{path}: cannot be read as a Parquet table"):
+        return pq.read_table(path)
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -139,18 +127,3 @@ def read_metadata(path: Path) -> dict[str, str]:
     with refused_as(f"{path}: cannot be read as a Parquet table"):
         stored = pq.read_schema(path).metadata or {}
         return {key.decode(): value.decode() for key, value in stored.items()}
-
-
-def read_units(path: Path) -> dict[str, str]:
-    """Read the unit of each column that has one.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or no Parquet table.
-    """
-    with refused_as(f"{path}: cannot be read as a Parquet table"):
-        fields = list(pq.read_schema(path))
-        return {
-            f.name: f.metadata[b"unit"].decode() for f in fields if f.metadata and f.metadata.get(b"unit")
-        }

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from temtrack.columns import Column
-from temtrack.tables import ALL_TABLES
+from temtrack.tables import ALL_TABLES, Column
 
 #: Larger tables (rows times columns) stay beside the masks, and the page says so.
 MAX_CELLS = 2_500_000

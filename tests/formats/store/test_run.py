@@ -155,4 +155,4 @@ def test_numbers_that_are_left_out_are_told(tmp_path):
     with pytest.warns(
         TemtrackWarning, match=r"leave out 3 of the numbers \(2, 3, 4\); all masks count as neighbours"
     ):
-        assert open_run(tmp_path).masks.missing_numbers == (2, 3, 4)
+        assert len(open_run(tmp_path).masks) == 3
