@@ -24,8 +24,8 @@ from temtrack.datasets.sources import Source
 from temtrack.errors import InputError, OutputError
 from temtrack.formats.store.atomic import remove_leftovers
 from temtrack.formats.store.masks import write_mask
+from temtrack.formats.store.movies import write_image
 from temtrack.formats.store.tables import write_table
-from temtrack.formats.store.tiff_stack import write_image
 from temtrack.imaging.tiles import tile_starts
 from temtrack.tables import MANIFEST
 

@@ -36,7 +36,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     part = Path(name)
     try:
         yield part
-        part.chmod(0o666 & ~_umask())  # mkstemp makes files that nobody else may read
+        os.umask(umask := os.umask(0))
+        part.chmod(0o666 & ~umask)  # mkstemp makes files that nobody else may read
         part.replace(path)
     except OSError as error:
         raise _cannot_write(path, error) from error
@@ -139,12 +140,6 @@ def check_output_folder(path: Path, force: bool) -> None:
         raise _cannot_write(path, error) from error
     if occupied and not force:
         raise OutputError(f"{path}: folder is not empty; give --force to write into it, or another folder")
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def _cannot_write(path: Path, error: OSError) -> OutputError:
