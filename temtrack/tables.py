@@ -89,7 +89,10 @@ class Table:
 
     def schema(self, calibration: Calibration) -> pa.Schema:
         """Return the Arrow schema: ``_nm`` and ``_s`` columns only where scale and time are known."""
-        return pa.schema([column.field() for column in self._known(calibration)])
+        columns = [c for c in self.columns if c.is_measured or c.of_frames(calibration) is not None]
+        if calibration.pixel_size_nm is not None:
+            columns += [column.twin for column in self.columns if column.twin]
+        return pa.schema([column.field() for column in columns])
 
     def fill(self, measured: Mapping[str, object], calibration: Calibration) -> pa.Table:
         """Turn measured columns into the table, with their twins and times.
@@ -111,18 +114,15 @@ class Table:
             raise ValueError(f"{self.name}: columns differ in {sorted(wanted ^ set(measured))}")
         arrays = {}
         for column in self.columns:
-            if not column.is_measured:
-                known = column.of_frames(calibration)
-                if known is not None:
-                    frames = np.asarray(measured[column.time_of or column.temperature_of], dtype=np.intp)
-                    arrays[column.name] = _arrow(known[frames], column.type)
-                continue
-            arrays[column.name] = _arrow(measured[column.name], column.type)
+            if column.is_measured:
+                arrays[column.name] = _arrow(measured[column.name], column.type)
+            elif (known := column.of_frames(calibration)) is not None:
+                frames = np.asarray(measured[column.time_of or column.temperature_of], dtype=np.intp)
+                arrays[column.name] = _arrow(known[frames], column.type)
             if column.twin and calibration.pixel_size_nm is not None:
                 values = arrays[column.name].cast(REAL).to_numpy(zero_copy_only=False)
-                arrays[column.twin.name] = _arrow(
-                    values * calibration.pixel_size_nm**column.length_power, REAL
-                )
+                factor = calibration.pixel_size_nm**column.length_power
+                arrays[column.twin.name] = _arrow(values * factor, REAL)
         schema = self.schema(calibration)
         return pa.table([arrays[name] for name in schema.names], schema=schema)
 
@@ -139,14 +139,6 @@ class Table:
             dtype = re.sub(r"list<\w+: (\w+)>", r"list of \1", str(column.type)).replace("double", "float64")
             lines.append(f"| {names} | {dtype} | {units or '-'} | {column.meaning} |")
         return "\n".join(lines)
-
-    def _known(self, calibration: Calibration) -> Iterator[Column]:
-        """Yield the columns that can be filled: all in pixels and frames first, then the twins."""
-        for column in self.columns:
-            if column.is_measured or column.of_frames(calibration) is not None:
-                yield column
-        if calibration.pixel_size_nm is not None:
-            yield from (column.twin for column in self.columns if column.twin)
 
 
 def _arrow(values: object, dtype: pa.DataType) -> pa.Array:

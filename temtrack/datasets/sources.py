@@ -137,16 +137,13 @@ def _refuse_lonely(found: dict[str, Path], masks: dict[str, Path], mask_input: P
             f"{lonely[0]}: has no mask, as {len(lonely)} of {len(found)} images; needs {lonely[0].stem}.tif "
             f"or {lonely[0].stem}_mask.tif in {mask_input}"
         )
-    extra = [path for name, path in masks.items() if name not in found and not _holds_no_mask(path)]
+    unpaired = (path for name, path in masks.items() if name not in found)
+    extra = [path for path in unpaired if not path.is_dir() or _visible(path, images.SUFFIXES)]
     if extra:
         raise InputError(
             f"{extra[0]}: has no image, as {len(extra)} of {len(masks)} masks; add its image or leave the "
             "mask out"
         )
-
-
-def _holds_no_mask(path: Path) -> bool:
-    return path.is_dir() and not _visible(path, images.SUFFIXES)
 
 
 def _root(source: Path) -> Path:

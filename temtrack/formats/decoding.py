@@ -98,7 +98,13 @@ def to_grey(pixels: NDArray[Any], *, sample_axis: int | None, what: str) -> NDAr
         )
     if sample_axis is not None:
         pixels = _mix(np.moveaxis(pixels, sample_axis, -1), what)
-    return _plain_type(pixels)
+    if pixels.dtype == bool:
+        return pixels.astype(np.uint8) * np.uint8(255)
+    if pixels.dtype.kind in "ui" and pixels.dtype.itemsize == 8:
+        return pixels.astype(np.float64)
+    if pixels.dtype == np.float16:
+        return pixels.astype(np.float32)
+    return np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
 
 
 def check_samples(n_samples: int, what: Path | str) -> None:
@@ -114,13 +120,3 @@ def _mix(samples: NDArray[Any], what: str) -> NDArray[Any]:
     grey = samples[..., :3] @ _LUMA.astype(np.result_type(samples.dtype, np.float32))
     plane: NDArray[Any] = np.rint(grey) if samples.dtype.kind in "ui" else grey
     return plane.astype(samples.dtype)
-
-
-def _plain_type(plane: NDArray[Any]) -> NDArray[Any]:
-    if plane.dtype == bool:
-        return plane.astype(np.uint8) * np.uint8(255)
-    if plane.dtype.kind in "ui" and plane.dtype.itemsize == 8:
-        return plane.astype(np.float64)
-    if plane.dtype == np.float16:
-        return plane.astype(np.float32)
-    return np.ascontiguousarray(plane, dtype=plane.dtype.newbyteorder("="))

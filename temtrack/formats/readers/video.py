@@ -51,25 +51,18 @@ def read_movie(path: Path) -> Movie:
             )
         stream = container.streams.video[0]
         check_frame_size((stream.height, stream.width), path)
-        index = _index(container, stream, path)
-    known = Calibration(frame_times=FrameTimes(index.seconds, "timestamps of the video"))
-    return open_movie(path, len(index.stamps), _Decoder(path, index), known)
+        stamps, seconds, by_stamp = _index(container, stream, path)
+    known = Calibration(frame_times=FrameTimes(seconds, "timestamps of the video"))
+    return open_movie(path, len(stamps), _Decoder(path, stamps, by_stamp), known)
 
 
-@dataclass(frozen=True)
-class _Index:
-    """Where the frames stand: presentation stamps in the stream's time base, in order, and in seconds.
+def _index(
+    container: av.container.InputContainer, stream: av.VideoStream, path: Path
+) -> tuple[NDArray[np.int64], NDArray[np.float64], bool]:
+    """Return the frames' presentation stamps in the stream's time base, in order; the same in s; if true.
 
-    ``by_stamp`` is false where a container stores no true stamps (AVI with B-frames): then frames are
-    reached by counting from the start.
+    Where a container stores no true ones (AVI with B-frames), frames are reached by counting from the start.
     """
-
-    stamps: NDArray[np.int64]
-    seconds: NDArray[np.float64]
-    by_stamp: bool
-
-
-def _index(container: av.container.InputContainer, stream: av.VideoStream, path: Path) -> _Index:
     # Plain numbers are kept, not packets: those would hold the whole file in memory.
     packets = [
         (p.pts, p.dts, p.size > 0 and not p.is_discard)
@@ -84,7 +77,7 @@ def _index(container: av.container.InputContainer, stream: av.VideoStream, path:
     stamps = np.sort(np.array([pts if by_stamp else dts for pts, dts in shown], dtype=np.int64))
     seconds = stamps.astype(np.float64) * float(stream.time_base)
     _refuse_truncated(path, stream, len(packets), seconds)
-    return _Index(stamps, seconds, by_stamp)
+    return stamps, seconds, by_stamp
 
 
 def _refuse_truncated(
@@ -119,7 +112,8 @@ class _Decoder:
     """Decodes frame ``t``: in order without seeking, else from the keyframe before it."""
 
     path: Path
-    index: _Index
+    stamps: NDArray[np.int64]
+    by_stamp: bool
     _shape: tuple[int, ...] | None = None
     _decoded: Iterator[av.VideoFrame] | None = field(default=None, repr=False)
     _container: av.container.InputContainer | None = field(default=None, repr=False)
@@ -141,7 +135,7 @@ class _Decoder:
         return pixels
 
     def _refusal(self, t: int, why: str) -> InputError:
-        return InputError(f"{self.path}: frame {t} of {len(self.index.stamps)}{why}")
+        return InputError(f"{self.path}: frame {t} of {len(self.stamps)}{why}")
 
     def _find(self, t: int) -> av.VideoFrame:
         if self._decoded is None or not self._next <= t < self._next + _DECODE_AHEAD:
@@ -152,13 +146,13 @@ class _Decoder:
                 if frame.is_corrupt:
                     raise self._refusal(t, " is damaged")
                 return frame
-            if self.index.by_stamp and frame.pts is not None and frame.pts > self.index.stamps[t]:
+            if self.by_stamp and frame.pts is not None and frame.pts > self.stamps[t]:
                 break
         raise self._refusal(t, " is missing; video is damaged")
 
     def _is_wanted(self, frame: av.VideoFrame, t: int) -> bool:
-        if self.index.by_stamp:
-            return bool(frame.pts == self.index.stamps[t])
+        if self.by_stamp:
+            return bool(frame.pts == self.stamps[t])
         self._next += 1
         return self._next == t + 1
 
@@ -170,10 +164,10 @@ class _Decoder:
             self._container = av.open(str(self.path))
             self._container.streams.video[0].thread_type = "AUTO"
         stream = self._container.streams.video[0]
-        target = int(self.index.stamps[t if self.index.by_stamp else 0])
+        target = int(self.stamps[t if self.by_stamp else 0])
         self._container.seek(target, stream=stream, backward=True)
         self._decoded = self._container.decode(stream)
-        self._next = t if self.index.by_stamp else 0
+        self._next = t if self.by_stamp else 0
 
 
 def _grey(frame: av.VideoFrame) -> NDArray[Any]:
