@@ -12,7 +12,6 @@ from pathlib import Path
 from temtrack.errors import OutputError, UsageError
 from temtrack.formats.export.content import ExportContent
 from temtrack.formats.store.atomic import check_output_file
-from temtrack.progress import Progress
 
 #: By the name of a format its module, and the package of the extra ``export`` that it needs, if any.
 FORMATS: dict[str, tuple[str, str | None]] = {
@@ -42,7 +41,7 @@ class Exporter:
         Returns a sentence for each thing that the format cannot hold.
     """
 
-    write: Callable[[Path, ExportContent, Progress], None]
+    write: Callable[[Path, ExportContent], None]
     suffixes: tuple[str, ...] = ()
     contents: str = ""
     describe_losses: Callable[[ExportContent], list[str]] = lambda content: []

@@ -20,17 +20,16 @@ from temtrack.formats.export.graph import Ints
 from temtrack.formats.store.atomic import whole_file
 from temtrack.imaging.labels import bounding_boxes, encode_run_lengths
 from temtrack.masks import Labels
-from temtrack.progress import Progress
 
 _CATEGORIES = [{"id": 1, "name": "particle", "supercategory": "particle"}]
 
 
-def _write(path: Path, content: ExportContent, progress: Progress) -> None:
+def _write(path: Path, content: ExportContent) -> None:
     """Write the json, one frame at a time."""
     head = {"info": dict(content.facts), "images": _images(content), "categories": _CATEGORIES}
     with whole_file(path) as part, part.open("w", encoding="utf-8") as file:
         file.write(json.dumps(head)[:-1] + ', "annotations": [')
-        for number, annotation in enumerate(_annotations(content, progress)):
+        for number, annotation in enumerate(_annotations(content)):
             file.write((",\n" if number else "\n") + json.dumps(annotation))
         file.write("]}\n")
 
@@ -49,9 +48,9 @@ def _images(content: ExportContent) -> list[dict[str, Any]]:
     return images
 
 
-def _annotations(content: ExportContent, progress: Progress) -> Iterator[dict[str, Any]]:
+def _annotations(content: ExportContent) -> Iterator[dict[str, Any]]:
     size = list(content.tables.field_px)
-    for t, labels, rows in content.walk(progress):
+    for t, labels, rows in content.walk():
         counts, boxes = _run_lengths(labels), bounding_boxes(labels)
         row: Any
         for row in rows.itertuples():

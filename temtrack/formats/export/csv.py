@@ -12,11 +12,10 @@ import numpy as np
 from temtrack.formats.export import Exporter
 from temtrack.formats.export.content import ExportContent
 from temtrack.formats.store.atomic import whole_folder
-from temtrack.progress import Progress
 from temtrack.tables import TABLES
 
 
-def _write(path: Path, content: ExportContent, progress: Progress) -> None:
+def _write(path: Path, content: ExportContent) -> None:
     """Write ``particles.csv``, ``tracks.csv``, ``frames.csv`` and ``merges.csv`` into a folder."""
     with whole_folder(path) as part:
         for name, table in content.tables.items():

@@ -20,7 +20,6 @@ from temtrack.formats.export.graph import Ints, ParticleGraph
 from temtrack.formats.store.atomic import whole_folder
 from temtrack.formats.store.masks import write_mask
 from temtrack.imaging.labels import map_ids
-from temtrack.progress import Progress
 
 _MAX_ID = np.iinfo(np.uint16).max
 
@@ -49,13 +48,13 @@ def _describe_losses(content: ExportContent) -> list[str]:
     return told
 
 
-def _write(path: Path, content: ExportContent, progress: Progress) -> None:
+def _write(path: Path, content: ExportContent) -> None:
     """Write masks and track table into a folder, one mask at a time."""
     branches = content.graph.find_branches(max_step_frames=1)
     numbers = _number(path, branches)
     digits = max(3, len(str(content.n_frames - 1)))
     with whole_folder(path) as part:
-        for t, labels, rows in content.walk(progress):
+        for t, labels, rows in content.walk():
             new = [numbers[branch] for branch in branches[rows.index].tolist()]
             ids = dict(zip(rows["particle_id"].tolist(), new, strict=True))
             write_mask(part / f"mask{t:0{digits}d}.tif", map_ids(labels, ids))

@@ -18,7 +18,6 @@ from temtrack.formats.export import Exporter
 from temtrack.formats.export.content import ExportContent
 from temtrack.formats.export.graph import Kind
 from temtrack.formats.store.atomic import whole_folder
-from temtrack.progress import Progress
 from temtrack.tables import PARTICLES
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ Properties = dict[str, dict[str, Any]]
 _AXES = {"t": "frame", "y": "y_px", "x": "x_px"}
 
 
-def _write(path: Path, content: ExportContent, progress: Progress) -> None:
+def _write(path: Path, content: ExportContent) -> None:
     """Write the graph as a zarr folder.
 
     It is put together in memory, where it takes less than the table of particles: on a disk, zarr's threads
