@@ -81,7 +81,11 @@ def _by_pattern(rule: str) -> GroupOf:
 def _by_table(path: Path, column: str) -> GroupOf:
     if not path.is_file():
         raise InputError(f"{path}: there is no such table for --group-by; check the name")
-    table = _read(path)
+    if path.suffix.lower() == ".parquet":
+        table = read_table(path)
+    else:
+        with refused_as(f"{path}: cannot be read as a table"):
+            table = pd.read_csv(path, dtype=str)
     if column not in table.columns[1:]:
         raise InputError(
             f"{path}: has no column {column!r} beside the first, which names the files; "
@@ -96,14 +100,6 @@ def _by_table(path: Path, column: str) -> GroupOf:
         raise InputError(f"{source.images}: {path} has no row for it; add {source.images.name!r}")
 
     return group_of
-
-
-def _read(path: Path) -> pd.DataFrame:
-    if path.suffix.lower() == ".parquet":
-        return read_table(path)
-    with refused_as(f"{path}: cannot be read as a table"):
-        frame: pd.DataFrame = pd.read_csv(path, dtype=str)
-    return frame
 
 
 def choose_test_groups(groups: Sequence[str], test_fraction: float, rng: np.random.Generator) -> set[str]:

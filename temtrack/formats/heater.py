@@ -108,7 +108,10 @@ def read_heater_log(path: Path, columns: Sequence[str] | None = None) -> HeaterL
     (*time_headings, heading), (time_unit, *_, unit) = zip(*cells, strict=True)
     with refused_as(f"{path}: cannot be read as a table"):
         table = _read_csv("\n".join(lines[line:]), separator, usecols=[cell for cell, _ in cells]).fillna("")
-    facts = "\n".join([*_lines_beside(path), *lines[: line + _FACTS_WITHIN_LINES]])
+    # Impulse keeps its facts in NAME_Metadata.log beside NAME_Heat raw.csv
+    beside = path.with_name(path.stem.rpartition("_")[0] + "_Metadata.log")
+    noted = _read_lines(beside)[:_FACTS_WITHIN_LINES] if beside.is_file() and beside != path else []
+    facts = "\n".join([*noted, *lines[: line + _FACTS_WITHIN_LINES]])
     celsius = _to_celsius(table[heading], unit or _stated_unit("temperature", facts), path)
     if np.isnan(celsius).all():
         raise InputError(f"{path}: column {heading!r} holds no temperature")
@@ -139,12 +142,6 @@ def _read_lines(path: Path) -> list[str]:
         return raw.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         return raw.decode("latin-1").splitlines()
-
-
-def _lines_beside(path: Path) -> list[str]:
-    """Return the facts that Impulse keeps in ``NAME_Metadata.log`` beside ``NAME_Heat raw.csv``."""
-    beside = path.with_name(path.stem.rpartition("_")[0] + "_Metadata.log")
-    return _read_lines(beside)[:_FACTS_WITHIN_LINES] if beside.is_file() and beside != path else []
 
 
 def _find_header(

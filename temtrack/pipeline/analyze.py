@@ -17,8 +17,7 @@ from temtrack.errors import TemtrackNotice, TemtrackWarning, UsageError
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import check_output_file, check_output_folder, locked
-from temtrack.formats.store.fingerprint import fingerprint
-from temtrack.formats.store.run import open_run, sources_of
+from temtrack.formats.store.run import fingerprint, open_run, sources_of
 from temtrack.formats.store.tables import (
     calibration_metadata,
     read_arrow,

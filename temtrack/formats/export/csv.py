@@ -20,11 +20,8 @@ def _write(path: Path, content: ExportContent) -> None:
     with whole_folder(path) as part:
         for name, table in content.tables.items():
             rows = content.particles if name == "particles" else table.to_pandas()
-            rows.map(_join_list).to_csv(part / f"{name}.csv", index=False)
-
-
-def _join_list(value: object) -> object:
-    return " ".join(map(str, value)) if isinstance(value, (np.ndarray, list)) else value
+            plain = rows.map(lambda v: " ".join(map(str, v)) if isinstance(v, (np.ndarray, list)) else v)
+            plain.to_csv(part / f"{name}.csv", index=False)
 
 
 EXPORTER = Exporter(_write, contents="|".join(rf"{table.name}\.csv" for table in TABLES))

@@ -10,7 +10,6 @@ import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -80,12 +79,15 @@ def read_movie(path: Path) -> Movie:
         If the file is damaged or truncated, or holds complex pixels or more than three axes.
     """
     with refused_as(f"{path}: cannot be read as DigitalMicrograph file"), path.open("rb") as file:
-        tags, byte_order = _read_tags(file)
+        reader = _TagReader(file)
+        tags, byte_order = dict(reader.read_group()), reader.byte_order
         image = _shown_image(tags)
         n_frames, decode, sample_axis = _frames(path, image, byte_order)
     steps = [_step(image, axis) for axis in range(3)]
     times = even_times(n_frames, *steps[2], _SOURCE + " of the third axis")
-    known = Calibration(pixel_size_along_x(steps[:2], _SOURCE), times, started=_started(image))
+    date = [image.get(f"ImageTags/DataBar/Acquisition {what}") for what in ("Date", "Time")]
+    started = read_clock(f"{date[0]} {date[1]}") if all(isinstance(tag, str) for tag in date) else None
+    known = Calibration(pixel_size_along_x(steps[:2], _SOURCE), times, started=started)
     return open_movie(path, n_frames, decode, known, sample_axis=sample_axis)
 
 
@@ -96,12 +98,6 @@ def _shown_image(tags: dict[str, _Tag]) -> dict[str, _Tag]:
     shown = tags.get("ImageSourceList/0/ImageRef")
     prefix = f"ImageList/{numbers[shown if isinstance(shown, int) else -1]}/"
     return {name.removeprefix(prefix): tag for name, tag in tags.items() if name.startswith(prefix)}
-
-
-def _started(image: dict[str, _Tag]) -> datetime | None:
-    """Return the clock at the start of acquisition; ``None`` where the file does not tell it."""
-    day, time = (image.get(f"ImageTags/DataBar/Acquisition {what}") for what in ("Date", "Time"))
-    return read_clock(f"{day} {time}") if isinstance(day, str) and isinstance(time, str) else None
 
 
 def _step(image: dict[str, _Tag], axis: int) -> tuple[float, str]:
@@ -138,40 +134,30 @@ def _frames(path: Path, image: dict[str, _Tag], byte_order: _ByteOrder) -> tuple
     return n_frames, lambda t: stored(t)[..., 2::-1], 2
 
 
-def _read_tags(file: BinaryIO) -> tuple[dict[str, _Tag], _ByteOrder]:
-    """Return all tags, by names as ``ImageList/1/ImageData/DataType``, and the byte order of the data.
+class _TagReader:
+    """Reads the tags of a file; a `ValueError` tells that it is none, or that they are damaged or cut off."""
 
-    Groups and tags without a name are called by their place in their group, from 0.
-
-    Raises
-    ------
-    ValueError
-        If the file is no dm3 or dm4 file, or its tags are damaged or cut off.
-    """
-    (version,) = struct.unpack(">I", _take(file, 4))
-    if version not in (3, 4):
-        raise ValueError(f"version {version} of DigitalMicrograph is neither 3 nor 4")
-    _take(file, 4 if version == 3 else 8)
-    byte_order: _ByteOrder = "<" if any(_take(file, 4)) else ">"
-    return dict(_Reader(file, version, byte_order).read_group()), byte_order
-
-
-@dataclass(frozen=True)
-class _Reader:
-    file: BinaryIO
-    version: int
-    byte_order: _ByteOrder
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._version = self._unpack(">I")
+        if self._version not in (3, 4):
+            raise ValueError(f"version {self._version} of DigitalMicrograph is neither 3 nor 4")
+        self._take(4 if self._version == 3 else 8)
+        self.byte_order: _ByteOrder = "<" if any(self._take(4)) else ">"
 
     def read_group(self, depth: int = 0) -> Iterator[tuple[str, _Tag]]:
-        """Yield the tags of a group and of those within it."""
+        """Yield the tags of a group and of those within it, by names as ``ImageList/1/ImageData/DataType``.
+
+        Groups and tags without a name are called by their place in their group, from 0.
+        """
         if depth > _DEEPEST:
             raise ValueError(f"tags lie more than {_DEEPEST} groups deep")
-        _take(self.file, 2)  # whether sorted, whether open
+        self._take(2)  # whether sorted, whether open
         for position in range(self._number()):
-            kind, length = struct.unpack(">BH", _take(self.file, 3))
-            name = _take(self.file, length).decode("latin-1") or str(position)
-            if self.version == 4:
-                _take(self.file, 8)  # bytes of the whole entry
+            kind, length = struct.unpack(">BH", self._take(3))
+            name = self._take(length).decode("latin-1") or str(position)
+            if self._version == 4:
+                self._take(8)  # bytes of the whole entry
             if kind == _DATA:
                 yield name, self._read_data(name)
             elif kind == _GROUP:
@@ -180,7 +166,7 @@ class _Reader:
                 raise ValueError(f"tag {name!r} is of unknown kind {kind}")
 
     def _read_data(self, name: str) -> _Tag:
-        if _take(self.file, 4) != b"%%%%":
+        if self._take(4) != b"%%%%":
             raise ValueError(f"tag {name!r} lacks its delimiter")
         layout = [self._number() for _ in range(self._number())]
         if len(layout) == 1 and layout[0] in _SIMPLE:
@@ -190,19 +176,25 @@ class _Reader:
         n_bytes = _size(iter(layout))
         if layout[:2] == [_ARRAY, _USHORT] and name != "Data" and n_bytes <= _LONGEST_TEXT:
             encoding = "utf-16-le" if self.byte_order == "<" else "utf-16-be"
-            return _take(self.file, n_bytes).decode(encoding, errors="replace")
-        block = _Block(self.file.tell(), n_bytes)
-        self.file.seek(n_bytes, 1)
+            return self._take(n_bytes).decode(encoding, errors="replace")
+        block = _Block(self._file.tell(), n_bytes)
+        self._file.seek(n_bytes, 1)
         return block
 
     def _number(self) -> int:
-        number: int = self._unpack(">i" if self.version == 3 else ">q")
+        number: int = self._unpack(">i" if self._version == 3 else ">q")
         if number < 0:
             raise ValueError(f"a tag has a size of {number}")
         return number
 
     def _unpack(self, code: str) -> Any:
-        return struct.unpack(code, _take(self.file, struct.calcsize(code)))[0]
+        return struct.unpack(code, self._take(struct.calcsize(code)))[0]
+
+    def _take(self, n_bytes: int) -> bytes:
+        content = self._file.read(n_bytes)
+        if len(content) < n_bytes:
+            raise ValueError("the file ends within its tags; it is truncated: copy it again from its source")
+        return content
 
 
 def _size(layout: Iterator[int]) -> int:
@@ -225,10 +217,3 @@ def _size(layout: Iterator[int]) -> int:
     except StopIteration:
         raise ValueError("a tag's layout is cut off") from None
     raise ValueError(f"a tag is of unknown type {code}")
-
-
-def _take(file: BinaryIO, n_bytes: int) -> bytes:
-    content = file.read(n_bytes)
-    if len(content) < n_bytes:
-        raise ValueError("the file ends within its tags; it is truncated: copy it again from its source")
-    return content

@@ -49,7 +49,9 @@ def read_movie(path: Path) -> Movie:
     from natsort import natsorted  # here: other formats start without it
 
     found = path.glob("Hour_*/Minute_*/Second_*/*") if _is_recording(path) else path.iterdir()
-    files = tuple(natsorted((p for p in found if _is_frame(p)), key=lambda p: p.relative_to(path).as_posix()))
+    visible = (p for p in found if p.suffix.lower() in digital_micrograph.SUFFIXES and p.name[0] != ".")
+    frames = (p for p in visible if p.is_file())
+    files = tuple(natsorted(frames, key=lambda p: p.relative_to(path).as_posix()))
     if not files:
         raise InputError(f"{path}: holds no frame; allowed are .dm3 and .dm4 files, in GMS's folders or not")
     times = _read_clock([p.relative_to(path).as_posix() for p in files])
@@ -59,11 +61,6 @@ def read_movie(path: Path) -> Movie:
 
 def _is_recording(path: Path) -> bool:
     return any(p.is_dir() for p in path.glob("Hour_*"))
-
-
-def _is_frame(path: Path) -> bool:
-    is_hidden = path.name.startswith(".")
-    return path.suffix.lower() in digital_micrograph.SUFFIXES and not is_hidden and path.is_file()
 
 
 def _read_frame(path: Path) -> NDArray[Any]:

@@ -59,7 +59,9 @@ def read_movie(path: Path) -> Movie:
             f"{path}: is no MRC file, or holds no frame: its header says {width}x{height}x{n_frames}"
         )
     decode = raw_frames(path, dtype, (height, width), n_frames, _HEADER_BYTES + int(header.nsymbt))
-    pixel_size = _header_pixel_size(header) or _fei_pixel_size(path, header) or _info_pixel_size(info)
+    sides = ((_number(info, f"Specimen Pixel Size {axis} (nanometers)"), "nm") for axis in "XY")
+    by_info = pixel_size_along_x(sides, "Specimen Pixel Size in the info file")
+    pixel_size = _header_pixel_size(header) or _fei_pixel_size(path, header) or by_info
     return open_movie(path, n_frames, decode, Calibration(pixel_size, _info_times(info, n_frames)))
 
 
@@ -129,11 +131,6 @@ def _info_times(info: dict[str, str], n_frames: int) -> FrameTimes | None:
     if rate <= 0:
         return None
     return even_times(n_frames, n_summed / rate, "s", "Frames Per Second in the info file")
-
-
-def _info_pixel_size(info: dict[str, str]) -> PixelSize | None:
-    steps = ((_number(info, f"Specimen Pixel Size {axis} (nanometers)"), "nm") for axis in "XY")
-    return pixel_size_along_x(steps, "Specimen Pixel Size in the info file")
 
 
 def _number(info: dict[str, str], name: str) -> float:

@@ -122,7 +122,9 @@ class _Decoder:
     def __call__(self, t: int) -> NDArray[Any]:
         """Return the frame as grey, of 16 bits where its samples have more than 8."""
         try:
-            pixels = _grey(self._find(t))
+            frame = self._find(t)
+            is_deep = any(component.bits > 8 for component in frame.format.components)
+            pixels = np.asarray(frame.to_ndarray(format="gray16le" if is_deep else "gray"))
         except Exception:
             self._decoded = None  # the decoder's state is unknown now: the next frame starts with a seek
             raise
@@ -168,8 +170,3 @@ class _Decoder:
         self._container.seek(target, stream=stream, backward=True)
         self._decoded = self._container.decode(stream)
         self._next = t if self.by_stamp else 0
-
-
-def _grey(frame: av.VideoFrame) -> NDArray[Any]:
-    deep = any(component.bits > 8 for component in frame.format.components)
-    return np.asarray(frame.to_ndarray(format="gray16le" if deep else "gray"))

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +17,6 @@ from temtrack.calibration import UNCALIBRATED, Calibration, FrameTimes, PixelSiz
 from temtrack.errors import InputError
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.store.atomic import whole_file
-from temtrack.formats.store.fingerprint import fingerprint
 from temtrack.formats.store.lineage import LINEAGE_NAME, ctc_parents, read_ctc_table, read_lineage
 from temtrack.formats.store.masks import list_masks, read_masks_in_time
 from temtrack.masks import Masks, Run
@@ -110,6 +110,35 @@ def read_provenance(path: Path) -> Provenance:
         raise InputError(
             f"{path}: {error}; give a run.json, a table or a mask that temtrack wrote"
         ) from error
+
+
+def fingerprint(files: Iterable[Path]) -> str:
+    """Return the SHA-256 (hex) over names and contents of files, in their order.
+
+    The folder that they lie in does not count, so a copied folder has the same fingerprint.
+
+    Raises
+    ------
+    InputError
+        Where a file cannot be read.
+    """
+    whole = sha256()
+    for path in files:
+        with refused_as(f"{path}: cannot be read"), path.open("rb") as content:
+            digest = file_digest(content, "sha256").hexdigest()
+        whole.update(f"{digest}  {path.name}\n".encode())
+    return whole.hexdigest()
+
+
+def fingerprint_folder(folder: Path) -> str:
+    """Return the SHA-256 (hex) over all files below a folder, in the order of their paths.
+
+    Raises
+    ------
+    InputError
+        Where a file cannot be read.
+    """
+    return fingerprint(sorted(path for path in folder.rglob("*") if path.is_file()))
 
 
 def sources_of(run: Run) -> dict[str, Source]:

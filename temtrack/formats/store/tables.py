@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from temtrack.calibration import Calibration, FrameTemperatures, FrameTimes, PixelSize
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.store.atomic import whole_file
-from temtrack.formats.store.fingerprint import fingerprint
+from temtrack.formats.store.run import fingerprint
 from temtrack.masks import Masks
 from temtrack.provenance import Provenance
 from temtrack.tables import FRAMES, MERGES, PARTICLES, TABLES, Tables
