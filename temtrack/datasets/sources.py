@@ -8,10 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from natsort import natsorted
-
 from temtrack.errors import InputError
-from temtrack.formats.decoding import refused_as
+from temtrack.formats.decoding import list_folder
 from temtrack.formats.readers import digital_micrograph, images, mrc, read_movie, video
 from temtrack.formats.store.masks import read_masks
 from temtrack.masks import Masks
@@ -112,9 +110,8 @@ def _list_masks(source: Path, beside: Iterable[Path]) -> list[Path]:
 
 def _visible(folder: Path, suffixes: Sequence[str], with_folders: bool = False) -> list[Path]:
     """Return the files of such suffixes in a folder, and maybe the folders in it, in natural order."""
-    with refused_as(f"{folder}: folder cannot be read"):
-        paths = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    return natsorted(p for p in paths if (with_folders if p.is_dir() else p.suffix.lower() in suffixes))
+    paths = list_folder(folder)
+    return [p for p in paths if (with_folders if p.is_dir() else p.suffix.lower() in suffixes)]
 
 
 def _by_name(paths: Iterable[Path], source: Path) -> dict[str, Path]:

@@ -56,6 +56,20 @@ def read_head(path: Path, n_bytes: int) -> bytes:
         return file.read(n_bytes)
 
 
+def list_folder(folder: Path) -> list[Path]:
+    """Return what lies in a folder, hidden names left out, in natural order.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be read.
+    """
+    from natsort import natsorted  # here: what reads a file starts without it
+
+    with refused_as(f"{folder}: folder cannot be read"):
+        return natsorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
 def check_frame_size(shape: Sequence[int], path: Path) -> None:
     """Refuse a frame (Y, X) without pixels, and, before memory is taken, one that the file cannot hold.
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from temtrack.calibration import Calibration, FrameTimes
 from temtrack.errors import InputError
-from temtrack.formats.decoding import read_head, refused_as
+from temtrack.formats.decoding import list_folder, read_head, refused_as
 from temtrack.formats.readers.frames import Decode, even_times, open_movie, pixel_size_along_x, raw_frames
 from temtrack.movie import Movie
 
@@ -76,11 +76,8 @@ def read_movie(path: Path) -> Movie:
 
 
 def _find_ser(emi: Path) -> Path:
-    from natsort import natsorted  # here: other formats start without it
-
     number = re.compile(re.escape(emi.stem) + r"_\d+\.ser", re.IGNORECASE)
-    with refused_as(f"{emi.parent}: folder cannot be read"):
-        found = natsorted(p for p in emi.parent.iterdir() if number.fullmatch(p.name))
+    found = [path for path in list_folder(emi.parent) if number.fullmatch(path.name)]
     if not found:
         raise InputError(
             f"{emi}: holds no pixels itself, and {emi.stem}_1.ser with them is not beside it; copy both"
