@@ -103,15 +103,10 @@ def _by_table(path: Path, column: str) -> GroupOf:
 
 
 def choose_test_groups(groups: Sequence[str], test_fraction: float, rng: np.random.Generator) -> set[str]:
-    """Choose whole groups for the test side.
+    """Choose whole groups for the test side, given that of each tile.
 
-    Parameters
-    ----------
-    groups
-        Group of each tile.
-    test_fraction
-        Share of the tiles wanted there, in [0, 1); met as near as a random order of groups allows. Either
-        side has at least one group where there are two.
+    ``test_fraction`` in [0, 1) is the share of the tiles wanted there; it is met as near as a random order of
+    groups allows. Either side has at least one group where there are two.
     """
     sizes = Counter(groups)
     if test_fraction == 0 or len(sizes) < 2:

@@ -90,15 +90,9 @@ def check_frame_size(shape: Sequence[int], path: Path) -> None:
 def to_grey(pixels: NDArray[Any], *, sample_axis: int | None, what: str) -> NDArray[Any]:
     """Return the plane as grey (Y, X) in its own type and native byte order.
 
-    Parameters
-    ----------
-    pixels
-        (Y, X), or with one more axis of 1 to 4 colour samples: grey, grey + alpha, RGB or RGBA. Alpha is
-        dropped. 1-bit planes become 0 and 255, 64-bit integers float64, 16-bit floats float32.
-    sample_axis
-        Axis of the colour samples, ``None`` where there is none.
-    what
-        Name of the plane for an error.
+    It may have one more axis, ``sample_axis``, of 1 to 4 colour samples: grey, grey + alpha, RGB or RGBA.
+    Alpha is dropped. 1-bit planes become 0 and 255, 64-bit integers float64, 16-bit floats float32. ``what``
+    names the plane in an error.
 
     Raises
     ------

@@ -83,20 +83,10 @@ def raw_frames(
     *,
     sample_axis: int | None = None,
 ) -> Decode:
-    """Return what reads frames without compression. No memory map: its pages count as the process's memory.
+    """Return what reads frames (Y, X) without compression, or with one more axis of samples.
 
-    Parameters
-    ----------
-    path
-        File of the frames.
-    dtype
-        Type of each sample, byte order included.
-    shape
-        (Y, X), or with one more axis of samples, ``sample_axis``.
-    n_frames
-        Number of frames.
-    start
-        Where in the file, in bytes, each frame begins, (T,), or the first one, with no gap after any.
+    ``start`` is where in the file, in bytes, each frame begins, (T,), or the first one, with no gap after
+    any. No memory map: its pages would count as the process's memory.
 
     Raises
     ------
