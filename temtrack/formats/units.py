@@ -48,17 +48,13 @@ def duration_s(value: float, unit: str) -> float | None:
 
 
 def _convert(value: float, unit: str, factors: dict[str, float]) -> float | None:
-    name = _plain(unit)
+    # both micro signs, both angstrom signs, and ImageJ's escaped ``\u00B5m``
+    unescaped = unit.strip().strip("\0").replace("\\u00B5", "µ").replace("\\u00b5", "µ")
+    name = unicodedata.normalize("NFKC", unescaped).casefold()
     factor = factors.get(name) or factors.get(name.removesuffix("s"))
     if factor is None or not math.isfinite(value) or value <= 0:
         return None
     return value * factor
-
-
-def _plain(unit: str) -> str:
-    r"""Fold case, both micro signs and both angstrom signs, and ImageJ's escaped ``\u00B5m``."""
-    unescaped = unit.strip().strip("\0").replace("\\u00B5", "µ").replace("\\u00b5", "µ")
-    return unicodedata.normalize("NFKC", unescaped).casefold()
 
 
 def read_clock(text: str, day: date | None = None) -> datetime | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from temtrack.calibration import Calibration, FrameTimes, PixelSize
+from temtrack.calibration import Calibration
 from temtrack.errors import InputError
 from temtrack.formats.decoding import check_frame_size, read_head, refused_as
 from temtrack.formats.readers.frames import even_times, open_movie, pixel_size_along_x
@@ -49,7 +49,7 @@ def read_movie(path: Path) -> Movie:
         raise InputError(f"{path}: needs h5py, which is not installed; pip install temtrack[tem]") from error
     with refused_as(f"{path}: cannot be read as Velox emd; it may be truncated"):
         dataset, n_frames, metadata = _find_movie(path)
-        known = Calibration(_read_pixel_size(metadata), _read_times(metadata, n_frames))
+        known = _calibration(metadata, n_frames)
 
     def decode(t: int) -> NDArray[Any]:
         with h5py.File(path, "r") as file:  # opening takes less time than reading
@@ -93,20 +93,17 @@ def _read_metadata(detector: h5py.Group) -> Metadata:
     return metadata
 
 
-def _read_pixel_size(metadata: Metadata) -> PixelSize | None:
+def _calibration(metadata: Metadata, n_frames: int) -> Calibration:
     stated = metadata.get("BinaryResult", {})
     sides = stated.get("PixelSize", {})
     steps = (
         (float(sides.get(side, 0)), stated.get(f"PixelUnit{axis}", ""))
         for side, axis in (("width", "X"), ("height", "Y"))
     )
-    return pixel_size_along_x(steps, "Velox PixelSize")
-
-
-def _read_times(metadata: Metadata, n_frames: int) -> FrameTimes | None:
     scan_s = float(metadata.get("Scan", {}).get("FrameTime", 0))
-    detector = f"Detector-{metadata.get('BinaryResult', {}).get('DetectorIndex', 0)}"
+    detector = f"Detector-{stated.get('DetectorIndex', 0)}"
     exposure_s = float(metadata.get("Detectors", {}).get(detector, {}).get("ExposureTime", 0))
-    return even_times(n_frames, scan_s, "s", "Velox FrameTime") or even_times(
+    times = even_times(n_frames, scan_s, "s", "Velox FrameTime") or even_times(
         n_frames, exposure_s, "s", "Velox ExposureTime of the camera; no frame time is stated"
     )
+    return Calibration(pixel_size_along_x(steps, "Velox PixelSize"), times)
