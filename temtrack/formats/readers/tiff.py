@@ -77,7 +77,7 @@ def _frames(path: Path, series: tifffile.TiffPageSeries, n_frames: int, sample_a
     # stacks beyond 4 GB with a single page.
     if series.dataoffset is None or page.bitspersample != 8 * dtype.itemsize:
         return _Planes(path, n_frames, series)
-    return raw_frames(path, dtype, page.shape, n_frames, series.dataoffset, sample_axis=sample_axis)
+    return raw_frames(path, dtype, page.shape, n_frames, int(series.dataoffset), sample_axis=sample_axis)
 
 
 @dataclass
