@@ -105,7 +105,13 @@ def to_grey(pixels: NDArray[Any], *, sample_axis: int | None, what: str) -> NDAr
             "save the modulus or the phase instead"
         )
     if sample_axis is not None:
-        pixels = _mix(np.moveaxis(pixels, sample_axis, -1), what)
+        samples = np.moveaxis(pixels, sample_axis, -1)
+        check_samples(samples.shape[-1], what)
+        if samples.shape[-1] < 3:
+            pixels = samples[..., 0]
+        else:
+            grey = samples[..., :3] @ _LUMA.astype(np.result_type(samples.dtype, np.float32))
+            pixels = (np.rint(grey) if samples.dtype.kind in "ui" else grey).astype(samples.dtype)
     if pixels.dtype == bool:
         return pixels.astype(np.uint8) * np.uint8(255)
     if pixels.dtype.kind in "ui" and pixels.dtype.itemsize == 8:
@@ -119,12 +125,3 @@ def check_samples(n_samples: int, what: Path | str) -> None:
     """Refuse more than four samples per pixel with an `InputError`, before memory is taken for them."""
     if n_samples > 4:
         raise InputError(f"{what}: has {n_samples} samples per pixel; allowed are grey, RGB and RGBA")
-
-
-def _mix(samples: NDArray[Any], what: str) -> NDArray[Any]:
-    check_samples(samples.shape[-1], what)
-    if samples.shape[-1] < 3:
-        return samples[..., 0]
-    grey = samples[..., :3] @ _LUMA.astype(np.result_type(samples.dtype, np.float32))
-    plane: NDArray[Any] = np.rint(grey) if samples.dtype.kind in "ui" else grey
-    return plane.astype(samples.dtype)

@@ -64,12 +64,14 @@ def read_movie(path: Path) -> Movie:
         stored, steps_m, clock_s = _read_series(ser)
     n_frames = len(clock_s)
     steps = ((step if step < _LONGEST_STEP_M else 0.0, "m") for step in steps_m)
-    emi = _emi_beside(ser)
-    times = None if emi is None else _scan_times(ser, emi, n_frames)
+    stem, _, number = ser.stem.rpartition("_")
+    emi = ser.with_name(f"{stem}.emi")
+    has_emi = number.isdigit() and emi.is_file()
+    times = _scan_times(emi, int(number), n_frames) if has_emi else None
     if times is None and (np.diff(clock_s) > 0).all():
         times = FrameTimes((clock_s - clock_s[0]).astype(np.float64), "time tags of the ser, to 1 s")
     known = Calibration(pixel_size_along_x(steps, "ser calibration"), times)
-    files = (ser,) if emi is None else (ser, emi)
+    files = (ser, emi) if has_emi else (ser,)
     # stored from the bottom row to the top one
     movie = open_movie(ser, n_frames, lambda t: np.flipud(stored(t)), known, files=files)
     return replace(movie, path=path)
@@ -127,15 +129,8 @@ def _read_clock(file: Any, place: int) -> int:
     return int(struct.unpack("<HHI", tag)[2]) if len(tag) == 8 else 0
 
 
-def _emi_beside(ser: Path) -> Path | None:
-    stem, _, number = ser.stem.rpartition("_")
-    emi = ser.with_name(f"{stem}.emi")
-    return emi if number.isdigit() and emi.is_file() else None
-
-
-def _scan_times(ser: Path, emi: Path, n_frames: int) -> FrameTimes | None:
-    """Return the times of scanned frames as the emi states them, ``None`` where it states none."""
-    number = int(ser.stem.rpartition("_")[2])
+def _scan_times(emi: Path, number: int, n_frames: int) -> FrameTimes | None:
+    """Return the times of a movie's scanned frames as the emi states them, ``None`` where it states none."""
     with refused_as(f"{emi}: cannot be read as emi file; move it away to do without"):
         infos = _OBJECT_INFO.findall(emi.read_bytes())
         if len(infos) < number:

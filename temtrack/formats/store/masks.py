@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -107,18 +107,14 @@ def read_masks(source: Path | str) -> Masks:
     return Masks(path, n_frames, height, width, read, files)
 
 
-def _missing_numbers(files: Sequence[Path]) -> Iterator[int]:
-    """Yield the numbers that the last number in each name leaves out, where each name has one."""
-    found = [_LAST_NUMBER.search(path.stem) for path in files]
-    numbers = sorted(int(match[1]) for match in found if match is not None)
-    if len(numbers) == len(files) and numbers[-1] - numbers[0] < _MAX_NUMBERS:
-        yield from sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
-
-
 def read_masks_in_time(source: Path | str) -> Masks:
     """Open the masks of a movie as `read_masks` does; tell of numbers that their names leave out."""
     masks = read_masks(source)
-    if missing := list(_missing_numbers(masks.files)):
+    found = [_LAST_NUMBER.search(path.stem) for path in masks.files]
+    numbers = sorted(int(match[1]) for match in found if match is not None)
+    if len(numbers) < len(found) or numbers[-1] - numbers[0] >= _MAX_NUMBERS:
+        return masks
+    if missing := sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers)):
         named = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
         warnings.warn(
             f"{masks.path}: the names of its masks leave out {len(missing)} of the numbers ({named});"

@@ -76,11 +76,15 @@ def write_run(
     OutputError
         If it cannot be written.
     """
-    record = {
-        **provenance.to_json(),
-        "calibration": _calibration_to_json(calibration),
-        "frames": frames or {},
+    size, times, started = calibration.pixel_size, calibration.frame_times, calibration.started
+    known = {
+        "pixel_size_nm": size and size.nm,
+        "pixel_size_source": size and size.source,
+        "frame_times_s": times and times.seconds.tolist(),
+        "frame_times_source": times and times.source,
+        "started": started and started.isoformat(),
     }
+    record = {**provenance.to_json(), "calibration": known, "frames": frames or {}}
     with whole_file(folder / RUN_NAME) as part:
         part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
@@ -192,17 +196,6 @@ def _read_record(path: Path, masks: Masks) -> dict[str, Any]:
         "gap_filled": read("gap_filled", frames, lambda of: {int(t): frozenset(i) for t, i in of.items()}),
         "quality": read("quality", frames, lambda words: _quality(words, n_frames)),
         "frame_range": read("frame_range", frames, lambda numbers: _frame_range(numbers, n_frames)),
-    }
-
-
-def _calibration_to_json(known: Calibration) -> dict[str, object]:
-    size, times = known.pixel_size, known.frame_times
-    return {
-        "pixel_size_nm": size and size.nm,
-        "pixel_size_source": size and size.source,
-        "frame_times_s": times and times.seconds.tolist(),
-        "frame_times_source": times and times.source,
-        "started": known.started and known.started.isoformat(),
     }
 
 
