@@ -44,9 +44,6 @@ _NAME_AND_UNIT = re.compile(r"(.*?)\s*(?:[\[(]([^\])]*)[\])])?")
 #: Protochips' ``Time (hh:mm:ss.ms) = 17:15:37.192``
 _START_CLOCK = re.compile(r"\btime\s*(?:\([^)]*\))?\s*[=:]\s*(\d{1,2}:\d{2}:\d{2}[.\d]*)", re.IGNORECASE)
 
-_GIVE_COLUMNS = "give names and units, as in --heater-columns 'Elapsed [s],Temp [C]'"
-
-
 #: By the program that writes such logs, its columns of time, of the clock beside it, and of temperature.
 PRESETS = {
     "DENSsolutions DigiHeater": ("time", "Tmeas"),
@@ -102,7 +99,8 @@ def read_heater_log(path: Path, columns: Sequence[str] | None = None) -> HeaterL
     if header is None:
         sought = " or ".join(PRESETS) if columns is None else ", ".join(columns)
         raise InputError(
-            f"{path}: no line names the columns of {sought}; it has {_likely_header(lines)}; {_GIVE_COLUMNS}"
+            f"{path}: no line names the columns of {sought}; it has {_likely_header(lines)}; "
+            "give names and units, as in --heater-columns 'Elapsed [s],Temp [C]'"
         )
     line, separator, cells = header
     (*time_headings, heading), (time_unit, *_, unit) = zip(*cells, strict=True)
@@ -218,7 +216,10 @@ def _to_celsius(texts: pd.Series[str], unit: str, path: Path) -> NDArray[np.floa
 
 def _wrong_unit(path: Path, what: str, unit: str, allowed: str) -> InputError:
     found = repr(unit) if unit else "missing"
-    return InputError(f"{path}: unit of {what} is {found}; allowed are {allowed}; {_GIVE_COLUMNS}")
+    return InputError(
+        f"{path}: unit of {what} is {found}; allowed are {allowed}; "
+        "give names and units, as in --heater-columns 'Elapsed [s],Temp [C]'"
+    )
 
 
 def _numbers(texts: pd.Series[str]) -> NDArray[np.float64]:

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from temtrack.errors import OutputError, UsageError
-from temtrack.formats.export.content import ExportContent
 from temtrack.formats.store.atomic import check_output_file
+
+if TYPE_CHECKING:
+    from temtrack.formats.export.content import ExportContent
 
 #: By the name of a format its module, and the package of the extra ``export`` that it needs, if any.
 FORMATS: dict[str, tuple[str, str | None]] = {

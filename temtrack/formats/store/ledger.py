@@ -14,8 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from temtrack.errors import OutputError
-from temtrack.formats.decoding import refused_as
+from temtrack.errors import InputError, OutputError
 from temtrack.formats.store.atomic import locked
 
 LEDGER_NAME = "batch.jsonl"
@@ -112,11 +111,14 @@ class Ledger:
 
     def _read_on(self) -> None:
         """Take in what was appended since the last reading, up to the last whole line."""
-        if not self._path.exists():
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._n_bytes_read)
+                new = file.read()
+        except FileNotFoundError:
             return
-        with refused_as(f"{self._path}: cannot be read"), self._path.open("rb") as file:
-            file.seek(self._n_bytes_read)
-            new = file.read()
+        except OSError as error:
+            raise InputError(f"{self._path}: cannot be read: {error.strerror}") from error
         whole = new[: new.rfind(b"\n") + 1]
         self._n_bytes_read += len(whole)
         for line in whole.splitlines():

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import tifffile
 
 from temtrack.calibration import UNCALIBRATED, Calibration, FrameTimes, PixelSize
 from temtrack.errors import InputError
@@ -87,33 +86,6 @@ def write_run(
     record = {**provenance.to_json(), "calibration": known, "frames": frames or {}}
     with whole_file(folder / RUN_NAME) as part:
         part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-
-
-def read_provenance(path: Path) -> Provenance:
-    """Read the record in a ``run.json`` or the folder of one, a Parquet table, or the mask of one image.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or holds no record.
-    """
-    path = path / RUN_NAME if path.is_dir() else path
-    with refused_as(f"{path}: cannot be read"):
-        if path.suffix == ".parquet":
-            from temtrack.formats.store.tables import read_metadata  # here: other records need no table
-
-            record = json.loads(read_metadata(path).get("provenance", "null"))
-        elif path.suffix in (".tif", ".tiff"):
-            with tifffile.TiffFile(path) as file:
-                record = (file.shaped_metadata or ({},))[0]
-        else:
-            record = json.loads(path.read_text(encoding="utf-8"))
-    try:
-        return Provenance.from_json(record)
-    except ValueError as error:
-        raise InputError(
-            f"{path}: {error}; give a run.json, a table or a mask that temtrack wrote"
-        ) from error
 
 
 def fingerprint(files: Iterable[Path]) -> str:

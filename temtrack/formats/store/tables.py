@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import tifffile
 
 from temtrack.calibration import Calibration, FrameTemperatures, FrameTimes, PixelSize
+from temtrack.errors import InputError
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.store.atomic import whole_file
-from temtrack.formats.store.run import fingerprint
+from temtrack.formats.store.run import RUN_NAME, fingerprint
 from temtrack.masks import Masks
 from temtrack.provenance import Provenance
 from temtrack.tables import FRAMES, MERGES, PARTICLES, TABLES, Tables
@@ -127,3 +130,28 @@ def read_metadata(path: Path) -> dict[str, str]:
     with refused_as(f"{path}: cannot be read as a Parquet table"):
         stored = pq.read_schema(path).metadata or {}
         return {key.decode(): value.decode() for key, value in stored.items()}
+
+
+def read_provenance(path: Path) -> Provenance:
+    """Read the record in a ``run.json`` or the folder of one, a Parquet table, or the mask of one image.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or holds no record.
+    """
+    path = path / RUN_NAME if path.is_dir() else path
+    with refused_as(f"{path}: cannot be read"):
+        if path.suffix == ".parquet":
+            record = json.loads(read_metadata(path).get("provenance", "null"))
+        elif path.suffix in (".tif", ".tiff"):
+            with tifffile.TiffFile(path) as file:
+                record = (file.shaped_metadata or ({},))[0]
+        else:
+            record = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return Provenance.from_json(record)
+    except ValueError as error:
+        raise InputError(
+            f"{path}: {error}; give a run.json, a table or a mask that temtrack wrote"
+        ) from error
