@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from results import BenchmarkResult, ResultTable, Row, add_json_option, publish
 
 from temtrack.formats.store.masks import mask_name, write_mask
-from temtrack.formats.store.tiff_stack import write_movie
+from temtrack.formats.store.movies import write_movie
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
 

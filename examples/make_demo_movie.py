@@ -6,7 +6,7 @@ import numpy as np
 
 from temtrack.formats.store.lineage import write_lineage
 from temtrack.formats.store.masks import write_mask
-from temtrack.formats.store.video import write_video
+from temtrack.formats.store.movies import write_video
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import simulate_movie

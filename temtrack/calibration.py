@@ -99,14 +99,9 @@ UNCALIBRATED = Calibration()
 def given_calibration(
     pixel_size_nm: float | None, frame_time_s: float | None, frame_numbers: Sequence[int]
 ) -> Calibration:
-    """Return what a user says of scale and time.
+    """Return what a user says of scale, and of the time between two frames of the movie.
 
-    Parameters
-    ----------
-    pixel_size_nm, frame_time_s
-        Side of a pixel and time between two frames of the movie.
-    frame_numbers
-        Number (T,) that each frame has in the movie: the piece of a movie keeps its times.
+    ``frame_numbers`` (T,) are those that the frames have in the movie: the piece of a movie keeps its times.
     """
     size = None if pixel_size_nm is None else PixelSize(pixel_size_nm, "given by --pixel-size")
     if frame_time_s is None:

@@ -34,8 +34,6 @@ class Masks:
         Reads the ids (Y, X) of frame ``t``, from 0.
     files
         The files whose content decides on the ids.
-    missing_numbers
-        Numbers that the names of the files leave out: of ``mask0001.tif`` and ``mask0003.tif`` the 2.
     """
 
     path: Path
@@ -44,7 +42,6 @@ class Masks:
     width: int
     read_frame: Callable[[int], Labels]
     files: tuple[Path, ...] = ()
-    missing_numbers: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return self.n_frames

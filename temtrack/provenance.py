@@ -51,15 +51,8 @@ class Provenance:
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as it stands in a file."""
-        return {
-            "temtrack_version": self.version,
-            "action": self.action,
-            "command": self.command,
-            "inputs": {part: asdict(source) for part, source in self.inputs.items()},
-            "models": {part: asdict(source) for part, source in self.models.items()},
-            "options": dict(self.options),
-            "found": dict(self.found),
-        }
+        facts = asdict(self)
+        return {"temtrack_version": facts.pop("version"), **facts}
 
     @classmethod
     def from_json(cls, record: Any) -> Provenance:

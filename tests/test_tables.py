@@ -3,8 +3,7 @@ import pyarrow as pa
 import pytest
 from known import calibration
 
-from temtrack.columns import Column, Table
-from temtrack.tables import ALL_TABLES, MERGES, PARTICLES
+from temtrack.tables import ALL_TABLES, MERGES, PARTICLES, Column, Table
 
 SMALL = Table(
     "small",

@@ -111,12 +111,12 @@ def _analyze_one(how: AnalyzeOptions, kinetics: bool, movie: str | None, job: Jo
 
 def _detail(job: Job, merges: bool, kinetics: bool) -> Row:
     """Return where the tables of a folder lie, its merges, and its kinetics where they are asked for."""
-    from temtrack.formats.store.tables import read_rows
+    from temtrack.formats.store.tables import read_arrow
     from temtrack.tables import TABLES
 
     paths = {table.name: job.place / f"{table.name}.parquet" for table in TABLES}
     there = {name: path for name, path in paths.items() if path.exists()}
-    told = {"merges": read_rows(there["merges"])} if merges else {}
+    told = {"merges": read_arrow(there["merges"]).to_pylist()} if merges else {}
     return {"tables": there, **told, **(read_kinetics(job) if kinetics else {})}
 
 

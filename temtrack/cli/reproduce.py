@@ -38,7 +38,7 @@ def reproduce(
     the input lies. On the same kind of machine the results are the same, byte
     for byte.
     """
-    from temtrack.formats.store.provenance import read_provenance
+    from temtrack.formats.store.tables import read_provenance
     from temtrack.pipeline.reproduce import changes_since, find_place, reproduce
 
     made, target = read_provenance(record), output_folder.resolve()

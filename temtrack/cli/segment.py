@@ -66,7 +66,7 @@ def segment(
     from temtrack.formats.prompts import read_boxes, read_points
     from temtrack.formats.readers import read_movie
     from temtrack.formats.store.atomic import check_output_folder
-    from temtrack.formats.store.fingerprint import fingerprint
+    from temtrack.formats.store.run import fingerprint
 
     if points and boxes:
         raise UsageError("--points and --boxes are two ways to name particles; give one of them")

@@ -15,8 +15,7 @@ from temtrack.datasets.config import SIDES, Edge, SliceConfig
 from temtrack.errors import PartialFailureError
 
 if TYPE_CHECKING:
-    from temtrack.datasets.folder import Plan
-    from temtrack.datasets.survey import Progress, Tile
+    from temtrack.datasets.folder import Plan, Progress, Tile
 
 _N_NAMED = 3
 

@@ -92,7 +92,7 @@ def track(
     tells what has become of it. One that fails does not stop the others.
     """
     from temtrack.formats.readers import read_movie
-    from temtrack.formats.store.fingerprint import fingerprint
+    from temtrack.formats.store.run import fingerprint
 
     inputs = gather(movies, shard)
     inputs.refuse_for_many("--masks", masks)

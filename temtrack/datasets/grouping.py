@@ -1,12 +1,18 @@
-"""What stands together on one side of the split: the frames of a source, a folder, or what a rule says."""
+"""Which tiles are kept, what stands together on one side of the split, and which groups on the test side.
+
+What stands together are the frames of a source, a folder, or what a rule says.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from temtrack.datasets.sources import Source
 from temtrack.errors import InputError, UsageError
@@ -75,7 +81,11 @@ def _by_pattern(rule: str) -> GroupOf:
 def _by_table(path: Path, column: str) -> GroupOf:
     if not path.is_file():
         raise InputError(f"{path}: there is no such table for --group-by; check the name")
-    table = _read(path)
+    if path.suffix.lower() == ".parquet":
+        table = read_table(path)
+    else:
+        with refused_as(f"{path}: cannot be read as a table"):
+            table = pd.read_csv(path, dtype=str)
     if column not in table.columns[1:]:
         raise InputError(
             f"{path}: has no column {column!r} beside the first, which names the files; "
@@ -92,9 +102,29 @@ def _by_table(path: Path, column: str) -> GroupOf:
     return group_of
 
 
-def _read(path: Path) -> pd.DataFrame:
-    if path.suffix.lower() == ".parquet":
-        return read_table(path)
-    with refused_as(f"{path}: cannot be read as a table"):
-        frame: pd.DataFrame = pd.read_csv(path, dtype=str)
-    return frame
+def choose_test_groups(groups: Sequence[str], test_fraction: float, rng: np.random.Generator) -> set[str]:
+    """Choose whole groups for the test side, given that of each tile.
+
+    ``test_fraction`` in [0, 1) is the share of the tiles wanted there; it is met as near as a random order of
+    groups allows. Either side has at least one group where there are two.
+    """
+    sizes = Counter(groups)
+    if test_fraction == 0 or len(sizes) < 2:
+        return set()
+    wanted, n_test, chosen = test_fraction * len(groups), 0, set[str]()
+    names = sorted(sizes)
+    for i in rng.permutation(len(names)):
+        size = sizes[names[i]]
+        nearer = abs(n_test + size - wanted) < abs(n_test - wanted)
+        if nearer and len(chosen) + 1 < len(names):
+            chosen.add(names[i])
+            n_test += size
+    return chosen or {min(names, key=lambda name: sizes[name])}
+
+
+def thin_out(is_empty: Sequence[bool], fraction: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Tell which tiles to keep, (N,) bool: those with particles, and a random ``fraction`` of the others."""
+    keep = ~np.asarray(is_empty, bool)
+    empty = np.flatnonzero(~keep)
+    keep[rng.permutation(empty)[: round(fraction * len(empty))]] = True
+    return keep

@@ -8,12 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from natsort import natsorted
-
 from temtrack.errors import InputError
-from temtrack.formats.decoding import refused_as
-from temtrack.formats.readers import digital_micrograph, images, mrc, read_movie, tiff, video
-from temtrack.formats.store.masks import read_labels, read_masks
+from temtrack.formats.decoding import list_folder
+from temtrack.formats.readers import digital_micrograph, images, mrc, read_movie, video
+from temtrack.formats.store.masks import read_masks
 from temtrack.masks import Masks
 from temtrack.movie import Movie
 
@@ -39,7 +37,7 @@ class Source:
         InputError
             If one cannot be read, or they differ in size or number of frames.
         """
-        movie, masks = read_movie(self.images), _open_masks(self.masks)
+        movie, masks = read_movie(self.images), read_masks(self.masks)
         if (masks.height, masks.width) != (movie.height, movie.width):
             raise InputError(
                 f"{self.masks}: masks are {masks.height}x{masks.width} px, but {self.images} "
@@ -85,13 +83,6 @@ def _masks_of_file(image: Path, masks: Path) -> Path:
     return named.get(image.stem, masks)
 
 
-def _open_masks(path: Path) -> Masks:
-    if path.is_dir() or tiff.can_read(path) or not path.exists():
-        return read_masks(path)
-    height, width = read_labels(path).shape
-    return Masks(path, 1, height, width, lambda t: read_labels(path))
-
-
 def _list_images(source: Path) -> list[Path]:
     """Return the images and videos of a folder or pattern; masks beside their images do not count."""
     files = _visible(source, _SUFFIXES) if source.is_dir() else images.list_images(source)
@@ -119,9 +110,8 @@ def _list_masks(source: Path, beside: Iterable[Path]) -> list[Path]:
 
 def _visible(folder: Path, suffixes: Sequence[str], with_folders: bool = False) -> list[Path]:
     """Return the files of such suffixes in a folder, and maybe the folders in it, in natural order."""
-    with refused_as(f"{folder}: folder cannot be read"):
-        paths = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    return natsorted(p for p in paths if (with_folders if p.is_dir() else p.suffix.lower() in suffixes))
+    paths = list_folder(folder)
+    return [p for p in paths if (with_folders if p.is_dir() else p.suffix.lower() in suffixes)]
 
 
 def _by_name(paths: Iterable[Path], source: Path) -> dict[str, Path]:
@@ -144,16 +134,13 @@ def _refuse_lonely(found: dict[str, Path], masks: dict[str, Path], mask_input: P
             f"{lonely[0]}: has no mask, as {len(lonely)} of {len(found)} images; needs {lonely[0].stem}.tif "
             f"or {lonely[0].stem}_mask.tif in {mask_input}"
         )
-    extra = [path for name, path in masks.items() if name not in found and not _holds_no_mask(path)]
+    unpaired = (path for name, path in masks.items() if name not in found)
+    extra = [path for path in unpaired if not path.is_dir() or _visible(path, images.SUFFIXES)]
     if extra:
         raise InputError(
             f"{extra[0]}: has no image, as {len(extra)} of {len(masks)} masks; add its image or leave the "
             "mask out"
         )
-
-
-def _holds_no_mask(path: Path) -> bool:
-    return path.is_dir() and not _visible(path, images.SUFFIXES)
 
 
 def _root(source: Path) -> Path:

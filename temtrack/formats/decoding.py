@@ -56,6 +56,20 @@ def read_head(path: Path, n_bytes: int) -> bytes:
         return file.read(n_bytes)
 
 
+def list_folder(folder: Path) -> list[Path]:
+    """Return what lies in a folder, hidden names left out, in natural order.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be read.
+    """
+    from natsort import natsorted  # here: what reads a file starts without it
+
+    with refused_as(f"{folder}: folder cannot be read"):
+        return natsorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
 def check_frame_size(shape: Sequence[int], path: Path) -> None:
     """Refuse a frame (Y, X) without pixels, and, before memory is taken, one that the file cannot hold.
 
@@ -76,15 +90,9 @@ def check_frame_size(shape: Sequence[int], path: Path) -> None:
 def to_grey(pixels: NDArray[Any], *, sample_axis: int | None, what: str) -> NDArray[Any]:
     """Return the plane as grey (Y, X) in its own type and native byte order.
 
-    Parameters
-    ----------
-    pixels
-        (Y, X), or with one more axis of 1 to 4 colour samples: grey, grey + alpha, RGB or RGBA. Alpha is
-        dropped. 1-bit planes become 0 and 255, 64-bit integers float64, 16-bit floats float32.
-    sample_axis
-        Axis of the colour samples, ``None`` where there is none.
-    what
-        Name of the plane for an error.
+    It may have one more axis, ``sample_axis``, of 1 to 4 colour samples: grey, grey + alpha, RGB or RGBA.
+    Alpha is dropped. 1-bit planes become 0 and 255, 64-bit integers float64, 16-bit floats float32. ``what``
+    names the plane in an error.
 
     Raises
     ------
@@ -97,30 +105,23 @@ def to_grey(pixels: NDArray[Any], *, sample_axis: int | None, what: str) -> NDAr
             "save the modulus or the phase instead"
         )
     if sample_axis is not None:
-        pixels = _mix(np.moveaxis(pixels, sample_axis, -1), what)
-    return _plain_type(pixels)
+        samples = np.moveaxis(pixels, sample_axis, -1)
+        check_samples(samples.shape[-1], what)
+        if samples.shape[-1] < 3:
+            pixels = samples[..., 0]
+        else:
+            grey = samples[..., :3] @ _LUMA.astype(np.result_type(samples.dtype, np.float32))
+            pixels = (np.rint(grey) if samples.dtype.kind in "ui" else grey).astype(samples.dtype)
+    if pixels.dtype == bool:
+        return pixels.astype(np.uint8) * np.uint8(255)
+    if pixels.dtype.kind in "ui" and pixels.dtype.itemsize == 8:
+        return pixels.astype(np.float64)
+    if pixels.dtype == np.float16:
+        return pixels.astype(np.float32)
+    return np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
 
 
 def check_samples(n_samples: int, what: Path | str) -> None:
     """Refuse more than four samples per pixel with an `InputError`, before memory is taken for them."""
     if n_samples > 4:
         raise InputError(f"{what}: has {n_samples} samples per pixel; allowed are grey, RGB and RGBA")
-
-
-def _mix(samples: NDArray[Any], what: str) -> NDArray[Any]:
-    check_samples(samples.shape[-1], what)
-    if samples.shape[-1] < 3:
-        return samples[..., 0]
-    grey = samples[..., :3] @ _LUMA.astype(np.result_type(samples.dtype, np.float32))
-    plane: NDArray[Any] = np.rint(grey) if samples.dtype.kind in "ui" else grey
-    return plane.astype(samples.dtype)
-
-
-def _plain_type(plane: NDArray[Any]) -> NDArray[Any]:
-    if plane.dtype == bool:
-        return plane.astype(np.uint8) * np.uint8(255)
-    if plane.dtype.kind in "ui" and plane.dtype.itemsize == 8:
-        return plane.astype(np.float64)
-    if plane.dtype == np.float16:
-        return plane.astype(np.float32)
-    return np.ascontiguousarray(plane, dtype=plane.dtype.newbyteorder("="))

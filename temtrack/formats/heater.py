@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 from scipy.constants import zero_Celsius
 
 from temtrack.errors import InputError
-from temtrack.formats.clock import read_clock, read_date
 from temtrack.formats.decoding import refused_as
-from temtrack.formats.units import duration_s
+from temtrack.formats.units import duration_s, read_clock, read_date
 
 #: What separates columns; white space does not where a unit follows it.
 _SEPARATORS = ("\t", ";", ",", "|", r"\s+(?![\[(])")
@@ -44,9 +43,6 @@ _NAME_AND_UNIT = re.compile(r"(.*?)\s*(?:[\[(]([^\])]*)[\])])?")
 
 #: Protochips' ``Time (hh:mm:ss.ms) = 17:15:37.192``
 _START_CLOCK = re.compile(r"\btime\s*(?:\([^)]*\))?\s*[=:]\s*(\d{1,2}:\d{2}:\d{2}[.\d]*)", re.IGNORECASE)
-
-_GIVE_COLUMNS = "give names and units, as in --heater-columns 'Elapsed [s],Temp [C]'"
-
 
 #: By the program that writes such logs, its columns of time, of the clock beside it, and of temperature.
 PRESETS = {
@@ -103,13 +99,18 @@ def read_heater_log(path: Path, columns: Sequence[str] | None = None) -> HeaterL
     if header is None:
         sought = " or ".join(PRESETS) if columns is None else ", ".join(columns)
         raise InputError(
-            f"{path}: no line names the columns of {sought}; it has {_likely_header(lines)}; {_GIVE_COLUMNS}"
+            f"{path}: no line names the columns of {sought}; it has {_likely_header(lines)}; "
+            "give names and units, as in --heater-columns 'Elapsed [s],Temp [C]'"
         )
+    line, separator, cells = header
+    (*time_headings, heading), (time_unit, *_, unit) = zip(*cells, strict=True)
     with refused_as(f"{path}: cannot be read as a table"):
-        table = _read_csv("\n".join(lines[header.line :]), header.separator, usecols=header.cells).fillna("")
-    facts = "\n".join([*_lines_beside(path), *lines[: header.line + _FACTS_WITHIN_LINES]])
-    *time_headings, heading = header.cells
-    celsius = _to_celsius(table[heading], header.temperature_unit or _stated_unit("temperature", facts), path)
+        table = _read_csv("\n".join(lines[line:]), separator, usecols=[cell for cell, _ in cells]).fillna("")
+    # Impulse keeps its facts in NAME_Metadata.log beside NAME_Heat raw.csv
+    beside = path.with_name(path.stem.rpartition("_")[0] + "_Metadata.log")
+    noted = _read_lines(beside)[:_FACTS_WITHIN_LINES] if beside.is_file() and beside != path else []
+    facts = "\n".join([*noted, *lines[: line + _FACTS_WITHIN_LINES]])
+    celsius = _to_celsius(table[heading], unit or _stated_unit("temperature", facts), path)
     if np.isnan(celsius).all():
         raise InputError(f"{path}: column {heading!r} holds no temperature")
     day = read_date(facts) or _UNKNOWN_DAY
@@ -118,7 +119,11 @@ def read_heater_log(path: Path, columns: Sequence[str] | None = None) -> HeaterL
     if np.isfinite(seconds).mean() < 0.5:
         seconds = _elapsed_s(clocks)
     else:
-        seconds *= _seconds_in(header.time_unit or _stated_unit("time", facts), path)
+        time_unit = time_unit or _stated_unit("time", facts)
+        factor = duration_s(1, time_unit)
+        if factor is None:
+            raise _wrong_unit(path, "time", time_unit, "us, ms, s, min and h")
+        seconds *= factor
     started = _find_start(clocks, seconds, facts, day)
     return HeaterLog(*_in_order(seconds, celsius, path), started, f"{path.name}, column {heading!r}")
 
@@ -137,25 +142,13 @@ def _read_lines(path: Path) -> list[str]:
         return raw.decode("latin-1").splitlines()
 
 
-def _lines_beside(path: Path) -> list[str]:
-    """Return the facts that Impulse keeps in ``NAME_Metadata.log`` beside ``NAME_Heat raw.csv``."""
-    beside = path.with_name(path.stem.rpartition("_")[0] + "_Metadata.log")
-    return _read_lines(beside)[:_FACTS_WITHIN_LINES] if beside.is_file() and beside != path else []
+def _find_header(
+    lines: list[str], wanted: Collection[Sequence[str]]
+) -> tuple[int, str, list[tuple[str, str]]] | None:
+    """Return the first line that names all columns of one of those wanted; ``None`` where none does.
 
-
-@dataclass(frozen=True)
-class _Header:
-    """Line and separator of a header, its wanted cells, and the units of the first and the last if known."""
-
-    line: int
-    separator: str
-    cells: list[str]
-    time_unit: str
-    temperature_unit: str
-
-
-def _find_header(lines: list[str], wanted: Collection[Sequence[str]]) -> _Header | None:
-    """Return the first line that names all columns of one of those wanted; ``None`` where none does."""
+    It is told by its number, its separator, and its wanted cells, each with its unit if known.
+    """
     for number, line in enumerate(lines[:_HEADER_WITHIN_LINES]):
         for separator in _SEPARATORS:
             cells = _split_header(line, separator)
@@ -163,7 +156,7 @@ def _find_header(lines: list[str], wanted: Collection[Sequence[str]]) -> _Header
                 found = [_find_cell(name, cells) for name in columns]
                 known = [match for match in found if match is not None]
                 if len(known) == len(found):
-                    return _Header(number, separator, [cell for cell, _ in known], known[0][1], known[-1][1])
+                    return number, separator, known
     return None
 
 
@@ -216,20 +209,17 @@ def _to_celsius(texts: pd.Series[str], unit: str, path: Path) -> NDArray[np.floa
     plain = re.sub(r"degrees?|deg|[°º_.\s]", "", unit.casefold())
     zero_c = {"c": 0.0, "celsius": 0.0, "℃": 0.0, "k": zero_Celsius, "kelvin": zero_Celsius}.get(plain)
     if zero_c is None:
-        found = repr(unit) if unit else "missing"
-        raise InputError(f"{path}: unit of temperature is {found}; allowed are C and K; {_GIVE_COLUMNS}")
+        raise _wrong_unit(path, "temperature", unit, "C and K")
     celsius = _numbers(texts) - zero_c
     return np.where(celsius >= -zero_Celsius, celsius, np.nan)
 
 
-def _seconds_in(unit: str, path: Path) -> float:
-    factor = duration_s(1, unit)
-    if factor is None:
-        found = repr(unit) if unit else "missing"
-        raise InputError(
-            f"{path}: unit of time is {found}; allowed are us, ms, s, min and h; {_GIVE_COLUMNS}"
-        )
-    return factor
+def _wrong_unit(path: Path, what: str, unit: str, allowed: str) -> InputError:
+    found = repr(unit) if unit else "missing"
+    return InputError(
+        f"{path}: unit of {what} is {found}; allowed are {allowed}; "
+        "give names and units, as in --heater-columns 'Elapsed [s],Temp [C]'"
+    )
 
 
 def _numbers(texts: pd.Series[str]) -> NDArray[np.float64]:

@@ -16,13 +16,11 @@ from temtrack.calibration import UNCALIBRATED, Calibration
 from temtrack.errors import TemtrackNotice, TemtrackWarning, UsageError
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.readers import read_movie
-from temtrack.formats.store.atomic import check_output_file, check_output_folder
-from temtrack.formats.store.fingerprint import fingerprint
-from temtrack.formats.store.lock import locked
-from temtrack.formats.store.run import open_run, sources_of
+from temtrack.formats.store.atomic import check_output_file, check_output_folder, locked
+from temtrack.formats.store.run import fingerprint, open_run, sources_of
 from temtrack.formats.store.tables import (
     calibration_metadata,
-    read_rows,
+    read_arrow,
     read_tables,
     write_table,
     write_tables,
@@ -368,7 +366,7 @@ def read_estimates(path: Path) -> list[Estimate]:
     """
     from temtrack.kinetics.estimate import Estimate
 
-    rows = read_rows(path)
+    rows = read_arrow(path).to_pylist()
     with refused_as(f"{path}: is no table of kinetics"):
         return [Estimate(**row) for row in rows]
 

@@ -55,8 +55,9 @@ def export_run(
         ids = relinked(ids)
     record = record_run("export", command, sources_of(run), options, run.models)
     facts = {name: value for name, value in record.metadata().items() if name != "provenance"}
-    content = ExportContent(tables, ids, Path(run.movie.name) if run.movie else run.path, facts)
-    exporter.write(out, content, progress)
+    source = Path(run.movie.name) if run.movie else run.path
+    content = ExportContent(tables, ids, source, facts, progress)
+    exporter.write(out, content)
     for loss in (*exporter.describe_losses(content), *_gaps(content)):
         warnings.warn(f"{masks}: {loss}", TemtrackWarning, stacklevel=2)
     return content

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from temtrack.formats.store.fingerprint import fingerprint
+from temtrack.formats.store.run import fingerprint
 from temtrack.movie import Movie
 from temtrack.pipeline.options import Options
 from temtrack.provenance import Provenance, Source

@@ -9,8 +9,7 @@ import pandas as pd
 
 from temtrack.errors import InputError, TemtrackError, TemtrackWarning
 from temtrack.formats.readers import read_movie
-from temtrack.formats.store.fingerprint import fingerprint
-from temtrack.formats.store.run import open_run, sources_of
+from temtrack.formats.store.run import fingerprint, open_run, sources_of
 from temtrack.formats.store.tables import calibration_metadata, read_metadata, read_table
 from temtrack.kinetics.observed import observe
 from temtrack.masks import Run

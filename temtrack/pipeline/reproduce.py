@@ -14,9 +14,8 @@ from temtrack import __version__
 from temtrack.errors import InputError, TemtrackError
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import check_output_folder
-from temtrack.formats.store.fingerprint import fingerprint, fingerprint_folder
 from temtrack.formats.store.masks import list_masks
-from temtrack.formats.store.run import list_beside
+from temtrack.formats.store.run import fingerprint, fingerprint_folder, list_beside
 from temtrack.models.registry import hash_of_model
 from temtrack.pipeline.analyze import analyze_file, kinetics_file
 from temtrack.pipeline.options import AnalyzeOptions, KineticsOptions, SegmentOptions, TrackOptions

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from temtrack.errors import InputError, TemtrackNotice, TemtrackWarning, UsageError
 from temtrack.formats.readers import read_movie
-from temtrack.formats.store.atomic import check_output_file, check_output_folder, remove_leftovers
-from temtrack.formats.store.lock import locked
+from temtrack.formats.store.atomic import check_output_file, check_output_folder, locked, remove_leftovers
 from temtrack.formats.store.masks import mask_name, remove_masks, write_mask
 from temtrack.formats.store.run import write_run
 from temtrack.imaging.annotations import hide_annotations, mask_out

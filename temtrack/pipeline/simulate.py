@@ -8,8 +8,8 @@ from pathlib import Path
 from temtrack.calibration import given_calibration
 from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
 from temtrack.formats.store.masks import mask_name, remove_masks, write_mask
+from temtrack.formats.store.movies import write_movie
 from temtrack.formats.store.run import write_run
-from temtrack.formats.store.tiff_stack import write_movie
 from temtrack.progress import Progress, silent
 from temtrack.provenance import Provenance
 from temtrack.simulation.config import MovieConfig

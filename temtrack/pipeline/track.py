@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from temtrack.errors import InputError, InterruptedRunError, TemtrackWarning, UsageError, did_you_mean
 from temtrack.formats.readers import read_movie
-from temtrack.formats.store.atomic import remove_leftovers
-from temtrack.formats.store.fingerprint import fingerprint
+from temtrack.formats.store.atomic import locked, remove_leftovers
 from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
-from temtrack.formats.store.lock import locked
 from temtrack.formats.store.masks import mask_name, read_masks_in_time, remove_masks, write_mask
-from temtrack.formats.store.run import RUN_NAME, open_run, write_run
+from temtrack.formats.store.run import RUN_NAME, fingerprint, open_run, write_run
 from temtrack.formats.store.tables import write_table
 from temtrack.imaging.annotations import mask_out
 from temtrack.masks import Masks, Run, masks_of_arrays

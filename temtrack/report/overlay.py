@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from temtrack.formats.store.video import write_video
+from temtrack.formats.store.movies import write_video
 from temtrack.lineage import Lineage, Merge
 from temtrack.movie import Movie
 from temtrack.report.colors import TrackColors

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from cases import CASES
 
-from temtrack.formats.store.lock import locked
+from temtrack.formats.store.atomic import locked
 
 TRUTH = next(c for c in CASES if c.name == "two fuse").truth[:8]
 PLAIN = ("--model", "otsu", "--tracker", "overlap")

@@ -111,7 +111,7 @@ def test_two_images_of_one_name_do_not_share_a_mask(run, segmenter, tmp_path, im
 
 
 def test_a_mask_alone_tells_how_it_was_made(run, segmenter, image_file):
-    from temtrack.formats.store.provenance import read_provenance
+    from temtrack.formats.store.tables import read_provenance
 
     assert run("segment", image_file, "--min-area", "5").exit_code == 0
     made = read_provenance(image_file.with_name("gold_mask.tif"))

@@ -289,9 +289,9 @@ def read_tables_of_masks(path):
 
 
 def read_parquet(path):
-    from temtrack.formats.store.tables import read_metadata, read_table, read_units
+    from temtrack.formats.store.tables import read_metadata, read_table
 
-    for read in (read_table, read_metadata, read_units):
+    for read in (read_table, read_metadata):
         read(path)
 
 
@@ -346,7 +346,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "log": _function("temtrack.training.history", "read_rows"),
     "groups": read_groups,
     "heater": _function("temtrack.formats.heater", "read_heater_log"),
-    "record": _function("temtrack.formats.store.provenance", "read_provenance"),
+    "record": _function("temtrack.formats.store.tables", "read_provenance"),
     "batch": read_batch,
     "model": lambda path: _function("temtrack.models.registry", "find_model")(str(path)),
     "checkpoint": _function("temtrack.models.checkpoints", "read_checkpoint"),

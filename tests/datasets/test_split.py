@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from temtrack.datasets.split import choose_test_groups, thin_out
+from temtrack.datasets.grouping import choose_test_groups, thin_out
 
 
 @given(st.lists(st.integers(0, 8), min_size=1, max_size=60), st.floats(0.01, 0.99), st.integers(0, 5))

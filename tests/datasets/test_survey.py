@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from temtrack.datasets.config import SliceConfig
+from temtrack.datasets.folder import survey
 from temtrack.datasets.sources import find_sources
-from temtrack.datasets.survey import survey
 from temtrack.errors import InputError
 
 

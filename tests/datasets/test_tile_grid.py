@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from stitching import stitch
 
 from temtrack.datasets.config import Edge
-from temtrack.datasets.survey import cut, tile_grid
+from temtrack.datasets.folder import cut, tile_grid
 
 sizes = st.integers(1, 70)
 

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import temtrack
 from temtrack.errors import InputError, OutputError, TemtrackNotice, UsageError
-from temtrack.formats.store.tiff_stack import write_movie
+from temtrack.formats.store.movies import write_movie
 from temtrack.movie import movie_of_array
 from temtrack.pipeline import analyze, segment, track
 

@@ -13,8 +13,8 @@ from temtrack.errors import InputError
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.lineage import read_lineage
 from temtrack.formats.store.masks import mask_name, read_masks, write_mask
+from temtrack.formats.store.movies import write_movie
 from temtrack.formats.store.run import open_run
-from temtrack.formats.store.tiff_stack import write_movie
 from temtrack.linking.lineage_builder import FinalTrack
 from temtrack.models.import_checkpoint import import_checkpoint
 from temtrack.models.registry import find_model, new_model_folder, verify, weights_of

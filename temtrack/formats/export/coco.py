@@ -14,23 +14,21 @@ from typing import Any
 
 import numpy as np
 
+from temtrack.formats.export import Exporter
 from temtrack.formats.export.content import ExportContent, describe_lost_merges
-from temtrack.formats.export.exporter import Exporter
-from temtrack.formats.export.graph import Ints
 from temtrack.formats.store.atomic import whole_file
 from temtrack.imaging.labels import bounding_boxes, encode_run_lengths
 from temtrack.masks import Labels
-from temtrack.progress import Progress
 
 _CATEGORIES = [{"id": 1, "name": "particle", "supercategory": "particle"}]
 
 
-def _write(path: Path, content: ExportContent, progress: Progress) -> None:
+def _write(path: Path, content: ExportContent) -> None:
     """Write the json, one frame at a time."""
     head = {"info": dict(content.facts), "images": _images(content), "categories": _CATEGORIES}
     with whole_file(path) as part, part.open("w", encoding="utf-8") as file:
         file.write(json.dumps(head)[:-1] + ', "annotations": [')
-        for number, annotation in enumerate(_annotations(content, progress)):
+        for number, annotation in enumerate(_annotations(content)):
             file.write((",\n" if number else "\n") + json.dumps(annotation))
         file.write("]}\n")
 
@@ -49,9 +47,9 @@ def _images(content: ExportContent) -> list[dict[str, Any]]:
     return images
 
 
-def _annotations(content: ExportContent, progress: Progress) -> Iterator[dict[str, Any]]:
+def _annotations(content: ExportContent) -> Iterator[dict[str, Any]]:
     size = list(content.tables.field_px)
-    for t, labels, rows in content.walk(progress):
+    for t, labels, rows in content.walk():
         counts, boxes = _run_lengths(labels), bounding_boxes(labels)
         row: Any
         for row in rows.itertuples():
@@ -70,24 +68,16 @@ def _annotations(content: ExportContent, progress: Progress) -> Iterator[dict[st
 
 def _run_lengths(labels: Labels) -> dict[int, list[int]]:
     """Return by id the lengths of background and particle in turn, column by column."""
-    height, width = labels.shape
-    runs = encode_run_lengths(np.ascontiguousarray(labels.T))  # of which a row is a column of the image
+    runs = encode_run_lengths(labels.T.reshape(1, -1))
     order = np.argsort(runs.ids, kind="stable")
     ids, first = np.unique(runs.ids[order], return_index=True)
-    parts = np.split(order, first)[1:]
-    starts = runs.y_px * height + runs.x_px
-    return {
-        particle_id: _counts(starts[part], runs.n_px[part], height * width)
-        for particle_id, part in zip(ids.tolist(), parts, strict=True)
-    }
-
-
-def _counts(starts: Ints, lengths: Ints, n_px: int) -> list[int]:
-    """Return the lengths of background and particle in turn; runs that meet at a column's end are one."""
-    places, n = np.unique(np.concatenate([starts, starts + lengths]), return_counts=True)
-    ends = places[n == 1]
-    rest = n_px - int(ends[-1])
-    return [*np.diff(ends, prepend=0).tolist(), *([rest] if rest else [])]
+    bounds = np.stack([runs.x_px, runs.x_px + runs.n_px], axis=1)[order]
+    counts = {}
+    for particle_id, part in zip(ids.tolist(), np.split(bounds, first)[1:], strict=True):
+        ends = part.ravel()
+        rest = labels.size - int(ends[-1])
+        counts[particle_id] = [*np.diff(ends, prepend=0).tolist(), *([rest] if rest else [])]
+    return counts
 
 
 EXPORTER = Exporter(_write, (".json",), describe_losses=describe_lost_merges)

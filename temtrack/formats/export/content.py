@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from temtrack.formats.export.graph import ParticleGraph, build_graph
 from temtrack.masks import Labels, Masks
-from temtrack.progress import Progress
+from temtrack.progress import Progress, silent
 from temtrack.tables import Tables
 
 #: Times between frames that differ from their mean by no more than this fraction count as even.
@@ -34,12 +34,15 @@ class ExportContent:
         The movie; its masks where it is unknown.
     facts
         Where all this comes from, for formats that have a place for it.
+    progress
+        Shows how far the frames are written.
     """
 
     tables: Tables
     masks: Masks
     source: Path
     facts: Mapping[str, str] = field(default_factory=dict)
+    progress: Progress = silent
 
     @cached_property
     def particles(self) -> pd.DataFrame:
@@ -82,10 +85,10 @@ class ExportContent:
         """What became of each particle, from frame to frame."""
         return build_graph(self.particles, self.tables.tracks.to_pandas(), self.merges)
 
-    def walk(self, progress: Progress) -> Iterator[tuple[int, Labels, pd.DataFrame]]:
+    def walk(self) -> Iterator[tuple[int, Labels, pd.DataFrame]]:
         """Yield number, mask and particles of each frame; their index is their row among all particles."""
         bounds = np.searchsorted(self.particles["frame"], np.arange(self.n_frames + 1))
-        for t, labels in enumerate(progress(self.masks, "writing")):
+        for t, labels in enumerate(self.progress(self.masks, "writing")):
             yield t, labels, self.particles.iloc[bounds[t] : bounds[t + 1]]
 
 

@@ -9,22 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
+from temtrack.formats.export import Exporter
 from temtrack.formats.export.content import ExportContent
-from temtrack.formats.export.exporter import Exporter, whole_folder
-from temtrack.progress import Progress
+from temtrack.formats.store.atomic import whole_folder
 from temtrack.tables import TABLES
 
 
-def _write(path: Path, content: ExportContent, progress: Progress) -> None:
+def _write(path: Path, content: ExportContent) -> None:
     """Write ``particles.csv``, ``tracks.csv``, ``frames.csv`` and ``merges.csv`` into a folder."""
     with whole_folder(path) as part:
         for name, table in content.tables.items():
             rows = content.particles if name == "particles" else table.to_pandas()
-            rows.map(_join_list).to_csv(part / f"{name}.csv", index=False)
-
-
-def _join_list(value: object) -> object:
-    return " ".join(map(str, value)) if isinstance(value, (np.ndarray, list)) else value
+            plain = rows.map(lambda v: " ".join(map(str, v)) if isinstance(v, (np.ndarray, list)) else v)
+            plain.to_csv(part / f"{name}.csv", index=False)
 
 
 EXPORTER = Exporter(_write, contents="|".join(rf"{table.name}\.csv" for table in TABLES))

@@ -7,19 +7,18 @@ as parent and child.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from temtrack.errors import OutputError
+from temtrack.formats.export import Exporter
 from temtrack.formats.export.content import ExportContent
-from temtrack.formats.export.exporter import Exporter, whole_folder
-from temtrack.formats.export.graph import Ints, ParticleGraph
+from temtrack.formats.export.graph import Ints
+from temtrack.formats.store.atomic import whole_folder
 from temtrack.formats.store.masks import write_mask
 from temtrack.imaging.labels import map_ids
-from temtrack.progress import Progress
 
 _MAX_ID = np.iinfo(np.uint16).max
 
@@ -48,18 +47,22 @@ def _describe_losses(content: ExportContent) -> list[str]:
     return told
 
 
-def _write(path: Path, content: ExportContent, progress: Progress) -> None:
+def _write(path: Path, content: ExportContent) -> None:
     """Write masks and track table into a folder, one mask at a time."""
     branches = content.graph.find_branches(max_step_frames=1)
     numbers = _number(path, branches)
     digits = max(3, len(str(content.n_frames - 1)))
     with whole_folder(path) as part:
-        for t, labels, rows in content.walk(progress):
+        for t, labels, rows in content.walk():
             new = [numbers[branch] for branch in branches[rows.index].tolist()]
             ids = dict(zip(rows["particle_id"].tolist(), new, strict=True))
             write_mask(part / f"mask{t:0{digits}d}.tif", map_ids(labels, ids))
-        lines = _table(content.graph, branches, numbers)
-        (part / "res_track.txt").write_text("".join(lines), encoding="ascii")
+        parents = content.graph.find_parents(branches)
+        lives = pd.Series(content.graph.frames).groupby(branches).agg(["min", "max"])
+        with (part / "res_track.txt").open("w", encoding="ascii") as table:
+            for branch, start, end in lives.itertuples():  # id, first and last frame, largest parent or 0
+                parent = numbers[parents[branch][0]] if branch in parents else 0
+                table.write(f"{numbers[branch]} {start} {end} {parent}\n")
 
 
 def _number(path: Path, branches: Ints) -> dict[int, int]:
@@ -70,15 +73,6 @@ def _number(path: Path, branches: Ints) -> dict[int, int]:
             f"{path}: CTC holds {_MAX_ID} tracks, these masks have {len(ids)}; choose --to geff, say"
         )
     return dict(zip(ids, ids if max(ids, default=0) <= _MAX_ID else range(1, len(ids) + 1), strict=True))
-
-
-def _table(graph: ParticleGraph, branches: Ints, numbers: dict[int, int]) -> Iterator[str]:
-    """Yield the lines ``L B E P``: id, first and last frame, largest parent or 0."""
-    parents = graph.find_parents(branches)
-    lives = pd.Series(graph.frames).groupby(branches).agg(["min", "max"])
-    for branch, start, end in lives.itertuples():
-        parent = numbers[parents[branch][0]] if branch in parents else 0
-        yield f"{numbers[branch]} {start} {end} {parent}\n"
 
 
 EXPORTER = Exporter(_write, contents=r"mask\d+\.tif|res_track\.txt", describe_losses=_describe_losses)

@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from temtrack.formats.export import Exporter
 from temtrack.formats.export.content import ExportContent
-from temtrack.formats.export.exporter import Exporter, whole_folder
 from temtrack.formats.export.graph import Kind
-from temtrack.progress import Progress
+from temtrack.formats.store.atomic import whole_folder
 from temtrack.tables import PARTICLES
 
 if TYPE_CHECKING:
-    from geff_spec import Axis, GeffMetadata, PropMetadata
+    from geff_spec import GeffMetadata, PropMetadata
 
 #: What happens to a particle on an edge, beside living on.
 _EVENTS = (Kind.merge, Kind.split)
@@ -33,7 +33,7 @@ Properties = dict[str, dict[str, Any]]
 _AXES = {"t": "frame", "y": "y_px", "x": "x_px"}
 
 
-def _write(path: Path, content: ExportContent, progress: Progress) -> None:
+def _write(path: Path, content: ExportContent) -> None:
     """Write the graph as a zarr folder.
 
     It is put together in memory, where it takes less than the table of particles: on a disk, zarr's threads
@@ -77,23 +77,7 @@ def _property(column: pd.Series[Any]) -> dict[str, NDArray[Any] | None]:
 
 
 def _metadata(content: ExportContent, nodes: Properties) -> GeffMetadata:
-    from geff_spec import GeffMetadata, PropMetadata
-
-    edges = {
-        k.name: PropMetadata(identifier=k.name, dtype="bool", description=f"is a {k.name}") for k in _EVENTS
-    }
-    return GeffMetadata(
-        directed=True,
-        axes=_axes(content),
-        node_props_metadata=_describe_nodes(nodes),
-        edge_props_metadata=edges,
-        track_node_props={"tracklet": "tracklet_id", "lineage": "lineage_id"},
-        extra={"temtrack": {"name": content.source.name, **content.facts}},
-    )
-
-
-def _axes(content: ExportContent) -> list[Axis]:
-    from geff_spec import Axis
+    from geff_spec import Axis, GeffMetadata, PropMetadata
 
     time: dict[str, Any] = {}
     if content.interval_s is not None and content.seconds is not None:
@@ -102,10 +86,19 @@ def _axes(content: ExportContent) -> list[Axis]:
     space: dict[str, Any] = {}
     if content.pixel_size_nm is not None:
         space = {"scale": content.pixel_size_nm, "scaled_unit": "nanometer"}
-    return [
-        Axis(name="t", type="time", unit="frame", **time),
-        *(Axis(name=name, type="space", unit="pixel", **space) for name in "yx"),
-    ]
+    axes = [Axis(name="t", type="time", unit="frame", **time)]
+    axes += [Axis(name=name, type="space", unit="pixel", **space) for name in "yx"]
+    edges = {
+        k.name: PropMetadata(identifier=k.name, dtype="bool", description=f"is a {k.name}") for k in _EVENTS
+    }
+    return GeffMetadata(
+        directed=True,
+        axes=axes,
+        node_props_metadata=_describe_nodes(nodes),
+        edge_props_metadata=edges,
+        track_node_props={"tracklet": "tracklet_id", "lineage": "lineage_id"},
+        extra={"temtrack": {"name": content.source.name, **content.facts}},
+    )
 
 
 def _describe_nodes(nodes: Properties) -> dict[str, PropMetadata]:

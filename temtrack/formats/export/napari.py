@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from temtrack.formats.export import Exporter
 from temtrack.formats.export.content import ExportContent
-from temtrack.formats.export.exporter import Exporter, whole_folder
-from temtrack.progress import Progress
+from temtrack.formats.store.atomic import whole_folder
 
 
-def _write(path: Path, content: ExportContent, progress: Progress) -> None:
+def _write(path: Path, content: ExportContent) -> None:
     """Write the data and the graph of a Tracks layer into a folder."""
     track_ids = content.graph.find_branches()
     parents = {child: sorted(of) for child, of in sorted(content.graph.find_parents(track_ids).items())}

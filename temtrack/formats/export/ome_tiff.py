@@ -10,16 +10,15 @@ from uuid import NAMESPACE_OID, uuid5
 import numpy as np
 import tifffile
 
+from temtrack.formats.export import Exporter
 from temtrack.formats.export.content import ExportContent, describe_lost_merges
-from temtrack.formats.export.exporter import Exporter
 from temtrack.formats.store.atomic import whole_file
-from temtrack.progress import Progress
 
 #: A classic TIFF has 32-bit offsets; some room is left for tags and the OME text.
 _MAX_CLASSIC_BYTES = 2**32 - 2**25
 
 
-def _write(path: Path, content: ExportContent, progress: Progress) -> None:
+def _write(path: Path, content: ExportContent) -> None:
     """Write a stack (T, Y, X) of uint16, or uint32 where an id is above 65,535, one mask at a time."""
     highest = content.particles["particle_id"].max() if len(content.particles) else 0
     dtype = np.dtype(np.uint16 if highest <= np.iinfo(np.uint16).max else np.uint32)
@@ -27,7 +26,7 @@ def _write(path: Path, content: ExportContent, progress: Progress) -> None:
     is_big = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize > _MAX_CLASSIC_BYTES
     with whole_file(path) as part, tifffile.TiffWriter(part, ome=True, bigtiff=is_big) as writer:
         writer.write(
-            (labels.astype(dtype) for labels in progress(content.masks, "writing")),
+            (labels.astype(dtype) for labels in content.progress(content.masks, "writing")),
             shape=shape,
             dtype=dtype,
             compression="zlib",

@@ -7,7 +7,7 @@ frames.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -15,12 +15,11 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.formats.export import Exporter
 from temtrack.formats.export.content import ExportContent
-from temtrack.formats.export.exporter import Exporter
 from temtrack.formats.store.atomic import whole_file
 from temtrack.imaging.labels import bounding_boxes
 from temtrack.masks import Labels
-from temtrack.progress import Progress
 
 #: Layout of the file, that of this version of TrackMate.
 _VERSION = "7.11.1"
@@ -63,7 +62,7 @@ def _seconds(content: ExportContent) -> NDArray[np.float64] | None:
     return content.seconds if content.n_frames > 1 else None
 
 
-def _write(path: Path, content: ExportContent, progress: Progress) -> None:
+def _write(path: Path, content: ExportContent) -> None:
     """Write the XML, spots of one frame at a time."""
     space = "pixel" if content.pixel_size_nm is None else "nm"
     time = "frame" if _seconds(content) is None else "s"
@@ -75,7 +74,7 @@ def _write(path: Path, content: ExportContent, progress: Progress) -> None:
         file.write(f'<Model spatialunits="{space}" timeunits="{time}">\n')
         _put(file, [_declarations()])
         file.write(f'<AllSpots nspots="{len(content.particles)}">\n')
-        _put(file, _spots(content, progress))
+        _put(file, _spots(content))
         file.write("</AllSpots>\n<AllTracks>\n")
         n_tracks = _put(file, _tracks(content))
         file.write("</AllTracks>\n")
@@ -121,42 +120,38 @@ def _declarations() -> Element:
     return declared
 
 
-def _spots(content: ExportContent, progress: Progress) -> Iterator[Element]:
+def _spots(content: ExportContent) -> Iterator[Element]:
     """Yield the spots of each frame, each with the contour of its particle."""
     scale, seconds = content.pixel_size_nm or 1.0, _seconds(content)
-    for t, labels, rows in content.walk(progress):
+    for t, labels, rows in content.walk():
         time = float(t if seconds is None else seconds[t])
         contours = _contours(labels)
         spots = _element("SpotsInFrame", frame=t)
         row: Any
         for row in rows.itertuples():
             contour = (contours[row.particle_id] - [row.x_px, row.y_px]) * scale
-            points = " ".join(f"{value:.6g}" for value in contour.ravel())
-            features = _spot_features(row, scale, time)
-            spots.append(_element("Spot", **features, ROI_N_POINTS=len(contour)))
-            spots[-1].text = points
+            spot = _element(
+                "Spot",
+                ID=row.Index,
+                name=row.particle_id,
+                QUALITY=float(row.area_px),  # by which TrackMate filters
+                POSITION_X=row.x_px * scale,
+                POSITION_Y=row.y_px * scale,
+                POSITION_Z=0.0,
+                POSITION_T=time,
+                FRAME=row.frame,
+                RADIUS=row.equivalent_diameter_px / 2 * scale,
+                VISIBILITY=1,
+                AREA=row.area_px * scale**2,
+                PERIMETER=row.perimeter_px * scale,
+                CIRCULARITY=row.circularity,
+                SOLIDITY=row.solidity,
+                PARTICLE_ID=row.particle_id,
+                ROI_N_POINTS=len(contour),
+            )
+            spot.text = " ".join(f"{value:.6g}" for value in contour.ravel())
+            spots.append(spot)
         yield spots
-
-
-def _spot_features(row: Any, scale: float, time: float) -> Mapping[str, object]:
-    """Return what TrackMate knows of a spot; it filters by quality, for which the number of pixels stands."""
-    return {
-        "ID": row.Index,
-        "name": row.particle_id,
-        "QUALITY": float(row.area_px),
-        "POSITION_X": row.x_px * scale,
-        "POSITION_Y": row.y_px * scale,
-        "POSITION_Z": 0.0,
-        "POSITION_T": time,
-        "FRAME": row.frame,
-        "RADIUS": row.equivalent_diameter_px / 2 * scale,
-        "VISIBILITY": 1,
-        "AREA": row.area_px * scale**2,
-        "PERIMETER": row.perimeter_px * scale,
-        "CIRCULARITY": row.circularity,
-        "SOLIDITY": row.solidity,
-        "PARTICLE_ID": row.particle_id,
-    }
 
 
 def _contours(labels: Labels) -> dict[int, NDArray[np.float64]]:
@@ -189,25 +184,26 @@ def _settings(content: ExportContent) -> Element:
     height, width = content.tables.field_px
     scale, seconds = content.pixel_size_nm or 1.0, _seconds(content)
     folder = content.source.parent
-    image = {
-        "filename": content.source.name,
-        "folder": "" if folder == Path() else folder,
-        "width": width,
-        "height": height,
-        "nslices": 1,
-        "nframes": content.n_frames,
-        "pixelwidth": scale,
-        "pixelheight": scale,
-        "voxeldepth": 1.0,
-        "timeinterval": 1.0 if seconds is None else float(np.diff(seconds).mean()),
-    }
+    image = _element(
+        "ImageData",
+        filename=content.source.name,
+        folder="" if folder == Path() else folder,
+        width=width,
+        height=height,
+        nslices=1,
+        nframes=content.n_frames,
+        pixelwidth=scale,
+        pixelheight=scale,
+        voxeldepth=1.0,
+        timeinterval=1.0 if seconds is None else float(np.diff(seconds).mean()),
+    )
     ends = {"xend": width - 1, "yend": height - 1, "zend": 0, "tend": content.n_frames - 1}
     radii = content.particles["equivalent_diameter_px"] / 2 * scale
     radius = float(radii.median()) if len(radii) else 1.0
     analyzers = (_element(name) for name in ("SpotAnalyzers", "EdgeAnalyzers", "TrackAnalyzers"))
     return _element(
         "Settings",
-        _element("ImageData", **image),
+        image,
         _element("BasicSettings", xstart=0, ystart=0, zstart=0, tstart=0, **ends),
         _element("DetectorSettings", DETECTOR_NAME="MANUAL_DETECTOR", RADIUS=radius),
         _element("InitialSpotFilter", feature="QUALITY", value=0.0, isabove=True),

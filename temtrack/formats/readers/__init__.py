@@ -1,35 +1,21 @@
 """Readers of movies: one module for each format, with functions of the same names.
 
-Each has ``can_read(path) -> bool``, which looks at the content where the content tells, and
-``read_movie(path) -> Movie``.
+Each has ``NAME``, what people call the format, and ``SUFFIXES``; ``can_read(path) -> bool``, which looks at
+the content where the content tells, and ``read_movie(path) -> Movie``.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from types import ModuleType
 
 from temtrack.errors import InputError
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.readers import digital_micrograph, dm_folder, images, mrc, tia, tiff, velox, video
 from temtrack.movie import Movie
 
-
-class _Reader(Protocol):
-    """What the module of each format has."""
-
-    NAME: str
-
-    @property
-    def SUFFIXES(self) -> tuple[str, ...]: ...  # noqa: N802 - a constant of the module
-
-    def can_read(self, path: Path, /) -> bool: ...
-
-    def read_movie(self, path: Path, /) -> Movie: ...
-
-
 #: Folders of frames are asked before folders of images, and what a content tells before what a name tells.
-_READERS: tuple[_Reader, ...] = (tiff, digital_micrograph, tia, velox, dm_folder, images, mrc, video)
+_READERS: tuple[ModuleType, ...] = (tiff, digital_micrograph, tia, velox, dm_folder, images, mrc, video)
 
 _SUFFIXES = tuple(dict.fromkeys(suffix for reader in _READERS for suffix in reader.SUFFIXES))
 
@@ -61,7 +47,7 @@ def read_movie(
         piece holds no frame.
     """
     path = Path(source)
-    movie = _find_reader(path).read_movie(path)
+    movie: Movie = _find_reader(path).read_movie(path)
     if scale_bar_nm is not None:
         from temtrack.imaging.scale_bar import calibrate_by_scale_bar
 
@@ -78,10 +64,10 @@ def read_format(source: Path | str) -> str:
     InputError
         If there is nothing at `source`, it is empty, or of no known format.
     """
-    return _find_reader(Path(source)).NAME
+    return str(_find_reader(Path(source)).NAME)
 
 
-def _find_reader(path: Path) -> _Reader:
+def _find_reader(path: Path) -> ModuleType:
     with refused_as(f"{path}: cannot be read"):
         reader = next((reader for reader in _READERS if reader.can_read(path)), None)
     if reader is None:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.calibration import FrameTimes
+from temtrack.calibration import Calibration, FrameTimes
 from temtrack.errors import InputError
 from temtrack.formats.readers import digital_micrograph, images
-from temtrack.formats.readers.frames import FrameFiles, open_movie
+from temtrack.formats.readers.frames import open_files
 from temtrack.movie import Movie
 
 NAME = "folder of dm3 or dm4 files"
@@ -49,21 +49,18 @@ def read_movie(path: Path) -> Movie:
     from natsort import natsorted  # here: other formats start without it
 
     found = path.glob("Hour_*/Minute_*/Second_*/*") if _is_recording(path) else path.iterdir()
-    files = tuple(natsorted((p for p in found if _is_frame(p)), key=lambda p: p.relative_to(path).as_posix()))
+    visible = (p for p in found if p.suffix.lower() in digital_micrograph.SUFFIXES and p.name[0] != ".")
+    frames = (p for p in visible if p.is_file())
+    files = tuple(natsorted(frames, key=lambda p: p.relative_to(path).as_posix()))
     if not files:
         raise InputError(f"{path}: holds no frame; allowed are .dm3 and .dm4 files, in GMS's folders or not")
-    pixel_size = digital_micrograph.read_movie(files[0]).pixel_size
     times = _read_clock([p.relative_to(path).as_posix() for p in files])
-    return open_movie(FrameFiles(path, files, _read_frame), pixel_size, times, files=files)
+    known = Calibration(digital_micrograph.read_movie(files[0]).pixel_size, times)
+    return open_files(path, files, _read_frame, known)
 
 
 def _is_recording(path: Path) -> bool:
     return any(p.is_dir() for p in path.glob("Hour_*"))
-
-
-def _is_frame(path: Path) -> bool:
-    is_hidden = path.name.startswith(".")
-    return path.suffix.lower() in digital_micrograph.SUFFIXES and not is_hidden and path.is_file()
 
 
 def _read_frame(path: Path) -> NDArray[Any]:

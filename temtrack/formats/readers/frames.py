@@ -1,159 +1,132 @@
-"""Frames read one at a time: what all formats share, one file for each frame, raw frames in one file."""
+"""What all formats share: frames read one at a time, raw or one a file, and the scale and time they state."""
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.calibration import Calibration, FrameTimes, PixelSize
+from temtrack.calibration import UNCALIBRATED, Calibration, FrameTimes, PixelSize
 from temtrack.errors import InputError
 from temtrack.formats.decoding import check_frame_size, refused_as, to_grey
+from temtrack.formats.units import duration_s, length_nm
 from temtrack.movie import Movie
 
+#: Returns the pixels of frame ``t`` as the file holds them; errors of any type mean damage.
+Decode = Callable[[int], NDArray[Any]]
 
-class FrameReader(ABC):
-    """Reads frame ``t`` as grey (Y, X); a number that is none and damaged pixels end in one line.
-
-    ``sample_axis`` is the axis of the colour samples in what `decode` returns, ``None`` where there is none.
-    """
-
-    path: Path
-    n_frames: int
-    sample_axis: int | None = None
-
-    @abstractmethod
-    def decode(self, t: int) -> NDArray[Any]:
-        """Return the pixels of frame ``t`` as the file holds them; errors of any type mean damage."""
-
-    def __call__(self, t: int) -> NDArray[Any]:
-        """Return frame ``t`` as grey (Y, X)."""
-        what = f"{self.path}: frame {t} of {self.n_frames}"
-        if not 0 <= t < self.n_frames:
-            raise InputError(f"{what}: there is no such frame")
-        with refused_as(f"{what} is damaged"):
-            pixels = self.decode(t)
-        return to_grey(pixels, sample_axis=self.sample_axis, what=what)
+#: Sides of a pixel that differ by no more than this count as equal.
+_SQUARE_WITHIN = 0.01
 
 
 def open_movie(
-    frames: FrameReader,
-    pixel_size: PixelSize | None = None,
-    times: FrameTimes | None = None,
+    path: Path,
+    n_frames: int,
+    decode: Decode,
+    known: Calibration = UNCALIBRATED,
     *,
-    path: Path | None = None,
+    sample_axis: int | None = None,
     files: tuple[Path, ...] = (),
-    started: datetime | None = None,
 ) -> Movie:
-    """Return the movie of these frames, of the size and type of the first one, which is read now.
+    """Return the movie of these frames as grey (Y, X), of the size and type of the first one, read now.
 
-    One frame alone has no time.
+    ``sample_axis`` is the axis of the colour samples in what ``decode`` returns, ``None`` where there is
+    none. One frame alone has no time. Later, a number that is no frame's, or damage, is an `InputError`.
     """
-    first = frames(0)
+
+    def read_frame(t: int) -> NDArray[Any]:
+        what = f"{path}: frame {t} of {n_frames}"
+        if not 0 <= t < n_frames:
+            raise InputError(f"{what}: there is no such frame")
+        with refused_as(f"{what} is damaged"):
+            pixels = decode(t)
+        return to_grey(pixels, sample_axis=sample_axis, what=what)
+
+    first = read_frame(0)
     height, width = first.shape
-    times = times if frames.n_frames > 1 else None
-    source = path or frames.path
-    known = Calibration(pixel_size, times, started=started)
-    return Movie(source, frames.n_frames, height, width, first.dtype, frames, known, files)
+    known = known if n_frames > 1 else replace(known, frame_times=None)
+    return Movie(path, n_frames, height, width, first.dtype, read_frame, known, files)
 
 
-@dataclass
-class FrameFiles(FrameReader):
-    """Reads file ``t`` of a folder by a function, and holds it against the first one's size and type."""
+def open_files(
+    path: Path, files: tuple[Path, ...], read: Callable[[Path], NDArray[Any]], known: Calibration
+) -> Movie:
+    """Return the movie of files that hold a frame each; one unlike the first is an `InputError` when read."""
+    first = ""
 
-    path: Path
-    files: tuple[Path, ...]
-    read: Callable[[Path], NDArray[Any]]
-
-    def __post_init__(self) -> None:
-        self.n_frames = len(self.files)
-        self._first: str | None = None
-
-    def decode(self, t: int) -> NDArray[Any]:
-        """Return the frame in file ``t``."""
-        frame = self.read(self.files[t])
+    def decode(t: int) -> NDArray[Any]:
+        nonlocal first
+        frame = read(files[t])
         kind = f"{frame.shape[0]}x{frame.shape[1]} {frame.dtype}"
-        self._first = self._first or kind
-        if kind != self._first:
+        first = first or kind
+        if kind != first:
             raise InputError(
-                f"{self.files[t]}: is {kind}, but the first frame ({self.files[0].name}) is {self._first}; "
+                f"{files[t]}: is {kind}, but the first frame ({files[0].name}) is {first}; "
                 "a movie needs frames of one size and type"
             )
         return frame
 
+    return open_movie(path, len(files), decode, known, files=files)
 
-@dataclass
-class RawFrames(FrameReader):
-    """Reads frame ``t`` at its offset. No memory map: its pages would count as the process's memory.
 
-    Parameters
-    ----------
-    path
-        File of the frames.
-    dtype
-        Type of each sample, byte order included.
-    shape
-        (Y, X), or with one more axis of samples.
-    offsets
-        Where each frame begins in the file, in bytes, shape (T,).
-    sample_axis
-        Axis of the samples, in the order red, green, blue, ``None`` where there is none.
-    arrange
-        Puts rows and samples in order where a format stores them otherwise.
+def raw_frames(
+    path: Path,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    n_frames: int,
+    start: int | NDArray[np.int64],
+    *,
+    sample_axis: int | None = None,
+) -> Decode:
+    """Return what reads frames (Y, X) without compression, or with one more axis of samples.
+
+    ``start`` is where in the file, in bytes, each frame begins, (T,), or the first one, with no gap after
+    any. No memory map: its pages would count as the process's memory.
 
     Raises
     ------
     InputError
         If there is no frame, or the file ends before the last one does.
     """
-
-    path: Path
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-    offsets: NDArray[np.int64]
-    sample_axis: int | None = None
-    arrange: Callable[[NDArray[Any]], NDArray[Any]] | None = None
-
-    def __post_init__(self) -> None:
-        self.n_frames = len(self.offsets)
-        if self.n_frames == 0 or 0 in self.shape:
-            raise InputError(f"{self.path}: holds no frame (shape {(self.n_frames, *self.shape)})")
-        check_frame_size([n for axis, n in enumerate(self.shape) if axis != self.sample_axis], self.path)
-        if self.offsets.min() < 0:
-            raise InputError(f"{self.path}: is damaged: a frame would begin before the file does")
-        frame_bytes = self.dtype.itemsize * math.prod(self.shape)
-        _refuse_truncated(self.path, self.n_frames, int(self.offsets.max()) + frame_bytes)
-
-    def decode(self, t: int) -> NDArray[Any]:
-        """Return the samples of frame ``t``."""
-        flat = np.fromfile(self.path, self.dtype, math.prod(self.shape), offset=int(self.offsets[t]))
-        pixels = flat.reshape(self.shape)
-        return pixels if self.arrange is None else self.arrange(pixels)
-
-
-def evenly_spaced(path: Path, start: int, n_frames: int, frame_bytes: int) -> NDArray[np.int64]:
-    """Return the offsets of frames that lie one behind the other in a file.
-
-    Raises
-    ------
-    InputError
-        If the file ends before the last frame does.
-    """
-    _refuse_truncated(path, n_frames, start + frame_bytes * n_frames)
-    return start + frame_bytes * np.arange(n_frames, dtype=np.int64)
-
-
-def _refuse_truncated(path: Path, n_frames: int, needed: int) -> None:
-    size = path.stat().st_size
+    frame_bytes, size = dtype.itemsize * math.prod(shape), path.stat().st_size
+    needed = start + frame_bytes * n_frames if isinstance(start, int) else int(start.max()) + frame_bytes
     if needed > size:
         raise InputError(
             f"{path}: file is truncated: {n_frames} frames need {needed} bytes, the file has {size}; "
             "copy it again from its source"
         )
+    if n_frames == 0 or 0 in shape:
+        raise InputError(f"{path}: holds no frame (shape {(n_frames, *shape)})")
+    check_frame_size([n for axis, n in enumerate(shape) if axis != sample_axis], path)
+    if np.min(start) < 0:
+        raise InputError(f"{path}: is damaged: a frame would begin before the file does")
+
+    def decode(t: int) -> NDArray[Any]:
+        offset = start + frame_bytes * t if isinstance(start, int) else int(start[t])
+        return np.fromfile(path, dtype, math.prod(shape), offset=offset).reshape(shape)
+
+    return decode
+
+
+def pixel_size_along_x(steps: Iterable[tuple[float, str]], source: str) -> PixelSize | None:
+    """Return the scale of steps, with their units, along x and y; its source says so where they differ.
+
+    ``None`` where the file states no length along x.
+    """
+    x_nm, y_nm = (length_nm(*step) for step in steps)
+    if x_nm is None:
+        return None
+    if y_nm is not None and abs(y_nm / x_nm - 1) > _SQUARE_WITHIN:
+        source += f", along x; the file states {y_nm / x_nm:.3g} times as much along y"
+    return PixelSize(x_nm, source)
+
+
+def even_times(n_frames: int, value: float, unit: str, source: str) -> FrameTimes | None:
+    """Return times at one interval from 0 s on; ``None`` for a unit not of time or a value not positive."""
+    seconds = duration_s(float(value), unit)
+    return None if seconds is None else FrameTimes(np.arange(n_frames, dtype=np.float64) * seconds, source)

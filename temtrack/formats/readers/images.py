@@ -11,10 +11,11 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.calibration import Calibration
 from temtrack.errors import InputError
-from temtrack.formats.decoding import check_frame_size, read_head, refused_as, to_grey
+from temtrack.formats.decoding import check_frame_size, list_folder, read_head, refused_as, to_grey
 from temtrack.formats.readers import tiff
-from temtrack.formats.readers.frames import FrameFiles, open_movie
+from temtrack.formats.readers.frames import open_files
 from temtrack.movie import Movie
 
 if TYPE_CHECKING:
@@ -49,20 +50,18 @@ def list_images(source: Path) -> list[Path]:
     InputError
         If there is none.
     """
-    from natsort import natsorted  # here: other formats start without it
-
     if is_pattern(source):
-        found = [Path(p) for p in glob.glob(str(source), recursive=True)]  # noqa: PTH207 - may be absolute
-        files = [p for p in found if p.is_file()]
+        from natsort import natsorted  # here: other formats start without it
+
+        found = glob.glob(str(source), recursive=True)  # noqa: PTH207 - may be absolute
+        files = natsorted(p for p in map(Path, found) if p.is_file())
         missing = f"{source}: no file matches this pattern; quote it, and check the folder and the suffix"
     else:
-        with refused_as(f"{source}: folder cannot be read"):
-            visible = [p for p in source.iterdir() if not p.name.startswith(".")]
-        files = [p for p in visible if p.suffix.lower() in SUFFIXES and p.is_file()]
+        files = [p for p in list_folder(source) if p.suffix.lower() in SUFFIXES and p.is_file()]
         missing = f"{source}: folder holds no image; allowed are {', '.join(SUFFIXES)}"
     if not files:
         raise InputError(missing)
-    return natsorted(files)
+    return files
 
 
 def read_movie(path: Path) -> Movie:
@@ -76,7 +75,7 @@ def read_movie(path: Path) -> Movie:
     """
     files = tuple(list_images(path) if path.is_dir() or is_pattern(path) else [path])
     pixel_size = tiff.read_movie(files[0]).pixel_size if tiff.can_read(files[0]) else None
-    return open_movie(FrameFiles(path, files, read_image), pixel_size, files=files)
+    return open_files(path, files, read_image, Calibration(pixel_size))
 
 
 def read_image(path: Path) -> NDArray[Any]:

@@ -9,12 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from temtrack.calibration import FrameTimes, PixelSize
+from temtrack.calibration import Calibration, FrameTimes, PixelSize
 from temtrack.errors import InputError
 from temtrack.formats.decoding import read_head, refused_as
-from temtrack.formats.readers.calibration import even_times, pixel_size_along_x
-from temtrack.formats.readers.frames import RawFrames, evenly_spaced, open_movie
-from temtrack.formats.units import length_nm
+from temtrack.formats.readers.frames import even_times, open_movie, pixel_size_along_x, raw_frames
 from temtrack.movie import Movie
 
 NAME = "MRC"
@@ -60,10 +58,11 @@ def read_movie(path: Path) -> Movie:
         raise InputError(
             f"{path}: is no MRC file, or holds no frame: its header says {width}x{height}x{n_frames}"
         )
-    start, frame_bytes = _HEADER_BYTES + int(header.nsymbt), dtype.itemsize * width * height
-    frames = RawFrames(path, dtype, (height, width), evenly_spaced(path, start, n_frames, frame_bytes))
-    pixel_size = _header_pixel_size(header) or _fei_pixel_size(path, header) or _info_pixel_size(info)
-    return open_movie(frames, pixel_size, _info_times(info, n_frames))
+    decode = raw_frames(path, dtype, (height, width), n_frames, _HEADER_BYTES + int(header.nsymbt))
+    sides = ((_number(info, f"Specimen Pixel Size {axis} (nanometers)"), "nm") for axis in "XY")
+    by_info = pixel_size_along_x(sides, "Specimen Pixel Size in the info file")
+    pixel_size = _header_pixel_size(header) or _fei_pixel_size(path, header) or by_info
+    return open_movie(path, n_frames, decode, Calibration(pixel_size, _info_times(info, n_frames)))
 
 
 def _read_header(path: Path) -> Any:
@@ -102,7 +101,7 @@ def _header_pixel_size(header: Any) -> PixelSize | None:
     steps = [length / n if n > 0 else 0.0 for length, n in cells]
     if steps[0] == 1.0:
         return None
-    return pixel_size_along_x((length_nm(step, "A") for step in steps), "MRC header")
+    return pixel_size_along_x(((step, "A") for step in steps), "MRC header")
 
 
 def _fei_pixel_size(path: Path, header: Any) -> PixelSize | None:
@@ -111,7 +110,7 @@ def _fei_pixel_size(path: Path, header: Any) -> PixelSize | None:
     if not is_fei or header.nsymbt < _FEI_SECTION_BYTES:
         return None
     step_m = float(np.fromfile(path, header.dmax.dtype, 12, offset=_HEADER_BYTES)[11])
-    return pixel_size_along_x([length_nm(step_m, "m")] * 2, "FEI extended header")
+    return pixel_size_along_x([(step_m, "m")] * 2, "FEI extended header")
 
 
 def _read_info(path: Path) -> dict[str, str]:
@@ -132,11 +131,6 @@ def _info_times(info: dict[str, str], n_frames: int) -> FrameTimes | None:
     if rate <= 0:
         return None
     return even_times(n_frames, n_summed / rate, "s", "Frames Per Second in the info file")
-
-
-def _info_pixel_size(info: dict[str, str]) -> PixelSize | None:
-    steps = (length_nm(_number(info, f"Specimen Pixel Size {axis} (nanometers)"), "nm") for axis in "XY")
-    return pixel_size_along_x(steps, "Specimen Pixel Size in the info file")
 
 
 def _number(info: dict[str, str], name: str) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,12 +18,10 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.calibration import FrameTimes
+from temtrack.calibration import Calibration, FrameTimes
 from temtrack.errors import InputError
-from temtrack.formats.decoding import read_head, refused_as
-from temtrack.formats.readers.calibration import even_times, pixel_size_along_x
-from temtrack.formats.readers.frames import RawFrames, open_movie
-from temtrack.formats.units import length_nm
+from temtrack.formats.decoding import list_folder, read_head, refused_as
+from temtrack.formats.readers.frames import Decode, even_times, open_movie, pixel_size_along_x, raw_frames
 from temtrack.movie import Movie
 
 NAME = "TIA ser and emi"
@@ -62,21 +61,25 @@ def read_movie(path: Path) -> Movie:
     """
     ser = path if read_head(path, 4) == _SER_SIGNATURE else _find_ser(path)
     with refused_as(f"{ser}: cannot be read as ser file"):
-        frames, steps_m, clock_s = _read_series(ser)
-    pixel_size = pixel_size_along_x(map(_step_nm, steps_m), "ser calibration")
-    emi = _emi_beside(ser)
-    times = None if emi is None else _scan_times(ser, emi, frames.n_frames)
+        stored, steps_m, clock_s = _read_series(ser)
+    n_frames = len(clock_s)
+    steps = ((step if step < _LONGEST_STEP_M else 0.0, "m") for step in steps_m)
+    stem, _, number = ser.stem.rpartition("_")
+    emi = ser.with_name(f"{stem}.emi")
+    has_emi = number.isdigit() and emi.is_file()
+    times = _scan_times(emi, int(number), n_frames) if has_emi else None
     if times is None and (np.diff(clock_s) > 0).all():
         times = FrameTimes((clock_s - clock_s[0]).astype(np.float64), "time tags of the ser, to 1 s")
-    return open_movie(frames, pixel_size, times, path=path, files=(ser,) if emi is None else (ser, emi))
+    known = Calibration(pixel_size_along_x(steps, "ser calibration"), times)
+    files = (ser, emi) if has_emi else (ser,)
+    # stored from the bottom row to the top one
+    movie = open_movie(ser, n_frames, lambda t: np.flipud(stored(t)), known, files=files)
+    return replace(movie, path=path)
 
 
 def _find_ser(emi: Path) -> Path:
-    from natsort import natsorted  # here: other formats start without it
-
     number = re.compile(re.escape(emi.stem) + r"_\d+\.ser", re.IGNORECASE)
-    with refused_as(f"{emi.parent}: folder cannot be read"):
-        found = natsorted(p for p in emi.parent.iterdir() if number.fullmatch(p.name))
+    found = [path for path in list_folder(emi.parent) if number.fullmatch(path.name)]
     if not found:
         raise InputError(
             f"{emi}: holds no pixels itself, and {emi.stem}_1.ser with them is not beside it; copy both"
@@ -87,7 +90,7 @@ def _find_ser(emi: Path) -> Path:
     return found[0]
 
 
-def _read_series(path: Path) -> tuple[RawFrames, tuple[float, float], NDArray[np.int64]]:
+def _read_series(path: Path) -> tuple[Decode, tuple[float, float], NDArray[np.int64]]:
     """Return the frames of a ser file, the steps along x and y in SI units, and the second of each frame."""
     with path.open("rb") as file:
         head = file.read(34)
@@ -114,11 +117,9 @@ def _read_series(path: Path) -> tuple[RawFrames, tuple[float, float], NDArray[np
         if type_number not in _TYPES:
             raise InputError(f"{path}: pixels are complex (type {type_number}); allowed are real numbers")
         clock_s = np.array([_read_clock(file, place) for place in tags], dtype=np.int64)
-    # stored from the bottom row to the top one
-    frames = RawFrames(
-        path, np.dtype(_TYPES[type_number]), (height, width), starts + _FRAME_HEAD.size, arrange=np.flipud
-    )
-    return frames, (step_x, step_y), clock_s
+    places = starts + _FRAME_HEAD.size
+    stored = raw_frames(path, np.dtype(_TYPES[type_number]), (height, width), n_frames, places)
+    return stored, (step_x, step_y), clock_s
 
 
 def _read_clock(file: Any, place: int) -> int:
@@ -128,19 +129,8 @@ def _read_clock(file: Any, place: int) -> int:
     return int(struct.unpack("<HHI", tag)[2]) if len(tag) == 8 else 0
 
 
-def _step_nm(step_m: float) -> float | None:
-    return length_nm(step_m, "m") if step_m < _LONGEST_STEP_M else None
-
-
-def _emi_beside(ser: Path) -> Path | None:
-    stem, _, number = ser.stem.rpartition("_")
-    emi = ser.with_name(f"{stem}.emi")
-    return emi if number.isdigit() and emi.is_file() else None
-
-
-def _scan_times(ser: Path, emi: Path, n_frames: int) -> FrameTimes | None:
-    """Return the times of scanned frames as the emi states them, ``None`` where it states none."""
-    number = int(ser.stem.rpartition("_")[2])
+def _scan_times(emi: Path, number: int, n_frames: int) -> FrameTimes | None:
+    """Return the times of a movie's scanned frames as the emi states them, ``None`` where it states none."""
     with refused_as(f"{emi}: cannot be read as emi file; move it away to do without"):
         infos = _OBJECT_INFO.findall(emi.read_bytes())
         if len(infos) < number:

@@ -1,22 +1,27 @@
-"""TIFF stacks: ImageJ, OME, DigitalMicrograph export, plain multi-page."""
+"""TIFF stacks: ImageJ, OME, DigitalMicrograph export, plain multi-page.
+
+Scale and time are what a file states in the words of one of these programs. The resolution tags alone are no
+scale: printers and screens put 72, 96 or 300 dpi there.
+"""
 
 from __future__ import annotations
 
 import logging
-import math
 import struct
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.calibration import Calibration
 from temtrack.errors import InputError
 from temtrack.formats.decoding import check_frame_size, check_samples, read_head, refused_as
-from temtrack.formats.readers.frames import FrameReader, RawFrames, evenly_spaced, open_movie
-from temtrack.formats.readers.tiff_calibration import read_pixel_size, read_start, read_times
+from temtrack.formats.readers.frames import Decode, even_times, open_movie, pixel_size_along_x, raw_frames
+from temtrack.formats.units import read_clock
 from temtrack.movie import Movie
 
 if TYPE_CHECKING:
@@ -27,6 +32,10 @@ SUFFIXES = (".tif", ".tiff")
 
 #: Classic and big TIFF, little and big endian.
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+# DigitalMicrograph's export: units (ASCII) and steps (float) of the axes x, y and z.
+_DM_UNIT_X, _DM_UNIT_Z = 65003, 65005
+_DM_STEP_X, _DM_STEP_Y, _DM_STEP_Z = 65009, 65010, 65011
 
 # tifffile tells of oddities in its log; what matters here ends in an InputError.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -54,33 +63,32 @@ def read_movie(path: Path) -> Movie:
     with refused_as(f"{path}: cannot be read as TIFF"), tifffile.TiffFile(path) as tif:
         _refuse_broken_chain(tif, path)
         series = _one_series(tif, path)
-        frames = _frames(path, series, _count_frames(series, path))
-        pixel_size, times, started = read_pixel_size(tif), read_times(tif, frames.n_frames), read_start(tif)
-    return open_movie(frames, pixel_size, times, started=started)
+        n_frames, axes = _count_frames(series, path), series.keyframe.axes
+        sample_axis = axes.index("S") if "S" in axes else None
+        decode = _frames(path, series, n_frames, sample_axis)
+        known = _calibration(tif, n_frames)
+    return open_movie(path, n_frames, decode, known, sample_axis=sample_axis)
 
 
-def _frames(path: Path, series: tifffile.TiffPageSeries, n_frames: int) -> FrameReader:
+def _frames(path: Path, series: tifffile.TiffPageSeries, n_frames: int, sample_axis: int | None) -> Decode:
     page = series.keyframe
-    sample_axis = page.axes.index("S") if "S" in page.axes else None
     dtype = np.dtype(page.parent.byteorder + page.dtype.char)
     # Planes that lie one behind the other without compression need no page table: ImageJ writes
     # stacks beyond 4 GB with a single page.
     if series.dataoffset is None or page.bitspersample != 8 * dtype.itemsize:
-        return _Planes(path, n_frames, series, sample_axis)
-    offsets = evenly_spaced(path, series.dataoffset, n_frames, dtype.itemsize * math.prod(page.shape))
-    return RawFrames(path, dtype, page.shape, offsets, sample_axis)
+        return _Planes(path, n_frames, series)
+    return raw_frames(path, dtype, page.shape, n_frames, int(series.dataoffset), sample_axis=sample_axis)
 
 
 @dataclass
-class _Planes(FrameReader):
+class _Planes:
     """Decodes plane ``t`` of a series; holds the file open from the first one on."""
 
     path: Path
     n_frames: int
     series: tifffile.TiffPageSeries
-    sample_axis: int | None
 
-    def decode(self, t: int) -> NDArray[Any]:
+    def __call__(self, t: int) -> NDArray[Any]:
         """Return the plane as tifffile does, unless it is missing or the file ends before it does."""
         what = f"{self.path}: frame {t} of {self.n_frames}"
         page = self.series.pages[t]
@@ -136,3 +144,41 @@ def _count_frames(series: tifffile.TiffPageSeries, path: Path) -> int:
     check_frame_size([n for a, n in zip(page.axes, page.shape, strict=True) if a in "YX"], path)
     check_samples(dict(zip(page.axes, page.shape, strict=True)).get("S", 1), path)
     return stack[0][1] if stack else 1
+
+
+def _calibration(tif: tifffile.TiffFile, n_frames: int) -> Calibration:
+    """Return scale and interval, where the file states them in units of length and time, and the start."""
+    tags = tif.pages[0].tags
+    ome = ElementTree.fromstring(tif.ome_metadata) if tif.is_ome else None
+    if tif.is_imagej:
+        facts = tif.imagej_metadata or {}
+        unit, source = facts.get("unit", ""), "ImageJ XResolution and unit"
+        fractions = [tags.valueof(name, (0, 0)) for name in ("XResolution", "YResolution")]
+        steps = [length / pixels if pixels else 0.0 for pixels, length in fractions]
+        interval, time_unit, time_source = (
+            facts.get("finterval", 0),
+            facts.get("tunit", "s"),
+            "ImageJ finterval",
+        )
+    elif ome is not None:
+        element = _find(ome, "Pixels")
+        facts = {} if element is None else element.attrib
+        unit, source = facts.get("PhysicalSizeXUnit", "µm"), "OME PhysicalSizeX"
+        steps = [float(facts.get(f"PhysicalSize{axis}", "nan")) for axis in "XY"]
+        interval, time_unit = facts.get("TimeIncrement", "nan"), facts.get("TimeIncrementUnit", "s")
+        time_source = "OME TimeIncrement"
+    else:
+        unit, source = tags.valueof(_DM_UNIT_X, ""), "DigitalMicrograph tags"
+        steps = [float(tags.valueof(tag, 0)) for tag in (_DM_STEP_X, _DM_STEP_Y)]
+        interval, time_unit, time_source = tags.valueof(_DM_STEP_Z, 0), tags.valueof(_DM_UNIT_Z, ""), source
+    date = None if ome is None else _find(ome, "AcquisitionDate")
+    return Calibration(
+        pixel_size_along_x(((step, str(unit)) for step in steps), source),
+        even_times(n_frames, float(interval), str(time_unit), time_source),
+        started=None if date is None else read_clock(date.text or ""),
+    )
+
+
+def _find(root: ElementTree.Element, name: str) -> ElementTree.Element | None:
+    """Return the first element of an OME text that is called so in whatever namespace."""
+    return next((element for element in root.iter() if element.tag.rpartition("}")[2] == name), None)

@@ -6,18 +6,15 @@ Read with h5py, of the extra ``tem``: one frame at a time, and of the metadata o
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from temtrack.calibration import FrameTimes, PixelSize
+from temtrack.calibration import Calibration
 from temtrack.errors import InputError
 from temtrack.formats.decoding import check_frame_size, read_head, refused_as
-from temtrack.formats.readers.calibration import even_times, pixel_size_along_x
-from temtrack.formats.readers.frames import FrameReader, open_movie
-from temtrack.formats.units import length_nm
+from temtrack.formats.readers.frames import even_times, open_movie, pixel_size_along_x
 from temtrack.movie import Movie
 
 if TYPE_CHECKING:
@@ -46,38 +43,24 @@ def read_movie(path: Path) -> Movie:
     InputError
         If h5py is not installed, the file is damaged, or holds no images or several movies.
     """
-    _require_h5py(path)
-    with refused_as(f"{path}: cannot be read as Velox emd; it may be truncated"):
-        frames, metadata = _find_movie(path)
-        pixel_size, times = _read_pixel_size(metadata), _read_times(metadata, frames.n_frames)
-    return open_movie(frames, pixel_size, times)
-
-
-@dataclass
-class _Frames(FrameReader):
-    """Reads frame ``t`` of a dataset (Y, X, T); opening the file takes less time than that."""
-
-    path: Path
-    dataset: str
-    n_frames: int
-
-    def decode(self, t: int) -> NDArray[Any]:
-        import h5py
-
-        with h5py.File(self.path, "r") as file:
-            pixels: NDArray[Any] = file[self.dataset][:, :, t]
-        return pixels
-
-
-def _require_h5py(path: Path) -> None:
     try:
-        import h5py  # noqa: F401
+        import h5py
     except ImportError as error:
         raise InputError(f"{path}: needs h5py, which is not installed; pip install temtrack[tem]") from error
+    with refused_as(f"{path}: cannot be read as Velox emd; it may be truncated"):
+        dataset, n_frames, metadata = _find_movie(path)
+        known = _calibration(metadata, n_frames)
+
+    def decode(t: int) -> NDArray[Any]:
+        with h5py.File(path, "r") as file:  # opening takes less time than reading
+            pixels: NDArray[Any] = file[dataset][:, :, t]
+        return pixels
+
+    return open_movie(path, n_frames, decode, known)
 
 
-def _find_movie(path: Path) -> tuple[_Frames, Metadata]:
-    """Return the only stack of images, or the only image, and the metadata of its first frame."""
+def _find_movie(path: Path) -> tuple[str, int, Metadata]:
+    """Return name and frames of the only stack of images, or the only image, and the first one's metadata."""
     import h5py
 
     with h5py.File(path, "r") as file:
@@ -98,8 +81,7 @@ def _find_movie(path: Path) -> tuple[_Frames, Metadata]:
         if 0 in shapes[chosen]:
             raise InputError(f"{path}: holds no frame (shape {shapes[chosen]})")
         check_frame_size(shapes[chosen][1:], path)
-        frames = _Frames(path, images[chosen]["Data"].name, shapes[chosen][0])
-        return frames, _read_metadata(images[chosen])
+        return images[chosen]["Data"].name, shapes[chosen][0], _read_metadata(images[chosen])
 
 
 def _read_metadata(detector: h5py.Group) -> Metadata:
@@ -111,20 +93,17 @@ def _read_metadata(detector: h5py.Group) -> Metadata:
     return metadata
 
 
-def _read_pixel_size(metadata: Metadata) -> PixelSize | None:
+def _calibration(metadata: Metadata, n_frames: int) -> Calibration:
     stated = metadata.get("BinaryResult", {})
     sides = stated.get("PixelSize", {})
     steps = (
-        length_nm(float(sides.get(side, 0)), stated.get(f"PixelUnit{axis}", ""))
+        (float(sides.get(side, 0)), stated.get(f"PixelUnit{axis}", ""))
         for side, axis in (("width", "X"), ("height", "Y"))
     )
-    return pixel_size_along_x(steps, "Velox PixelSize")
-
-
-def _read_times(metadata: Metadata, n_frames: int) -> FrameTimes | None:
     scan_s = float(metadata.get("Scan", {}).get("FrameTime", 0))
-    detector = f"Detector-{metadata.get('BinaryResult', {}).get('DetectorIndex', 0)}"
+    detector = f"Detector-{stated.get('DetectorIndex', 0)}"
     exposure_s = float(metadata.get("Detectors", {}).get(detector, {}).get("ExposureTime", 0))
-    return even_times(n_frames, scan_s, "s", "Velox FrameTime") or even_times(
+    times = even_times(n_frames, scan_s, "s", "Velox FrameTime") or even_times(
         n_frames, exposure_s, "s", "Velox ExposureTime of the camera; no frame time is stated"
     )
+    return Calibration(pixel_size_along_x(steps, "Velox PixelSize"), times)

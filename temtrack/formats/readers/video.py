@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.calibration import FrameTimes
+from temtrack.calibration import Calibration, FrameTimes
 from temtrack.errors import InputError
 from temtrack.formats.decoding import check_frame_size, refused_as
-from temtrack.formats.readers.frames import FrameReader, open_movie
+from temtrack.formats.readers.frames import open_movie
 from temtrack.movie import Movie
 
 if TYPE_CHECKING:
@@ -51,24 +51,18 @@ def read_movie(path: Path) -> Movie:
             )
         stream = container.streams.video[0]
         check_frame_size((stream.height, stream.width), path)
-        index = _index(container, stream, path)
-    return open_movie(_Frames(path, index), times=FrameTimes(index.seconds, "timestamps of the video"))
+        stamps, seconds, by_stamp = _index(container, stream, path)
+    known = Calibration(frame_times=FrameTimes(seconds, "timestamps of the video"))
+    return open_movie(path, len(stamps), _Decoder(path, stamps, by_stamp), known)
 
 
-@dataclass(frozen=True)
-class _Index:
-    """Where the frames stand: presentation stamps in the stream's time base, in order, and in seconds.
+def _index(
+    container: av.container.InputContainer, stream: av.VideoStream, path: Path
+) -> tuple[NDArray[np.int64], NDArray[np.float64], bool]:
+    """Return the frames' presentation stamps in the stream's time base, in order; the same in s; if true.
 
-    ``by_stamp`` is false where a container stores no true stamps (AVI with B-frames): then frames are
-    reached by counting from the start.
+    Where a container stores no true ones (AVI with B-frames), frames are reached by counting from the start.
     """
-
-    stamps: NDArray[np.int64]
-    seconds: NDArray[np.float64]
-    by_stamp: bool
-
-
-def _index(container: av.container.InputContainer, stream: av.VideoStream, path: Path) -> _Index:
     # Plain numbers are kept, not packets: those would hold the whole file in memory.
     packets = [
         (p.pts, p.dts, p.size > 0 and not p.is_discard)
@@ -83,7 +77,7 @@ def _index(container: av.container.InputContainer, stream: av.VideoStream, path:
     stamps = np.sort(np.array([pts if by_stamp else dts for pts, dts in shown], dtype=np.int64))
     seconds = stamps.astype(np.float64) * float(stream.time_base)
     _refuse_truncated(path, stream, len(packets), seconds)
-    return _Index(stamps, seconds, by_stamp)
+    return stamps, seconds, by_stamp
 
 
 def _refuse_truncated(
@@ -114,34 +108,36 @@ def _matroska_duration_s(stream: av.VideoStream) -> float | None:
 
 
 @dataclass
-class _Frames(FrameReader):
+class _Decoder:
     """Decodes frame ``t``: in order without seeking, else from the keyframe before it."""
 
     path: Path
-    index: _Index
+    stamps: NDArray[np.int64]
+    by_stamp: bool
     _shape: tuple[int, ...] | None = None
     _decoded: Iterator[av.VideoFrame] | None = field(default=None, repr=False)
     _container: av.container.InputContainer | None = field(default=None, repr=False)
     _next: int = 0
 
-    def __post_init__(self) -> None:
-        self.n_frames = len(self.index.stamps)
-
-    def decode(self, t: int) -> NDArray[Any]:
+    def __call__(self, t: int) -> NDArray[Any]:
         """Return the frame as grey, of 16 bits where its samples have more than 8."""
         try:
-            pixels = _grey(self._find(t))
+            frame = self._find(t)
+            is_deep = any(component.bits > 8 for component in frame.format.components)
+            pixels = np.asarray(frame.to_ndarray(format="gray16le" if is_deep else "gray"))
         except Exception:
             self._decoded = None  # the decoder's state is unknown now: the next frame starts with a seek
             raise
         self._next = t + 1
         self._shape = self._shape or pixels.shape
         if pixels.shape != self._shape:
-            raise InputError(
-                f"{self.path}: frame {t} of {self.n_frames}: is {pixels.shape}, the first frame "
-                f"{self._shape}; sizes must not change"
+            raise self._refusal(
+                t, f": is {pixels.shape}, the first frame {self._shape}; sizes must not change"
             )
         return pixels
+
+    def _refusal(self, t: int, why: str) -> InputError:
+        return InputError(f"{self.path}: frame {t} of {len(self.stamps)}{why}")
 
     def _find(self, t: int) -> av.VideoFrame:
         if self._decoded is None or not self._next <= t < self._next + _DECODE_AHEAD:
@@ -150,15 +146,15 @@ class _Frames(FrameReader):
         for frame in self._decoded:
             if self._is_wanted(frame, t):
                 if frame.is_corrupt:
-                    raise InputError(f"{self.path}: frame {t} of {self.n_frames} is damaged")
+                    raise self._refusal(t, " is damaged")
                 return frame
-            if self.index.by_stamp and frame.pts is not None and frame.pts > self.index.stamps[t]:
+            if self.by_stamp and frame.pts is not None and frame.pts > self.stamps[t]:
                 break
-        raise InputError(f"{self.path}: frame {t} of {self.n_frames} is missing; video is damaged")
+        raise self._refusal(t, " is missing; video is damaged")
 
     def _is_wanted(self, frame: av.VideoFrame, t: int) -> bool:
-        if self.index.by_stamp:
-            return bool(frame.pts == self.index.stamps[t])
+        if self.by_stamp:
+            return bool(frame.pts == self.stamps[t])
         self._next += 1
         return self._next == t + 1
 
@@ -170,12 +166,7 @@ class _Frames(FrameReader):
             self._container = av.open(str(self.path))
             self._container.streams.video[0].thread_type = "AUTO"
         stream = self._container.streams.video[0]
-        target = int(self.index.stamps[t if self.index.by_stamp else 0])
+        target = int(self.stamps[t if self.by_stamp else 0])
         self._container.seek(target, stream=stream, backward=True)
         self._decoded = self._container.decode(stream)
-        self._next = t if self.index.by_stamp else 0
-
-
-def _grey(frame: av.VideoFrame) -> NDArray[Any]:
-    deep = any(component.bits > 8 for component in frame.format.components)
-    return np.asarray(frame.to_ndarray(format="gray16le" if deep else "gray"))
+        self._next = t if self.by_stamp else 0

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from io import BufferedRandom
 from pathlib import Path
 from typing import Literal
 
 from temtrack.errors import InputError, OutputError
-from temtrack.formats.store.lock import locked
+from temtrack.formats.store.atomic import locked
 
 LEDGER_NAME = "batch.jsonl"
 
@@ -58,7 +58,7 @@ class Record:
     key: str | None = None
     reason: str | None = None
     seconds: float | None = None
-    process: str = field(default_factory=lambda: _this_process())
+    process: str = field(default_factory=lambda: f"{platform.node()}:{os.getpid()}")
     result: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -97,12 +97,14 @@ class Ledger:
         OutputError
             If they cannot be written.
         """
-        lines = "".join(json.dumps(_filled(record), ensure_ascii=False) + "\n" for record in records)
+        told = ({name: v for name, v in asdict(one).items() if v not in (None, {})} for one in records)
+        lines = "".join(json.dumps(facts, ensure_ascii=False) + "\n" for facts in told)
         with locked(self.folder, _LOCK_NAME, _WAIT_S):
             try:
                 with self._path.open("ab+") as file:
-                    if file.tell() and not _ends_line(file):
-                        lines = "\n" + lines
+                    if file.tell():
+                        file.seek(-1, os.SEEK_END)
+                        lines = lines if file.read(1) == b"\n" else "\n" + lines
                     file.write(lines.encode())
             except OSError as error:
                 raise OutputError(f"{self._path}: cannot be written: {error.strerror}") from error
@@ -122,22 +124,6 @@ class Ledger:
         for line in whole.splitlines():
             if record := _parse(line):
                 self._last[record.command, record.output] = record
-
-
-def _this_process() -> str:
-    import platform  # what only reads starts without it
-
-    return f"{platform.node()}:{os.getpid()}"
-
-
-def _ends_line(file: BufferedRandom) -> bool:
-    file.seek(-1, os.SEEK_END)
-    return file.read(1) == b"\n"
-
-
-def _filled(record: Record) -> dict[str, object]:
-    """Return the fields of a record that say something."""
-    return {name: value for name, value in asdict(record).items() if value not in (None, {})}
 
 
 def _parse(line: bytes) -> Record | None:

@@ -87,7 +87,10 @@ def read_lineage(path: Path) -> Lineage:
         lineage = Lineage(
             n_frames=int(document["n_frames"]),
             tracks=tuple(_track(entry) for entry in document["tracks"]),
-            merges=tuple(_merge(entry) for entry in document["merges"]),
+            merges=tuple(
+                Merge.from_row({**entry, "child_id": entry["child"], "parent_ids": entry["parents"]})
+                for entry in document["merges"]
+            ),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         reason = f"field {error} is missing" if isinstance(error, KeyError) else str(error)
@@ -115,17 +118,6 @@ def _track(entry: dict[str, Any]) -> Track:
     numbers = {name: int(entry[name]) for name in ("id", "start", "end")}
     parents = tuple(int(p) for p in entry["parents"])
     return Track(**numbers, origin=entry["origin"], fate=entry["fate"], parents=parents)
-
-
-def _merge(entry: dict[str, Any]) -> Merge:
-    return Merge(
-        frame=int(entry["frame"]),
-        child=int(entry["child"]),
-        parents=tuple(int(p) for p in entry["parents"]),
-        contact_frame=int(entry["contact_frame"]),
-        y_px=float(entry["y_px"]),
-        x_px=float(entry["x_px"]),
-    )
 
 
 def _refuse_contradictions(path: Path, lineage: Lineage) -> None:

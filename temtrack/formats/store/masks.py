@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from temtrack.errors import InputError, TemtrackWarning
 from temtrack.formats.readers import images, tiff
 from temtrack.formats.store.atomic import whole_file
 from temtrack.masks import Masks
-from temtrack.movie import Movie
 
 _OWN_NAME = re.compile(r"mask\d+\.tiff?", re.IGNORECASE)
 
@@ -96,33 +94,27 @@ def read_masks(source: Path | str) -> Masks:
     if path.is_file() and tiff.can_read(path):
         movie = tiff.read_movie(path)
         n_frames = movie.n_frames
-        read: Callable[[int], NDArray[np.int32]] = partial(_read_plane, movie)
+
+        def read(t: int) -> NDArray[np.int32]:
+            return _as_labels(movie.read_frame(t), f"{path}: frame {t}")
     else:
-        n_frames, read = len(files), partial(_read_file, files)
+        n_frames = len(files)
+
+        def read(t: int) -> NDArray[np.int32]:
+            return read_labels(files[t])
+
     height, width = read(0).shape
-    return Masks(path, n_frames, height, width, read, files, tuple(_missing_numbers(files)))
-
-
-def _read_plane(movie: Movie, t: int) -> NDArray[np.int32]:
-    return _as_labels(movie.read_frame(t), f"{movie.path}: frame {t}")
-
-
-def _read_file(files: Sequence[Path], t: int) -> NDArray[np.int32]:
-    return read_labels(files[t])
-
-
-def _missing_numbers(files: Sequence[Path]) -> Iterator[int]:
-    """Yield the numbers that the last number in each name leaves out, where each name has one."""
-    found = [_LAST_NUMBER.search(path.stem) for path in files]
-    numbers = sorted(int(match[1]) for match in found if match is not None)
-    if len(numbers) == len(files) and numbers[-1] - numbers[0] < _MAX_NUMBERS:
-        yield from sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
+    return Masks(path, n_frames, height, width, read, files)
 
 
 def read_masks_in_time(source: Path | str) -> Masks:
     """Open the masks of a movie as `read_masks` does; tell of numbers that their names leave out."""
     masks = read_masks(source)
-    if missing := masks.missing_numbers:
+    found = [_LAST_NUMBER.search(path.stem) for path in masks.files]
+    numbers = sorted(int(match[1]) for match in found if match is not None)
+    if len(numbers) < len(found) or numbers[-1] - numbers[0] >= _MAX_NUMBERS:
+        return masks
+    if missing := sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers)):
         named = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
         warnings.warn(
             f"{masks.path}: the names of its masks leave out {len(missing)} of the numbers ({named});"

@@ -6,20 +6,21 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from temtrack.calibration import UNCALIBRATED, Calibration, FrameTimes, PixelSize
-from temtrack.columns import Table
 from temtrack.errors import InputError
+from temtrack.formats.decoding import refused_as
 from temtrack.formats.store.atomic import whole_file
-from temtrack.formats.store.fingerprint import fingerprint
 from temtrack.formats.store.lineage import LINEAGE_NAME, ctc_parents, read_ctc_table, read_lineage
 from temtrack.formats.store.masks import list_masks, read_masks_in_time
 from temtrack.masks import Masks, Run
 from temtrack.provenance import Provenance, Source
+from temtrack.tables import Table
 
 T = TypeVar("T")
 
@@ -39,13 +40,11 @@ def open_run(path: Path | str) -> Run:
     InputError
         Where there are no masks, or a file beside them is damaged or does not fit.
     """
-    path = Path(path)
+    path, contours = Path(path), dict[int, Path]()
     if (path / "TRA").is_dir():
-        return _open(path / "TRA", _list_contours(path / "SEG"))
-    return _open(path, {})
-
-
-def _open(path: Path, contours: Mapping[int, Path]) -> Run:
+        segmented = sorted((path / "SEG").iterdir()) if (path / "SEG").is_dir() else []
+        named = ((_SEG_NAME.fullmatch(one.name), one) for one in segmented)
+        path, contours = path / "TRA", {int(match[1]): one for match, one in named if match is not None}
     masks = read_masks_in_time(path)
     lineage = None
     if (path / LINEAGE_NAME).is_file():
@@ -55,20 +54,12 @@ def _open(path: Path, contours: Mapping[int, Path]) -> Run:
                 f"{path / LINEAGE_NAME}: tells of {lineage.n_frames} frames, the folder holds {len(masks)}"
                 " masks; run `temtrack track` again, or remove it to find merges from the masks alone"
             )
-    if lineage is not None:
         parents = ctc_parents(lineage)
     else:
         table = next((path / name for name in _CTC_TABLES if (path / name).is_file()), None)
         parents = {} if table is None else read_ctc_table(table)
     known = _read_record(path / RUN_NAME, masks) if (path / RUN_NAME).is_file() else {}
     return Run(masks, lineage, **known, ctc_parents=parents, contours=contours)
-
-
-def _list_contours(folder: Path) -> dict[int, Path]:
-    if not folder.is_dir():
-        return {}
-    named = ((_SEG_NAME.fullmatch(path.name), path) for path in sorted(folder.iterdir()))
-    return {int(match[1]): path for match, path in named if match is not None}
 
 
 def write_run(
@@ -84,13 +75,46 @@ def write_run(
     OutputError
         If it cannot be written.
     """
-    record = {
-        **provenance.to_json(),
-        "calibration": _calibration_to_json(calibration),
-        "frames": frames or {},
+    size, times, started = calibration.pixel_size, calibration.frame_times, calibration.started
+    known = {
+        "pixel_size_nm": size and size.nm,
+        "pixel_size_source": size and size.source,
+        "frame_times_s": times and times.seconds.tolist(),
+        "frame_times_source": times and times.source,
+        "started": started and started.isoformat(),
     }
+    record = {**provenance.to_json(), "calibration": known, "frames": frames or {}}
     with whole_file(folder / RUN_NAME) as part:
         part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def fingerprint(files: Iterable[Path]) -> str:
+    """Return the SHA-256 (hex) over names and contents of files, in their order.
+
+    The folder that they lie in does not count, so a copied folder has the same fingerprint.
+
+    Raises
+    ------
+    InputError
+        Where a file cannot be read.
+    """
+    whole = sha256()
+    for path in files:
+        with refused_as(f"{path}: cannot be read"), path.open("rb") as content:
+            digest = file_digest(content, "sha256").hexdigest()
+        whole.update(f"{digest}  {path.name}\n".encode())
+    return whole.hexdigest()
+
+
+def fingerprint_folder(folder: Path) -> str:
+    """Return the SHA-256 (hex) over all files below a folder, in the order of their paths.
+
+    Raises
+    ------
+    InputError
+        Where a file cannot be read.
+    """
+    return fingerprint(sorted(path for path in folder.rglob("*") if path.is_file()))
 
 
 def sources_of(run: Run) -> dict[str, Source]:
@@ -101,11 +125,8 @@ def sources_of(run: Run) -> dict[str, Source]:
     InputError
         Where a file cannot be read.
     """
-    beside = list_beside(run.path)
-    return {
-        "masks": Source(str(run.path), fingerprint(run.masks.files)),
-        "lineage": Source(str(run.path), fingerprint(beside)),
-    }
+    parts = {"masks": run.masks.files, "lineage": list_beside(run.path)}
+    return {part: Source(str(run.path), fingerprint(files)) for part, files in parts.items()}
 
 
 def fingerprint_run(path: Path, tables: Iterable[Table] = ()) -> str:
@@ -135,33 +156,18 @@ def _read_record(path: Path, masks: Masks) -> dict[str, Any]:
         raise InputError(f"{path}: is no JSON object; remove it to analyse the masks alone")
     n_frames, frames = len(masks), record.get("frames") or {}
 
-    def read(name: str, convert: Callable[[Any], T], value: Any) -> T | None:
+    def read(name: str, of: Any, convert: Callable[[Any], T]) -> T | None:
         try:
-            return None if value is None else convert(value)
+            return None if of.get(name) is None else convert(of[name])
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{path}: '{name}' is damaged ({error}); run `temtrack track` again") from error
 
-    def of_frames(name: str, convert: Callable[[Any], T]) -> T | None:
-        return read(name, lambda frames: None if frames.get(name) is None else convert(frames[name]), frames)
-
     return {
-        "provenance": read("inputs", Provenance.from_json, record if "action" in record else None),
-        "calibration": read("calibration", lambda one: _calibration(one, n_frames), record.get("calibration"))
-        or UNCALIBRATED,
-        "gap_filled": of_frames("gap_filled", _gap_filled),
-        "quality": of_frames("quality", lambda words: _quality(words, n_frames)),
-        "frame_range": of_frames("frame_range", lambda numbers: _frame_range(numbers, n_frames)),
-    }
-
-
-def _calibration_to_json(known: Calibration) -> dict[str, object]:
-    size, times = known.pixel_size, known.frame_times
-    return {
-        "pixel_size_nm": size and size.nm,
-        "pixel_size_source": size and size.source,
-        "frame_times_s": times and times.seconds.tolist(),
-        "frame_times_source": times and times.source,
-        "started": known.started and known.started.isoformat(),
+        "provenance": read("inputs", {"inputs": record} if "action" in record else {}, Provenance.from_json),
+        "calibration": read("calibration", record, lambda one: _calibration(one, n_frames)) or UNCALIBRATED,
+        "gap_filled": read("gap_filled", frames, lambda of: {int(t): frozenset(i) for t, i in of.items()}),
+        "quality": read("quality", frames, lambda words: _quality(words, n_frames)),
+        "frame_range": read("frame_range", frames, lambda numbers: _frame_range(numbers, n_frames)),
     }
 
 
@@ -178,10 +184,6 @@ def _calibration(record: dict[str, Any], n_frames: int) -> Calibration:
         None if seconds is None else FrameTimes(seconds, str(record.get("frame_times_source") or "")),
         started=None if started is None else datetime.fromisoformat(started),
     )
-
-
-def _gap_filled(record: dict[str, list[int]]) -> dict[int, frozenset[int]]:
-    return {int(frame): frozenset(ids) for frame, ids in record.items()}
 
 
 def _quality(words: list[str], n_frames: int) -> list[str]:

@@ -21,7 +21,7 @@ from temtrack.errors import InputError
 from temtrack.formats.store.atomic import whole_file
 
 _FORMAT, _VERSION = "temtrack-state", 1
-_TREE = "state.json"
+_TREE, _ARRAY = "state.json", "array{:06d}.npy"
 
 #: Label images shrink some fiftyfold at the lowest level already; higher ones only cost time, and what is not
 #: of whole numbers hardly shrinks at all.
@@ -60,8 +60,8 @@ def write_state(path: Path, parts: Mapping[str, object], classes: Sequence[type]
     ):
         archive.writestr(_TREE, json.dumps(document, separators=(",", ":")))
         for i, array in enumerate(encoder.arrays):
-            entry = zipfile.ZipInfo(_array_name(i))
-            entry.compress_type = zipfile.ZIP_DEFLATED if _shrinks(array) else zipfile.ZIP_STORED
+            entry = zipfile.ZipInfo(_ARRAY.format(i))
+            entry.compress_type = zipfile.ZIP_DEFLATED if array.dtype.kind in "iub" else zipfile.ZIP_STORED
             with archive.open(entry, "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
@@ -104,15 +104,15 @@ class _Encoder:
             return value
         if kind is list:
             return self._items(value)
-        if kind.__name__ in _SEQUENCES:
-            return {"type": kind.__name__, "of": self._items(value)}
+        node: dict[str, Any] = {"type": kind.__name__}
         if kind is dict:
-            return {"type": "dict", "keys": self._items(value), "of": self._items(value.values())}
+            return node | {"keys": self._items(value), "of": self._items(value.values())}
         if kind is deque:
-            return {"type": "deque", "maxlen": value.maxlen, "of": self._items(value)}
+            return node | {"maxlen": value.maxlen, "of": self._items(value)}
+        if kind.__name__ in _SEQUENCES:
+            return node | {"of": self._items(value)}
         if kind in self._fields:
-            held = [getattr(value, name) for name in self._fields[kind]]
-            return {"type": kind.__name__, "of": self._items(held)}
+            return node | {"of": self._items(getattr(value, name) for name in self._fields[kind])}
         return self._numbers(value)
 
     def _items(self, values: Iterable[Any]) -> list[Any]:
@@ -121,21 +121,20 @@ class _Encoder:
     def _numbers(self, value: Any) -> dict[str, Any]:
         if isinstance(value, np.generic):
             return {"type": "scalar", "dtype": value.dtype.str, "of": value.tobytes().hex()}
-        if isinstance(value, np.ndarray):
-            return {"type": "array", "of": self._place(value, lambda: value)}
         torch = sys.modules.get("torch")  # without it there are no tensors either
+        node: dict[str, Any] = {"type": "array"}
         if torch is not None and isinstance(value, torch.Tensor):
             dtype = str(value.dtype).removeprefix("torch.")
-            place = self._place(value, lambda: _bytes_of(value))
-            return {"type": "tensor", "dtype": dtype, "shape": list(value.shape), "of": place}
-        raise TypeError(f"a state holds no {type(value).__name__}")
-
-    def _place(self, value: object, to_array: Callable[[], NDArray[Any]]) -> int:
-        """Return the place of a value among the arrays, one for all mentions of the same object."""
-        if id(value) not in self._place_of:
-            self._place_of[id(value)] = len(self.arrays)
-            self.arrays.append(to_array())
-        return self._place_of[id(value)]
+            node = {"type": "tensor", "dtype": dtype, "shape": list(value.shape)}
+        elif not isinstance(value, np.ndarray):
+            raise TypeError(f"a state holds no {type(value).__name__}")
+        # one place among the arrays for all mentions of the same object
+        place = self._place_of.setdefault(id(value), len(self.arrays))
+        if place == len(self.arrays):
+            if torch is not None and node["type"] == "tensor":  # its bytes: NumPy has no bfloat16
+                value = value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().view("V1")
+            self.arrays.append(value)
+        return node | {"of": place}
 
 
 class _Decoder:
@@ -160,43 +159,20 @@ class _Decoder:
             return deque(self._items(of), maxlen=value["maxlen"])
         if kind in self._classes:
             return self._classes[kind](*self._items(of))
-        return self._numbers(kind, value)
+        if kind == "scalar":
+            return np.frombuffer(bytes.fromhex(of), value["dtype"])[0]
+        if kind not in ("array", "tensor"):
+            raise ValueError(f"{kind!r} is not allowed in it")
+        with self._archive.open(_ARRAY.format(of)) as member:
+            array = np.lib.format.read_array(member, allow_pickle=False)
+        if kind == "array":
+            return array
+        import torch
+
+        tensor = torch.empty(value["shape"], dtype=getattr(torch, value["dtype"]))
+        if tensor.numel():  # an empty one has no bytes to look at
+            tensor.flatten().view(torch.uint8).copy_(torch.from_numpy(array.view(np.uint8)))
+        return tensor
 
     def _items(self, values: list[Any]) -> list[Any]:
         return [self.decode(v) if isinstance(v, (dict, list)) else v for v in values]
-
-    def _numbers(self, kind: str, value: dict[str, Any]) -> Any:
-        if kind == "scalar":
-            return np.frombuffer(bytes.fromhex(value["of"]), value["dtype"])[0]
-        if kind == "array":
-            return self._array(value["of"])
-        if kind == "tensor":
-            import torch
-
-            tensor = torch.empty(value["shape"], dtype=getattr(torch, value["dtype"]))
-            if tensor.numel():  # an empty one has no bytes to look at
-                tensor.flatten().view(torch.uint8).copy_(
-                    torch.from_numpy(self._array(value["of"]).view(np.uint8))
-                )
-            return tensor
-        raise ValueError(f"{kind!r} is not allowed in it")
-
-    def _array(self, index: int) -> NDArray[Any]:
-        with self._archive.open(_array_name(index)) as member:
-            return np.lib.format.read_array(member, allow_pickle=False)
-
-
-def _bytes_of(tensor: Any) -> NDArray[np.void]:
-    """Return a tensor's bytes as they are, since NumPy has no bfloat16."""
-    import torch
-
-    flat: NDArray[np.uint8] = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
-    return flat.view("V1")
-
-
-def _shrinks(array: NDArray[Any]) -> bool:
-    return array.dtype.kind in "iub"
-
-
-def _array_name(index: int) -> str:
-    return f"array{index:06d}.npy"

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import tifffile
 
 from temtrack.calibration import Calibration, FrameTemperatures, FrameTimes, PixelSize
+from temtrack.errors import InputError
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.store.atomic import whole_file
-from temtrack.formats.store.fingerprint import fingerprint
+from temtrack.formats.store.run import RUN_NAME, fingerprint
 from temtrack.masks import Masks
 from temtrack.provenance import Provenance
 from temtrack.tables import FRAMES, MERGES, PARTICLES, TABLES, Tables
@@ -74,7 +76,7 @@ def read_tables(folder: Path, masks: Masks) -> Tables | None:
     current = fingerprint(masks.files)
     if any(read_metadata(path).get("masks_sha256") != current for path in paths.values()):
         return None
-    found = {name: _read_arrow(path) for name, path in paths.items()}
+    found = {name: read_arrow(path) for name, path in paths.items()}
     facts = read_metadata(paths[PARTICLES.name])
     field_px = masks.height, masks.width
     return Tables(
@@ -99,11 +101,6 @@ def _calibration(frames: pa.Table, facts: Mapping[str, str]) -> Calibration:
     )
 
 
-def _read_arrow(path: Path) -> pa.Table:
-    with refused_as(f"{path}: cannot be read as a Parquet table"):
-        return pq.read_table(path)
-
-
 def read_table(path: Path) -> pd.DataFrame:
     """Read all columns of a Parquet table.
 
@@ -112,20 +109,14 @@ def read_table(path: Path) -> pd.DataFrame:
     InputError
         If the file is missing or no Parquet table.
     """
-    frame: pd.DataFrame = _read_arrow(path).to_pandas()
+    frame: pd.DataFrame = read_arrow(path).to_pandas()
     return frame
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read a Parquet table row by row; what is missing is ``None``.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or no Parquet table.
-    """
-    rows: list[dict[str, Any]] = _read_arrow(path).to_pylist()
-    return rows
+def read_arrow(path: Path) -> pa.Table:
+    """Read a Parquet table as it is: ``to_pylist`` gives its rows, with ``None`` where a value is missing."""
+    with refused_as(f"{path}: cannot be read as a Parquet table"):
+        return pq.read_table(path)
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -141,16 +132,26 @@ def read_metadata(path: Path) -> dict[str, str]:
         return {key.decode(): value.decode() for key, value in stored.items()}
 
 
-def read_units(path: Path) -> dict[str, str]:
-    """Read the unit of each column that has one.
+def read_provenance(path: Path) -> Provenance:
+    """Read the record in a ``run.json`` or the folder of one, a Parquet table, or the mask of one image.
 
     Raises
     ------
     InputError
-        If the file is missing or no Parquet table.
+        If the file is missing or holds no record.
     """
-    with refused_as(f"{path}: cannot be read as a Parquet table"):
-        fields = list(pq.read_schema(path))
-        return {
-            f.name: f.metadata[b"unit"].decode() for f in fields if f.metadata and f.metadata.get(b"unit")
-        }
+    path = path / RUN_NAME if path.is_dir() else path
+    with refused_as(f"{path}: cannot be read"):
+        if path.suffix == ".parquet":
+            record = json.loads(read_metadata(path).get("provenance", "null"))
+        elif path.suffix in (".tif", ".tiff"):
+            with tifffile.TiffFile(path) as file:
+                record = (file.shaped_metadata or ({},))[0]
+        else:
+            record = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return Provenance.from_json(record)
+    except ValueError as error:
+        raise InputError(
+            f"{path}: {error}; give a run.json, a table or a mask that temtrack wrote"
+        ) from error

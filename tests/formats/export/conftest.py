@@ -7,7 +7,6 @@ from temtrack.analysis.measure import analyze_run
 from temtrack.formats.export import find_exporter
 from temtrack.formats.export.content import ExportContent
 from temtrack.formats.store.run import open_run
-from temtrack.progress import silent
 
 
 def content_of(folder, pixel_size_nm=None, frame_seconds=None):
@@ -59,7 +58,7 @@ def write(tmp_path):
     """Write a content in a format and return where it lies."""
 
     def write(name, content, file):
-        find_exporter(name).write(tmp_path / file, content, silent)
+        find_exporter(name).write(tmp_path / file, content)
         return tmp_path / file
 
     return write

@@ -1,45 +1,9 @@
 import pytest
 
 from temtrack.errors import OutputError, UsageError
-from temtrack.formats.export.exporter import Exporter, whole_folder
+from temtrack.formats.export import Exporter
 
 FOLDER = Exporter(print, contents="a|b")
-
-
-def fail_halfway(part, stop):
-    (part / "a").write_text("new")
-    raise stop
-
-
-def test_a_folder_appears_whole(tmp_path):
-    with whole_folder(tmp_path / "out") as part:
-        (part / "a").write_text("1")
-        assert not (tmp_path / "out").exists()
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert (tmp_path / "out/a").read_text() == "1"
-
-
-@pytest.mark.parametrize("stop", [ValueError, KeyboardInterrupt])
-def test_an_unfinished_one_leaves_nothing_and_the_older_one_stays(tmp_path, stop):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out/a").write_text("old")
-    with pytest.raises(stop), whole_folder(tmp_path / "out") as part:
-        fail_halfway(part, stop)
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert (tmp_path / "out/a").read_text() == "old"
-
-
-def test_it_takes_the_place_of_an_older_one(tmp_path):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out/a").write_text("old")
-    with whole_folder(tmp_path / "out") as part:
-        (part / "b").write_text("new")
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b"]
-
-
-def test_a_full_disk_is_one_error(tmp_path):
-    with pytest.raises(OutputError, match="No space left"), whole_folder(tmp_path / "out"):
-        raise OSError(28, "No space left on device")
 
 
 def test_only_an_earlier_export_is_replaced(tmp_path):

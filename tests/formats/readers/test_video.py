@@ -3,6 +3,7 @@ import pytest
 
 from temtrack.errors import InputError
 from temtrack.formats.readers import read_movie
+from temtrack.formats.readers.video import _Decoder
 
 CASES = {
     "b-frames.mp4": ("libx264", "yuv420p", {"bf": "2", "g": "5"}),
@@ -46,10 +47,8 @@ def test_sixteen_bits_are_kept_and_grey_is_exact(write_video, frames):
 def test_reading_in_order_seeks_once(write_video, frames, monkeypatch):
     movie = read_movie(write_video("movie.mp4", frames, "libx264"))
     rewinds = []
-    rewind = type(movie.read_frame)._rewind_before
-    monkeypatch.setattr(
-        type(movie.read_frame), "_rewind_before", lambda self, t: (rewinds.append(t), rewind(self, t))
-    )
+    rewind = _Decoder._rewind_before
+    monkeypatch.setattr(_Decoder, "_rewind_before", lambda self, t: (rewinds.append(t), rewind(self, t)))
     list(movie)
     list(movie)
     assert rewinds == [0, 0]

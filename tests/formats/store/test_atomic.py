@@ -1,11 +1,21 @@
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from temtrack.errors import OutputError
-from temtrack.formats.store.atomic import check_output_file, check_output_folder, remove_leftovers, whole_file
+from temtrack.errors import BusyError, OutputError
+from temtrack.formats.store.atomic import (
+    LOCK_NAME,
+    check_output_file,
+    check_output_folder,
+    locked,
+    remove_leftovers,
+    whole_file,
+    whole_folder,
+)
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -92,3 +102,75 @@ def test_leftovers_of_one_file_are_its_own(tmp_path):
     assert len(list(tmp_path.glob(".writing-*"))) == 2
     remove_leftovers(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif", "b.tif", "ä" * 100 + ".tif"]
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from temtrack.formats.store.atomic import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_another_process_is_refused_until_the_holder_is_gone_however_it_went(tmp_path):
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, text=True)
+    with holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(BusyError, match="another process is writing into it"), locked(tmp_path):
+            pass
+        holder.kill()
+    assert (tmp_path / LOCK_NAME).exists()  # left by the dead, and held by nobody
+    with locked(tmp_path):
+        pass
+    assert not any(tmp_path.iterdir())
+
+
+def test_it_is_given_back_where_the_work_fails(tmp_path):
+    with pytest.raises(ZeroDivisionError), locked(tmp_path / "new"):
+        raise ZeroDivisionError
+    with locked(tmp_path / "new"):
+        pass
+
+
+def test_a_place_that_cannot_be_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot be written"), locked(tmp_path / "file" / "below"):
+        pass
+
+
+def fail_halfway(part, stop):
+    (part / "a").write_text("new")
+    raise stop
+
+
+def test_a_folder_appears_whole(tmp_path):
+    with whole_folder(tmp_path / "out") as part:
+        (part / "a").write_text("1")
+        assert not (tmp_path / "out").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out/a").read_text() == "1"
+
+
+@pytest.mark.parametrize("stop", [ValueError, KeyboardInterrupt])
+def test_an_unfinished_folder_leaves_nothing_and_the_older_one_stays(tmp_path, stop):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a").write_text("old")
+    with pytest.raises(stop), whole_folder(tmp_path / "out") as part:
+        fail_halfway(part, stop)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out/a").read_text() == "old"
+
+
+def test_a_folder_takes_the_place_of_an_older_one(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a").write_text("old")
+    with whole_folder(tmp_path / "out") as part:
+        (part / "b").write_text("new")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b"]
+
+
+def test_a_full_disk_is_one_error_for_a_folder(tmp_path):
+    with pytest.raises(OutputError, match="No space left"), whole_folder(tmp_path / "out"):
+        raise OSError(28, "No space left on device")

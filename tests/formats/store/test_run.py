@@ -9,7 +9,7 @@ from temtrack.calibration import PixelSize
 from temtrack.errors import InputError, TemtrackWarning
 from temtrack.formats.store.lineage import ctc_parents, write_lineage
 from temtrack.formats.store.masks import mask_name, write_mask
-from temtrack.formats.store.run import open_run, sources_of, write_run
+from temtrack.formats.store.run import fingerprint, open_run, sources_of, write_run
 from temtrack.lineage import Lineage, Merge, Track
 from temtrack.provenance import Provenance, Source
 
@@ -155,4 +155,23 @@ def test_numbers_that_are_left_out_are_told(tmp_path):
     with pytest.warns(
         TemtrackWarning, match=r"leave out 3 of the numbers \(2, 3, 4\); all masks count as neighbours"
     ):
-        assert open_run(tmp_path).masks.missing_numbers == (2, 3, 4)
+        assert len(open_run(tmp_path).masks) == 3
+
+
+def files(folder, **contents):
+    folder.mkdir()
+    for name, content in contents.items():
+        (folder / name).write_text(content)
+    return sorted(folder.iterdir())
+
+
+def test_a_copy_has_the_same_fingerprint_and_a_change_another(tmp_path):
+    original = fingerprint(files(tmp_path / "a", x="1", y="2"))
+    assert fingerprint(files(tmp_path / "b", x="1", y="2")) == original
+    assert fingerprint(files(tmp_path / "c", x="1", y="3")) != original
+    assert fingerprint(files(tmp_path / "d", x="1", z="2")) != original
+
+
+def test_a_file_that_is_gone_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"gone\.tif: cannot be read"):
+        fingerprint([tmp_path / "gone.tif"])

@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from temtrack.errors import InputError
-from temtrack.formats.store.tables import read_metadata, read_table, read_units, write_table
+from temtrack.formats.store.tables import read_metadata, read_table, write_table
 
 AREA = {"unit": "nm2", "description": "projected area"}
 SCHEMA = pa.schema(
@@ -25,7 +25,8 @@ def test_values_units_and_facts_go_round(tmp_path):
     assert list(back.columns) == SCHEMA.names
     assert [list(ids) for ids in back["parent_ids"]] == [[1, 2], [3, 4, 5]]
     assert back["area_nm2"].isna().tolist() == [False, True]
-    assert read_units(path) == {"area_nm2": "nm2"}
+    units = {field.name: (field.metadata or {}).get(b"unit") for field in pq.read_schema(path)}
+    assert {name: unit for name, unit in units.items() if unit} == {"area_nm2": b"nm2"}
     assert read_metadata(path) == {"model": "effsam-tiny"}
 
 
