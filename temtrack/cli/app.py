@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from copy import copy
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from temtrack import __version__
-from temtrack.cli import options, output
+from temtrack.cli import output
 from temtrack.cli.command_line import remember
+from temtrack.cli.options import OPTIONS
 from temtrack.errors import TemtrackError
 
 #: Each is the function, or the group of them, of its name in the module of its name in `temtrack.cli`; in the
@@ -53,23 +55,14 @@ def _errors_in_one_line() -> Iterator[None]:
         raise typer.Exit(error.exit_code) from error
 
 
-def _alone(function: Callable[..., None]) -> Any:
-    """Return the command that a function is."""
-    app = typer.Typer(add_completion=False)
-    app.command()(function)
-    return typer.main.get_command(app)
-
-
-@cache
-def _shared_options() -> list[Any]:
-    """Return the options of every command: none of them is the function's own to handle."""
-
-    def shared(verbose: options.Verbose = False) -> None: ...
-
-    parameters: list[Any] = _alone(shared).params
-    for parameter in parameters:
-        parameter.expose_value = False
-    return parameters
+def _find(name: str) -> typer.Typer:
+    """Return the command of a name, or the group of them."""
+    found = getattr(import_module(f"temtrack.cli.{name}"), name)
+    if isinstance(found, typer.Typer):
+        return found
+    alone = typer.Typer(add_completion=False, help=inspect.getdoc(found))
+    alone.command()(found)
+    return alone
 
 
 class _OnDemand(Mapping[str, Any]):
@@ -78,15 +71,7 @@ class _OnDemand(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in _COMMANDS:
             raise KeyError(name)
-        command = getattr(import_module(f"temtrack.cli.{name}"), name)
-        if isinstance(command, typer.Typer):
-            group: Any = typer.main.get_command(command)
-            for each in group.commands.values():
-                each.params += _shared_options()
-            return group
-        alone = _alone(command)
-        alone.params += _shared_options()
-        return alone
+        return typer.main.get_command(_find(name))
 
     def __iter__(self) -> Iterator[str]:
         return iter(_COMMANDS)
@@ -103,6 +88,13 @@ class _Commands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.commands)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        listed: Any = copy(
+            self
+        )  # of each command its text alone: its options would take longer than all else
+        listed.commands = {name: TyperCommand(name, help=_find(name).info.help) for name in _COMMANDS}
+        super(_Commands, listed).format_help(ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         remember(args)
@@ -139,7 +131,7 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
-    verbose: options.Verbose = False,
+    verbose: Annotated[bool, OPTIONS["verbose"]] = False,
 ) -> None:
     """Segment, track and analyse particles in TEM movies, merges included."""
     if ctx.invoked_subcommand is None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from temtrack.cli import options, output
-from temtrack.cli.inputs import Job, gather
+from temtrack.cli import output
+from temtrack.cli.inputs import Job, Shard, gather
+from temtrack.cli.options import command
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
 from temtrack.errors import InputError
@@ -31,27 +32,24 @@ _SPELT = {
 }
 
 
+@command(
+    pred=typer.Argument(
+        metavar="PRED...",
+        help="The result: a masks folder, a CTC folder, a TIFF stack, an image; of many, - for a list "
+        "on stdin.",
+    ),
+    truth=typer.Argument(
+        metavar="TRUTH", help="The true masks of the same frames; of many, a folder of them by name."
+    ),
+    per_event=typer.Option("--per-event", help="List each hit, missed and false merge with frame and place."),
+)
 def evaluate(
-    pred: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PRED...",
-            help="The result: a masks folder, a CTC folder, a TIFF stack, an image; of many, - for a list "
-            "on stdin.",
-        ),
-    ],
-    truth: Annotated[
-        Path,
-        typer.Argument(
-            metavar="TRUTH", help="The true masks of the same frames; of many, a folder of them by name."
-        ),
-    ],
-    per_event: Annotated[
-        bool, typer.Option("--per-event", help="List each hit, missed and false merge with frame and place.")
-    ] = False,
-    shard: options.ShardOf = None,
-    keep_going: options.KeepGoing = True,
-    as_json: options.JsonOfInputs = False,
+    pred: list[str],
+    truth: Path,
+    per_event: bool = False,
+    shard: Shard | None = None,
+    keep_going: bool = True,
+    as_json: bool = False,
 ) -> None:
     """Compare masks, tracks, merges and fates with the truth.
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from temtrack.cli.command_line import request
 from temtrack.errors import InputError, TemtrackError, UsageError
-from temtrack.formats.store.ledger import LEDGER_NAME
+from temtrack.pipeline.request import Request
 
 #: Bytes that stand in no list of paths and soon come in any image or movie.
 _CONTROLS = frozenset(range(32)) - frozenset(b"\0\t\n\r")
@@ -69,14 +70,9 @@ class Job:
         return self.target
 
     @property
-    def may_overwrite(self) -> bool:
-        """Whether what lies at the target may be overwritten: by the user's word, or since it is its own."""
-        return self.force or self.begun
-
-    @property
-    def prefix(self) -> str:
-        """What a message about one of many inputs begins with; nothing where there is only one."""
-        return "" if self.alone else f"{self.source}: "
+    def request(self) -> Request:
+        """How a stage is asked to do it."""
+        return request(self.force, self.resume, self.begun)
 
 
 @dataclass(frozen=True)
@@ -160,6 +156,8 @@ def gather(
     UsageError
         If the results of two would be called the same.
     """
+    from temtrack.formats.store.ledger import LEDGER_NAME  # the help of all commands starts without it
+
     found: dict[Path, TemtrackError | None] = {}
     for word in _with_stdin(words):
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from temtrack.cli.command_line import command_line as command_line
 from temtrack.cli.progress import ByteBar, Stage, byte_bar, follow
 from temtrack.errors import TemtrackNotice, TemtrackWarning
 
@@ -102,6 +102,11 @@ def warn(message: str) -> None:
 def fail(message: str) -> None:
     """Print the one line that an error ends in."""
     _MESSAGES.print(f"temtrack: error: {' '.join(message.split())}")
+
+
+def count_fates(fates: Iterable[str | None]) -> Row:
+    """Return how often each known fate comes, in the order of their names."""
+    return dict(sorted(Counter(fate for fate in fates if fate is not None).items()))
 
 
 def tell_unknowns(known: Calibration) -> None:

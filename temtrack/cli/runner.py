@@ -2,9 +2,9 @@
 
 A command gathers its inputs, says in a `Task` what becomes of each of them, and gives both to `run_each`::
 
-    inputs = gather(masks, shard)
+    inputs = gather(masks, options.shard)
     task = Task(how, load=lambda: work, target=lambda job: out / job.name if inputs.many else out)
-    run_each("analyze", inputs, task, RunOptions(resume, keep_going, force, as_json))
+    run_each("analyze", inputs, task, options)
 
 One input is done as many are, but no ledger is kept beside its result, and its error ends the command.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from temtrack.cli import output
-from temtrack.cli.inputs import Inputs, Job
+from temtrack.cli.inputs import Inputs, Job, Shard
 from temtrack.cli.output import Row
 from temtrack.errors import InterruptedRunError, PartialFailureError, TemtrackError
 
@@ -33,10 +33,11 @@ Work = Callable[[Job], Row]
 _NESTED = (Mapping, list)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """How a command goes through its inputs: options that all such commands share."""
 
+    shard: Shard | None = None
     resume: bool = False
     keep_going: bool = True
     force: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 
 # Inch and centimetre are left out on purpose: in image files they come from print resolutions
@@ -22,6 +23,14 @@ _TIMES_S = {
     "s": 1.0, "sec": 1.0, "second": 1.0,
     "min": 60.0, "minute": 60.0, "h": 3600.0, "hour": 3600.0,
 }  # fmt: skip
+
+_QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(\D*?)\s*", re.IGNORECASE)
+
+
+def split_quantity(text: str) -> tuple[float, str]:
+    """Return number and unit of a text such as ``0.21 nm``; where it is none, NaN without a unit."""
+    match = _QUANTITY.fullmatch(text)
+    return (float(match[1]), match[2]) if match else (math.nan, "")
 
 
 def length_nm(value: float, unit: str) -> float | None:

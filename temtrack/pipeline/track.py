@@ -18,7 +18,7 @@ from temtrack.formats.store.fingerprint import fingerprint
 from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
 from temtrack.formats.store.lock import locked
 from temtrack.formats.store.masks import mask_name, read_masks_in_time, remove_masks, write_mask
-from temtrack.formats.store.run import RUN_NAME, open_run, write_run
+from temtrack.formats.store.run import RUN_NAME, movie_source, open_run, write_run
 from temtrack.formats.store.tables import write_table
 from temtrack.imaging.annotations import mask_out
 from temtrack.masks import Masks, Run, masks_of_arrays
@@ -26,7 +26,7 @@ from temtrack.models.catalog import Kind, kind_of
 from temtrack.models.registry import RUN_FILE, find_model, names_for, verify
 from temtrack.movie import Movie, movie_of_array
 from temtrack.pipeline.options import TrackOptions
-from temtrack.pipeline.provenance import movie_source, record_run
+from temtrack.pipeline.request import Request
 from temtrack.pipeline.segment import given_scale, prepared
 from temtrack.progress import Progress, silent
 from temtrack.provenance import Provenance, Source
@@ -110,22 +110,9 @@ def track(
     >>> [int(ids.max()) for ids in tracked.masks]
     [1, 1, 1, 1, 1, 1, 1, 1]
     """
+    options = TrackOptions.among(locals())
     if output is not None and not isinstance(movie, Movie):
         raise UsageError("an array has no file for the record of a run; give a movie from read_movie")
-    options = TrackOptions(
-        model=model,
-        tta=tta,
-        diameter=diameter,
-        rescale=rescale,
-        min_area_px=min_area_px,
-        tracker=tracker,
-        max_gap_frames=max_gap_frames,
-        pixel_size_nm=pixel_size_nm,
-        scale_bar_nm=scale_bar_nm,
-        frame_time_s=frame_time_s,
-        frames=frames,
-        keep_annotations=keep_annotations,
-    )
     stage = TrackStage.load(options, device, None if masks is None else Path(masks))
     plan = stage.plan(movie if isinstance(movie, Movie) else movie_of_array(movie), "temtrack.track")
     if output is None:
@@ -177,12 +164,12 @@ class TrackingPlan:
 
     def record(self) -> Provenance:
         """Return what decides on the result, and where the inputs lie."""
-        return record_run(
+        return Provenance(
             "track",
             self.command,
             {"movie": movie_source(self.movie), **self.segmentation.inputs},
-            self.options,
             {**self.segmentation.models, "tracker": self.tracker.source},
+            self.options.to_json(),
             {"annotations": list(map(str, self.movie.burned_in)), **self.segmentation.found},
         )
 
@@ -311,32 +298,9 @@ def _check_network(name: str) -> None:
 
 
 def track_file(
-    source: Path,
-    folder: Path,
-    stage: TrackStage,
-    command: str,
-    *,
-    resume: bool = False,
-    force: bool = False,
-    begun: bool = False,
-    progress: Progress = silent,
+    source: Path, folder: Path, stage: TrackStage, request: Request
 ) -> tuple[Movie, TrackingReport]:
     """Track a movie from its file into a folder; tell of frames that are not as they should be.
-
-    Parameters
-    ----------
-    source, folder
-        The movie, and where masks and record go.
-    stage
-        The loaded models.
-    command
-        For the record.
-    resume, force
-        Go on with an unfinished run; overwrite what is there.
-    begun
-        Whether what lies in the folder is of an earlier try of the same command, to go on with or overwrite.
-    progress
-        Stands around the frames.
 
     Returns
     -------
@@ -350,11 +314,11 @@ def track_file(
     if isinstance(stage.segmenter, Path):
         _refuse_input_as_output(folder, stage.segmenter)
     _refuse_input_as_output(folder, source)
-    goes_on = resume and (folder / RESUME_NAME).exists()
-    force = force or (begun and not goes_on)
-    plan = stage.plan(read_movie(source), command)
-    check_tracking_folder(folder, force, resume)
-    report = track_into(folder, plan, progress, resume, force)
+    goes_on = request.resume and (folder / RESUME_NAME).exists()
+    force = request.force or (request.begun and not goes_on)
+    plan = stage.plan(read_movie(source), request.command)
+    check_tracking_folder(folder, force, request.resume)
+    report = track_into(folder, plan, request.progress, request.resume, force)
     _tell_of_frames(source, report)
     return plan.movie, report
 
@@ -400,30 +364,29 @@ def track_into(
         Where the user interrupts it.
     """
     with locked(folder):
-        return _track_alone(folder, plan, progress, resume, force)
-
-
-def _track_alone(
-    folder: Path, plan: TrackingPlan, progress: Progress, resume: bool, force: bool
-) -> TrackingReport:
-    remove_leftovers(folder)
-    tracker = plan.tracker.build()
-    file, record = CheckpointFile(folder, tracker), plan.record()
-    run = _read_unfinished(file, record, force) if resume else None
-    if run is None:
-        run = Checkpoint(record)
-        _remove_earlier_run(folder)
-        file.save(run)
-    plan.segmentation.skip_to(run.tracking.next_frame)
-    engine = TrackingEngine(plan.segmentation.segment, tracker, plan.options.linking, run.tracking)
-    try:
-        _track(folder, plan.movie, engine, run, file, progress)
-    except KeyboardInterrupt as stop:
-        raise InterruptedRunError(
-            f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
-        ) from stop
-    _write_record(folder, run, plan.movie)
-    file.remove()
+        remove_leftovers(folder)
+        tracker = plan.tracker.build()
+        file, record = CheckpointFile(folder, tracker), plan.record()
+        run = _read_unfinished(file, record, force) if resume else None
+        if run is None:
+            run = Checkpoint(record)
+            _remove_earlier_run(folder)
+            file.save(run)
+        plan.segmentation.skip_to(run.tracking.next_frame)
+        engine = TrackingEngine(plan.segmentation.segment, tracker, plan.options.linking, run.tracking)
+        try:
+            for t in progress(range(engine.state.next_frame, plan.movie.n_frames), "tracking"):
+                _write_frames(folder, engine.push(plan.movie.read_frame(t)), run.report)
+                if file.is_due():
+                    file.save(run)
+            last, run.report.lineage = engine.finish()
+            _write_frames(folder, last, run.report)
+        except KeyboardInterrupt as stop:
+            raise InterruptedRunError(
+                f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
+            ) from stop
+        _write_record(folder, run, plan.movie)
+        file.remove()
     return run.report
 
 
@@ -435,23 +398,6 @@ def _read_unfinished(file: CheckpointFile, record: Provenance, force: bool) -> C
         if force:
             return None
         raise
-
-
-def _track(
-    folder: Path,
-    movie: Movie,
-    engine: TrackingEngine,
-    run: Checkpoint,
-    file: CheckpointFile,
-    progress: Progress,
-) -> None:
-    """Take the frames that a run has not yet taken."""
-    for t in progress(range(engine.state.next_frame, movie.n_frames), "tracking"):
-        _write_frames(folder, engine.push(movie.read_frame(t)), run.report)
-        if file.is_due():
-            file.save(run)
-    last, run.report.lineage = engine.finish()
-    _write_frames(folder, last, run.report)
 
 
 def _write_frames(folder: Path, frames: list[TrackedFrame], report: TrackingReport) -> None:

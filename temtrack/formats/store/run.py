@@ -19,6 +19,7 @@ from temtrack.formats.store.fingerprint import fingerprint
 from temtrack.formats.store.lineage import LINEAGE_NAME, ctc_parents, read_ctc_table, read_lineage
 from temtrack.formats.store.masks import list_masks, read_masks_in_time
 from temtrack.masks import Masks, Run
+from temtrack.movie import Movie
 from temtrack.provenance import Provenance, Source
 
 T = TypeVar("T")
@@ -91,6 +92,17 @@ def write_run(
     }
     with whole_file(folder / RUN_NAME) as part:
         part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def movie_source(movie: Movie) -> Source:
+    """Return a movie as an input of what is made from it.
+
+    Raises
+    ------
+    InputError
+        Where a file of it cannot be read.
+    """
+    return Source(str(movie.path), fingerprint(movie.origins))
 
 
 def sources_of(run: Run) -> dict[str, Source]:
