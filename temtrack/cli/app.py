@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -20,26 +19,30 @@ from temtrack.cli.command_line import remember
 from temtrack.cli.options import OPTIONS
 from temtrack.errors import TemtrackError
 
-#: Each is the function, or the group of them, of its name in the module of its name in `temtrack.cli`; in the
-#: order in which a movie goes through them, which is also that of `temtrack --help`.
-_COMMANDS = (
-    "simulate",
-    "info",
-    "slice",
-    "train",
-    "compare",
-    "segment",
-    "track",
-    "analyze",
-    "kinetics",
-    "report",
-    "export",
-    "evaluate",
-    "models",
-    "reproduce",
-    "doctor",
-    "demo",
-)
+#: What each command does, as its own help begins, in the order in which a movie goes through them and
+#: `temtrack --help` lists them. Each is the function of its name in the module of its name, or a group.
+COMMANDS = {
+    "simulate": "Make a sintering movie whose truth is known.",
+    "info": "Show what is understood of movies: frames, type, scale, frame times, and where each comes from.",
+    "slice": "Cut labelled images and movies into tiles for training, split so that no source stands on both "
+    "sides.",
+    "train": "Train a network on labelled images, simulated ones, or both at given fractions.",
+    "compare": "Set training runs beside each other: their best epochs in a table, their curves in one "
+    "picture.",
+    "segment": "Find the particles of images and movies.",
+    "track": "Follow every particle of a movie, or of each of many, through merges too.",
+    "analyze": "Measure particles, tracks, frames and merges of masks folders; write them as Parquet tables.",
+    "kinetics": "Fit sintering kinetics: sizes, growth, dispersion, mechanisms, motion, each with a 95 % "
+    "interval.",
+    "report": "Put a run on one page: movie with contours, merges, sizes, fates, tables.",
+    "export": "Write masks, tracks and merges for other programs.",
+    "evaluate": "Compare masks, tracks, merges and fates with the truth.",
+    "models": "List the models, show where one comes from, verify its weights.",
+    "reproduce": "Run again what a result tells of.",
+    "doctor": "Check the installation: versions, devices, weights, codecs, and a test on a tiny simulated "
+    "movie.",
+    "demo": "Segment, track and analyse the embedded movie and show the merges beside the truth.",
+}
 
 
 @contextmanager
@@ -55,29 +58,23 @@ def _errors_in_one_line() -> Iterator[None]:
         raise typer.Exit(error.exit_code) from error
 
 
-def _find(name: str) -> typer.Typer:
-    """Return the command of a name, or the group of them."""
-    found = getattr(import_module(f"temtrack.cli.{name}"), name)
-    if isinstance(found, typer.Typer):
-        return found
-    alone = typer.Typer(add_completion=False, help=inspect.getdoc(found))
-    alone.command()(found)
-    return alone
-
-
 class _OnDemand(Mapping[str, Any]):
     """The commands by name, each imported where it is asked for: to start one costs nothing of the others."""
 
     def __getitem__(self, name: str) -> Any:
-        if name not in _COMMANDS:
+        if name not in COMMANDS:
             raise KeyError(name)
-        return typer.main.get_command(_find(name))
+        found = getattr(import_module(f"temtrack.cli.{name}"), name)
+        if not isinstance(found, typer.Typer):
+            function, found = found, typer.Typer(add_completion=False)
+            found.command()(function)
+        return typer.main.get_command(found)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_COMMANDS)
+        return iter(COMMANDS)
 
     def __len__(self) -> int:
-        return len(_COMMANDS)
+        return len(COMMANDS)
 
 
 class _Commands(TyperGroup):
@@ -90,10 +87,8 @@ class _Commands(TyperGroup):
         return list(self.commands)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        listed: Any = copy(
-            self
-        )  # of each command its text alone: its options would take longer than all else
-        listed.commands = {name: TyperCommand(name, help=_find(name).info.help) for name in _COMMANDS}
+        listed: Any = copy(self)  # to load the commands would take longer than all else
+        listed.commands = {name: TyperCommand(name, help=told) for name, told in COMMANDS.items()}
         super(_Commands, listed).format_help(ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
