@@ -88,7 +88,10 @@ def _detail(job: Job, merges: bool, kinetics: bool) -> Row:
 
     paths = {table.name: job.place / f"{table.name}.parquet" for table in TABLES}
     there = {name: path for name, path in paths.items() if path.exists()}
-    told = {"merges": read_rows(there["merges"])} if merges else {}
+    told: Row = {}
+    if merges:
+        rows = read_rows(there["merges"])
+        told = {"merges": [row | {"parent_ids": sorted(row["parent_ids"])} for row in rows]}
     return {"tables": there, **told, **(read_kinetics(job) if kinetics else {})}
 
 

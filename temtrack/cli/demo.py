@@ -10,7 +10,7 @@ import typer
 
 from temtrack.cli import output
 from temtrack.cli.command_line import request
-from temtrack.cli.options import DeviceName, command
+from temtrack.cli.options import Device, command
 from temtrack.cli.output import Row
 from temtrack.models.registry import DEFAULT_MODEL
 from temtrack.pipeline.options import AnalyzeOptions, TrackOptions
@@ -38,7 +38,7 @@ _FILES = {
 def demo(
     out: Path = Path("demo"),
     model: str = DEFAULT_MODEL,
-    device: DeviceName = DeviceName.auto,
+    device: Device = "auto",
     force: bool = False,
     rows_as_json: bool = False,
 ) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 import typer
 
@@ -14,17 +14,8 @@ from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, run_each
 from temtrack.pipeline.options import ScaleOptions
 
-
-class ExportFormat(StrEnum):
-    """What particles, tracks and merges are written as."""
-
-    geff = "geff"
-    napari = "napari"
-    trackmate = "trackmate"
-    ome_tiff = "ome-tiff"
-    ctc = "ctc"
-    coco = "coco"
-    csv = "csv"
+#: What particles, tracks and merges are written as.
+ExportFormat = Literal["geff", "napari", "trackmate", "ome-tiff", "ctc", "coco", "csv"]
 
 
 @command(
@@ -50,14 +41,14 @@ def export(masks: list[str], to: ExportFormat, out: Path, how: ScaleOptions, run
     from temtrack.formats.store.run import fingerprint_run
     from temtrack.tables import TABLES
 
-    suffix = find_exporter(to.value).suffix
+    suffix = find_exporter(to).suffix
     chosen = gather(masks, run.shard)
     chosen.refuse_file_for_many(out, (suffix,))
     task = Task(
         how,
         load=lambda: lambda job: _export_one(how, to, job),
         target=lambda job: out / (job.name + suffix) if chosen.many else out,
-        content=lambda job: [to.value, fingerprint_run(job.source, TABLES)],
+        content=lambda job: [to, fingerprint_run(job.source, TABLES)],
     )
     run_each("export", chosen, task, run)
 
@@ -66,11 +57,11 @@ def _export_one(how: ScaleOptions, to: ExportFormat, job: Job) -> Row:
     """Export one masks folder; return its counts."""
     from temtrack.pipeline.export import export_run
 
-    content = export_run(job.source, to.value, job.place, how, job.request)
+    content = export_run(job.source, to, job.place, how, job.request)
     if job.alone:
         output.tell_unknowns(content.tables.calibration)
     return {
-        "format": to.value,
+        "format": to,
         "n_frames": content.n_frames,
         "n_masks": len(content.particles),
         "n_tracks": content.tables.tracks.num_rows,

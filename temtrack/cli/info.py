@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from temtrack.cli import output
-from temtrack.cli.inputs import Job, Shard, gather
+from temtrack.cli.inputs import Job, gather
 from temtrack.cli.options import command
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
@@ -29,7 +29,7 @@ def info(
     pixel_size_nm: float | None = None,
     scale_bar_nm: float | None = None,
     frame_time_s: float | None = None,
-    shard: Shard | None = None,
+    shard: slice | None = None,
     keep_going: bool = True,
     as_json: bool = False,
 ) -> None:

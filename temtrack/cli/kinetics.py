@@ -11,7 +11,7 @@ import typer
 
 from temtrack.cli import output
 from temtrack.cli.command_line import command_line
-from temtrack.cli.inputs import Job, Shard, gather
+from temtrack.cli.inputs import Job, gather
 from temtrack.cli.options import MASKS, OPTIONS, command, parse_temperature
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, Work, run_each
@@ -66,9 +66,15 @@ def kinetics(
     joint = out if chosen.many else None
 
     def load() -> Work:
+        from temtrack.formats.store.atomic import check_output_file
+        from temtrack.pipeline.analyze import ACTIVATION_FILES, kinetics_file
+
         if joint is not None:
-            _check_joint_files(joint, run.resume or run.force)
-        return lambda job: _measure_one(of_runs[job.index], job)
+            for name in ACTIVATION_FILES:
+                check_output_file(joint / name, run.resume or run.force)
+        return lambda job: {
+            "temperature_K": kinetics_file(job.source, job.place, of_runs[job.index], job.request)
+        }
 
     task = Task(
         how,
@@ -95,22 +101,7 @@ def _for_each(
     return given
 
 
-def _measure_one(how: KineticsOptions, job: Job) -> Row:
-    """Measure one run and write its table and plots."""
-    from temtrack.pipeline.analyze import kinetics_file
-
-    return {"temperature_K": kinetics_file(job.source, job.place, how, job.request)}
-
-
-def _check_joint_files(out: Path, force: bool) -> None:
-    from temtrack.formats.store.atomic import check_output_file
-    from temtrack.pipeline.analyze import ACTIVATION_FILES
-
-    for name in ACTIVATION_FILES:
-        check_output_file(out / name, force)
-
-
-def _measure_activation(out: Path | None, shard: Shard | None, rows: Sequence[Row]) -> Row:
+def _measure_activation(out: Path | None, shard: slice | None, rows: Sequence[Row]) -> Row:
     """Fit activation energies over the runs; keep them where there is a folder to."""
     from temtrack.pipeline.analyze import activation_of
 

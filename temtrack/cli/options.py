@@ -12,11 +12,10 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from enum import StrEnum
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -30,14 +29,8 @@ _WHOLE = re.compile(r"[-+]?\d{1,18}")
 #: Kelvin at 0 of each unit of temperature.
 _KELVIN = {"k": 0.0, "c": 273.15, "degc": 273.15}
 
-
-class DeviceName(StrEnum):
-    """Where a model runs."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-    mps = "mps"
+#: Where a model runs.
+Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 def _quantity(

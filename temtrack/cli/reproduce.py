@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from temtrack.cli import output
-from temtrack.cli.options import OPTIONS, DeviceName, command
+from temtrack.cli.options import OPTIONS, Device, command
 from temtrack.errors import UsageError
 
 
@@ -21,7 +21,7 @@ from temtrack.errors import UsageError
     device=OPTIONS["device"],
     force=typer.Option("--force", help="Go on where input, model or version is another one."),
 )
-def reproduce(record: Path, out: Path, device: DeviceName = DeviceName.auto, force: bool = False) -> None:
+def reproduce(record: Path, out: Path, device: Device = "auto", force: bool = False) -> None:
     """Run again what a result tells of.
 
     Its options, inputs and models stand in the record. Paths in it count from

@@ -10,7 +10,7 @@ import typer
 
 from temtrack.cli import output
 from temtrack.cli.inputs import Job, find_path, gather
-from temtrack.cli.options import DeviceName, command
+from temtrack.cli.options import Device, command
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, Work, run_each, show_lines
 from temtrack.errors import InputError
@@ -30,7 +30,7 @@ def segment(
     how: SegmentOptions,
     run: RunOptions,
     out: Path | None = None,
-    device: DeviceName = DeviceName.auto,
+    device: Device = "auto",
 ) -> None:
     """Find the particles of images and movies.
 

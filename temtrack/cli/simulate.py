@@ -5,18 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
 from temtrack.cli import output
 from temtrack.cli.command_line import request
 from temtrack.cli.options import OPTIONS, command
-from temtrack.cli.output import Row
 from temtrack.errors import UsageError
-
-if TYPE_CHECKING:
-    from temtrack.lineage import Lineage
 
 #: A smaller field holds no particle, and a field of one pixel makes no ImageJ stack.
 _MIN_SIDE_PX = 16
@@ -95,19 +90,14 @@ def simulate(
     )
     check_output_folder(out, force)
     movie = simulate_into(out, seed, config, request(), pixel_size_nm, frame_time_s)
-    rows = _merge_rows(movie.lineage, frame_time_s)
+    rows = [
+        {"event_id": number, "time_s": frame_time_s and merge.frame * frame_time_s, **merge.as_row()}
+        for number, merge in enumerate(movie.lineage.merges, start=1)
+    ]
     output.show_rows(rows, as_json=rows_as_json, title="true merges")
     output.tell(
         f"{out}: {len(movie.lineage.tracks)} particles, {len(rows)} merges in {numbers.n_frames} frames"
     )
-
-
-def _merge_rows(lineage: Lineage, frame_time_s: float | None) -> list[Row]:
-    rows: list[Row] = []
-    for number, merge in enumerate(lineage.merges, start=1):
-        time_s = None if frame_time_s is None else merge.frame * frame_time_s
-        rows.append({"event_id": number, "time_s": time_s, **merge.as_row()})
-    return rows
 
 
 def _parse_size(text: str) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import typer
 
 from temtrack.cli import output
 from temtrack.cli.inputs import Job, gather
-from temtrack.cli.options import DeviceName, command
+from temtrack.cli.options import Device, command
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, Work, run_each, show_lines
 from temtrack.errors import UsageError
@@ -38,7 +38,7 @@ def track(
     run: RunOptions,
     masks: Path | None = None,
     overlay: Path | None = None,
-    device: DeviceName = DeviceName.auto,
+    device: Device = "auto",
 ) -> None:
     """Follow every particle of a movie, or of each of many, through merges too.
 

@@ -10,7 +10,7 @@ import typer
 
 from temtrack.cli import output
 from temtrack.cli.command_line import command_line
-from temtrack.cli.options import DeviceName, command
+from temtrack.cli.options import Device, command
 from temtrack.errors import UsageError
 from temtrack.models.registry import DEFAULT_MODEL
 from temtrack.training.config import TrainConfig, TrainingData, TrainingRun, preset
@@ -88,7 +88,7 @@ def train(
     exclude: Path | None = None,
     pretrained: str | None = None,
     resume: bool = False,
-    device: DeviceName = DeviceName.auto,
+    device: Device = "auto",
     rows_as_json: bool = False,
 ) -> None:
     """Train a network on labelled images, simulated ones, or both at given fractions.

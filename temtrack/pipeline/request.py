@@ -25,7 +25,7 @@ class Request:
         Whether an earlier try of the same command left a part of the result: to go on with, or to overwrite.
     """
 
-    command: str
+    command: str = "temtrack"
     progress: Progress = silent
     force: bool = False
     resume: bool = False

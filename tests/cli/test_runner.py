@@ -111,7 +111,7 @@ def test_an_interrupted_one_of_many_goes_on_with_the_rest(copy, stop):
     jobs = []
     copy.work = lambda job: jobs.append(job) or work(job)
     assert copy("a.txt", "b.txt", "c.txt", "--resume").exit_code == 0
-    assert [(job.source.name, job.begun, job.request.may_overwrite) for job in jobs] == [
+    assert [(job.source.name, job.request.begun, job.request.may_overwrite) for job in jobs] == [
         ("b.txt", True, True),
         ("c.txt", False, False),
     ]
