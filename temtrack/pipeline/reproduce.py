@@ -97,8 +97,8 @@ class _Again:
         track_file(self.path("movie"), self.claim(), stage, self.request)
 
     def analyze(self) -> None:
-        options, seen = AnalyzeOptions.from_json(self.record.options), self.record.found["with_movie"]
-        movie = str(self.path("movie")) if seen else None
+        options = AnalyzeOptions.from_json(self.record.options)
+        movie = str(self.path("movie")) if self.record.found["with_movie"] else None
         analyze_file(self.path("masks"), self.claim(), movie, options, self.request)
 
     def kinetics(self) -> None:
@@ -117,12 +117,8 @@ class _Again:
 
 
 _ACTIONS: dict[str, Callable[[_Again], Any]] = {
-    "segment": _Again.segment,
-    "track": _Again.track,
-    "analyze": _Again.analyze,
-    "kinetics": _Again.kinetics,
-    "simulate": _Again.simulate,
-    "train": _Again.train,
+    act.__name__: act
+    for act in (_Again.segment, _Again.track, _Again.analyze, _Again.kinetics, _Again.simulate, _Again.train)
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -133,15 +134,15 @@ class MovieSegmentation:
         From an image (Y, X) to labels (Y, X).
     inputs, models, found
         For the record; see `temtrack.provenance.Provenance`.
-    skip_to
-        Is told the frame from which a resumed run goes on, where the labels come in order.
+    resumed
+        Returns ``segment`` for a run that goes on from a frame, where the labels come in order.
     """
 
     segment: Segment
     inputs: Mapping[str, Source] = field(default_factory=dict)
     models: Mapping[str, Source] = field(default_factory=dict)
     found: Mapping[str, Any] = field(default_factory=dict)
-    skip_to: Callable[[int], None] = lambda frame: None
+    resumed: Callable[[int], Segment] | None = None
 
 
 @dataclass(frozen=True)
@@ -240,25 +241,15 @@ def segmented_by_masks(folder: Path, movie: Movie) -> MovieSegmentation:
     if movie.frame_range is not None and len(masks) == movie.frame_range.n_whole:
         masks = masks.take(movie.frame_range.frames)
     masks.check_fit(movie)
-    in_order = _MasksInOrder(masks)
     source = Source(str(folder), fingerprint(masks.files))
-    return MovieSegmentation(in_order, inputs={"masks": source}, skip_to=in_order.skip_to)
+    return MovieSegmentation(
+        _in_order(masks), inputs={"masks": source}, resumed=lambda frame: _in_order(masks, frame)
+    )
 
 
-@dataclass
-class _MasksInOrder:
-    """Gives the next mask for each image that it is shown."""
-
-    masks: Masks
-    next_frame: int = 0
-
-    def __call__(self, image: NDArray[Any]) -> NDArray[np.integer]:
-        labels = self.masks[self.next_frame]
-        self.next_frame += 1
-        return labels
-
-    def skip_to(self, frame: int) -> None:
-        self.next_frame = frame
+def _in_order(masks: Masks, first: int = 0) -> Segment:
+    left = (masks[t] for t in range(first, len(masks)))
+    return lambda image: next(left)
 
 
 def load_tracker(name: str, device: str = "auto") -> LoadedTracker:
@@ -311,9 +302,9 @@ def track_file(
     TemtrackError
         As `track_into`, and where the movie cannot be read or the folder may not be written to.
     """
-    if isinstance(stage.segmenter, Path):
-        _refuse_input_as_output(folder, stage.segmenter)
-    _refuse_input_as_output(folder, source)
+    for given in (source, stage.segmenter):
+        if isinstance(given, Path) and given.resolve() == folder.resolve():  # --force would remove it
+            raise UsageError(f"--output {folder}: is the folder of the input; give another folder")
     goes_on = request.resume and (folder / RESUME_NAME).exists()
     force = request.force or (request.begun and not goes_on)
     plan = stage.plan(read_movie(source), request.command)
@@ -321,12 +312,6 @@ def track_file(
     report = track_into(folder, plan, request.progress, request.resume, force)
     _tell_of_frames(source, report)
     return plan.movie, report
-
-
-def _refuse_input_as_output(folder: Path, given: Path) -> None:
-    """Refuse to write where the input lies: with ``force`` that would remove it."""
-    if given.resolve() == folder.resolve():
-        raise UsageError(f"--output {folder}: is the folder of the input; give another folder")
 
 
 def _tell_of_frames(source: Path, report: TrackingReport) -> None:
@@ -367,13 +352,17 @@ def track_into(
         remove_leftovers(folder)
         tracker = plan.tracker.build()
         file, record = CheckpointFile(folder, tracker), plan.record()
-        run = _read_unfinished(file, record, force) if resume else None
+        run = None
+        if resume:
+            with suppress(*([UsageError, InputError] if force else [])):
+                run = file.read(record)
         if run is None:
             run = Checkpoint(record)
             _remove_earlier_run(folder)
             file.save(run)
-        plan.segmentation.skip_to(run.tracking.next_frame)
-        engine = TrackingEngine(plan.segmentation.segment, tracker, plan.options.linking, run.tracking)
+        resumed = plan.segmentation.resumed
+        segment = resumed(run.tracking.next_frame) if resumed else plan.segmentation.segment
+        engine = TrackingEngine(segment, tracker, plan.options.linking, run.tracking)
         try:
             for t in progress(range(engine.state.next_frame, plan.movie.n_frames), "tracking"):
                 _write_frames(folder, engine.push(plan.movie.read_frame(t)), run.report)
@@ -388,16 +377,6 @@ def track_into(
         _write_record(folder, run, plan.movie)
         file.remove()
     return run.report
-
-
-def _read_unfinished(file: CheckpointFile, record: Provenance, force: bool) -> Checkpoint | None:
-    """Return the run to go on with; with ``force`` none where it was another one or its file is damaged."""
-    try:
-        return file.read(record)
-    except (UsageError, InputError):
-        if force:
-            return None
-        raise
 
 
 def _write_frames(folder: Path, frames: list[TrackedFrame], report: TrackingReport) -> None:
