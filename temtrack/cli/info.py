@@ -43,19 +43,14 @@ def info(
 
     def look(job: Job) -> Row:
         movie = read_movie(job.source, pixel_size_nm, frame_time_s, scale_bar_nm)
-        if job.alone:
-            _tell_unknowns(movie)
+        if job.alone and movie.pixel_size is None:
+            output.tell("pixel size unknown: the file states none; give --pixel-size 0.21nm, say")
+        if job.alone and movie.frame_times is None and movie.n_frames > 1:
+            output.tell("frame times unknown: the file states none; give --frame-time 0.5s, say")
         return _describe(movie, read_format(job.source))
 
     task = Task(None, load=lambda: look, show=show_lines if chosen.many else _show)
     run_each("info", chosen, task, RunOptions(keep_going=keep_going, as_json=as_json))
-
-
-def _tell_unknowns(movie: Movie) -> None:
-    if movie.pixel_size is None:
-        output.tell("pixel size unknown: the file states none; give --pixel-size 0.21nm, say")
-    if movie.frame_times is None and movie.n_frames > 1:
-        output.tell("frame times unknown: the file states none; give --frame-time 0.5s, say")
 
 
 def _describe(movie: Movie, format_name: str) -> Row:

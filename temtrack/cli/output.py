@@ -45,7 +45,8 @@ def show_rows(rows: Sequence[Row], *, as_json: bool, title: str | None = None) -
         return
     if not rows:
         return
-    names = [n for n in _names(rows) if any(not _is_missing(row.get(n)) for row in rows)]
+    known = dict.fromkeys(name for row in rows for name in row)
+    names = [n for n in known if any(not _is_missing(row.get(n)) for row in rows)]
     table = Table(title=title, title_justify="left", header_style="bold")
     for name in names:
         numeric = all(isinstance(row.get(name), (int, float, type(None))) for row in rows)
@@ -166,10 +167,6 @@ def with_progress(
 def byte_progress(description: str) -> AbstractContextManager[ByteBar]:
     """Show a bar of bytes, which vanishes at the end and never shows outside a terminal."""
     return byte_bar(description, _MESSAGES)
-
-
-def _names(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def _heading(name: str) -> str:

@@ -95,10 +95,8 @@ class JobStates:
         InterruptedRunError
             Where the user interrupts it.
         """
-        last = self._last(job)
-        if (
-            job.request.resume and last is not None and self._is_current(job, last)
-        ):  # by another process meanwhile
+        last = self._last(job) if job.request.resume else None
+        if last is not None and self._is_current(job, last):  # by another process meanwhile
             return last.result
         self.note("running", job)
         begun_s = time.monotonic()
