@@ -4,40 +4,45 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from copy import copy
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from temtrack import __version__
-from temtrack.cli import options, output
+from temtrack.cli import output
 from temtrack.cli.command_line import remember
+from temtrack.cli.options import OPTIONS
 from temtrack.errors import TemtrackError
 
-#: Each is the function, or the group of them, of its name in the module of its name in `temtrack.cli`; in the
-#: order in which a movie goes through them, which is also that of `temtrack --help`.
-_COMMANDS = (
-    "simulate",
-    "info",
-    "slice",
-    "train",
-    "compare",
-    "segment",
-    "track",
-    "analyze",
-    "kinetics",
-    "report",
-    "export",
-    "evaluate",
-    "models",
-    "reproduce",
-    "doctor",
-    "demo",
-)
+#: What each command does, as its own help begins, in the order in which a movie goes through them and
+#: `temtrack --help` lists them. Each is the function of its name in the module of its name, or a group.
+COMMANDS = {
+    "simulate": "Make a sintering movie whose truth is known.",
+    "info": "Show what is understood of movies: frames, type, scale, frame times, and where each comes from.",
+    "slice": "Cut labelled images and movies into tiles for training, split so that no source stands on both "
+    "sides.",
+    "train": "Train a network on labelled images, simulated ones, or both at given fractions.",
+    "compare": "Set training runs beside each other: their best epochs in a table, their curves in one "
+    "picture.",
+    "segment": "Find the particles of images and movies.",
+    "track": "Follow every particle of a movie, or of each of many, through merges too.",
+    "analyze": "Measure particles, tracks, frames and merges of masks folders; write them as Parquet tables.",
+    "kinetics": "Fit sintering kinetics: sizes, growth, dispersion, mechanisms, motion, each with a 95 % "
+    "interval.",
+    "report": "Put a run on one page: movie with contours, merges, sizes, fates, tables.",
+    "export": "Write masks, tracks and merges for other programs.",
+    "evaluate": "Compare masks, tracks, merges and fates with the truth.",
+    "models": "List the models, show where one comes from, verify its weights.",
+    "reproduce": "Run again what a result tells of.",
+    "doctor": "Check the installation: versions, devices, weights, codecs, and a test on a tiny simulated "
+    "movie.",
+    "demo": "Segment, track and analyse the embedded movie and show the merges beside the truth.",
+}
 
 
 @contextmanager
@@ -53,46 +58,23 @@ def _errors_in_one_line() -> Iterator[None]:
         raise typer.Exit(error.exit_code) from error
 
 
-def _alone(function: Callable[..., None]) -> Any:
-    """Return the command that a function is."""
-    app = typer.Typer(add_completion=False)
-    app.command()(function)
-    return typer.main.get_command(app)
-
-
-@cache
-def _shared_options() -> list[Any]:
-    """Return the options of every command: none of them is the function's own to handle."""
-
-    def shared(verbose: options.Verbose = False) -> None: ...
-
-    parameters: list[Any] = _alone(shared).params
-    for parameter in parameters:
-        parameter.expose_value = False
-    return parameters
-
-
 class _OnDemand(Mapping[str, Any]):
     """The commands by name, each imported where it is asked for: to start one costs nothing of the others."""
 
     def __getitem__(self, name: str) -> Any:
-        if name not in _COMMANDS:
+        if name not in COMMANDS:
             raise KeyError(name)
-        command = getattr(import_module(f"temtrack.cli.{name}"), name)
-        if isinstance(command, typer.Typer):
-            group: Any = typer.main.get_command(command)
-            for each in group.commands.values():
-                each.params += _shared_options()
-            return group
-        alone = _alone(command)
-        alone.params += _shared_options()
-        return alone
+        found = getattr(import_module(f"temtrack.cli.{name}"), name)
+        if not isinstance(found, typer.Typer):
+            function, found = found, typer.Typer(add_completion=False)
+            found.command()(function)
+        return typer.main.get_command(found)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_COMMANDS)
+        return iter(COMMANDS)
 
     def __len__(self) -> int:
-        return len(_COMMANDS)
+        return len(COMMANDS)
 
 
 class _Commands(TyperGroup):
@@ -103,6 +85,11 @@ class _Commands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.commands)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        listed: Any = copy(self)  # to load the commands would take longer than all else
+        listed.commands = {name: TyperCommand(name, help=told) for name, told in COMMANDS.items()}
+        super(_Commands, listed).format_help(ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         remember(args)
@@ -139,7 +126,7 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
-    verbose: options.Verbose = False,
+    verbose: Annotated[bool, OPTIONS["verbose"]] = False,
 ) -> None:
     """Segment, track and analyse particles in TEM movies, merges included."""
     if ctx.invoked_subcommand is None:

@@ -6,6 +6,9 @@ import shlex
 from collections.abc import Sequence
 from contextvars import ContextVar
 
+from temtrack.cli.output import with_progress
+from temtrack.pipeline.request import Request
+
 _WORDS: ContextVar[tuple[str, ...]] = ContextVar("words", default=())
 
 
@@ -20,3 +23,8 @@ def remember(words: Sequence[str]) -> None:
     ``--resume`` is left out: what is made is the same, however often it stopped on the way.
     """
     _WORDS.set(tuple(word for word in words if word != "--resume"))
+
+
+def request(force: bool = False, resume: bool = False, begun: bool = False) -> Request:
+    """Return what the command at hand asks a stage for."""
+    return Request(command_line(), with_progress, force, resume, begun)

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from temtrack.cli import options, output
+from temtrack.cli import output
+from temtrack.cli.options import command
 
 
-def compare(
-    runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Folders of training runs, as runs/*.")
-    ],
-    out: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="DIR", help="Folder for the curves.", show_default="here"),
-    ] = Path(),
-    as_json: options.Json = False,
-) -> None:
+@command(
+    runs=typer.Argument(metavar="RUN...", help="Folders of training runs, as runs/*."),
+    out=typer.Option("--output", "-o", metavar="DIR", help="Folder for the curves.", show_default="here"),
+)
+def compare(runs: list[Path], out: Path = Path(), rows_as_json: bool = False) -> None:
     """Set training runs beside each other: their best epochs in a table, their curves in one picture.
 
     The best epoch is that of the lowest test loss, whose weights a run gives. Writes
@@ -31,5 +26,5 @@ def compare(
     found = [read_run(folder) for folder in runs]
     check_output_folder(out, force=True)
     paths = write_comparison(out, found)
-    output.show_rows([tabulate(run) for run in found], as_json=as_json)
+    output.show_rows([tabulate(run) for run in found], as_json=rows_as_json)
     output.tell(f"curves: {', '.join(map(str, paths))}")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from shutil import copyfile
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from temtrack.cli import options, output
+from temtrack.cli import output
+from temtrack.cli.command_line import request
+from temtrack.cli.options import Device, command
 from temtrack.cli.output import Row
+from temtrack.models.registry import DEFAULT_MODEL
 from temtrack.pipeline.options import AnalyzeOptions, TrackOptions
 
 if TYPE_CHECKING:
@@ -20,20 +22,25 @@ if TYPE_CHECKING:
     from temtrack.lineage import Lineage
     from temtrack.metrics.merges import MergeMatch, MergeScore
 
-_DEFAULT = TrackOptions()
+#: Within so many frames a found merge is shown beside a true one.
+TOLERANCE_FRAMES = 3
 
-FRAMES_PER_SECOND = 10.0
-TOLERANCE_FRAMES = 3  # within which a found merge is shown beside a true one
+#: What lies in the folder, and what it is.
+_FILES = {
+    "masks": "masks and tables",
+    "overlay.mp4": "film",
+    "merges.png": "key frames",
+    "report.html": "page",
+}
 
 
+@command(out=typer.Option("--output", "-o", metavar="DIR", help="Folder for the results."))
 def demo(
-    output_folder: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")
-    ] = Path("demo"),
-    model: options.Model = _DEFAULT.model,
-    device: options.Device = options.DeviceName.auto,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    out: Path = Path("demo"),
+    model: str = DEFAULT_MODEL,
+    device: Device = "auto",
+    force: bool = False,
+    rows_as_json: bool = False,
 ) -> None:
     """Segment, track and analyse the embedded movie and show the merges beside the truth.
 
@@ -50,19 +57,19 @@ def demo(
     from temtrack.report.keyframes import write_keyframes
     from temtrack.report.overlay import write_overlay
 
-    check_output_folder(output_folder, force)
-    file, masks = output_folder / MOVIE.name, output_folder / "masks"
+    check_output_folder(out, force)
+    file, *places = (out / name for name in (MOVIE.name, *_FILES))
+    masks, film, keyframes, page = places
     copyfile(MOVIE, file)
-    command, progress = output.command_line(), output.with_progress
+    asked, measured = request(force), AnalyzeOptions()
     stage = TrackStage.load(TrackOptions(model=model, pixel_size_nm=PIXEL_SIZE_NM), device)
-    movie, report = track_file(file, masks, stage, command, force=force, progress=progress)
-    measured = AnalyzeOptions()
-    run, _ = analyze_file(masks, masks, str(file), measured, command, may_overwrite=force, progress=progress)
+    movie, report = track_file(file, masks, stage, asked)
+    run, _ = analyze_file(masks, masks, str(file), measured, asked)
     lineage, truth = report.lineage, read_lineage(LINEAGE)
-    write_overlay(output_folder / "overlay.mp4", movie, run.masks, lineage)
-    write_keyframes(output_folder / "merges.png", movie, run.masks.__getitem__, lineage)
-    write_report(output_folder / "report.html", masks, str(file), measured, command, progress)
-    _show(output_folder, lineage, truth, _compare(lineage, truth, run.masks[0]), as_json)
+    write_overlay(film, movie, run.masks, lineage)
+    write_keyframes(keyframes, movie, run.masks.__getitem__, lineage)
+    write_report(page, masks, str(file), measured, asked)
+    _show(out, lineage, truth, _compare(lineage, truth, run.masks[0]), rows_as_json)
 
 
 def _compare(found: Lineage, truth: Lineage, first_mask: NDArray[np.integer]) -> MergeScore:
@@ -86,23 +93,13 @@ def _show(folder: Path, found: Lineage, truth: Lineage, score: MergeScore, as_js
         return
     output.show_rows(summaries, as_json=False, title="Embedded movie")
     output.show_rows(merges, as_json=False, title="Merges beside the truth (parents in true ids)")
-    for name, what in (
-        ("masks", "masks and tables"),
-        ("overlay.mp4", "film"),
-        ("merges.png", "key frames"),
-        ("report.html", "page"),
-    ):
+    for name, what in _FILES.items():
         output.show_text(f"{what}: {folder / name}")
 
 
 def _summary(what: str, lineage: Lineage) -> Row:
-    fates = Counter(track.fate for track in lineage.tracks)
-    return {
-        "": what,
-        "particles": len(lineage.tracks),
-        "merges": len(lineage.merges),
-        **dict(sorted(fates.items())),
-    }
+    fates = output.count_fates(track.fate for track in lineage.tracks)
+    return {"": what, "particles": len(lineage.tracks), "merges": len(lineage.merges), **fates}
 
 
 def _match_row(match: MergeMatch) -> Row:

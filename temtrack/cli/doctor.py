@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 
 from temtrack import __version__
-from temtrack.cli import options, output
+from temtrack.cli import output
+from temtrack.cli.options import command
 from temtrack.errors import TemtrackError
 
 #: Packages whose version decides on results or on what can be read.
@@ -30,26 +31,22 @@ class Finding:
     ok: bool = True
 
 
-def doctor(as_json: options.Json = False) -> None:
+@command()
+def doctor(rows_as_json: bool = False) -> None:
     """Check the installation: versions, devices, weights, codecs, and a test on a tiny simulated movie."""
-    findings = [finding for look in _LOOKS for finding in _carefully(look)]
-    output.show_rows(
-        [{"what": one.what, "found": one.found, "ok": one.ok} for one in findings], as_json=as_json
-    )
+    findings: list[Finding] = []
+    for look in _LOOKS:
+        try:
+            for finding in look():
+                findings.append(finding)
+        except Exception as error:  # what is broken here may break in any way: that is the finding
+            name = look.__name__.strip("_").replace("_", " ")
+            reason = " ".join(str(error).split())
+            findings.append(Finding(name, f"{type(error).__name__}: {reason}", ok=False))
+    output.show_rows([asdict(one) for one in findings], as_json=rows_as_json)
     bad = [one.what for one in findings if not one.ok]
     if bad:
         raise TemtrackError(f"not as it should be: {', '.join(bad)}; the table says why")
-
-
-def _carefully(look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """Take what a look finds; where it fails, that is the finding."""
-    try:
-        yield from look()
-    except Exception as error:  # what is broken here may break in any way
-        reason = " ".join(str(error).split())
-        yield Finding(
-            look.__name__.strip("_").replace("_", " "), f"{type(error).__name__}: {reason}", ok=False
-        )
 
 
 def _versions() -> Iterator[Finding]:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from temtrack.cli import options, output
+from temtrack.cli import output
 from temtrack.cli.inputs import Job, gather
+from temtrack.cli.options import command
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
 from temtrack.errors import InputError
-
-if TYPE_CHECKING:
-    from temtrack.masks import Run
 
 #: Measures that a table's head spells otherwise than JSON does.
 _SPELT = {
@@ -31,27 +28,24 @@ _SPELT = {
 }
 
 
+@command(
+    pred=typer.Argument(
+        metavar="PRED...",
+        help="The result: a masks folder, a CTC folder, a TIFF stack, an image; of many, - for a list "
+        "on stdin.",
+    ),
+    truth=typer.Argument(
+        metavar="TRUTH", help="The true masks of the same frames; of many, a folder of them by name."
+    ),
+    per_event=typer.Option("--per-event", help="List each hit, missed and false merge with frame and place."),
+)
 def evaluate(
-    pred: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PRED...",
-            help="The result: a masks folder, a CTC folder, a TIFF stack, an image; of many, - for a list "
-            "on stdin.",
-        ),
-    ],
-    truth: Annotated[
-        Path,
-        typer.Argument(
-            metavar="TRUTH", help="The true masks of the same frames; of many, a folder of them by name."
-        ),
-    ],
-    per_event: Annotated[
-        bool, typer.Option("--per-event", help="List each hit, missed and false merge with frame and place.")
-    ] = False,
-    shard: options.ShardOf = None,
-    keep_going: options.KeepGoing = True,
-    as_json: options.JsonOfInputs = False,
+    pred: list[str],
+    truth: Path,
+    per_event: bool = False,
+    shard: slice | None = None,
+    keep_going: bool = True,
+    as_json: bool = False,
 ) -> None:
     """Compare masks, tracks, merges and fates with the truth.
 
@@ -89,22 +83,17 @@ def _compare(job: Job, truth: Path, per_event: bool) -> Row:
 
     found, true = open_run(job.source), open_run(truth)
     measures = describe_evaluation(evaluate_masks(found, true, output.with_progress), with_events=per_event)
-    if measures["tracking"]:
-        _tell_missing_lineages(found, true)
-    if not measures["segmentation"]["pooled"]["n_true"]:
-        output.warn(f"{truth}: the truth holds no particle in any frame; most measures mean nothing")
-    lineages = {"pred": found.lineage, "truth": true.lineage}
-    told = {name: "masks" if one is None else "lineage.json" for name, one in lineages.items()}
-    return {**_line(measures), "truth": str(true.path), "lineage": told, **measures}
-
-
-def _tell_missing_lineages(found: Run, true: Run) -> None:
-    for one in (found, true):
+    for one in (found, true) if measures["tracking"] else ():
         if one.lineage is None:
             output.tell(
                 f"{one.path}: holds no lineage.json, so its merges and fates are found from the masks alone;"
                 " particles in them bear new ids"
             )
+    if not measures["segmentation"]["pooled"]["n_true"]:
+        output.warn(f"{truth}: the truth holds no particle in any frame; most measures mean nothing")
+    lineages = {"pred": found.lineage, "truth": true.lineage}
+    told = {name: "masks" if one is None else "lineage.json" for name, one in lineages.items()}
+    return {**_line(measures), "truth": str(true.path), "lineage": told, **measures}
 
 
 def _line(measures: Row) -> Row:

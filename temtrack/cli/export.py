@@ -2,53 +2,34 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Literal
 
 import typer
 
-from temtrack.cli import options, output
+from temtrack.cli import output
 from temtrack.cli.inputs import Job, gather
+from temtrack.cli.options import MASKS, command
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, run_each
-from temtrack.pipeline.options import AnalyzeOptions
+from temtrack.pipeline.options import ScaleOptions
+
+#: What particles, tracks and merges are written as.
+ExportFormat = Literal["geff", "napari", "trackmate", "ome-tiff", "ctc", "coco", "csv"]
 
 
-class ExportFormat(StrEnum):
-    """What particles, tracks and merges are written as."""
-
-    geff = "geff"
-    napari = "napari"
-    trackmate = "trackmate"
-    ome_tiff = "ome-tiff"
-    ctc = "ctc"
-    coco = "coco"
-    csv = "csv"
-
-
-def export(
-    masks: options.MasksFolders,
-    to: Annotated[ExportFormat, typer.Option("--to", help="The format.")],
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="OUT",
-            help="A file for trackmate (.xml), ome-tiff (.ome.tif) and coco (.json), else a folder; of many "
-            "inputs the folder for all of them.",
-        ),
-    ],
-    pixel_size_nm: options.PixelSize = None,
-    frame_time_s: options.FrameTime = None,
-    resume: options.Resume = False,
-    shard: options.ShardOf = None,
-    keep_going: options.KeepGoing = True,
-    force: options.Force = False,
-    dry_run: options.DryRun = False,
-    as_json: options.JsonOfInputs = False,
-) -> None:
+@command(
+    masks=MASKS,
+    to=typer.Option("--to", help="The format."),
+    out=typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT",
+        help="A file for trackmate (.xml), ome-tiff (.ome.tif) and coco (.json), else a folder; of many "
+        "inputs the folder for all of them.",
+    ),
+)
+def export(masks: list[str], to: ExportFormat, out: Path, how: ScaleOptions, run: RunOptions) -> None:
     """Write masks, tracks and merges for other programs.
 
     All parents of a merge are kept where the format can hold them: geff,
@@ -60,31 +41,27 @@ def export(
     from temtrack.formats.store.run import fingerprint_run
     from temtrack.tables import TABLES
 
-    suffix = find_exporter(to.value).suffix
-    chosen = gather(masks, shard)
+    suffix = find_exporter(to).suffix
+    chosen = gather(masks, run.shard)
     chosen.refuse_file_for_many(out, (suffix,))
-    how = AnalyzeOptions(pixel_size_nm=pixel_size_nm, frame_time_s=frame_time_s)
     task = Task(
         how,
         load=lambda: lambda job: _export_one(how, to, job),
         target=lambda job: out / (job.name + suffix) if chosen.many else out,
-        content=lambda job: [to.value, fingerprint_run(job.source, TABLES)],
+        content=lambda job: [to, fingerprint_run(job.source, TABLES)],
     )
-    run_each("export", chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
+    run_each("export", chosen, task, run)
 
 
-def _export_one(how: AnalyzeOptions, to: ExportFormat, job: Job) -> Row:
+def _export_one(how: ScaleOptions, to: ExportFormat, job: Job) -> Row:
     """Export one masks folder; return its counts."""
     from temtrack.pipeline.export import export_run
 
-    command = output.command_line()
-    content = export_run(
-        job.source, to.value, job.place, how, command, job.may_overwrite, output.with_progress
-    )
+    content = export_run(job.source, to, job.place, how, job.request)
     if job.alone:
         output.tell_unknowns(content.tables.calibration)
     return {
-        "format": to.value,
+        "format": to,
         "n_frames": content.n_frames,
         "n_masks": len(content.particles),
         "n_tracks": content.tables.tracks.num_rows,

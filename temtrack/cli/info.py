@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import typer
 
-from temtrack.cli import options, output
+from temtrack.cli import output
 from temtrack.cli.inputs import Job, gather
+from temtrack.cli.options import command
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
 
@@ -17,19 +19,19 @@ if TYPE_CHECKING:
     from temtrack.movie import Movie
 
 
+@command(
+    movies=typer.Argument(
+        metavar="MOVIE...", help="Files, folders or quoted glob patterns; - for a list on stdin."
+    )
+)
 def info(
-    movies: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="MOVIE...", help="Files, folders or quoted glob patterns; - for a list on stdin."
-        ),
-    ],
-    pixel_size: options.PixelSize = None,
-    scale_bar: options.ScaleBar = None,
-    frame_time: options.FrameTime = None,
-    shard: options.ShardOf = None,
-    keep_going: options.KeepGoing = True,
-    as_json: options.JsonOfInputs = False,
+    movies: list[str],
+    pixel_size_nm: float | None = None,
+    scale_bar_nm: float | None = None,
+    frame_time_s: float | None = None,
+    shard: slice | None = None,
+    keep_going: bool = True,
+    as_json: bool = False,
 ) -> None:
     """Show what is understood of movies: frames, type, scale, frame times, and where each comes from.
 
@@ -40,20 +42,15 @@ def info(
     chosen = gather(movies, shard)
 
     def look(job: Job) -> Row:
-        movie = read_movie(job.source, pixel_size, frame_time, scale_bar)
-        if job.alone:
-            _tell_unknowns(movie)
+        movie = read_movie(job.source, pixel_size_nm, frame_time_s, scale_bar_nm)
+        if job.alone and movie.pixel_size is None:
+            output.tell("pixel size unknown: the file states none; give --pixel-size 0.21nm, say")
+        if job.alone and movie.frame_times is None and movie.n_frames > 1:
+            output.tell("frame times unknown: the file states none; give --frame-time 0.5s, say")
         return _describe(movie, read_format(job.source))
 
     task = Task(None, load=lambda: look, show=show_lines if chosen.many else _show)
     run_each("info", chosen, task, RunOptions(keep_going=keep_going, as_json=as_json))
-
-
-def _tell_unknowns(movie: Movie) -> None:
-    if movie.pixel_size is None:
-        output.tell("pixel size unknown: the file states none; give --pixel-size 0.21nm, say")
-    if movie.frame_times is None and movie.n_frames > 1:
-        output.tell("frame times unknown: the file states none; give --frame-time 0.5s, say")
 
 
 def _describe(movie: Movie, format_name: str) -> Row:
@@ -76,24 +73,14 @@ def _describe_times(times: FrameTimes | None) -> Row:
     """Return interval and span; the interval is the median where frames are not evenly spaced."""
     from statistics import median
 
-    import numpy as np
-
-    if times is None:
-        names = (
-            "frame_time_s",
-            "shortest_frame_time_s",
-            "longest_frame_time_s",
-            "span_s",
-            "frame_time_source",
-        )
-        return dict.fromkeys(names)
-    steps = np.diff(times.seconds)  # numpy's own median would import all of numpy.ma
+    seconds = [] if times is None else times.seconds.tolist()
+    steps = [after - before for before, after in pairwise(seconds)]
     return {
-        "frame_time_s": median(steps.tolist()),
-        "shortest_frame_time_s": float(steps.min()),
-        "longest_frame_time_s": float(steps.max()),
-        "span_s": float(times.seconds[-1] - times.seconds[0]),
-        "frame_time_source": times.source,
+        "frame_time_s": median(steps) if steps else None,
+        "shortest_frame_time_s": min(steps, default=None),
+        "longest_frame_time_s": max(steps, default=None),
+        "span_s": seconds[-1] - seconds[0] if steps else None,
+        "frame_time_source": times.source if times else None,
     }
 
 
@@ -101,22 +88,18 @@ def _show(rows: Sequence[Row], together: Row) -> None:
     """Lay the facts of the only movie out for a person: what, value with unit, where it comes from."""
     (facts,) = rows
     scale_nm, width_nm = facts["pixel_size_nm"], facts["field_width_nm"]
-    size = f"{facts['height_px']} x {facts['width_px']} px, {facts['dtype']}"
-    shown: list[Row] = [
-        {"what": "format", "value": facts["format"], "from": "content"},
-        {"what": "frames", "value": str(facts["n_frames"]), "from": "content"},
-        {"what": "size", "value": size, "from": "content"},
-        {
-            "what": "pixel size",
-            "value": scale_nm and f"{scale_nm:.5g} nm",
-            "from": facts["pixel_size_source"],
-        },
+    shown = [
+        ("format", facts["format"], "content"),
+        ("frames", str(facts["n_frames"]), "content"),
+        ("size", f"{facts['height_px']} x {facts['width_px']} px, {facts['dtype']}", "content"),
+        ("pixel size", scale_nm and f"{scale_nm:.5g} nm", facts["pixel_size_source"]),
     ]
     if width_nm is not None:
-        shown.append({"what": "field width", "value": f"{width_nm:.4g} nm", "from": "size and pixel size"})
+        shown.append(("field width", f"{width_nm:.4g} nm", "size and pixel size"))
     if facts["n_frames"] > 1:
-        shown.append({"what": "frame time", "value": _span(facts), "from": facts["frame_time_source"]})
-    output.show_rows(shown, as_json=False, title=facts["input"])
+        shown.append(("frame time", _span(facts), facts["frame_time_source"]))
+    lines = [dict(zip(("what", "value", "from"), line, strict=True)) for line in shown]
+    output.show_rows(lines, as_json=False, title=facts["input"])
 
 
 def _span(facts: Row) -> str | None:

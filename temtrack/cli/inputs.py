@@ -8,24 +8,16 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from temtrack.errors import InputError, TemtrackError, UsageError
-from temtrack.formats.store.ledger import LEDGER_NAME
+from temtrack.pipeline.request import Request
 
 #: Bytes that stand in no list of paths and soon come in any image or movie.
 _CONTROLS = frozenset(range(32)) - frozenset(b"\0\t\n\r")
 
 _PROBED_BYTES = 1 << 16
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One part of many inputs: every ``of``-th, from the ``number``-th on, counted from 1."""
-
-    number: int
-    of: int
 
 
 @dataclass(frozen=True)
@@ -46,10 +38,8 @@ class Job:
         Whether it is the only input, so that messages need not name it.
     target
         Place of the result; ``None`` where it is only shown.
-    resume, force
-        What the user said: go on with an earlier run, overwrite what is there.
-    begun
-        Whether an earlier run of the same command left a part of the result.
+    request
+        How a stage is asked to do it.
     """
 
     source: Path
@@ -58,25 +48,13 @@ class Job:
     refusal: TemtrackError | None = None
     alone: bool = True
     target: Path | None = None
-    resume: bool = False
-    force: bool = False
-    begun: bool = False
+    request: Request = field(default_factory=Request)
 
     @property
     def place(self) -> Path:
         """The target, of a job that has one."""
         assert self.target is not None
         return self.target
-
-    @property
-    def may_overwrite(self) -> bool:
-        """Whether what lies at the target may be overwritten: by the user's word, or since it is its own."""
-        return self.force or self.begun
-
-    @property
-    def prefix(self) -> str:
-        """What a message about one of many inputs begins with; nothing where there is only one."""
-        return "" if self.alone else f"{self.source}: "
 
 
 @dataclass(frozen=True)
@@ -112,18 +90,18 @@ class Inputs:
             )
 
 
-def parse_shard(text: str) -> Shard:
-    """Return the shard that a text such as ``3/16`` names.
+def parse_shard(text: str) -> slice:
+    """Return which of all inputs ``3/16`` stands for: every 16th from the third on.
 
     Raises
     ------
     UsageError
-        If it names none.
+        If the text is no such shard.
     """
     match = re.fullmatch(r"\s*(\d{1,6})\s*/\s*(\d{1,6})\s*", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise UsageError(f"--shard {text!r}: not understood; give K/N with K from 1 to N, as 3/16")
-    return Shard(int(match[1]), int(match[2]))
+    return slice(int(match[1]) - 1, None, int(match[2]))
 
 
 def find_path(word: str) -> list[Path]:
@@ -142,7 +120,7 @@ def find_path(word: str) -> list[Path]:
 
 def gather(
     words: Sequence[str],
-    shard: Shard | None = None,
+    shard: slice | None = None,
     expand: Callable[[str], Iterable[Path]] = find_path,
     *,
     beside: bool = False,
@@ -160,6 +138,8 @@ def gather(
     UsageError
         If the results of two would be called the same.
     """
+    from temtrack.formats.store.ledger import LEDGER_NAME  # the help of all commands starts without it
+
     found: dict[Path, TemtrackError | None] = {}
     for word in _with_stdin(words):
         try:
@@ -169,19 +149,15 @@ def gather(
     if not found:
         raise InputError("no input: the list on stdin is empty")
     order = {path: index for index, path in enumerate(found)}
-    paths = _sorted([path for path in found if path.name != LEDGER_NAME])  # which `out/*` names too
+    paths = [path for path in found if path.name != LEDGER_NAME]  # which `out/*` names too
+    if len(paths) > 1:
+        from natsort import natsorted  # one input starts sooner without it
+
+        paths = natsorted(paths, key=str)
     many = len(paths) > 1 or "-" in words or shard is not None
     named = zip(paths, tell_apart(paths, beside=beside), strict=True)
     jobs = [Job(path, name, order[path], found[path], alone=not many) for path, name in named]
-    return Inputs(tuple(jobs if shard is None else jobs[shard.number - 1 :: shard.of]), len(jobs), many)
-
-
-def _sorted(paths: list[Path]) -> list[Path]:
-    if len(paths) < 2:
-        return paths  # most commands: they start sooner without the library
-    from natsort import natsorted
-
-    return natsorted(paths, key=str)
+    return Inputs(tuple(jobs[shard or slice(None)]), len(jobs), many)
 
 
 def _with_stdin(words: Sequence[str]) -> list[str]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import typer
 
-from temtrack.cli import options, output
-from temtrack.cli.estimates import read_kinetics, show_estimates
-from temtrack.cli.heating import HeaterColumns, HeaterLogs, HeaterOffsets
-from temtrack.cli.inputs import Job, Shard, gather
+from temtrack.cli import output
+from temtrack.cli.command_line import command_line
+from temtrack.cli.inputs import Job, gather
+from temtrack.cli.options import MASKS, OPTIONS, command, parse_temperature
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, Work, run_each
 from temtrack.errors import UsageError
@@ -21,56 +20,29 @@ from temtrack.pipeline.options import KineticsOptions
 
 T = TypeVar("T")
 
-_DEFAULT = KineticsOptions()
-
-_KELVIN_AT_0_C = 273.15
-_TEMPERATURE = re.compile(r"\s*([-+]?\d+\.?\d*)\s*(?:°\s*)?(C|K|degC)\s*", re.IGNORECASE)
+#: What a person needs of an estimate on one screen; method and source stand in the table.
+_SHOWN = ("quantity", "frame", "event_id", "value", "low", "high", "unit", "n", "reason")
 
 
-def parse_temperature(text: str) -> float:
-    """Return kelvin from a temperature such as ``800C``, ``800 °C`` or ``1073K``.
-
-    Raises
-    ------
-    UsageError
-        If the text is no temperature above absolute zero with a unit.
-    """
-    match = _TEMPERATURE.fullmatch(text)
-    kelvin = 0.0
-    if match is not None:
-        kelvin = float(match[1]) + (0.0 if match[2].upper() == "K" else _KELVIN_AT_0_C)
-    if kelvin <= 0:
-        raise UsageError(
-            f"--temperature {text!r}: not understood; give a temperature with its unit, C or K, as in 800C"
-        )
-    return kelvin
-
-
+@command(
+    masks=MASKS,
+    temperature_k=typer.Option(
+        "--temperature",
+        parser=parse_temperature,
+        metavar="T",
+        help="Temperature of each run in their order, as 800C or 1073K, for the activation energy.",
+    ),
+    **{name: OPTIONS[name] for name in ("heater_log", "heater_columns", "heater_offset_s")},
+)
 def kinetics(
-    masks: options.MasksFolders,
-    temperature_k: Annotated[
-        list[float] | None,
-        typer.Option(
-            "--temperature",
-            parser=parse_temperature,
-            metavar="T",
-            help="Temperature of each run in their order, as 800C or 1073K, for the activation energy.",
-            show_default=False,
-        ),
-    ] = None,
-    heater_log: HeaterLogs = None,
-    heater_columns: HeaterColumns = _DEFAULT.heater_columns,
-    heater_offset_s: HeaterOffsets = None,
-    out: options.Output = None,
-    pixel_size_nm: options.PixelSize = _DEFAULT.pixel_size_nm,
-    frame_time_s: options.FrameTime = _DEFAULT.frame_time_s,
-    seed: options.Seed = _DEFAULT.seed,
-    resume: options.Resume = False,
-    shard: options.ShardOf = None,
-    keep_going: options.KeepGoing = True,
-    force: options.Force = False,
-    dry_run: options.DryRun = False,
-    as_json: options.JsonOfInputs = False,
+    masks: list[str],
+    how: KineticsOptions,
+    run: RunOptions,
+    temperature_k: list[float] | None = None,
+    heater_log: list[Path] | None = None,
+    heater_columns: str | None = None,
+    heater_offset_s: list[float] | None = None,
+    out: Path | None = None,
 ) -> None:
     """Fit sintering kinetics: sizes, growth, dispersion, mechanisms, motion, each with a 95 % interval.
 
@@ -81,10 +53,9 @@ def kinetics(
     from temtrack.formats.store.run import fingerprint_run
     from temtrack.tables import TABLES
 
-    chosen = gather(masks, shard)
-    shared = KineticsOptions(pixel_size_nm=pixel_size_nm, frame_time_s=frame_time_s, seed=seed)
+    chosen = gather(masks, run.shard)
     of_runs = [
-        replace(shared, temperature_k=k, heater_log=log, heater_columns=heater_columns, heater_offset_s=s)
+        replace(how, temperature_k=k, heater_log=log, heater_columns=heater_columns, heater_offset_s=s)
         for k, log, s in zip(
             _for_each(temperature_k, chosen.n_given, "--temperature"),
             _for_each(heater_log, chosen.n_given, "--heater-log", or_one=True),
@@ -95,20 +66,26 @@ def kinetics(
     joint = out if chosen.many else None
 
     def load() -> Work:
+        from temtrack.formats.store.atomic import check_output_file
+        from temtrack.pipeline.analyze import ACTIVATION_FILES, kinetics_file
+
         if joint is not None:
-            _check_joint_files(joint, resume or force)
-        return lambda job: _measure_one(of_runs[job.index], job)
+            for name in ACTIVATION_FILES:
+                check_output_file(joint / name, run.resume or run.force)
+        return lambda job: {
+            "temperature_K": kinetics_file(job.source, job.place, of_runs[job.index], job.request)
+        }
 
     task = Task(
-        shared,
+        how,
         load=load,
         target=lambda job: job.source if out is None else out / job.name if chosen.many else out,
         content=lambda job: [fingerprint_run(job.source, TABLES), contents_of(of_runs[job.index])],
         detail=read_kinetics,
         show=_show,
-        together=lambda rows: _measure_activation(joint, shard, rows),
+        together=lambda rows: _measure_activation(joint, run.shard, rows),
     )
-    run_each("kinetics", chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
+    run_each("kinetics", chosen, task, run)
 
 
 def _for_each(
@@ -124,26 +101,7 @@ def _for_each(
     return given
 
 
-def _measure_one(how: KineticsOptions, job: Job) -> Row:
-    """Measure one run and write its table and plots."""
-    from temtrack.pipeline.analyze import kinetics_file
-
-    command, overwrite = output.command_line(), job.may_overwrite
-    kelvin = kinetics_file(
-        job.source, job.place, how, command, may_overwrite=overwrite, progress=output.with_progress
-    )
-    return {"temperature_K": kelvin}
-
-
-def _check_joint_files(out: Path, force: bool) -> None:
-    from temtrack.formats.store.atomic import check_output_file
-    from temtrack.pipeline.analyze import ACTIVATION_FILES
-
-    for name in ACTIVATION_FILES:
-        check_output_file(out / name, force)
-
-
-def _measure_activation(out: Path | None, shard: Shard | None, rows: Sequence[Row]) -> Row:
+def _measure_activation(out: Path | None, shard: slice | None, rows: Sequence[Row]) -> Row:
     """Fit activation energies over the runs; keep them where there is a folder to."""
     from temtrack.pipeline.analyze import activation_of
 
@@ -155,9 +113,15 @@ def _measure_activation(out: Path | None, shard: Shard | None, rows: Sequence[Ro
     if out is None:
         output.tell("what the runs tell together is shown only; -o DIR keeps it, with its plot")
     runs = {str(row["input"]): Path(str(row["output"])) for row in rows}
-    kelvins = [row["temperature_K"] for row in rows]
-    found = activation_of(runs, kelvins, out, output.command_line())
+    found = activation_of(runs, [row["temperature_K"] for row in rows], out, command_line())
     return {"activation": [asdict(one) for one in found]}
+
+
+def read_kinetics(job: Job) -> Row:
+    """Return the estimates of a run that was measured."""
+    from temtrack.pipeline.analyze import KINETICS_FILES, read_estimates
+
+    return {"kinetics": [asdict(one) for one in read_estimates(job.place / KINETICS_FILES[0])]}
 
 
 def _show(rows: Sequence[Row], together: Row) -> None:
@@ -166,3 +130,17 @@ def _show(rows: Sequence[Row], together: Row) -> None:
         show_estimates(row["kinetics"], f"Kinetics of {row['input']}, in {row['output']}")
     if "activation" in together:
         show_estimates(together["activation"], "Activation over all runs")
+
+
+def show_estimates(rows: Sequence[Row], title: str) -> None:
+    """Show what was found, of the first and last frames and the whole run, and why other things were not."""
+    frames = [row["frame"] for row in rows if row["frame"] is not None]
+    ends = (None, min(frames, default=None), max(frames, default=None))
+    shown = [row for row in rows if row["value"] is not None and row["frame"] in ends]
+    output.show_rows([{name: row[name] for name in _SHOWN} for row in shown], as_json=False, title=title)
+    refused: dict[str, list[str]] = {}
+    for row in rows:
+        if row["value"] is None:
+            refused.setdefault(row["reason"] or "", []).append(row["quantity"])
+    reasons = [{"refused": list(dict.fromkeys(names)), "reason": why} for why, names in refused.items()]
+    output.show_rows(reasons, as_json=False)

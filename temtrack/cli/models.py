@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from temtrack.cli import options, output
+from temtrack.cli import output
+from temtrack.cli.options import command
 
-models = typer.Typer(name="models", add_completion=False, invoke_without_command=True)
+models = typer.Typer(
+    name="models",
+    help="List the models, show where one comes from, verify its weights.",
+    add_completion=False,
+    invoke_without_command=True,
+)
 
 
 @models.callback()
 def _root(ctx: typer.Context) -> None:
-    """List the models, show where one comes from, verify its weights."""
     if ctx.invoked_subcommand is None:
         list_models()
 
 
 @models.command("list")
-def list_models(as_json: options.Json = False) -> None:
+@command()
+def list_models(rows_as_json: bool = False) -> None:
     """List the models that come with temtrack, and those that were imported."""
     from temtrack.models.registry import read_models
 
@@ -36,20 +41,18 @@ def list_models(as_json: options.Json = False) -> None:
         }
         for name, spec in read_models().items()
     ]
-    output.show_rows(rows, as_json=as_json)
+    output.show_rows(rows, as_json=rows_as_json)
 
 
 @models.command("show")
-def show_model(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name or a run's folder.")],
-    as_json: options.Json = False,
-) -> None:
+@command(model=typer.Argument(metavar="MODEL", help="A model's name or a run's folder."))
+def show_model(model: str, rows_as_json: bool = False) -> None:
     """Show a model's weights, training command, data, scores and licence."""
     from temtrack.models.registry import find_model
 
     spec = find_model(model)
     facts = {"model": spec.name, "weights": spec.weights and str(spec.weights), **spec.facts}
-    if as_json:
+    if rows_as_json:
         output.show_json(facts)
         return
     output.show_rows(list(_facts_and_scores(facts)), as_json=False)
@@ -65,7 +68,8 @@ def _facts_and_scores(facts: Mapping[str, object], above: str = "") -> Iterator[
 
 
 @models.command("verify")
-def verify_models(as_json: options.Json = False) -> None:
+@command()
+def verify_models(rows_as_json: bool = False) -> None:
     """Check every embedded and imported model's weights against its sha256."""
     from temtrack.models.registry import read_models, verify
 
@@ -74,19 +78,17 @@ def verify_models(as_json: options.Json = False) -> None:
         for name, spec in read_models().items()
         if spec.weights
     ]
-    output.show_rows(rows, as_json=as_json)
+    output.show_rows(rows, as_json=rows_as_json)
 
 
 @models.command("import")
+@command(
+    network=typer.Argument(metavar="NETWORK", help="The network, as r50-deaot-l."),
+    checkpoint=typer.Argument(metavar="FILE", help="Its .pth, .pt or .safetensors file."),
+    name=typer.Option("--name", metavar="MODEL", help="What to call it, if not like its network."),
+)
 def import_model(
-    network: Annotated[str, typer.Argument(metavar="NETWORK", help="The network, as r50-deaot-l.")],
-    checkpoint: Annotated[Path, typer.Argument(metavar="FILE", help="Its .pth, .pt or .safetensors file.")],
-    name: Annotated[
-        str | None,
-        typer.Option("--name", metavar="MODEL", help="What to call it, if not like its network."),
-    ] = None,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    network: str, checkpoint: Path, name: str | None = None, force: bool = False, rows_as_json: bool = False
 ) -> None:
     """Import a checkpoint that you have downloaded or trained elsewhere.
 
@@ -100,27 +102,27 @@ def import_model(
     net = find_architecture(network).build()
     folder = new_model_folder(name or network, force)
     weights = import_checkpoint(folder, network, net, checkpoint)
-    _show(folder.name, network, weights, as_json)
+    _show(folder.name, network, weights, rows_as_json)
 
 
 @models.command("download")
+@command(
+    model=typer.Argument(metavar="MODEL", help="What it is called, or shall be called."),
+    url=typer.Option("--url", metavar="HTTPS", help="Address of a checkpoint of your own."),
+    sha256=typer.Option("--sha256", metavar="HEX", help="Its checksum; any other file is refused."),
+    network=typer.Option("--network", help="Its network, as r50-deaot-l, if not called like it."),
+    from_folder=typer.Option(
+        "--from-dir", metavar="DIR", help="Take the file from this folder; nothing is fetched."
+    ),
+)
 def download_model(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="What it is called, or shall be called.")],
-    url: Annotated[
-        str | None, typer.Option("--url", metavar="HTTPS", help="Address of a checkpoint of your own.")
-    ] = None,
-    sha256: Annotated[
-        str | None, typer.Option("--sha256", metavar="HEX", help="Its checksum; any other file is refused.")
-    ] = None,
-    network: Annotated[
-        str | None, typer.Option("--network", help="Its network, as r50-deaot-l, if not called like it.")
-    ] = None,
-    from_folder: Annotated[
-        Path | None,
-        typer.Option("--from-dir", metavar="DIR", help="Take the file from this folder; nothing is fetched."),
-    ] = None,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    model: str,
+    url: str | None = None,
+    sha256: str | None = None,
+    network: str | None = None,
+    from_folder: Path | None = None,
+    force: bool = False,
+    rows_as_json: bool = False,
 ) -> None:
     """Download a model by https and import it, checked by its checksum and key by key.
 
@@ -135,7 +137,7 @@ def download_model(
     source = find_source(model, url, sha256, network)
     there = find_downloaded(source)
     if there is not None and not (force and source.url):
-        _show(model, there.architecture, there.weights, as_json)
+        _show(model, there.architecture, there.weights, rows_as_json)
         return
     net, folder = find_architecture(source.architecture).build(), new_model_folder(model, force)
     address, checksum = str(source.url), str(source.sha256)
@@ -147,7 +149,7 @@ def download_model(
     weights = import_checkpoint(folder, source.architecture, net, file, address)
     if from_folder is None:
         file.unlink()
-    _show(model, source.architecture, weights, as_json)
+    _show(model, source.architecture, weights, rows_as_json)
 
 
 def _show(model: str, network: str, weights: Path | None, as_json: bool) -> None:

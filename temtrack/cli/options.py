@@ -1,59 +1,82 @@
-"""Options that several commands share, each stated once with its help and its check."""
+"""The options of commands: each that several share stands here once, with its help and its check.
+
+A command names dataclasses of options in its signature, and `command` makes options of their fields::
+
+    @command(overlay=typer.Option("--overlay", metavar="FILE.mp4", help="Draw the masks into this film."))
+    def track(movies: list[str], how: TrackOptions, overlay: Path | None = None) -> None: ...
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
-from enum import StrEnum
+from dataclasses import fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
 from temtrack.cli import output
-from temtrack.cli.inputs import Shard, parse_shard
+from temtrack.cli.inputs import parse_shard
 from temtrack.errors import UsageError
-from temtrack.models.registry import DEFAULT_MODEL as DEFAULT_MODEL
-
-_QUANTITY = re.compile(r"\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(\D*?)\s*", re.IGNORECASE)
-
+from temtrack.formats.units import duration_s, length_nm, split_quantity
 
 _WHOLE = re.compile(r"[-+]?\d{1,18}")
 
+#: Kelvin at 0 of each unit of temperature.
+_KELVIN = {"k": 0.0, "c": 273.15, "degc": 273.15}
 
-class DeviceName(StrEnum):
-    """Where a model runs."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-    mps = "mps"
+#: Where a model runs.
+Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
-def parse_pixel_size(text: str) -> float:
-    """Return nanometres from a length such as ``0.21nm``, ``2.1 Å``, ``210pm`` or ``0.00021um``.
+def _quantity(
+    option: str, convert: Callable[[float, str], float | None], allowed: str
+) -> Callable[[str], float]:
+    """Return the parser of a number with a unit; ``convert`` gives ``None`` for one that is not allowed."""
 
-    Raises
-    ------
-    UsageError
-        If the text is no positive length with a unit.
-    """
-    from temtrack.formats.units import length_nm
+    def parse(text: str) -> float:
+        converted = convert(*split_quantity(text))
+        if converted is None:
+            raise UsageError(f"{option} {text!r}: not understood; give {allowed}")
+        return converted
 
-    return _parse_quantity(text, length_nm, "--pixel-size", "pm, A, nm, um, mm or m, as in 0.21nm")
+    return parse
 
 
-def parse_scale_bar(text: str) -> float:
-    """Return nanometres from the length of a scale bar such as ``50nm`` or ``0.2um``.
+def _any_duration_s(number: float, unit: str) -> float | None:
+    second = duration_s(1, unit)
+    return None if second is None else number * second
 
-    Raises
-    ------
-    UsageError
-        If the text is no positive length with a unit.
-    """
-    from temtrack.formats.units import length_nm
 
-    return _parse_quantity(text, length_nm, "--scale-bar", "pm, A, nm, um, mm or m, as in 50nm")
+def _temperature_k(number: float, unit: str) -> float | None:
+    kelvin = number + _KELVIN.get(unit.removeprefix("°").strip().lower(), math.nan)
+    return kelvin if kelvin > 0 else None
+
+
+_LENGTH = "a number above 0 with its unit: pm, A, nm, um, mm or m"
+
+#: Nanometres from ``0.21nm``, ``2.1 Å``, ``210pm`` or ``0.00021um``.
+parse_pixel_size = _quantity("--pixel-size", length_nm, f"{_LENGTH}, as in 0.21nm")
+parse_scale_bar = _quantity("--scale-bar", length_nm, f"{_LENGTH}, as in 50nm")
+
+#: Seconds from ``0.5s``, ``40ms`` or ``2min``.
+parse_frame_time = _quantity(
+    "--frame-time", duration_s, "a number above 0 with its unit: us, ms, s, min or h, as in 0.5s"
+)
+
+#: Seconds from a duration of either sign, as ``12.5s`` or ``-3 min``.
+parse_heater_offset = _quantity(
+    "--heater-offset", _any_duration_s, "a number with its unit, us, ms, s, min or h, as in 12.5s"
+)
+
+#: Kelvin from ``800C``, ``800 °C`` or ``1073K``.
+parse_temperature = _quantity(
+    "--temperature", _temperature_k, "a temperature with its unit, C or K, as in 800C"
+)
 
 
 def parse_frames(text: str) -> slice:
@@ -75,210 +98,234 @@ def parse_frames(text: str) -> slice:
     return slice(*numbers)
 
 
-def parse_frame_time(text: str) -> float:
-    """Return seconds from a duration such as ``0.5s``, ``40ms`` or ``2min``.
+def _read_points(text: str) -> object:
+    from temtrack.formats.prompts import read_points  # to parse a command line takes no arrays
 
-    Raises
-    ------
-    UsageError
-        If the text is no positive duration with a unit.
-    """
-    from temtrack.formats.units import duration_s
-
-    return _parse_quantity(text, duration_s, "--frame-time", "us, ms, s, min or h, as in 0.5s")
+    return read_points(Path(text))
 
 
-def _parse_quantity(
-    text: str, convert: Callable[[float, str], float | None], option: str, allowed: str
-) -> float:
-    match = _QUANTITY.fullmatch(text)
-    # "1.2.3" has the look of a number and is none
-    is_number = match is not None and match[1].count(".") <= 1 and match[1].strip("+-.") != ""
-    converted = convert(float(match[1]), match[2]) if match is not None and is_number else None
-    if converted is None:
-        raise UsageError(f"{option} {text!r}: not understood; give a number above 0 with its unit: {allowed}")
-    return converted
+def _read_boxes(text: str) -> object:
+    from temtrack.formats.prompts import read_boxes
+
+    return read_boxes(Path(text))
 
 
 def complete_model(typed: str) -> list[str]:
     """Return the names of models that segment and begin as typed, for the shell's completion."""
     from temtrack.models.catalog import SEGMENTING
-    from temtrack.models.registry import names_for
 
-    return [name for name in names_for(*SEGMENTING) if name.startswith(typed)]
+    return _complete(typed, *SEGMENTING)
 
 
 def complete_tracker(typed: str) -> list[str]:
     """Return the names of what carries ids and begins as typed, for the shell's completion."""
     from temtrack.models.catalog import Kind
+
+    return _complete(typed, Kind.tracker)
+
+
+def _complete(typed: str, *kinds: Any) -> list[str]:
     from temtrack.models.registry import names_for
 
-    return [name for name in names_for(Kind.tracker) if name.startswith(typed)]
+    return [name for name in names_for(*kinds) if name.startswith(typed)]
 
 
-MasksFolders = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="MASKS...",
-        help="Masks folders, of this program or another, or TIFF stacks; - for a list on stdin.",
-    ),
-]
-MovieOfMasks = Annotated[
-    str | None,
-    typer.Option(
+def _be_verbose(wanted: bool) -> None:
+    if wanted:  # else it stays as it was said before the command's name
+        output.set_verbose(True)
+
+
+#: What the commands take that look at masks.
+MASKS = typer.Argument(
+    metavar="MASKS...",
+    help="Masks folders, of this program or another, or TIFF stacks; - for a list on stdin.",
+)
+
+#: The options that commands share and those of the stages, by parameter or field, in the order of every help.
+OPTIONS = {
+    "out": typer.Option("--output", "-o", metavar="DIR", help="Folder for the results."),
+    "movie": typer.Option(
         "--movie",
         metavar="MOVIE",
         help="The movie of the masks, for its pictures, intensities and scale bar.",
-        show_default=False,
     ),
-]
-Output = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.", show_default=False),
-]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
-PixelSize = Annotated[
-    float | None,
-    typer.Option(
-        "--pixel-size",
-        parser=parse_pixel_size,
-        metavar="LENGTH",
-        help="Side of a pixel, as 0.21nm; counts before the file's own.",
-        show_default=False,
-    ),
-]
-ScaleBar = Annotated[
-    float | None,
-    typer.Option(
-        "--scale-bar",
-        parser=parse_scale_bar,
-        metavar="LENGTH",
-        help="Length of the scale bar drawn in the image, as 50nm: it is found and measured.",
-        show_default=False,
-    ),
-]
-FrameTime = Annotated[
-    float | None,
-    typer.Option(
-        "--frame-time",
-        parser=parse_frame_time,
-        metavar="DURATION",
-        help="Time between two frames, as 0.5s; counts before the file's own.",
-        show_default=False,
-    ),
-]
-Frames = Annotated[
-    slice | None,
-    typer.Option(
-        "--frames",
-        parser=parse_frames,
-        metavar="A:B[:STEP]",
-        help="Only a piece of the movie, as 0:20, 100: or ::5; its first becomes frame 0, times stay true.",
-        show_default=False,
-    ),
-]
-ShardOf = Annotated[
-    Shard | None,
-    typer.Option(
-        "--shard",
-        parser=parse_shard,
-        metavar="K/N",
-        help="Of many inputs every N-th from the K-th on, as 3/16: the same ones on every machine.",
-        show_default=False,
-    ),
-]
-Resume = Annotated[
-    bool,
-    typer.Option(
-        "--resume", help="Go on where an earlier run of the same command stopped; skip what is done."
-    ),
-]
-KeepGoing = Annotated[
-    bool,
-    typer.Option("--keep-going/--no-keep-going", help="Of many inputs do the rest where one fails."),
-]
-MinArea = Annotated[
-    float | None,
-    typer.Option(
-        "--min-area",
-        min=0,
-        metavar="PX",
-        help="Drop particles of fewer pixels. By default those below a twentieth of the typical one.",
-        show_default=False,
-    ),
-]
-Device = Annotated[DeviceName, typer.Option("--device", help="Where the model runs.")]
-Model = Annotated[
-    str,
-    typer.Option(
+    "model": typer.Option(
         "--model",
         help="A model that `temtrack models` lists, or the folder of a training run.",
         autocompletion=complete_model,
     ),
-]
-Tta = Annotated[
-    bool,
-    typer.Option(
+    "tta": typer.Option(
         "--tta/--no-tta",
         help="Test-time augmentation: see each image twice, once shifted; finer, in twice the time.",
     ),
-]
-Diameter = Annotated[
-    str | None,
-    typer.Option(
+    "diameter": typer.Option(
         "--diameter",
         metavar="8px|4nm",
         help="Width of a typical particle, from which follows the size at which the model sees it; found "
         "from the image otherwise.",
-        show_default=False,
     ),
-]
-Rescale = Annotated[
-    float | None,
-    typer.Option(
+    "rescale": typer.Option(
         "--rescale",
         metavar="FACTOR",
         help="Factor by which images are resized for the model, in place of --diameter.",
-        show_default=False,
     ),
-]
-KeepAnnotations = Annotated[
-    bool,
-    typer.Option(
-        "--keep-annotations", help="Look for particles in burned-in annotation bars and scale bars too."
+    "points": typer.Option(
+        "--points",
+        parser=_read_points,
+        metavar="CSV",
+        help="Only the particles at these points (columns x,y in px).",
     ),
-]
-Tracker = Annotated[
-    str,
-    typer.Option(
+    "boxes": typer.Option(
+        "--boxes",
+        parser=_read_boxes,
+        metavar="CSV",
+        help="Only those in these boxes (columns x0,y0,x1,y1 in px).",
+    ),
+    "min_area_px": typer.Option(
+        "--min-area",
+        min=0,
+        metavar="PX",
+        help="Drop particles of fewer pixels. By default those below a twentieth of the typical one.",
+    ),
+    "tracker": typer.Option(
         "--tracker",
         help="What follows ids from frame to frame: overlap, trackpy, a DeAOT that `temtrack models` lists, "
         "or the folder of its training run.",
         autocompletion=complete_tracker,
     ),
-]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
-DryRun = Annotated[
-    bool,
-    typer.Option(
+    "max_gap_frames": typer.Option(
+        "--max-gap", min=0, help="Frames through which a particle is followed unseen."
+    ),
+    "masks": typer.Option("--masks", metavar="DIR", help="Segmented frames to use in place of a model."),
+    "overlay": typer.Option(
+        "--overlay", metavar="FILE.mp4", help="Draw contours, ids and merges on the movie into this film."
+    ),
+    "pixel_size_nm": typer.Option(
+        "--pixel-size",
+        parser=parse_pixel_size,
+        metavar="LENGTH",
+        help="Side of a pixel, as 0.21nm; counts before the file's own.",
+    ),
+    "scale_bar_nm": typer.Option(
+        "--scale-bar",
+        parser=parse_scale_bar,
+        metavar="LENGTH",
+        help="Length of the scale bar drawn in the image, as 50nm: it is found and measured.",
+    ),
+    "frame_time_s": typer.Option(
+        "--frame-time",
+        parser=parse_frame_time,
+        metavar="DURATION",
+        help="Time between two frames, as 0.5s; counts before the file's own.",
+    ),
+    "frames": typer.Option(
+        "--frames",
+        parser=parse_frames,
+        metavar="A:B[:STEP]",
+        help="Only a piece of the movie, as 0:20, 100: or ::5; its first becomes frame 0, times stay true.",
+    ),
+    "heater_log": typer.Option(
+        "--heater-log",
+        metavar="FILE",
+        help="Log of the heater (DENSsolutions, Protochips, others by --heater-columns); of several runs one "
+        "for each, or one for all.",
+    ),
+    "heater_columns": typer.Option(
+        "--heater-columns",
+        metavar="TIME,TEMPERATURE",
+        help="Columns of another program's log, as 'Elapsed [s],Temp [C]' or 'Date,Time,Temp [C]'.",
+    ),
+    "heater_offset_s": typer.Option(
+        "--heater-offset",
+        parser=parse_heater_offset,
+        metavar="DURATION",
+        help="Time of the log at the movie's 0 s, as 12.5s or -3s, beyond what their clocks tell.",
+    ),
+    "keep_annotations": typer.Option(
+        "--keep-annotations", help="Look for particles in burned-in annotation bars and scale bars too."
+    ),
+    "device": typer.Option("--device", help="Where the model runs."),
+    "seed": typer.Option("--seed", min=0, help="Seed of everything random."),
+    "resume": typer.Option(
+        "--resume", help="Go on where an earlier run of the same command stopped; skip what is done."
+    ),
+    "shard": typer.Option(
+        "--shard",
+        parser=parse_shard,
+        metavar="K/N",
+        help="Of many inputs every N-th from the K-th on, as 3/16: the same ones on every machine.",
+    ),
+    "keep_going": typer.Option(
+        "--keep-going/--no-keep-going", help="Of many inputs do the rest where one fails."
+    ),
+    "force": typer.Option("--force", help="Overwrite what is there."),
+    "dry_run": typer.Option(
         "--dry-run", help="Only show which inputs would be done, into which outputs, with which options."
     ),
-]
-Verbose = Annotated[
-    bool,
-    typer.Option(
-        "--verbose",
-        "-v",
-        callback=lambda wanted: wanted and output.set_verbose(True),
-        help="Tell what is decided: model, device, scale; and how long each stage takes.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
-JsonOfInputs = Annotated[
-    bool,
-    typer.Option(
+    "as_json": typer.Option(
         "--json",
         help="Print one JSON document, for one input as for many: inputs, each with input, output, state "
         "(done, failed, todo) and what was found; and how many failed.",
     ),
-]
+    "rows_as_json": typer.Option("--json", help="Print the results as JSON."),
+    "verbose": typer.Option(
+        "--verbose",
+        "-v",
+        callback=_be_verbose,
+        help="Tell what is decided: model, device, scale; and how long each stage takes.",
+    ),
+}
+
+
+def command(**own: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that makes a function a command, with the fields of dataclasses among its options.
+
+    Of a dataclass in the signature each field becomes an option that is described and that the function does
+    not take itself; type and default are those of the field. Every command takes ``--verbose``.
+
+    Parameters
+    ----------
+    own
+        By parameter or field, what only this command takes, or tells otherwise than `OPTIONS`; it comes first
+        in the help, in this order.
+    """
+    described, places = OPTIONS | own, list(own | OPTIONS)
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        taken, hints = signature(function).parameters, get_type_hints(function)
+        groups: dict[str, list[str]] = {}
+        found: list[tuple[str, Any, Any]] = []
+        for name, parameter in taken.items():
+            kind = hints[name]
+            if not is_dataclass(kind):
+                found.append((name, kind, parameter.default))
+                continue
+            types = get_type_hints(kind)
+            held = [f for f in fields(kind) if f.name in described and f.name not in taken]
+            groups[name] = [field.name for field in held]
+            found += [(field.name, types[field.name], field.default) for field in held]
+
+        found.append(("verbose", bool, False))
+
+        @wraps(function)
+        def run(**given: Any) -> None:
+            given.pop("verbose", None)  # its own callback has handled it
+            for name, held in groups.items():
+                given[name] = hints[name](**{field: given.pop(field) for field in held})
+            function(**given)
+
+        found.sort(key=lambda one: places.index(one[0]))
+        run.__signature__ = Signature(  # type: ignore[attr-defined]
+            [
+                Parameter(
+                    name,
+                    Parameter.KEYWORD_ONLY,
+                    default=default,
+                    annotation=Annotated[kind, described[name]],
+                )
+                for name, kind, default in found
+            ]
+        )
+        return run
+
+    return decorate

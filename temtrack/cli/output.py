@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from temtrack.cli.command_line import command_line as command_line
 from temtrack.cli.progress import ByteBar, Stage, byte_bar, follow
 from temtrack.errors import TemtrackNotice, TemtrackWarning
 
@@ -45,7 +45,8 @@ def show_rows(rows: Sequence[Row], *, as_json: bool, title: str | None = None) -
         return
     if not rows:
         return
-    names = [n for n in _names(rows) if any(not _is_missing(row.get(n)) for row in rows)]
+    known = dict.fromkeys(name for row in rows for name in row)
+    names = [n for n in known if any(not _is_missing(row.get(n)) for row in rows)]
     table = Table(title=title, title_justify="left", header_style="bold")
     for name in names:
         numeric = all(isinstance(row.get(name), (int, float, type(None))) for row in rows)
@@ -102,6 +103,11 @@ def warn(message: str) -> None:
 def fail(message: str) -> None:
     """Print the one line that an error ends in."""
     _MESSAGES.print(f"temtrack: error: {' '.join(message.split())}")
+
+
+def count_fates(fates: Iterable[str | None]) -> Row:
+    """Return how often each known fate comes, in the order of their names."""
+    return dict(sorted(Counter(fate for fate in fates if fate is not None).items()))
 
 
 def tell_unknowns(known: Calibration) -> None:
@@ -161,10 +167,6 @@ def with_progress(
 def byte_progress(description: str) -> AbstractContextManager[ByteBar]:
     """Show a bar of bytes, which vanishes at the end and never shows outside a terminal."""
     return byte_bar(description, _MESSAGES)
-
-
-def _names(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def _heading(name: str) -> str:

@@ -4,43 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from temtrack.cli import options, output
+from temtrack.cli import output
 from temtrack.cli.inputs import Job, gather
+from temtrack.cli.options import MASKS, command
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
 from temtrack.errors import UsageError
-from temtrack.pipeline.options import AnalyzeOptions
+from temtrack.pipeline.options import ScaleOptions
 
 _SUFFIXES = (".html", ".htm")
-_DEFAULT_PAGE = Path("report.html")
 
 
+@command(
+    masks=MASKS,
+    out=typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE|DIR",
+        help="The page, report.html where none is named; of many, the folder for the pages, which else lie "
+        "beside the masks folders as NAME.html.",
+    ),
+)
 def report(
-    masks: options.MasksFolders,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE|DIR",
-            help="The page, report.html where none is named; of many, the folder for the pages, which else "
-            "lie beside the masks folders as NAME.html.",
-            show_default=False,
-        ),
-    ] = None,
-    movie: options.MovieOfMasks = None,
-    pixel_size_nm: options.PixelSize = None,
-    frame_time_s: options.FrameTime = None,
-    resume: options.Resume = False,
-    shard: options.ShardOf = None,
-    keep_going: options.KeepGoing = True,
-    force: options.Force = False,
-    dry_run: options.DryRun = False,
-    as_json: options.JsonOfInputs = False,
+    masks: list[str], how: ScaleOptions, run: RunOptions, out: Path | None = None, movie: str | None = None
 ) -> None:
     """Put a run on one page: movie with contours, merges, sizes, fates, tables.
 
@@ -53,16 +42,15 @@ def report(
     from temtrack.formats.store.run import fingerprint_run
     from temtrack.tables import DRIFT, KINETICS, TABLES
 
-    chosen = gather(masks, shard, beside=out is None)
+    chosen = gather(masks, run.shard, beside=out is None)
     chosen.refuse_for_many("--movie", movie)
     if out is not None:
         chosen.refuse_file_for_many(out, _SUFFIXES)
-    how = AnalyzeOptions(pixel_size_nm=pixel_size_nm, frame_time_s=frame_time_s)
 
     def place(job: Job) -> Path:
         if chosen.many:
             return (out or job.source.parent) / f"{job.name}.html"
-        return out or _DEFAULT_PAGE
+        return out or Path("report.html")
 
     task = Task(
         how,
@@ -71,20 +59,20 @@ def report(
         content=lambda job: fingerprint_run(job.source, (*TABLES, DRIFT, KINETICS)),
         show=show_lines if chosen.many else _show,
     )
-    run_each("report", chosen, task, RunOptions(resume, keep_going, force, as_json, dry_run))
+    run_each("report", chosen, task, run)
 
 
-def _report_one(how: AnalyzeOptions, movie: str | None, job: Job) -> Row:
+def _report_one(how: ScaleOptions, movie: str | None, job: Job) -> Row:
     """Write the page of one run."""
     from temtrack.formats.store.atomic import check_output_file, check_output_folder
     from temtrack.pipeline.report import write_report
 
-    page = job.place
+    page, request = job.place, job.request
     if page.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"-o {page}: the report is a web page; give a name that ends in .html")
     check_output_folder(page.parent, force=True)  # the page may stand beside other files
-    check_output_file(page, job.may_overwrite)
-    run = write_report(page, job.source, movie, how, output.command_line(), output.with_progress)
+    check_output_file(page, request.may_overwrite)
+    run = write_report(page, job.source, movie, how, request)
     return {"n_frames": len(run.masks), "megabytes": round(page.stat().st_size / 1e6, 1)}
 
 

@@ -4,33 +4,24 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from temtrack.cli import options, output
+from temtrack.cli import output
+from temtrack.cli.options import OPTIONS, Device, command
 from temtrack.errors import UsageError
 
 
-def reproduce(
-    record: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RECORD",
-            help="A run.json or the folder of one, a table (.parquet), or the mask of one image.",
-        ),
-    ],
-    output_folder: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", metavar="DIR", help="A new folder for the results.", show_default=False
-        ),
-    ],
-    device: options.Device = options.DeviceName.auto,
-    force: Annotated[
-        bool, typer.Option("--force", help="Go on where input, model or version is another one.")
-    ] = False,
-) -> None:
+@command(
+    record=typer.Argument(
+        metavar="RECORD",
+        help="A run.json or the folder of one, a table (.parquet), or the mask of one image.",
+    ),
+    out=typer.Option("--output", "-o", metavar="DIR", help="A new folder for the results."),
+    device=OPTIONS["device"],
+    force=typer.Option("--force", help="Go on where input, model or version is another one."),
+)
+def reproduce(record: Path, out: Path, device: Device = "auto", force: bool = False) -> None:
     """Run again what a result tells of.
 
     Its options, inputs and models stand in the record. Paths in it count from
@@ -41,7 +32,7 @@ def reproduce(
     from temtrack.formats.store.tables import read_provenance
     from temtrack.pipeline.reproduce import changes_since, find_place, reproduce
 
-    made, target = read_provenance(record), output_folder.resolve()
+    made, target = read_provenance(record), out.resolve()
     os.chdir(find_place(made, record))
     for change in changes_since(made):
         if not force:

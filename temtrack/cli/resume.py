@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ class JobStates:
         self._command = command
         self._shared = {} if options is None else _deciding_on_all(options)
         self._content = content
-        self._ledgers: dict[Path, Ledger] = {}
+        self._ledger = cache(Ledger)
         self._keys: dict[Path, str] = {}
 
     def share_out(self, jobs: Sequence[Job]) -> tuple[list[Job], dict[Path, Row]]:
@@ -64,21 +65,25 @@ class JobStates:
         """
         begun = {job: last for job in jobs if (last := self._last(job)) is not None and last.state != "todo"}
         for job, last in begun.items():
-            if not (job.resume or job.force):
+            if not (job.request.resume or job.request.force):
                 raise OutputError(
                     f"{job.target}: {last.state} by an earlier run, as {len(begun)} of {len(jobs)} inputs; "
                     "give --resume to go on, --force to do all again, or another folder"
                 )
         done = {job: last.result for job, last in begun.items() if self._is_current(job, last)}
         stale = [job for job, last in begun.items() if last.state == "done" and job not in done]
-        if stale and not stale[0].force:
+        if stale and not stale[0].request.force:
             raise UsageError(
                 f"{stale[0].target}: done with other options, another model or another content of "
                 f"{stale[0].source}, as {len(stale)} of {len(jobs)} inputs; give the same, or --force too "
                 "to do those anew"
             )
-        kept = {job.source: row for job, row in done.items() if job.resume}
-        left = [replace(job, begun=job in begun) for job in jobs if job.source not in kept]
+        kept = {job.source: row for job, row in done.items() if job.request.resume}
+        left = [
+            replace(job, request=replace(job.request, begun=job in begun))
+            for job in jobs
+            if job.source not in kept
+        ]
         died = {job.source for job, last in begun.items() if last.state == "running"}
         return sorted(left, key=lambda job: job.source in died), kept
 
@@ -90,8 +95,8 @@ class JobStates:
         InterruptedRunError
             Where the user interrupts it.
         """
-        last = self._last(job)
-        if job.resume and last is not None and self._is_current(job, last):  # by another process meanwhile
+        last = self._last(job) if job.request.resume else None
+        if last is not None and self._is_current(job, last):  # by another process meanwhile
             return last.result
         self.note("running", job)
         begun_s = time.monotonic()
@@ -129,9 +134,6 @@ class JobStates:
             return last.state == "done" and last.key == self._key(job)
         except (TemtrackError, OSError):
             return False
-
-    def _ledger(self, folder: Path) -> Ledger:
-        return self._ledgers.setdefault(folder, Ledger(folder))
 
     def _key(self, job: Job) -> str:
         """Return a hash of all that decides on the result of a job."""

@@ -2,9 +2,9 @@
 
 A command gathers its inputs, says in a `Task` what becomes of each of them, and gives both to `run_each`::
 
-    inputs = gather(masks, shard)
+    inputs = gather(masks, options.shard)
     task = Task(how, load=lambda: work, target=lambda job: out / job.name if inputs.many else out)
-    run_each("analyze", inputs, task, RunOptions(resume, keep_going, force, as_json))
+    run_each("analyze", inputs, task, options)
 
 One input is done as many are, but no ledger is kept beside its result, and its error ends the command.
 """
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from temtrack.cli import output
+from temtrack.cli.command_line import request
 from temtrack.cli.inputs import Inputs, Job
 from temtrack.cli.output import Row
 from temtrack.errors import InterruptedRunError, PartialFailureError, TemtrackError
@@ -33,10 +34,11 @@ Work = Callable[[Job], Row]
 _NESTED = (Mapping, list)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """How a command goes through its inputs: options that all such commands share."""
 
+    shard: slice | None = None
     resume: bool = False
     keep_going: bool = True
     force: bool = False
@@ -96,21 +98,16 @@ def run_each(command: str, inputs: Inputs, task: Task, options: RunOptions) -> N
     InterruptedRunError
         Where the user interrupts it.
     """
-    jobs = [replace(job, resume=options.resume, force=options.force) for job in inputs.jobs]
-    states = None
-    if task.target is not None:
-        jobs = [replace(job, target=task.target(job)) for job in jobs]
-        states = _open_states(command, task) if inputs.many else None
+    asked, states = request(options.force, options.resume), None
+    jobs = [replace(job, target=task.target and task.target(job), request=asked) for job in inputs.jobs]
+    if inputs.many and task.target is not None:
+        from temtrack.cli.resume import JobStates  # one input starts sooner without it
+
+        states = JobStates(command, task.options, task.content)
     run = _Run(jobs, task, options, states)
     run.do(command)
     run.show()
     run.finish()
-
-
-def _open_states(command: str, task: Task) -> JobStates:
-    from temtrack.cli.resume import JobStates  # one input starts sooner without it
-
-    return JobStates(command, task.options, task.content)
 
 
 @dataclass

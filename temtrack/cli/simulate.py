@@ -3,70 +3,70 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from temtrack.cli import options, output
-from temtrack.cli.output import Row
+from temtrack.cli import output
+from temtrack.cli.command_line import request
+from temtrack.cli.options import OPTIONS, command
 from temtrack.errors import UsageError
-
-if TYPE_CHECKING:
-    from temtrack.lineage import Lineage
 
 #: A smaller field holds no particle, and a field of one pixel makes no ImageJ stack.
 _MIN_SIDE_PX = 16
 
 
+@dataclass(frozen=True)
+class MovieNumbers:
+    """The numbers of a `MovieConfig` that stand alone, with a few events of each common kind."""
+
+    n_frames: int = 60
+    n_particles: int = 30
+    radius_px: float = 12.0
+    n_cascades: int = 0
+    n_dissolutions: int = 1
+    n_crossings: int = 1
+    n_touches: int = 1
+    n_nucleations: int = 0
+    n_entering: int = 0
+    n_leaving: int = 0
+    contrast: float = 0.6
+
+
+@command(
+    out=typer.Option("--output", "-o", metavar="DIR", help="Folder for movie and truth."),
+    seed=OPTIONS["seed"],
+    n_frames=typer.Option("--frames", min=1, help="Number of frames."),
+    size=typer.Option("--size", metavar="PX", help="Side of the square field, or HEIGHTxWIDTH."),
+    n_particles=typer.Option("--particles", min=0, help="Particles in the first frame."),
+    radius_px=typer.Option("--radius", min=2, metavar="PX", help="Their mean radius."),
+    merges=typer.Option("--merges", metavar="K:N,...", help="Merges as PARENTS:EVENTS; none is ''."),
+    n_cascades=typer.Option("--cascades", min=0, help="Threes that become one in two merges."),
+    n_dissolutions=typer.Option("--dissolutions", min=0, help="Particles that dissolve."),
+    n_crossings=typer.Option("--crossings", min=0, help="Pairs that overlap and part again."),
+    n_touches=typer.Option("--touches", min=0, help="Pairs that touch and part again."),
+    n_nucleations=typer.Option("--nucleations", min=0, help="Particles that nucleate."),
+    n_entering=typer.Option("--entering", min=0, help="Particles that enter the field."),
+    n_leaving=typer.Option("--leaving", min=0, help="Particles that leave the field."),
+    drift=typer.Option("--drift", metavar="DY,DX", help="Drift of the specimen in px per frame."),
+    dose_e_px=typer.Option("--dose", min=0.01, help="Electrons per pixel and frame."),
+    contrast=typer.Option("--contrast", min=0.001, help="Optical depth in the middle of a mean particle."),
+    dark_field=typer.Option("--dark-field", help="Bright particles on dark ground."),
+)
 def simulate(
-    output_folder: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="DIR", help="Folder for movie and truth.", show_default=False),
-    ],
-    seed: options.Seed = 0,
-    n_frames: Annotated[int, typer.Option("--frames", min=1, help="Number of frames.")] = 60,
-    size: Annotated[
-        str, typer.Option("--size", metavar="PX", help="Side of the square field, or HEIGHTxWIDTH.")
-    ] = "384",
-    n_particles: Annotated[
-        int, typer.Option("--particles", min=0, help="Particles in the first frame.")
-    ] = 30,
-    radius_px: Annotated[
-        float, typer.Option("--radius", min=2, metavar="PX", help="Their mean radius.")
-    ] = 12.0,
-    merges: Annotated[
-        str, typer.Option("--merges", metavar="K:N,...", help="Merges as PARENTS:EVENTS; none is ''.")
-    ] = "2:2,3:1",
-    n_cascades: Annotated[
-        int, typer.Option("--cascades", min=0, help="Threes that become one in two merges.")
-    ] = 0,
-    n_dissolutions: Annotated[
-        int, typer.Option("--dissolutions", min=0, help="Particles that dissolve.")
-    ] = 1,
-    n_crossings: Annotated[
-        int, typer.Option("--crossings", min=0, help="Pairs that overlap and part again.")
-    ] = 1,
-    n_touches: Annotated[int, typer.Option("--touches", min=0, help="Pairs that touch and part again.")] = 1,
-    n_nucleations: Annotated[int, typer.Option("--nucleations", min=0, help="Particles that nucleate.")] = 0,
-    n_entering: Annotated[int, typer.Option("--entering", min=0, help="Particles that enter the field.")] = 0,
-    n_leaving: Annotated[int, typer.Option("--leaving", min=0, help="Particles that leave the field.")] = 0,
-    drift: Annotated[
-        str, typer.Option("--drift", metavar="DY,DX", help="Drift of the specimen in px per frame.")
-    ] = "0,0",
-    dose_e_px: Annotated[
-        float, typer.Option("--dose", min=0.01, help="Electrons per pixel and frame.")
-    ] = 50.0,
-    contrast: Annotated[
-        float, typer.Option("--contrast", min=0.001, help="Optical depth in the middle of a mean particle.")
-    ] = 0.6,
-    dark_field: Annotated[
-        bool, typer.Option("--dark-field", help="Bright particles on dark ground.")
-    ] = False,
-    pixel_size_nm: options.PixelSize = None,
-    frame_time_s: options.FrameTime = None,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    out: Path,
+    numbers: MovieNumbers,
+    seed: int = 0,
+    size: str = "384",
+    merges: str = "2:2,3:1",
+    drift: str = "0,0",
+    dose_e_px: float = 50.0,
+    dark_field: bool = False,
+    pixel_size_nm: float | None = None,
+    frame_time_s: float | None = None,
+    force: bool = False,
+    rows_as_json: bool = False,
 ) -> None:
     """Make a sintering movie whose truth is known.
 
@@ -80,47 +80,24 @@ def simulate(
 
     height, width = _parse_size(size)
     config = MovieConfig(
-        n_frames=n_frames,
+        **asdict(numbers),
         height=height,
         width=width,
-        n_particles=n_particles,
-        radius_px=radius_px,
         merges=_parse_merges(merges),
-        n_cascades=n_cascades,
-        n_dissolutions=n_dissolutions,
-        n_crossings=n_crossings,
-        n_touches=n_touches,
-        n_nucleations=n_nucleations,
-        n_entering=n_entering,
-        n_leaving=n_leaving,
         drift_px_per_frame=_parse_drift(drift),
-        contrast=contrast,
         optics=Optics(dark_field=dark_field),
         detector=Detector(dose_e_px=dose_e_px),
     )
-    check_output_folder(output_folder, force)
-    movie = simulate_into(
-        output_folder,
-        seed,
-        config,
-        output.command_line(),
-        pixel_size_nm=pixel_size_nm,
-        frame_time_s=frame_time_s,
-        progress=output.with_progress,
-    )
-    rows = _merge_rows(movie.lineage, frame_time_s)
-    output.show_rows(rows, as_json=as_json, title="true merges")
+    check_output_folder(out, force)
+    movie = simulate_into(out, seed, config, request(), pixel_size_nm, frame_time_s)
+    rows = [
+        {"event_id": number, "time_s": frame_time_s and merge.frame * frame_time_s, **merge.as_row()}
+        for number, merge in enumerate(movie.lineage.merges, start=1)
+    ]
+    output.show_rows(rows, as_json=rows_as_json, title="true merges")
     output.tell(
-        f"{output_folder}: {len(movie.lineage.tracks)} particles, {len(rows)} merges in {n_frames} frames"
+        f"{out}: {len(movie.lineage.tracks)} particles, {len(rows)} merges in {numbers.n_frames} frames"
     )
-
-
-def _merge_rows(lineage: Lineage, frame_time_s: float | None) -> list[Row]:
-    rows: list[Row] = []
-    for number, merge in enumerate(lineage.merges, start=1):
-        time_s = None if frame_time_s is None else merge.frame * frame_time_s
-        rows.append({"event_id": number, "time_s": time_s, **merge.as_row()})
-    return rows
 
 
 def _parse_size(text: str) -> tuple[int, int]:

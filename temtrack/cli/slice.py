@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from temtrack.cli import options, output
+from temtrack.cli import output
+from temtrack.cli.command_line import command_line
+from temtrack.cli.options import command
 from temtrack.cli.output import Row
 from temtrack.cli.runner import failed_of
-from temtrack.datasets.config import SIDES, Edge, SliceConfig
+from temtrack.datasets.config import SIDES, SliceConfig
 from temtrack.errors import PartialFailureError
 
 if TYPE_CHECKING:
@@ -20,53 +22,38 @@ if TYPE_CHECKING:
 _N_NAMED = 3
 
 
+@command(
+    image_input=typer.Argument(metavar="IMAGES", help="An image, stack, video, folder or quoted pattern."),
+    mask_input=typer.Argument(metavar="MASKS", help="The masks: of the same names, or one for each frame."),
+    out=typer.Option("--output", "-o", metavar="DIR", help="Folder for the tiles."),
+    size_px=typer.Option("--size", min=16, metavar="PX", help="Side of a tile."),
+    overlap_px=typer.Option("--overlap", min=0, metavar="PX", help="The least that neighbours share."),
+    edge=typer.Option(
+        "--edge", help="Last row and column: shifted inwards, padded by the mirror image, or dropped."
+    ),
+    every=typer.Option("--every", min=1, metavar="N", help="Each N-th frame of a movie."),
+    empty_fraction=typer.Option(
+        "--keep-empty", metavar="FRACTION", help="Fraction kept of tiles without particles."
+    ),
+    test_fraction=typer.Option(
+        "--test-fraction", metavar="FRACTION", help="Fraction of the tiles for the test side."
+    ),
+    group_by=typer.Option(
+        "--group-by",
+        metavar="RULE",
+        help="What never stands on both sides: source, folder, frame, TABLE.csv:COLUMN, or a regular "
+        "expression with one group, as '^(.+)_'.",
+    ),
+)
 def slice(
-    image_input: Annotated[
-        Path, typer.Argument(metavar="IMAGES", help="An image, stack, video, folder or quoted pattern.")
-    ],
-    mask_input: Annotated[
-        Path, typer.Argument(metavar="MASKS", help="The masks: of the same names, or one for each frame.")
-    ],
-    out: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="DIR", help="Folder for the tiles.", show_default=False),
-    ],
-    size: Annotated[
-        int, typer.Option("--size", min=16, metavar="PX", help="Side of a tile.")
-    ] = SliceConfig.size_px,
-    overlap: Annotated[
-        int, typer.Option("--overlap", min=0, metavar="PX", help="The least that neighbours share.")
-    ] = SliceConfig.overlap_px,
-    edge: Annotated[
-        Edge,
-        typer.Option(
-            "--edge", help="Last row and column: shifted inwards, padded by the mirror image, or dropped."
-        ),
-    ] = SliceConfig.edge,
-    every: Annotated[
-        int, typer.Option("--every", min=1, metavar="N", help="Each N-th frame of a movie.")
-    ] = SliceConfig.every,
-    keep_empty: Annotated[
-        float,
-        typer.Option("--keep-empty", metavar="FRACTION", help="Fraction kept of tiles without particles."),
-    ] = SliceConfig.empty_fraction,
-    test_fraction: Annotated[
-        float,
-        typer.Option("--test-fraction", metavar="FRACTION", help="Fraction of the tiles for the test side."),
-    ] = SliceConfig.test_fraction,
-    group_by: Annotated[
-        str,
-        typer.Option(
-            "--group-by",
-            metavar="RULE",
-            help="What never stands on both sides: source, folder, frame, TABLE.csv:COLUMN, or a regular "
-            "expression with one group, as '^(.+)_'.",
-        ),
-    ] = "source",
-    seed: options.Seed = SliceConfig.seed,
-    keep_going: options.KeepGoing = True,
-    force: options.Force = False,
-    as_json: options.Json = False,
+    image_input: Path,
+    mask_input: Path,
+    out: Path,
+    config: SliceConfig,
+    group_by: str = "source",
+    keep_going: bool = True,
+    force: bool = False,
+    rows_as_json: bool = False,
 ) -> None:
     """Cut labelled images and movies into tiles for training, split so that no source stands on both sides.
 
@@ -83,7 +70,6 @@ def slice(
     from temtrack.datasets.sources import find_sources
     from temtrack.formats.store.atomic import check_output_folder
 
-    config = SliceConfig(size, overlap, edge, every, test_fraction, keep_empty, seed)
     group_of = grouping(group_by)
     sources = find_sources(image_input, mask_input)
     refuse_own_inputs(out, [path for source in sources for path in (source.images, source.masks)])
@@ -91,8 +77,8 @@ def slice(
     plan = plan_tiles(sources, config, group_of, _progress("reading"), keep_going)
     for error in plan.failures.values():
         output.fail(str(error))
-    write_tiles(out, plan, output.command_line(), _progress("writing"))
-    output.show_rows([_row(side, plan.on(side)) for side in SIDES], as_json=as_json)
+    write_tiles(out, plan, command_line(), _progress("writing"))
+    output.show_rows([_row(side, plan.on(side)) for side in SIDES], as_json=rows_as_json)
     if plan.n_empty_left_out:
         output.tell(f"{plan.n_empty_left_out} tiles without particles were left out")
     for warning in _warnings(plan):

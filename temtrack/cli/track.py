@@ -2,82 +2,43 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from temtrack.cli import options, output
+from temtrack.cli import output
 from temtrack.cli.inputs import Job, gather
+from temtrack.cli.options import Device, command
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, Work, run_each, show_lines
 from temtrack.errors import UsageError
 from temtrack.pipeline.options import TrackOptions
 
 if TYPE_CHECKING:
-    from temtrack.movie import Movie
     from temtrack.pipeline.track import TrackStage
-    from temtrack.tracking.report import TrackingReport
-
-_DEFAULT = TrackOptions()
 
 
+@command(
+    movies=typer.Argument(
+        metavar="MOVIE...", help="Movies: stacks, videos, folders, quoted patterns; - for a list on stdin."
+    ),
+    out=typer.Option(
+        "--output",
+        "-o",
+        metavar="DIR",
+        help="Folder for the masks; of many movies, each gets a folder in it.",
+    ),
+)
 def track(
-    movies: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="MOVIE...",
-            help="Movies: stacks, videos, folders, quoted patterns; - for a list on stdin.",
-        ),
-    ],
-    output_folder: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="DIR",
-            help="Folder for the masks; of many movies, each gets a folder in it.",
-            show_default=False,
-        ),
-    ],
-    model: options.Model = _DEFAULT.model,
-    tta: options.Tta = _DEFAULT.tta,
-    diameter: options.Diameter = _DEFAULT.diameter,
-    rescale: options.Rescale = _DEFAULT.rescale,
-    min_area_px: options.MinArea = _DEFAULT.min_area_px,
-    tracker: options.Tracker = _DEFAULT.tracker,
-    max_gap_frames: Annotated[
-        int, typer.Option("--max-gap", min=0, help="Frames through which a particle is followed unseen.")
-    ] = _DEFAULT.max_gap_frames,
-    masks: Annotated[
-        Path | None,
-        typer.Option(
-            "--masks", metavar="DIR", help="Segmented frames to use in place of a model.", show_default=False
-        ),
-    ] = None,
-    overlay: Annotated[
-        Path | None,
-        typer.Option(
-            "--overlay",
-            metavar="FILE.mp4",
-            help="Draw contours, ids and merges on the movie into this film.",
-            show_default=False,
-        ),
-    ] = None,
-    pixel_size_nm: options.PixelSize = _DEFAULT.pixel_size_nm,
-    scale_bar_nm: options.ScaleBar = _DEFAULT.scale_bar_nm,
-    frame_time_s: options.FrameTime = _DEFAULT.frame_time_s,
-    frames: options.Frames = _DEFAULT.frames,
-    keep_annotations: options.KeepAnnotations = _DEFAULT.keep_annotations,
-    device: options.Device = options.DeviceName.auto,
-    resume: options.Resume = False,
-    shard: options.ShardOf = None,
-    keep_going: options.KeepGoing = True,
-    force: options.Force = False,
-    dry_run: options.DryRun = False,
-    as_json: options.JsonOfInputs = False,
+    movies: list[str],
+    out: Path,
+    how: TrackOptions,
+    run: RunOptions,
+    masks: Path | None = None,
+    overlay: Path | None = None,
+    device: Device = "auto",
 ) -> None:
     """Follow every particle of a movie, or of each of many, through merges too.
 
@@ -94,24 +55,10 @@ def track(
     from temtrack.formats.readers import read_movie
     from temtrack.formats.store.run import fingerprint
 
-    inputs = gather(movies, shard)
+    inputs = gather(movies, run.shard)
     inputs.refuse_for_many("--masks", masks)
     inputs.refuse_for_many("--overlay", overlay)
-    _check_overlay(overlay, force)
-    how = TrackOptions(
-        model=model,
-        tta=tta,
-        diameter=diameter,
-        rescale=rescale,
-        min_area_px=min_area_px,
-        keep_annotations=keep_annotations,
-        pixel_size_nm=pixel_size_nm,
-        scale_bar_nm=scale_bar_nm,
-        tracker=tracker,
-        max_gap_frames=max_gap_frames,
-        frame_time_s=frame_time_s,
-        frames=frames,
-    )
+    _check_overlay(overlay, run.force)
 
     def load() -> Work:
         from temtrack.pipeline.track import TrackStage
@@ -122,33 +69,33 @@ def track(
     task = Task(
         how,
         load=load,
-        target=lambda job: output_folder / job.name if inputs.many else output_folder,
+        target=lambda job: out / job.name if inputs.many else out,
         content=lambda job: fingerprint(read_movie(job.source).origins),
         detail=_detail,
         show=show_lines if inputs.many else _show,
     )
-    run_each("track", inputs, task, RunOptions(resume, keep_going, force, as_json, dry_run))
+    run_each("track", inputs, task, run)
 
 
 def _track_one(stage: TrackStage, overlay: Path | None, job: Job) -> Row:
-    """Track one movie; of many, go on with one that was begun."""
+    """Track one movie, of many perhaps one that was begun; return its counts."""
+    from temtrack.formats.store.masks import read_masks
     from temtrack.pipeline.track import track_file
+    from temtrack.report.overlay import write_overlay
 
-    movie, report = track_file(
-        job.source,
-        job.place,
-        stage,
-        output.command_line(),
-        resume=job.resume,
-        force=job.force,
-        begun=job.begun,
-        progress=output.with_progress,
-    )
+    movie, report = track_file(job.source, job.place, stage, job.request)
+    lineage = report.lineage
     if overlay is not None:
-        _write_overlay(overlay, movie, job.place, report)
+        write_overlay(overlay, movie, output.with_progress(read_masks(job.place), "drawing"), lineage)
     if job.alone:
         output.tell_unknowns(movie.calibration)
-    return _counts(report)
+    return {
+        "n_frames": lineage.n_frames,
+        "n_tracks": len(lineage.tracks),
+        "n_merges": len(lineage.merges),
+        **output.count_fates(track.fate for track in lineage.tracks),
+        "n_gap_filled": sum(map(len, report.gap_filled.values())),
+    }
 
 
 def _check_overlay(path: Path | None, force: bool) -> None:
@@ -163,27 +110,6 @@ def _check_overlay(path: Path | None, force: bool) -> None:
     check_output_file(path, force)
 
 
-def _write_overlay(path: Path, movie: Movie, folder: Path, report: TrackingReport) -> None:
-    """Draw the masks of a tracked movie on its frames."""
-    from temtrack.formats.store.masks import read_masks
-    from temtrack.report.overlay import write_overlay
-
-    write_overlay(path, movie, output.with_progress(read_masks(folder), "drawing"), report.lineage)
-
-
-def _counts(report: TrackingReport) -> Row:
-    """Count frames, tracks, merges and fates."""
-    lineage = report.lineage
-    fates = Counter(str(track.fate) for track in lineage.tracks)
-    return {
-        "n_frames": lineage.n_frames,
-        "n_tracks": len(lineage.tracks),
-        "n_merges": len(lineage.merges),
-        **dict(sorted(fates.items())),
-        "n_gap_filled": sum(map(len, report.gap_filled.values())),
-    }
-
-
 def _detail(job: Job) -> Row:
     """Return the merges of a tracked movie."""
     from temtrack.formats.store.lineage import LINEAGE_NAME, read_lineage
@@ -193,6 +119,5 @@ def _detail(job: Job) -> Row:
 
 def _show(rows: Sequence[Row], together: Row) -> None:
     """Show counts and merges of the only movie."""
-    (row,) = rows
     show_lines(rows, together, title="Tracked")
-    output.show_rows(row["merges"], as_json=False, title="Merges")
+    output.show_rows(rows[0]["merges"], as_json=False, title="Merges")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from temtrack.cli import options, output
+from temtrack.cli import output
+from temtrack.cli.command_line import command_line
+from temtrack.cli.options import Device, command
 from temtrack.errors import UsageError
+from temtrack.models.registry import DEFAULT_MODEL
 from temtrack.training.config import TrainConfig, TrainingData, TrainingRun, preset
 
 if TYPE_CHECKING:
@@ -18,75 +21,75 @@ if TYPE_CHECKING:
 PRESET = "By default what suits the model."
 
 
-def train(
-    folders: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[DIR[=FRACTION]]...",
-            help="Folders with images/ and masks/ of equal names, or with train/ and test/ as temtrack slice "
-            "writes them, and each one's fraction of the samples.",
-        ),
-    ] = None,
-    out: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the run.")] = Path(
-        "runs/train"
+@dataclass(frozen=True)
+class Settings:
+    """What a user may set of a `TrainConfig`; ``None`` is what suits the model."""
+
+    n_steps: int | None = None
+    crop_px: int | None = None
+    batch_size: int | None = None
+    accumulate: int = TrainConfig.accumulate
+    learning_rate: float | None = None
+    scale: float | None = None
+    unaugmented_fraction: float | None = None
+    patience_epochs: int = TrainConfig.patience_epochs
+    seed: int = TrainConfig.seed
+
+
+@command(
+    folders=typer.Argument(
+        metavar="[DIR[=FRACTION]]...",
+        help="Folders with images/ and masks/ of equal names, or with train/ and test/ as temtrack slice "
+        "writes them, and each one's fraction of the samples.",
     ),
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            help=f"The network to train. By default that of --pretrained, else {options.DEFAULT_MODEL}.",
-        ),
-    ] = None,
-    synthetic: Annotated[
-        float,
-        typer.Option("--synthetic", min=0, metavar="FRACTION", help="Fraction of freshly simulated samples."),
-    ] = TrainingData.synthetic_fraction,
-    exclude: Annotated[
-        Path | None,
-        typer.Option("--exclude", metavar="FILE", help="List of <folder>/<stem> that must not be read."),
-    ] = None,
-    pretrained: Annotated[
-        str | None, typer.Option("--pretrained", metavar="MODEL", help="Start from this model's weights.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in DIR stopped.")] = False,
-    steps: Annotated[int | None, typer.Option("--steps", min=1, help=f"Optimizer steps. {PRESET}")] = None,
-    crop: Annotated[
-        int | None, typer.Option("--crop", min=32, metavar="PX", help=f"Side of a sample. {PRESET}")
-    ] = None,
-    batch: Annotated[int | None, typer.Option("--batch", min=1, help=f"Samples a step. {PRESET}")] = None,
-    accumulate: Annotated[
-        int,
-        typer.Option("--accumulate", min=1, metavar="N", help="Batches a step, where memory holds but one."),
-    ] = TrainConfig.accumulate,
-    lr: Annotated[float | None, typer.Option("--lr", min=0, help=f"Highest learning rate. {PRESET}")] = None,
-    scale: Annotated[
-        float | None,
-        typer.Option(
-            "--scale",
-            min=0.1,
-            max=10,
-            metavar="FACTOR",
-            help="Show all images at this scale, 1 as they are, 2 twice as large, for finer outlines: for a "
-            "microscope whose images are all of one magnification; segment then does the same. By default "
-            "particles are brought to many sizes.",
-        ),
-    ] = None,
-    unaugmented: Annotated[
-        float | None,
-        typer.Option(
-            "--unaugmented",
-            min=0,
-            max=1,
-            metavar="FRACTION",
-            help=f"Fraction of the labelled samples shown as they were taken, others degraded. {PRESET}",
-        ),
-    ] = None,
-    patience: Annotated[
-        int, typer.Option("--patience", min=0, help="Stop after so many epochs without gain; 0 never.")
-    ] = TrainConfig.patience_epochs,
-    device: options.Device = options.DeviceName.auto,
-    seed: options.Seed = TrainConfig.seed,
-    as_json: options.Json = False,
+    out=typer.Option("--output", "-o", metavar="DIR", help="Folder of the run."),
+    model=typer.Option(
+        "--model", help=f"The network to train. By default that of --pretrained, else {DEFAULT_MODEL}."
+    ),
+    synthetic=typer.Option(
+        "--synthetic", min=0, metavar="FRACTION", help="Fraction of freshly simulated samples."
+    ),
+    exclude=typer.Option("--exclude", metavar="FILE", help="List of <folder>/<stem> that must not be read."),
+    pretrained=typer.Option("--pretrained", metavar="MODEL", help="Start from this model's weights."),
+    resume=typer.Option("--resume", help="Go on where the run in DIR stopped."),
+    n_steps=typer.Option("--steps", min=1, help=f"Optimizer steps. {PRESET}"),
+    crop_px=typer.Option("--crop", min=32, metavar="PX", help=f"Side of a sample. {PRESET}"),
+    batch_size=typer.Option("--batch", min=1, help=f"Samples a step. {PRESET}"),
+    accumulate=typer.Option(
+        "--accumulate", min=1, metavar="N", help="Batches a step, where memory holds but one."
+    ),
+    learning_rate=typer.Option("--lr", min=0, help=f"Highest learning rate. {PRESET}"),
+    scale=typer.Option(
+        "--scale",
+        min=0.1,
+        max=10,
+        metavar="FACTOR",
+        help="Show all images at this scale, 1 as they are, 2 twice as large, for finer outlines: for a "
+        "microscope whose images are all of one magnification; segment then does the same. By default "
+        "particles are brought to many sizes.",
+    ),
+    unaugmented_fraction=typer.Option(
+        "--unaugmented",
+        min=0,
+        max=1,
+        metavar="FRACTION",
+        help=f"Fraction of the labelled samples shown as they were taken, others degraded. {PRESET}",
+    ),
+    patience_epochs=typer.Option(
+        "--patience", min=0, help="Stop after so many epochs without gain; 0 never."
+    ),
+)
+def train(
+    settings: Settings,
+    folders: list[str] | None = None,
+    out: Path = Path("runs/train"),
+    model: str | None = None,
+    synthetic: float = TrainingData.synthetic_fraction,
+    exclude: Path | None = None,
+    pretrained: str | None = None,
+    resume: bool = False,
+    device: Device = "auto",
+    rows_as_json: bool = False,
 ) -> None:
     """Train a network on labelled images, simulated ones, or both at given fractions.
 
@@ -105,24 +108,13 @@ def train(
     from temtrack.training.run import run_training
 
     start = None if pretrained is None else find_model(pretrained)
-    given: dict[str, Any] = {
-        "n_steps": steps,
-        "crop_px": crop,
-        "batch_size": batch,
-        "accumulate": accumulate,
-        "learning_rate": lr,
-        "scale": scale,
-        "unaugmented_fraction": unaugmented,
-        "patience_epochs": patience,
-        "seed": seed,
-    }
-    config = replace(preset(model, start), **{name: to for name, to in given.items() if to is not None})
+    given = {name: value for name, value in asdict(settings).items() if value is not None}
+    config = replace(preset(model, start), **given)
     excluded = frozenset[str]() if exclude is None else read_excluded(exclude)
     data = TrainingData([_folder(text) for text in folders or []], synthetic, excluded)
-    command = output.command_line()
-    run = TrainingRun(data, config, out, find_device(device), start, resume, command, _tell)
+    run = TrainingRun(data, config, out, find_device(device), start, resume, command_line(), _tell)
     if rows := run_training(run):
-        output.show_rows([{"run": str(out), **asdict(rows[-1])}], as_json=as_json)
+        output.show_rows([{"run": str(out), **asdict(rows[-1])}], as_json=rows_as_json)
 
 
 def _folder(text: str) -> tuple[Path, float]:

@@ -26,6 +26,15 @@ _TIMES_S = {
     "min": 60.0, "minute": 60.0, "h": 3600.0, "hour": 3600.0,
 }  # fmt: skip
 
+_QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(\D*?)\s*", re.IGNORECASE)
+
+
+def split_quantity(text: str) -> tuple[float, str]:
+    """Return number and unit of a text such as ``0.21 nm``; where it is none, NaN without a unit."""
+    match = _QUANTITY.fullmatch(text)
+    return (float(match[1]), match[2]) if match else (math.nan, "")
+
+
 #: ``2021-08-06``, ``16/04/'15``, ``06-08-2021``, ``31.12.2023``; not a version such as 3.1.20
 _DATE = re.compile(
     r"(?<![\d.])(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/])\d{1,2}\2'?(?:\d{4}|\d{2})|\d{1,2}\.\d{1,2}\.\d{4})"

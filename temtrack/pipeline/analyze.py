@@ -17,7 +17,7 @@ from temtrack.errors import TemtrackNotice, TemtrackWarning, UsageError
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import check_output_file, check_output_folder, locked
-from temtrack.formats.store.run import fingerprint, open_run, sources_of
+from temtrack.formats.store.run import fingerprint, movie_source, open_run, sources_of
 from temtrack.formats.store.tables import (
     calibration_metadata,
     read_arrow,
@@ -25,12 +25,18 @@ from temtrack.formats.store.tables import (
     write_table,
     write_tables,
 )
-from temtrack.masks import Run, masks_of_arrays
+from temtrack.masks import Masks, Run, masks_of_arrays
 from temtrack.movie import Movie, movie_of_array
-from temtrack.pipeline.options import AnalyzeOptions, KineticsOptions, MeasureOptions
-from temtrack.pipeline.provenance import movie_source, record_run
+from temtrack.pipeline.options import (
+    AnalyzeOptions,
+    KineticsOptions,
+    MeasureOptions,
+    Options,
+    ScaleOptions,
+)
+from temtrack.pipeline.request import Request
 from temtrack.progress import Progress, silent
-from temtrack.provenance import Source
+from temtrack.provenance import Provenance, Source
 from temtrack.tables import TABLES, Tables
 
 if TYPE_CHECKING:
@@ -97,20 +103,12 @@ def analyze(
     >>> round(tables.particles["equivalent_diameter_nm"][0].as_py(), 1)
     11.8
     """
-    options = AnalyzeOptions(
-        merges=merges,
-        pixel_size_nm=pixel_size_nm,
-        frame_time_s=frame_time_s,
-        scale_bar_nm=scale_bar_nm,
-        heater_log=heater_log,
-        heater_columns=heater_columns,
-        heater_offset_s=heater_offset_s,
-    )
+    options = AnalyzeOptions.among(locals())
     run = _as_run(masks)
     if isinstance(movie, np.ndarray):
         movie = movie_of_array(movie)
     movie = None if movie is None else run.frames_of(movie)
-    return analyze_run(run, movie, calibrate(run, movie, options), options.merges, progress)
+    return _analyze(run, movie, options, progress)
 
 
 def _as_run(masks: Run | Path | str | NDArray[Any] | Sequence[NDArray[Any]]) -> Run:
@@ -119,27 +117,33 @@ def _as_run(masks: Run | Path | str | NDArray[Any] | Sequence[NDArray[Any]]) -> 
     return open_run(masks) if isinstance(masks, Path | str) else Run(masks_of_arrays(masks))
 
 
-def calibrate(run: Run, movie: Movie | None, options: MeasureOptions) -> Calibration:
+def calibrate(
+    run: Run, movie: Movie | None, options: ScaleOptions, scale_bar_nm: float | None = None
+) -> Calibration:
     """Return scale and time by the first who knows: user, scale bar in the movie, tracker, movie.
-
-    The temperature of each frame is read off the heater's log.
 
     Raises
     ------
     InputError
-        Where no scale bar is found in the movie, or the log does not fit its times.
+        Where no scale bar is found in the movie.
     """
     given = run.given_calibration(options.pixel_size_nm, options.frame_time_s)
-    if movie is not None and isinstance(options, AnalyzeOptions) and options.scale_bar_nm is not None:
+    if movie is not None and scale_bar_nm is not None:
         from temtrack.imaging.scale_bar import calibrate_by_scale_bar
 
-        given = given.or_else(Calibration(calibrate_by_scale_bar(movie, options.scale_bar_nm).pixel_size))
+        given = given.or_else(Calibration(calibrate_by_scale_bar(movie, scale_bar_nm).pixel_size))
     stated = UNCALIBRATED if movie is None else movie.calibration
-    return with_temperature(given.or_else(run.calibration).or_else(stated), options)
+    return given.or_else(run.calibration).or_else(stated)
 
 
 def with_temperature(calibration: Calibration, options: MeasureOptions) -> Calibration:
-    """Return the calibration with the temperature of each frame, where there is a heater's log."""
+    """Return the calibration with the temperature of each frame, where there is a heater's log.
+
+    Raises
+    ------
+    InputError
+        Where the log does not fit the times.
+    """
     if options.heater_log is None:
         return calibration
     from temtrack.analysis.temperature import add_temperature
@@ -150,15 +154,13 @@ def with_temperature(calibration: Calibration, options: MeasureOptions) -> Calib
     return add_temperature(calibration, log, options.heater_offset_s)
 
 
+def _analyze(run: Run, movie: Movie | None, options: AnalyzeOptions, progress: Progress) -> Tables:
+    known = with_temperature(calibrate(run, movie, options, options.scale_bar_nm), options)
+    return analyze_run(run, movie, known, options.merges, progress)
+
+
 def analyze_file(
-    masks: Path,
-    target: Path,
-    movie: str | None,
-    options: AnalyzeOptions,
-    command: str,
-    *,
-    may_overwrite: bool = False,
-    progress: Progress = silent,
+    masks: Path, target: Path, movie: str | None, options: AnalyzeOptions, request: Request
 ) -> tuple[Run, Tables]:
     """Measure a masks folder or stack and write its tables into a folder.
 
@@ -168,14 +170,8 @@ def analyze_file(
         What is measured, and where the tables go: for a masks folder it may be the same.
     movie
         The movie of the masks, or the whole one that they are a piece of.
-    options
-        What is measured.
-    command
-        For the record.
-    may_overwrite
-        Whether tables that lie there may be overwritten.
-    progress
-        Stands around the frames.
+    options, request
+        What is measured, and how it is asked for.
 
     Raises
     ------
@@ -183,9 +179,21 @@ def analyze_file(
         Where masks or movie cannot be read or do not fit, or the tables cannot be written.
     """
     run = open_run(masks)
-    check_tables_folder(masks, target, [f"{table.name}.parquet" for table in TABLES], may_overwrite)
+    check_tables_folder(masks, target, [f"{table.name}.parquet" for table in TABLES], request.may_overwrite)
     shown = None if movie is None else run.frames_of(read_movie(movie))
-    tables = analyze_into(target, run, shown, calibrate(run, shown, options), options, command, progress)
+    with locked(target):
+        tables = _analyze(run, shown, options, request.progress)
+        inputs = sources_of(run) | _log_source(options)
+        if known := run.movie if shown is None else movie_source(shown):
+            inputs["movie"] = known
+        found = {"with_movie": shown is not None}
+        record = Provenance("analyze", request.command, inputs, run.models, options.to_json(), found)
+        write_tables(target, tables, record)
+    if tables.particles.num_rows == 0:
+        _warn(
+            f"{run.path}: the masks hold no particle in any frame; the tables of particles and tracks are"
+            " empty"
+        )
     return run, tables
 
 
@@ -204,33 +212,6 @@ def check_tables_folder(masks: Path, target: Path, names: Sequence[str], may_ove
     check_output_folder(target, force=True)  # masks and tables lie together, so it need not be empty
     for name in names:
         check_output_file(target / name, may_overwrite)
-
-
-def analyze_into(
-    target: Path,
-    run: Run,
-    movie: Movie | None,
-    calibration: Calibration,
-    options: AnalyzeOptions,
-    command: str,
-    progress: Progress = silent,
-) -> Tables:
-    """Measure masks, with the frames of their movie if given, and write the tables into a folder."""
-    with locked(target):
-        tables = analyze_run(run, movie, calibration, options.merges, progress)
-        inputs = sources_of(run) | _log_source(options)
-        if movie is not None:
-            inputs["movie"] = movie_source(movie)
-        elif run.movie is not None:
-            inputs["movie"] = run.movie
-        found = {"with_movie": movie is not None}
-        write_tables(target, tables, record_run("analyze", command, inputs, options, run.models, found))
-    if tables.particles.num_rows == 0:
-        _warn(
-            f"{run.path}: the masks hold no particle in any frame; the tables of particles and tracks are"
-            " empty"
-        )
-    return tables
 
 
 def _log_source(options: MeasureOptions) -> dict[str, Source]:
@@ -258,6 +239,21 @@ def tables_of(
     if tables is None:
         return analyze_run(run, movie, calibration, True, progress)
     return tables.recalibrated(calibration.or_else(tables.calibration))
+
+
+def ids_of(run: Run, tables: Tables) -> Masks:
+    """Return masks in the ids of their tables, which found new ones where those of the masks do not last."""
+    if not tables.is_relinked:
+        return run.masks
+    from temtrack.analysis.relinking import relinked
+
+    return relinked(run.masks)
+
+
+def facts_of(run: Run, action: str, options: Options, command: str) -> dict[str, str]:
+    """Return by name what a page or a file of another program tells of how it was made from a run."""
+    record = Provenance(action, command, sources_of(run), run.models, options.to_json())
+    return {name: value for name, value in record.metadata().items() if name != "provenance"}
 
 
 def fit_kinetics(tables: Tables, seed: int = _KINETICS.seed) -> pa.Table:
@@ -291,15 +287,7 @@ def fit_kinetics(tables: Tables, seed: int = _KINETICS.seed) -> pa.Table:
     return fill_kinetics(measure_kinetics(observe(tables), np.random.default_rng(seed)))
 
 
-def kinetics_file(
-    masks: Path,
-    target: Path,
-    options: KineticsOptions,
-    command: str,
-    *,
-    may_overwrite: bool = False,
-    progress: Progress = silent,
-) -> float | None:
+def kinetics_file(masks: Path, target: Path, options: KineticsOptions, request: Request) -> float | None:
     """Measure the kinetics of a masks folder into a folder; return the run's temperature in K.
 
     Tables beside the masks are used, and measured where they are missing.
@@ -310,11 +298,10 @@ def kinetics_file(
         Where masks or tables cannot be read, or the results cannot be written.
     """
     run = open_run(masks)
-    check_tables_folder(masks, target, KINETICS_FILES, may_overwrite)
-    known = run.given_calibration(options.pixel_size_nm, options.frame_time_s).or_else(run.calibration)
-    tables = tables_of(run, known, None, progress)
+    check_tables_folder(masks, target, KINETICS_FILES, request.may_overwrite)
+    tables = tables_of(run, calibrate(run, None, options), None, request.progress)
     tables = tables.recalibrated(with_temperature(tables.calibration, options))
-    return kinetics_into(target, run, tables, options, command)
+    return kinetics_into(target, run, tables, options, request.command)
 
 
 def kinetics_into(
@@ -328,7 +315,7 @@ def kinetics_into(
 
     observed, kelvin = observe(tables), _temperature_k(run.path, tables.calibration, options)
     inputs = sources_of(run) | _log_source(options)
-    record = record_run("kinetics", command, inputs, options, run.models)
+    record = Provenance("kinetics", command, inputs, run.models, options.to_json())
     facts = record.metadata() | calibration_metadata(tables.calibration) | {"seed": str(options.seed)}
     if kelvin is not None:
         facts["temperature_K"] = repr(kelvin)

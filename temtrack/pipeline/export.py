@@ -10,22 +10,13 @@ from temtrack.errors import TemtrackWarning, UsageError
 from temtrack.formats.export import find_exporter
 from temtrack.formats.export.content import ExportContent
 from temtrack.formats.store.atomic import check_output_folder
-from temtrack.formats.store.run import open_run, sources_of
-from temtrack.pipeline.analyze import calibrate, tables_of
-from temtrack.pipeline.options import AnalyzeOptions
-from temtrack.pipeline.provenance import record_run
-from temtrack.progress import Progress, silent
+from temtrack.formats.store.run import open_run
+from temtrack.pipeline.analyze import calibrate, facts_of, ids_of, tables_of
+from temtrack.pipeline.options import ScaleOptions
+from temtrack.pipeline.request import Request
 
 
-def export_run(
-    masks: Path,
-    to: str,
-    out: Path,
-    options: AnalyzeOptions,
-    command: str,
-    force: bool = False,
-    progress: Progress = silent,
-) -> ExportContent:
+def export_run(masks: Path, to: str, out: Path, options: ScaleOptions, request: Request) -> ExportContent:
     """Write a masks folder with its tracks and merges in another program's format; tell what gets lost.
 
     Tables beside the masks are used, and measured where they are missing.
@@ -45,18 +36,12 @@ def export_run(
             f"-o {out}: lies in {masks}, where it could be taken for masks; choose another place"
         )
     check_output_folder(out.parent, force=True)  # the export may stand beside other files
-    exporter.check_target(out, force)
+    exporter.check_target(out, request.may_overwrite)
     run = open_run(masks)
-    tables = tables_of(run, calibrate(run, None, options), None, progress)
-    ids = run.masks
-    if tables.is_relinked:
-        from temtrack.analysis.relinking import relinked
-
-        ids = relinked(ids)
-    record = record_run("export", command, sources_of(run), options, run.models)
-    facts = {name: value for name, value in record.metadata().items() if name != "provenance"}
-    source = Path(run.movie.name) if run.movie else run.path
-    content = ExportContent(tables, ids, source, facts, progress)
+    tables = tables_of(run, calibrate(run, None, options), None, request.progress)
+    facts = facts_of(run, "export", options, request.command)
+    made_from = Path(run.movie.name) if run.movie else run.path
+    content = ExportContent(tables, ids_of(run, tables), made_from, facts, request.progress)
     exporter.write(out, content)
     for loss in (*exporter.describe_losses(content), *_gaps(content)):
         warnings.warn(f"{masks}: {loss}", TemtrackWarning, stacklevel=2)

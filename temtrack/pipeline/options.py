@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from temtrack.errors import InputError, UsageError
+from temtrack.formats.units import length_nm, split_quantity
 from temtrack.linking.config import LinkingConfig
 from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_TRACKER, DEFAULT_TTA
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
     from temtrack.movie import Movie
 
-_DIAMETER = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*([^\d\s]*)\s*")
+    Places = NDArray[np.float64]
+else:
+    Places = Any  # to parse a command line takes no arrays
 
 #: Two names of columns, or three where date and time are two.
 _TWO_NAMES = re.compile(r"\s*[^,\s][^,]*(,\s*[^,\s][^,]*){1,2}")
@@ -34,6 +37,11 @@ class Options:
     def to_json(self) -> dict[str, Any]:
         """Return the options as JSON values."""
         return {option.name: _to_json(getattr(self, option.name)) for option in fields(self)}
+
+    @classmethod
+    def among(cls, parameters: Mapping[str, Any]) -> Self:
+        """Return the options that a function has among its parameters, which `locals` gives by name."""
+        return cls(**{option.name: parameters[option.name] for option in fields(cls)})
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
@@ -137,8 +145,8 @@ class SegmentOptions(ModelOptions):
         Only the particles at these points (N, 2) as y, x, or in these boxes (N, 4) as y0, x0, y1, x1.
     """
 
-    points: NDArray[np.float64] | None = None
-    boxes: NDArray[np.float64] | None = None
+    points: Places | None = None
+    boxes: Places | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -205,13 +213,25 @@ class TrackOptions(ModelOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeasureOptions(Options):
-    """What a user says of scale, time and temperature of masks.
+class ScaleOptions(Options):
+    """What a user says of scale and time of masks; it counts before what masks, tables and movie know.
 
     Parameters
     ----------
     pixel_size_nm, frame_time_s
-        Side of a pixel and time between frames; they count before what masks, tables and movie know.
+        Side of a pixel and time between frames.
+    """
+
+    pixel_size_nm: float | None = None
+    frame_time_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureOptions(ScaleOptions):
+    """What a user says of scale, time and temperature of masks.
+
+    Parameters
+    ----------
     heater_log
         Log of the heating holder, for the temperature of each frame.
     heater_columns
@@ -220,8 +240,6 @@ class MeasureOptions(Options):
         Time of the log at the movie's 0 s, beyond what their clocks tell.
     """
 
-    pixel_size_nm: float | None = None
-    frame_time_s: float | None = None
     heater_log: Path | None = None
     heater_columns: str | None = None
     heater_offset_s: float | None = None
@@ -279,16 +297,14 @@ class KineticsOptions(MeasureOptions):
 
 def _parse_diameter(text: str) -> tuple[float, float | None]:
     """Return the number, and nm per unit where the unit is one of length and not px."""
-    from temtrack.formats.units import length_nm
-
-    match = _DIAMETER.fullmatch(text)
-    unit_nm = None if match is None or match[2] == "px" else length_nm(1, match[2])
-    if match is None or (unit_nm is None and match[2] != "px") or float(match[1]) <= 0:
+    number, unit = split_quantity(text)
+    unit_nm = None if unit == "px" else length_nm(1, unit)
+    if not number > 0 or (unit_nm is None and unit != "px"):
         raise UsageError(
             f"--diameter {text!r}: not understood; give the width of a typical particle with its unit, as "
             "8px or 4nm"
         )
-    return float(match[1]), unit_nm
+    return number, unit_nm
 
 
 def _to_json(value: Any) -> Any:

@@ -9,42 +9,21 @@ import pandas as pd
 
 from temtrack.errors import InputError, TemtrackError, TemtrackWarning
 from temtrack.formats.readers import read_movie
-from temtrack.formats.store.run import fingerprint, open_run, sources_of
+from temtrack.formats.store.run import fingerprint, movie_source, open_run
 from temtrack.formats.store.tables import calibration_metadata, read_metadata, read_table
 from temtrack.kinetics.observed import observe
 from temtrack.masks import Run
 from temtrack.movie import Movie
-from temtrack.pipeline.analyze import calibrate, tables_of
-from temtrack.pipeline.options import AnalyzeOptions
-from temtrack.pipeline.provenance import record_run
-from temtrack.progress import Progress, silent
+from temtrack.pipeline.analyze import calibrate, facts_of, ids_of, tables_of
+from temtrack.pipeline.options import ScaleOptions
+from temtrack.pipeline.request import Request
 from temtrack.report.page.build import PageSource, write_page
 
 
-def write_report(
-    page: Path,
-    masks: Path,
-    movie: str | None,
-    options: AnalyzeOptions,
-    command: str,
-    progress: Progress = silent,
-) -> Run:
+def write_report(page: Path, masks: Path, movie: str | None, options: ScaleOptions, request: Request) -> Run:
     """Write the page of a masks folder; tables beside the masks are used, or measured where they are missing.
 
-    Parameters
-    ----------
-    page
-        The file to write.
-    masks
-        A masks folder or stack.
-    movie
-        The movie to show; where ``None`` that of the tracker's run, where it still lies unchanged.
-    options
-        Scale and time.
-    command
-        For the foot of the page.
-    progress
-        Stands around the frames.
+    The movie is shown, where it is ``None`` that of the tracker's run, where it still lies unchanged.
 
     Raises
     ------
@@ -55,29 +34,19 @@ def write_report(
     """
     run = open_run(masks)
     shown = _find_movie(run, movie)
-    tables = tables_of(run, calibrate(run, shown, options), shown, progress)
-    if tables.is_relinked:
-        from temtrack.analysis.relinking import relinked
-
-        ids = relinked(run.masks)
-    else:
-        ids = run.masks
-    record = record_run("report", command, sources_of(run), options, run.models)
+    tables = tables_of(run, calibrate(run, shown, options), shown, request.progress)
+    facts = facts_of(run, "report", options, request.command)
     source = PageSource(
         title=run.path.resolve().name if shown is None else shown.path.name,
-        masks=ids,
+        masks=ids_of(run, tables),
         movie=shown,
         run=observe(tables),
         frames=tables.frames.to_pandas(),
         kinetics=_read_beside(run, "kinetics", "masks_sha256"),
         drift=_read_beside(run, "drift", "movie_sha256"),
-        facts={
-            name: value
-            for name, value in (record.metadata() | calibration_metadata(tables.calibration)).items()
-            if name != "provenance"
-        },
+        facts=facts | calibration_metadata(tables.calibration),
     )
-    write_page(page, source, progress)
+    write_page(page, source, request.progress)
     return run
 
 
@@ -91,7 +60,7 @@ def _find_movie(run: Run, given: str | None) -> Movie | None:
         return None
     try:
         movie = run.frames_of(read_movie(recorded.name))
-        if fingerprint(movie.origins) != recorded.sha256:
+        if movie_source(movie).sha256 != recorded.sha256:
             raise InputError(
                 f"{recorded.name}: is not what it was when the masks were made; give it with --movie"
             )

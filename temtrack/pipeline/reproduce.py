@@ -19,6 +19,7 @@ from temtrack.formats.store.run import fingerprint, fingerprint_folder, list_bes
 from temtrack.models.registry import hash_of_model
 from temtrack.pipeline.analyze import analyze_file, kinetics_file
 from temtrack.pipeline.options import AnalyzeOptions, KineticsOptions, SegmentOptions, TrackOptions
+from temtrack.pipeline.request import Request
 from temtrack.pipeline.segment import SegmentStage
 from temtrack.pipeline.simulate import simulate_into
 from temtrack.pipeline.track import TrackStage, track_file
@@ -73,7 +74,7 @@ class _Again:
     record: Provenance
     folder: Path
     device: str
-    progress: Progress
+    request: Request
 
     def path(self, part: str) -> Path:
         """Return an input."""
@@ -87,30 +88,26 @@ class _Again:
     def segment(self) -> None:
         stage = SegmentStage.load(SegmentOptions.from_json(self.record.options), self.device)
         source = self.path("movie")
-        stage.segment_file(source, self.claim() / source.stem, self.record.command, progress=self.progress)
+        stage.segment_file(source, self.claim() / source.stem, self.request)
 
     def track(self) -> None:
         masks = self.path("masks") if "masks" in self.record.inputs else None
         stage = TrackStage.load(TrackOptions.from_json(self.record.options), self.device, masks)
-        track_file(self.path("movie"), self.claim(), stage, self.record.command, progress=self.progress)
+        track_file(self.path("movie"), self.claim(), stage, self.request)
 
     def analyze(self) -> None:
-        options, seen = AnalyzeOptions.from_json(self.record.options), self.record.found["with_movie"]
-        movie = str(self.path("movie")) if seen else None
-        analyze_file(
-            self.path("masks"), self.claim(), movie, options, self.record.command, progress=self.progress
-        )
+        options = AnalyzeOptions.from_json(self.record.options)
+        movie = str(self.path("movie")) if self.record.found["with_movie"] else None
+        analyze_file(self.path("masks"), self.claim(), movie, options, self.request)
 
     def kinetics(self) -> None:
         options = KineticsOptions.from_json(self.record.options)
-        kinetics_file(self.path("masks"), self.claim(), options, self.record.command, progress=self.progress)
+        kinetics_file(self.path("masks"), self.claim(), options, self.request)
 
     def simulate(self) -> None:
         options = dict(self.record.options)
         config = TypeAdapter(MovieConfig).validate_python(options.pop("config"))
-        simulate_into(
-            self.claim(), options.pop("seed"), config, self.record.command, **options, progress=self.progress
-        )
+        simulate_into(self.claim(), options.pop("seed"), config, self.request, **options)
 
     def train(self) -> None:
         from temtrack.training.run import run_training, training_run_of
@@ -119,12 +116,8 @@ class _Again:
 
 
 _ACTIONS: dict[str, Callable[[_Again], Any]] = {
-    "segment": _Again.segment,
-    "track": _Again.track,
-    "analyze": _Again.analyze,
-    "kinetics": _Again.kinetics,
-    "simulate": _Again.simulate,
-    "train": _Again.train,
+    act.__name__: act
+    for act in (_Again.segment, _Again.track, _Again.analyze, _Again.kinetics, _Again.simulate, _Again.train)
 }
 
 
@@ -144,6 +137,6 @@ def reproduce(record: Provenance, folder: Path, device: str = "auto", progress: 
     if act is None:
         raise InputError(f"was made by '{record.action}', which temtrack {__version__} cannot do again")
     try:
-        act(_Again(record, folder, device, progress))
+        act(_Again(record, folder, device, Request(record.command, progress)))
     except (KeyError, ValueError) as error:
         raise InputError(f"the record of {record.action} is damaged: {error}") from error

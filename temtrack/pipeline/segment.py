@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +14,16 @@ from temtrack.errors import InputError, TemtrackNotice, TemtrackWarning, UsageEr
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import check_output_file, check_output_folder, locked, remove_leftovers
 from temtrack.formats.store.masks import mask_name, remove_masks, write_mask
-from temtrack.formats.store.run import write_run
+from temtrack.formats.store.run import movie_source, write_run
 from temtrack.imaging.annotations import hide_annotations, mask_out
 from temtrack.imaging.labels import filter_fragments, measure_regions
 from temtrack.movie import Movie, movie_of_array
 from temtrack.pipeline.options import ModelOptions, SegmentOptions
-from temtrack.pipeline.provenance import movie_source, record_run
-from temtrack.progress import Progress, silent
+from temtrack.pipeline.request import Request
 from temtrack.provenance import Provenance, Source
 
 if TYPE_CHECKING:
+    from temtrack.segmentation.model import Segmentation
     from temtrack.segmentation.segmenter import Segmenter
 
 _DEFAULT = SegmentOptions()
@@ -79,29 +79,13 @@ def segment(
     >>> int(temtrack.segment(image, model="otsu").max())
     2
     """
+    options = SegmentOptions.among(locals())
     image = np.asarray(image)
     if image.ndim != 2 or not image.size:
         raise InputError(f"an image is (Y, X), this is of shape {image.shape}; give one frame of a movie")
-    options = SegmentOptions(
-        model=model,
-        tta=tta,
-        diameter=diameter,
-        rescale=rescale,
-        min_area_px=min_area_px,
-        points=points,
-        boxes=boxes,
-        keep_annotations=keep_annotations,
-        pixel_size_nm=pixel_size_nm,
-        scale_bar_nm=scale_bar_nm,
-    )
     movie = prepared(movie_of_array(image[None]), options)
     options.check_prompts(movie)
-    return SegmentStage.load(options, device).labels(movie, movie.read_frame(0))
-
-
-def read_prepared(source: Path | str, options: ModelOptions, **piece: Any) -> Movie:
-    """Open a movie or image as a stage sees it, with its scale and without what is burned in."""
-    return prepared(read_movie(source, **piece), options)
+    return SegmentStage.load(options, device).segment(movie, movie.read_frame(0)).labels
 
 
 def prepared(movie: Movie, options: ModelOptions) -> Movie:
@@ -151,26 +135,20 @@ class SegmentStage:
             )
         return cls(segmenter, options)
 
-    def labels(self, movie: Movie, image: NDArray[Any]) -> NDArray[np.int32]:
-        """Return the ids (Y, X) of a frame of a movie; with prompts, an id tells which prompt it answers."""
+    def segment(self, movie: Movie, image: NDArray[Any]) -> Segmentation:
+        """Segment a frame (Y, X) of a movie; with prompts, an id tells which prompt it answers."""
         options = self.options
         if options.is_prompted:
-            found = self.segmenter.predict_prompts(image, options.points, options.boxes).labels
-            if options.min_area_px:
-                found = filter_fragments(found, min_area_fraction=0.0, min_area_px=int(options.min_area_px))
+            found = self.segmenter.predict_prompts(image, options.points, options.boxes)
+            if least := options.min_area_px:
+                kept = filter_fragments(found.labels, min_area_fraction=0.0, min_area_px=int(least))
+                found = replace(found, labels=kept)
         else:
-            found = self.segmenter.segment(image, given_scale(options, movie), options.min_area_px).labels
-        return mask_out(found, movie.burned_in)
+            found = self.segmenter.segment(image, given_scale(options, movie), options.min_area_px)
+        return replace(found, labels=mask_out(found.labels, movie.burned_in))
 
     def segment_file(
-        self,
-        source: Path,
-        target: Path,
-        command: str,
-        *,
-        may_overwrite: bool = False,
-        movie_suffix: str = "",
-        progress: Progress = silent,
+        self, source: Path, target: Path, request: Request, movie_suffix: str = ""
     ) -> SegmentationSummary:
         """Segment an image into ``target`` + ``_mask.tif``, or a movie into a folder of masks.
 
@@ -180,14 +158,11 @@ class SegmentStage:
             An image or movie.
         target
             Where its result goes, without ending.
-        command
-            For the record, which an image's mask holds, and a movie's folder as ``run.json``.
-        may_overwrite
-            Whether what lies there may be overwritten.
+        request
+            How it is asked for; the record of it stands in an image's mask, and as ``run.json`` among a
+            movie's.
         movie_suffix
             Ending of a movie's folder.
-        progress
-            Stands around the frames.
 
         Raises
         ------
@@ -196,46 +171,46 @@ class SegmentStage:
         OutputError
             Where the result cannot be written, or would overwrite something.
         """
-        movie = read_prepared(source, self.options)
+        movie = prepared(read_movie(source), self.options)
         self.options.check_prompts(movie)
         place = target.with_name(target.name + (MASK_SUFFIX if movie.n_frames == 1 else movie_suffix))
         summary = SegmentationSummary(movie, place)
         if movie.n_frames == 1:
-            check_output_file(place, may_overwrite)
-            self._write_image(summary, command)
+            check_output_file(place, request.may_overwrite)
+            self._write_image(summary, request)
         else:
-            check_output_folder(place, may_overwrite)
-            self._write_movie(summary, command, progress)
+            check_output_folder(place, request.may_overwrite)
+            self._write_movie(summary, request)
         summary.warn_of_emptiness()
         return summary
 
-    def _write_image(self, summary: SegmentationSummary, command: str) -> None:
+    def _write_image(self, summary: SegmentationSummary, request: Request) -> None:
         movie, path = summary.movie, summary.place
         remove_leftovers(path.parent, path.name)  # its own: others may be at work in the folder
-        labels = self.labels(movie, movie.read_frame(0))
-        write_mask(path, labels, self._record(movie, command).to_json())
-        summary.add(labels)
+        labels = summary.add(self.segment(movie, movie.read_frame(0)))
+        write_mask(path, labels, self._record(summary, request).to_json())
 
-    def _write_movie(self, summary: SegmentationSummary, command: str, progress: Progress) -> None:
+    def _write_movie(self, summary: SegmentationSummary, request: Request) -> None:
         movie, folder = summary.movie, summary.place
         with locked(folder):
             remove_leftovers(folder)
             remove_masks(folder)
-            for t in progress(range(movie.n_frames), "segmenting"):
-                labels = self.labels(movie, movie.read_frame(t))
-                write_mask(folder / mask_name(t), labels)
-                summary.add(labels)
-            write_run(folder, self._record(movie, command), movie.calibration)
+            for t in request.progress(range(movie.n_frames), "segmenting"):
+                write_mask(folder / mask_name(t), summary.add(self.segment(movie, movie.read_frame(t))))
+            write_run(folder, self._record(summary, request), movie.calibration)
 
-    def _record(self, movie: Movie, command: str) -> Provenance:
-        model = Source(self.segmenter.spec.name, self.segmenter.sha256)
-        return record_run(
+    def _record(self, summary: SegmentationSummary, request: Request) -> Provenance:
+        movie, scales = summary.movie, summary.scales
+        return Provenance(
             "segment",
-            command,
+            request.command,
             {"movie": movie_source(movie)},
-            self.options,
-            {"model": model},
-            {"annotations": list(map(str, movie.burned_in))},
+            {"model": Source(self.segmenter.spec.name, self.segmenter.sha256)},
+            self.options.to_json(),
+            {
+                "annotations": list(map(str, movie.burned_in)),
+                "rescale": scales[0] if len(set(scales)) == 1 else scales,
+            },
         )
 
 
@@ -251,7 +226,10 @@ def given_scale(options: ModelOptions, movie: Movie) -> float | None:
 
 @dataclass
 class SegmentationSummary:
-    """Counts and sizes of the particles found in one image or movie, whose masks lie at ``place``."""
+    """Counts and sizes of the particles found in one image or movie, whose masks lie at ``place``.
+
+    ``scales`` are those at which the model saw the frames.
+    """
 
     movie: Movie
     place: Path
@@ -259,14 +237,17 @@ class SegmentationSummary:
     n_empty_frames: int = 0
     area_px: int = 0
     diameters_px: float = 0.0
+    scales: list[float | None] = field(default_factory=list)
 
-    def add(self, labels: NDArray[np.int32]) -> None:
-        """Count the particles of one frame."""
-        areas = measure_regions(labels).area_px
+    def add(self, found: Segmentation) -> NDArray[np.int32]:
+        """Count the particles of one frame, and return its labels."""
+        areas = measure_regions(found.labels).area_px
+        self.scales.append(found.scale)
         self.n_particles += len(areas)
         self.n_empty_frames += len(areas) == 0
         self.area_px += int(areas.sum())
         self.diameters_px += float(np.sqrt(4 * areas / np.pi).sum())
+        return found.labels
 
     def warn_of_emptiness(self) -> None:
         """Tell of frames in which nothing was found."""

@@ -10,7 +10,7 @@ from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_c
 from temtrack.formats.store.masks import mask_name, remove_masks, write_mask
 from temtrack.formats.store.movies import write_movie
 from temtrack.formats.store.run import write_run
-from temtrack.progress import Progress, silent
+from temtrack.pipeline.request import Request
 from temtrack.provenance import Provenance
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
@@ -22,11 +22,9 @@ def simulate_into(
     folder: Path,
     seed: int,
     config: MovieConfig,
-    command: str,
-    *,
+    request: Request,
     pixel_size_nm: float | None = None,
     frame_time_s: float | None = None,
-    progress: Progress = silent,
 ) -> SimulatedMovie:
     """Simulate a movie and write it, its truth and ``run.json`` into a folder.
 
@@ -41,7 +39,7 @@ def simulate_into(
     truth.mkdir(exist_ok=True)
     remove_masks(truth)
     write_movie(folder / MOVIE_NAME, replace(simulated.to_movie(), calibration=calibration))
-    for t in progress(range(len(simulated)), "masks"):
+    for t in request.progress(range(len(simulated)), "masks"):
         write_mask(truth / mask_name(t), simulated.labels(t))
     write_ctc_table(truth / CTC_TABLE_NAME, simulated.lineage)
     write_lineage(truth / LINEAGE_NAME, simulated.lineage)
@@ -51,5 +49,5 @@ def simulate_into(
         "frame_time_s": frame_time_s,
         "config": asdict(config),
     }
-    write_run(folder, Provenance("simulate", command, options=options), calibration)
+    write_run(folder, Provenance("simulate", request.command, options=options), calibration)
     return simulated

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import locked, remove_leftovers
 from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
 from temtrack.formats.store.masks import mask_name, read_masks_in_time, remove_masks, write_mask
-from temtrack.formats.store.run import RUN_NAME, fingerprint, open_run, write_run
+from temtrack.formats.store.run import RUN_NAME, fingerprint, movie_source, open_run, write_run
 from temtrack.formats.store.tables import write_table
 from temtrack.imaging.annotations import mask_out
 from temtrack.masks import Masks, Run, masks_of_arrays
@@ -24,7 +25,7 @@ from temtrack.models.catalog import Kind, kind_of
 from temtrack.models.registry import RUN_FILE, find_model, names_for, verify
 from temtrack.movie import Movie, movie_of_array
 from temtrack.pipeline.options import TrackOptions
-from temtrack.pipeline.provenance import movie_source, record_run
+from temtrack.pipeline.request import Request
 from temtrack.pipeline.segment import given_scale, prepared
 from temtrack.progress import Progress, silent
 from temtrack.provenance import Provenance, Source
@@ -108,22 +109,9 @@ def track(
     >>> [int(ids.max()) for ids in tracked.masks]
     [1, 1, 1, 1, 1, 1, 1, 1]
     """
+    options = TrackOptions.among(locals())
     if output is not None and not isinstance(movie, Movie):
         raise UsageError("an array has no file for the record of a run; give a movie from read_movie")
-    options = TrackOptions(
-        model=model,
-        tta=tta,
-        diameter=diameter,
-        rescale=rescale,
-        min_area_px=min_area_px,
-        tracker=tracker,
-        max_gap_frames=max_gap_frames,
-        pixel_size_nm=pixel_size_nm,
-        scale_bar_nm=scale_bar_nm,
-        frame_time_s=frame_time_s,
-        frames=frames,
-        keep_annotations=keep_annotations,
-    )
     stage = TrackStage.load(options, device, None if masks is None else Path(masks))
     plan = stage.plan(movie if isinstance(movie, Movie) else movie_of_array(movie), "temtrack.track")
     if output is None:
@@ -144,15 +132,15 @@ class MovieSegmentation:
         From an image (Y, X) to labels (Y, X).
     inputs, models, found
         For the record; see `temtrack.provenance.Provenance`.
-    skip_to
-        Is told the frame from which a resumed run goes on, where the labels come in order.
+    resumed
+        Returns ``segment`` for a run that goes on from a frame, where the labels come in order.
     """
 
     segment: Segment
     inputs: Mapping[str, Source] = field(default_factory=dict)
     models: Mapping[str, Source] = field(default_factory=dict)
     found: Mapping[str, Any] = field(default_factory=dict)
-    skip_to: Callable[[int], None] = lambda frame: None
+    resumed: Callable[[int], Segment] | None = None
 
 
 @dataclass(frozen=True)
@@ -175,12 +163,12 @@ class TrackingPlan:
 
     def record(self) -> Provenance:
         """Return what decides on the result, and where the inputs lie."""
-        return record_run(
+        return Provenance(
             "track",
             self.command,
             {"movie": movie_source(self.movie), **self.segmentation.inputs},
-            self.options,
             {**self.segmentation.models, "tracker": self.tracker.source},
+            self.options.to_json(),
             {"annotations": list(map(str, self.movie.burned_in)), **self.segmentation.found},
         )
 
@@ -251,25 +239,15 @@ def segmented_by_masks(folder: Path, movie: Movie) -> MovieSegmentation:
     if movie.frame_range is not None and len(masks) == movie.frame_range.n_whole:
         masks = masks.take(movie.frame_range.frames)
     masks.check_fit(movie)
-    in_order = _MasksInOrder(masks)
     source = Source(str(folder), fingerprint(masks.files))
-    return MovieSegmentation(in_order, inputs={"masks": source}, skip_to=in_order.skip_to)
+    return MovieSegmentation(
+        _in_order(masks), inputs={"masks": source}, resumed=lambda frame: _in_order(masks, frame)
+    )
 
 
-@dataclass
-class _MasksInOrder:
-    """Gives the next mask for each image that it is shown."""
-
-    masks: Masks
-    next_frame: int = 0
-
-    def __call__(self, image: NDArray[Any]) -> NDArray[np.integer]:
-        labels = self.masks[self.next_frame]
-        self.next_frame += 1
-        return labels
-
-    def skip_to(self, frame: int) -> None:
-        self.next_frame = frame
+def _in_order(masks: Masks, first: int = 0) -> Segment:
+    left = (masks[t] for t in range(first, len(masks)))
+    return lambda image: next(left)
 
 
 def load_tracker(name: str, device: str = "auto") -> LoadedTracker:
@@ -309,32 +287,9 @@ def _check_network(name: str) -> None:
 
 
 def track_file(
-    source: Path,
-    folder: Path,
-    stage: TrackStage,
-    command: str,
-    *,
-    resume: bool = False,
-    force: bool = False,
-    begun: bool = False,
-    progress: Progress = silent,
+    source: Path, folder: Path, stage: TrackStage, request: Request
 ) -> tuple[Movie, TrackingReport]:
     """Track a movie from its file into a folder; tell of frames that are not as they should be.
-
-    Parameters
-    ----------
-    source, folder
-        The movie, and where masks and record go.
-    stage
-        The loaded models.
-    command
-        For the record.
-    resume, force
-        Go on with an unfinished run; overwrite what is there.
-    begun
-        Whether what lies in the folder is of an earlier try of the same command, to go on with or overwrite.
-    progress
-        Stands around the frames.
 
     Returns
     -------
@@ -345,22 +300,16 @@ def track_file(
     TemtrackError
         As `track_into`, and where the movie cannot be read or the folder may not be written to.
     """
-    if isinstance(stage.segmenter, Path):
-        _refuse_input_as_output(folder, stage.segmenter)
-    _refuse_input_as_output(folder, source)
-    goes_on = resume and (folder / RESUME_NAME).exists()
-    force = force or (begun and not goes_on)
-    plan = stage.plan(read_movie(source), command)
-    check_tracking_folder(folder, force, resume)
-    report = track_into(folder, plan, progress, resume, force)
+    for given in (source, stage.segmenter):
+        if isinstance(given, Path) and given.resolve() == folder.resolve():  # --force would remove it
+            raise UsageError(f"--output {folder}: is the folder of the input; give another folder")
+    goes_on = request.resume and (folder / RESUME_NAME).exists()
+    force = request.force or (request.begun and not goes_on)
+    plan = stage.plan(read_movie(source), request.command)
+    check_tracking_folder(folder, force, request.resume)
+    report = track_into(folder, plan, request.progress, request.resume, force)
     _tell_of_frames(source, report)
     return plan.movie, report
-
-
-def _refuse_input_as_output(folder: Path, given: Path) -> None:
-    """Refuse to write where the input lies: with ``force`` that would remove it."""
-    if given.resolve() == folder.resolve():
-        raise UsageError(f"--output {folder}: is the folder of the input; give another folder")
 
 
 def _tell_of_frames(source: Path, report: TrackingReport) -> None:
@@ -398,58 +347,34 @@ def track_into(
         Where the user interrupts it.
     """
     with locked(folder):
-        return _track_alone(folder, plan, progress, resume, force)
-
-
-def _track_alone(
-    folder: Path, plan: TrackingPlan, progress: Progress, resume: bool, force: bool
-) -> TrackingReport:
-    remove_leftovers(folder)
-    tracker = plan.tracker.build()
-    file, record = CheckpointFile(folder, tracker), plan.record()
-    run = _read_unfinished(file, record, force) if resume else None
-    if run is None:
-        run = Checkpoint(record)
-        _remove_earlier_run(folder)
-        file.save(run)
-    plan.segmentation.skip_to(run.tracking.next_frame)
-    engine = TrackingEngine(plan.segmentation.segment, tracker, plan.options.linking, run.tracking)
-    try:
-        _track(folder, plan.movie, engine, run, file, progress)
-    except KeyboardInterrupt as stop:
-        raise InterruptedRunError(
-            f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
-        ) from stop
-    _write_record(folder, run, plan.movie)
-    file.remove()
-    return run.report
-
-
-def _read_unfinished(file: CheckpointFile, record: Provenance, force: bool) -> Checkpoint | None:
-    """Return the run to go on with; with ``force`` none where it was another one or its file is damaged."""
-    try:
-        return file.read(record)
-    except (UsageError, InputError):
-        if force:
-            return None
-        raise
-
-
-def _track(
-    folder: Path,
-    movie: Movie,
-    engine: TrackingEngine,
-    run: Checkpoint,
-    file: CheckpointFile,
-    progress: Progress,
-) -> None:
-    """Take the frames that a run has not yet taken."""
-    for t in progress(range(engine.state.next_frame, movie.n_frames), "tracking"):
-        _write_frames(folder, engine.push(movie.read_frame(t)), run.report)
-        if file.is_due():
+        remove_leftovers(folder)
+        tracker = plan.tracker.build()
+        file, record = CheckpointFile(folder, tracker), plan.record()
+        run = None
+        if resume:
+            with suppress(*([UsageError, InputError] if force else [])):
+                run = file.read(record)
+        if run is None:
+            run = Checkpoint(record)
+            _remove_earlier_run(folder)
             file.save(run)
-    last, run.report.lineage = engine.finish()
-    _write_frames(folder, last, run.report)
+        resumed = plan.segmentation.resumed
+        segment = resumed(run.tracking.next_frame) if resumed else plan.segmentation.segment
+        engine = TrackingEngine(segment, tracker, plan.options.linking, run.tracking)
+        try:
+            for t in progress(range(engine.state.next_frame, plan.movie.n_frames), "tracking"):
+                _write_frames(folder, engine.push(plan.movie.read_frame(t)), run.report)
+                if file.is_due():
+                    file.save(run)
+            last, run.report.lineage = engine.finish()
+            _write_frames(folder, last, run.report)
+        except KeyboardInterrupt as stop:
+            raise InterruptedRunError(
+                f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
+            ) from stop
+        _write_record(folder, run, plan.movie)
+        file.remove()
+    return run.report
 
 
 def _write_frames(folder: Path, frames: list[TrackedFrame], report: TrackingReport) -> None:

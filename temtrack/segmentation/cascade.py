@@ -6,6 +6,7 @@ the tiles that hold a particle, once and at no other scale.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,10 +53,11 @@ class CascadeModel(SegmentationModel):
         """Outline the particles that the first model finds."""
         reduced, factor = reduce(image)
         least = None if min_area_px is None else min_area_px * factor**2
-        boxes = boxes_of(self.first.segment(reduced, scale, least).labels, factor, image.shape)
+        found = self.first.segment(reduced, scale, least)
+        boxes = boxes_of(found.labels, factor, image.shape)
         if not len(boxes):
             return Segmentation.empty(image.shape)
-        return self.second.predict_prompts(image, boxes=boxes)
+        return replace(self.second.predict_prompts(image, boxes=boxes), scale=found.scale)
 
     def find_scale(self, image: NDArray[Any]) -> float | None:
         """Return the scale at which the first model sees the reduced image well, if it sees particles."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,13 @@ class Segmentation:
         (N,) float32, 0 to 1: at ``i - 1`` that of the particle with the id ``i``. A network that predicts
         maps gives the mean probability of foreground inside the particle, a detector its confidence; NaN
         where nothing is known.
+    scale
+        Factor by which the image was resized for the model; ``None`` where nothing was to be seen.
     """
 
     labels: NDArray[np.int32]
     scores: NDArray[np.float32]
+    scale: float | None = field(default=None, kw_only=True)
 
     @classmethod
     def empty(cls, shape: tuple[int, ...], n: int = 0) -> Segmentation:
@@ -45,7 +48,7 @@ class Segmentation:
         else:
             kept = filter_fragments(self.labels, 0.0, max(1, math.ceil(min_area_px)))
         labels, ids = compact(kept)
-        return Segmentation(labels, self.scores[ids - 1])
+        return Segmentation(labels, self.scores[ids - 1], scale=self.scale)
 
 
 class SegmentationModel:

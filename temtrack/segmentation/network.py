@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ class NetworkModel(SegmentationModel):
         views = [self._forward(grey, View(scale)) if known is None else known.output]
         if self.tta:
             views.append(self._forward(grey, View(scale, shifted=True)))
-        return self._decode(views, grey, scale)
+        return replace(self._decode(views, grey, scale), scale=scale)
 
     def find_scale(self, image: NDArray[Any]) -> float | None:
         """Return the scale at which an image's particles are as wide as the network likes them."""

@@ -48,9 +48,9 @@ class OtsuModel(SegmentationModel):
         grey = rescale_intensity(image)
         if not grey.any():
             return Segmentation.empty(grey.shape)
-        mask = foreground(_blur(grey, scale or find_blur_scale(grey))) & np.isfinite(image)
-        labels = part(mask)
-        return Segmentation(labels, np.full(labels.max(), np.nan, np.float32))
+        scale = scale or find_blur_scale(grey)
+        labels = part(foreground(_blur(grey, scale)) & np.isfinite(image))
+        return Segmentation(labels, np.full(labels.max(), np.nan, np.float32), scale=scale)
 
     def find_scale(self, image: NDArray[Any]) -> float | None:
         """Return the scale whose blur suits an image; ``None`` where it has no contrast."""

@@ -10,7 +10,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from temtrack.errors import OutputError, UsageError
+from temtrack.errors import InputError, OutputError, UsageError
+from temtrack.formats.decoding import refused_as
 from temtrack.formats.store.atomic import check_output_folder
 from temtrack.formats.store.state import read_state, write_state
 from temtrack.imaging.registration import FrameRegistration
@@ -105,15 +106,26 @@ class CheckpointFile:
             return None
         # of another run the rest may be of other classes
         (unfinished,) = read_state(self.path, ["provenance"], (Provenance, Source))
-        if differences := unfinished.differences(provenance):
+        self._refuse_other(unfinished, Provenance)
+        with refused_as(f"{self.path}: is damaged, start again with --force"):
+            differences = unfinished.differences(provenance)
+        if differences:
             raise UsageError(
                 f"{self.path.parent}: holds an unfinished run with {'; '.join(differences[:3])}; "
                 "give the same input and options, or --force to start again"
             )
         checkpoint: Checkpoint
         checkpoint, state = read_state(self.path, ["run", "tracker"], self._classes)
+        self._refuse_other(checkpoint, Checkpoint)
         self._tracker.restore(state)
         return checkpoint
+
+    def _refuse_other(self, part: object, kind: type) -> None:
+        if not isinstance(part, kind):
+            raise InputError(
+                f"{self.path}: is damaged, a {type(part).__name__} stands in place of a {kind.__name__}; "
+                "start again with --force"
+            )
 
     def remove(self) -> None:
         """Remove the file: the run is finished."""

@@ -4,8 +4,10 @@ import sys
 import numpy as np
 import pytest
 import tifffile
+from typer.main import get_command
 
 from temtrack import __version__
+from temtrack.cli.app import COMMANDS, app
 
 PIPELINE = [
     "simulate",
@@ -120,10 +122,26 @@ def modules_after(*words):
     return set(told.split())
 
 
-def test_the_help_of_all_commands_loads_none_of_the_heavy_libraries():
+def test_the_help_of_all_commands_loads_neither_one_of_them_nor_the_heavy_libraries():
     loaded = modules_after("--help")
-    assert "temtrack.cli.track" in loaded
+    assert "temtrack.cli.app" in loaded
+    assert not {f"temtrack.cli.{name}" for name in PIPELINE} & loaded
     assert not HEAVY & loaded
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_the_list_tells_of_a_command_what_its_own_help_begins_with(name):
+    assert " ".join(get_command(app).commands[name].help.split("\n\n")[0].split()) == COMMANDS[name]
+
+
+def test_the_commands_themselves_load_none_of_the_heavy_libraries():
+    code = (
+        "import sys\nfrom typer.main import get_command\nfrom temtrack.cli.app import app\n"
+        "for command in get_command(app).commands.values(): assert command.params\nprint(*sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "temtrack.cli.track" in told.split()
+    assert not HEAVY & set(told.split())
 
 
 def test_a_command_loads_neither_the_others_nor_what_it_can_do_without(tmp_path):

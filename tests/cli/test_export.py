@@ -1,5 +1,6 @@
 import json
 import sys
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ def graph_of(path):
 
 
 def test_the_formats_offered_are_those_there_are():
-    assert [one.value for one in ExportFormat] == list(FORMATS)
+    assert get_args(ExportFormat) == tuple(FORMATS)
 
 
 @pytest.mark.parametrize("to", FORMATS)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from temtrack.cli.inputs import Shard, gather, parse_shard, tell_apart
+from temtrack.cli.inputs import gather, parse_shard, tell_apart
 from temtrack.errors import InputError, UsageError
 
 FILMS = [f"film{number}.mp4" for number in (10, 2, 1, 3)]
@@ -22,9 +22,9 @@ def test_inputs_stand_in_natural_order_and_once():
 
 
 def test_shards_share_out_all_inputs_whatever_their_order():
-    shards = [gather(words, Shard(k, 3)) for k, words in ((1, FILMS), (2, FILMS[::-1]), (3, FILMS))]
+    shards = [gather(words, parse_shard(f"{k}/3")) for k, words in ((1, FILMS), (2, FILMS[::-1]), (3, FILMS))]
     assert [paths(shard) for shard in shards] == [["film1.mp4", "film10.mp4"], ["film2.mp4"], ["film3.mp4"]]
-    assert gather(FILMS[:1], Shard(1, 1)).many
+    assert gather(FILMS[:1], parse_shard("1/1")).many
 
 
 def give_stdin(monkeypatch, content):

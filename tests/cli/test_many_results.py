@@ -3,7 +3,9 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
+import tifffile
 from export_scene import write_scene
 
 
@@ -80,6 +82,38 @@ def test_shards_share_one_folder_and_pages_tell_the_command(run, folders, tmp_pa
         assert run("report", "out/a", "out/c", "-o", "pages", "--shard", f"{k}/2").exit_code == 0
     assert states(tmp_path / "pages") == {"a.html": "done", "c.html": "done"}
     assert "temtrack report out/a out/c -o pages --shard 2/2" in (tmp_path / "pages" / "c.html").read_text()
+
+
+#: Of one input and of many: the words before them, and behind them where there is one, or many.
+ONE_AND_MANY = {
+    "info": (["info"], [], []),
+    "segment": (["segment", "--model", "otsu", "-o", "new"], [], []),
+    "track": (["track", "--model", "otsu", "--tracker", "overlap"], ["-o", "new/a"], ["-o", "new"]),
+    "analyze": (["analyze", "--kinetics"], [], []),
+    "kinetics": (["kinetics", "--pixel-size", "1nm"], [], []),
+    "report": (["report"], ["-o", "new/a.html"], ["-o", "new"]),
+    "export": (["export", "--to", "trackmate"], ["-o", "new/a.xml"], ["-o", "new"]),
+    "evaluate": (["evaluate"], ["truth/a"], ["truth"]),
+}
+
+
+@pytest.mark.parametrize("name", ONE_AND_MANY)
+def test_one_input_and_many_give_the_same_objects(run, folders, tmp_path, name):
+    words, alone, together = ONE_AND_MANY[name]
+    a, c = "out/a", "out/c"
+    if name in ("info", "segment", "track"):
+        frames = np.full((4, 40, 60), 200, np.uint8)
+        frames[:, 8:20, 8:20] = 60
+        a, c = "a.tif", "c.tif"
+        for path in (a, c):
+            tifffile.imwrite(path, frames, imagej=True)
+    for folder in ("a", "c"):
+        write_scene(tmp_path / "truth" / folder)
+    force = [] if name in ("info", "evaluate") else ["--force"]
+    (one,) = rows(run(*words, a, *alone, "--json").stdout)
+    first, _ = rows(run(*words, a, c, *together, *force, "--json").stdout)
+    assert one == first
+    assert one["state"] == "done"
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ def test_segment_and_track_take_it_as_a_model(run, movie, tmp_path):
     assert result.exit_code == 0, result.output
     for mask in sorted((tmp_path / "segmented/movie").glob("mask*.tif")):
         assert len(np.unique(tifffile.imread(mask))) == 3
+    seen_at = json.loads((tmp_path / "segmented/movie/run.json").read_text())["found"]["rescale"]
+    assert all(0.6 < scale < 10 for scale in (seen_at if isinstance(seen_at, list) else [seen_at]))
     tracked = run("track", movie, "--model", "otsu", "-o", tmp_path / "masks", "--json")
     assert tracked.exit_code == 0, tracked.output
     assert json.loads(tracked.stdout)["inputs"][0]["n_tracks"] == 2

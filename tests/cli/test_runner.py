@@ -3,14 +3,13 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from temtrack.cli import options
 from temtrack.cli.inputs import gather
+from temtrack.cli.options import command
 from temtrack.cli.runner import RunOptions, Task, run_each
 from temtrack.errors import InputError, InterruptedRunError, TemtrackError
 from temtrack.pipeline.options import Options
@@ -39,26 +38,18 @@ def copy(tmp_path, monkeypatch):
     app = typer.Typer()
 
     @app.command()
-    def copying(
-        words: list[str],
-        out: Annotated[Path, typer.Option("--output", "-o")] = Path("out"),
-        shout: bool = False,
-        resume: options.Resume = False,
-        shard: options.ShardOf = None,
-        keep_going: options.KeepGoing = True,
-        force: options.Force = False,
-        as_json: options.Json = False,
-    ) -> None:
-        inputs = gather(words, shard)
+    @command(words=typer.Argument(), shout=typer.Option())
+    def copying(words: list[str], how: CopyOptions, run: RunOptions, out: Path = Path("out")) -> None:
+        inputs = gather(words, run.shard)
         task = Task(
-            CopyOptions(shout=shout),
+            how,
             load=load,
             target=lambda job: out / job.source.name if inputs.many else out,
             content=lambda job: job.source.read_text(),
             detail=lambda job: {"text": job.place.read_text()},
             together=lambda rows: {"n_letters": sum(row["n_letters"] for row in rows)},
         )
-        run_each("copy", inputs, task, RunOptions(resume, keep_going, force, as_json))
+        run_each("copy", inputs, task, run)
 
     def invoke(*words):
         return CliRunner().invoke(app, list(words))
@@ -120,7 +111,7 @@ def test_an_interrupted_one_of_many_goes_on_with_the_rest(copy, stop):
     jobs = []
     copy.work = lambda job: jobs.append(job) or work(job)
     assert copy("a.txt", "b.txt", "c.txt", "--resume").exit_code == 0
-    assert [(job.source.name, job.begun, job.may_overwrite) for job in jobs] == [
+    assert [(job.source.name, job.request.begun, job.request.may_overwrite) for job in jobs] == [
         ("b.txt", True, True),
         ("c.txt", False, False),
     ]

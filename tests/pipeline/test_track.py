@@ -14,14 +14,14 @@ from temtrack.formats.readers import read_movie
 from temtrack.formats.store.lineage import read_lineage
 from temtrack.formats.store.masks import mask_name, read_masks, write_mask
 from temtrack.formats.store.movies import write_movie
-from temtrack.formats.store.run import open_run
 from temtrack.linking.lineage_builder import FinalTrack
 from temtrack.models.import_checkpoint import import_checkpoint
 from temtrack.models.registry import find_model, new_model_folder, verify, weights_of
 from temtrack.movie import Movie
 from temtrack.nets.deaot.model import deaot_t
-from temtrack.pipeline.analyze import analyze_into
+from temtrack.pipeline.analyze import analyze_file
 from temtrack.pipeline.options import AnalyzeOptions, TrackOptions
+from temtrack.pipeline.request import Request
 from temtrack.pipeline.track import (
     MovieSegmentation,
     TrackingPlan,
@@ -61,8 +61,9 @@ def run(source, masks, out):
     out.mkdir(exist_ok=True)
     movie = read_movie(source)
     report = track_into(out, plan_of(movie, segmented_by_masks(masks, movie)))
-    found = open_run(out)
-    return analyze_into(out, found, movie, found.calibration, AnalyzeOptions(), "temtrack analyze"), report
+    request = Request("temtrack analyze")
+    _, tables = analyze_file(out, out, str(source), AnalyzeOptions(), request)
+    return tables, report
 
 
 @pytest.fixture
@@ -203,8 +204,8 @@ def test_ids_beyond_16_bits_do_not_wrap(simulated, tmp_path):
     for t in range(30):
         assert set(np.unique(found[t])) <= {0, *range(n_before + 1, n_before + 8)}
         np.testing.assert_array_equal(found[t] > 0, true[t] > 0)
-    found = open_run(tmp_path)
-    particles = analyze_into(tmp_path, found, movie, found.calibration, AnalyzeOptions(), COMMAND).particles
+    _, tables = analyze_file(tmp_path, tmp_path, str(movie.path), AnalyzeOptions(), Request(COMMAND))
+    particles = tables.particles
     assert particles.schema.field("particle_id").type == "int64"
     assert set(particles["particle_id"].to_pylist()) == set(range(n_before + 1, n_before + 8))
 
@@ -215,8 +216,8 @@ def make(folder):
 
 
 def test_without_merges_no_merge_table_of_an_earlier_analysis_remains(finished):
-    found, how = open_run(finished), AnalyzeOptions(merges=False)
-    tables = analyze_into(finished, found, None, found.calibration, how, "temtrack analyze")
+    request = Request("temtrack analyze", force=True)
+    _, tables = analyze_file(finished, finished, None, AnalyzeOptions(merges=False), request)
     assert tables.merges is None
     assert not (finished / "merges.parquet").exists()
 

@@ -98,6 +98,24 @@ def test_an_unfinished_run_of_something_else_is_refused_with_what_differs(tmp_pa
         file.read(RECORD)
 
 
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ({"provenance": 3}, "a int stands in place of a Provenance"),
+        ({"provenance": replace(RECORD, inputs=[])}, "is damaged, start again with --force"),
+        ({"run": [1, 2]}, "a list stands in place of a Checkpoint"),
+    ],
+)
+def test_a_part_of_another_type_is_damage(tmp_path, damage, words):
+    file = CheckpointFile(tmp_path, OverlapTracker())
+    parts = {"provenance": RECORD, "run": Checkpoint(RECORD), "tracker": OverlapTracker().state()}
+    module.write_state(file.path, parts | damage, file._classes)
+    with pytest.raises(InputError, match=words) as refused:
+        file.read(RECORD)
+    assert "--force" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
 @pytest.mark.parametrize(("cost_s", "pause_s"), [(0.01, 5.0), (2.0, 40.0)])
 def test_costly_checkpoints_are_rarer(tmp_path, monkeypatch, cost_s, pause_s):
     now_s = 0.0

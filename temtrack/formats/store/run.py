@@ -19,6 +19,7 @@ from temtrack.formats.store.atomic import whole_file
 from temtrack.formats.store.lineage import LINEAGE_NAME, ctc_parents, read_ctc_table, read_lineage
 from temtrack.formats.store.masks import list_masks, read_masks_in_time
 from temtrack.masks import Masks, Run
+from temtrack.movie import Movie
 from temtrack.provenance import Provenance, Source
 from temtrack.tables import Table
 
@@ -115,6 +116,17 @@ def fingerprint_folder(folder: Path) -> str:
         Where a file cannot be read.
     """
     return fingerprint(sorted(path for path in folder.rglob("*") if path.is_file()))
+
+
+def movie_source(movie: Movie) -> Source:
+    """Return a movie as an input of what is made from it.
+
+    Raises
+    ------
+    InputError
+        Where a file of it cannot be read.
+    """
+    return Source(str(movie.path), fingerprint(movie.origins))
 
 
 def sources_of(run: Run) -> dict[str, Source]:
