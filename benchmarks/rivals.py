@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import networkx as nx
@@ -41,9 +41,10 @@ Event = tuple[int, int, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Seen:
-    """Masks of a movie, whose ids tell nothing, and the particles in them."""
+    """What a tracker sees of a movie: masks, whose ids tell nothing, and the frames where there are any."""
 
     masks: Sequence[Labels]
+    frames: Sequence[NDArray[np.uint8]] | None = None
 
     @cached_property
     def particles(self) -> pd.DataFrame:
@@ -60,7 +61,7 @@ class Seen:
         """The particles with the field's drift taken away, as cross-correlation of the masks tells it."""
         seen = [fft.rfft2(labels > 0) for labels in self.masks]
         shape = self.masks[0].shape
-        steps = [(0, 0), *(_shift(a, b, shape) for a, b in zip(seen, seen[1:], strict=False))]
+        steps = [(0, 0), *(_shift(a, b, shape) for a, b in pairwise(seen))]
         place = np.cumsum(steps, axis=0)[self.particles["frame"]]
         return self.particles.assign(y=self.particles["y"] - place[:, 0], x=self.particles["x"] - place[:, 1])
 
@@ -90,6 +91,17 @@ def link_by_temtrack(seen: Seen) -> Linked:
     return [frame.labels for frame in linked], linked.lineage
 
 
+def link_by_tracker(seen: Seen, name: str) -> Linked:
+    """Track by `temtrack.tracking` with the masks as segmentation; the tracker sees the frames."""
+    from temtrack.tracking.engine import track_movie
+    from temtrack.tracking.load import load_tracker
+
+    assert seen.frames is not None
+    segments = iter(seen.masks)
+    tracked = track_movie(seen.frames, lambda frame: next(segments), load_tracker(name))
+    return [frame.labels for frame in tracked], tracked.lineage
+
+
 def link_by_largest_overlap(seen: Seen) -> Linked:
     """Let each particle go on in the segment with which it shares most pixels; several in one are a merge."""
     n_ids = 0
@@ -117,27 +129,31 @@ def link_by_largest_overlap(seen: Seen) -> Linked:
     return linked, Lineage(len(seen.masks), (), tuple(merges))
 
 
-def link_by_hungarian(seen: Seen, reach: float, area_weight: float, min_growth: float) -> Linked:
+def link_by_hungarian(
+    seen: Seen, reach: float, joining: float, area_weight: float, n_gap_frames: int, misfit: float
+) -> Linked:
     """Register, assign from frame to frame by distance and area, then give ended tracks to what grew.
 
     The cost of a link is its distance in units of the reach, and ``area_weight`` times the logarithm of the
     ratio of areas; above 1 there is none.
     """
     particles = seen.registered
+    place, area = particles[["y", "x"]].to_numpy(), np.log(particles["area"].to_numpy())
     ids = np.zeros(len(particles), np.int64)
-    n_ids, before = 0, particles.iloc[:0]
-    for _, now in particles.groupby("frame"):
-        ends = [rows[["y", "x"]].to_numpy() for rows in (before, now)]
-        far = np.linalg.norm(ends[0][:, None] - ends[1], axis=2) / (reach * seen.diameter_px)
-        areas = [np.log(rows["area"].to_numpy()) for rows in (before, now)]
-        cost = far + area_weight * np.abs(areas[0][:, None] - areas[1])
+    last: dict[int, int] = {}  # the last row of each track
+    for t, rows in particles.groupby("frame"):
+        now = rows.index.to_numpy()
+        alive = [k for k in last.values() if particles["frame"][k] >= t - 1 - n_gap_frames]
+        before = np.array(alive, dtype=np.int64)
+        far = np.linalg.norm(place[before][:, None] - place[now], axis=2) / (reach * seen.diameter_px)
+        cost = far + area_weight * np.abs(area[before][:, None] - area[now])
         a, b = linear_sum_assignment(np.minimum(cost, 1))
         good = cost[a, b] < 1
-        ids[now.index[b[good]]] = ids[before.index[a[good]]]
-        new = now.index[ids[now.index] == 0]
-        ids[new] = np.arange(n_ids, n_ids + len(new)) + 1
-        n_ids, before = n_ids + len(new), now
-    return seen.linked(ids, give_ended_tracks(particles, ids, reach * seen.diameter_px, min_growth))
+        ids[now[b[good]]] = ids[before[a[good]]]
+        new = now[ids[now] == 0]
+        ids[new] = ids.max() + 1 + np.arange(len(new))
+        last |= dict(zip(ids[now].tolist(), now.tolist(), strict=True))
+    return seen.linked(ids, give_ended_tracks(particles, ids, joining * seen.diameter_px, misfit))
 
 
 def link_by_laptrack(
@@ -172,7 +188,7 @@ def link_by_laptrack(
     return seen.linked(numbers, merges)
 
 
-def link_by_trackpy(seen: Seen, reach: float, n_gap_frames: int, min_growth: float) -> Linked:
+def link_by_trackpy(seen: Seen, reach: float, joining: float, n_gap_frames: int, misfit: float) -> Linked:
     """Link the particles' centres by trackpy; it knows no merges, so ended tracks are given to what grew."""
     import trackpy
 
@@ -183,13 +199,13 @@ def link_by_trackpy(seen: Seen, reach: float, n_gap_frames: int, min_growth: flo
         given, reach_px, pos_columns=["y", "x"], memory=n_gap_frames, **_adaptive(reach_px)
     ).sort_values("row")
     ids = tracks["particle"].to_numpy() + 1
-    return seen.linked(ids, give_ended_tracks(seen.particles, ids, reach_px, min_growth))
+    return seen.linked(ids, give_ended_tracks(seen.particles, ids, joining * seen.diameter_px, misfit))
 
 
 def link_by_tobac(
-    seen: Seen, reach: float, method: str, n_gap_frames: int, min_growth: float | None
+    seen: Seen, reach: float, joining: float, method: str, n_gap_frames: int, misfit: float | None
 ) -> Linked:
-    """Link the particles' centres by tobac, with its own merges or, by ``min_growth``, with those by growth.
+    """Link the particles' centres by tobac, with its own merges or, by ``misfit``, with those by growth.
 
     Its own, `merge_split_MEST`, tells which tracks belong to one family, not which become which: an ended
     track of a family is given to that member alive in the next frame which is nearest.
@@ -198,7 +214,7 @@ def link_by_tobac(
     from tobac.merge_split import merge_split_MEST
     from tobac.tracking import linking_trackpy
 
-    reach_px, particles = reach * seen.diameter_px, seen.particles
+    reach_px, far_px, particles = reach * seen.diameter_px, joining * seen.diameter_px, seen.particles
     features = particles.assign(
         feature=np.arange(len(particles)) + 1,
         hdim_1=particles["y"],
@@ -216,16 +232,16 @@ def link_by_tobac(
         **_adaptive(reach_px),
     ).sort_values("feature")
     ids = tracks["cell"].to_numpy(int)
-    if min_growth is not None:
-        return seen.linked(ids, give_ended_tracks(particles, ids, reach_px, min_growth))
-    family = merge_split_MEST(tracks, dxy=1, distance=reach_px, frame_len=1)["cell_parent_track_id"]
+    if misfit is not None:
+        return seen.linked(ids, give_ended_tracks(particles, ids, far_px, misfit))
+    family = merge_split_MEST(tracks, dxy=1, distance=far_px, frame_len=1)["cell_parent_track_id"]
     of_track = dict(zip(family["cell"].values.tolist(), family.values.tolist(), strict=True))
 
     def nearest(end: Ending) -> int | None:
         kin = [k for k in end.neighbours if of_track[k] == of_track[end.track]]
         return kin[0] if kin else None
 
-    return seen.linked(ids, _merges_of(particles, ids, reach_px, nearest))
+    return seen.linked(ids, _merges_of(particles, ids, far_px, nearest))
 
 
 def link_by_motile(
@@ -307,17 +323,17 @@ class Ending:
 
 
 def give_ended_tracks(
-    particles: pd.DataFrame, ids: NDArray[np.integer], reach_px: float, min_growth: float
+    particles: pd.DataFrame, ids: NDArray[np.integer], reach_px: float, misfit: float
 ) -> list[Event]:
     """Let each track that ends go into the neighbour whose area grew most nearly by its own, as a merge.
 
     It is the obvious addition to trackers that know no merges. A neighbour lives before and after, within the
-    reach, and grew by at least ``min_growth`` times the ended track's area.
+    reach, and its growth differs from the ended track's area by at most ``misfit`` times that area.
     """
 
     def grown(end: Ending) -> int | None:
-        fits = [(abs(g - 1), k) for g, k in zip(end.growth, end.neighbours, strict=True) if g >= min_growth]
-        return min(fits)[1] if fits else None
+        fits = [(abs(g - 1), k) for g, k in zip(end.growth, end.neighbours, strict=True)]
+        return min(fits)[1] if fits and min(fits)[0] <= misfit else None
 
     return _merges_of(particles, ids, reach_px, grown)
 
@@ -341,7 +357,7 @@ def _endings(
     particles: pd.DataFrame, ids: NDArray[np.integer], reach_px: float
 ) -> Iterator[tuple[int, Ending]]:
     """Yield the frame after each track's last one, and the ending."""
-    tracks = {k: rows for k, rows in particles.groupby(np.asarray(ids))}
+    tracks = dict(iter(particles.groupby(np.asarray(ids))))
     frames = {k: rows["frame"].to_numpy() for k, rows in tracks.items()}
     areas = {k: rows["area"].to_numpy(float) for k, rows in tracks.items()}
     n_frames = int(particles["frame"].max()) + 1
@@ -365,11 +381,12 @@ def _endings(
 
 @dataclass(frozen=True)
 class Rival:
-    """A tracker, the settings that are tried of it, and the package that it needs."""
+    """A tracker, the settings that are tried of it, the package and whether the frames are needed."""
 
     link: Callable[..., Linked]
     settings: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     package: str | None = None
+    needs_frames: bool = False
 
     @property
     def is_here(self) -> bool:
@@ -381,37 +398,47 @@ class Rival:
         return [dict(zip(self.settings, values, strict=True)) for values in product(*self.settings.values())]
 
 
-_REACHES = (0.7, 1.2, 2.0)
-_GROWTHS = (0.3, 0.6)
-
 #: All trackers by name; of each the settings that it is tried with.
 RIVALS = {
     "temtrack": Rival(link_by_temtrack),
+    "temtrack, overlap": Rival(link_by_tracker, {"name": ("overlap",)}, needs_frames=True),
+    "temtrack, trackpy": Rival(link_by_tracker, {"name": ("trackpy",)}, needs_frames=True),
+    "temtrack, deaot-t": Rival(link_by_tracker, {"name": ("deaot-t",)}, needs_frames=True),
     "LapTrack": Rival(
         link_by_laptrack,
-        {"reach": _REACHES, "joining": _REACHES, "n_gap_frames": (0, 2), "splits": (False,)},
+        {"reach": (0.7, 1.5), "joining": (0.8, 1.6), "n_gap_frames": (0, 2), "splits": (False,)},
         "laptrack",
     ),
     "motile": Rival(
         link_by_motile,
-        {"reach": (1.2, 2.0), "end_cost": (0.6, 1.2), "merge_cost": (0.0, 0.5), "n_gap_frames": (0, 1)},
+        {"reach": (1.8,), "end_cost": (0.6, 1.2), "merge_cost": (0.0, 0.5), "n_gap_frames": (0,)},
         "motile",
     ),
     "trackpy": Rival(
-        link_by_trackpy, {"reach": _REACHES, "n_gap_frames": (0, 2), "min_growth": _GROWTHS}, "trackpy"
+        link_by_trackpy,
+        {"reach": (0.7, 1.2, 2.0), "joining": (1.5, 2.2), "n_gap_frames": (0, 2), "misfit": (0.3, 0.6)},
+        "trackpy",
     ),
     "tobac": Rival(
         link_by_tobac,
         {
-            "reach": _REACHES,
+            "reach": (0.8, 1.6),
+            "joining": (2.0,),
             "method": ("random", "predict"),
-            "n_gap_frames": (0, 2),
-            "min_growth": (None, 0.5),
+            "n_gap_frames": (1,),
+            "misfit": (None, 0.5),
         },
         "tobac",
     ),
     "Hungarian": Rival(
-        link_by_hungarian, {"reach": _REACHES, "area_weight": (0.0, 0.3), "min_growth": _GROWTHS}
+        link_by_hungarian,
+        {
+            "reach": (0.7, 1.2, 2.0),
+            "joining": (1.5, 2.2),
+            "area_weight": (0.0, 0.3),
+            "n_gap_frames": (2,),
+            "misfit": (0.3, 0.6),
+        },
     ),
     "largest overlap": Rival(link_by_largest_overlap),
 }
