@@ -28,8 +28,9 @@ import matplotlib as mpl
 import numpy as np
 from disturbances import shuffled
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from real_data import REAL_DATA
-from results import BenchmarkResult, ResultTable, add_json_option, publish
+from results import BenchmarkResult, ResultTable, Row, add_json_option, publish, read_result
 from rivals import RIVALS, Labels, Rival, Seen, Settings
 from scenarios import REGIMES, Regime, Scenario, fitting, judging
 from scipy.ndimage import gaussian_filter
@@ -72,6 +73,9 @@ MEASURES = {
     "switches": "Id switches per 10,000",
 }
 
+#: Columns that name a cell.
+KEYS = "movies", "step / diameter"
+
 #: Trackers that are left out unless they are asked for: slow ones.
 ON_REQUEST = ("temtrack, deaot-t",)
 
@@ -93,13 +97,14 @@ class LinkingScore(Pooled):
     n_switches: int = 0
     n_matched: int = 0
 
-    def row(self) -> dict[str, float]:
-        """Return the `MEASURES`."""
-        return {
+    def row(self) -> dict[str, float | None]:
+        """Return the `MEASURES`; ``None`` for what means nothing, as the parents where no merge was found."""
+        values = {
             "f1": self.merges.f1,
             "exact_parents": self.merges.exact_parents_fraction,
             "switches": fraction(1e4 * self.n_switches, self.n_matched),
         }
+        return {name: None if np.isnan(value) else value for name, value in values.items()}
 
 
 @dataclass(frozen=True)
@@ -178,7 +183,7 @@ def choose(rival: Rival, movies: Sequence[TrueMovie]) -> Settings:
     known = [(one.row(), settings) for one, settings in scores if one is not None]
     if not known:
         return choices[0]
-    return max(known, key=lambda one: (np.nan_to_num(one[0]["f1"]), -one[0]["switches"]))[1]
+    return max(known, key=lambda one: (one[0]["f1"] or 0.0, -(one[0]["switches"] or 0.0)))[1]
 
 
 def judge(names: Sequence[str], fit: Sequence[TrueMovie], judged: Sequence[TrueMovie]) -> dict[str, Judged]:
@@ -204,8 +209,7 @@ def grid_tables(results: dict[Cell, dict[str, Judged]]) -> Iterator[ResultTable]
     for key, title in MEASURES.items():
         rows = [
             {
-                "movies": cell.condition,
-                "step / diameter": f"{cell.step:g}",
+                **dict(zip(KEYS, (cell.condition, f"{cell.step:g}"), strict=True)),
                 **{name: None if one.score is None else one.score.row()[key] for name, one in told.items()},
             }
             for cell, told in results.items()
@@ -259,41 +263,62 @@ def real_table(names: Sequence[str], n_fitting: int) -> ResultTable:
     return ResultTable(title, rows)
 
 
-def draw(results: dict[Cell, dict[str, Judged]], path: Path) -> None:
+def with_earlier(tables: Sequence[ResultTable], earlier: Sequence[ResultTable]) -> list[ResultTable]:
+    """Add what an earlier result has of other trackers, as columns of the same cells or as rows."""
+    of_title = {table.title: table.rows for table in earlier}
+    whole = []
+    for table in tables:
+        rows, others = table.rows, of_title.get(table.title, [])
+        if KEYS[0] in rows[0]:
+            cells = {_cell_of(row): row for row in others}
+            rows = [
+                {**row, **{k: v for k, v in cells.get(_cell_of(row), {}).items() if k not in row}}
+                for row in rows
+            ]
+        else:
+            known = {row["tracker"] for row in rows}
+            rows = [*rows, *(row for row in others if row["tracker"] not in known)]
+        whole.append(replace(table, rows=rows))
+    return whole
+
+
+def _cell_of(row: Row) -> tuple[str, ...]:
+    return tuple(row[key] for key in KEYS)
+
+
+def draw(tables: Sequence[ResultTable], path: Path) -> None:
     """Draw each measure over the step, a column for each kind of movie, a line for each tracker."""
     mpl.use("Agg")
-    conditions = list(dict.fromkeys(cell.condition for cell in results))
-    names = list(next(iter(results.values())))
-    size = 3.2 * len(conditions) + 1.8, 2.6 * len(MEASURES)
-    figure, axes = plt.subplots(len(MEASURES), len(conditions), figsize=size, sharex=True, squeeze=False)
-    for (row, (key, title)), (column, condition) in _grid(list(MEASURES.items()), conditions):
-        ax = axes[row, column]
-        cells = [cell for cell in results if cell.condition == condition]
-        for k, name in enumerate(names):
-            scores = [results[cell][name].score for cell in cells]
-            values = [np.nan if one is None else one.row()[key] for one in scores]
-            style = {"lw": 2.5, "zorder": 3} if name.startswith("temtrack") else {"lw": 1.2}
-            ax.plot([c.step for c in cells], values, marker="osv^D<>Pp*"[k % 10], ms=4, label=name, **style)
-        ax.set_xscale("log")
-        ax.set_xticks(STEPS, [f"{step:g}" for step in STEPS], minor=False)
-        ax.minorticks_off()
-        if key == "switches":
-            ax.set_yscale("symlog", linthresh=10)
-        else:
-            ax.set_ylim(-0.03, 1.03)
-        if row == 0:
-            ax.set_title(condition)
-        if column == 0:
-            ax.set_ylabel(title.replace(", ", ",\n"))
-    for ax in axes[-1]:
-        ax.set_xlabel("step per frame / diameter")
+    conditions = list(dict.fromkeys(row[KEYS[0]] for row in tables[0].rows))
+    names = [name for name in tables[0].rows[0] if name not in KEYS]
+    size = 3.2 * len(conditions) + 1.8, 2.6 * len(tables)
+    figure, axes = plt.subplots(len(tables), len(conditions), figsize=size, sharex=True, squeeze=False)
+    for table, line in zip(tables, axes, strict=True):
+        for condition, ax in zip(conditions, line, strict=True):
+            rows = [row for row in table.rows if row[KEYS[0]] == condition]
+            _draw_lines(ax, rows, names)
+            if table.title == MEASURES["switches"]:
+                ax.set_yscale("symlog", linthresh=10)
+            else:
+                ax.set_ylim(-0.03, 1.03)
+        line[0].set_ylabel(table.title.replace(", ", ",\n"))
+    for condition, top, bottom in zip(conditions, axes[0], axes[-1], strict=True):
+        top.set_title(condition)
+        bottom.set_xlabel("step per frame / diameter")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="center right", frameon=False)
     figure.tight_layout(rect=(0, 0, 1 - 1.8 / size[0], 1))
     figure.savefig(path, dpi=110)
 
 
-def _grid(rows: Sequence[Any], columns: Sequence[Any]) -> Iterator[tuple[tuple[int, Any], tuple[int, Any]]]:
-    return ((row, column) for row in enumerate(rows) for column in enumerate(columns))
+def _draw_lines(ax: Axes, rows: Sequence[Row], names: Sequence[str]) -> None:
+    steps = [float(row[KEYS[1]]) for row in rows]
+    for k, name in enumerate(names):
+        values = [np.nan if row.get(name) is None else row[name] for row in rows]
+        style = {"lw": 2.5, "zorder": 3} if name.startswith("temtrack") else {"lw": 1.2}
+        ax.plot(steps, values, marker="osv^D<>Pp*"[k % 10], ms=4, label=name, **style)
+    ax.set_xscale("log")
+    ax.set_xticks(steps, [f"{step:g}" for step in steps])
+    ax.minorticks_off()
 
 
 def main() -> None:
@@ -309,6 +334,7 @@ def main() -> None:
     parser.add_argument("--fitting-movies", type=int, default=2, help="to choose settings on, in each cell")
     parser.add_argument("--jobs", type=int, default=1, help="cells at a time")
     parser.add_argument("--png", type=Path, help="also draw the grid")
+    parser.add_argument("--beside", type=Path, metavar="FILE", help="add other trackers of an earlier result")
     add_json_option(parser)
     arguments = parser.parse_args()
     names = [name for name in arguments.trackers if RIVALS[name].is_here]
@@ -326,16 +352,23 @@ def main() -> None:
                 for name, one in told.items()
             }
             print(f"{cell.condition}, step {cell.step:g}: {f1}", file=sys.stderr, flush=True)
+    tables = [*grid_tables(results), real_table(names, arguments.fitting_movies), settings_table(names)]
+    notes = [f"{arguments.movies} movies judged in each cell, {arguments.fitting_movies} to choose settings"]
+    if missing:
+        notes.append(f"not installed, left out: {', '.join(missing)}")
+    if arguments.beside is not None:
+        earlier = read_result(arguments.beside)
+        tables = with_earlier(tables, earlier.tables)
+        notes.append(f"trackers other than {', '.join(names)}: commit {earlier.commit}, {earlier.date}")
     if arguments.png is not None:
-        draw(results, arguments.png)
+        draw(tables[: len(MEASURES)], arguments.png)
     result = BenchmarkResult(
         title="Linking: where which tracker works",
         data="simulated masks whose ids tell nothing, and a real movie with merges that people labelled",
         split="settings are chosen on one generator, trackers are judged on another with other physics",
         seed=f"settings from {FITTING_SEED} on, judged from {JUDGING_SEED} on",
-        tables=[*grid_tables(results), real_table(names, arguments.fitting_movies), settings_table(names)],
-        note=f"{arguments.movies} movies judged in each cell, {arguments.fitting_movies} to choose settings"
-        + (f"; not installed, left out: {', '.join(missing)}" if missing else ""),
+        tables=tables,
+        note="; ".join(notes),
     )
     publish(result, arguments.json)
 
