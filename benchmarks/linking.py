@@ -65,7 +65,7 @@ CONDITIONS: dict[str, dict[str, Any]] = {
 }
 
 #: Simulated movies like the real one: contacts that nobody filmed.
-LIKE_REAL = replace(REGIMES["unfilmed_contacts"], n_frames=60, n_particles=50)
+LIKE_REAL = replace(REGIMES["unfilmed_contacts"], n_frames=60, n_particles=40)
 
 MEASURES = {
     "f1": f"Merge F1 within {TOLERANCE_FRAMES} frame",
@@ -206,7 +206,7 @@ def _seeds(first: int, n: int) -> range:
 
 def grid_tables(results: dict[Cell, dict[str, Judged]]) -> Iterator[ResultTable]:
     """Yield a table for each measure: a row for each cell, a column for each tracker."""
-    for key, title in MEASURES.items():
+    for key, title in MEASURES.items() if results else ():
         rows = [
             {
                 **dict(zip(KEYS, (cell.condition, f"{cell.step:g}"), strict=True)),
@@ -329,7 +329,9 @@ def main() -> None:
     usual = [name for name in RIVALS if name not in ON_REQUEST]
     parser.add_argument("--trackers", nargs="+", choices=list(RIVALS), default=usual, metavar="NAME")
     parser.add_argument("--steps", type=float, nargs="+", default=STEPS)
-    parser.add_argument("--conditions", nargs="+", choices=list(CONDITIONS), default=list(CONDITIONS))
+    parser.add_argument(
+        "--conditions", nargs="*", default=list(CONDITIONS), metavar="NAME", help="none: no grid"
+    )
     parser.add_argument("--movies", type=int, default=4, help="to judge in each cell")
     parser.add_argument("--fitting-movies", type=int, default=2, help="to choose settings on, in each cell")
     parser.add_argument("--jobs", type=int, default=1, help="cells at a time")
@@ -337,6 +339,8 @@ def main() -> None:
     parser.add_argument("--beside", type=Path, metavar="FILE", help="add other trackers of an earlier result")
     add_json_option(parser)
     arguments = parser.parse_args()
+    if unknown := set(arguments.conditions) - set(CONDITIONS):
+        parser.error(f"no conditions {', '.join(sorted(unknown))}; there are {', '.join(CONDITIONS)}")
     names = [name for name in arguments.trackers if RIVALS[name].is_here]
     missing = [name for name in arguments.trackers if name not in names]
     if missing:
@@ -360,7 +364,7 @@ def main() -> None:
         earlier = read_result(arguments.beside)
         tables = with_earlier(tables, earlier.tables)
         notes.append(f"trackers other than {', '.join(names)}: commit {earlier.commit}, {earlier.date}")
-    if arguments.png is not None:
+    if arguments.png is not None and cells:
         draw(tables[: len(MEASURES)], arguments.png)
     result = BenchmarkResult(
         title="Linking: where which tracker works",
