@@ -93,7 +93,7 @@ def movie_of(seed: int) -> SimulatedMovie:
         motion_px=float(rng.uniform(1, 3)),
         drift_px_per_frame=(float(rng.uniform(-0.3, 0.3)), float(rng.uniform(-0.3, 0.3))),
         wobble_px=float(rng.uniform(0, 1)),
-        jump_frames=(35,) if seed % 4 == 0 else (),
+        faults={35: "jolted"} if seed % 4 == 0 else {},
     )
     return simulate_movie(seed, config)
 

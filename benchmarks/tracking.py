@@ -169,11 +169,14 @@ def tell_switches(names: list[str], n_movies: int, dose: float) -> ResultTable:
 def tell_bad_frames(names: list[str], n_movies: int) -> ResultTable:
     """Return how many particles' ids live through bad frames."""
     rows, bad = [], tuple(range(4, N_FRAMES - 1, 5))
-    for kind in ("blank_frames", "blurred_frames"):
+    for kind in ("blank", "blurred"):
         totals = {name: np.zeros(2, np.int64) for name in names}
         for k in range(n_movies):
             config = MovieConfig(
-                n_frames=N_FRAMES, motion_px=4.0, drift_px_per_frame=(0.4, 0.2), **{kind: bad}
+                n_frames=N_FRAMES,
+                motion_px=4.0,
+                drift_px_per_frame=(0.4, 0.2),
+                faults=dict.fromkeys(bad, kind),
             )
             film = film_of(FIRST_SEED + 200 + k, config)
             segments = [np.zeros_like(m) if t in bad else m for t, m in enumerate(film.truth)]
@@ -181,7 +184,7 @@ def tell_bad_frames(names: list[str], n_movies: int) -> ResultTable:
             for name in names:
                 totals[name] += (n_kept(track(film, segments, name), first), len(first))
         kept = {f"{name}: ids kept": f"{k} of {n}" for name, (k, n) in totals.items()}
-        rows.append({"every fifth frame": kind.partition("_")[0], **kept})
+        rows.append({"every fifth frame": kind, **kept})
     return ResultTable(f"No mask in bad frames, true masks else, {n_movies} movies of 30 particles", rows)
 
 

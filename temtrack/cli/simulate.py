@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast, get_args
 
 import typer
 
@@ -14,6 +15,9 @@ from temtrack.errors import UsageError
 
 if TYPE_CHECKING:
     from temtrack.lineage import Lineage
+    from temtrack.simulation.config import Fault
+
+T = TypeVar("T")
 
 #: A smaller field holds no particle, and a field of one pixel makes no ImageJ stack.
 _MIN_SIDE_PX = 16
@@ -54,6 +58,50 @@ def simulate(
     drift: Annotated[
         str, typer.Option("--drift", metavar="DY,DX", help="Drift of the specimen in px per frame.")
     ] = "0,0",
+    motion_px: Annotated[
+        float,
+        typer.Option("--motion", min=0, metavar="PX", help="How far particles move about their places."),
+    ] = 2.0,
+    stride: Annotated[
+        int, typer.Option("--stride", min=1, help="Film only every so many-th moment: a slow frame rate.")
+    ] = 1,
+    flat: Annotated[bool, typer.Option("--flat", help="Flat particles: areas add up at a merge.")] = False,
+    lattice: Annotated[
+        bool, typer.Option("--lattice", help="A dense film: particles stand on a disordered lattice.")
+    ] = False,
+    outline_jitter: Annotated[
+        float,
+        typer.Option("--outline-jitter", min=0, max=0.5, help="Relative change of areas in each frame."),
+    ] = 0.0,
+    settling: Annotated[
+        str,
+        typer.Option("--settling", metavar="DY,DX", help="Way in px that the stage creeps, ever slower."),
+    ] = "0,0",
+    jumps: Annotated[
+        list[str] | None,
+        typer.Option("--jump", metavar="FRAME:DY,DX", help="The specimen jumps for good; repeatable."),
+    ] = None,
+    magnification_per_frame: Annotated[
+        float, typer.Option("--zoom", help="Relative growth of the picture in each frame.")
+    ] = 0.0,
+    magnification_steps: Annotated[
+        list[str] | None,
+        typer.Option("--zoom-step", metavar="FRAME:FACTOR", help="Another magnification; repeatable."),
+    ] = None,
+    faults: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault",
+            metavar="FRAME:KIND",
+            help="A bad frame: blank, blurred, jolted, double, torn, half-read or dim; repeatable.",
+        ),
+    ] = None,
+    beam_flicker: Annotated[
+        float, typer.Option("--beam-flicker", min=0, help="Relative change of the beam in each frame.")
+    ] = 0.0,
+    edge_columns: Annotated[
+        int, typer.Option("--edge-columns", help="White columns at the right edge; negative: black ones.")
+    ] = 0,
     dose_e_px: Annotated[
         float, typer.Option("--dose", min=0.01, help="Electrons per pixel and frame.")
     ] = 50.0,
@@ -93,7 +141,21 @@ def simulate(
         n_nucleations=n_nucleations,
         n_entering=n_entering,
         n_leaving=n_leaving,
-        drift_px_per_frame=_parse_drift(drift),
+        motion_px=motion_px,
+        stride=stride,
+        flat=flat,
+        lattice=lattice,
+        outline_jitter=outline_jitter,
+        drift_px_per_frame=_parse_way("--drift", drift),
+        settling_px=_parse_way("--settling", settling),
+        jumps=dict(_parse_at("--jump", text, _parse_way) for text in jumps or ()),
+        magnification_per_frame=magnification_per_frame,
+        magnification_steps=dict(
+            _parse_at("--zoom-step", text, _parse_factor) for text in magnification_steps or ()
+        ),
+        faults=dict(_parse_at("--fault", text, _parse_fault) for text in faults or ()),
+        beam_flicker=beam_flicker,
+        edge_columns=edge_columns,
         contrast=contrast,
         optics=Optics(dark_field=dark_field),
         detector=Detector(dose_e_px=dose_e_px),
@@ -144,9 +206,34 @@ def _parse_merges(text: str) -> dict[int, int]:
     return merges
 
 
-def _parse_drift(text: str) -> tuple[float, float]:
+def _parse_way(option: str, text: str) -> tuple[float, float]:
     try:
         dy, dx = (float(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(f"--drift {text!r}: not understood; give two numbers of px as in 0.2,-0.1") from None
+        raise UsageError(
+            f"{option} {text!r}: not understood; give two numbers of px as in 0.2,-0.1"
+        ) from None
     return dy, dx
+
+
+def _parse_factor(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"{option} {text!r}: not understood; give a number as in 0.9") from None
+
+
+def _parse_fault(option: str, text: str) -> Fault:
+    from temtrack.simulation.config import Fault
+
+    if text in get_args(Fault):
+        return cast("Fault", text)
+    raise UsageError(f"{option} {text!r}: no such fault; it can be {', '.join(get_args(Fault))}")
+
+
+def _parse_at(option: str, text: str, parse: Callable[[str, str], T]) -> tuple[int, T]:
+    """Parse FRAME:VALUE."""
+    frame, colon, value = text.partition(":")
+    if not (colon and frame.strip().isdecimal()):
+        raise UsageError(f"{option} {text!r}: not understood; give FRAME:VALUE, frames from 0 on")
+    return int(frame), parse(option, value.strip())

@@ -51,20 +51,21 @@ def wander(rng: np.random.Generator, group: ParticleGroup) -> Event:
 
 
 def nucleate(rng: np.random.Generator, group: ParticleGroup, frame: int) -> Event:
-    """Let one particle appear at ``frame`` and grow, its volume at a falling rate, to its radius."""
+    """Let one particle appear at ``frame`` and grow, its volume or area at a falling rate, to its radius."""
     age = np.maximum(np.arange(group.n_frames) - frame + 0.3, 0) / rng.uniform(8, 20)
-    radius = group.radius_px[0] * (1 - np.exp(-age)) ** (1 / 3)
+    radius = group.radius_px[0] * (1 - np.exp(-age)) ** (1 / group.power)
     paths = replace(moved(rng, group, np.zeros((1, 2))), radius_px=radius[:, None])
     return Event(paths, window=(frame, min(frame + 3, group.n_frames - 1)))
 
 
 def dissolve(rng: np.random.Generator, group: ParticleGroup, end: int) -> Event:
-    """Let the second of two neighbours shrink to nothing by ``end`` while the first takes its volume."""
+    """Let the second of two neighbours shrink to nothing by ``end`` while the first takes what it loses."""
     big, small = group.radius_px
     start = max(0.0, end - rng.uniform(12, 40))
     left = 1 - np.clip((np.arange(group.n_frames) - start) / (end - start), 0, 1)
-    shrinking = small * left ** (1 / 3)
-    growing = (big**3 + small**3 - shrinking**3) ** (1 / 3)
+    p = group.power
+    shrinking = small * left ** (1 / p)
+    growing = (big**p + small**p - shrinking**p) ** (1 / p)
     reach = group.contours.max(axis=1)
     apart = growing.max() * reach[0] + small * reach[1] + rng.uniform(2.5, 5)
     offsets = np.array([-0.35 * apart, 0.65 * apart])[:, None] * direction(rng.uniform(0, 2 * np.pi))

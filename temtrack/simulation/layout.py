@@ -116,7 +116,7 @@ def _seeds(
     """Free grains: thrown at random, large ones first, or on a jittered hexagonal lattice."""
     n_tries = 3 * n if not plan.lattice else n
     if plan.lattice and n > 0:
-        y, x = _lattice_sites(rng, 2.15 * plan.mean_radius_px, height, width)
+        y, x = lattice_sites(rng, 2.15 * plan.mean_radius_px, height, width, 0.04)
         picked = rng.permutation(y.size)[:n_tries]
         y, x = y[picked], x[picked]
     else:
@@ -128,13 +128,16 @@ def _seeds(
     return select(settled, np.sort(rng.permutation(len(settled))[:n]))
 
 
-def _lattice_sites(rng: np.random.Generator, pitch: float, height: int, width: int) -> tuple[Floats, Floats]:
+def lattice_sites(
+    rng: np.random.Generator, pitch: float, height: float, width: float, disorder: float
+) -> tuple[Floats, Floats]:
+    """Draw the sites, y and x, of a hexagonal lattice; ``disorder`` is in pitches."""
     reach = int(np.hypot(height, width) / pitch) + 2
     i, j = np.mgrid[-reach : reach + 1, -reach : reach + 1].reshape(2, -1)
     angle = rng.uniform(0, np.pi)
     u, v = pitch * (i + 0.5 * j), pitch * np.sqrt(0.75) * j
-    y = height / 2 + u * np.sin(angle) + v * np.cos(angle) + rng.normal(0, 0.04 * pitch, i.size)
-    x = width / 2 + u * np.cos(angle) - v * np.sin(angle) + rng.normal(0, 0.04 * pitch, i.size)
+    y = height / 2 + u * np.sin(angle) + v * np.cos(angle) + rng.normal(0, disorder * pitch, i.size)
+    x = width / 2 + u * np.cos(angle) - v * np.sin(angle) + rng.normal(0, disorder * pitch, i.size)
     inside = (y > 0) & (y < height) & (x > 0) & (x < width)
     return y[inside], x[inside]
 

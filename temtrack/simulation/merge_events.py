@@ -72,9 +72,9 @@ def cascade(rng: np.random.Generator, group: ParticleGroup, contact: int) -> Eve
 
 
 def _split_group(group: ParticleGroup) -> tuple[ParticleGroup, ParticleGroup]:
-    """Return the first two particles of three; and their child, a sphere of their volume, with the third."""
+    """Return the first two particles of three; and their child, round, with the third."""
     pair = replace(group, radius_px=group.radius_px[:2], contours=group.contours[:2])
-    child = (pair.radius_px**3).sum() ** (1 / 3)
+    child = (pair.radius_px**group.power).sum() ** (1 / group.power)
     sphere = np.ones(N_ANGLES, dtype=np.float32)
     later = replace(
         group,

@@ -1,10 +1,11 @@
 """Coalescence: the neck grows, the centres draw together, the volume stays.
 
 At contact the parents' centres stand at offsets p_i. Later they stand at ``g s p_i`` with radii ``g R_i``: s
-falls from 1 to 0, and g keeps the volume. In two spheres that intersect in a circle of half width w0 the
-smooth union (blend k = w0^2) has the neck ``w = w0 sqrt(1 + ln 2)``; so a wanted neck ratio x gives s. Up to
-the merge x grows as ``NECK_RATIO (t / t_neck)^(1/n)`` (sintering, x/R = (B t)^(1/n)); from then on s decays
-exponentially (Koch and Friedlander, doi:10.1016/0021-9797(90)90262-R).
+falls from 1 to 0, and g keeps the volume, or the area of flat particles. In two spheres that intersect in a
+circle of half width w0 the smooth union (blend k = w0^2) has the neck ``w = w0 sqrt(1 + ln 2)``; so a wanted
+neck ratio x gives s. Up to the merge x grows as ``NECK_RATIO (t / t_neck)^(1/n)`` (sintering,
+x/R = (B t)^(1/n)); from then on s decays exponentially (Koch and Friedlander,
+doi:10.1016/0021-9797(90)90262-R).
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def merge_grains(
         blend=np.tile(blend[:, None], n),
         roundness=np.tile((1 - s)[:, None], n),
     )
-    g = _growth_factors(joining, s)
+    g = _growth_factors(joining, s, group.power)
     paths = replace(
         joining,
         place_px=places * (s * g)[:, None, None],
@@ -93,20 +94,22 @@ def merge_grains(
     return paths, merge_frame
 
 
-def volume(grains: Grains) -> float:
-    """Measure the volume (px^3) of a small body on a fine grid."""
+def content(grains: Grains, power: int) -> float:
+    """Measure the volume (px^3, ``power`` 3) or projected area (px^2, 2) of a small body on a fine grid."""
     fine, _, shape = _on_fine_grid(grains)
     scale = fine.radius_px[0] / grains.radius_px[0]
-    return float(project(fine, *shape, n_layers=1).thickness_px.sum(dtype=np.float64) / scale**3)
+    projection = project(fine, *shape, n_layers=1)
+    measured = projection.thickness_px.sum(dtype=np.float64) if power == 3 else (projection.owner >= 0).sum()
+    return float(measured / scale**power)
 
 
-def _growth_factors(joining: GrainPaths, s: Floats) -> Floats:
-    """Return g (T,), by which the body must be scaled to keep its volume; 1 until the contact."""
-    total = volume(joining.grains(0))
+def _growth_factors(joining: GrainPaths, s: Floats, power: int) -> Floats:
+    """Return g (T,), by which the body must be scaled to keep its content; 1 until the contact."""
+    total = content(joining.grains(0), power)
     g = np.ones(s.size)
     for t in np.flatnonzero(s < 1).tolist():
         is_at_rest = s[t] == 0 and s[t - 1] == 0
-        g[t] = g[t - 1] if is_at_rest else (total / volume(joining.grains(t))) ** (1 / 3)
+        g[t] = g[t - 1] if is_at_rest else (total / content(joining.grains(t), power)) ** (1 / power)
     return g
 
 

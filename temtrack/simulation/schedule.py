@@ -6,14 +6,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from temtrack.simulation import events, merge_events
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.events import Event
+from temtrack.simulation.layout import lattice_sites
 from temtrack.simulation.packing import pack
 from temtrack.simulation.projection import Floats
 from temtrack.simulation.shapes import N_ANGLES, ShapeMix, draw_contours
 from temtrack.simulation.specimen import LEAST_RADIUS_PX, GrainPaths, MergeEvent, ParticleGroup, Specimen
+
+#: The stage settles within about this share of the movie.
+_SETTLING_SHARE = 0.15
+#: Disorder of a dense film, in pitches, and the least slit between its particles.
+_FILM_DISORDER, _FILM_SLIT_PX = 0.08, 0.7
 
 
 def prepare_specimen(rng: np.random.Generator, config: MovieConfig) -> Specimen:
@@ -24,20 +31,26 @@ def prepare_specimen(rng: np.random.Generator, config: MovieConfig) -> Specimen:
     UsageError
         Where the events do not fit into the field or the time.
     """
-    drift = _drift(rng, config)
+    drift, zoom = _drift(rng, config), np.repeat(config.magnification, config.stride)[: config.n_moments]
     size = np.array([config.height, config.width])
-    swept = float(np.prod((size + np.ptp(drift, axis=0)) / size))
+    swept = float(np.prod((size / zoom.min() + np.ptp(drift, axis=0)) / size))
     n_lone = config.n_particles - config.n_in_events + round(config.n_particles * (swept - 1))
-    planned = [
-        *_planned(rng, config),
-        *(events.wander(rng, _draw_group(rng, config, 1)) for _ in range(n_lone)),
-    ]
-    if not planned:
-        return assemble([], np.zeros((0, 2)), drift)
-    boxes = [_box(rng, config, event, drift) for event in planned]
+    planned = list(_planned(rng, config))
+    if not config.lattice:
+        planned += (events.wander(rng, _draw_group(rng, config, 1)) for _ in range(n_lone))
+    boxes = [_box(rng, config, event, drift, zoom) for event in planned]
     placed = [event for event, _, _ in boxes]
-    low, high = (np.array([box[k] for box in boxes]) for k in (1, 2))
-    return assemble(placed, pack(rng, np.array([event.reach_px for event in placed]), low, high), drift)
+    low, high = (np.array([box[k] for box in boxes]).reshape(-1, 2) for k in (1, 2))
+    centres = pack(rng, np.array([event.reach_px for event in placed]), low, high) if placed else low
+    if config.lattice:
+        placed, centres = _fill_with_lattice(rng, config, placed, centres, drift, zoom)
+    specimen = assemble(placed, centres, drift).filmed(config.stride)
+    if config.outline_jitter:
+        noise = specimen.paths.alike(rng.standard_normal(specimen.paths.radius_px.shape))
+        radius_px = specimen.paths.radius_px * np.maximum(1 + config.outline_jitter / 2 * noise, 0.5)
+        specimen = replace(specimen, paths=replace(specimen.paths, radius_px=radius_px))
+    zooms = bool(np.any(zoom != 1))
+    return specimen.magnified(zoom[:: config.stride], (size - 1) / 2) if zooms else specimen
 
 
 def assemble(placed: list[Event], centres: Floats, drift: Floats) -> Specimen:
@@ -75,7 +88,8 @@ def _draw_group(
     radius = config.radius_px * np.exp(rng.normal(-(sigma**2) / 2, sigma, n).clip(-0.5, 0.5))
     mix = ShapeMix(roughness=min(config.shapes.roughness, 0.03)) if soft else config.shapes
     contours = draw_contours(rng, n, mix)
-    return ParticleGroup(np.maximum(radius, 2.0), contours, config.n_frames, config.motion_px)
+    power = 2 if config.flat else 3
+    return ParticleGroup(np.maximum(radius, 2.0), contours, config.n_moments, config.motion_px, power)
 
 
 def _draw_unequal(rng: np.random.Generator, config: MovieConfig) -> ParticleGroup:
@@ -108,32 +122,67 @@ def _planned(rng: np.random.Generator, config: MovieConfig) -> Iterator[Event]:
 
 def _times(rng: np.random.Generator, config: MovieConfig, n: int, after: int, before_end: int) -> list[int]:
     """Draw n frames, one in each of n equal spans between ``after`` and ``before_end`` frames off the end."""
-    span = config.n_frames - after - before_end
+    span = config.n_moments - after - before_end
     return [int(after + span * (i + u) / n) for i, u in enumerate(rng.random(n))]
 
 
 def _drift(rng: np.random.Generator, config: MovieConfig) -> Floats:
-    """Draw where the field's corner lies on the specimen, (T, 2) px: drift, wobble and jolts."""
-    drift = -np.arange(config.n_frames)[:, None] * np.array(config.drift_px_per_frame)
+    """Draw where the field's corner lies on the specimen, (moments, 2) px; it rests between two frames."""
+    t = np.arange(config.n_frames)[:, None]
+    drift = -t * np.array(config.drift_px_per_frame)
     drift = drift + rng.normal(0, 1, drift.shape) * config.wobble_px
-    for t in config.jump_frames:
-        if 0 <= t < config.n_frames:
-            angle = rng.uniform(0, 2 * np.pi)
-            drift[t] += rng.uniform(5, 15) * events.direction(angle)
-    return np.asarray(drift)
+    for frame, fault in sorted(config.faults.items()):
+        if fault == "jolted" and 0 <= frame < config.n_frames:
+            drift[frame] += draw_jolt(rng)
+    settled = 1 - np.exp(-t / (_SETTLING_SHARE * config.n_frames))
+    drift = drift - settled * np.array(config.settling_px)
+    for frame, way in config.jumps.items():
+        drift[frame:] -= way
+    return np.repeat(drift, config.stride, axis=0)[: config.n_moments]
+
+
+def draw_jolt(rng: np.random.Generator) -> Floats:
+    """Draw the way (y, x) px of a jolt."""
+    angle = rng.uniform(0, 2 * np.pi)
+    return rng.uniform(5, 15) * events.direction(angle)
+
+
+def _fill_with_lattice(
+    rng: np.random.Generator,
+    config: MovieConfig,
+    placed: list[Event],
+    centres: Floats,
+    drift: Floats,
+    zoom: Floats,
+) -> tuple[list[Event], Floats]:
+    """Set lone particles on the sites of a lattice as dense as the config asks for, beside what is placed."""
+    pitch = float(np.sqrt(config.height * config.width / max(config.n_particles, 1) / np.sqrt(0.75)))
+    lone = events.wander(rng, _draw_group(rng, config, 1))
+    low, high = _box(rng, config, lone, drift, zoom)[1:]
+    height, width = (high - low).tolist()
+    sites = low + np.column_stack(lattice_sites(rng, pitch, height, width, _FILM_DISORDER))
+    for event, centre in zip(placed, centres, strict=True):
+        sites = sites[np.linalg.norm(sites - centre, axis=1) > event.reach_px + config.radius_px]
+    free_px = cKDTree(sites).query(sites, 2)[0][:, 1] / 2 - config.motion_px / 2 - _FILM_SLIT_PX
+    for room in free_px:
+        group = _draw_group(rng, config, 1)
+        group = replace(group, radius_px=np.minimum(group.radius_px, max(room, LEAST_RADIUS_PX)))
+        placed = [*placed, events.wander(rng, group)]
+    return placed, np.concatenate([centres, sites])
 
 
 def _box(
-    rng: np.random.Generator, config: MovieConfig, event: Event, drift: Floats
+    rng: np.random.Generator, config: MovieConfig, event: Event, drift: Floats, zoom: Floats
 ) -> tuple[Event, Floats, Floats]:
     """Say where an event may lie, y and x: in the field, on its edge where it crosses that, else anywhere."""
     size = np.array([config.height, config.width], dtype=np.float64)
     if event.edge:
         return _on_an_edge(rng, event, size, drift)
     if event.window is not None:
-        seen = drift[event.window[0] : event.window[1] + 1]
-        return event, seen.max(axis=0) + event.reach_px, seen.min(axis=0) + size - event.reach_px
-    outside = 0.3 * float(event.paths.radius_px.min())
+        window = slice(event.window[0], event.window[1] + 1)
+        seen, rim = drift[window], event.reach_px + (1 - 1 / zoom[window].max()) * size / 2
+        return event, seen.max(axis=0) + rim, seen.min(axis=0) + size - rim
+    outside = 0.3 * float(event.paths.radius_px.min()) + (1 / zoom.min() - 1) * size / 2
     return event, drift.min(axis=0) - outside, drift.max(axis=0) + size + outside
 
 

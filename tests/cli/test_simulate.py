@@ -79,9 +79,52 @@ def test_folder_that_holds_something_is_left_alone(tmp_path):
         ("--dose", "inf"),
         ("--particles", "1"),
         ("--particles", "100000"),
+        ("--jump", "3"),
+        ("--jump", "3:nan,0"),
+        ("--fault", "3:ugly"),
+        ("--fault", "99:blank"),
+        ("--zoom-step", "3:x"),
+        ("--settling", "1"),
+        ("--stride", "99999999"),
     ],
 )
 def test_what_is_not_understood_is_refused_before_anything_is_written(tmp_path, option, value):
     result = run("-o", str(tmp_path / "sim"), *SMALL, option, value)
     assert isinstance(result.exception, UsageError)
     assert not (tmp_path / "sim").exists()
+
+
+def test_microscope_and_camera_are_set_by_options_and_told_in_the_record(tmp_path):
+    options = "--stride 3 --motion 4 --flat --outline-jitter 0.05 --settling 5,-2 --jump 7:-6,3 --zoom 0.001"
+    more = "--zoom-step 9:0.9 --fault 4:double --fault 12:torn --beam-flicker 0.02 --edge-columns 2"
+    result = run("-o", str(tmp_path / "sim"), *SMALL, *options.split(), *more.split())
+    assert result.exit_code == 0, result.output
+    config = json.loads((tmp_path / "sim" / "run.json").read_text())["options"]["config"]
+    assert (config["stride"], config["motion_px"], config["flat"]) == (3, 4.0, True)
+    assert config["jumps"] == {"7": [-6.0, 3.0]}
+    assert config["magnification_steps"] == {"9": 0.9}
+    assert config["faults"] == {"4": "double", "12": "torn"}
+    frame = tifffile.imread(tmp_path / "sim" / "movie.tif")[0]
+    assert np.all(frame[:, -2:] == 255)
+
+
+def test_dense_film_fills_the_field(tmp_path):
+    options = [
+        "--frames",
+        "2",
+        "--size",
+        "100",
+        "--particles",
+        "100",
+        "--radius",
+        "3",
+        "--motion",
+        "0.3",
+        "--lattice",
+        "--merges",
+    ]
+    nothing = ["--dissolutions", "0", "--crossings", "0", "--touches", "0"]
+    result = run("-o", str(tmp_path / "sim"), *options, "", *nothing)
+    assert result.exit_code == 0, result.output
+    labels = read_masks(tmp_path / "sim" / "truth")[0]
+    assert 85 <= np.unique(labels).size - 1 <= 125

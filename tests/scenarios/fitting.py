@@ -7,14 +7,14 @@ while in contact. A child is the smooth union of its parents' discs, which draw 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from scenarios import observing
-from scenarios.observing import Detections
-from scenarios.regime import REGIMES, Fault, Floats, Labels, Regime, Scenario
+from scenarios.discs import Camera, Grown, disc_radius, unit
+from scenarios.regime import REGIMES, Floats, Labels, Regime, Scenario
 from scenarios.truth import LEAST_AREA_PX, Body, tell_truth
 from temtrack.simulation.packing import pack
 
@@ -24,21 +24,6 @@ _FREE_GAP_PX = 1.0
 _MAX_LOBES = 4
 #: Frames that a child lives at least before it merges again, and before the end of the movie.
 _REST_FRAMES = 5
-
-
-@dataclass
-class Grown:
-    """A body as it is drawn: area when new, the discs it is made of, and how its area goes on."""
-
-    body: Body
-    area_px: float
-    angle: float = 0.0
-    lobes: Floats = field(default_factory=lambda: np.zeros((1, 2)))
-    lobe_radius: Floats = field(default_factory=lambda: np.ones(1))
-    final_px: float | None = None
-    end: float | None = None
-    span: float = 1.0
-    birth: float | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +67,7 @@ class _Movie:
         self.start = self._arrange()
         self.n = len(self.start)
         self.grown = self.grown[: self.n]
+        self.camera = Camera(regime, rng, self.grown, self.positions, self.magnification)
         self.meetings = self._plan_meetings()
         self._plan_lives()
 
@@ -89,13 +75,13 @@ class _Movie:
         """Move everybody, draw, observe."""
         places, areas = self._move()
         t_range = range(self.regime.n_frames)
-        drawn = [self._draw(t, places[t], areas[t]) for t in t_range]
+        drawn = [self.camera.draw(t, places[t], areas[t]) for t in t_range]
         masks, lineage = tell_truth([g.body for g in self.grown], areas, drawn)
         bad = observing.draw_bad_frames(self.rng, self.regime)
         observed, sources = [], []
         last: Labels | None = None
         for t in t_range:
-            found = self._detect(t, places[t], areas[t], drawn[t], masks[t], bad.get(t), last)
+            found = self.camera.detect(t, places[t], areas[t], drawn[t], masks[t], bad.get(t), last)
             last = found.labels.copy()
             labels, source = observing.renumber(self.rng, found)
             observed.append(labels)
@@ -114,7 +100,7 @@ class _Movie:
         regime, rng = self.regime, self.rng
         if regime.lattice_px:
             return _hexagons(rng, self.low, self.high, regime.lattice_px, self.tilt)
-        reach = np.array([_radius(g.area_px) for g in self.grown]) + 0.4 * regime.gap * regime.diameter_px
+        reach = np.array([disc_radius(g.area_px) for g in self.grown]) + 0.4 * regime.gap * regime.diameter_px
         low, high = np.tile(self.low, (self.n, 1)), np.tile(self.high, (self.n, 1))
         return pack(rng, reach, low, high)
 
@@ -177,7 +163,7 @@ class _Movie:
         """Start a guest so near that a walker of its kind could be there in time."""
         way = self.start[guest] - self.start[host]
         length = float(np.hypot(*way))
-        contact = sum(_radius(self.grown[k].area_px) for k in (host, guest))
+        contact = sum(disc_radius(self.grown[k].area_px) for k in (host, guest))
         reach = contact + 3 + 2.5 * self.regime.sigma_px * n_frames**0.5
         self.start[guest] = self.start[host] + way * min(1.0, reach / length)
 
@@ -224,13 +210,8 @@ class _Movie:
     # -- motion and merging ---------------------------------------------------------------------------------
 
     def _inside(self, places: Floats, t: int, margin: float) -> Labels:
-        seen = self._seen(places, t)
+        seen = self.camera.seen(places, t)
         return np.all((seen > margin) & (seen < self.regime.side - 1 - margin), axis=1)
-
-    def _seen(self, places: Floats, t: int) -> Floats:
-        """Return where places on the specimen lie in the field in frame t."""
-        middle = (self.regime.side - 1) / 2
-        return middle + (places + self.positions[t] - middle) * self.magnification[t]
 
     def _move(self) -> tuple[Floats, Floats]:
         n_frames, n_bodies = self.regime.n_frames, len(self.grown) + len(self.meetings)
@@ -328,7 +309,7 @@ class _Movie:
     def _keep_inside(self, here: Floats, host: int, t: int, radius: Floats) -> None:
         """Keep those who will meet in the field: hosts turn back before its edge."""
         margin = min(2 * radius[host] + 4, self.regime.side / 3)
-        seen = self._seen(here[host], t)
+        seen = self.camera.seen(here[host], t)
         here[host] += (np.clip(seen, margin, self.regime.side - 1 - margin) - seen) / self.magnification[t]
 
     def _free_place(self, here: Floats, t: int) -> Floats:
@@ -364,7 +345,7 @@ class _Movie:
             power = self.regime.conserved_power / 2
             total = area.sum()
             final = float((area**power).sum() ** (1 / power))
-            radii = np.array([_radius(a) for a in area])
+            radii = np.array([disc_radius(a) for a in area])
             child = Grown(body, float(self.regime.fresh_ratio * total), final_px=final)
             child.lobes, child.lobe_radius = (here[parents] - middle)[order][:_MAX_LOBES], radii[order]
             child.lobes *= _to_contact(child.lobes, child.lobe_radius)
@@ -377,125 +358,6 @@ class _Movie:
         """Return the first frame of the contact that lasts until the merge."""
         points = meeting.waypoints
         return points[-2].frame if points[-1].rigid else points[-1].frame if points[-1].gap_px == 0 else t
-
-    # -- pictures -------------------------------------------------------------------------------------------
-
-    def _draw(
-        self, t: int, places: Floats, areas: Floats, noise_px: float = 0.0, skip: Labels | None = None
-    ) -> Labels:
-        """Paint every body, number plus one; each takes the pixels nearest to it, as many as its area."""
-        side, zoom = self.regime.side, self.magnification[t]
-        index = np.flatnonzero(areas > 0)
-        if skip is not None:
-            index = index[~skip[index]]
-        canvas = np.zeros((side, side), dtype=np.int32)
-        if not index.size:
-            return canvas
-        centre, area = self._seen(places[index], t), areas[index] * zoom**2
-        extent = np.array([self._extent(self.grown[k], areas[k]) for k in index]) * zoom
-        for low, high in ((0, 1.6), (1.6, np.inf)):  # the few large ones apart from the many small
-            typical = np.median(extent)
-            group = np.flatnonzero((extent > low * typical) & (extent <= high * typical))
-            if group.size:
-                self._paint(canvas, t, index[group], centre[group], area[group], extent[group], noise_px)
-        return canvas
-
-    def _extent(self, grown: Grown, area: float) -> float:
-        radius = _radius(max(area, grown.area_px if grown.final_px else 0.0))
-        if grown.final_px:
-            return 1.1 * radius + float(np.hypot(*grown.lobes.T).max())
-        return radius * self.regime.rod_aspect**0.5 * 1.15
-
-    def _paint(
-        self,
-        canvas: Labels,
-        t: int,
-        index: Labels,
-        centre: Floats,
-        area: Floats,
-        extent: Floats,
-        noise_px: float,
-    ) -> None:
-        half = int(np.ceil(extent.max() + 2 + 2 * noise_px))
-        corner = np.rint(centre).astype(int) - half
-        grid = np.arange(2 * half + 1)
-        y = (corner[:, :1] + grid - centre[:, :1])[:, :, None]
-        x = (corner[:, 1:] + grid - centre[:, 1:])[:, None, :]
-        depth = self._depth(t, index, y, x)
-        if noise_px:
-            rough = self.rng.standard_normal(depth.shape)
-            depth = depth + noise_px * 0.5 * (rough + np.roll(rough, 1, 1) + np.roll(rough, 1, 2))
-        flat = depth.reshape(len(index), -1)
-        n_px = np.maximum(np.rint(area), 1).astype(int)
-        ranked = -np.sort(-flat, axis=1)
-        level = ranked[np.arange(len(index)), np.minimum(n_px, flat.shape[1]) - 1]
-        who, row, column = np.nonzero(depth >= level[:, None, None])
-        py, px = corner[who, 0] + row, corner[who, 1] + column
-        inside = (py >= 0) & (py < canvas.shape[0]) & (px >= 0) & (px < canvas.shape[1])
-        order = np.argsort(depth[who, row, column][inside], kind="stable")
-        py, px, who = py[inside][order], px[inside][order], who[inside][order]
-        canvas[py, px] = index[who] + 1
-
-    def _depth(self, t: int, index: Labels, y: Floats, x: Floats) -> Floats:
-        """Return how deep (n, Y, X) pixels lie in each body (px): discs, rods, or unions of discs."""
-        depth = -np.hypot(y, x)
-        for row, k in enumerate(index):
-            grown = self.grown[k]
-            if grown.final_px is not None:
-                apart = np.exp(-(t - grown.body.first) / max(self.regime.relax_frames, 1e-9))
-                lobes = zip(grown.lobes * apart * self.magnification[t], grown.lobe_radius, strict=False)
-                each = np.array([r - np.hypot(y[row] - ly, x[row] - lx) for (ly, lx), r in lobes])
-                soft = 0.25 * grown.lobe_radius.min() + 0.3
-                depth[row] = soft * np.log(np.exp(each / soft).sum(axis=0))
-            elif self.regime.rod_aspect > 1:
-                half = _radius(grown.area_px) * (self.regime.rod_aspect - 1) / self.regime.rod_aspect**0.5
-                along = y[row] * np.sin(grown.angle) + x[row] * np.cos(grown.angle)
-                across = y[row] * np.cos(grown.angle) - x[row] * np.sin(grown.angle)
-                depth[row] = -np.hypot(np.maximum(np.abs(along) - half, 0), across)
-        return depth
-
-    def _detect(
-        self,
-        t: int,
-        places: Floats,
-        areas: Floats,
-        drawn: Labels,
-        mask: Labels,
-        fault: Fault | None,
-        last: Labels | None,
-    ) -> Detections:
-        """Return what is found in a frame, under true ids as far as there are."""
-        regime, rng = self.regime, self.rng
-        if fault == "blank":
-            return Detections(np.zeros_like(mask))
-        true_id = np.zeros(len(self.grown) + 1, dtype=np.int32)
-        true_id[drawn[drawn > 0]] = mask[drawn > 0]
-        found = Detections.of(self._jittered(t, places, areas, true_id))
-        if fault == "double":
-            shift = rng.uniform(0.3, 1.5) * regime.diameter_px * _unit(rng.uniform(0, 2 * np.pi))
-            observing.overlay(found, self._jittered(t, places + shift, areas, true_id), fused_share=0.25)
-        elif fault is not None:
-            row = int(regime.side * rng.uniform(0.25, 0.75))
-            observing.cut(found, last if fault == "torn" else None, row)
-        n_specks = rng.poisson(regime.specks)
-        observing.add_specks(rng, found, rng.uniform(0, regime.side, (n_specks, 2)), regime.diameter_px / 2)
-        observing.fuse_touching(rng, found, regime.fuse_rate)
-        observing.split_some(rng, found, regime.split_rate)
-        return found
-
-    def _jittered(self, t: int, places: Floats, areas: Floats, true_id: Labels) -> Labels:
-        regime, rng = self.regime, self.rng
-        noisy = areas * np.maximum(1 + regime.area_noise * rng.standard_normal(areas.size), 0.3)
-        missed = rng.random(areas.size) < regime.miss_rate
-        return true_id[self._draw(t, places, noisy, regime.outline_px, missed)]
-
-
-def _radius(area_px: float) -> float:
-    return float((area_px / np.pi) ** 0.5)
-
-
-def _unit(angle: float) -> Floats:
-    return np.array([np.sin(angle), np.cos(angle)])
 
 
 def _to_contact(lobes: Floats, radius: Floats) -> float:
@@ -530,13 +392,13 @@ def _stage(rng: np.random.Generator, regime: Regime, tilt: float) -> tuple[Float
     """Return shift (T, 2) px and magnification (T,): drift, settling that decays, shaking, jumps, zoom."""
     t = np.arange(regime.n_frames)
     settled = regime.settle_px * (1 - np.exp(-t / (0.15 * regime.n_frames)))
-    shift = t[:, None] * np.array(regime.drift_px) + settled[:, None] * _unit(rng.uniform(0, 2 * np.pi))
+    shift = t[:, None] * np.array(regime.drift_px) + settled[:, None] * unit(rng.uniform(0, 2 * np.pi))
     if regime.wobble_px:
         shift = shift + rng.normal(0, regime.wobble_px, shift.shape)
     for frame in _spread(rng, regime.n_jumps, 3, regime.n_frames - 3):
         length = regime.jump_px or (regime.lattice_px or regime.diameter_px) * rng.uniform(0.9, 1.1)
         row = tilt + rng.integers(0, 6) * np.pi / 3
-        shift[frame:] += length * _unit(row if regime.lattice_px else rng.uniform(0, 2 * np.pi))
+        shift[frame:] += length * unit(row if regime.lattice_px else rng.uniform(0, 2 * np.pi))
     zoom = (1 + regime.magnification_per_frame) ** t
     zoom = zoom * np.where(t >= regime.n_frames // 2, 1 + regime.magnification_step, 1.0)
     return shift - shift[0], zoom

@@ -13,14 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from scenarios import observing
-from scenarios.observing import Detections
-from scenarios.regime import REGIMES, Fault, Floats, Labels, Regime, Scenario
-from scenarios.truth import LEAST_AREA_PX, Body, tell_truth
+from scenarios.outlines import draw_modes, film
+from scenarios.regime import REGIMES, Floats, Labels, Regime, Scenario
+from scenarios.truth import LEAST_AREA_PX, Body
 
 _STREAM = 2
-_N_ANGLES = 180
-_THETA = np.arange(_N_ANGLES) * (2 * np.pi / _N_ANGLES)
 #: Share of a velocity that is left in the next frame.
 _PERSISTENCE = 0.5
 #: Hops: how often, and their width in ordinary steps; the steps' variance is scaled for them.
@@ -35,7 +32,7 @@ _LATEST_WAIT = 40
 
 
 @dataclass
-class Affair:
+class Encounter:
     """Particles that are drawn to each other, the first of them the host, and how far they have come."""
 
     kind: str
@@ -53,13 +50,13 @@ class Affair:
 def scenario(name_or_regime: str | Regime, seed: int) -> Scenario:
     """Make the movie of a named or given regime; the same seed gives the same movie."""
     regime = REGIMES[name_or_regime] if isinstance(name_or_regime, str) else name_or_regime
-    world = _World(regime, np.random.default_rng((seed, _STREAM)))
+    world = World(regime, np.random.default_rng((seed, _STREAM)))
     for t in range(regime.n_frames):
         world.advance(t)
-    return _film(world)
+    return film(world)
 
 
-class _World:
+class World:
     """All particles, in specimen px; arrays grow as children are born."""
 
     def __init__(self, regime: Regime, rng: np.random.Generator) -> None:
@@ -76,15 +73,15 @@ class _World:
         self.size *= 1 if regime.rod_aspect == 1 else (regime.rod_aspect * 4 / np.pi) ** 0.5
         self.bodies = [Body(0, regime.n_frames - 1) for _ in range(n)]
         self.velocity = rng.normal(0, self._sigma, (n, 2))
-        self.modes = _draw_modes(rng, n, 0.05)
+        self.modes = draw_modes(rng, n, 0.05)
         self.angle = rng.uniform(0, 2 * np.pi, n)
         self.stretch = np.zeros(n)
         self.fate_end, self.fate_span = np.full(n, np.inf), np.ones(n)
         self.birth, self.ripe = np.full(n, -np.inf), np.ones(n)
         self.fresh_area, self.busy = np.zeros(n), np.zeros(n, dtype=bool)
         self.history: list[tuple[Floats, Floats, Floats, Floats]] = []
-        self.affairs = self._affairs()
-        self._doom()
+        self.encounters = self._plan_encounters()
+        self._plan_dissolutions()
         self._plan_births()
 
     @property
@@ -123,7 +120,7 @@ class _World:
                 sites = np.vstack([sites, site])
         return sites
 
-    def _affairs(self) -> list[Affair]:
+    def _plan_encounters(self) -> list[Encounter]:
         regime, rng = self.regime, self.rng
         kinds = (
             ["merge"] * regime.merges
@@ -133,7 +130,7 @@ class _World:
             + ["pass"] * regime.passing
         )
         low, high = regime.contact_frames
-        affairs = []
+        encounters = []
         for kind in kinds:
             last = max(2, regime.n_frames - (60 if kind in ("steps", "touch") else 25))
             hold = int(rng.integers(low, high + 1))
@@ -141,17 +138,19 @@ class _World:
                 hold = max(hold, int(rng.integers(2, 9)))
             n_more = int(rng.integers(1, 3)) if kind == "steps" else 0
             begin = int(rng.integers(0, last))
-            affairs.append(Affair(kind, begin, [], float(rng.uniform(*regime.merge_gap_px)), hold, n_more))
-        return sorted(affairs, key=lambda affair: affair.begin)
+            encounters.append(
+                Encounter(kind, begin, [], float(rng.uniform(*regime.merge_gap_px)), hold, n_more)
+            )
+        return sorted(encounters, key=lambda encounter: encounter.begin)
 
-    def _doom(self) -> None:
+    def _plan_dissolutions(self) -> None:
         """Choose who dissolves, when, how fast; the volume falls at a constant rate. Some vanish at once."""
         regime, rng = self.regime, self.rng
         n = len(self.place)
         everybody = regime.dissolutions >= regime.n_particles > 0
-        n_doomed = n if everybody else regime.dissolutions
+        n_plan_dissolutionsed = n if everybody else regime.dissolutions
         inside = rng.permutation(n) if everybody else rng.permutation(np.flatnonzero(self._inside(0, 0.0)))
-        for k in inside[:n_doomed]:
+        for k in inside[:n_plan_dissolutionsed]:
             gone = float(rng.uniform(5, regime.n_frames - 2))
             span = float(rng.gamma(4, 6) + 4)
             body = self.bodies[k]
@@ -175,7 +174,7 @@ class _World:
         self.place = np.vstack([self.place, place])
         self.velocity = np.vstack([self.velocity, np.zeros(2)])
         self.size = np.append(self.size, size)
-        self.modes = np.vstack([self.modes, _draw_modes(self.rng, 1, 0.05)])
+        self.modes = np.vstack([self.modes, draw_modes(self.rng, 1, 0.05)])
         for name, value in (
             ("angle", self.rng.uniform(0, 2 * np.pi)), ("stretch", 0.0), ("fate_end", np.inf),
             ("fate_span", 1.0), ("birth", -np.inf), ("ripe", 1.0), ("fresh_area", 0.0), ("busy", False),
@@ -214,10 +213,10 @@ class _World:
         """Bring everybody from frame t - 1 to frame t."""
         for k, body in enumerate(self.bodies):
             if body.first == t and np.isnan(self.place[k, 0]):
-                self._settle_down(k, t)
+                self._find_a_place(k, t)
         if t:
             self._walk(t)
-            self._court(t)
+            self._meet(t)
         radius = (self.areas(t) / np.pi) ** 0.5
         area = np.zeros(len(self.bodies))
         index = self.alive(t)
@@ -225,7 +224,7 @@ class _World:
         fade = np.exp(-np.array([t - b.first for b in self.bodies]) / max(self.regime.relax_frames, 1e-9))
         self.history.append((self.place.copy(), area, self.angle.copy(), self.stretch * np.minimum(fade, 1)))
 
-    def _settle_down(self, k: int, t: int) -> None:
+    def _find_a_place(self, k: int, t: int) -> None:
         others = self.place[self.alive(t)]
         others = others[~np.isnan(others[:, 0])]
         side, edge = self.regime.side, self.regime.diameter_px
@@ -275,36 +274,36 @@ class _World:
             np.add.at(self.place, i, move)
             np.add.at(self.place, j, -move)
 
-    # -- who meets whom -------------------------------------------------------------------------------------
+    # -- encounters -------------------------------------------------------------------------------------
 
-    def _court(self, t: int) -> None:
-        for affair in list(self.affairs):
-            if t < affair.begin:
+    def _meet(self, t: int) -> None:
+        for encounter in list(self.encounters):
+            if t < encounter.begin:
                 continue
-            if not affair.members and not self._fall_in_love(affair, t):
+            if not encounter.members and not self._choose(encounter, t):
                 continue
-            if affair.phase == "approach":
-                self._approach(affair, t)
-            elif affair.phase == "held":
-                self._hold(affair, t)
-            elif affair.phase == "parting":
-                self._part(affair, t)
-            elif affair.phase == "rest" and t >= affair.until:
-                affair.members = affair.members[:1]
-                affair.begin, affair.phase = t, "approach"
-                self._fall_in_love(affair, t)
+            if encounter.phase == "approach":
+                self._approach(encounter, t)
+            elif encounter.phase == "held":
+                self._hold(encounter, t)
+            elif encounter.phase == "parting":
+                self._part(encounter, t)
+            elif encounter.phase == "rest" and t >= encounter.until:
+                encounter.members = encounter.members[:1]
+                encounter.begin, encounter.phase = t, "approach"
+                self._choose(encounter, t)
 
-    def _fall_in_love(self, affair: Affair, t: int) -> bool:
+    def _choose(self, encounter: Encounter, t: int) -> bool:
         """Choose the two free particles nearest to each other; a third for three at once, one for a host."""
         margin = 1.5 * self.regime.diameter_px + 3
         alive = np.zeros(len(self.bodies), dtype=bool)
         alive[self.alive(t)] = True
         old_enough = np.array([b.first <= t - 2 or b.first == 0 for b in self.bodies])
         free = np.flatnonzero(alive & old_enough & ~self.busy & self._inside(t, margin))
-        hosts = affair.members or free.tolist()
-        want = 3 if affair.kind == "once" else 2
-        others = [k for k in free.tolist() if k not in affair.members]
-        if len(others) < want - len(affair.members):
+        hosts = encounter.members or free.tolist()
+        want = 3 if encounter.kind == "once" else 2
+        others = [k for k in free.tolist() if k not in encounter.members]
+        if len(others) < want - len(encounter.members):
             return False
         tree = cKDTree(self.place[others])
         best: tuple[float, list[int]] = (np.inf, [])
@@ -316,9 +315,9 @@ class _World:
                 best = length, [host, *group]
         if not best[1]:
             return False
-        affair.members = best[1]
-        affair.until = t + _LATEST_WAIT
-        self.busy[affair.members] = True
+        encounter.members = best[1]
+        encounter.until = t + _LATEST_WAIT
+        self.busy[encounter.members] = True
         return True
 
     def _gap(self, a: int, b: int, t: int) -> tuple[float, Floats]:
@@ -327,68 +326,68 @@ class _World:
         length = max(float(np.hypot(*way)), 1e-6)
         return length - float(((area / np.pi) ** 0.5).sum()), way / length
 
-    def _approach(self, affair: Affair, t: int) -> None:
+    def _approach(self, encounter: Encounter, t: int) -> None:
         """Draw the guests in, faster the nearer they are; within reach the host takes them."""
-        host = affair.members[0]
-        self._keep_in_sight(host, t)
+        host = encounter.members[0]
+        self._keep_in_field(host, t)
         captured = True
-        for guest in affair.members[1:]:
+        for guest in encounter.members[1:]:
             gap, way = self._gap(host, guest, t)
-            excess = gap - affair.capture_px
+            excess = gap - encounter.capture_px
             speed = self._sigma * (0.8 + 2 / (1 + max(gap, 0) / self.regime.diameter_px))
-            speed = max(speed, excess / max(affair.until - t, 3))
+            speed = max(speed, excess / max(encounter.until - t, 3))
             move = float(np.clip(excess, -speed, speed))
             self.place[guest] -= 0.7 * move * way
             self.place[host] += 0.3 * move * way
-            captured &= self._gap(host, guest, t)[0] <= affair.capture_px + 0.3
-        if captured and t > affair.begin + 1:
-            affair.until = t + 1 + affair.hold
-            affair.phase = "held"
-            affair.touched = None
+            captured &= self._gap(host, guest, t)[0] <= encounter.capture_px + 0.3
+        if captured and t > encounter.begin + 1:
+            encounter.until = t + 1 + encounter.hold
+            encounter.phase = "held"
+            encounter.touched = None
 
-    def _hold(self, affair: Affair, t: int) -> None:
+    def _hold(self, encounter: Encounter, t: int) -> None:
         """Stick to each other until the time is up, then merge or part."""
-        host = affair.members[0]
-        if t < affair.until:
-            self._keep_in_sight(host, t)
-            for guest in affair.members[1:]:
+        host = encounter.members[0]
+        if t < encounter.until:
+            self._keep_in_field(host, t)
+            for guest in encounter.members[1:]:
                 gap, way = self._gap(host, guest, t)
                 self.place[guest] -= (gap - _STICKING_GAP_PX) * way
-            affair.touched = affair.touched if affair.touched is not None else t
-        elif affair.kind == "pass" or (affair.kind == "touch" and affair.n_touches == 0):
-            affair.n_touches += 1
-            affair.until, affair.phase = t + int(self.rng.integers(2, 9)), "parting"
-            self._part(affair, t)
+            encounter.touched = encounter.touched if encounter.touched is not None else t
+        elif encounter.kind == "pass" or (encounter.kind == "touch" and encounter.n_touches == 0):
+            encounter.n_touches += 1
+            encounter.until, encounter.phase = t + int(self.rng.integers(2, 9)), "parting"
+            self._part(encounter, t)
         elif t < self.regime.n_frames - 3:
-            self._become_one(affair, t)
+            self._become_one(encounter, t)
         else:
-            affair.until = t + 1
+            encounter.until = t + 1
 
-    def _part(self, affair: Affair, t: int) -> None:
-        host, guest = affair.members
+    def _part(self, encounter: Encounter, t: int) -> None:
+        host, guest = encounter.members
         gap, way = self._gap(host, guest, t)
         wanted = max(gap, min(gap + 2 + self._sigma, 2.5))
         self.place[guest] += max(0.0, wanted - gap) * way
-        if t >= affair.until:
-            if affair.kind == "pass":
-                self.affairs.remove(affair)
-            affair.phase, affair.begin, affair.until = "approach", t, t + _LATEST_WAIT
-            affair.hold = int(self.rng.integers(0, 3))
+        if t >= encounter.until:
+            if encounter.kind == "pass":
+                self.encounters.remove(encounter)
+            encounter.phase, encounter.begin, encounter.until = "approach", t, t + _LATEST_WAIT
+            encounter.hold = int(self.rng.integers(0, 3))
 
-    def _keep_in_sight(self, host: int, t: int) -> None:
+    def _keep_in_field(self, host: int, t: int) -> None:
         edge = min(1.2 * self.size[host] + 4, self.regime.side / 3)
         seen = self.seen(self.place[host], t)
         self.place[host] += (np.clip(seen, edge, self.regime.side - 1 - edge) - seen) / self.zoom[t]
 
-    def _become_one(self, affair: Affair, t: int) -> None:
-        members = sorted(affair.members, key=lambda k: -self.size[k])
+    def _become_one(self, encounter: Encounter, t: int) -> None:
+        members = sorted(encounter.members, key=lambda k: -self.size[k])
         areas = self.areas(t - 1)[members]
         power = self.regime.conserved_power
         size = float(((4 * areas / np.pi) ** (power / 2)).sum() ** (1 / power))
         past = self.history[-1][0][members]
         pinned = self.rng.random() < 0.4  # the large one stays where it is and takes the small one
         middle = self.place[members[0]] if pinned else np.average(self.place[members], axis=0, weights=areas)
-        body = Body(t, self.regime.n_frames - 1, "merge", "present", tuple(members), affair.touched)
+        body = Body(t, self.regime.n_frames - 1, "merge", "present", tuple(members), encounter.touched)
         for k in members:
             self.bodies[k].last, self.bodies[k].fate = t - 1, "merged"
         child = self._append(body, middle, size)
@@ -397,137 +396,13 @@ class _World:
         self.stretch[child] = self.rng.uniform(0.05, 0.3)
         self.angle[child] = np.arctan2(*axis)
         self.velocity[child] = self.velocity[members].mean(axis=0)
-        if affair.n_more:
-            affair.n_more -= 1
-            affair.members, affair.phase, affair.until = [child], "rest", t + _REST_FRAMES
-            affair.capture_px = float(self.rng.uniform(*self.regime.merge_gap_px))
+        if encounter.n_more:
+            encounter.n_more -= 1
+            encounter.members, encounter.phase, encounter.until = [child], "rest", t + _REST_FRAMES
+            encounter.capture_px = float(self.rng.uniform(*self.regime.merge_gap_px))
             self.busy[child] = True
         else:
-            self.affairs.remove(affair)
-
-
-# -- pictures -----------------------------------------------------------------------------------------------
-
-
-def _film(world: _World) -> Scenario:
-    regime, rng = world.regime, world.rng
-    n = len(world.bodies)
-    plain = [_outlines(world, t) for t in range(regime.n_frames)]
-    drawn, areas = [], np.zeros((regime.n_frames, n))
-    for t, (place, area, _, _) in enumerate(world.history):
-        areas[t, : area.size] = area
-        drawn.append(_paint(world, t, place, area, plain[t]))
-    masks, lineage = tell_truth(world.bodies, areas, drawn)
-    bad = observing.draw_bad_frames(rng, regime)
-    dirt = rng.uniform(0, regime.side, (max(1, round(3 * regime.specks)), 2))
-    error, gone = np.zeros(n), np.zeros(n, dtype=bool)
-    observed, sources = [], []
-    before: Labels | None = None
-    for t, mask in enumerate(masks):
-        error = 0.5 * error + 0.75**0.5 * rng.standard_t(5, n) / (5 / 3) ** 0.5
-        gone = _bursts(rng, gone, regime.miss_rate, areas[t])
-        true_id = np.zeros(n + 1, dtype=np.int32)
-        true_id[drawn[t][drawn[t] > 0]] = mask[drawn[t] > 0]
-        found = _look(world, t, plain[t], true_id, error, gone, bad.get(t))
-        if bad.get(t) in ("torn", "half"):
-            row = int(regime.side * rng.uniform(0.2, 0.8))
-            observing.cut(found, before if bad[t] == "torn" else None, row)
-        if bad.get(t) != "blank":
-            _add_dirt(world, t, found, dirt)
-            observing.fuse_touching(rng, found, regime.fuse_rate)
-            observing.split_some(rng, found, regime.split_rate)
-        before = found.labels.copy()
-        labels, source = observing.renumber(rng, found)
-        observed.append(labels)
-        sources.append(source)
-    return Scenario(masks, observed, sources, lineage, world.shift, world.zoom, bad)
-
-
-def _bursts(rng: np.random.Generator, gone: Labels, rate: float, area: Floats) -> Labels:
-    """Draw who is missed: one who is stays so with probability a half; small ones are missed more."""
-    mean = float(area[area > 0].mean()) if (area > 0).any() else 1.0
-    hard = np.clip((mean / np.maximum(area, 1)) ** 0.5, 0.5, 2.0)
-    into = np.minimum(hard * rate / (2 * (1 - min(rate, 0.9))), 0.9)
-    return rng.random(gone.size) < np.where(gone, 0.5, into)
-
-
-def _look(
-    world: _World, t: int, plain: Floats, true_id: Labels, error: Floats, gone: Labels, fault: Fault | None
-) -> Detections:
-    regime, rng = world.regime, world.rng
-    side = regime.side
-    if fault == "blank":
-        return Detections(np.zeros((side, side), dtype=np.int32))
-    place, area, _, _ = world.history[t]
-    n = area.size
-    noisy = area * np.clip(1 + regime.area_noise * error[:n], 0.3, 2.0) * ~gone[:n]
-    rough = regime.outline_px / np.maximum((area / np.pi) ** 0.5, 1.0)
-    jitter = _draw_modes(rng, n, 1.0) * rough[:, None]
-    place = place + rng.normal(0, 0.15, place.shape)
-    labels = true_id[_paint(world, t, place, noisy, plain * np.clip(1 + jitter, 0.5, 1.5))]
-    found = Detections.of(labels)
-    if fault == "double":
-        angle, length = rng.uniform(0, 2 * np.pi), rng.uniform(0.4, 1.2) * regime.diameter_px
-        moved = place + length * np.array([np.sin(angle), np.cos(angle)])
-        observing.overlay(found, true_id[_paint(world, t, moved, noisy, plain)], fused_share=0.1)
-    return found
-
-
-def _add_dirt(world: _World, t: int, found: Detections, dirt: Floats) -> None:
-    """Find the same dirt again and again, and slivers beside particles."""
-    regime, rng = world.regime, world.rng
-    n = rng.poisson(regime.specks)
-    again = dirt[rng.integers(0, len(dirt), n // 2)]
-    place, area, _, _ = world.history[t]
-    index = np.flatnonzero(area > 0)
-    places = [again]
-    if index.size:
-        beside = rng.choice(index, n - n // 2)
-        angle = rng.uniform(0, 2 * np.pi, beside.size)
-        far = (area[beside] / np.pi) ** 0.5 + rng.uniform(1, 3, beside.size)
-        spots = place[beside] + far[:, None] * np.column_stack([np.sin(angle), np.cos(angle)])
-        places.append(world.seen(spots, t))
-    observing.add_specks(rng, found, np.concatenate(places), 0.4 * regime.diameter_px)
-
-
-def _draw_modes(rng: np.random.Generator, n: int, amplitude: float) -> Floats:
-    """Draw n random outlines' deviations (n, angles): modes 2 to 6, falling as one over the mode."""
-    modes = np.arange(2, 7)
-    waves = np.cos(modes[None, :, None] * _THETA + rng.uniform(0, 2 * np.pi, (n, modes.size, 1)))
-    return np.einsum("nm,nma->na", amplitude * rng.standard_normal((n, modes.size)) / modes, waves)
-
-
-def _outlines(world: _World, t: int) -> Floats:
-    """Return every body's outline, relative radius (K, angles), before its area scales it."""
-    _, area, angle, stretch = world.history[t]
-    n = area.size
-    outline = 1 + world.modes[:n]
-    turned = _THETA - angle[:, None]
-    if world.regime.rod_aspect > 1:
-        a = world.regime.rod_aspect
-        return (np.abs(np.cos(turned) / a) ** 6 + np.abs(np.sin(turned)) ** 6) ** (-1 / 6)
-    return outline * (1 + stretch[:, None] * np.cos(2 * turned))
-
-
-def _paint(world: _World, t: int, place: Floats, area: Floats, outlines: Floats) -> Labels:
-    """Paint bodies, number plus one, each with its area; (Y, X)."""
-    side, zoom = world.regime.side, world.zoom[t]
-    canvas = np.zeros((side, side), dtype=np.int32)
-    centres = world.seen(place, t)
-    unit = outlines / np.sqrt((outlines**2).mean(axis=1, keepdims=True))
-    for k in np.flatnonzero(area > 0):
-        border = unit[k] * (area[k] / np.pi) ** 0.5 * zoom
-        far = border.max()
-        y0, x0 = np.maximum(np.floor(centres[k] - far), 0).astype(int)
-        y1, x1 = np.minimum(np.ceil(centres[k] + far) + 1, side).astype(int)
-        if y1 <= y0 or x1 <= x0:
-            continue
-        dy = np.arange(y0, y1)[:, None] - centres[k, 0]
-        dx = np.arange(x0, x1)[None, :] - centres[k, 1]
-        bins = (np.arctan2(dy, dx) * (_N_ANGLES / (2 * np.pi))).astype(int) % _N_ANGLES
-        inside = dy * dy + dx * dx <= border[bins] ** 2
-        canvas[y0:y1, x0:x1][inside] = k + 1
-    return canvas
+            self.encounters.remove(encounter)
 
 
 def _move_stage(rng: np.random.Generator, regime: Regime, tilt: float) -> tuple[Floats, Floats]:

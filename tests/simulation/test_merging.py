@@ -7,10 +7,10 @@ from temtrack.lineage import NECK_RATIO
 from temtrack.simulation.merging import (
     NeckGrowth,
     closeness,
+    content,
     first_frame_for_good,
     joins,
     merge_grains,
-    volume,
 )
 from temtrack.simulation.projection import Grains, project
 from temtrack.simulation.shapes import N_ANGLES
@@ -47,14 +47,14 @@ def test_relaxed_child_of_equal_spheres_has_the_area_of_conserved_volume(n, rati
 
 
 def test_volume_of_a_sphere():
-    assert volume(still(np.zeros((1, 2)))) == pytest.approx(4 / 3 * np.pi * RADIUS_PX**3, rel=2e-3)
+    assert content(still(np.zeros((1, 2))), 3) == pytest.approx(4 / 3 * np.pi * RADIUS_PX**3, rel=2e-3)
 
 
 def test_volume_is_kept_in_every_frame():
     paths, _ = merged(2)
     two_spheres = 2 * 4 / 3 * np.pi * RADIUS_PX**3
     for t in range(0, 30, 3):
-        assert volume(paths.grains(t)) == pytest.approx(two_spheres, rel=5e-3)
+        assert content(paths.grains(t), 3) == pytest.approx(two_spheres, rel=5e-3)
 
 
 def test_merge_is_where_the_planned_neck_reaches_its_ratio():

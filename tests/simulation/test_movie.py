@@ -1,14 +1,17 @@
+import hashlib
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from temtrack.errors import UsageError
 from temtrack.lineage import NECK_RATIO
 from temtrack.simulation.config import MovieConfig
-from temtrack.simulation.imaging import Optics
+from temtrack.simulation.imaging import Detector, Optics
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
 from temtrack.simulation.shapes import ShapeMix
 
@@ -32,7 +35,7 @@ DRIFTING = MovieConfig(
     n_crossings=1,
     drift_px_per_frame=(1.0, -0.4),
     shapes=ShapeMix(round=1, faceted=1, rod=1, roughness=0.05),
-    jump_frames=(30,),
+    faults={30: "jolted"},
 )
 
 
@@ -153,9 +156,7 @@ def test_particles_are_dark_in_bright_field_and_bright_in_dark_field(dark_field)
 
 
 def test_faulty_frames_are_blank_or_blurred():
-    config = MovieConfig(
-        n_frames=4, height=128, width=128, n_particles=6, blank_frames=(1,), blurred_frames=(2,)
-    )
+    config = MovieConfig(n_frames=4, height=128, width=128, n_particles=6, faults={1: "blank", 2: "blurred"})
     movie = simulate_movie(1, config)
     sharpness = [
         float(np.hypot(*np.gradient(ndimage.gaussian_filter(movie.frame(t) * 1.0, 2))).max())
@@ -164,6 +165,207 @@ def test_faulty_frames_are_blank_or_blurred():
     assert sharpness[2] < 0.6 * sharpness[0]
     assert movie.frame(1).mean() < 0.2 * movie.frame(0).mean()
     assert np.any(movie.labels(1))
+
+
+@pytest.fixture(scope="module")
+def faulty() -> SimulatedMovie:
+    faults = {1: "double", 2: "torn", 3: "half-read", 4: "dim", 5: "jolted"}
+    config = MovieConfig(n_frames=7, height=160, width=128, n_particles=8, radius_px=9, faults=faults)
+    return simulate_movie(2, config)
+
+
+def second_peak(image: np.ndarray) -> float:
+    """Return the highest peak of the autocorrelation beside its middle, relative to that."""
+    flat = ndimage.gaussian_filter(image, 1.5) - ndimage.gaussian_filter(image, 12)
+    correlation = np.fft.ifft2(np.abs(np.fft.fft2(flat)) ** 2).real
+    y, x = (np.fft.fftfreq(n, 1 / n) for n in image.shape)
+    ring = np.hypot(y[:, None], x[None, :])
+    peaks = ndimage.maximum_filter(correlation, 5, mode="wrap") == correlation
+    return float(correlation[peaks & (ring > 3) & (ring < 20)].max(initial=0) / correlation[0, 0])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_double_exposure_shows_two_copies_of_half_the_contrast(seed):
+    config = MovieConfig(
+        n_frames=2,
+        height=200,
+        width=200,
+        n_particles=60,
+        radius_px=2.5,  # narrower than the least jolt, so that copies stand apart
+        motion_px=0.3,
+        contrast=1.0,
+        detector=Detector(500.0),
+        faults={1: "double"},
+    )
+    movie = simulate_movie(seed, config)
+    good, double = (movie.frame(t).astype(float) for t in (0, 1))
+    assert second_peak(double) > second_peak(good) + 0.2
+    where = movie.labels(1) > 0
+    depth = [image[~where].mean() - image[where].mean() for image in (good, double)]
+    assert depth[1] < 0.8 * depth[0]
+
+
+def test_torn_frame_follows_the_truth_above_the_tear_only(faulty):
+    image, where = faulty.frame(2).astype(float), faulty.labels(2) > 0
+
+    def depth(rows: slice) -> float:
+        return float(image[rows][~where[rows]].mean() - image[rows][where[rows]].mean())
+
+    assert depth(slice(0, 40)) > 2 * depth(slice(120, 160))
+
+
+def test_half_read_frame_is_dark_below_and_dim_one_everywhere(faulty):
+    brightness = [faulty.frame(t).mean(axis=1) for t in range(7)]
+    assert brightness[3][:40].mean() > 0.9 * brightness[0][:40].mean()
+    assert brightness[3][120:].max() < 0.1 * brightness[0].mean()
+    assert (brightness[4] / brightness[0]).max() < 0.8
+    assert (brightness[4] / brightness[0]).min() > 0.2
+
+
+def test_jolted_frame_alone_is_shifted(faulty):
+    corner = faulty.specimen.drift_px
+    assert 5 <= np.hypot(*(corner[5] - corner[4])) <= 15
+    assert np.array_equal(corner[6], corner[4])
+
+
+def test_beam_flickers_as_asked_for():
+    config = MovieConfig(n_frames=40, height=64, width=64, n_particles=2, radius_px=5, beam_flicker=0.1)
+    means = np.array([simulate_movie(4, config).frame(t).mean() for t in range(40)])
+    assert means.std() / means.mean() == pytest.approx(0.1, rel=0.4)
+
+
+@pytest.mark.parametrize(("columns", "value"), [(3, 255), (-2, 0)])
+def test_edge_columns_hold_no_picture(columns, value):
+    config = MovieConfig(n_frames=1, height=64, width=64, n_particles=2, radius_px=5, edge_columns=columns)
+    frame = simulate_movie(0, config).frame(0)
+    assert np.all(frame[:, -abs(columns) :] == value)
+    assert 20 < frame[:, -abs(columns) - 1].mean() < 235
+
+
+def test_slow_frame_rate_has_long_steps_and_merges_that_nobody_filmed():
+    config = MovieConfig(
+        n_frames=16,
+        stride=25,
+        n_particles=12,
+        radius_px=7,
+        motion_px=18,
+        merges={2: 4},
+        height=420,
+        width=420,
+    )
+    steps, seen, n_merges = [], 0, 0
+    for seed in range(3):
+        movie = simulate_movie(seed, config)
+        steps.append(np.diff(movie.specimen.paths.place_px, axis=0).reshape(-1, 2))
+        n_merges += len(movie.lineage.merges)
+        seen += sum(merge.contact_frame < merge.frame for merge in movie.lineage.merges)
+        assert movie.lineage.n_frames == 16
+    rms = float(np.sqrt((np.concatenate(steps) ** 2).sum(axis=1).mean()))
+    assert 0.7 * 14 < rms < 1.5 * 14  # a diameter a frame
+    assert n_merges == 12
+    assert seen < n_merges / 2
+
+
+@pytest.mark.parametrize(("flat", "expected"), [(True, 1.0), (False, 0.79)])
+def test_areas_of_flat_particles_and_volumes_of_spheres_add_up(flat, expected):
+    config = MovieConfig(n_particles=4, merges={2: 2}, flat=flat, log_sigma=0.01)
+    movie = simulate_movie(1, config)
+    for merge in movie.lineage.merges:
+        before, after = movie.labels(0), movie.labels(config.n_frames - 1)
+        ratio = (after == merge.child).sum() / np.isin(before, merge.parents).sum()
+        assert ratio == pytest.approx(expected, abs=0.03)
+
+
+def test_flat_particles_are_equally_dark_all_over():
+    config = MovieConfig(
+        n_frames=1, n_particles=5, flat=True, flicker=0, mottle=0, unevenness=0, log_sigma=0.4
+    )
+    movie = simulate_movie(2, config)
+    image, labels = movie.frame(0).astype(float), movie.labels(0)
+    inner = ndimage.distance_transform_edt(labels > 0)
+    middle, rim = image[inner > 6], image[(inner > 3) & (inner < 5)]
+    assert abs(middle.mean() - rim.mean()) < 0.06 * image.mean()
+
+
+def test_dense_film_is_a_lattice_that_jumps():
+    config = MovieConfig(
+        n_frames=4,
+        height=200,
+        width=240,
+        n_particles=480,
+        radius_px=3.0,
+        log_sigma=0.1,
+        motion_px=0.4,
+        lattice=True,
+        jumps={2: (-9.0, -4.0)},
+    )
+    movie = simulate_movie(3, config)
+    labels = [movie.labels(t) for t in range(4)]
+    places = [ndimage.center_of_mass(labels[t] > 0, labels[t], np.unique(labels[t])[1:]) for t in range(4)]
+    assert len(places[0]) == pytest.approx(480, rel=0.1)
+    apart = cKDTree(places[0]).query(places[0], 2)[0][:, 1]
+    assert np.median(apart) == pytest.approx(10.7, rel=0.15)
+    assert apart.std() < 0.2 * np.median(apart)
+    moved = np.diff(movie.specimen.paths.place_px, axis=0).mean(axis=1)
+    assert np.allclose(moved, [[0, 0], [-9, -4], [0, 0]], atol=0.1)
+    assert not movie.lineage.merges
+
+
+def test_lattice_leaves_room_for_events():
+    config = MovieConfig(height=240, width=240, n_particles=200, radius_px=4, motion_px=0.5, lattice=True)
+    movie = simulate_movie(1, replace(config, merges={2: 1}))
+    (merge,) = movie.lineage.merges
+    assert len(merge.parents) == 2
+    touching = [labels for labels in masks_of(movie) if ndimage.label(labels > 0)[1] < labels.max() // 2]
+    assert not touching
+
+
+def test_magnification_steps_and_grows_and_the_field_shows_more_or_less():
+    config = MovieConfig(
+        n_frames=6, n_particles=20, motion_px=0.1, magnification_per_frame=0.01, magnification_steps={3: 0.8}
+    )
+    movie = simulate_movie(4, config)
+    zoom = 1.01 ** np.arange(6) * np.where(np.arange(6) >= 3, 0.8, 1)
+    labels = [movie.labels(t) for t in range(6)]
+    rim = np.unique([np.concatenate([m[0], m[-1], m[:, 0], m[:, -1]]) for m in labels])
+    inner = sorted(set(np.unique(labels[0])) & set(np.unique(labels[5])) - set(rim))
+    assert len(inner) > 3
+    for t in range(6):
+        ratio = np.isin(labels[t], inner).sum() / np.isin(labels[0], inner).sum()
+        assert ratio == pytest.approx(zoom[t] ** 2, rel=0.03)
+    assert len(np.unique(labels[3])) > len(np.unique(labels[2]))
+    background = [ndimage.gaussian_filter(movie.frame(t) * 1.0, 3)[labels[t] == 0] for t in (2, 3)]
+    assert background[1].mean() == pytest.approx(background[0].mean(), rel=0.05)
+
+
+def test_stage_settles_ever_slower():
+    config = MovieConfig(n_frames=40, n_particles=3, settling_px=(30.0, -10.0))
+    way = -np.diff(simulate_movie(0, config).specimen.drift_px, axis=0)
+    assert np.all(np.diff(way[:, 0]) < 0)
+    assert way.sum(axis=0) == pytest.approx([30, -10], rel=0.01)
+
+
+def test_outlines_jitter_and_the_truth_with_them():
+    config = MovieConfig(n_frames=40, n_particles=12, outline_jitter=0.1)
+    masks = masks_of(simulate_movie(1, config))
+    areas = np.array([np.bincount(m.ravel(), minlength=13)[1:13] for m in masks], dtype=float)
+    whole = areas[:, (areas > 200).all(axis=0)]
+    assert np.median(whole.std(axis=0) / whole.mean(axis=0)) == pytest.approx(0.1, abs=0.03)
+
+
+#: What seeds gave before there were frame rates, faults and films: nobody's simulated movie may change.
+OLD_SEEDS = {
+    (5, "eventful"): "4e38e6feb90e9b7c",
+    (3, "eventful"): "ff7161c21cc33447",
+    (3, "drifting"): "0c2ab5acef2448d1",
+}
+
+
+@pytest.mark.parametrize(("seed", "name"), list(OLD_SEEDS))
+def test_old_seeds_give_their_old_masks(seed, name):
+    masks = masks_of(simulate_movie(seed, EVENTFUL if name == "eventful" else DRIFTING))
+    digest = hashlib.sha256(b"".join(labels.tobytes() for labels in masks))
+    assert digest.hexdigest()[:16] == OLD_SEEDS[seed, name]
 
 
 def test_movie_of_the_contract_reads_the_same_frames():
@@ -185,6 +387,14 @@ def test_too_crowded_field_is_refused():
         ({"merges": {1: 1}}, "merges"),
         ({"n_frames": 10, "n_crossings": 1}, "n_frames = 10"),
         ({"radius_px": 0.5}, "radius_px = 0.5"),
+        ({"stride": 0}, "stride = 0"),
+        ({"stride": 9, "n_cascades": 1}, "stride = 9"),
+        ({"n_entering": 1, "magnification_steps": {3: 1.1}}, "magnification"),
+        ({"magnification_steps": {3: 9.0}}, "magnification = 9"),
+        ({"magnification_per_frame": 0.1}, "magnification = 2.1"),
+        ({"faults": {60: "blank"}}, "frame 60"),
+        ({"jumps": {3: (float("nan"), 0.0)}}, "jumps"),
+        ({"edge_columns": 384}, "edge_columns = 384"),
     ],
 )
 def test_impossible_config_is_refused(wrong, named):

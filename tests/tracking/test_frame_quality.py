@@ -19,9 +19,7 @@ def test_blank_and_blurred_frames_are_told_from_good_ones(dose_e_px, contrast, r
         radius_px=radius_px,
         contrast=contrast,
         detector=Detector(dose_e_px=dose_e_px),
-        blank_frames=(7,),
-        blurred_frames=(11, 16),
-        jump_frames=(14,),
+        faults={7: "blank", 11: "blurred", 14: "jolted", 16: "blurred"},
         drift_px_per_frame=(0.4, -0.3),
     )
     movie = simulate_movie(3, config)

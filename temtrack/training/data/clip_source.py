@@ -121,7 +121,7 @@ def draw_movie_config(rng: np.random.Generator, side_px: int, radius_px: float, 
         scale_bar=bool(rng.random() < 0.1),
         optics=_draw_optics(rng, radius_px),
         detector=Detector(dose, readout_e=float(rng.uniform(0, 0.05) * dose**0.5)),
-        blurred_frames=tuple(np.flatnonzero(rng.random(n_frames) < 0.03).tolist()),
+        faults=dict.fromkeys(np.flatnonzero(rng.random(n_frames) < 0.03).tolist(), "blurred"),
     )
     return _with_events(rng, movie)
 
