@@ -16,13 +16,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from disturbances import disturbed, shuffled
 from numpy.typing import NDArray
-from other_linkers import link_by_laptrack, link_by_largest_overlap
 from results import BenchmarkResult, ResultTable, add_json_option, publish
+from rivals import RIVALS, Seen
 
 from temtrack.analysis.relinking import relink
 from temtrack.imaging.labels import map_ids
 from temtrack.lineage import Lineage
-from temtrack.linking.masks import link_masks
 from temtrack.masks import Run, masks_of_arrays
 from temtrack.metrics.evaluation import TOLERANCES, EventScore, score_events
 from temtrack.metrics.fates import FateScore
@@ -38,20 +37,8 @@ from temtrack.simulation.movie import SimulatedMovie, simulate_movie
 FIRST_SEED = 7000
 
 Masks = list[NDArray[np.int32]]
-Linker = Callable[[Masks], tuple[Masks, Lineage]]
-
-
-def link_by_temtrack(masks: Masks) -> tuple[Masks, Lineage]:
-    """Link by `temtrack.linking`."""
-    linked = link_masks(masks)
-    return [frame.labels for frame in linked], linked.lineage
-
-
-LINKERS: dict[str, Linker] = {
-    "temtrack": link_by_temtrack,
-    "LapTrack": link_by_laptrack,
-    "largest overlap": link_by_largest_overlap,
-}
+#: LapTrack here splits too, as these movies' particles do, at the reaches that its functions have by default.
+LINKERS = {name: RIVALS[name].link for name in ("temtrack", "LapTrack", "largest overlap")}
 
 
 @dataclass(frozen=True)
@@ -219,7 +206,7 @@ def run(seeds: Sequence[int], failures: bool) -> list[ResultTable]:
         masks = list(shuffled(true, rng))
         bad = list(shuffled([disturbed(labels, rng) for labels in true], rng))
         for name, link in LINKERS.items():
-            one, other = (tally(*link(given), true, truth) for given in (masks, bad))
+            one, other = (tally(*link(Seen(given)), true, truth) for given in (masks, bad))
             clean[name], poor[name] = clean[name] + one, poor[name] + other
             if failures and name == "temtrack":
                 show_failures(seed, "true masks", one)
@@ -259,7 +246,7 @@ def run_segmented(
             true, truth, config = [movie.labels(t) for t in range(len(movie))], movie.lineage, movie.config
             scale = segmenter.find_scale(movie.frame(0)) or 1.0
             masks = [segmenter.segment(movie.frame(t), scale).labels for t in range(len(movie))]
-            ones = {name: tally(*link(masks), true, truth) for name, link in LINKERS.items()}
+            ones = {name: tally(*link(Seen(masks)), true, truth) for name, link in LINKERS.items()}
             told = {name: told[name] + one for name, one in ones.items()}
             if failures:
                 show_failures(seed, f"dose {dose:g}", ones["temtrack"])

@@ -8,7 +8,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from generators import accuracy, architecture, commands, model_cards, tables
+from generators import accuracy, architecture, commands, measures, model_cards, tables
 
 #: Stands in a page where the generated part goes.
 MARK = "<!-- generated -->"
@@ -17,6 +17,7 @@ GENERATORS = {
     "accuracy.md": accuracy.write,
     "architecture.md": architecture.write,
     "commands.md": commands.write,
+    "measures.md": measures.write,
     "tables.md": tables.write,
     "models/index.md": model_cards.write_overview,
 }

@@ -19,6 +19,7 @@ ORDER = (
     "paper-tiles",
     "large-image",
     "tracking",
+    "linking",
     "merges",
     "merges-segmented",
     "confidence",

@@ -17,6 +17,7 @@ from temtrack.errors import InputError
 #: Measures that a table's head spells otherwise than JSON does.
 _SPELT = {
     **{name: name.upper() for name in ("f1", "pq", "ap", "det", "seg", "tra", "lnk", "hota", "idf1")},
+    **{name: name.upper() for name in ("mota", "motp", "mt", "ml", "chota")},
     "iou": "IoU",
     "dice": "Dice",
     "boundary_f1": "boundary F1",
@@ -26,6 +27,9 @@ _SPELT = {
     "frame_error_95": "frame error, 95 %",
     "id_switches_per_10000": "per 10,000",
 }
+
+#: Measures of the tracks that count whole tracks or changes of ids: a table of their own, as one is too wide.
+_OF_IDS = ("mota", "motp", "mt", "ml", "idf1", "id_switches", "id_switches_per_10000")
 
 
 @command(
@@ -113,7 +117,9 @@ def _show(rows: Sequence[Row], together: Row) -> None:
     means = [{"": "mean of frames", **segmentation["mean"]}] if n_frames > 1 else []
     _table([{"": "pooled", **segmentation["pooled"]}, *means], "Segmentation")
     if tracking := measures["tracking"]:
-        _table([tracking], "Tracking")
+        scores = {name: value for name, value in tracking.items() if name not in _OF_IDS}
+        _table([scores], "Tracking")
+        _table([{name: tracking[name] for name in _OF_IDS}], "Tracks and their ids")
     if merges := measures["merges"]:
         _show_merges(merges)
         fates = measures["fates"]

@@ -15,13 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.metrics.overlaps import Detections, MovieOverlaps
+from temtrack.metrics.pooling import fraction
 
 #: What it costs to split a vertex, add one, delete one; to delete an edge, add one, change its kind.
 SPLIT, ADD, DELETE = 5.0, 10.0, 1.0
 DELETE_EDGE, ADD_EDGE, CHANGE_EDGE = 1.0, 1.5, 1.0
-
-#: A found detection stands for the true ones of which it covers more than this fraction.
-MIN_COVERED_FRACTION = 0.5
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def score_ctc(
     overlaps: MovieOverlaps, found_parents: Mapping[int, int], true_parents: Mapping[int, int]
 ) -> CtcScore:
     """Count the operations; ``found_parents`` and ``true_parents`` name the parents, of ids that have one."""
-    n_true, covered = len(overlaps.true), _covered(overlaps)
+    n_true, covered = len(overlaps.true), overlaps.is_covered
     found_row, true_row = overlaps.found_row[covered], overlaps.true_row[covered]
     n_covered = np.bincount(found_row, minlength=len(overlaps.found))
     true_of_found = np.full(len(overlaps.found), -1)
@@ -95,13 +93,14 @@ def score_ctc(
 
 def measure_seg(overlaps: MovieOverlaps) -> float:
     """Return SEG, the mean IoU of the true detections, where one not covered counts 0; NaN without any."""
-    n_true = len(overlaps.true)
-    return float(overlaps.iou[_covered(overlaps)].sum() / n_true) if n_true else float("nan")
+    return fraction(overlaps.iou[overlaps.is_covered].sum(), len(overlaps.true))
 
 
-def _covered(overlaps: MovieOverlaps) -> NDArray[np.bool_]:
-    """Mark the pairs that count: each true detection is covered by one found one at most."""
-    return np.asarray(overlaps.fraction_of_true > MIN_COVERED_FRACTION)
+def places_of_kin(ids: NDArray[np.int64], parents: Mapping[int, int]) -> NDArray[np.int64]:
+    """Return where in ``ids`` (N,) parents and their children stand, (2, K), of those that both are there."""
+    place = {one: k for k, one in enumerate(ids.tolist())}
+    kin = [(place[p], place[c]) for c, p in parents.items() if p in place and c in place]
+    return np.array(kin, dtype=np.int64).reshape(-1, 2).T
 
 
 def _edges(detections: Detections, parents: Mapping[int, int]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -115,12 +114,11 @@ def _edges(detections: Detections, parents: Mapping[int, int]) -> tuple[NDArray[
     steps = np.stack([order[:-1][follows], order[1:][follows]])
     known, first = np.unique(ids, return_index=True)
     last = np.append(first[1:], ids.size) - 1
-    place = {one: k for k, one in enumerate(known.tolist())}
-    kin = [(last[place[p]], first[place[c]]) for c, p in parents.items() if p in place and c in place]
-    to_children = order[np.array(kin, dtype=np.int64).reshape(-1, 2).T]
+    parent, child = places_of_kin(known, parents)
+    to_children = order[np.stack([last[parent], first[child]])]
     is_parent = np.repeat([False, True], [steps.shape[1], to_children.shape[1]])
     return np.concatenate([steps, to_children], axis=1), is_parent
 
 
 def _accuracy(cost: float, cost_of_nothing: float) -> float:
-    return 1 - min(cost, cost_of_nothing) / cost_of_nothing if cost_of_nothing else float("nan")
+    return 1 - fraction(min(cost, cost_of_nothing), cost_of_nothing)

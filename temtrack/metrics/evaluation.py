@@ -13,6 +13,7 @@ from temtrack.lineage import Lineage, Merge
 from temtrack.linking.masks import link_masks
 from temtrack.masks import Run
 from temtrack.metrics.causes import Cause, FalseMergeCauses
+from temtrack.metrics.clear import ClearScore, score_clear
 from temtrack.metrics.ctc import CtcScore, measure_seg, score_ctc
 from temtrack.metrics.fates import FateScore, score_fates
 from temtrack.metrics.hota import HotaScore, score_hota
@@ -34,6 +35,7 @@ class TrackingScore:
     seg: float
     ctc: CtcScore
     hota: HotaScore
+    clear: ClearScore
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,14 @@ def evaluate_masks(found: Run, true: Run, progress: Progress = silent) -> Evalua
     segmentation = tuple(score_frames(outlined))
     if overlaps.n_frames == 1:
         return Evaluation(frames, segmentation, None, None)
-    ctc = score_ctc(overlaps, found.ctc_parents, true.ctc_parents)
-    tracking = TrackingScore(match_detections(overlaps), measure_seg(outlined), ctc, score_hota(overlaps))
+    graphs = overlaps, found.ctc_parents, true.ctc_parents
+    tracking = TrackingScore(
+        match_detections(overlaps),
+        measure_seg(outlined),
+        score_ctc(*graphs),
+        score_hota(overlaps),
+        score_clear(*graphs),
+    )
     return Evaluation(frames, segmentation, tracking, _score_events(found, true, overlaps, progress))
 
 

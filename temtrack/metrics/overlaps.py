@@ -12,6 +12,9 @@ from temtrack.imaging.labels import Labels, Regions, measure_regions, overlap_co
 from temtrack.metrics.boundaries import BoundaryScore, score_boundaries
 from temtrack.progress import Progress, silent
 
+#: A found detection covers the true ones of which it holds more than this fraction: one at most covers each.
+MIN_COVERED_FRACTION = 0.5
+
 
 @dataclass(frozen=True)
 class Detections:
@@ -90,6 +93,11 @@ class MovieOverlaps:
     def fraction_of_true(self) -> NDArray[np.float64]:
         """Shared part of the true particle's area, (P,) in (0, 1]."""
         return np.asarray(self.n_px / self.true.area_px[self.true_row])
+
+    @property
+    def is_covered(self) -> NDArray[np.bool_]:
+        """Mark the pairs in which the found detection covers the true one, as the CTC matches them, (P,)."""
+        return np.asarray(self.fraction_of_true > MIN_COVERED_FRACTION)
 
 
 def measure_overlaps(

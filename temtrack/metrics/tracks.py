@@ -116,6 +116,11 @@ def match_detections(overlaps: MovieOverlaps) -> TrackMatches:
     return _pairs_where(overlaps, overlaps.iou > MIN_IOU)
 
 
+def cover_detections(overlaps: MovieOverlaps) -> TrackMatches:
+    """Pair each true detection with the found one, if any, that covers it, which may cover others too."""
+    return _pairs_where(overlaps, overlaps.is_covered)
+
+
 def place_detections(overlaps: MovieOverlaps) -> TrackMatches:
     """Pair each found detection with the true one, if any, in which most of it lies.
 

@@ -41,6 +41,7 @@ def test_the_truth_scores_one_in_json(run, truth):
     assert result.stderr == ""
     measures = json.loads(result.stdout)["inputs"][0]
     assert measures["segmentation"]["pooled"]["ap"] == measures["tracking"]["tra"] == 1
+    assert [measures["tracking"][name] for name in ("mota", "motp", "mt", "ml", "chota")] == [1, 1, 1, 0, 1]
     assert [row["f1"] for row in measures["merges"]["within_frames"]] == [1, 1, 1]
     assert measures["fates"]["macro_f1"] == 1
     assert len(measures["frames"]) == 26
@@ -62,7 +63,7 @@ def test_each_event_is_listed_with_frame_and_place(run, truth, tmp_path):
     ]
     assert [(row["y_px"], row["x_px"]) for row in rows] == [(36, 43), (30, 40), (10, 12)]
     shown = run("evaluate", found, truth, "--per-event").stdout
-    assert all(word in shown for word in ("HOTA", "missed", "False merges"))
+    assert all(word in shown for word in ("CHOTA", "MOTA", "MOTP", "missed", "False merges"))
 
 
 def test_masks_without_a_lineage_say_so(run, truth, tmp_path):
