@@ -49,7 +49,7 @@ def demo(
     it on a page.
     """
     from temtrack.demo import LINEAGE, MOVIE, PIXEL_SIZE_NM
-    from temtrack.formats.store.atomic import check_output_folder
+    from temtrack.formats.store.atomic import check_output_folder, whole_file
     from temtrack.formats.store.lineage import read_lineage
     from temtrack.pipeline.analyze import analyze_file
     from temtrack.pipeline.report import write_report
@@ -60,7 +60,8 @@ def demo(
     check_output_folder(out, force)
     file, *places = (out / name for name in (MOVIE.name, *_FILES))
     masks, film, keyframes, page = places
-    copyfile(MOVIE, file)
+    with whole_file(file) as part:
+        copyfile(MOVIE, part)
     asked, measured = request(force), AnalyzeOptions()
     stage = TrackStage.load(TrackOptions(model=model, pixel_size_nm=PIXEL_SIZE_NM), device)
     movie, report = track_file(file, masks, stage, asked)

@@ -93,7 +93,7 @@ def import_model(
     """Import a checkpoint that you have downloaded or trained elsewhere.
 
     Its tensors must be those of NETWORK, key by key; no code in the file is
-    run. From then on --model or --propagator takes it by its name.
+    run. From then on --model or --tracker takes it by its name.
     """
     from temtrack.models.catalog import find_architecture
     from temtrack.models.import_checkpoint import import_checkpoint
