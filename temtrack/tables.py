@@ -205,6 +205,10 @@ TRACKS = Table(
     ),
 )
 
+#: What the tracker calls frames whose masks are not believed: ids are bridged over them, nothing is measured
+#: there. In a frame that flickers or jumps it is.
+BAD_FRAMES = ("blank", "blurred", "double", "torn", "half-read")
+
 FRAMES = Table(
     "frames",
     "One row per frame, frames without particles too.",
@@ -240,7 +244,8 @@ FRAMES = Table(
             "quality",
             TEXT,
             "",
-            "the tracker's word: good, blank, blurred, or jump of the field; null if unknown",
+            "the tracker's word: good, flicker or jump of the field; bad: blank, blurred, double, torn or "
+            "half-read; null if unknown",
         ),
     ),
 )

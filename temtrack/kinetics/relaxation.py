@@ -113,12 +113,14 @@ def _grow_neck(run: ObservedRun, merge: pd.Series) -> list[Measured]:
         raise Refused("no neck was measured: the merge has more than two parents, or no frames")
     first = int(merge["frame"])
     ratios = np.array(given, dtype=np.float64)[: run.n_frames - first]
-    wide = np.flatnonzero(~(ratios < LARGEST_NECK))
-    ratios = ratios[: wide[0]] if wide.size else ratios
+    good = ~np.isin(first + np.arange(ratios.size), list(run.bad_frames))
+    wide = np.flatnonzero(good & ~(ratios < LARGEST_NECK))
+    good = good[: wide[0]] if wide.size else good
+    ratios = ratios[: good.size][good]
     require(ratios.size, MIN_NECK_FRAMES, f"frames with a neck below {LARGEST_NECK}")
     contact = min(int(merge["contact_frame"]), first)
     starts = np.linspace(seconds[max(contact - 1, 0)], seconds[first], 21)[:-1]
-    return fit_neck(seconds[first : first + ratios.size], ratios, starts)
+    return fit_neck(seconds[first : first + good.size][good], ratios, starts)
 
 
 def fit_neck(seconds: Reals, ratios: Reals, starts: Reals) -> list[Measured]:
