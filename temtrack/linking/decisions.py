@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from temtrack.lineage import Merge
+from temtrack.lineage import MIN_CHILD_FRAMES, Merge
 from temtrack.linking.config import LinkingConfig
 from temtrack.linking.evidence import area_sigma
 from temtrack.linking.fates import classify_origin
@@ -27,23 +27,27 @@ def decide_first_frame(state: LinkerState, config: LinkingConfig) -> None:
         for fragment, whole in broken_in_first_frame(state.window, config):
             state.rename({fragment: whole})
     _resolve_appearances(state, config)
-    for decision in decide_merges(state.window, state.known(), state.noise, config):
-        _apply_merge(state, decision)
+    _decide_merges(state, config)
     record = state.window[0]
-    vanished = decide_vanished(state.window, state.known(), state.last_informative, state.noise, config)
-    for decision in vanished:
-        for i in sorted(decision.parents - record.alone()):
-            track = state.known()[i]
-            track.last_seen = state.last_informative
-            if i in state.tracks:
-                state.end([track])
-        _apply_merge(state, decision)
     if record.is_informative and not record.is_low_recall:
         state.last_informative = record.frame
     state.contacts.go_on(record.frame, record.contacts, record.near)
     state.decided.append(state.lineage_builder.finalize(record))
     state.window.pop(0)
     state.forget_ended()
+
+
+def _decide_merges(state: LinkerState, config: LinkingConfig) -> None:
+    """Tell the merges of the first undecided frame: in shared detections, then over gaps."""
+    for decision in decide_merges(state.window, state.known(), state.noise, config):
+        _apply_merge(state, decision)
+    for decision in decide_vanished(state.window, state.known(), state.last_informative, state.noise, config):
+        for i in sorted(decision.parents - state.window[0].alone()):
+            track = state.known()[i]
+            track.last_seen = state.last_informative
+            if i in state.tracks:
+                state.end([track])
+        _apply_merge(state, decision)
 
 
 def _resolve_fragments(state: LinkerState, config: LinkingConfig) -> None:

@@ -93,6 +93,14 @@ def test_merges_are_found_from_the_masks_and_shown(masks, tmp_path):
     assert not list(masks.glob("*.parquet"))
 
 
+def test_doubtful_merges_are_left_out_where_that_is_asked_and_told_of(masks):
+    result = run(masks, "--min-confidence", 1, "--json")
+    counts = json.loads(result.stdout)["inputs"][0]
+    assert (counts["n_merges"], counts["lost"]) == (0, 2)
+    assert f"{masks}: left out 1 of 1 merges, of less confidence than 1" in result.stderr
+    assert "--min-confidence 1.5: give a number from 0 to 1" in refused(masks, "--min-confidence", 1.5)
+
+
 def test_a_person_sees_counts_and_merges(masks):
     words = run(masks, "--merges").stdout
     assert "12 │    18 │      3 │      1 │      2 │       1" in words  # frames, masks, tracks, merges, fates
