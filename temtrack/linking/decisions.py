@@ -38,9 +38,17 @@ def decide_first_frame(state: LinkerState, config: LinkingConfig) -> None:
 
 
 def _decide_merges(state: LinkerState, config: LinkingConfig) -> None:
-    """Tell the merges of the first undecided frame: in shared detections, then over gaps."""
+    """Tell the merges of the first undecided frame: in shared detections, then over gaps.
+
+    In the movie's last frames only those in contact before are told: what seems one may be a joint segment.
+    """
+    frame = state.window[0].frame
+    is_proven = sum(r.is_informative for r in state.window) >= MIN_CHILD_FRAMES
     for decision in decide_merges(state.window, state.known(), state.noise, config):
-        _apply_merge(state, decision)
+        if is_proven or state.contacts.contact_frame(decision.parents, frame) < frame:
+            _apply_merge(state, decision)
+    if not is_proven:
+        return
     for decision in decide_vanished(state.window, state.known(), state.last_informative, state.noise, config):
         for i in sorted(decision.parents - state.window[0].alone()):
             track = state.known()[i]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from temtrack.linking.noise import MovieNoise, log_t
 
@@ -90,3 +91,22 @@ def area_sigma(seen: Vanishing, noise: MovieNoise) -> float:
     """Return the standard deviation of the logarithm of the area after over that before."""
     frames = 1 / max(seen.n_before, 1) + 1 / seen.n_after
     return float(max(LEAST_AREA_SIGMA, noise.area_log() * np.sqrt(frames)))
+
+
+def tree_gaps(at: NDArray[np.float64], radius: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the gaps along the shortest tree that joins discs, (N - 1,); below 0 where they overlap.
+
+    Parameters
+    ----------
+    at
+        (N, 2) centres.
+    radius
+        (N,) radii.
+    """
+    gaps = np.linalg.norm(at[:, None] - at[None], axis=2) - radius[:, None] - radius[None]
+    joined, apart, along = [0], list(range(1, len(at))), []
+    while apart:
+        among = gaps[np.ix_(joined, apart)].min(axis=0)
+        along.append(float(among.min()))
+        joined.append(apart.pop(int(np.argmin(among))))
+    return np.array(along)

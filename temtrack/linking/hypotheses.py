@@ -5,7 +5,7 @@ A *window* is the list of undecided frames, the one in question first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -38,6 +38,9 @@ MIN_PARENT_FRAMES = 3
 
 #: and not longer ago than so many frames: what was only carried along since merges with nobody.
 MAX_UNSEEN_FRAMES = 4
+
+#: One so near the border that so many standard deviations of motion bring it there may have left the field.
+LEAVING_SIGMAS = 2.0
 
 #: Two in contact whose centres are nearer than this share of the sum of their radii are rather one particle:
 #: halves of one are about 0.6 of it apart, particles that touch 1.
@@ -91,10 +94,7 @@ def find_merge_hypotheses(window: list[FrameRecord], config: LinkingConfig) -> l
         lasting = [
             (a, b)
             for a, b in combinations(sorted(ids), 2)
-            if is_lasting(
-                (not r.shows_apart(a, b) for r in informative if r.is_seen(a) or r.is_seen(b)), config
-            )
-            and _begins_now(informative, a, b)
+            if is_lasting(_shown_as_one(informative, a, b), config) and _begins_now(informative, a, b)
         ]
         found += connected(lasting)
     return found
@@ -110,9 +110,14 @@ def broken_in_first_frame(window: list[FrameRecord], config: LinkingConfig) -> l
         (a, b)
         for ids in (later[0].under_segmented if later else [])
         for a, b in combinations(sorted(ids, key=lambda i: (first.area_px.get(i, 0), i)), 2)
-        if is_lasting((b in r.sharing_with(a) for r in later), config) and _is_one_body(first, a, b)
+        if _is_one_body(first, a, b) and is_lasting(_shown_as_one(later, a, b), config)
     ]
     return list({fragment: (fragment, whole) for fragment, whole in pairs}.values())
+
+
+def _shown_as_one(informative: list[FrameRecord], a: int, b: int) -> Iterator[bool]:
+    """Yield, for each frame that shows either of two, whether it does not show them apart."""
+    return (not r.shows_apart(a, b) for r in informative if r.is_seen(a) or r.is_seen(b))
 
 
 def _begins_now(informative: list[FrameRecord], a: int, b: int) -> bool:
@@ -195,7 +200,7 @@ def _test_areas(
             n_after=len(joint[:N_AREA_FRAMES]),
             pull=None,
             gap_px=0.0,
-            log_odds=LOG_ODDS_SHARED + log_odds_of(tracks[i], frame, noise),
+            log_odds=LOG_ODDS_SHARED + log_odds_of(tracks[i], window[0], noise),
         )
         nats = nats_for_merge(seen, noise, usual_radius)
         if nats <= 0:
@@ -224,11 +229,23 @@ def was_there(track: TrackState, frame: int) -> bool:
     return len(own) >= min(MIN_PARENT_FRAMES, frame) and own[-1] >= frame - MAX_UNSEEN_FRAMES
 
 
-def log_odds_of(track: TrackState, frame: int, noise: MovieNoise) -> float:
-    """Return what is known beforehand, in nats, of a track that vanishes beside another."""
-    if is_dissolving(track, frame) or is_shrinking(track, frame, noise):
+def log_odds_of(track: TrackState, record: FrameRecord, noise: MovieNoise) -> float:
+    """Return what is known beforehand, in nats, of a track that vanishes beside another in a frame."""
+    if is_dissolving(track, record.frame) or is_shrinking(track, record.frame, noise):
         return LOG_ODDS_DISSOLVING
-    return LOG_ODDS_AT_BORDER if track.touches_border else LOG_ODDS_STEADY
+    return LOG_ODDS_AT_BORDER if _may_have_left(track, record, noise) else LOG_ODDS_STEADY
+
+
+def _may_have_left(track: TrackState, record: FrameRecord, noise: MovieNoise) -> bool:
+    """Tell whether a track was at the border when last seen before a frame, or one step from it."""
+    before = [o for o in track.observations if o.frame < record.frame]
+    if track.touches_border or not before:
+        return track.touches_border
+    at, radius = (before[-1].y_px, before[-1].x_px), float(np.sqrt(before[-1].area_px / np.pi))
+    steps = ((0.0, 0.0), track.velocity_px, record.step_px)
+    places = [(at[k] + step[k], record.drawn.labels.shape[k] - 1) for step in steps for k in (0, 1)]
+    way = min(min(place, end - place) for place, end in places)
+    return bool(way < radius + LEAVING_SIGMAS * noise.motion_px(radius))
 
 
 def _shares_lastingly(

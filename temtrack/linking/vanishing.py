@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from temtrack.linking.config import LinkingConfig
-from temtrack.linking.evidence import N_AREA_FRAMES, SURE_NATS, Vanishing, nats_for_merge
+from temtrack.linking.evidence import N_AREA_FRAMES, SURE_NATS, Vanishing, nats_for_merge, tree_gaps
 from temtrack.linking.hypotheses import MIN_PARENT_FRAMES, MergeDecision, log_odds_of
 from temtrack.linking.noise import MovieNoise
 from temtrack.linking.records import FrameRecord, Observation, TrackState
@@ -114,7 +114,8 @@ def _look(
     if not before and len(gone) < 2:
         return None
     members = [*(one.last for one in gone), *before[-1:]]
-    gap = _widest_gap(members)
+    at = np.array([(o.y_px, o.x_px) for o in members])
+    gap = float(tree_gaps(at, np.sqrt(np.array([o.area_px for o in members]) / np.pi)).max(initial=-np.inf))
     if gap > widest_gap:
         return None
     other = float(np.median([o.area_px for o in before])) if before else 0.0
@@ -131,21 +132,8 @@ def _look(
         n_after=len(after),
         pull=pull,
         gap_px=gap,
-        log_odds=sum(log_odds_of(one.track, frame, noise) for one in gone),
+        log_odds=sum(log_odds_of(one.track, record, noise) for one in gone),
     )
-
-
-def _widest_gap(members: list[Observation]) -> float:
-    """Return the widest gap along the shortest tree between some discs, in pixels."""
-    at = np.array([(o.y_px, o.x_px) for o in members])
-    radius = np.sqrt(np.array([o.area_px for o in members]) / np.pi)
-    gaps = np.linalg.norm(at[:, None] - at[None], axis=2) - radius[:, None] - radius[None]
-    joined, apart, widest = [0], list(range(1, len(members))), -np.inf
-    while apart:
-        among = gaps[np.ix_(joined, apart)].min(axis=0)
-        widest = max(widest, float(among.min()))
-        joined.append(apart.pop(int(np.argmin(among))))
-    return widest
 
 
 def _pull(
