@@ -101,7 +101,7 @@ def _apply_merge(state: LinkerState, decision: MergeDecision) -> None:
     record = state.window[0]
     tracks = state.known()
     parents = sorted(decision.parents, key=lambda i: (-tracks[i].area_before(record.frame), i))
-    contact_frame = state.contacts.contact_frame(decision.parents, record.frame)
+    contact_frame = state.contacts.contact_frame(decision.parents)
     for i in decision.fading:
         tracks[i].is_fading = True
     for seen in decision.sure:

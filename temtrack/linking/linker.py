@@ -234,7 +234,7 @@ class Linker:
             area_px=dict(zip(drawn.ids.tolist(), drawn.area_px.tolist(), strict=True)),
             under_segmented=[] if is_blank else drawing.under_segmented,
             gap_filled=set(unmatched),
-            contacts={(a, b) for a, b, gap in gaps if gap == 0},
+            contacts={(a, b) for a, b, gap in gaps if gap == 0 and not {a, b} & set(unmatched)},
             near={(a, b) for a, b, _ in gaps},
             born=list(born.values()),
             fragments=fragments,

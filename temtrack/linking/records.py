@@ -114,7 +114,7 @@ class FrameRecord:
     gap_filled
         Ids without a detection, drawn where they were propagated to.
     contacts, near
-        Pairs of ids, lower first, that touch, and those near enough for a contact to go on.
+        Pairs of ids, lower first, that are seen to touch, and those near enough for a contact to go on.
     born, fragments
         Ids that begin here, from nothing or (id, whole) as a fragment of another id.
     at_border

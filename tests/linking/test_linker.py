@@ -37,7 +37,7 @@ class TestEveryCase:
         found = [(m.frame, true_of[m.child], {true_of[p] for p in m.parents}) for m in lineage.merges]
         assert found == [(m.frame, m.child, set(m.parents)) for m in case.merges]
         for merge, true in zip(lineage.merges, case.merges, strict=True):
-            assert abs(merge.contact_frame - true.contact_frame) <= case.uncertainty_frames
+            assert case.is_contact(merge.contact_frame, true.contact_frame)
 
     def test_every_track_with_fate_origin_and_parents(self, case, results):
         frames, lineage = results[case.name]
