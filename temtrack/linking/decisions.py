@@ -109,7 +109,7 @@ def _apply_merge(state: LinkerState, decision: MergeDecision) -> None:
     survivor = parents[0]
     if len(parents) > 1:
         survivor = state.new_id()
-        _replace(state, tuple(parents), survivor)
+        _replace(state, (*parents, *decision.newborn), survivor)
         y, x = np.argwhere(record.mask_of(survivor)).mean(axis=0)
         merge = Merge(record.frame, survivor, tuple(parents), contact_frame, float(y), float(x))
         state.lineage_builder.add_merge(merge)
