@@ -260,7 +260,9 @@ MERGES = Table(
         Column("child_id", ID, "", "the child; a parent's own id where a tracker kept it on"),
         Column("parent_ids", IDS, "", "the parents, all of them"),
         Column("n_parents", COUNT, "1", "number of parents"),
-        Column("contact_frame", FRAME, "frame", "first frame of the lasting contact"),
+        Column(
+            "contact_frame", FRAME, "frame", "first frame of the lasting contact; null where nobody saw it"
+        ),
         _px("y_px", "row of the child's centre in the merge frame"),
         _px("x_px", "column of the child's centre in the merge frame"),
         Column("area_ratio", REAL, "1", "child's area just after / sum of the parents' just before"),

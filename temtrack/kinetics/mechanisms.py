@@ -28,7 +28,7 @@ from temtrack.kinetics.estimate import (
     fill_rows,
     require,
 )
-from temtrack.kinetics.observed import ObservedRun
+from temtrack.kinetics.observed import ObservedRun, contact_or_merge_frame
 from temtrack.kinetics.sizes import BOOTSTRAP_SOURCE, POISSON_SOURCE, poisson_interval
 from temtrack.lineage import MIN_CHILD_FRAMES
 
@@ -163,7 +163,7 @@ def _lives(values: Reals) -> NDArray[np.bool_]:
 def _closes(volumes: _Volumes, merge: pd.Series) -> bool:
     """Whether the child's area lies between what touching and what fully relaxed parents would show."""
     frame, parents = int(merge["frame"]), list(merge["parent_ids"])
-    contact = min(int(merge["contact_frame"]), frame)
+    contact = contact_or_merge_frame(merge)
     before = sum(volumes.area(one, slice(max(contact - SMOOTH_FRAMES, 0), contact + 1)) for one in parents)
     after = volumes.area(merge["child_id"], slice(frame, frame + max(MIN_CHILD_FRAMES, SMOOTH_FRAMES)))
     ratio = after / before if before > 0 else float("nan")

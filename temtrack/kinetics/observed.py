@@ -111,6 +111,12 @@ class ObservedRun:
         return pd.Series(connected_components(graph, directed=False)[1], index=ids)
 
 
+def contact_or_merge_frame(merge: pd.Series) -> int:
+    """Return the contact frame of a row of merges; of a contact that nobody saw, the merge frame."""
+    contact, frame = merge["contact_frame"], merge["frame"]
+    return int(frame if pd.isna(contact) else min(contact, frame))
+
+
 def observe(tables: Tables) -> ObservedRun:
     """Return what the fits are made on, from a movie's tables."""
     words = tables.frames["quality"].to_pylist() if "quality" in tables.frames.column_names else []

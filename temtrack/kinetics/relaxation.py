@@ -18,7 +18,7 @@ from temtrack.kinetics.estimate import (
     fill_rows,
     require,
 )
-from temtrack.kinetics.observed import ObservedRun
+from temtrack.kinetics.observed import ObservedRun, contact_or_merge_frame
 from temtrack.kinetics.search import fit_separable, profile_interval, variance_inflation
 
 MIN_RELAXATION_FRAMES = 8
@@ -118,7 +118,7 @@ def _grow_neck(run: ObservedRun, merge: pd.Series) -> list[Measured]:
     good = good[: wide[0]] if wide.size else good
     ratios = ratios[: good.size][good]
     require(ratios.size, MIN_NECK_FRAMES, f"frames with a neck below {LARGEST_NECK}")
-    contact = min(int(merge["contact_frame"]), first)
+    contact = contact_or_merge_frame(merge)
     starts = np.linspace(seconds[max(contact - 1, 0)], seconds[first], 21)[:-1]
     return fit_neck(seconds[first : first + good.size][good], ratios, starts)
 

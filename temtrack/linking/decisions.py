@@ -113,7 +113,7 @@ def _apply_merge(state: LinkerState, decision: MergeDecision) -> None:
     record = state.window[0]
     tracks = state.known()
     parents = sorted(decision.parents, key=lambda i: (-tracks[i].area_before(record.frame), i))
-    contact_frame = state.contacts.contact_frame(decision.parents, record.frame)
+    contact_frame = state.contacts.contact_frame(decision.parents)
     for i in decision.fading:
         tracks[i].is_fading = True
     for seen in decision.sure:
@@ -121,7 +121,7 @@ def _apply_merge(state: LinkerState, decision: MergeDecision) -> None:
     survivor = parents[0]
     if len(parents) > 1:
         survivor = state.new_id()
-        _replace(state, tuple(parents), survivor)
+        _replace(state, (*parents, *decision.newborn), survivor)
         y, x = np.argwhere(record.mask_of(survivor)).mean(axis=0)
         merge = Merge(record.frame, survivor, tuple(parents), contact_frame, float(y), float(x))
         state.lineage_builder.add_merge(merge)

@@ -58,12 +58,14 @@ class MergeDecision:
     """A lasting merge: ``parents`` bring their area into the child, ``vanished`` bring none.
 
     ``fading`` bring none either and do not stay in the child's detection: each ends when it is gone from it.
-    ``sure`` is what was seen of it where that leaves no doubt.
+    ``newborn`` is the child's own track where it begins with the merge, as no parent. ``sure`` is what was
+    seen of it where that leaves no doubt.
     """
 
     parents: frozenset[int]
     vanished: frozenset[int]
     fading: frozenset[int] = frozenset()
+    newborn: frozenset[int] = frozenset()
     sure: tuple[Vanishing, ...] = ()
 
 
@@ -208,7 +210,7 @@ def _test_areas(
         elif nats >= SURE_NATS:
             sure.append(seen)
     hidden = frozenset(i for i in vanished if _shares_lastingly(i, ids, window, config))
-    return MergeDecision(ids - vanished, hidden, frozenset(vanished) - hidden, tuple(sure))
+    return MergeDecision(ids - vanished, hidden, frozenset(vanished) - hidden, sure=tuple(sure))
 
 
 def is_shrinking(track: TrackState, frame: int, noise: MovieNoise) -> bool:

@@ -99,14 +99,14 @@ class Linker:
             self._learn(links, tracks, found)
         has_low_recall = self._has_low_recall(links)
         self.state.n_blank = self.state.n_blank + 1 if seems_blank or has_low_recall else 0
-        record = self._record(
+        record, memory = self._record(
             propagated, detections, links, is_blank, has_low_recall and is_excused and not is_blank
         )
         self.state.window.append(record)
         self.state.n_frames += 1
         self._end_lost_tracks(record)
         self._decide_ready_frames()
-        return LabelImage(map_ids(record.drawn.labels, record.new_ids)) if record.new_ids else record.drawn
+        return LabelImage(map_ids(memory.labels, record.new_ids)) if record.new_ids else memory
 
     def _live(self, propagated: LabelImage) -> LabelImage:
         """Leave out the tracks that have ended since the frame from which they were propagated."""
@@ -214,8 +214,13 @@ class Linker:
         links: Association,
         is_blank: bool,
         is_low_recall: bool,
-    ) -> FrameRecord:
-        """Give the detections their ids, draw the frame and bring the tracks up to date."""
+    ) -> tuple[FrameRecord, LabelImage]:
+        """Give the detections their ids, draw the frame and bring the tracks up to date.
+
+        Returns
+        -------
+        The frame's record, and the labels to be propagated.
+        """
         id_of_detection, fragments = self._continue_tracks(links, detections.regions, is_blank)
         born = {} if is_blank else {s: self._begin_track().id for s in links.unmatched_detections}
         under_segmented = [link for link in links.links if len(link.tracks) > 1]
@@ -228,13 +233,13 @@ class Linker:
         step = self._update_tracks(drawing, set(unmatched))
         if not (is_blank or is_low_recall):
             self._lengthen_gaps()
-        return FrameRecord(
+        record = FrameRecord(
             frame=self.state.n_frames,
             drawn=drawing.image,
             area_px=dict(zip(drawn.ids.tolist(), drawn.area_px.tolist(), strict=True)),
             under_segmented=[] if is_blank else drawing.under_segmented,
             gap_filled=set(unmatched),
-            contacts={(a, b) for a, b, gap in gaps if gap == 0},
+            contacts={(a, b) for a, b, gap in gaps if gap == 0 and not {a, b} & set(unmatched)},
             near={(a, b) for a, b, _ in gaps},
             born=list(born.values()),
             fragments=fragments,
@@ -243,6 +248,7 @@ class Linker:
             is_informative=not is_blank,
             is_low_recall=is_low_recall,
         )
+        return record, drawing.memory
 
     def _continue_tracks(
         self, links: Association, found: Regions, is_blank: bool
@@ -296,11 +302,10 @@ class Linker:
             if i not in unmatched:
                 track.last_seen, track.gap_frames = frame, 0
                 if i not in joined:
-                    whole = area + drawing.covered_px.get(i, 0)
                     if track.observations and track.observations[-1].frame == frame - 1:
                         last = track.observations[-1]
                         steps.append((y - last.y_px, x - last.x_px))
-                    track.see(Observation(frame, whole, y, x, touches_border))
+                    track.see(Observation(frame, area, y, x, touches_border))
 
         dy, dx = np.median(steps, axis=0).tolist() if steps else (0.0, 0.0)
         return dy, dx

@@ -112,9 +112,9 @@ class FrameRecord:
     under_segmented
         Sets of ids that share one detection.
     gap_filled
-        Ids without a detection, drawn where they were propagated to.
+        Ids without a detection, drawn where they were propagated to, as far as nothing else is there.
     contacts, near
-        Pairs of ids, lower first, that touch, and those near enough for a contact to go on.
+        Pairs of ids, lower first, that are seen to touch, and those near enough for a contact to go on.
     born, fragments
         Ids that begin here, from nothing or (id, whole) as a fragment of another id.
     at_border

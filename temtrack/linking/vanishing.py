@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from temtrack.linking.config import LinkingConfig
 from temtrack.linking.evidence import N_AREA_FRAMES, SURE_NATS, Vanishing, nats_for_merge, tree_gaps
-from temtrack.linking.hypotheses import MIN_PARENT_FRAMES, MergeDecision, log_odds_of
+from temtrack.linking.hypotheses import MIN_PARENT_FRAMES, MergeDecision, log_odds_of, was_there
 from temtrack.linking.noise import MovieNoise
 from temtrack.linking.records import FrameRecord, Observation, TrackState
 
@@ -111,8 +111,8 @@ def _look(
     frame = record.frame
     before = [o for o in child.observations if o.frame < frame][-N_AREA_FRAMES:]
     after = [o for o in child.observations if o.frame >= frame][:N_AREA_FRAMES]
-    if not before and len(gone) < 2:
-        return None
+    if not was_there(child, frame) if before else len(gone) < 2:
+        return None  # a guest is no parent
     members = [*(one.last for one in gone), *before[-1:]]
     at = np.array([(o.y_px, o.x_px) for o in members])
     gap = float(tree_gaps(at, np.sqrt(np.array([o.area_px for o in members]) / np.pi)).max(initial=-np.inf))
@@ -160,9 +160,13 @@ def _best_apart(
     """Choose the best hypotheses, best first, that have no track in common."""
     chosen, used = [], set[int]()
     for nats, child, gone, seen in sorted(scored, key=lambda one: -one[0]):
-        ids = {child, *(one.track.id for one in gone)}
-        if not ids & used:
-            used |= ids
-            sure = (seen,) if nats >= SURE_NATS and seen.other_px else ()
-            chosen.append(MergeDecision(frozenset(ids), frozenset(), sure=sure))
+        parents, host = frozenset(one.track.id for one in gone), frozenset({child})
+        if (parents | host) & used:
+            continue
+        used |= parents | host
+        if seen.other_px:
+            sure = (seen,) if nats >= SURE_NATS else ()
+            chosen.append(MergeDecision(parents | host, frozenset(), sure=sure))
+        else:
+            chosen.append(MergeDecision(parents, frozenset(), newborn=host))
     return chosen

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -125,6 +126,18 @@ def test_lineage_and_calibration_beside_the_masks_are_used(masks):
     )
     assert facts[b"frame_times_source"] == b"given by --frame-time"
     assert len(facts[b"masks_sha256"]) == 64
+
+
+def test_a_contact_that_nobody_saw_is_null_in_the_table_and_a_dash_on_the_screen(masks, tmp_path):
+    write_lineage(
+        masks / "lineage.json", replace(TREE, merges=(replace(TREE.merges[0], contact_frame=None),))
+    )
+    told = json.loads(run(masks, "--json").stdout)["inputs"][0]["merges"]
+    assert [merge["contact_frame"] for merge in told] == [None]
+    assert pq.read_table(masks / "merges.parquet")["contact_frame"].to_pylist() == [None]
+    assert (
+        "contact frame" not in run(masks, "-o", tmp_path / "again").stdout
+    )  # a column of nothing but dashes
 
 
 def test_the_movie_gives_intensities_and_must_fit(masks, tmp_path):

@@ -138,7 +138,7 @@ class Scenario:
     sources
         For each frame: id in ``observed`` -> true ids that it covers; () for a speck.
     lineage
-        True tracks and merges. ``contact_frame`` is the merge frame where nobody saw contact.
+        True tracks and merges. ``contact_frame`` is ``None`` where nobody saw contact.
     positions
         Where what lay at (0, 0) in the first frame lies in each, (T, 2) px (y, x), magnification aside.
     magnification
