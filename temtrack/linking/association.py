@@ -9,6 +9,7 @@ a set packing: clear cases are taken at once, all others solved exactly, an inte
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -163,7 +164,7 @@ def associate(
     linked_tracks = {t for link in links for t in link.tracks}
     linked_detections = {s for link in links for s in link.detections}
     return Association(
-        tuple(links),
+        tuple(sorted(links, key=lambda link: min(link.tracks))),
         unmatched_tracks=tuple(t for t in tracks.ids.tolist() if t not in linked_tracks),
         unmatched_detections=tuple(s for s in detections.ids.tolist() if s not in linked_detections),
     )
@@ -254,79 +255,96 @@ class _Likelihood:
         place = np.where(distance <= self.hop_px, np.logaddexp(step, self.log_hop), step)
         return np.asarray(place + area + self.log_odds_seen[i] - self.log_new)
 
-    def several_in_one(self, members: list[int], j: int) -> float:
-        """Return the score of several track rows in detection row ``j``; minus infinity over wide gaps."""
-        shared = _log_of_gaps(self.tracks.at[members], self.tracks.radius_px[members], self.gap_scale)
-        if shared == -np.inf:
-            return shared
-        shared += (len(members) - 1) * np.log(SHARE_PROBABILITY)
-        areas = self.tracks.area_px[members]
-        weights = areas / areas.sum()
-        off = np.linalg.norm(self.found_at[j] - weights @ self.tracks.at[members])
+    def several_in_one(self, members: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the score of track rows ``members`` (N, k) in detection row ``j`` (N,).
+
+        Minus infinity over wide gaps.
+        """
+        at, radii, areas = (
+            self.tracks.at[members],
+            self.tracks.radius_px[members],
+            self.tracks.area_px[members],
+        )
+        n_more, total = members.shape[1] - 1, areas.sum(axis=1)
+        weights = areas / total[:, None]
+        off = np.linalg.norm(self.found_at[j] - (weights[..., None] * at).sum(axis=1), axis=1)
         sigma = np.sqrt(
-            (weights**2 * self.track_sigma[members] ** 2).sum()
+            (weights**2 * self.track_sigma[members] ** 2).sum(axis=1)
             + (3 * OUTLINE_FRACTION * self.found_radius[j]) ** 2
         )
-        least = self._least_area(members)
-        at_border = bool(self.tracks.touches_border[members].any() or self.detections.touches_border[j])
+        at_border = self.tracks.touches_border[members].any(axis=1) | self.detections.touches_border[j]
         place = log_t(off / sigma, 2) - 2 * np.log(sigma)
-        area = self._log_of_area(
-            float(np.log(self.found_area[j] / areas.sum())), float(np.log(least / areas.sum())), at_border
-        )
-        return float(place + area + shared + self.log_odds_seen[members].sum() - self.log_new)
+        # spheres that merge, or one that hides the others
+        least = np.where(_is_deep(at, radii), areas.max(axis=1), LEAST_AREA_KEPT * total)
+        area = self._log_of_area(np.log(self.found_area[j] / total), np.log(least / total), at_border)
+        prior = n_more * np.log(SHARE_PROBABILITY) - _scales_apart(at, radii, self.gap_scale)
+        return np.asarray(place + area + prior + self.log_odds_seen[members].sum(axis=1) - self.log_new)
 
-    def one_in_several(self, i: int, fragments: list[int]) -> float:
-        """Return the score of track row ``i`` in several detection rows."""
-        radius = FRAGMENT_GAP_RADII * self.tracks.radius_px[i]
-        near = _log_of_gaps(self.found_at[fragments], self.found_radius[fragments], max(radius, 1.0))
-        if near == -np.inf:
-            return near
-        areas = self.found_area[fragments]
-        weights = areas / areas.sum()
-        off = np.linalg.norm(self.tracks.at[i] - weights @ self.found_at[fragments])
-        sigma = np.hypot(self.track_sigma[i], 3 * OUTLINE_FRACTION * self.tracks.radius_px[i])
-        at_border = bool(self.tracks.touches_border[i] or self.detections.touches_border[fragments].any())
-        n_more = len(fragments) - 1
+    def one_in_several(self, i: NDArray[np.int64], fragments: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the score of track row ``i`` (N,) in detection rows ``fragments`` (N, k)."""
+        at, radii, areas = self.found_at[fragments], self.found_radius[fragments], self.found_area[fragments]
+        n_more, total, radius = fragments.shape[1] - 1, areas.sum(axis=1), self.tracks.radius_px[i]
+        off = np.linalg.norm(
+            self.tracks.at[i] - (areas[..., None] / total[:, None, None] * at).sum(axis=1), axis=1
+        )
+        sigma = np.hypot(self.track_sigma[i], 3 * OUTLINE_FRACTION * radius)
+        at_border = self.tracks.touches_border[i] | self.detections.touches_border[fragments].any(axis=1)
         place = log_t(off / sigma, 2) - 2 * np.log(sigma) - n_more * np.log(4 * self.tracks.area_px[i])
-        area = self._log_of_area(float(np.log(areas.sum() / self.tracks.area_px[i])), 0.0, at_border)
-        prior = near + n_more * np.log(FRAGMENT_PROBABILITY / AREA_RANGE_LOG)
-        return float(place + area + prior + self.log_odds_seen[i] - len(fragments) * self.log_new)
-
-    def _least_area(self, members: list[int]) -> float:
-        """Return the least area of tracks that are one: of spheres, or of one that hides the others."""
-        areas, radii, at = (
-            self.tracks.area_px[members],
-            self.tracks.radius_px[members],
-            self.tracks.at[members],
+        area = self._log_of_area(np.log(total / self.tracks.area_px[i]), np.zeros(len(i)), at_border)
+        prior = n_more * np.log(FRAGMENT_PROBABILITY / AREA_RANGE_LOG) - _scales_apart(
+            at, radii, np.maximum(FRAGMENT_GAP_RADII * radius, 1.0)
         )
-        distance = np.linalg.norm(at[:, None] - at[None], axis=2)
-        deep = distance < 0.7 * (radii[:, None] + radii[None])
-        np.fill_diagonal(deep, False)
-        return float(areas.max() if deep.any() else LEAST_AREA_KEPT * areas.sum())
+        return np.asarray(place + area + prior + self.log_odds_seen[i] - (n_more + 1) * self.log_new)
 
-    def _log_of_area(self, log_ratio: float, log_least: float, at_border: bool) -> float:
-        if at_border:
-            return float(np.log(1 / AREA_RANGE_LOG))
-        misfit = max(log_least - log_ratio, log_ratio, 0.0)
+    def _log_of_area(
+        self, log_ratio: NDArray[np.float64], log_least: NDArray[np.float64], at_border: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Return the log density of areas found over expected ones, of which so much at least is kept."""
+        misfit = np.maximum(np.maximum(log_least - log_ratio, log_ratio), 0.0)
         width = self.area_sigma - log_least / 2.5
-        return float(log_t(np.array(misfit / self.area_sigma), 1) - np.log(width))
+        inside = log_t(misfit / self.area_sigma, 1) - np.log(width)
+        return np.where(at_border, np.log(1 / AREA_RANGE_LOG), inside)
 
 
-def _log_of_gaps(at: NDArray[np.float64], radius: NDArray[np.float64], scale: float) -> float:
-    """Return how likely discs are parts of one: minus the gaps along the shortest tree, in a scale.
+def _is_deep(at: NDArray[np.float64], radius: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell of groups of discs (N, k, 2), radii (N, k), whether one lies deep in another."""
+    deep = _distances(at) < 0.7 * (radius[:, :, None] + radius[:, None])
+    deep &= ~np.eye(radius.shape[1], dtype=bool)
+    return np.asarray(deep.any(axis=(1, 2)))
 
-    Minus infinity where one is wider than `MAX_GAP_SCALES`.
+
+def _distances(at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the distances (N, k, k) within groups of points (N, k, 2)."""
+    return np.asarray(np.linalg.norm(at[:, :, None] - at[:, None], axis=3))
+
+
+def _scales_apart(
+    at: NDArray[np.float64], radius: NDArray[np.float64], scale: float | NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the gaps along the shortest tree within groups of discs, in a scale, (N,).
+
+    Infinity where one of them is wider than `MAX_GAP_SCALES`.
+
+    Parameters
+    ----------
+    at, radius
+        Centres (N, k, 2) and radii (N, k).
+    scale
+        One for all groups, or one of each.
     """
-    gaps = np.linalg.norm(at[:, None] - at[None], axis=2) - radius[:, None] - radius[None]
-    joined, apart, log = [0], list(range(1, len(at))), 0.0
-    while apart:
-        among = gaps[np.ix_(joined, apart)].min(axis=0)
-        scales = max(float(among.min()), 0.0) / scale
-        if scales > MAX_GAP_SCALES:
-            return -np.inf
-        log -= scales
-        joined.append(apart.pop(int(np.argmin(among))))
-    return log
+    gaps = _distances(at) - radius[:, :, None] - radius[:, None]
+    row = np.arange(len(gaps))
+    near, joined = gaps[:, 0].copy(), np.zeros(radius.shape, bool)
+    joined[:, 0] = True
+    total, widest = np.zeros(len(gaps)), np.zeros(len(gaps))
+    for _ in range(radius.shape[1] - 1):
+        near[joined] = np.inf
+        nearest = near.argmin(axis=1)
+        gap = np.maximum(near[row, nearest], 0.0) / scale
+        total, widest = total + gap, np.maximum(widest, gap)
+        joined[row, nearest] = True
+        near = np.minimum(near, gaps[row, nearest])
+    return np.where(widest > MAX_GAP_SCALES, np.inf, total)
 
 
 @dataclass(frozen=True)
@@ -391,16 +409,26 @@ def _find_clear(edges: _Edges, likelihood: _Likelihood) -> NDArray[np.bool_]:
     clear = (edges.score > 0) & _leads(i, edges.score) & _leads(j, edges.score)
     log_area = np.abs(np.log(likelihood.found_area[j] / likelihood.tracks.area_px[i]))
     clear &= log_area <= CLEAR_AREA_SIGMAS * likelihood.area_sigma
-    # who is not linked clearly may be a part of what its neighbours are linked to
-    open_track = np.ones(likelihood.tracks.ids.size, bool)
-    open_track[i[clear]] = False
-    open_detection = np.ones(likelihood.detections.ids.size, bool)
-    open_detection[j[clear]] = False
-    asked_detection = np.zeros_like(open_detection)
-    asked_detection[j[open_track[i] & edges.may_be_member]] = True
-    asked_track = np.zeros_like(open_track)
-    asked_track[i[open_detection[j] & edges.may_be_fragment]] = True
-    return np.asarray(clear & ~asked_detection[j] & ~asked_track[i])
+    return clear & ~_is_asked(edges, clear, likelihood)
+
+
+def _is_asked(edges: _Edges, clear: NDArray[np.bool_], likelihood: _Likelihood) -> NDArray[np.bool_]:
+    """Tell which of the clear links another track or detection would better be a part of."""
+    i, j = edges.track, edges.detection
+    link_of_track, link_of_detection = (
+        np.full(n, -1) for n in (likelihood.tracks.ids.size, likelihood.detections.ids.size)
+    )
+    link_of_track[i[clear]] = link_of_detection[j[clear]] = np.flatnonzero(clear)
+    asked = np.zeros(i.size, bool)
+    member = np.flatnonzero((link_of_track[i] < 0) & edges.may_be_member & (link_of_detection[j] >= 0))
+    link = link_of_detection[j[member]]
+    together = likelihood.several_in_one(np.stack([i[link], i[member]], axis=1), j[member])
+    asked[link[together > edges.score[link]]] = True
+    fragment = np.flatnonzero((link_of_detection[j] < 0) & edges.may_be_fragment & (link_of_track[i] >= 0))
+    link = link_of_track[i[fragment]]
+    together = likelihood.one_in_several(i[fragment], np.stack([j[link], j[fragment]], axis=1))
+    asked[link[together > edges.score[link]]] = True
+    return asked
 
 
 def _leads(group: NDArray[np.int64], score: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -439,32 +467,53 @@ _Hypothesis = tuple[tuple[int, ...], tuple[int, ...], float]
 
 
 def _enumerate_hypotheses(edges: _Edges, likelihood: _Likelihood) -> list[_Hypothesis]:
-    """Return every hypothesis that is better than none: rows of tracks, rows of detections, score."""
-    hypotheses: list[_Hypothesis] = []
-    members: dict[int, list[tuple[float, int]]] = {}
-    fragments: dict[int, list[tuple[float, int]]] = {}
-    rows = (column.tolist() for column in vars(edges).values())
-    for i, j, score, may_be_member, may_be_fragment in zip(*rows, strict=True):
-        hypotheses.append(((i,), (j,), score))
-        if may_be_member:
-            members.setdefault(j, []).append((score, i))
-        if may_be_fragment:
-            fragments.setdefault(i, []).append((score, j))
-    for j, some in members.items():
-        for chosen in _subsets(some):
-            hypotheses.append((tuple(chosen), (j,), likelihood.several_in_one(chosen, j)))
-    for i, some in fragments.items():
-        for chosen in _subsets(some):
-            hypotheses.append(((i,), tuple(chosen), likelihood.one_in_several(i, chosen)))
-    return [hypothesis for hypothesis in hypotheses if hypothesis[2] > 0]
+    """Return every hypothesis better than none and than its parts: rows of tracks, of detections, score."""
+    i, j = edges.track.tolist(), edges.detection.tolist()
+    alone = dict(zip(zip(i, j, strict=True), edges.score.tolist(), strict=True))
+    hypotheses: list[_Hypothesis] = [((a,), (b,), score) for (a, b), score in alone.items() if score > 0]
+    for rows, j_of in _subsets(edges.detection, edges.track, edges.score, edges.may_be_member):
+        scores = likelihood.several_in_one(rows, j_of)
+        best = np.flatnonzero(scores > 0)
+        for some, b, score in zip(
+            rows[best].tolist(), j_of[best].tolist(), scores[best].tolist(), strict=True
+        ):
+            if score > max(alone[a, b] for a in some):
+                hypotheses.append((tuple(some), (b,), score))
+    for columns, i_of in _subsets(edges.track, edges.detection, edges.score, edges.may_be_fragment):
+        scores = likelihood.one_in_several(i_of, columns)
+        best = np.flatnonzero(scores > 0)
+        for some, a, score in zip(
+            columns[best].tolist(), i_of[best].tolist(), scores[best].tolist(), strict=True
+        ):
+            if score > max(alone[a, b] for b in some):
+                hypotheses.append(((a,), tuple(some), score))
+    return hypotheses
 
 
-def _subsets(members: list[tuple[float, int]]) -> list[list[int]]:
-    """Return the sets of two and more members: all of them for few members, else the likeliest first."""
-    rows = [row for _, row in sorted(members, reverse=True)]
-    free = rows[:MAX_FREE_MEMBERS]
-    found = [list(c) for k in range(2, len(free) + 1) for c in combinations(free, k)]
-    return found + [rows[:k] for k in range(len(free) + 1, len(rows) + 1)]
+def _subsets(
+    wholes: NDArray[np.int64],
+    parts: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    may_be: NDArray[np.bool_],
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield, by size k, the sets of two and more parts (N, k) that a whole (N,) may have.
+
+    Of few parts these are all sets, of more the likeliest ones first.
+    """
+    by_whole: dict[int, list[int]] = {}
+    order = np.flatnonzero(may_be)[np.argsort(-scores[may_be], kind="stable")]
+    for whole, part in zip(wholes[order].tolist(), parts[order].tolist(), strict=True):
+        by_whole.setdefault(whole, []).append(part)
+    for k in range(2, max(map(len, by_whole.values()), default=0) + 1):
+        sets = [
+            (some, whole)
+            for whole, members in by_whole.items()
+            for some in (
+                combinations(members[:MAX_FREE_MEMBERS], k) if k <= MAX_FREE_MEMBERS else [members[:k]]
+            )
+            if len(members) >= k
+        ]
+        yield np.array([some for some, _ in sets]), np.array([whole for _, whole in sets])
 
 
 def _membership(hypotheses: list[_Hypothesis]) -> sparse.csr_array:

@@ -95,7 +95,7 @@ class Linker:
         links = self._without_occluded(links, expected, found)
         if is_blank:
             links = leave_out_unlike(links, tracks, found, MAX_AREA_FACTOR_IF_BLANK)
-        else:
+        elif self.state.n_frames:
             self._learn(links, tracks, found)
         has_low_recall = self._has_low_recall(links)
         self.state.n_blank = self.state.n_blank + 1 if seems_blank or has_low_recall else 0
