@@ -42,10 +42,9 @@ def _decide_merges(state: LinkerState, config: LinkingConfig) -> None:
 
     In the movie's last frames only those in contact before are told: what seems one may be a joint segment.
     """
-    frame = state.window[0].frame
     is_proven = sum(r.is_informative for r in state.window) >= MIN_CHILD_FRAMES
     for decision in decide_merges(state.window, state.known(), state.noise, config):
-        if is_proven or state.contacts.contact_frame(decision.parents, frame) < frame:
+        if is_proven or state.contacts.contact_frame(decision.parents) is not None:
             _apply_merge(state, decision)
     if not is_proven:
         return
