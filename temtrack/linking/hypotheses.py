@@ -15,6 +15,7 @@ from temtrack.lineage import MIN_CHILD_FRAMES
 from temtrack.linking.config import LinkingConfig
 from temtrack.linking.evidence import (
     LOG_ODDS_AT_BORDER,
+    LOG_ODDS_BRIEF,
     LOG_ODDS_DISSOLVING,
     LOG_ODDS_STEADY,
     N_AREA_FRAMES,
@@ -233,6 +234,8 @@ def was_there(track: TrackState, frame: int) -> bool:
 
 def log_odds_of(track: TrackState, record: FrameRecord, noise: MovieNoise) -> float:
     """Return what is known beforehand, in nats, of a track that vanishes beside another in a frame."""
+    if len(track.areas_before(record.frame)) < MIN_PARENT_FRAMES:
+        return LOG_ODDS_BRIEF
     if is_dissolving(track, record.frame) or is_shrinking(track, record.frame, noise):
         return LOG_ODDS_DISSOLVING
     return LOG_ODDS_AT_BORDER if _may_have_left(track, record, noise) else LOG_ODDS_STEADY

@@ -71,10 +71,11 @@ class LinkerState:
             record.rename(successors)
         self.contacts.rename(new_ids)
         for old, new in new_ids.items():
-            live = self.tracks.pop(old, None)
-            self.ended.pop(old, None)
+            live, ended = self.tracks.pop(old, None), self.ended.pop(old, None)
             if live is not None and new in self.ended:
                 self._revive(new, live)
+            elif ended is not None and new in self.ended:
+                self.ended[new].last_seen = max(self.ended[new].last_seen, ended.last_seen)
 
     def _revive(self, ended_id: int, live: TrackState) -> None:
         """Let an ended track go on where a live one, now the same, is."""
