@@ -41,10 +41,15 @@ class Prediction(Segmentation):
 
 @dataclass(frozen=True)
 class ScaleEstimate:
-    """A scale, and the prediction for the whole image at it, if there is one already."""
+    """A scale, the prediction for the whole image at it, if there is one already, and what it is taken from.
+
+    ``confidence`` is that of the probe that was believed; a typical particle was ``diameter_px`` wide in it.
+    """
 
     scale: float
     prediction: Prediction | None = None
+    confidence: float = 0.0
+    diameter_px: float | None = None
 
 
 PredictAtScale = Callable[[NDArray[np.float32], float], Prediction]
@@ -70,7 +75,8 @@ def find_scale(grey: NDArray[np.float32], predict_at_scale: PredictAtScale) -> S
         scale = min(1.0, scale)
     told = "scale: %.3g, for particles about %.3g px wide, seen with a confidence of %.2f"
     _LOG.info(told, scale, best.diameter_px, best.confidence)
-    return ScaleEstimate(scale, next((p.prediction for p in probes if p.is_whole and p.scale == scale), None))
+    known = next((p.prediction for p in probes if p.is_whole and p.scale == scale), None)
+    return ScaleEstimate(scale, known, best.confidence, best.diameter_px)
 
 
 @dataclass(frozen=True)
