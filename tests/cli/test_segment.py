@@ -145,11 +145,12 @@ def test_points_and_boxes_reach_the_model_in_y_x(run, segmenter, tmp_path, image
 def test_prompts_where_they_mean_nothing_are_refused(run, segmenter, tmp_path, image_file, image):
     (tmp_path / "points.csv").write_text("x,y\n5,6\n")
     (tmp_path / "far.csv").write_text("x,y\n5,6\n51,6\n")
+    (tmp_path / "boxes.csv").write_text("x0,y0,x1,y1\n3,4,9,10\n")
     (tmp_path / "wrong.csv").write_text("a,b\n5,6\n")
     tifffile.imwrite(tmp_path / "film.tif", np.stack([image] * 5), photometric="minisblack")
     cases = [
         ([image_file, tmp_path / "film.tif", "--points", tmp_path / "points.csv"], 2, "one input"),
-        ([image_file, "--points", tmp_path / "points.csv", "--boxes", tmp_path / "far.csv"], 2, "give one"),
+        ([image_file, "--points", tmp_path / "points.csv", "--boxes", tmp_path / "boxes.csv"], 2, "give one"),
         ([tmp_path / "film.tif", "--points", tmp_path / "points.csv"], 1, "is a movie"),
         ([image_file, "--points", tmp_path / "far.csv"], 1, "x=51, y=6 lies outside"),
         ([image_file, "--boxes", tmp_path / "wrong.csv"], 1, "needed is the header x0,y0,x1,y1"),
