@@ -56,7 +56,7 @@ PredictAtScale = Callable[[NDArray[np.float32], float], Prediction]
 
 
 def find_scale(grey: NDArray[np.float32], predict_at_scale: PredictAtScale) -> ScaleEstimate | None:
-    """Find the scale for an image (Y, X) in [0, 1]; ``None`` where no probe shows a particle.
+    """Find the scale for an image (..., Y, X) in [0, 1]; ``None`` where no probe shows a particle.
 
     The network predicts at a few scales. Where it is most confident the particles' size is believed, and the
     scale follows from it: a network that sees particles far too large or too small is unsure. At a coarse
@@ -130,6 +130,6 @@ def foreground_confidence(foreground: NDArray[np.float32]) -> float:
 
 
 def middle(grey: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Return the middle of an image (Y, X), at most ``side`` px high and wide."""
-    y, x = (max(0, (n - side) // 2) for n in grey.shape)
-    return grey[y : y + side, x : x + side]
+    """Return the middle of an image (..., Y, X), at most ``side`` px high and wide."""
+    y, x = (max(0, (n - side) // 2) for n in grey.shape[-2:])
+    return grey[..., y : y + side, x : x + side]

@@ -105,7 +105,7 @@ class SightFinder:
     Parameters
     ----------
     predict
-        Predicts from a part (Y, X) of a shown image at a scale.
+        Predicts from a part (..., Y, X) of a shown image at a scale.
     centring_blur_px
         The blur after which the network's images are centred.
     polarity
@@ -120,7 +120,7 @@ class SightFinder:
     scale: float | None = None
 
     def find(self, grey: NDArray[np.float32]) -> SightEstimate | None:
-        """Return what suits an image (Y, X) in [0, 1] best; ``None`` where nothing shows a particle."""
+        """Return what suits an image (..., Y, X) in [0, 1] best; ``None`` where nothing shows a particle."""
         own = {"auto": (False, True), "dark": (False,), "bright": (True,)}[self.polarity]
         plain, is_sure = self._plain(grey, own[0])
         if is_sure:
@@ -139,13 +139,13 @@ class SightFinder:
         """Return how an image is seen as it is, and whether that is sure: what may be its support is not."""
         shown = Sight(is_bright=is_bright).show(grey, self.centring_blur_px)
         if self.scale is not None:
-            part = shown[busiest(shown, round(PROBE_SIDE_PX / self.scale))]
+            part = busiest(shown, round(PROBE_SIDE_PX / self.scale))
             probed = self._probe(part, Sight(self.scale, is_bright))
             return (None, False) if probed is None else (probed[0], probed[0].confidence >= SURE)
         estimate = find_scale(shown, self.predict)
         if estimate is None:
             return None, False
-        is_support = (estimate.diameter_px or 0) > MAX_SURE_FRACTION * min(grey.shape)
+        is_support = (estimate.diameter_px or 0) > MAX_SURE_FRACTION * min(grey.shape[-2:])
         found = SightEstimate(Sight(estimate.scale, is_bright), estimate.confidence, estimate.prediction)
         return found, estimate.confidence >= SURE and not is_support
 
@@ -161,7 +161,7 @@ class SightFinder:
             scale = self.scale or min(TRIAL_WIDTH_PX / diameter, MAX_TRIAL_SCALE)
             sight = Sight(scale, is_bright, diameter)
             shown = sight.show(grey, self.centring_blur_px)
-            part = shown[busiest(shown, round(PROBE_SIDE_PX / scale))]
+            part = busiest(shown, round(PROBE_SIDE_PX / scale))
             probed = self._probe(part, sight)
             if probed is not None:
                 estimate, found_px = probed
@@ -182,18 +182,18 @@ class SightFinder:
         return SightEstimate(sight, prediction.confidence), diameter
 
 
-def busiest(shown: NDArray[np.float32], side: int) -> tuple[slice, slice]:
-    """Return where, in a window of at most ``side`` px, grey values of an image (Y, X) differ most."""
-    sides = [min(side, n) for n in shown.shape]
-    if tuple(sides) == shown.shape:
-        return slice(0, sides[0]), slice(0, sides[1])
-    power = ndimage.uniform_filter((shown - np.median(shown)) ** 2, sides)
+def busiest(shown: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Return the part of an image (..., Y, X), at most ``side`` px wide, where grey values differ most."""
+    height, width = (min(side, n) for n in shown.shape[-2:])
+    if (height, width) == shown.shape[-2:]:
+        return shown
+    grey = shown.reshape(-1, *shown.shape[-2:]).mean(axis=0)
+    power = ndimage.uniform_filter((grey - np.median(grey)) ** 2, (height, width))
     inner = power[
-        sides[0] // 2 : power.shape[0] - (sides[0] - 1) // 2,
-        sides[1] // 2 : power.shape[1] - (sides[1] - 1) // 2,
+        height // 2 : power.shape[0] - (height - 1) // 2, width // 2 : power.shape[1] - (width - 1) // 2
     ]
     y, x = np.unravel_index(int(inner.argmax()), inner.shape)
-    return slice(int(y), int(y) + sides[0]), slice(int(x), int(x) + sides[1])
+    return shown[..., y : y + height, x : x + width]
 
 
 def common_sight(estimates: Iterable[SightEstimate | None]) -> Sight | None:

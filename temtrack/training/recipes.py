@@ -62,22 +62,22 @@ class Recipe:
 RECIPES = {
     "effsam-tiny": Recipe(
         model="effsam-tiny",
-        fractions={"emps": 0.28, "paper": 0.16, "haadf": 0.2},
-        synthetic_fraction=0.36,
+        fractions={"emps": 0.26, "paper": 0.24, "haadf": 0.2},
+        synthetic_fraction=0.3,
         settings={
             "n_steps": 20_000,
             "min_diameter_px": 12.0,
-            "flattened_fraction": 0.25,
-            "supported_fraction": 0.35,
+            "flattened_fraction": 0.15,
+            "supported_fraction": 0.4,
             "movie_fraction": 0.35,
-            "unaugmented_fraction": 0.6,
+            "unaugmented_fraction": 0.7,
         },
         fine_tuning={
-            "n_steps": 1500,
+            "n_steps": 2400,
             "steps_per_epoch": 100,
             "batch_size": 4,
-            "learning_rate": 2e-4,
-            "ema_decay": 0.995,
+            "learning_rate": 1.5e-4,
+            "ema_decay": 0.998,
         },
     )
 }

@@ -11,7 +11,7 @@ from temtrack.segmentation.sight import Sight, SightEstimate
 
 
 class FakeSegmenter:
-    """Calls every connected dark patch a particle; notes what it is asked."""
+    """Calls every connected dark patch a particle; notes at which scales it is asked to see."""
 
     takes_prompts = True
 
@@ -22,10 +22,10 @@ class FakeSegmenter:
         self.prompted = []
 
     def find_sight(self, image, polarity="auto", scale=None):
+        self.asked.append(scale)
         return None if scale is None else SightEstimate(Sight(scale, polarity == "bright"))
 
     def segment(self, image, scale, min_area_px=None):
-        self.asked.append(scale.sight.scale if isinstance(scale, SightEstimate) else scale)
         grey = np.nan_to_num(middle_frame(image), nan=255)
         dark = label((grey < 100) & (grey < grey.max())).astype(np.int32)
         labels = compact(filter_fragments(dark, 0.0, max(1, round(min_area_px or 0))))[0]

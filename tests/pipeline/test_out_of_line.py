@@ -9,6 +9,7 @@ from temtrack.formats.store.masks import read_masks
 from temtrack.movie import movie_of_array
 from temtrack.pipeline.options import SegmentOptions
 from temtrack.pipeline.out_of_line import frames_out_of_line, images_out_of_line
+from temtrack.pipeline.request import Request
 from temtrack.pipeline.segment import SegmentStage
 from temtrack.segmentation.model import Segmentation
 from temtrack.segmentation.sight import Sight, SightEstimate
@@ -65,7 +66,7 @@ def segment(film, blind, **options):
     from temtrack.models.registry import find_model
 
     stage = SegmentStage(Moody(find_model("otsu"), blind), SegmentOptions(**options))
-    return stage.segment_file(film, film.with_name("out"), "temtrack segment film.tif")
+    return stage.segment_file(film, film.with_name("out"), Request())
 
 
 def test_a_frame_out_of_line_is_tried_again_as_suits_it_alone(film):

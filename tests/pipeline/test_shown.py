@@ -7,6 +7,7 @@ from temtrack.errors import OutputError
 from temtrack.formats.store.tables import read_metadata, read_table
 from temtrack.movie import movie_of_array
 from temtrack.pipeline.options import SegmentOptions
+from temtrack.pipeline.request import Request
 from temtrack.pipeline.segment import SegmentStage
 from temtrack.pipeline.shown import Shown, table_of
 from temtrack.segmentation.model import Segmentation
@@ -21,9 +22,9 @@ def picture(tmp_path):
     return tmp_path / "a.png"
 
 
-def segment(picture, shown, **allowed):
+def segment(picture, shown, force=False):
     stage = SegmentStage.load(SegmentOptions(model="otsu", pixel_size_nm=0.5), "cpu", shown)
-    return stage.segment_file(picture, picture.with_suffix(""), "temtrack segment a.png", **allowed)
+    return stage.segment_file(picture, picture.with_suffix(""), Request(force=force))
 
 
 def test_an_image_gets_an_overlay_and_a_table_beside_its_mask(picture):
@@ -49,7 +50,7 @@ def test_a_picture_of_that_name_is_not_overwritten(picture):
         segment(picture, Shown())
     assert picture.with_name("a_overlay.png").read_bytes() == b"mine"
     assert not picture.with_name("a_mask.tif").exists()
-    segment(picture, Shown(), may_overwrite=True)
+    segment(picture, Shown(), force=True)
     assert picture.with_name("a_overlay.png").read_bytes() != b"mine"
 
 

@@ -3,7 +3,7 @@ import pytest
 from scipy import ndimage
 
 from temtrack.segmentation.scale import Prediction
-from temtrack.segmentation.sight import Sight, SightEstimate, SightFinder, busiest, common_sight
+from temtrack.segmentation.sight import Sight, SightEstimate, SightFinder, busiest, common_sight, facts_of
 
 
 def discs(bright, support):
@@ -69,22 +69,34 @@ def test_an_inverted_image_is_shown_as_its_negative():
 
 def test_a_frame_with_its_neighbours_is_shown_as_one():
     grey, _ = discs(bright=True, support=True)
-    sight = Sight(1.0, True, 12.0)
-    np.testing.assert_allclose(sight.show(np.stack([grey] * 3), 2.0)[1], sight.show(grey, 2.0), atol=1e-5)
+    stack, sight = np.stack([grey] * 3), Sight(1.0, True, 12.0)
+    np.testing.assert_allclose(sight.show(stack, 2.0)[1], sight.show(grey, 2.0), atol=1e-5)
+    as_one = SightFinder(lambda part, scale: dark_discs(part[1], scale), 2.0).find(stack)
+    assert as_one.sight == find(grey).sight
 
 
 def test_the_busiest_window_is_where_grey_values_differ():
     grey = np.zeros((100, 140), np.float32)
     grey[70:80, 100:120] = np.random.default_rng(0).random((10, 20))
-    y, x = busiest(grey, 40)
-    assert (y.stop - y.start, x.stop - x.start) == (40, 40)
-    assert y.start <= 70 < 80 <= y.stop
-    assert x.start <= 100 < 120 <= x.stop
-    assert busiest(grey, 500) == (slice(0, 100), slice(0, 140))
+    window = busiest(grey, 40)
+    assert window.shape == (40, 40)
+    assert window.sum() == pytest.approx(grey.sum())
+    assert busiest(np.stack([grey] * 3), 40).shape == (3, 40, 40)
+    assert busiest(grey, 500) is grey
 
 
 def test_one_sight_for_a_movie_is_that_of_most_frames_at_their_mean_scale():
     flat = [SightEstimate(Sight(scale, True, px), 0.7) for scale, px in ((2.0, 10.0), (8.0, 40.0))]
     common = common_sight([*flat, SightEstimate(Sight(1.0), 0.9), None])
     assert common == Sight(pytest.approx(4.0), True, pytest.approx(20.0))
-    assert common_sight([None]) == Sight()
+    assert common_sight([None]) is None
+
+
+def test_a_record_tells_one_way_or_one_for_each_frame():
+    dark, flat = Sight(2.0), Sight(2.0, True, 9.0)
+    assert facts_of([dark, dark]) == {"rescale": 2.0, "polarity": "dark", "background_px": None}
+    assert facts_of([dark, flat, None]) == {
+        "rescale": [2.0, 2.0, None],
+        "polarity": ["dark", "bright", None],
+        "background_px": [None, 9.0, None],
+    }
