@@ -35,9 +35,6 @@ _DEFAULT = SegmentOptions()
 
 MASK_SUFFIX = "_mask.tif"
 
-#: Frames, evenly spread, that decide together how a movie is shown to a model.
-N_SAMPLED_FRAMES = 5
-
 
 def segment(
     image: NDArray[Any],
@@ -268,13 +265,13 @@ def find_sight(
 def find_common_sight(
     segmenter: Segmenter, show: Callable[[int], NDArray[Any]], movie: Movie, options: ModelOptions
 ) -> Sight:
-    """Return one way for all frames of a movie, as it suits some of them, evenly spread.
+    """Return one way for all frames of a movie, as it suits the first, the middle and the last of them.
 
     ``show`` returns a frame, alone or with its neighbours, by its number.
     """
     from temtrack.segmentation.sight import common_sight
 
-    samples = np.unique(np.linspace(0, movie.n_frames - 1, N_SAMPLED_FRAMES).astype(int)).tolist()
+    samples = sorted({0, movie.n_frames // 2, movie.n_frames - 1})
     scale = given_scale(options, movie)
     found = [segmenter.find_sight(show(t), options.polarity, scale) for t in samples]
     _tell_contradiction(movie, options, found)

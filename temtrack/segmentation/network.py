@@ -106,7 +106,9 @@ class NetworkModel(SegmentationModel):
     ) -> SightEstimate | None:
         if self.scale is not None:
             return SightEstimate(Sight(scale or self.scale, is_bright=polarity == "bright"))
-        finder = SightFinder(self._predict_at_scale, self.centring_blur_px, polarity, scale)
+        finder = SightFinder(
+            self._predict_at_scale, self.centring_blur_px, polarity, scale, self.adapter.sure
+        )
         return finder.find(grey)
 
     def _predict_at_scale(self, grey: NDArray[np.float32], scale: float) -> Prediction:

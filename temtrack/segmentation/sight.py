@@ -36,13 +36,10 @@ from temtrack.segmentation.scale import (
 _LOG = logging.getLogger(__name__)
 
 #: A network that is so sure of an image as it is need not see its background flattened.
-SURE = 0.85
-
-#: Particles wider than this fraction of the image may be a support that is taken for one.
-MAX_SURE_FRACTION = 0.3
+SURE = 0.75
 
 #: An image as it is has this lead over one with its background flattened: that makes noise of what is even.
-PLAIN_BONUS = 0.03
+PLAIN_BONUS = 0.1
 
 #: Diameters (px) for which a background is flattened on trial, and how wide such particles then are shown.
 TRIAL_DIAMETERS_PX = (6.0, 12.0, 24.0, 48.0)
@@ -112,12 +109,15 @@ class SightFinder:
         Of the particles, where it is known.
     scale
         At which an image is seen, where it is known.
+    sure
+        Confidence from which on an image is seen well enough as it is.
     """
 
     predict: PredictAtScale
     centring_blur_px: float
     polarity: Polarity = "auto"
     scale: float | None = None
+    sure: float = SURE
 
     def find(self, grey: NDArray[np.float32]) -> SightEstimate | None:
         """Return what suits an image (..., Y, X) in [0, 1] best; ``None`` where nothing shows a particle."""
@@ -126,7 +126,7 @@ class SightFinder:
         if is_sure:
             return plain
         found = self._best(grey, plain, own)
-        if len(own) == 1 and (found is None or found.confidence < SURE):
+        if len(own) == 1 and (found is None or found.confidence < self.sure):
             other = self._best(grey, None, (not own[0],))
             if other and other.confidence > (found.confidence if found else 0.0) + CONTRADICTION:
                 found = replace(found or SightEstimate(replace(other.sight, is_bright=own[0])))
@@ -136,18 +136,17 @@ class SightFinder:
         return found
 
     def _plain(self, grey: NDArray[np.float32], is_bright: bool) -> tuple[SightEstimate | None, bool]:
-        """Return how an image is seen as it is, and whether that is sure: what may be its support is not."""
+        """Return how an image is seen as it is, and whether that is sure."""
         shown = Sight(is_bright=is_bright).show(grey, self.centring_blur_px)
         if self.scale is not None:
             part = busiest(shown, round(PROBE_SIDE_PX / self.scale))
             probed = self._probe(part, Sight(self.scale, is_bright))
-            return (None, False) if probed is None else (probed[0], probed[0].confidence >= SURE)
+            return (None, False) if probed is None else (probed[0], probed[0].confidence >= self.sure)
         estimate = find_scale(shown, self.predict)
         if estimate is None:
             return None, False
-        is_support = (estimate.diameter_px or 0) > MAX_SURE_FRACTION * min(grey.shape[-2:])
         found = SightEstimate(Sight(estimate.scale, is_bright), estimate.confidence, estimate.prediction)
-        return found, estimate.confidence >= SURE and not is_support
+        return found, estimate.confidence >= self.sure
 
     def _best(
         self, grey: NDArray[np.float32], plain: SightEstimate | None, polarities: Sequence[bool]
