@@ -52,7 +52,7 @@ def check(case: Case) -> dict[str, bool]:
         "events": all_events,
         "merge frame": all_events and all(a.frame == b.frame for a, b in pairs),
         "contact frame": all_events
-        and all(abs(a.contact_frame - b.contact_frame) <= uncertain for a, b in pairs),
+        and all(case.is_contact(a.contact_frame, b.contact_frame) for a, b in pairs),
         "lineage": spans.keys() == true_spans.keys()
         and all(_is_span(spans[i], true_spans[i], uncertain) for i in spans),
         "fates": fates == {(frozenset({t.id}), t.fate) for t in true.tracks},

@@ -1,31 +1,41 @@
 """Fit how sure merges, fates and origins are on simulated movies, and show on others that it is calibrated.
 
-Run ``python benchmarks/confidence.py``: prints the coefficients that stand in
-``temtrack/analysis/confidence.py``, the fractions in ``fate_confidence.py``, and the reliability diagram
-(needs ``.[benchmark]`` for the fit). With ``--check`` only the diagram of the coefficients that stand there.
+Run ``PYTHONPATH=tests python benchmarks/confidence.py``: prints the coefficients and fractions that stand in
+``temtrack/analysis/confidence.py``, and the reliability diagrams (needs ``.[benchmark]`` for the fit). With
+``--check`` only the diagrams of the coefficients that stand there.
 
-Masks come from true ones by faults that last for some frames: joined contacts, broken and missed particles,
-in three strengths. So there are false merges to learn from; on true masks there are none.
+Merges are told in movies of masks of any regime (``tests/scenarios``), and in simulated movies with frames,
+whose true masks get faults that last: joined contacts, broken and missed particles, in three strengths. What
+is fitted on one generator's movies is judged on those of another with other physics of motion and merging,
+and on the real movie whose merges people labelled.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, field, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
+from linking import real_movie
+from matplotlib import pyplot as plt
 from numpy.typing import NDArray
+from real_data import REAL_DATA
 from results import BenchmarkResult, ResultTable, add_json_option, publish
+from scenarios import Regime, Scenario, any_regime, fitting, judging
 
-from temtrack.analysis.confidence import MODEL, SHORT_FRAMES, Logistic, MergeFeatures, measure_features
+from temtrack.analysis.confidence import FITTED, MODEL, SHORT_FRAMES, Logistic
+from temtrack.analysis.merge_features import MergeScene
 from temtrack.analysis.particles import ParticleHistory, measure_particles
 from temtrack.imaging.labels import measure_gaps
-from temtrack.lineage import Lineage
+from temtrack.lineage import Lineage, Merge
 from temtrack.linking.masks import link_masks
 from temtrack.metrics.merges import match_merges
-from temtrack.metrics.tracks import TrackMatches, match_tracks
+from temtrack.metrics.overlaps import measure_overlaps
+from temtrack.metrics.tracks import TrackMatches, match_detections, match_tracks
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
 
@@ -34,8 +44,8 @@ FIT_SEED, CHECK_SEED = 20_000, 30_000
 #: Strengths of the faults of a segmentation.
 STRENGTHS = (0.3, 1.0, 3.0)
 
-#: The feature that needs the movie's frames.
-MASS = [one.name for one in fields(MergeFeatures)].index("mass_misfit")
+#: What is told with confidences from one value to the next is taken together.
+BINS = ((0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 0.9), (0.9, 0.95), (0.95, 0.98), (0.98, 1.01))
 
 #: A merge told at most so many frames from a true one is true.
 TOLERANCE_FRAMES = 3
@@ -80,15 +90,36 @@ class PoorSegmentation:
 
 
 @dataclass(frozen=True)
+class Told:
+    """A merge that was told: its features, whether it is true, and what its movie is like."""
+
+    features: tuple[float, ...]
+    is_true: bool
+    conditions: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Events:
-    """Features (N, F) of told merges, and whether each is true (N,); tracks by fate and origin.
+    """What was told of movies; add those of several.
 
     ``lives`` counts tracks by ("fate" or "origin", the word, is long, is right).
     """
 
-    features: NDArray[np.float64]
-    is_true: NDArray[np.bool_]
-    lives: Counter[tuple[str, str, bool, bool]]
+    merges: tuple[Told, ...] = ()
+    lives: Counter[tuple[str, str, bool, bool]] = field(default_factory=Counter)
+
+    def __add__(self, other: Events) -> Events:
+        return Events(self.merges + other.merges, self.lives + other.lives)
+
+    @property
+    def features(self) -> NDArray[np.float64]:
+        """(N, F)."""
+        return np.array([one.features for one in self.merges])
+
+    @property
+    def is_true(self) -> NDArray[np.bool_]:
+        """(N,)."""
+        return np.array([one.is_true for one in self.merges])
 
 
 def movie_of(seed: int) -> SimulatedMovie:
@@ -113,34 +144,61 @@ def movie_of(seed: int) -> SimulatedMovie:
     return simulate_movie(seed, config)
 
 
-def tell_events(seeds: Iterable[int]) -> Events:
-    """Link each movie at each strength of faults and measure what is told."""
-    rows: list[tuple[MergeFeatures, bool]] = []
-    lives: Counter[tuple[str, str, bool, bool]] = Counter()
+def tell_poor(seeds: Iterable[int]) -> Events:
+    """Link movies with frames at each strength of faults and measure what is told."""
+    found = Events()
     for seed in seeds:
         movie = movie_of(seed)
-        true = [movie.labels(t) for t in range(len(movie))]
+        true, frames = ([get(t) for t in range(len(movie))] for get in (movie.labels, movie.frame))
         for strength in STRENGTHS:
             poor = PoorSegmentation(np.random.default_rng((seed, int(10 * strength))), strength)
             linked = link_masks(poor.segment(labels, t) for t, labels in enumerate(true))
-            frames = [frame.labels for frame in linked]
-            matches = match_tracks(frames, true)
-            rows += _told_merges(frames, movie, linked.lineage, matches)
-            lives.update(_told_lives(linked.lineage, movie.lineage, matches))
-    return Events(np.array([astuple(f) for f, _ in rows]), np.array([true for _, true in rows]), lives)
+            masks = [frame.labels for frame in linked]
+            matches = match_tracks(masks, true)
+            told = _told_merges(masks, frames, linked.lineage, movie.lineage.merges, matches)
+            found += Events(tuple(told), Counter(_told_lives(linked.lineage, movie.lineage, matches)))
+    return found
+
+
+def tell_masks(make: Callable[[Regime, int], Scenario], seeds: Iterable[int]) -> Events:
+    """Link movies of masks alone, of any regime, of a generator, and measure what is told."""
+    found = Events()
+    for seed in seeds:
+        scenario = make(any_regime(seed), seed)
+        linked = link_masks(scenario.observed)
+        masks = [frame.labels for frame in linked]
+        matches = match_detections(measure_overlaps(masks, scenario.masks))
+        told = _told_merges(masks, None, linked.lineage, scenario.lineage.merges, matches)
+        found += Events(tuple(told), Counter(_told_lives(linked.lineage, scenario.lineage, matches)))
+    return found
+
+
+def tell_real() -> Events | None:
+    """Link the real movie and measure what is told; ``None`` where it is not there."""
+    folder = REAL_DATA / "merges" / "pt_cod"
+    if not folder.is_dir():
+        return None
+    movie = real_movie(folder)
+    linked = link_masks(movie.seen.masks)
+    masks = [frame.labels for frame in linked]
+    matches = match_detections(measure_overlaps(masks, movie.true))
+    return Events(tuple(_told_merges(masks, None, linked.lineage, movie.merges, matches)))
 
 
 def _told_merges(
-    frames: list[NDArray[np.int32]], movie: SimulatedMovie, found: Lineage, matches: TrackMatches
-) -> Iterator[tuple[MergeFeatures, bool]]:
-    parts = [measure_particles(labels, movie.frame(t), t) for t, labels in enumerate(frames)]
-    history = ParticleHistory({name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
-    good = {
-        match.found
-        for match in match_merges(found.merges, movie.lineage.merges, matches, TOLERANCE_FRAMES).matches
-    }
+    masks: list[NDArray[np.int32]],
+    frames: list[NDArray[np.generic]] | None,
+    found: Lineage,
+    true: Sequence[Merge],
+    matches: TrackMatches,
+) -> Iterator[Told]:
+    images = frames or [None] * len(masks)
+    parts = [measure_particles(m, image, t) for t, (m, image) in enumerate(zip(masks, images, strict=True))]
+    scene = MergeScene(ParticleHistory({name: np.concatenate([p[name] for p in parts]) for name in parts[0]}))
+    good = {match.found for match in match_merges(found.merges, true, matches, TOLERANCE_FRAMES).matches}
+    conditions = {name: getattr(scene, name) for name in FITTED}
     for merge in found.merges:
-        yield measure_features(merge, history), merge in good
+        yield Told(astuple(scene.features(merge)), merge in good, conditions)
 
 
 def _told_lives(
@@ -186,52 +244,90 @@ def show_lives(lives: Counter[tuple[str, str, bool, bool]]) -> None:
         print(" " + ", ".join(f"{share:.3f}" for share in shares))
 
 
-def reliability(
-    title: str, features: NDArray[np.float64], is_true: NDArray[np.bool_], model: Logistic
-) -> ResultTable:
-    """Return the reliability diagram."""
-    told = np.array([model(tuple(row)) for row in features])
-    brier = np.mean((told - is_true) ** 2)
-    rows = []
-    for low, high in ((0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 0.95), (0.95, 0.99), (0.99, 1.01)):
+def reliability(title: str, events: Events, model: Logistic) -> ResultTable:
+    """Return the reliability diagram: how often what was told with a confidence is true."""
+    told, is_true = np.array([model(tuple(row)) for row in events.features]), events.is_true
+    rows, error = [], 0.0
+    for low, high in BINS:
         some = (told >= low) & (told < high)
         if some.any():
+            mean, share = float(told[some].mean()), float(is_true[some].mean())
+            error += some.mean() * abs(mean - share)
             rows.append(
                 {
                     "confidence": f"{low:g} to {min(high, 1):g}",
                     "merges told": int(some.sum()),
-                    "mean confidence": float(told[some].mean()),
-                    "share true": float(is_true[some].mean()),
+                    "mean confidence": mean,
+                    "share true": share,
                 }
             )
-    return ResultTable(title, rows, f"{is_true.mean():.1%} are true; Brier score {brier:.4f}.")
+    note = (
+        f"{is_true.mean():.1%} are true, with a median confidence of {np.median(told[is_true]):.3f}; "
+        f"expected calibration error {error:.3f}, AUROC {area_under_curve(told, is_true):.3f}."
+    )
+    return ResultTable(title, rows, note)
+
+
+def area_under_curve(told: NDArray[np.float64], is_true: NDArray[np.bool_]) -> float:
+    """Return how often a true merge has more confidence than a false one (AUROC), equal ones half."""
+    if is_true.all() or not is_true.any():
+        return float("nan")
+    true, false = told[is_true][:, None], told[~is_true]
+    return float(((true > false) + 0.5 * (true == false)).mean())
+
+
+def draw(tables: Sequence[ResultTable], path: Path) -> None:
+    """Draw the reliability diagrams."""
+    mpl.use("Agg")
+    figure, ax = plt.subplots(figsize=(4.2, 4.0))
+    ax.plot([0, 1], [0, 1], color="0.6", linewidth=1)
+    for table in tables:
+        mean, share = ([row[name] for row in table.rows] for name in ("mean confidence", "share true"))
+        ax.plot(mean, share, marker="o", label=table.title)
+    ax.set(xlabel="confidence told", ylabel="share of merges that are true", xlim=(0, 1), ylim=(0, 1.02))
+    ax.legend(frameon=False, fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=150)
 
 
 def main() -> None:
     """Fit, print, check."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--movies", type=int, default=60)
+    parser.add_argument("--movies", type=int, default=100, help="of masks alone; a fifth as many with frames")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--png", type=Path, help="also draw the reliability diagrams")
     add_json_option(parser)
     arguments = parser.parse_args()
+    n, n_poor = arguments.movies, arguments.movies // 5
     model = MODEL
     if not arguments.check:
-        events = tell_events(range(FIT_SEED, FIT_SEED + arguments.movies))
+        events = tell_poor(range(FIT_SEED, FIT_SEED + n_poor))
+        events += tell_masks(fitting.scenario, range(FIT_SEED, FIT_SEED + n))
         model = fit(events)
         print(model)
+        for name in FITTED:
+            values = [one.conditions[name] for one in events.merges]
+            print(f"  {name}: {min(values):.3g} to {max(values):.3g}")
         show_lives(events.lives)
-    told = tell_events(range(CHECK_SEED, CHECK_SEED + arguments.movies))
-    tables = [reliability("With the movie", told.features, told.is_true, model)]
-    told.features[:, MASS] = np.nan
-    tables.append(reliability("From masks alone", told.features, told.is_true, model))
+        print(reliability("Fitted on", events, model))
+    check, real = range(CHECK_SEED, CHECK_SEED + n), tell_real()
+    tables = [
+        reliability("Masks alone, another generator", tell_masks(judging.scenario, check), model),
+        reliability("Poor masks and frames", tell_poor(check[:n_poor]), model),
+    ]
+    if real is not None:
+        tables.append(reliability("Real movie (pt_cod)", real, model))
     result = BenchmarkResult(
         title="How sure a merge is said to be, beside how often it is true",
-        data=f"{arguments.movies} simulated movies, true masks with the faults of a poor segmentation",
-        split=f"fitted on movies of seeds from {FIT_SEED} on",
+        data=f"{n} simulated movies of masks of any regime, {n_poor} with frames and the faults of a poor "
+        "segmentation; a real movie whose 18 merges people labelled",
+        split=f"fitted on movies of seeds from {FIT_SEED} on, those of masks by the other generator",
         seed=f"from {CHECK_SEED} on",
         tables=tables,
     )
     publish(result, arguments.json)
+    if arguments.png:
+        draw(tables, arguments.png)
 
 
 if __name__ == "__main__":

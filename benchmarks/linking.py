@@ -150,7 +150,7 @@ def real_movie(folder: Path) -> TrueMovie:
                 frame=int(row["frame"]),
                 child=int(row["child"]),
                 parents=tuple(int(one) for one in row["parents"].split("+")),
-                contact_frame=int(row["frame"]),
+                contact_frame=None,  # nobody labelled it
                 y_px=float(row["y"]),
                 x_px=float(row["x"]),
             )

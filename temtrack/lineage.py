@@ -3,7 +3,8 @@
 Words (a *merge* is a coalescence):
 
 - The *merge frame* is the first frame in which the child stands as one particle; the parents end the
-  frame before. The *contact frame* is the first frame of the lasting contact that led to it.
+  frame before. The *contact frame* is the first frame of the lasting contact that led to it; there is none
+  where nobody saw contact: the parents were apart in the last frame before.
 - Fates: ``present`` (at the end of the movie), ``left`` (the field), ``merged``, ``dissolved``, ``split``,
   ``lost``. Origins: ``present`` (at the start), ``entered``, ``nucleated``, ``merge`` (child of a merge),
   ``split`` (split off), ``appeared`` (first seen at full size inside the field).
@@ -11,6 +12,7 @@ Words (a *merge* is a coalescence):
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -43,12 +45,16 @@ class Track:
 
 @dataclass(frozen=True)
 class Merge:
-    """Parents that became one child; ``y_px``, ``x_px`` is the child's centre in the merge frame."""
+    """Parents that became one child.
+
+    ``contact_frame`` is before the merge frame, ``None`` where nobody saw contact; ``y_px``, ``x_px`` is the
+    child's centre in the merge frame.
+    """
 
     frame: int
     child: int
     parents: tuple[int, ...]
-    contact_frame: int
+    contact_frame: int | None
     y_px: float
     x_px: float
 
@@ -66,12 +72,13 @@ class Merge:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Merge:
-        """Return the event that a row of ``merges.parquet`` tells of."""
+        """Return the event that a row of ``merges.parquet`` tells of; a null may be ``None`` or NaN."""
+        contact = row["contact_frame"]
         return cls(
             frame=int(row["frame"]),
             child=int(row["child_id"]),
             parents=tuple(int(one) for one in row["parent_ids"]),
-            contact_frame=int(row["contact_frame"]),
+            contact_frame=None if contact is None or math.isnan(contact) else int(contact),
             y_px=float(row["y_px"]),
             x_px=float(row["x_px"]),
         )

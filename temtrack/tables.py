@@ -218,6 +218,10 @@ TRACKS = Table(
     ),
 )
 
+#: What the tracker calls frames whose masks are not believed: ids are bridged over them, nothing is measured
+#: there. In a frame that flickers or jumps it is.
+BAD_FRAMES = ("blank", "blurred", "double", "torn", "half-read")
+
 FRAMES = Table(
     "frames",
     "One row per frame, frames without particles too.",
@@ -253,7 +257,8 @@ FRAMES = Table(
             "quality",
             TEXT,
             "",
-            "the tracker's word: good, blank, blurred, or jump of the field; null if unknown",
+            "the tracker's word: good, flicker or jump of the field; bad: blank, blurred, double, torn or "
+            "half-read; null if unknown",
         ),
     ),
 )
@@ -268,11 +273,14 @@ MERGES = Table(
         Column("child_id", ID, "", "the child; a parent's own id where a tracker kept it on"),
         Column("parent_ids", IDS, "", "the parents, all of them"),
         Column("n_parents", COUNT, "1", "number of parents"),
-        Column("contact_frame", FRAME, "frame", "first frame of the lasting contact"),
+        Column(
+            "contact_frame", FRAME, "frame", "first frame of the lasting contact; null where nobody saw it"
+        ),
         _px("y_px", "row of the child's centre in the merge frame"),
         _px("x_px", "column of the child's centre in the merge frame"),
         Column("area_ratio", REAL, "1", "child's area just after / sum of the parents' just before"),
         Column("confidence", REAL, "1", "how likely the merge is true, calibrated on simulated movies"),
+        Column("confidence_reason", TEXT, "", "why the confidence is null; null otherwise"),
         Column("mass_ratio", REAL, "1", "child's optical mass / sum of the parents'; null without image"),
         Column("neck_ratios", REALS, "1", "neck width / smaller parent's diameter, from the merge frame on"),
     ),

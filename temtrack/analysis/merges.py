@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.analysis.confidence import measure_area_ratio, measure_ratio, predict_confidence
+from temtrack.analysis.confidence import MergeJudge
+from temtrack.analysis.merge_features import measure_area_ratio, measure_ratio
 from temtrack.analysis.particles import ParticleHistory
 from temtrack.lineage import Lineage, Merge
 from temtrack.tables import MERGES
@@ -35,12 +36,13 @@ def measure_merges(history: ParticleHistory, lineage: Lineage, necks: NeckWatch)
     -------
     The measured columns of `temtrack.tables.MERGES`, one row per merge in the order of frames.
     """
+    judge = MergeJudge(history)
     rows = [
         {
             "event_id": number,
             **merge.as_row(),
             "area_ratio": measure_area_ratio(merge, history),
-            "confidence": predict_confidence(merge, history),
+            **dict(zip(("confidence", "confidence_reason"), judge.judge(merge), strict=True)),
             "mass_ratio": measure_ratio(merge, history, "optical_mass"),
             "neck_ratios": necks.ratios(merge),
         }

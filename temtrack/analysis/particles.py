@@ -149,9 +149,16 @@ class ParticleHistory:
     """
 
     def __init__(self, particles: Columns) -> None:
-        self._order = np.lexsort((particles["frame"], particles["particle_id"]))
-        self._ids = particles["particle_id"][self._order]
         self.columns = particles
+        self.by_particle = np.lexsort((particles["frame"], particles["particle_id"]))
+        self._ids = particles["particle_id"][self.by_particle]
+        self._by_frame = np.argsort(particles["frame"], kind="stable")
+        self._frames = particles["frame"][self._by_frame]
+
+    def in_frame(self, frame: int) -> NDArray[np.intp]:
+        """Return the rows of a frame."""
+        start, stop = np.searchsorted(self._frames, [frame, frame + 1])
+        return self._by_frame[start:stop]
 
     def before(self, particle_id: int, frame: int, column: str) -> NDArray[Any]:
         """Return a column's values in the frames before ``frame``, oldest first."""
@@ -165,4 +172,4 @@ class ParticleHistory:
 
     def _rows(self, particle_id: int) -> NDArray[np.intp]:
         start, stop = np.searchsorted(self._ids, [particle_id, particle_id + 1])
-        return self._order[start:stop]
+        return self.by_particle[start:stop]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from temtrack.analysis.confidence import predict_fate_confidence, predict_origin_confidence
+from temtrack.analysis.confidence import MergeJudge, predict_fate_confidence, predict_origin_confidence
 from temtrack.analysis.particles import ParticleHistory
 from temtrack.lineage import Lineage
 
@@ -61,8 +61,8 @@ def _family_columns(ids: list[int], lineage: Lineage, history: ParticleHistory) 
     """Return origin, fate, how sure they are, parents and child of each id; null where nobody knows."""
     tracks = {track.id: track for track in lineage.tracks}
     children = {parent: merge.child for merge in lineage.merges for parent in merge.parents}
-    origins = predict_origin_confidence(lineage, history)
-    fates = predict_fate_confidence(lineage, history)
+    judge = MergeJudge(history)
+    origins, fates = predict_origin_confidence(lineage, judge), predict_fate_confidence(lineage, judge)
     known = [tracks.get(one) for one in ids]
     return {
         "origin": [track.origin if track else None for track in known],

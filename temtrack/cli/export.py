@@ -12,7 +12,7 @@ from temtrack.cli.inputs import Job, gather
 from temtrack.cli.options import MASKS, command
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, run_each
-from temtrack.pipeline.options import ScaleOptions
+from temtrack.pipeline.options import TableOptions
 
 #: What particles, tracks and merges are written as.
 ExportFormat = Literal["geff", "napari", "trackmate", "ome-tiff", "ctc", "coco", "csv"]
@@ -29,7 +29,7 @@ ExportFormat = Literal["geff", "napari", "trackmate", "ome-tiff", "ctc", "coco",
         "inputs the folder for all of them.",
     ),
 )
-def export(masks: list[str], to: ExportFormat, out: Path, how: ScaleOptions, run: RunOptions) -> None:
+def export(masks: list[str], to: ExportFormat, out: Path, how: TableOptions, run: RunOptions) -> None:
     """Write masks, tracks and merges for other programs.
 
     All parents of a merge are kept where the format can hold them: geff,
@@ -53,7 +53,7 @@ def export(masks: list[str], to: ExportFormat, out: Path, how: ScaleOptions, run
     run_each("export", chosen, task, run)
 
 
-def _export_one(how: ScaleOptions, to: ExportFormat, job: Job) -> Row:
+def _export_one(how: TableOptions, to: ExportFormat, job: Job) -> Row:
     """Export one masks folder; return its counts."""
     from temtrack.pipeline.export import export_run
 

@@ -236,6 +236,11 @@ OPTIONS = {
         metavar="A:B[:STEP]",
         help="Only a piece of the movie, as 0:20, 100: or ::5; its first becomes frame 0, times stay true.",
     ),
+    "min_confidence": typer.Option(
+        "--min-confidence",
+        metavar="0-1",
+        help="Leave out merges of a lower confidence: parents then are lost, and the child appeared.",
+    ),
     "heater_log": typer.Option(
         "--heater-log",
         metavar="FILE",

@@ -13,7 +13,7 @@ from temtrack.cli.options import MASKS, command
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
 from temtrack.errors import UsageError
-from temtrack.pipeline.options import ScaleOptions
+from temtrack.pipeline.options import TableOptions
 
 _SUFFIXES = (".html", ".htm")
 
@@ -29,7 +29,7 @@ _SUFFIXES = (".html", ".htm")
     ),
 )
 def report(
-    masks: list[str], how: ScaleOptions, run: RunOptions, out: Path | None = None, movie: str | None = None
+    masks: list[str], how: TableOptions, run: RunOptions, out: Path | None = None, movie: str | None = None
 ) -> None:
     """Put a run on one page: movie with contours, merges, sizes, fates, tables.
 
@@ -62,7 +62,7 @@ def report(
     run_each("report", chosen, task, run)
 
 
-def _report_one(how: ScaleOptions, movie: str | None, job: Job) -> Row:
+def _report_one(how: TableOptions, movie: str | None, job: Job) -> Row:
     """Write the page of one run."""
     from temtrack.formats.store.atomic import check_output_file, check_output_folder
     from temtrack.pipeline.report import write_report

@@ -80,7 +80,7 @@ def displacement_sums(run: ObservedRun) -> tuple[Reals, Reals]:
     """
     ids, places = _places(run)
     places = places - _drift(places)
-    n_mean = np.count_nonzero(~np.isnan(places[..., 0])) / max(run.n_frames, 1)
+    n_mean = np.count_nonzero(~np.isnan(places[..., 0])) / max(run.good_frames.size, 1)
     lags = range(1, MAX_LAG_FRAMES + 1)
     by_lag = [((places[:, lag:] - places[:, :-lag]) ** 2).sum(axis=2) for lag in lags]
     squares = np.stack([np.nansum(square, axis=1) for square in by_lag], axis=1)
@@ -103,12 +103,16 @@ def _places(run: ObservedRun) -> tuple[NDArray[np.int64], Reals]:
 def _drift(places: Reals) -> Reals:
     """Return the common drift (T, 2): mean steps summed up, as trackpy.compute_drift does.
 
-    Its own functions call pandas in ways that new versions warn of.
+    Its own functions call pandas in ways that new versions warn of. A step leads over frames in which nothing
+    is seen; there it is NaN.
     """
-    steps = np.diff(places, axis=1)
+    seen = np.flatnonzero(~np.isnan(places[..., 0]).all(axis=0))
+    steps = np.diff(places[:, seen], axis=1)
     n = (~np.isnan(steps)).sum(axis=0)
     mean = np.nansum(steps, axis=0) / np.maximum(n, 1)
-    return np.concatenate([np.zeros((1, 2)), np.cumsum(mean, axis=0)])
+    drift = np.full(places.shape[1:], np.nan)
+    drift[seen] = np.concatenate([np.zeros((min(seen.size, 1), 2)), np.cumsum(mean, axis=0)])
+    return drift
 
 
 def _fit_line(squares: Reals, n_steps: Reals, interval_s: float) -> tuple[Reals, Reals]:

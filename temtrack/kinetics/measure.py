@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from temtrack.kinetics.bootstrap import gather_power_sums
 from temtrack.kinetics.diffusion import measure_diffusion
@@ -37,14 +38,14 @@ def measure_kinetics(run: ObservedRun, rng: np.random.Generator) -> list[Estimat
         *measure_diffusion(run, rng),
         *measure_relaxations(run),
     ]
-    for frame in sampled_frames(run.n_frames):
+    for frame in sampled_frames(run.good_frames):
         rows += measure_sizes(run, frame, rng)
         rows += measure_spacing(run, frame, rng)
         rows += compare_distributions(run, frame, rng)
     return rows
 
 
-def sampled_frames(n_frames: int) -> list[int]:
-    """Return the frames whose sizes, spacing and distribution are measured."""
-    frames = np.unique(np.linspace(0, n_frames - 1, N_SAMPLED_FRAMES).round().astype(int))
-    return [int(frame) for frame in frames]
+def sampled_frames(frames: NDArray[np.intp]) -> list[int]:
+    """Return those of the good frames whose sizes, spacing and distribution are measured."""
+    sampled = np.unique(np.linspace(0, frames.size - 1, N_SAMPLED_FRAMES).round().astype(int))
+    return [int(frames[one]) for one in sampled if frames.size]

@@ -28,7 +28,7 @@ from temtrack.kinetics.estimate import (
     fill_rows,
     require,
 )
-from temtrack.kinetics.observed import ObservedRun
+from temtrack.kinetics.observed import ObservedRun, contact_or_merge_frame
 from temtrack.kinetics.sizes import BOOTSTRAP_SOURCE, POISSON_SOURCE, poisson_interval
 from temtrack.lineage import MIN_CHILD_FRAMES
 
@@ -107,7 +107,7 @@ def count_vanished(run: ObservedRun) -> Vanished:
     """
     if run.merges is None or run.tracks["fate"].isna().all():
         raise Refused(NO_EVENTS)
-    volumes = _Volumes(run.particles)
+    volumes = _Volumes(run.seen)
     closed = [_closes(volumes, merge) for _, merge in run.merges.iterrows()]
     lost = run.merges["n_parents"].to_numpy(dtype=np.int64) - 1
     n_coalesced = int(lost[np.array(closed, dtype=bool)].sum())
@@ -139,8 +139,8 @@ class _Volumes:
         is_cut[rows, cut["frame"].to_numpy(dtype=np.intp)] = True
         self._whole_areas = np.where(is_cut, np.nan, areas)
         rolling = pd.DataFrame(self.values.T).rolling(SMOOTH_FRAMES, center=True, min_periods=1)
-        #: Median volume of each particle about each frame; NaN where it is not there.
-        self.around = np.where(np.isnan(self.values), np.nan, rolling.median().to_numpy().T)
+        #: Median volume of each particle about each frame; NaN before it is first seen, and after the last.
+        self.around = np.where(_lives(self.values), rolling.median().ffill().to_numpy().T, np.nan)
 
     def area(self, particle_id: int, frames: slice) -> float:
         """Return a particle's median area in some frames; NaN where it is not seen whole in any."""
@@ -150,10 +150,20 @@ class _Volumes:
         return float(np.median(seen)) if seen.size else float("nan")
 
 
+def _lives(values: Reals) -> NDArray[np.bool_]:
+    """Tell from when to when each row of (N, T) has values."""
+    seen = ~np.isnan(values)
+    begun, goes_on = (
+        np.maximum.accumulate(seen, axis=1),
+        np.maximum.accumulate(seen[:, ::-1], axis=1)[:, ::-1],
+    )
+    return np.asarray(begun & goes_on)
+
+
 def _closes(volumes: _Volumes, merge: pd.Series) -> bool:
     """Whether the child's area lies between what touching and what fully relaxed parents would show."""
     frame, parents = int(merge["frame"]), list(merge["parent_ids"])
-    contact = min(int(merge["contact_frame"]), frame)
+    contact = contact_or_merge_frame(merge)
     before = sum(volumes.area(one, slice(max(contact - SMOOTH_FRAMES, 0), contact + 1)) for one in parents)
     after = volumes.area(merge["child_id"], slice(frame, frame + max(MIN_CHILD_FRAMES, SMOOTH_FRAMES)))
     ratio = after / before if before > 0 else float("nan")
@@ -198,16 +208,26 @@ def _compare_volumes(run: ObservedRun, rng: np.random.Generator) -> list[Measure
 
 
 def _volume_ends(run: ObservedRun) -> tuple[Reals, Reals]:
-    """Return the volume (F,) of each family at the first and at the last frames."""
-    rows = run.particles[["frame", "particle_id", "area_px", "touches_border"]]
+    """Return the volume (F,) of each family at the first and at the last good frames.
+
+    A frame in which the tracker has filled in one of a family tells nothing of the family.
+    """
+    rows = run.particles[~run.particles["frame"].isin(run.bad_frames)]
+    filled = rows.index.difference(run.seen.index)
+    rows = rows[["frame", "particle_id", "area_px", "touches_border"]]
     family = run.families.reindex(rows["particle_id"]).to_numpy()
-    rows = rows.assign(family=family, volume=(4 / np.pi * rows["area_px"]) ** 1.5)
+    rows = rows.assign(family=family, volume=(4 / np.pi * rows["area_px"].astype(float)) ** 1.5)
+    rows.loc[filled, "volume"] = np.nan
     cut = rows.groupby("family")["touches_border"].any()
     rows = rows[~rows["family"].isin(cut.index[cut])]
-    half = min(SMOOTH_FRAMES, max(run.n_frames // 2, 1))
-    by_frame = rows.groupby(["family", "frame"])["volume"].sum().unstack(fill_value=0)
-    by_frame = by_frame.reindex(columns=range(run.n_frames), fill_value=0.0)
-    values = by_frame.to_numpy(dtype=np.float64)
-    first, last = (np.median(part, axis=1) for part in (values[:, :half], values[:, -half:]))
-    seen = first > 0
+    frames = run.good_frames
+    half = min(SMOOTH_FRAMES, max(frames.size // 2, 1))
+    by_frame = (
+        rows.groupby(["family", "frame"])["volume"].sum(min_count=1, skipna=False).unstack(fill_value=0)
+    )
+    by_frame = by_frame.reindex(columns=frames, fill_value=0.0)
+    first, last = (
+        part.median(axis=1).to_numpy() for part in (by_frame.iloc[:, :half], by_frame.iloc[:, -half:])
+    )
+    seen = (first > 0) & ~np.isnan(last)
     return first[seen], last[seen]

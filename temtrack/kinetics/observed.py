@@ -7,11 +7,12 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from temtrack.kinetics.estimate import NO_TIMES, Reals, Refused
-from temtrack.tables import Tables
+from temtrack.tables import BAD_FRAMES, Tables
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class ObservedRun:
         Side of a pixel; ``None`` where it is unknown.
     seconds
         Time (T,) of each frame; ``None`` where it is unknown.
+    bad_frames
+        Frames whose masks the tracker did not believe; nothing is measured there.
     """
 
     particles: pd.DataFrame
@@ -41,6 +44,7 @@ class ObservedRun:
     n_frames: int
     pixel_size_nm: float | None = None
     seconds: Reals | None = None
+    bad_frames: frozenset[int] = frozenset()
 
     @property
     def length_unit(self) -> str:
@@ -65,17 +69,27 @@ class ObservedRun:
         height, width = self.field_px
         return height * self.unit_per_px, width * self.unit_per_px
 
+    @property
+    def good_frames(self) -> NDArray[np.intp]:
+        """Numbers of the frames where something can be measured."""
+        return np.setdiff1d(np.arange(self.n_frames), list(self.bad_frames)).astype(np.intp)
+
+    @cached_property
+    def seen(self) -> pd.DataFrame:
+        """Rows of particles that are seen: in good frames, not gap-filled by the tracker."""
+        rows = self.particles
+        seen = ~np.isin(rows["frame"].to_numpy(), list(self.bad_frames))
+        if "gap_filled" in rows:
+            seen &= rows["gap_filled"].to_numpy() != True  # noqa: E712  null is not filled
+        return rows.loc[seen]
+
     @cached_property
     def whole(self) -> pd.DataFrame:
-        """Rows of particles that are seen whole: not cut by the border, not gap-filled by the tracker.
+        """Rows of particles that are seen whole: those of `seen` that the border does not cut.
 
         With columns ``diameter``, ``y``, ``x`` in `length_unit` and ``family``.
         """
-        rows = self.particles
-        seen = ~rows["touches_border"].to_numpy(dtype=bool)
-        if "gap_filled" in rows:
-            seen &= rows["gap_filled"].to_numpy() != True  # noqa: E712  null is not filled
-        rows = rows.loc[seen].copy()
+        rows = self.seen[~self.seen["touches_border"].to_numpy(dtype=bool)].copy()
         rows["diameter"] = rows["equivalent_diameter_px"] * self.unit_per_px
         rows["y"], rows["x"] = rows["y_px"] * self.unit_per_px, rows["x_px"] * self.unit_per_px
         rows["family"] = self.families.reindex(rows["particle_id"]).to_numpy()
@@ -97,8 +111,15 @@ class ObservedRun:
         return pd.Series(connected_components(graph, directed=False)[1], index=ids)
 
 
+def contact_or_merge_frame(merge: pd.Series) -> int:
+    """Return the contact frame of a row of merges; of a contact that nobody saw, the merge frame."""
+    contact, frame = merge["contact_frame"], merge["frame"]
+    return int(frame if pd.isna(contact) else min(contact, frame))
+
+
 def observe(tables: Tables) -> ObservedRun:
     """Return what the fits are made on, from a movie's tables."""
+    words = tables.frames["quality"].to_pylist() if "quality" in tables.frames.column_names else []
     return ObservedRun(
         particles=tables.particles.to_pandas(),
         tracks=tables.tracks.to_pandas(),
@@ -107,4 +128,5 @@ def observe(tables: Tables) -> ObservedRun:
         n_frames=tables.frames.num_rows,
         pixel_size_nm=tables.calibration.pixel_size_nm,
         seconds=tables.calibration.frame_seconds,
+        bad_frames=frozenset(t for t, word in enumerate(words) if word in BAD_FRAMES),
     )

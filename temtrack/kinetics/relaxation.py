@@ -18,7 +18,7 @@ from temtrack.kinetics.estimate import (
     fill_rows,
     require,
 )
-from temtrack.kinetics.observed import ObservedRun
+from temtrack.kinetics.observed import ObservedRun, contact_or_merge_frame
 from temtrack.kinetics.search import fit_separable, profile_interval, variance_inflation
 
 MIN_RELAXATION_FRAMES = 8
@@ -113,12 +113,14 @@ def _grow_neck(run: ObservedRun, merge: pd.Series) -> list[Measured]:
         raise Refused("no neck was measured: the merge has more than two parents, or no frames")
     first = int(merge["frame"])
     ratios = np.array(given, dtype=np.float64)[: run.n_frames - first]
-    wide = np.flatnonzero(~(ratios < LARGEST_NECK))
-    ratios = ratios[: wide[0]] if wide.size else ratios
+    good = ~np.isin(first + np.arange(ratios.size), list(run.bad_frames))
+    wide = np.flatnonzero(good & ~(ratios < LARGEST_NECK))
+    good = good[: wide[0]] if wide.size else good
+    ratios = ratios[: good.size][good]
     require(ratios.size, MIN_NECK_FRAMES, f"frames with a neck below {LARGEST_NECK}")
-    contact = min(int(merge["contact_frame"]), first)
+    contact = contact_or_merge_frame(merge)
     starts = np.linspace(seconds[max(contact - 1, 0)], seconds[first], 21)[:-1]
-    return fit_neck(seconds[first : first + ratios.size], ratios, starts)
+    return fit_neck(seconds[first : first + good.size][good], ratios, starts)
 
 
 def fit_neck(seconds: Reals, ratios: Reals, starts: Reals) -> list[Measured]:

@@ -76,7 +76,7 @@ def _count(run: ObservedRun, weights: Reals) -> list[Measured]:
 
 def _cover(run: ObservedRun, frame: int, rng: np.random.Generator) -> list[Measured]:
     """All particles count here: of one that the border cuts, the part inside."""
-    areas = run.particles.loc[run.particles["frame"] == frame, "area_px"].to_numpy(dtype=np.float64)
+    areas = run.seen.loc[run.seen["frame"] == frame, "area_px"].to_numpy(dtype=np.float64)
     if not areas.size:
         raise Refused("no particle in the frame")
     fraction = areas / (run.field_px[0] * run.field_px[1])
@@ -102,7 +102,7 @@ def measure_spacing(run: ObservedRun, frame: int, rng: np.random.Generator) -> l
         Estimate("nearest_neighbour_distance", run.length_unit, _SPACING, _SPACING_SOURCE, frame),
         Estimate("clark_evans_index", "1", index_method, _INDEX_SOURCE, frame),
     ]
-    rows = run.particles[run.particles["frame"] == frame]
+    rows = run.seen[run.seen["frame"] == frame]
     places = rows[["y_px", "x_px"]].to_numpy(dtype=np.float64) * run.unit_per_px
     return fill_rows(quantities, _measure_neighbours, places, run.field, rng)
 

@@ -30,10 +30,10 @@ class ContactRuns:
                 renamed[a, b] = min(since, renamed.get((a, b), since))
         self._since = renamed
 
-    def contact_frame(self, parents: frozenset[int], merge_frame: int) -> int:
-        """Return the first frame from which on all parents were one connected cluster up to the merge."""
+    def contact_frame(self, parents: frozenset[int]) -> int | None:
+        """Return the first frame from which on all parents were one connected cluster up to now, if any."""
         pairs = [pair for pair in combinations(sorted(parents), 2) if pair in self._since]
         for since in sorted({self._since[pair] for pair in pairs}):
             if parents in connected(pair for pair in pairs if self._since[pair] <= since):
                 return since
-        return merge_frame
+        return None

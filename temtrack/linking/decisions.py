@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from temtrack.lineage import Merge
+from temtrack.lineage import MIN_CHILD_FRAMES, Merge
 from temtrack.linking.config import LinkingConfig
+from temtrack.linking.evidence import area_sigma
 from temtrack.linking.fates import classify_origin
 from temtrack.linking.hypotheses import MergeDecision, broken_in_first_frame, decide_merges, is_lasting
 from temtrack.linking.records import FrameRecord, Observation, TrackState
 from temtrack.linking.state import LinkerState
+from temtrack.linking.vanishing import decide_vanished
 
 #: A particle has ended in its fragments where the second largest has at least this share of the largest.
 COMPARABLE_FRACTION = 0.4
@@ -25,13 +27,34 @@ def decide_first_frame(state: LinkerState, config: LinkingConfig) -> None:
         for fragment, whole in broken_in_first_frame(state.window, config):
             state.rename({fragment: whole})
     _resolve_appearances(state, config)
-    for decision in decide_merges(state.window, state.known(), config):
-        _apply_merge(state, decision)
+    _decide_merges(state, config)
     record = state.window[0]
+    if record.is_informative and not record.is_low_recall:
+        state.last_informative = record.frame
     state.contacts.go_on(record.frame, record.contacts, record.near)
     state.decided.append(state.lineage_builder.finalize(record))
     state.window.pop(0)
     state.forget_ended()
+
+
+def _decide_merges(state: LinkerState, config: LinkingConfig) -> None:
+    """Tell the merges of the first undecided frame: in shared detections, then over gaps.
+
+    In the movie's last frames only those in contact before are told: what seems one may be a joint segment.
+    """
+    is_proven = sum(r.is_informative for r in state.window) >= MIN_CHILD_FRAMES
+    for decision in decide_merges(state.window, state.known(), state.noise, config):
+        if is_proven or state.contacts.contact_frame(decision.parents) is not None:
+            _apply_merge(state, decision)
+    if not is_proven:
+        return
+    for decision in decide_vanished(state.window, state.known(), state.last_informative, state.noise, config):
+        for i in sorted(decision.parents - state.window[0].alone()):
+            track = state.known()[i]
+            track.last_seen = state.last_informative
+            if i in state.tracks:
+                state.end([track])
+        _apply_merge(state, decision)
 
 
 def _resolve_fragments(state: LinkerState, config: LinkingConfig) -> None:
@@ -89,11 +112,15 @@ def _apply_merge(state: LinkerState, decision: MergeDecision) -> None:
     record = state.window[0]
     tracks = state.known()
     parents = sorted(decision.parents, key=lambda i: (-tracks[i].area_before(record.frame), i))
-    contact_frame = state.contacts.contact_frame(decision.parents, record.frame)
+    contact_frame = state.contacts.contact_frame(decision.parents)
+    for i in decision.fading:
+        tracks[i].is_fading = True
+    for seen in decision.sure:
+        state.noise.learn_merge(seen.other_px, seen.gone_px, seen.after_px, area_sigma(seen, state.noise))
     survivor = parents[0]
     if len(parents) > 1:
         survivor = state.new_id()
-        _replace(state, tuple(parents), survivor)
+        _replace(state, (*parents, *decision.newborn), survivor)
         y, x = np.argwhere(record.mask_of(survivor)).mean(axis=0)
         merge = Merge(record.frame, survivor, tuple(parents), contact_frame, float(y), float(x))
         state.lineage_builder.add_merge(merge)
@@ -119,10 +146,8 @@ def _replace(state: LinkerState, old_ids: tuple[int, ...], new: int) -> None:
     for record in state.window:
         if record.is_informative and record.is_seen(new) and not record.sharing_with(new):
             y, x = np.nonzero(record.mask_of(new))
-            track.see(
-                Observation(record.frame, float(y.size), float(y.mean()), float(x.mean())),
-                track.touches_border,
-            )
+            is_cut = track.touches_border
+            track.see(Observation(record.frame, float(y.size), float(y.mean()), float(x.mean()), is_cut))
     if is_live:
         state.tracks[new] = track
     else:

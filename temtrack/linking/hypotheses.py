@@ -5,7 +5,7 @@ A *window* is the list of undecided frames, the one in question first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -13,24 +13,38 @@ import numpy as np
 
 from temtrack.lineage import MIN_CHILD_FRAMES
 from temtrack.linking.config import LinkingConfig
+from temtrack.linking.evidence import (
+    LOG_ODDS_AT_BORDER,
+    LOG_ODDS_DISSOLVING,
+    LOG_ODDS_STEADY,
+    N_AREA_FRAMES,
+    SURE_NATS,
+    Vanishing,
+    nats_for_merge,
+)
+from temtrack.linking.noise import MovieNoise
 from temtrack.linking.records import FrameRecord, TrackState
-from temtrack.linking.under_segmentation import neck_ratio
 
-#: The child's area is the median over so many frames: one odd outline then changes nothing.
-N_AREA_FRAMES = 3
+#: Before anything is measured, tracks that go on in one detection have merged so much likelier, in nats, than
+#: that one has vanished beside the other.
+LOG_ODDS_SHARED = 1.0
 
-#: A steady track brings its area along. Where the joint detection gains less than this share of it, the
-#: track has not merged but vanished: hidden behind the other one, or gone.
-MIN_GAIN_OF_STEADY = 0.2
+#: A track is shrinking where its area has fallen by so much, as a logarithm, between the halves of its last
+#: frames, and by so many standard deviations of what outlines jitter; halves of a frame prove nothing.
+N_SHRINKING_FRAMES, MIN_SHRINKING_LOG, SHRINKING_SIGMAS, N_HALF_MIN = 8, 0.2, 3.0, 2
 
-#: The same for a track that was dissolving: near its end it may as well have dissolved beside the other.
-MIN_GAIN_OF_SHRINKING = 0.6
+#: A parent was seen alone in so many frames,
+MIN_PARENT_FRAMES = 3
 
-#: Outlines are uncertain by about this share of the area; a smaller gain cannot be told from none.
-AREA_NOISE_FRACTION = 0.04
+#: and not longer ago than so many frames: what was only carried along since merges with nobody.
+MAX_UNSEEN_FRAMES = 4
 
-#: Two halves joined by a neck of at least this ratio are rather one particle than two in contact.
-THICK_NECK_RATIO = 0.6
+#: One so near the border that so many standard deviations of motion bring it there may have left the field.
+LEAVING_SIGMAS = 2.0
+
+#: Two in contact whose centres are nearer than this share of the sum of their radii are rather one particle:
+#: halves of one are about 0.6 of it apart, particles that touch 1.
+ONE_BODY_FRACTION = 0.8
 
 #: A track is dissolving where it is below this share of its peak area ...
 SHRUNK_FRACTION = 0.5
@@ -41,22 +55,32 @@ SHRINKING_FRACTION = 0.85
 
 @dataclass(frozen=True)
 class MergeDecision:
-    """A lasting merge: ``parents`` bring their area into the child, ``vanished`` bring none."""
+    """A lasting merge: ``parents`` bring their area into the child, ``vanished`` bring none.
+
+    ``fading`` bring none either and do not stay in the child's detection: each ends when it is gone from it.
+    ``newborn`` is the child's own track where it begins with the merge, as no parent. ``sure`` is what was
+    seen of it where that leaves no doubt.
+    """
 
     parents: frozenset[int]
     vanished: frozenset[int]
+    fading: frozenset[int] = frozenset()
+    newborn: frozenset[int] = frozenset()
+    sure: tuple[Vanishing, ...] = ()
 
 
 def decide_merges(
-    window: list[FrameRecord], tracks: Mapping[int, TrackState], config: LinkingConfig
+    window: list[FrameRecord], tracks: Mapping[int, TrackState], noise: MovieNoise, config: LinkingConfig
 ) -> list[MergeDecision]:
     """Return a decision on each merge hypothesis of the window's first frame.
 
     A merge that takes in more parents within `MIN_CHILD_FRAMES` is left for the frame in which it has grown.
     """
-    decisions = [_test_areas(ids, window, tracks) for ids in find_merge_hypotheses(window, config)]
+    decisions = [
+        _test_areas(ids, window, tracks, noise, config) for ids in find_merge_hypotheses(window, config)
+    ]
     grown = [
-        _test_areas(ids, window[later:], tracks).parents
+        _test_areas(ids, window[later:], tracks, noise, config).parents
         for later in range(1, min(MIN_CHILD_FRAMES, len(window)))
         for ids in find_merge_hypotheses(window[later:], config)
     ]
@@ -72,10 +96,7 @@ def find_merge_hypotheses(window: list[FrameRecord], config: LinkingConfig) -> l
         lasting = [
             (a, b)
             for a, b in combinations(sorted(ids), 2)
-            if is_lasting(
-                (b in r.sharing_with(a) for r in informative if r.is_seen(a) or r.is_seen(b)), config
-            )
-            and _begins_now(informative, a, b)
+            if is_lasting(_shown_as_one(informative, a, b), config) and _begins_now(informative, a, b)
         ]
         found += connected(lasting)
     return found
@@ -91,9 +112,14 @@ def broken_in_first_frame(window: list[FrameRecord], config: LinkingConfig) -> l
         (a, b)
         for ids in (later[0].under_segmented if later else [])
         for a, b in combinations(sorted(ids, key=lambda i: (first.area_px.get(i, 0), i)), 2)
-        if is_lasting((b in r.sharing_with(a) for r in later), config) and _is_one_body(first, a, b)
+        if _is_one_body(first, a, b) and is_lasting(_shown_as_one(later, a, b), config)
     ]
     return list({fragment: (fragment, whole) for fragment, whole in pairs}.values())
+
+
+def _shown_as_one(informative: list[FrameRecord], a: int, b: int) -> Iterator[bool]:
+    """Yield, for each frame that shows either of two, whether it does not show them apart."""
+    return (not r.shows_apart(a, b) for r in informative if r.is_seen(a) or r.is_seen(b))
 
 
 def _begins_now(informative: list[FrameRecord], a: int, b: int) -> bool:
@@ -105,20 +131,23 @@ def _begins_now(informative: list[FrameRecord], a: int, b: int) -> bool:
     """
     balance = 0
     for record in informative:
-        if b in record.sharing_with(a):
+        if record.shows_apart(a, b):
+            balance -= 0 if _is_one_body(record, a, b) else 2
+        elif record.is_seen(a) or record.is_seen(b):
             balance += 1
-        elif record.is_seen(a) and record.is_seen(b) and not _is_one_body(record, a, b):
-            balance -= 2
         if balance < 0:
             return False
     return True
 
 
 def _is_one_body(record: FrameRecord, a: int, b: int) -> bool:
+    """Tell whether two in contact lie so deep in each other that they are rather halves of one."""
     if (min(a, b), max(a, b)) not in record.contacts:
         return False
     part_a, part_b = np.argwhere(record.mask_of(a)), np.argwhere(record.mask_of(b))
-    return neck_ratio(np.concatenate([part_a, part_b]), part_a, part_b) >= THICK_NECK_RATIO
+    distance = np.linalg.norm(part_a.mean(axis=0) - part_b.mean(axis=0))
+    radii = np.sqrt(len(part_a) / np.pi) + np.sqrt(len(part_b) / np.pi)
+    return bool(distance < ONE_BODY_FRACTION * radii)
 
 
 def is_lasting(shown: Iterable[bool], config: LinkingConfig) -> bool:
@@ -136,26 +165,6 @@ def is_dissolving(track: TrackState, frame: int) -> bool:
     return shrunk and areas[-1] < SHRINKING_FRACTION * max(areas)
 
 
-def brings_area(track: TrackState, frame: int, gain_px: float, noise_px: float) -> bool:
-    """Tell whether the gain of the joint detection is that of a particle that merged into it.
-
-    Parameters
-    ----------
-    track
-        The smaller one.
-    frame
-        First frame of the merge.
-    gain_px
-        Area of the joint detection less that of the others before.
-    noise_px
-        Uncertainty of that gain.
-    """
-    area = track.area_before(frame)
-    if is_dissolving(track, frame):
-        return gain_px >= MIN_GAIN_OF_SHRINKING * area and area > noise_px
-    return gain_px + noise_px >= MIN_GAIN_OF_STEADY * area
-
-
 def connected(pairs: Iterable[tuple[int, int]]) -> list[frozenset[int]]:
     """Return the connected sets of ids that the pairs make."""
     sets: list[frozenset[int]] = []
@@ -166,20 +175,89 @@ def connected(pairs: Iterable[tuple[int, int]]) -> list[frozenset[int]]:
 
 
 def _test_areas(
-    ids: frozenset[int], window: list[FrameRecord], tracks: Mapping[int, TrackState]
+    ids: frozenset[int],
+    window: list[FrameRecord],
+    tracks: Mapping[int, TrackState],
+    noise: MovieNoise,
+    config: LinkingConfig,
 ) -> MergeDecision:
-    """Tell the members that bring area along from those that vanish beside the largest."""
+    """Tell the members that bring area along from those that vanish beside the largest, and from guests."""
     frame = window[0].frame
     joint = [sum(r.area_px.get(i, 0) for i in ids) for r in window if r.is_informative and _is_joint(r, ids)]
-    by_area = sorted(ids, key=lambda i: (-tracks[i].area_before(frame), i))
     before = {i: tracks[i].area_before(frame) for i in ids}
-    vanished: set[int] = set()
+    there = {i for i in ids if before[i] > 0 and was_there(tracks[i], frame)}
+    by_area = sorted(ids, key=lambda i: (i not in there, -before[i], i))
+    usual_radius = float(np.sqrt(np.median(list(before.values())) / np.pi)) or 1.0
+    vanished, sure = set[int](), list[Vanishing]()
     for i in by_area[:0:-1]:
         others = sum(before[j] for j in ids - vanished - {i})
-        gain = float(np.median(joint[:N_AREA_FRAMES])) - others if joint else 0.0
-        if not brings_area(tracks[i], frame, gain, AREA_NOISE_FRACTION * others):
+        if i not in there or not joint or others == 0:
             vanished.add(i)
-    return MergeDecision(ids - vanished, frozenset(vanished))
+            continue
+        seen = Vanishing(
+            other_px=others,
+            gone_px=before[i],
+            after_px=float(np.median(joint[:N_AREA_FRAMES])),
+            n_before=min(len(tracks[i].areas_before(frame)), N_AREA_FRAMES),
+            n_after=len(joint[:N_AREA_FRAMES]),
+            pull=None,
+            gap_px=0.0,
+            log_odds=LOG_ODDS_SHARED + log_odds_of(tracks[i], window[0], noise),
+        )
+        nats = nats_for_merge(seen, noise, usual_radius)
+        if nats <= 0:
+            vanished.add(i)
+        elif nats >= SURE_NATS:
+            sure.append(seen)
+    hidden = frozenset(i for i in vanished if _shares_lastingly(i, ids, window, config))
+    return MergeDecision(ids - vanished, hidden, frozenset(vanished) - hidden, sure=tuple(sure))
+
+
+def is_shrinking(track: TrackState, frame: int, noise: MovieNoise) -> bool:
+    """Tell whether a track has lost area in its last frames before ``frame``, beyond what outlines jitter."""
+    areas = track.areas_before(frame)[-N_SHRINKING_FRAMES:]
+    if len(areas) < 2 * N_HALF_MIN:
+        return False
+    half = len(areas) // 2
+    lost = float(np.log(np.median(areas[:half]) / np.median(areas[-half:])))
+    return lost > float(max(MIN_SHRINKING_LOG, SHRINKING_SIGMAS * noise.area_log() / np.sqrt(half)))
+
+
+def was_there(track: TrackState, frame: int) -> bool:
+    """Tell whether a track was seen alone, and not only once, shortly before a frame: so it is no guest."""
+    if track.is_fading:
+        return False
+    own = [o.frame for o in track.observations if o.frame < frame]
+    return len(own) >= min(MIN_PARENT_FRAMES, frame) and own[-1] >= frame - MAX_UNSEEN_FRAMES
+
+
+def log_odds_of(track: TrackState, record: FrameRecord, noise: MovieNoise) -> float:
+    """Return what is known beforehand, in nats, of a track that vanishes beside another in a frame."""
+    if is_dissolving(track, record.frame) or is_shrinking(track, record.frame, noise):
+        return LOG_ODDS_DISSOLVING
+    return LOG_ODDS_AT_BORDER if _may_have_left(track, record, noise) else LOG_ODDS_STEADY
+
+
+def _may_have_left(track: TrackState, record: FrameRecord, noise: MovieNoise) -> bool:
+    """Tell whether a track was at the border when last seen before a frame, or one step from it."""
+    before = [o for o in track.observations if o.frame < record.frame]
+    if track.touches_border or not before:
+        return track.touches_border
+    at, radius = (before[-1].y_px, before[-1].x_px), float(np.sqrt(before[-1].area_px / np.pi))
+    steps = ((0.0, 0.0), track.velocity_px, record.step_px)
+    places = [(at[k] + step[k], record.drawn.labels.shape[k] - 1) for step in steps for k in (0, 1)]
+    way = min(min(place, end - place) for place, end in places)
+    return bool(way < radius + LEAVING_SIGMAS * noise.motion_px(radius))
+
+
+def _shares_lastingly(
+    track_id: int, ids: frozenset[int], window: list[FrameRecord], config: LinkingConfig
+) -> bool:
+    """Tell whether a track stays in a detection with the others; else it ends when it is gone from it."""
+    shown = (
+        bool(ids & r.sharing_with(track_id)) for r in window if r.is_informative and ids & r.area_px.keys()
+    )
+    return is_lasting(shown, config)
 
 
 def _is_joint(record: FrameRecord, ids: frozenset[int]) -> bool:

@@ -27,7 +27,7 @@ class LinkedFrame:
     labels
         (Y, X) int32, the same id for the same particle in every frame.
     gap_filled_ids
-        Ids drawn where they were propagated to, since no detection was found for them.
+        Ids drawn in free space where they were propagated to, since no detection was found for them.
     n_particles
         Ids in the frame.
     """

@@ -8,17 +8,17 @@ waiting frames are renamed accordingly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from temtrack.imaging.labels import LabelImage, Regions, map_ids, measure_gaps, overlap_counts
+from temtrack.imaging.registration import Step
 from temtrack.lineage import Lineage
-from temtrack.linking.association import Association, Link, associate, leave_out_unlike
+from temtrack.linking.association import Association, Expected, Link, associate, leave_out_unlike
 from temtrack.linking.config import LinkingConfig
 from temtrack.linking.decisions import decide_first_frame
 from temtrack.linking.fates import classify_fate
-from temtrack.linking.hypotheses import AREA_NOISE_FRACTION, MIN_GAIN_OF_STEADY
 from temtrack.linking.lineage_builder import LinkedFrame
 from temtrack.linking.occlusion import reidentify_after_occlusion
 from temtrack.linking.records import FrameRecord, Observation, TrackState
@@ -28,8 +28,17 @@ from temtrack.linking.state import LinkerState
 #: Fewer tracks than this cannot tell a blank frame from particles that vanish.
 MIN_TRACKS_FOR_BLANK = 4
 
+#: A track seen alone in so many frames is surely a particle.
+MIN_ESTABLISHED_FRAMES = 3
+
+#: One that is not yet surely a particle is waited for through so many frames.
+MAX_TENTATIVE_GAP = 2
+
 #: In a bad frame a detection counts only where its area is within this factor of the propagated mask's.
 MAX_AREA_FACTOR_IF_BLANK = 1.5
+
+#: A track that may be elsewhere is in a shared detection where that gains at least this share of its area.
+MIN_GAIN = 0.2
 
 #: However many frames are blank, no more look-aheads than this wait undecided.
 MAX_WAITING_LOOK_AHEADS = 4
@@ -72,26 +81,66 @@ class Linker:
         is_blank
             The frame is known to be bad: tracks go on through it; nothing ends, begins or merges.
         """
-        propagated = propagated or LabelImage(np.zeros_like(detections.labels))
+        propagated = self._live(propagated or LabelImage(np.zeros_like(detections.labels)))
         found, expected = detections.regions, propagated.regions
         is_excused = self.state.n_blank < self.config.max_blank_frames
         seems_blank = is_blank or self._seems_blank(expected, found)
         is_blank = seems_blank and is_excused
-        links = associate(expected, found, overlap_counts(propagated.labels, detections.labels), self.config)
+        tracks = self._expect(expected)
+        overlaps = overlap_counts(propagated.labels, detections.labels)
+        links = associate(
+            tracks, found, overlaps, float(detections.labels.size), self.state.noise, self.config
+        )
         links = reidentify_after_occlusion(links, self.state.window, self.state.tracks, found)
         links = self._without_occluded(links, expected, found)
         if is_blank:
-            links = leave_out_unlike(links, expected, found, MAX_AREA_FACTOR_IF_BLANK)
+            links = leave_out_unlike(links, tracks, found, MAX_AREA_FACTOR_IF_BLANK)
+        elif self.state.n_frames:
+            self._learn(links, tracks, found)
         has_low_recall = self._has_low_recall(links)
         self.state.n_blank = self.state.n_blank + 1 if seems_blank or has_low_recall else 0
-        record = self._record(
+        record, memory = self._record(
             propagated, detections, links, is_blank, has_low_recall and is_excused and not is_blank
         )
         self.state.window.append(record)
         self.state.n_frames += 1
         self._end_lost_tracks(record)
         self._decide_ready_frames()
-        return LabelImage(map_ids(record.drawn.labels, record.new_ids)) if record.new_ids else record.drawn
+        return LabelImage(map_ids(memory.labels, record.new_ids)) if record.new_ids else memory
+
+    def _live(self, propagated: LabelImage) -> LabelImage:
+        """Leave out the tracks that have ended since the frame from which they were propagated."""
+        ended = [i for i in propagated.regions.ids.tolist() if i not in self.state.tracks]
+        return LabelImage(map_ids(propagated.labels, dict.fromkeys(ended, 0))) if ended else propagated
+
+    def _expect(self, regions: Regions) -> Expected:
+        """Return the propagated tracks with the areas that they had when last seen alone."""
+        frame = self.state.n_frames
+        tracks = [self.state.tracks[i] for i in regions.ids.tolist()]
+        before = np.array([track.area_before(frame) for track in tracks])
+        was_cut = np.array([track.touches_border for track in tracks], bool)
+        return Expected(
+            ids=regions.ids,
+            at=np.stack([regions.y_px, regions.x_px], axis=1),
+            area_px=np.where(before > 0, before, regions.area_px),
+            touches_border=regions.touches_border | was_cut,
+            gap_frames=np.array([track.gap_frames for track in tracks], np.int64),
+            is_established=np.isin(regions.ids, list(self._established(regions.ids.tolist()))),
+        )
+
+    def _learn(self, links: Association, tracks: Expected, found: Regions) -> None:
+        """Learn the movie's noise from the links of one to one of tracks seen just before."""
+        single = [link for link in links.links if len(link.tracks) == len(link.detections) == 1]
+        i = np.searchsorted(tracks.ids, [link.tracks[0] for link in single])
+        j = np.searchsorted(found.ids, [link.detections[0] for link in single])
+        whole = ~(tracks.touches_border[i] | found.touches_border[j]) & (tracks.gap_frames[i] == 0)
+        whole &= tracks.is_established[i]
+        i, j = i[whole], j[whole]
+        steps = np.stack([found.y_px[j], found.x_px[j]], axis=1) - tracks.at[i]
+        ratios = np.log(found.area_px[j] / tracks.area_px[i])
+        gone = np.searchsorted(tracks.ids, links.unmatched_tracks)
+        n_missed = int(np.sum((tracks.gap_frames[gone] == 0) & tracks.is_established[gone]))
+        self.state.noise.learn(steps, ratios, n_missed, len(links.unmatched_detections))
 
     def finished(self) -> Iterator[LinkedFrame]:
         """Yield, once each and in order, the frames whose ids have become final."""
@@ -112,15 +161,22 @@ class Linker:
         height, width = self.state.window[-1].drawn.labels.shape
         return height, width
 
+    def _established(self, among: Iterable[int]) -> set[int]:
+        """Return the tracks that are surely particles: seen alone often enough."""
+        tracks = self.state.tracks
+        wanted = min(MIN_ESTABLISHED_FRAMES, self.state.n_frames)
+        return {i for i in among if len(tracks[i].observations) >= wanted}
+
     def _seems_blank(self, expected: Regions, found: Regions) -> bool:
         """Tell whether far fewer detections, and far less area, were found than expected."""
-        share, n_tracks = self.config.blank_fraction, expected.ids.size
-        few = n_tracks >= MIN_TRACKS_FOR_BLANK and found.ids.size < share * n_tracks
-        return bool(few and found.area_px.sum() < share * expected.area_px.sum())
+        share = self.config.blank_fraction
+        known = np.isin(expected.ids, list(self._established(expected.ids.tolist())))
+        few = known.sum() >= MIN_TRACKS_FOR_BLANK and found.ids.size < share * known.sum()
+        return bool(few and found.area_px.sum() < share * expected.area_px[known].sum())
 
     def _has_low_recall(self, links: Association) -> bool:
         """Tell whether so many tracks lack a detection that the segmentation must have failed."""
-        lately = {i for i, track in self.state.tracks.items() if not track.gap_frames}
+        lately = self._established(i for i, track in self.state.tracks.items() if not track.gap_frames)
         n_linked = len(lately.difference(links.unmatched_tracks))
         return len(lately) >= MIN_TRACKS_FOR_BLANK and n_linked < self.config.min_detection_rate * len(lately)
 
@@ -144,8 +200,8 @@ class Linker:
             for i in asked[: len(link.tracks) - 1]:
                 others = sum(tracks[j].area_before(frame) for j in link.tracks if j != i)
                 gain = found.area_px[link.detections[0] - 1] - others
-                noise = AREA_NOISE_FRACTION * others if tracks[i].last_seen < frame - 1 else 0.0
-                if gain < max(MIN_GAIN_OF_STEADY * tracks[i].area_before(frame), noise):
+                noise = self.state.noise.area_log() * others if tracks[i].last_seen < frame - 1 else 0.0
+                if gain < max(MIN_GAIN * tracks[i].area_before(frame), noise):
                     link = Link(tuple(j for j in link.tracks if j != i), link.detections)
                     unmatched.append(i)
             kept.append(link)
@@ -158,8 +214,13 @@ class Linker:
         links: Association,
         is_blank: bool,
         is_low_recall: bool,
-    ) -> FrameRecord:
-        """Give the detections their ids, draw the frame and bring the tracks up to date."""
+    ) -> tuple[FrameRecord, LabelImage]:
+        """Give the detections their ids, draw the frame and bring the tracks up to date.
+
+        Returns
+        -------
+        The frame's record, and the labels to be propagated.
+        """
         id_of_detection, fragments = self._continue_tracks(links, detections.regions, is_blank)
         born = {} if is_blank else {s: self._begin_track().id for s in links.unmatched_detections}
         under_segmented = [link for link in links.links if len(link.tracks) > 1]
@@ -169,23 +230,25 @@ class Linker:
         drawing = render_frame(propagated.labels, detections.labels, ids, under_segmented, unmatched, ratio)
         drawn = drawing.image.regions
         gaps = measure_gaps(drawing.image.labels, self.config.contact_gap_px).tolist()
-        self._update_tracks(drawing, set(unmatched))
+        step = self._update_tracks(drawing, set(unmatched))
         if not (is_blank or is_low_recall):
             self._lengthen_gaps()
-        return FrameRecord(
+        record = FrameRecord(
             frame=self.state.n_frames,
             drawn=drawing.image,
             area_px=dict(zip(drawn.ids.tolist(), drawn.area_px.tolist(), strict=True)),
             under_segmented=[] if is_blank else drawing.under_segmented,
             gap_filled=set(unmatched),
-            contacts={(a, b) for a, b, gap in gaps if gap == 0},
+            contacts={(a, b) for a, b, gap in gaps if gap == 0 and not {a, b} & set(unmatched)},
             near={(a, b) for a, b, _ in gaps},
             born=list(born.values()),
             fragments=fragments,
             at_border=frozenset(drawn.ids[drawn.touches_border].tolist()),
+            step_px=step,
             is_informative=not is_blank,
             is_low_recall=is_low_recall,
         )
+        return record, drawing.memory
 
     def _continue_tracks(
         self, links: Association, found: Regions, is_blank: bool
@@ -217,9 +280,14 @@ class Linker:
         self.state.tracks[track.id] = track
         return track
 
-    def _update_tracks(self, drawing: Drawing, unmatched: set[int]) -> None:
-        """Bring the tracks that are seen up to date, with an observation where they are alone."""
-        frame = self.state.n_frames
+    def _update_tracks(self, drawing: Drawing, unmatched: set[int]) -> Step:
+        """Bring the tracks that are seen up to date, with an observation where they are alone.
+
+        Returns
+        -------
+        Median step (y, x) of those that were alone in the frame before too.
+        """
+        frame, steps = self.state.n_frames, []
         joined, drawn = frozenset[int]().union(*drawing.under_segmented), drawing.image.regions
         rows = zip(
             drawn.ids.tolist(),
@@ -234,8 +302,13 @@ class Linker:
             if i not in unmatched:
                 track.last_seen, track.gap_frames = frame, 0
                 if i not in joined:
-                    whole = area + drawing.covered_px.get(i, 0)
-                    track.see(Observation(frame, whole, y, x), touches_border)
+                    if track.observations and track.observations[-1].frame == frame - 1:
+                        last = track.observations[-1]
+                        steps.append((y - last.y_px, x - last.x_px))
+                    track.see(Observation(frame, area, y, x, touches_border))
+
+        dy, dx = np.median(steps, axis=0).tolist() if steps else (0.0, 0.0)
+        return dy, dx
 
     def _lengthen_gaps(self) -> None:
         for track in self.state.tracks.values():
@@ -244,11 +317,13 @@ class Linker:
 
     def _end_lost_tracks(self, record: FrameRecord) -> None:
         """End the tracks whose gap has grown too long or of which nothing is left to propagate."""
+        sure = self._established(self.state.tracks)
         self.state.end(
             [
                 track
                 for track in self.state.tracks.values()
-                if track.gap_frames > self.config.max_gap_frames or track.id not in record.area_px
+                if track.gap_frames > (self.config.max_gap_frames if track.id in sure else MAX_TENTATIVE_GAP)
+                or track.id not in record.area_px
             ]
         )
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.imaging.constellation import register_regions
 from temtrack.imaging.labels import LabelImage, Regions, encode_run_lengths
 from temtrack.imaging.registration import FrameRegistration, Step, find_mask_shift
+
+#: A median step so many times its standard error tells half of the newest drift: of a few particles it may be
+#: their own motion.
+DRIFT_SIGMAS = 2.0
+
+#: Where particles alone fit no step, so many of them may tell a jump by where they overlap.
+MIN_OVERLAPPING = 10
 
 #: Weight of the newest step in a particle's mean velocity.
 NEWEST_WEIGHT = 0.3
@@ -22,10 +31,15 @@ EXPECTED_OVERLAP = 0.75
 #: A jump is believed where it makes the overlap this much greater.
 MIN_JUMP_ADVANTAGE = 1.15
 
-#: What images tell is doubted where the masks overlap so much better without it: what was burned into the
-#: images, or a pattern of the camera's, stays where it is.
-MIN_DOUBT_ADVANTAGE = 1.05
+#: Where particles agree with the step by less than this share, whole masks are tried too: large particles cut
+#: by the border have no known centroids.
+MIN_SHARE = 0.6
 
+#: What images tell stands where the particles agree to this many of their median radii.
+AGREEMENT_RADII = 0.3
+
+#: A step jumps where it differs from the drift by more of them than this.
+JUMP_RADII = 1.0
 
 _NO_STEPS: tuple[list[int], NDArray[np.float64]] = ([], np.zeros((0, 2)))
 
@@ -52,6 +66,11 @@ class MotionModel:
     _velocity: dict[int, Step] = field(default_factory=dict)
     _last: LabelImage | None = None
 
+    @property
+    def n_particles(self) -> int:
+        """Number of particles in the last frame."""
+        return 0 if self._last is None else self._last.regions.ids.size
+
     def learn(self, labels: LabelImage, is_jump: bool = False) -> None:
         """Take the labels of the next frame; an id stands for the same particle as before.
 
@@ -63,7 +82,9 @@ class MotionModel:
             if is_jump:
                 steps = steps - (common - self.drift)
             else:
-                self.drift = (float(common[0]), float(common[1]))
+                newest = _significance(steps, common)
+                dy, dx = self.drift
+                self.drift = (dy + newest * (common[0] - dy), dx + newest * (common[1] - dx))
         velocity = {i: self._velocity.get(i, self.drift) for i in labels.regions.ids.tolist()}
         for i, (dy, dx) in zip(ids, steps.tolist(), strict=True):
             vy, vx = velocity[i]
@@ -85,20 +106,20 @@ class MotionModel:
         if self._last is None:
             raise ValueError("register needs a frame: call learn first")
         told = by_image or FrameRegistration()
-        before, found = self._last.labels != 0, detections.labels != 0
-        step, moved = self.drift, _shifted(before, self.drift)
-        if told.step_px is not None:
-            as_told = _shifted(before, told.step_px)
-            if (moved & found).sum() <= MIN_DOUBT_ADVANTAGE * (as_told & found).sum():
-                step, moved = told.step_px, as_told
-        jump = find_jump(moved, found)
-        if jump == (0, 0) and step == told.step_px:
+        before, after = self._last.regions, detections.regions
+        step, share = register_regions(before, after, self.drift, told.step_px)
+        if share < MIN_SHARE and min(before.ids.size, after.ids.size) >= MIN_OVERLAPPING:
+            found = find_jump(_shifted(self._last.labels != 0, step), detections.labels != 0)
+            step = (step[0] + found[0], step[1] + found[1])
+        radius_px = float(np.median(before.radius_px)) if before.ids.size else 0.0
+        if told.step_px is not None and math.dist(step, told.step_px) <= AGREEMENT_RADII * radius_px:
             return told
+        is_jump = math.dist(step, self.drift) > JUMP_RADII * radius_px
         return FrameRegistration(
-            step_px=(step[0] + jump[0], step[1] + jump[1]),
+            step_px=step,
             position_px=None if told.step_px else told.position_px,
             correlation=told.correlation,
-            is_jump=jump != (0, 0) or (told.step_px is None and told.is_jump),
+            is_jump=is_jump or (told.step_px is None and told.is_jump),
         )
 
     def predict(self, step_px: Step | None = None) -> Prediction:
@@ -182,6 +203,13 @@ def _slices(step: int, n: int) -> tuple[slice, slice]:
     if step >= 0:
         return slice(min(step, n), n), slice(0, max(n - step, 0))
     return slice(0, max(n + step, 0)), slice(min(-step, n), n)
+
+
+def _significance(steps: NDArray[np.float64], common: NDArray[np.float64]) -> float:
+    """Return, 0 to 1, how surely the median of some steps is one of the whole field."""
+    error_px = float(np.hypot(*np.median(np.abs(steps - common), axis=0))) / np.sqrt(len(steps))
+    length_px = float(np.hypot(*common))
+    return 1.0 if error_px == 0 else length_px**2 / (length_px**2 + (DRIFT_SIGMAS * error_px) ** 2)
 
 
 def _steps(before: Regions, after: Regions) -> tuple[list[int], NDArray[np.float64]]:

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.imaging.labels import LabelImage
+from temtrack.imaging.registration import Step
 
 #: Observations remembered for each track, enough to tell shrinking from steady.
-N_OBSERVATIONS = 16
+N_OBSERVATIONS = 48
 
 #: Weight of the newest frame in a track's mean velocity and smoothed area.
 NEWEST_WEIGHT = 0.3
@@ -23,12 +24,13 @@ MAX_STEP_FRAMES = 3
 
 @dataclass(frozen=True)
 class Observation:
-    """A track in a detection of its own."""
+    """A track in a detection of its own, which the border may cut."""
 
     frame: int
     area_px: float
     y_px: float
     x_px: float
+    is_cut: bool = False
 
 
 @dataclass
@@ -44,8 +46,9 @@ class TrackState:
     smooth_area_px: float = 0.0
     peak_area_px: float = 0.0
     velocity_px: tuple[float, float] = (0.0, 0.0)
+    is_fading: bool = False
 
-    def see(self, observation: Observation, touches_border: bool) -> None:
+    def see(self, observation: Observation) -> None:
         """Remember an observation, update the mean velocity (pixels per frame) and the peak area."""
         if self.observations:
             self._learn_velocity(self.observations[-1], observation)
@@ -53,7 +56,7 @@ class TrackState:
         else:
             self.smooth_area_px = observation.area_px
         self.peak_area_px = max(self.peak_area_px, self.smooth_area_px)
-        self.touches_border = touches_border
+        self.touches_border, self.is_fading = observation.is_cut, False
         self.observations.append(observation)
 
     def _learn_velocity(self, last: Observation, new: Observation) -> None:
@@ -69,9 +72,28 @@ class TrackState:
         return [s.area_px for s in self.observations if s.frame < frame]
 
     def area_before(self, frame: int) -> float:
-        """Return the median area in pixels of the last three observations before ``frame``, 0 without any."""
-        areas = self.areas_before(frame)[-3:]
-        return float(np.median(areas)) if areas else 0.0
+        """Return the median area in pixels of the last three observations before ``frame``, 0 without any.
+
+        Of a particle that has come into sight, or is leaving, those since then count.
+        """
+        areas: list[float] = []
+        is_cut = False
+        for observation in reversed(self.observations):
+            if observation.frame < frame:
+                if areas and observation.is_cut != is_cut:
+                    break
+                is_cut = observation.is_cut
+                areas.append(observation.area_px)
+                if len(areas) == 3:
+                    return sorted(areas)[1]
+        return float(np.mean(areas)) if areas else 0.0
+
+    def observed_in(self, frame: int) -> Observation | None:
+        """Return the observation in a frame, ``None`` where it was not seen alone."""
+        for observation in reversed(self.observations):
+            if observation.frame <= frame:
+                return observation if observation.frame == frame else None
+        return None
 
 
 @dataclass
@@ -90,13 +112,15 @@ class FrameRecord:
     under_segmented
         Sets of ids that share one detection.
     gap_filled
-        Ids without a detection, drawn where they were propagated to.
+        Ids without a detection, drawn where they were propagated to, as far as nothing else is there.
     contacts, near
-        Pairs of ids, lower first, that touch, and those near enough for a contact to go on.
+        Pairs of ids, lower first, that are seen to touch, and those near enough for a contact to go on.
     born, fragments
         Ids that begin here, from nothing or (id, whole) as a fragment of another id.
     at_border
         Ids, as drawn, that touch the border.
+    step_px
+        Step (y, x) of the whole field since the last frame: the median one of its particles.
     is_informative
         False for a blank frame, which proves nothing.
     is_low_recall
@@ -113,13 +137,22 @@ class FrameRecord:
     born: list[int]
     fragments: dict[int, int]
     at_border: frozenset[int]
+    step_px: Step = (0.0, 0.0)
     is_informative: bool = True
     is_low_recall: bool = False
     new_ids: dict[int, int] = field(default_factory=dict)
 
+    def alone(self) -> set[int]:
+        """Return the ids that have a detection of their own here."""
+        return (self.area_px.keys() - self.gap_filled).difference(*self.under_segmented)
+
     def is_seen(self, track_id: int) -> bool:
         """Tell whether an id has a detection here, alone or shared."""
         return track_id in self.area_px and track_id not in self.gap_filled
+
+    def shows_apart(self, a: int, b: int) -> bool:
+        """Tell whether two ids have a detection each."""
+        return self.is_seen(a) and self.is_seen(b) and b not in self.sharing_with(a)
 
     def sharing_with(self, track_id: int) -> frozenset[int]:
         """Return the set that shares the detection of an id, empty where it has none or has it alone."""

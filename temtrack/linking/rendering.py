@@ -15,11 +15,21 @@ from temtrack.linking.under_segmentation import divide_detection, neck_clusters
 
 @dataclass(frozen=True)
 class Drawing:
-    """Labels of a frame, sets of ids that a thick enough neck joins, pixels of ids painted over."""
+    """Labels of a frame.
+
+    Parameters
+    ----------
+    image
+        What is there, unmatched tracks in free space only.
+    memory
+        The same for propagation: tracks that are hidden lie on top, where they are expected.
+    under_segmented
+        Sets of ids that a thick enough neck joins.
+    """
 
     image: LabelImage
+    memory: LabelImage
     under_segmented: list[frozenset[int]]
-    covered_px: dict[int, int]
 
 
 def render_frame(
@@ -30,7 +40,7 @@ def render_frame(
     unmatched_tracks: list[int],
     min_neck_ratio: float,
 ) -> Drawing:
-    """Draw a frame: detections with their ids, shared ones divided, unmatched tracks as propagated.
+    """Draw a frame: detections with their ids, shared ones divided, unmatched tracks as guests.
 
     Parameters
     ----------
@@ -43,7 +53,7 @@ def render_frame(
     under_segmented
         Links of several tracks in one detection.
     unmatched_tracks
-        Tracks to be drawn from ``propagated``.
+        Tracks to be drawn from ``propagated``, where nothing else is.
     min_neck_ratio
         See `LinkingConfig`.
     """
@@ -62,8 +72,10 @@ def render_frame(
         shared = divide_detection(mask, members)
         labels[box][mask] = shared[mask]
         clusters += neck_clusters(mask, shared, min_neck_ratio)
-    covered_px = _paint_unmatched(labels, propagated, unmatched_tracks)
-    return Drawing(LabelImage(labels), clusters, covered_px)
+    hidden = _paint_guests(labels, propagated, unmatched_tracks)
+    image = LabelImage(labels)
+    memory = LabelImage(_paint_hidden(labels, propagated, hidden)) if hidden else image
+    return Drawing(image, memory, clusters)
 
 
 def _nearest_pixel(
@@ -76,24 +88,40 @@ def _nearest_pixel(
     return int(y), int(x)
 
 
-def _paint_unmatched(
+def _paint_guests(
     labels: NDArray[np.int32], propagated: NDArray[np.integer], unmatched_tracks: list[int]
-) -> dict[int, int]:
-    """Paint the unmatched tracks into the background, and one that found none of it over what is there.
+) -> list[int]:
+    """Paint unmatched tracks into the background; one that finds none there gets the nearest free pixel.
 
     Returns
     -------
-    The pixels that were there, by id.
+    Those that found none: hidden behind what is there.
     """
-    covered_px: dict[int, int] = {}
     if not unmatched_tracks:
-        return covered_px
-    is_unmatched = np.isin(propagated, unmatched_tracks)
-    free = is_unmatched & (labels == 0)
+        return []
+    free = np.isin(propagated, unmatched_tracks) & (labels == 0)
     labels[free] = propagated[free]
-    for hidden in np.setdiff1d(unmatched_tracks, propagated[free]):
-        own = propagated == hidden
-        for i, n_px in zip(*np.unique(labels[own], return_counts=True), strict=True):
-            covered_px[int(i)] = covered_px.get(int(i), 0) + int(n_px)
-        labels[own] = hidden
-    return covered_px
+    hidden: list[int] = np.setdiff1d(unmatched_tracks, propagated[free]).tolist()
+    for guest in hidden:
+        pixels = np.argwhere(labels == 0)
+        if len(pixels):
+            centre = np.argwhere(propagated == guest).mean(axis=0)
+            y, x = pixels[np.argmin(((pixels - centre) ** 2).sum(axis=1))]
+            labels[y, x] = guest
+    return hidden
+
+
+def _paint_hidden(
+    labels: NDArray[np.int32], propagated: NDArray[np.integer], hidden: list[int]
+) -> NDArray[np.int32]:
+    """Return the labels with hidden tracks where they were propagated, but not over most of another one."""
+    out = labels.copy()
+    for guest in hidden:
+        place = propagated == guest
+        covered = np.bincount(out[place], minlength=int(out.max()) + 1)
+        keeps_most = 2 * covered < np.bincount(out.ravel(), minlength=covered.size)
+        place &= keeps_most[out]
+        if place.any():
+            out[out == guest] = 0
+            out[place] = guest
+    return out

@@ -11,6 +11,7 @@ from temtrack.lineage import Merge
 from temtrack.linking.contacts import ContactRuns
 from temtrack.linking.fates import classify_fate
 from temtrack.linking.lineage_builder import FinalTrack, LineageBuilder, LinkedFrame
+from temtrack.linking.noise import MovieNoise
 from temtrack.linking.records import FrameRecord, Observation, TrackState
 
 
@@ -38,6 +39,10 @@ class LinkerState:
         Origins, fates and merges decided so far.
     decided
         Frames that nobody has fetched yet.
+    noise
+        What was learned of the movie's motion, areas and misses.
+    last_informative
+        The last decided frame that proves anything, neither blank nor of low recall; -1 before the first.
     """
 
     n_frames: int = 0
@@ -49,6 +54,8 @@ class LinkerState:
     contacts: ContactRuns = field(default_factory=ContactRuns)
     lineage_builder: LineageBuilder = field(default_factory=LineageBuilder)
     decided: list[LinkedFrame] = field(default_factory=list)
+    noise: MovieNoise = field(default_factory=MovieNoise)
+    last_informative: int = -1
 
     def new_id(self) -> int:
         """Return an id that was never used."""
@@ -76,7 +83,7 @@ class LinkerState:
         self.tracks[ended_id] = track
         for observation in live.observations:
             if not track.observations or observation.frame > track.observations[-1].frame:
-                track.see(observation, live.touches_border)
+                track.see(observation)
         track.last_seen, track.gap_frames = live.last_seen, live.gap_frames
 
     def end(self, tracks: Sequence[TrackState]) -> None:
@@ -99,8 +106,9 @@ class LinkerState:
         return ChainMap(self.tracks, self.ended)
 
     def forget_ended(self) -> None:
-        """Forget the ended tracks that no undecided frame shows."""
+        """Forget the ended tracks that neither an undecided frame shows nor the last one that was decided."""
         first = self.window[0].frame if self.window else self.n_frames
+        first = min(first, self.last_informative)
         self.ended = {i: track for i, track in self.ended.items() if track.last_seen >= first}
 
 
@@ -108,6 +116,7 @@ class LinkerState:
 STATE_CLASSES = (
     LabelImage,
     LinkerState,
+    MovieNoise,
     TrackState,
     Observation,
     FrameRecord,

@@ -32,7 +32,7 @@ from temtrack.pipeline.options import (
     KineticsOptions,
     MeasureOptions,
     Options,
-    ScaleOptions,
+    TableOptions,
 )
 from temtrack.pipeline.request import Request
 from temtrack.progress import Progress, silent
@@ -64,6 +64,7 @@ def analyze(
     pixel_size_nm: float | None = _DEFAULT.pixel_size_nm,
     frame_time_s: float | None = _DEFAULT.frame_time_s,
     scale_bar_nm: float | None = _DEFAULT.scale_bar_nm,
+    min_confidence: float = _DEFAULT.min_confidence,
     heater_log: Path | None = _DEFAULT.heater_log,
     heater_columns: str | None = _DEFAULT.heater_columns,
     heater_offset_s: float | None = _DEFAULT.heater_offset_s,
@@ -78,7 +79,9 @@ def analyze(
         no family tree lies beside them merges are found from the masks alone.
     movie
         For intensities and optical masses.
-    merges, pixel_size_nm, frame_time_s, scale_bar_nm, heater_log, heater_columns, heater_offset_s
+    merges, pixel_size_nm, frame_time_s, scale_bar_nm, min_confidence
+        See `AnalyzeOptions`.
+    heater_log, heater_columns, heater_offset_s
         See `AnalyzeOptions`.
     progress
         Shows how far it is; ``tqdm`` does.
@@ -118,7 +121,7 @@ def _as_run(masks: Run | Path | str | NDArray[Any] | Sequence[NDArray[Any]]) -> 
 
 
 def calibrate(
-    run: Run, movie: Movie | None, options: ScaleOptions, scale_bar_nm: float | None = None
+    run: Run, movie: Movie | None, options: TableOptions, scale_bar_nm: float | None = None
 ) -> Calibration:
     """Return scale and time by the first who knows: user, scale bar in the movie, tracker, movie.
 
@@ -156,7 +159,24 @@ def with_temperature(calibration: Calibration, options: MeasureOptions) -> Calib
 
 def _analyze(run: Run, movie: Movie | None, options: AnalyzeOptions, progress: Progress) -> Tables:
     known = with_temperature(calibrate(run, movie, options, options.scale_bar_nm), options)
-    return analyze_run(run, movie, known, options.merges, progress)
+    return _sure(run, analyze_run(run, movie, known, options.merges, progress), options)
+
+
+def _sure(run: Run, tables: Tables, options: TableOptions) -> Tables:
+    """Return the tables without the merges that are not sure enough, and tell how many those are."""
+    if options.min_confidence == 0 or tables.merges is None:
+        return tables
+    from temtrack.analysis.doubt import leave_out_doubtful
+
+    n_told = tables.merges.num_rows
+    tables = leave_out_doubtful(tables, options.min_confidence)
+    assert tables.merges is not None
+    if n_left_out := n_told - tables.merges.num_rows:
+        of = f"{n_left_out} of {n_told} merges"
+        _warn(
+            f"{run.path}: left out {of}, of less confidence than {options.min_confidence:g}", TemtrackNotice
+        )
+    return tables
 
 
 def analyze_file(
@@ -224,21 +244,24 @@ def _warn(message: str, kind: type[TemtrackWarning] = TemtrackWarning) -> None:
 
 
 def tables_of(
-    run: Run, calibration: Calibration, movie: Movie | None = None, progress: Progress = silent
+    run: Run, options: TableOptions, movie: Movie | None = None, progress: Progress = silent
 ) -> Tables:
     """Return the tables that lie beside a run's masks; measured anew where they are missing or out of date.
 
-    Scale and time are those of ``calibration``, and what only the tables know.
+    Scale and time are those of the options, the masks and the movie, and what only the tables know.
 
     Raises
     ------
     InputError
         Where masks or tables cannot be read.
     """
+    calibration = calibrate(run, movie, options)
     tables = read_tables(run.path, run.masks)
     if tables is None:
-        return analyze_run(run, movie, calibration, True, progress)
-    return tables.recalibrated(calibration.or_else(tables.calibration))
+        tables = analyze_run(run, movie, calibration, True, progress)
+    else:
+        tables = tables.recalibrated(calibration.or_else(tables.calibration))
+    return _sure(run, tables, options)
 
 
 def ids_of(run: Run, tables: Tables) -> Masks:
@@ -299,7 +322,7 @@ def kinetics_file(masks: Path, target: Path, options: KineticsOptions, request: 
     """
     run = open_run(masks)
     check_tables_folder(masks, target, KINETICS_FILES, request.may_overwrite)
-    tables = tables_of(run, calibrate(run, None, options), None, request.progress)
+    tables = tables_of(run, options, None, request.progress)
     tables = tables.recalibrated(with_temperature(tables.calibration, options))
     return kinetics_into(target, run, tables, options, request.command)
 

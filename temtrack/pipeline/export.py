@@ -11,12 +11,12 @@ from temtrack.formats.export import find_exporter
 from temtrack.formats.export.content import ExportContent
 from temtrack.formats.store.atomic import check_output_folder
 from temtrack.formats.store.run import open_run
-from temtrack.pipeline.analyze import calibrate, facts_of, ids_of, tables_of
-from temtrack.pipeline.options import ScaleOptions
+from temtrack.pipeline.analyze import facts_of, ids_of, tables_of
+from temtrack.pipeline.options import TableOptions
 from temtrack.pipeline.request import Request
 
 
-def export_run(masks: Path, to: str, out: Path, options: ScaleOptions, request: Request) -> ExportContent:
+def export_run(masks: Path, to: str, out: Path, options: TableOptions, request: Request) -> ExportContent:
     """Write a masks folder with its tracks and merges in another program's format; tell what gets lost.
 
     Tables beside the masks are used, and measured where they are missing.
@@ -38,7 +38,7 @@ def export_run(masks: Path, to: str, out: Path, options: ScaleOptions, request: 
     check_output_folder(out.parent, force=True)  # the export may stand beside other files
     exporter.check_target(out, request.may_overwrite)
     run = open_run(masks)
-    tables = tables_of(run, calibrate(run, None, options), None, request.progress)
+    tables = tables_of(run, options, None, request.progress)
     facts = facts_of(run, "export", options, request.command)
     made_from = Path(run.movie.name) if run.movie else run.path
     content = ExportContent(tables, ids_of(run, tables), made_from, facts, request.progress)

@@ -229,22 +229,29 @@ class TrackOptions(ModelOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScaleOptions(Options):
-    """What a user says of scale and time of masks; it counts before what masks, tables and movie know.
+class TableOptions(Options):
+    """What a user says of the tables of masks; scale and time count before what masks, tables and movie know.
 
     Parameters
     ----------
     pixel_size_nm, frame_time_s
         Side of a pixel and time between frames.
+    min_confidence
+        Merges of a lower confidence are left out, 0 to 1; those of an unknown one stay.
     """
 
     pixel_size_nm: float | None = None
     frame_time_s: float | None = None
+    min_confidence: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_confidence <= 1:
+            raise UsageError(f"--min-confidence {self.min_confidence:g}: give a number from 0 to 1, as 0.5")
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeasureOptions(ScaleOptions):
-    """What a user says of scale, time and temperature of masks.
+class MeasureOptions(TableOptions):
+    """What a user says of the tables of masks, and of their temperature.
 
     Parameters
     ----------
@@ -261,6 +268,7 @@ class MeasureOptions(ScaleOptions):
     heater_offset_s: float | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for flag, given in (
             ("--heater-offset", self.heater_offset_s),
             ("--heater-columns", self.heater_columns),

@@ -14,13 +14,13 @@ from temtrack.formats.store.tables import calibration_metadata, read_metadata, r
 from temtrack.kinetics.observed import observe
 from temtrack.masks import Run
 from temtrack.movie import Movie
-from temtrack.pipeline.analyze import calibrate, facts_of, ids_of, tables_of
-from temtrack.pipeline.options import ScaleOptions
+from temtrack.pipeline.analyze import facts_of, ids_of, tables_of
+from temtrack.pipeline.options import TableOptions
 from temtrack.pipeline.request import Request
 from temtrack.report.page.build import PageSource, write_page
 
 
-def write_report(page: Path, masks: Path, movie: str | None, options: ScaleOptions, request: Request) -> Run:
+def write_report(page: Path, masks: Path, movie: str | None, options: TableOptions, request: Request) -> Run:
     """Write the page of a masks folder; tables beside the masks are used, or measured where they are missing.
 
     The movie is shown, where it is ``None`` that of the tracker's run, where it still lies unchanged.
@@ -34,7 +34,7 @@ def write_report(page: Path, masks: Path, movie: str | None, options: ScaleOptio
     """
     run = open_run(masks)
     shown = _find_movie(run, movie)
-    tables = tables_of(run, calibrate(run, shown, options), shown, request.progress)
+    tables = tables_of(run, options, shown, request.progress)
     facts = facts_of(run, "report", options, request.command)
     source = PageSource(
         title=run.path.resolve().name if shown is None else shown.path.name,

@@ -121,10 +121,10 @@ class PanelDrawer:
 def choose_keyframes(
     merge: Merge, lineage: Lineage, later_frames: int = LATER_FRAMES
 ) -> tuple[KeyFrame, ...]:
-    """Choose four frames of a merge: contact, or before it where it is short; last apart; merge; later."""
+    """Choose four frames of a merge: contact, or before it if that is brief; last apart; merge; later."""
     last = max((track.end for track in lineage.tracks if track.id == merge.child), default=merge.frame)
     later = KeyFrame(min(merge.frame + later_frames, max(last, merge.frame)), "later")
-    if merge.contact_frame < merge.frame - 1:
+    if merge.contact_frame is not None and merge.contact_frame < merge.frame - 1:
         first = KeyFrame(merge.contact_frame, "first contact")
     else:
         first = KeyFrame(max(merge.frame - 3, 0), "before")
@@ -207,7 +207,8 @@ def _write_event(figure: Figure, axes: Axes, merge: Merge) -> None:
     """Write who merged, and when, to the left of a row."""
     parents = " + ".join(map(str, merge.parents))
     names = f"{parents}{chr(10) if len(parents) > 7 else ' '}→ {merge.child}"
-    frames = f"merge: frame {merge.frame}\ncontact: frame {merge.contact_frame}"
+    contact = "not seen" if merge.contact_frame is None else f"frame {merge.contact_frame}"
+    frames = f"merge: frame {merge.frame}\ncontact: {contact}"
     left = axes.get_position().x0 * figure.get_figwidth() - 0.12  # inches of room beside the row
     middle = transforms.offset_copy(axes.transAxes, figure, x=-left, y=0.03, units="inches")
     below = transforms.offset_copy(axes.transAxes, figure, x=-left, y=-0.03, units="inches")

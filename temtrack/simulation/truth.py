@@ -140,7 +140,8 @@ def _merge(specimen: Specimen, child: Track, ids: NDArray[np.int32], height: int
         contact -= 1
     owner = project(specimen.paths.grains(child.start, grains), height, width).owner[0]
     y, x = np.nonzero(owner >= 0)
-    return Merge(child.start, child.id, child.parents, contact, float(y.mean()), float(x.mean()))
+    seen = contact if contact < child.start else None
+    return Merge(child.start, child.id, child.parents, seen, float(y.mean()), float(x.mean()))
 
 
 def _all_touch(specimen: Specimen, t: int, grains: NDArray[np.int64], height: int, width: int) -> bool:

@@ -141,9 +141,9 @@ class TrackingEngine:
         """Take the next frame (Y, X) and return those whose ids have become final, in order."""
         is_first, motion = self.state.next_frame == 0, self.state.motion
         quality = self.state.quality.measure(frame)
-        is_good = quality.flag == "good"
-        registration = self.state.drift.measure(frame, is_good)
         detections = LabelImage(compact(self._segment(frame))[0])
+        is_good = quality.is_good(detections.regions.ids.size, motion.n_particles)
+        registration = self.state.drift.measure(frame, is_good)
         propagated = None
         if not is_first:
             if is_good:  # the masks of a bad frame tell nothing

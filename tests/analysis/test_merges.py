@@ -3,13 +3,8 @@ import pytest
 from cases import two_fuse
 from cases.apart import dissolve_while_fused
 
-from temtrack.analysis.confidence import (
-    Logistic,
-    measure_area_ratio,
-    measure_features,
-    measure_ratio,
-    predict_confidence,
-)
+from temtrack.analysis.confidence import Logistic, MergeJudge
+from temtrack.analysis.merge_features import MergeScene, measure_area_ratio, measure_ratio
 from temtrack.analysis.merges import NeckWatch, measure_merges, measure_neck_ratio
 from temtrack.analysis.particles import ParticleHistory, measure_particles
 from temtrack.lineage import Lineage, Merge, Track
@@ -25,8 +20,17 @@ def rows(*tracks):
     order = np.argsort(frame, kind="stable")
     columns = {"frame": frame, "particle_id": ids, "area_px": area, "major_axis_px": aspect}
     columns |= {"minor_axis_px": np.ones(len(ids)), "solidity": 1 - 0.1 * (aspect - 1)}
-    columns |= {"optical_mass": 0.5 * area}
+    columns |= {"optical_mass": 0.5 * area, "touches_border": np.zeros(len(ids), bool)}
+    columns |= {"y_px": np.zeros(len(ids)), "x_px": np.choose(ids - 1, [-5.0, 5.0, 0.0])}
     return ParticleHistory({name: values[order] for name, values in columns.items()})
+
+
+def measure_features(merge, history):
+    return MergeScene(history).features(merge)
+
+
+def predict_confidence(merge, history):
+    return MergeJudge(history).judge(merge)[0]
 
 
 EVENT = Merge(frame=10, child=3, parents=(1, 2), contact_frame=8, y_px=4.0, x_px=5.0)
@@ -94,7 +98,18 @@ def test_confidence_of_true_and_false_merges_of_scenes(case):
 def test_missing_masks_leave_ratio_and_confidence_null():
     history = rows((1, 0, [100] * 10, 1.0), (3, 10, [100], 1.0))
     assert np.isnan(measure_area_ratio(EVENT, history))
-    assert np.isnan(predict_confidence(EVENT, history))
+    confidence, reason = MergeJudge(history).judge(EVENT)
+    assert np.isnan(confidence)
+    assert reason == "no mask of the child or of a parent"
+
+
+def test_a_movie_unlike_those_of_the_fit_gets_no_confidence_and_a_reason():
+    wild = rows(
+        (1, 0, [100, 300] * 5, 1.0), (2, 0, [300, 100] * 5, 1.0), (3, 10, [190, 180, 170, 160], RELAXING[:4])
+    )
+    confidence, reason = MergeJudge(wild).judge(EVENT)
+    assert np.isnan(confidence)
+    assert reason == "scatter of areas from frame to frame 1.63: fitted on 0 to 0.3"
 
 
 def test_a_logistic_takes_what_was_not_measured_as_average():

@@ -14,6 +14,7 @@ ROWS = {  # two particles that merge into a third; particle 1 is unseen in frame
     "major_axis_px": np.full(7, 4.0),
     "minor_axis_px": np.full(7, 3.0),
     "optical_mass": np.full(7, np.nan),
+    "touches_border": np.zeros(7, bool),
     "y_px": np.array([0.0, 5, 5, 3, 5, 4, 4]),
     "x_px": np.array([0.0, 5, 6, 4, 6, 5, 5]),
 }

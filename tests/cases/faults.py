@@ -47,10 +47,12 @@ def child_flicker() -> Case:
 
 
 def missed_before_fusing(n_missed: int) -> Case:
+    """One is missed in the last frames before the merge, so nobody sees the contact."""
     base = two_fuse()
+    merges = (replace(base.merges[0], contact_frame=None),)
     observed = miss(base.truth, 2, range(9 - n_missed, 9))
     name = f"missed for {n_missed} before fusing"
-    return replace(base, name=name, observed=observed, uncertainty_frames=1)
+    return replace(base, name=name, merges=merges, observed=observed, uncertainty_frames=1)
 
 
 def drift_jump_while_fusing() -> Case:
@@ -62,8 +64,8 @@ def blank_while_fusing() -> Case:
     others = [Disc(91, 54, 80, 5), Disc(92, 10, 60, 5), Disc(90, 10, 12, 6)]
     truth = draw([*others, *pair_discs()], 26)
     observed = truth.copy()
-    observed[8] = 0
-    merge = TrueMerge(9, 3, frozenset({1, 2}), 8)
+    observed[8] = 0  # the only frame that shows the contact
+    merge = TrueMerge(9, 3, frozenset({1, 2}), None)
     return Case("blank frame while fusing", truth, (merge,), observed=observed)
 
 

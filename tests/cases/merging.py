@@ -101,6 +101,14 @@ def small_swallowed_by_large() -> Case:
     return Case("small swallowed by large", draw(discs, 24), (merge,))
 
 
+def fuse_between_frames() -> Case:
+    """Two that are 3 px apart in one frame are one in the next: nobody saw contact."""
+    x = along((0, 66), (8, 58))
+    discs = [bystander(), Disc(1, 36, 34, 10, last=8), Disc(2, 36, x, 10, last=8)]
+    discs += [Disc(3, 36, x, 10, 9) for x in (37, 55)]
+    return Case("fuse between frames", draw(discs, 26), (TrueMerge(9, 3, frozenset({1, 2}), None),))
+
+
 def fuse_at_border() -> Case:
     merge = TrueMerge(9, 3, frozenset({1, 2}), 8)
     return Case("fuse at the border", draw(pair_discs(y=4), 24), (merge,))

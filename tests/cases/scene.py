@@ -38,7 +38,7 @@ class TrueMerge:
     frame: int
     child: int
     parents: frozenset[int]
-    contact_frame: int
+    contact_frame: int | None
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,12 @@ class Case:
     def segments(self) -> NDArray[np.int32]:
         """What a segmentation gives, (T, Y, X)."""
         return self.truth if self.observed is None else self.observed
+
+    def is_contact(self, found: int | None, true: int | None) -> bool:
+        """Tell whether a contact frame is the true one as far as that can be known; ``None``: not seen."""
+        if found is None or true is None:
+            return found is true
+        return abs(found - true) <= self.uncertainty_frames
 
     @property
     def lineage(self) -> Lineage:

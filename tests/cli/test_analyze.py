@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -93,6 +94,14 @@ def test_merges_are_found_from_the_masks_and_shown(masks, tmp_path):
     assert not list(masks.glob("*.parquet"))
 
 
+def test_doubtful_merges_are_left_out_where_that_is_asked_and_told_of(masks):
+    result = run(masks, "--min-confidence", 1, "--json")
+    counts = json.loads(result.stdout)["inputs"][0]
+    assert (counts["n_merges"], counts["lost"]) == (0, 2)
+    assert f"{masks}: left out 1 of 1 merges, of less confidence than 1" in result.stderr
+    assert "--min-confidence 1.5: give a number from 0 to 1" in refused(masks, "--min-confidence", 1.5)
+
+
 def test_a_person_sees_counts_and_merges(masks):
     words = run(masks, "--merges").stdout
     assert "12 │    18 │      3 │      1 │      2 │       1" in words  # frames, masks, tracks, merges, fates
@@ -117,6 +126,18 @@ def test_lineage_and_calibration_beside_the_masks_are_used(masks):
     )
     assert facts[b"frame_times_source"] == b"given by --frame-time"
     assert len(facts[b"masks_sha256"]) == 64
+
+
+def test_a_contact_that_nobody_saw_is_null_in_the_table_and_a_dash_on_the_screen(masks, tmp_path):
+    write_lineage(
+        masks / "lineage.json", replace(TREE, merges=(replace(TREE.merges[0], contact_frame=None),))
+    )
+    told = json.loads(run(masks, "--json").stdout)["inputs"][0]["merges"]
+    assert [merge["contact_frame"] for merge in told] == [None]
+    assert pq.read_table(masks / "merges.parquet")["contact_frame"].to_pylist() == [None]
+    assert (
+        "contact frame" not in run(masks, "-o", tmp_path / "again").stdout
+    )  # a column of nothing but dashes
 
 
 def test_the_movie_gives_intensities_and_must_fit(masks, tmp_path):

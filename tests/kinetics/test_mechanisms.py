@@ -29,6 +29,12 @@ def test_volume_stays_but_in_evaporation():
     assert measure(evaporating(rng(0)))["total_volume_ratio"].high < 0.5
 
 
+def test_merges_close_where_nobody_saw_contact():
+    run = coalescing(rng(0), n_merges=10)
+    unseen = replace(run, merges=run.merges.assign(contact_frame=np.nan))
+    assert count_vanished(unseen) == count_vanished(run)
+
+
 def test_a_merge_whose_volume_does_not_close_is_no_coalescence():
     run = coalescing(rng(0), n_merges=10)
     child = run.merges["child_id"][0]

@@ -26,6 +26,14 @@ def test_neck_exponent_lies_in_the_interval_of_most_merges():
     assert np.mean([row.low <= 5 <= row.high for row in rows]) >= 0.85
 
 
+def test_a_contact_that_nobody_saw_lets_the_neck_begin_in_the_frame_before_the_merge():
+    run = coalescing(rng(0))
+    unseen = replace(run, merges=run.merges.assign(contact_frame=np.nan))
+    within = replace(run, merges=run.merges.assign(contact_frame=run.merges["frame"]))
+    assert rows_of(unseen, "neck_exponent") == rows_of(within, "neck_exponent")
+    assert any(row.value is not None for row in rows_of(unseen, "neck_exponent"))
+
+
 def test_refusals_say_why():
     run = coalescing(rng(0), n_merges=2, relax_s=1e6)
     assert "does not relax" in rows_of(run, "relaxation_time")[0].reason

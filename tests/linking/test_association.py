@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 
 from temtrack.imaging.labels import measure_regions, overlap_counts
-from temtrack.linking.association import associate
+from temtrack.linking.association import Expected, associate
 
 
 def link(propagated, detections):
     tracks, found = measure_regions(propagated), measure_regions(detections)
-    result = associate(tracks, found, overlap_counts(propagated, detections))
+    result = associate(
+        Expected.of_regions(tracks), found, overlap_counts(propagated, detections), float(propagated.size)
+    )
     return {(tuple(sorted(x.tracks)), tuple(sorted(x.detections))) for x in result.links}, result
 
 

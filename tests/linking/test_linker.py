@@ -3,7 +3,7 @@ import pytest
 from cases import CASES
 from cases.scene import Disc, draw
 
-from temtrack.imaging.labels import LabelImage, measure_regions
+from temtrack.imaging.labels import LabelImage, compact, measure_regions
 from temtrack.linking.config import LinkingConfig
 from temtrack.linking.linker import Linker
 from temtrack.linking.masks import link_masks
@@ -37,7 +37,7 @@ class TestEveryCase:
         found = [(m.frame, true_of[m.child], {true_of[p] for p in m.parents}) for m in lineage.merges]
         assert found == [(m.frame, m.child, set(m.parents)) for m in case.merges]
         for merge, true in zip(lineage.merges, case.merges, strict=True):
-            assert abs(merge.contact_frame - true.contact_frame) <= case.uncertainty_frames
+            assert case.is_contact(merge.contact_frame, true.contact_frame)
 
     def test_every_track_with_fate_origin_and_parents(self, case, results):
         frames, lineage = results[case.name]
@@ -49,6 +49,11 @@ class TestEveryCase:
         assert {true_of[t.id]: told(t) for t in lineage.tracks} == {
             t.id: (t.fate, t.origin, set(t.parents)) for t in case.lineage.tracks
         }
+
+    def test_gap_filled_masks_cover_no_particle(self, case, results):
+        frames, _ = results[case.name]
+        for f, seen in zip(frames, case.segments, strict=True):
+            assert not seen[np.isin(f.labels, f.gap_filled_ids)].any()
 
     def test_lineage_and_masks_agree(self, case, results):
         frames, lineage = results[case.name]
@@ -160,6 +165,33 @@ def test_thousands_of_ids_keep_their_identity():
     assert matches.n_switches == 0
     assert measure_regions(frames[-1].labels).ids.size > 2000
     assert frames[-1].labels.dtype == np.int32
+
+
+def test_two_that_the_tracker_loses_as_they_become_one_are_its_parents():
+    """The child begins beside two that are gone: its own new track is no parent."""
+    y, x = np.mgrid[:120, :200]
+
+    def drawn(*particles):
+        out = np.zeros((120, 200), np.int32)
+        for particle, row, column, radius in particles:
+            out[np.hypot(y - row, x - column) < radius] = particle
+        return out
+
+    linker, labels = Linker(), None
+    others = [(10 + n, 100, 20 + 30 * n, 8) for n in range(6)]
+    for t in range(40):
+        pair = [(1, 40, 30, 9), (2, 40, 52, 9)] if t < 10 else [(1, 40, 41, 12.7)]
+        propagated = labels and labels.labels
+        if t == 10:  # the tracker puts them far off
+            lost = np.where(labels.labels[:80] > 0, np.roll(labels.labels[:80], 120, axis=1), 0)
+            propagated = np.vstack([lost, labels.labels[80:]])
+        detections, _ = compact(drawn(*others, *pair))
+        labels = linker.push(None if propagated is None else LabelImage(propagated), LabelImage(detections))
+    lineage = linker.finish()
+    (merge,) = lineage.merges
+    parents = {track.id for track in lineage.tracks if (track.start, track.end) == (0, 9)}
+    assert (merge.frame, set(merge.parents)) == (10, parents)
+    assert len(parents) == 2
 
 
 def discs(*places):

@@ -16,10 +16,10 @@ def test_key_frames_of_a_merge_with_a_long_contact(scene):
     assert found == [("first contact", 2), ("last apart", 3), ("merged", 4), ("later", 7)]
 
 
-@pytest.mark.parametrize(("frame", "before"), [(4, 1), (1, 0)])
-def test_key_frames_of_a_merge_at_once(scene, frame, before):
+@pytest.mark.parametrize(("frame", "contact", "before"), [(4, 3, 1), (4, None, 1), (1, None, 0)])
+def test_key_frames_of_a_merge_at_once(scene, frame, contact, before):
     _, _, lineage = scene
-    merge = replace(lineage.merges[0], frame=frame, contact_frame=frame)
+    merge = replace(lineage.merges[0], frame=frame, contact_frame=contact)
     assert frames_of(merge, lineage)[0] == ("before", before)
 
 
@@ -36,6 +36,14 @@ def test_the_picture_names_parents_child_and_frames(scene):
     assert "1 + 2 → 3" in words
     assert "merged: frame 4 (2 s)" in words
     assert "2 nm" in words
+
+
+@pytest.mark.parametrize(("contact", "words"), [(2, "frame 2"), (None, "not seen")])
+def test_the_picture_says_when_the_contact_began(scene, contact, words):
+    movie, masks, lineage = scene
+    lineage = replace(lineage, merges=(replace(lineage.merges[0], contact_frame=contact),))
+    figure = draw_keyframes(movie, lambda t: masks[t], lineage)
+    assert f"merge: frame 4\ncontact: {words}" in [text.get_text() for text in figure.axes[0].texts]
 
 
 def test_more_merges_than_rows_are_said_so(scene):

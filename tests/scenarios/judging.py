@@ -280,7 +280,7 @@ class World:
         for encounter in list(self.encounters):
             if t < encounter.begin:
                 continue
-            if not encounter.members and not self._choose(encounter, t):
+            if len(encounter.members) < 2 and not self._choose(encounter, t):
                 continue
             if encounter.phase == "approach":
                 self._approach(encounter, t)

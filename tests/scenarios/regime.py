@@ -138,7 +138,7 @@ class Scenario:
     sources
         For each frame: id in ``observed`` -> true ids that it covers; () for a speck.
     lineage
-        True tracks and merges. ``contact_frame`` is the merge frame where nobody saw contact.
+        True tracks and merges. ``contact_frame`` is ``None`` where nobody saw contact.
     positions
         Where what lay at (0, 0) in the first frame lies in each, (T, 2) px (y, x), magnification aside.
     magnification
@@ -201,3 +201,33 @@ REGIMES: dict[str, Regime] = {
         miss_rate=0.04,
     ),
 }  # fmt: skip
+
+
+def any_regime(seed: int) -> Regime:
+    """Return a regime drawn at random from all that microscopists film: for what is fitted, and judged."""
+    rng = np.random.default_rng((seed, 77))
+    contact_frames = (0, 0) if rng.random() < 0.5 else (1, int(rng.integers(2, 13)))
+    power = float(rng.uniform(2, 3))
+    return Regime(
+        n_frames=60,
+        n_particles=int(rng.integers(45, 80)),
+        diameter_px=float(6 * 3 ** rng.uniform(0, 1)),
+        size_spread=float(rng.uniform(0.05, 0.35)),
+        step=float(10 ** rng.uniform(-1.7, -0.1)),
+        gap=float(10 ** rng.uniform(-0.5, 0.6)),
+        merges=int(rng.integers(2, 7)),
+        cascades=int(rng.integers(0, 2)),
+        touch_and_merge=int(rng.integers(0, 3)),
+        passing=int(rng.integers(0, 5)),
+        contact_frames=contact_frames,
+        conserved_power=power,
+        fresh_ratio=float(rng.uniform(0.88, 1.0)) if power > 2.3 else 1.0,
+        dissolutions=int(rng.integers(0, 12)),
+        births=int(rng.integers(0, 6)),
+        miss_rate=float(rng.uniform(0, 0.2)),
+        area_noise=float(rng.uniform(0.02, 0.15)),
+        outline_px=float(rng.uniform(0.1, 0.8)),
+        specks=float(rng.uniform(0, 2)),
+        fuse_rate=float(rng.uniform(0, 0.6)),
+        split_rate=float(rng.uniform(0, 0.04)),
+    )

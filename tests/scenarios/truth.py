@@ -18,7 +18,10 @@ MAX_ABSENCE_FRAMES = 3
 
 @dataclass
 class Body:
-    """A particle in itself, wherever the field is: first and last frame, how it came and went, from whom."""
+    """A particle in itself, wherever the field is: first and last frame, how it came and went, from whom.
+
+    ``contact_frame`` is that of its parents, ``None`` where no frame shows them in contact.
+    """
 
     first: int
     last: int
@@ -52,8 +55,7 @@ def tell_truth(bodies: list[Body], areas_px: Floats, drawn: list[Labels]) -> tup
         tracks.append(Track(number, start, end, origin, fate, parents))
         if parents:
             y, x = center_of_mass(drawn[start] == k + 1)
-            contact = start if body.contact_frame is None else body.contact_frame
-            merges.append(Merge(start, number, parents, contact, float(y), float(x)))
+            merges.append(Merge(start, number, parents, body.contact_frame, float(y), float(x)))
     masks = [ids[t][labels] for t, labels in enumerate(drawn)]
     merges.sort(key=lambda merge: (merge.frame, merge.child))
     return masks, Lineage(n_frames, tuple(tracks), tuple(merges))

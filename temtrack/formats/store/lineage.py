@@ -135,7 +135,8 @@ def _refuse_contradictions(path: Path, lineage: Lineage) -> None:
             f"{path}: tracks {backward[:5]} do not lie within frames 0 to {lineage.n_frames - 1}"
         )
     for merge in lineage.merges:
-        within = 0 <= merge.contact_frame <= merge.frame < lineage.n_frames
+        contact = merge.frame if merge.contact_frame is None else merge.contact_frame
+        within = 0 <= contact <= merge.frame < lineage.n_frames
         if not (within and math.isfinite(merge.y_px) and math.isfinite(merge.x_px)):
             raise InputError(
                 f"{path}: the merge of {merge.parents[:5]} into {merge.child} is at no place or time"

@@ -15,6 +15,12 @@ def test_tables_come_back_with_all_parents(write, scaled):
     assert particles["mean_intensity"].isna().all()
 
 
+def test_whole_numbers_stay_whole_beside_what_is_missing(write, scaled):
+    lines = (write("csv", scaled, "out") / "tracks.csv").read_text().splitlines()
+    column = lines[0].split(",").index("child_id")
+    assert {line.split(",")[column] for line in lines[1:]} == {"", str(CHILD)}
+
+
 def test_columns_without_scale_are_left_out(write, scene):
     header = (write("csv", scene, "out") / "particles.csv").read_text().splitlines()[0]
     assert "_nm" not in header

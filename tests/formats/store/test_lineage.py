@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,9 +21,11 @@ LINEAGE = Lineage(
 )
 
 
-def test_json_goes_round(tmp_path):
-    write_lineage(tmp_path / "lineage.json", LINEAGE)
-    assert read_lineage(tmp_path / "lineage.json") == LINEAGE
+@pytest.mark.parametrize("contact", [2, None])
+def test_json_goes_round(tmp_path, contact):
+    lineage = replace(LINEAGE, merges=(replace(LINEAGE.merges[0], contact_frame=contact),))
+    write_lineage(tmp_path / "lineage.json", lineage)
+    assert read_lineage(tmp_path / "lineage.json") == lineage
 
 
 def test_ctc_table_names_the_first_parent(tmp_path):

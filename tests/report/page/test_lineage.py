@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import page_scene
 import pandas as pd
@@ -58,6 +60,14 @@ def test_merges_are_listed_with_their_key_frames_and_the_childs_size():
     area = int((page_scene.draw_masks()[6] == 3).sum())
     assert merge["diameter"] == pytest.approx(2 * (area / 3.14159265) ** 0.5 * 0.5, rel=1e-4)
     assert [frame for frame, _ in merge["keyframes"]] == [4, 5, 6, 11]
+
+
+def test_a_contact_that_nobody_saw_stays_null():
+    run = page_scene.make_source().run
+    run = replace(run, merges=run.merges.assign(contact_frame=np.nan))
+    (merge,) = list_merges(run, lineage_of(run))
+    assert merge["contact_frame"] is None
+    assert [frame for frame, _ in merge["keyframes"]] == [3, 5, 6, 11]
 
 
 def test_tracks_are_listed_with_origin_fate_and_a_row_only_in_families():

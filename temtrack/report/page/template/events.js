@@ -88,7 +88,7 @@ class MergeDetail {
       html("div", { class: "keyframes" }, views),
       facts([
         ["merged", frameText(merge.frame)],
-        ["in contact from", frameText(merge.contact_frame)],
+        ["in contact from", merge.contact_frame === null ? "not seen" : frameText(merge.contact_frame)],
         ["child's diameter", `${short(merge.diameter, 3)} ${unit}`],
         ["area, child / parents", short(merge.area_ratio, 3)],
         ...(merge.mass_ratio === null ? [] : [["optical mass, child / parents", short(merge.mass_ratio, 3)]]),

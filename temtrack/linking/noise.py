@@ -1,0 +1,151 @@
+"""What linking must expect of a movie, learned from the movie itself: motion, outlines, misses, births."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Frames whose noise is remembered.
+N_FRAMES_KNOWN = 15
+
+#: Before anything is known, a particle is off its prediction by so much of its radius along an axis,
+PRIOR_MOTION_RADII = 0.35
+
+#: its area differs from that before by so much, as a logarithm,
+PRIOR_AREA = 0.15
+
+#: and so many particles of these are missed or begin.
+PRIOR_MISSED, PRIOR_BORN, PRIOR_SEEN = 1.0, 0.5, 30.0
+
+#: What is known at first counts as so many particles.
+PRIOR_WEIGHT = 4.0
+
+#: Gaps of so many radii are jumped over.
+GAP_RADII = 0.4
+
+#: Motion and areas have tails: they are Student's t of so many degrees of freedom.
+DEGREES_OF_FREEDOM = 4.0
+
+#: What a merge keeps is one of so many between the area and the volume of spheres, and none is ruled out.
+N_KEPT, LEAST_KEPT_WEIGHT = 5, 0.01
+
+#: No movie is so quiet that less than this can be counted on: pixels are whole.
+LEAST_MOTION_PX, LEAST_AREA = 0.4, 0.03
+
+#: From the median of a magnitude to a standard deviation, along one axis and in the plane.
+_SIGMA_OF_MEDIAN, SIGMA_OF_MEDIAN_LENGTH = 1.4826, 0.8493
+
+
+@dataclass
+class MovieNoise:
+    """Running estimates over the last frames; each frame counts by its particles.
+
+    Parameters
+    ----------
+    motion
+        Of each frame: particles seen, and the standard deviation of their steps beside the prediction, in
+        pixels along an axis.
+    area
+        Of each frame: particles seen, and the standard deviation of the logarithm of their areas' ratio.
+    counts
+        Of each frame: particles expected, missed and born.
+    kept
+        How likely each of `log_areas_kept` is, from area kept to volume kept.
+    """
+
+    motion: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=N_FRAMES_KNOWN))
+    area: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=N_FRAMES_KNOWN))
+    counts: deque[tuple[int, int, int]] = field(default_factory=lambda: deque(maxlen=N_FRAMES_KNOWN))
+    kept: list[float] = field(default_factory=lambda: [1.0] * N_KEPT)
+
+    def learn(
+        self, steps_px: NDArray[np.float64], log_ratios: NDArray[np.float64], n_missed: int, n_born: int
+    ) -> None:
+        """Take a frame's links of one to one into account.
+
+        Parameters
+        ----------
+        steps_px
+            (N, 2) way (y, x) from where each was predicted to where it was found.
+        log_ratios
+            (N,) logarithm of the area found over that before.
+        n_missed, n_born
+            Tracks without a detection, and detections without a track.
+        """
+        n = len(steps_px)
+        if n:
+            length = float(np.median(np.hypot(*steps_px.T)))
+            self.motion.append((n, SIGMA_OF_MEDIAN_LENGTH * length))
+            self.area.append((n, _SIGMA_OF_MEDIAN * float(np.median(np.abs(log_ratios)))))
+        self.counts.append((n + n_missed, n_missed, n_born))
+
+    def learn_merge(self, other_px: float, gone_px: float, after_px: float, sigma: float) -> None:
+        """Take a merge beyond doubt into account: how much of the area it kept.
+
+        Parameters
+        ----------
+        other_px, gone_px, after_px
+            Areas of the parents and of the child.
+        sigma
+            Standard deviation of the logarithm of their ratio.
+        """
+        misfits = (np.log(after_px) - log_areas_kept(other_px, gone_px)) / sigma
+        log_weights = np.log(self.kept) + log_t(misfits, 1)
+        weights = np.exp(log_weights - log_weights.max())
+        self.kept = np.maximum(weights / weights.sum(), LEAST_KEPT_WEIGHT).tolist()
+
+    def log_density_after(self, other_px: float, gone_px: float, after_px: float, sigma: float) -> float:
+        """Return the log density of the logarithm of a child's area, of parents of these areas."""
+        misfits = (np.log(after_px) - log_areas_kept(other_px, gone_px)) / sigma
+        weights = np.array(self.kept) / sum(self.kept)
+        return float(np.log((weights * np.exp(log_t(misfits, 1))).sum() / sigma))
+
+    def motion_px(self, radius_px: float) -> float:
+        """Return the standard deviation of a step beside its prediction along an axis, in pixels.
+
+        ``radius_px`` is the usual radius, which tells what to expect at first.
+        """
+        return max(LEAST_MOTION_PX, _pooled(self.motion, PRIOR_MOTION_RADII * radius_px))
+
+    def gap_scale_px(self, radius_px: float) -> float:
+        """Return over which gap between particles a merge of them in the next frame becomes e times rarer.
+
+        Neighbours attract each other, so it is more than what chance moves them. ``radius_px`` as above.
+        """
+        return float(np.hypot(2 * self.motion_px(radius_px), GAP_RADII * radius_px))
+
+    def area_log(self) -> float:
+        """Return the standard deviation of the logarithm of the ratio of areas in two frames."""
+        return max(LEAST_AREA, _pooled(self.area, PRIOR_AREA))
+
+    def miss_fraction(self) -> float:
+        """Return the share of the particles that a frame misses."""
+        expected = sum(n for n, _, _ in self.counts)
+        return (PRIOR_MISSED + sum(m for _, m, _ in self.counts)) / (PRIOR_SEEN + expected)
+
+    def births(self) -> float:
+        """Return the detections of a frame that no track explains, on average."""
+        return (PRIOR_BORN + sum(b for _, _, b in self.counts)) / (1 + len(self.counts))
+
+
+def log_areas_kept(other_px: float, gone_px: float) -> NDArray[np.float64]:
+    """Return the logarithms of the areas that a merged particle may have, from all to that of one sphere."""
+    sphere = (other_px**1.5 + gone_px**1.5) ** (2 / 3)
+    return np.linspace(np.log(other_px + gone_px), np.log(sphere), N_KEPT)
+
+
+def _pooled(known: deque[tuple[int, float]], prior: float) -> float:
+    """Return the root of the mean variance, what was known at first among them."""
+    weights = np.array([PRIOR_WEIGHT, *(n for n, _ in known)])
+    sigmas = np.array([prior, *(sigma for _, sigma in known)])
+    return float(np.sqrt(np.average(sigmas**2, weights=weights)))
+
+
+def log_t(scaled: NDArray[np.float64], n_dimensions: int) -> NDArray[np.float64]:
+    """Return the logarithm of Student's t density in one or two dimensions, of unit scale."""
+    nu = DEGREES_OF_FREEDOM
+    norm = -np.log(2 * np.pi) if n_dimensions == 2 else np.log(3 / 8)  # of four degrees of freedom
+    return np.asarray(norm - (nu + n_dimensions) / 2 * np.log1p(scaled**2 / nu))

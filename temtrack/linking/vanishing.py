@@ -1,0 +1,172 @@
+"""Merges whose contact nobody filmed: a particle is gone, and a neighbour has grown by it.
+
+A *window* is the list of undecided frames, the one in question first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from temtrack.linking.config import LinkingConfig
+from temtrack.linking.evidence import N_AREA_FRAMES, SURE_NATS, Vanishing, nats_for_merge, tree_gaps
+from temtrack.linking.hypotheses import MIN_PARENT_FRAMES, MergeDecision, log_odds_of, was_there
+from temtrack.linking.noise import MovieNoise
+from temtrack.linking.records import FrameRecord, Observation, TrackState
+
+#: A merge over a gap is looked for among neighbours whose gap is at most so many standard deviations of
+#: motion, and so many usual radii.
+MAX_GAP_SIGMAS, MAX_GAP_RADII = 8.0, 2.0
+
+#: Of the gone, at most so many are tried with one neighbour.
+MAX_GONE = 4
+
+
+@dataclass(frozen=True)
+class _Gone:
+    """A track that is not seen again, and its last observation before."""
+
+    track: TrackState
+    last: Observation
+
+
+def decide_vanished(
+    window: list[FrameRecord],
+    tracks: Mapping[int, TrackState],
+    last_frame: int,
+    noise: MovieNoise,
+    config: LinkingConfig,
+) -> list[MergeDecision]:
+    """Return the merges, in the window's first frame, of tracks that were seen before and are not any more.
+
+    Parameters
+    ----------
+    window, tracks
+        The undecided frames, and the tracks in them or ended just before.
+    last_frame
+        The last informative frame before.
+    noise, config
+        What is known of the movie, and thresholds.
+    """
+    record = window[0]
+    if record.frame == 0 or not record.is_informative or record.is_low_recall:
+        return []
+    gone = _find_gone(window, tracks, last_frame, config)
+    if not gone:
+        return []
+    children = [tracks[i] for i in sorted(record.alone() & tracks.keys())]
+    seen = {t.id: o for t in children if (o := t.observed_in(record.frame))}
+    if not seen:
+        return []
+    ids = list(seen)
+    radii = np.sqrt(np.array([o.area_px for o in seen.values()]) / np.pi)
+    usual = float(np.median(radii))
+    motion = noise.motion_px(usual)
+    widest = min(MAX_GAP_SIGMAS * motion, MAX_GAP_RADII * usual) + 1.0
+    tree = cKDTree([(o.y_px, o.x_px) for o in seen.values()])
+    near: dict[int, list[_Gone]] = {}
+    for one in gone:
+        at = (one.last.y_px + record.step_px[0], one.last.x_px + record.step_px[1])
+        reach = np.sqrt(one.last.area_px / np.pi) + float(radii.max()) + widest
+        for row in tree.query_ball_point(at, reach):
+            near.setdefault(ids[row], []).append(one)
+    scored = [
+        (nats, child, some, seen_of)
+        for child, candidates in near.items()
+        for size in range(1, min(len(candidates), MAX_GONE) + 1)
+        for some in combinations(candidates, size)
+        if (seen_of := _look(tracks[child], some, record, widest, noise)) is not None
+        and (nats := nats_for_merge(seen_of, noise, usual)) > 0
+    ]
+    return _best_apart(scored)
+
+
+def _find_gone(
+    window: list[FrameRecord], tracks: Mapping[int, TrackState], last_frame: int, config: LinkingConfig
+) -> list[_Gone]:
+    """Return the tracks that were alone in the last informative frame and hardly in any from now on."""
+    frame = window[0].frame
+    informative = [r for r in window if r.is_informative and not r.is_low_recall]
+    shared = frozenset[int]().union(*window[0].under_segmented)
+    gone = []
+    for i in sorted(tracks.keys() - window[0].alone() - shared):
+        track = tracks[i]
+        last = next((o for o in reversed(track.observations) if o.frame < frame), None)
+        if last is None or last.frame < last_frame or len(track.areas_before(frame)) < MIN_PARENT_FRAMES:
+            continue
+        again = [track.observed_in(r.frame) is not None for r in informative]
+        if np.mean(again) <= 1 - config.lasting_fraction and not any(again[-2:]):
+            gone.append(_Gone(track, last))
+    return gone
+
+
+def _look(
+    child: TrackState, gone: tuple[_Gone, ...], record: FrameRecord, widest_gap: float, noise: MovieNoise
+) -> Vanishing | None:
+    """Return what was seen of some gone tracks beside a child; ``None`` where they cannot be in it."""
+    frame = record.frame
+    before = [o for o in child.observations if o.frame < frame][-N_AREA_FRAMES:]
+    after = [o for o in child.observations if o.frame >= frame][:N_AREA_FRAMES]
+    if not was_there(child, frame) if before else len(gone) < 2:
+        return None  # a guest is no parent
+    members = [*(one.last for one in gone), *before[-1:]]
+    at = np.array([(o.y_px, o.x_px) for o in members])
+    gap = float(tree_gaps(at, np.sqrt(np.array([o.area_px for o in members]) / np.pi)).max(initial=-np.inf))
+    if gap > widest_gap:
+        return None
+    other = float(np.median([o.area_px for o in before])) if before else 0.0
+    areas = [one.track.area_before(frame) for one in gone]
+    n_before = min(len(before) or N_AREA_FRAMES, *(len(one.track.areas_before(frame)) for one in gone))
+    pull = _pull(before[-1], [one.last for one in gone], areas, after[0], record.step_px) if before else None
+    if pull is not None and before[-1].frame < frame - 2:
+        pull = None
+    return Vanishing(
+        other_px=other,
+        gone_px=sum(areas),
+        after_px=float(np.median([o.area_px for o in after])),
+        n_before=min(n_before, N_AREA_FRAMES),
+        n_after=len(after),
+        pull=pull,
+        gap_px=gap,
+        log_odds=sum(log_odds_of(one.track, record, noise) for one in gone),
+    )
+
+
+def _pull(
+    other: Observation,
+    gone: list[Observation],
+    areas: list[float],
+    after: Observation,
+    step_px: tuple[float, float],
+) -> tuple[float, float] | None:
+    """Return how far the other moved towards the common centre, and how far that is."""
+    weights = np.array([other.area_px, *areas])
+    at = np.array([(o.y_px, o.x_px) for o in (other, *gone)])
+    way = weights @ at / weights.sum() - at[0]
+    length = float(np.hypot(*way))
+    if length == 0:
+        return None
+    moved = np.array([after.y_px - step_px[0], after.x_px - step_px[1]]) - at[0]
+    return float(moved @ way / length), length
+
+
+def _best_apart(
+    scored: list[tuple[float, int, tuple[_Gone, ...], Vanishing]],
+) -> list[MergeDecision]:
+    """Choose the best hypotheses, best first, that have no track in common."""
+    chosen, used = [], set[int]()
+    for nats, child, gone, seen in sorted(scored, key=lambda one: -one[0]):
+        parents, host = frozenset(one.track.id for one in gone), frozenset({child})
+        if (parents | host) & used:
+            continue
+        used |= parents | host
+        if seen.other_px:
+            sure = (seen,) if nats >= SURE_NATS else ()
+            chosen.append(MergeDecision(parents | host, frozenset(), sure=sure))
+        else:
+            chosen.append(MergeDecision(parents, frozenset(), newborn=host))
+    return chosen
