@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 
 import matplotlib as mpl
@@ -28,7 +28,7 @@ from results import BenchmarkResult, ResultTable, add_json_option, publish
 from scenarios import Regime, Scenario, any_regime, fitting, judging
 
 from temtrack.analysis.confidence import FITTED, MODEL, SHORT_FRAMES, Logistic
-from temtrack.analysis.merge_features import MergeScene
+from temtrack.analysis.merge_features import MergeFeatures, MergeScene
 from temtrack.analysis.particles import ParticleHistory, measure_particles
 from temtrack.imaging.labels import measure_gaps
 from temtrack.lineage import Lineage, Merge
@@ -43,6 +43,9 @@ FIT_SEED, CHECK_SEED = 20_000, 30_000
 
 #: Strengths of the faults of a segmentation.
 STRENGTHS = (0.3, 1.0, 3.0)
+
+#: The features, in their order.
+NAMES = [one.name for one in fields(MergeFeatures)]
 
 #: What is told with confidences from one value to the next is taken together.
 BINS = ((0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 0.9), (0.9, 0.95), (0.95, 0.98), (0.98, 1.01))
@@ -224,10 +227,9 @@ def fit(events: Events) -> Logistic:
     mean, scale = np.nanmean(events.features, axis=0), np.nanstd(events.features, axis=0)
     standard = np.nan_to_num((events.features - mean) / scale)
     fitted = LogisticRegression(C=1.0).fit(standard, events.is_true)
-    mean, scale, weight = (
-        tuple(float(f"{x:.4g}") for x in values) for values in (mean, scale, fitted.coef_[0])
-    )
-    return Logistic(mean, scale, weight, float(f"{fitted.intercept_[0]:.4g}"))
+    rows = np.column_stack([mean, scale, fitted.coef_[0]])
+    terms = {name: tuple(float(f"{x:.4g}") for x in row) for name, row in zip(NAMES, rows, strict=True)}
+    return Logistic(float(f"{fitted.intercept_[0]:.4g}"), terms)
 
 
 def show_lives(lives: Counter[tuple[str, str, bool, bool]]) -> None:
@@ -246,7 +248,8 @@ def show_lives(lives: Counter[tuple[str, str, bool, bool]]) -> None:
 
 def reliability(title: str, events: Events, model: Logistic) -> ResultTable:
     """Return the reliability diagram: how often what was told with a confidence is true."""
-    told, is_true = np.array([model(tuple(row)) for row in events.features]), events.is_true
+    rows_told = [dict(zip(NAMES, one.features, strict=True)) for one in events.merges]
+    told, is_true = np.array([model(row) for row in rows_told]), events.is_true
     rows, error = [], 0.0
     for low, high in BINS:
         some = (told >= low) & (told < high)

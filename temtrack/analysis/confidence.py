@@ -9,7 +9,7 @@ fractions and prints the reliability diagram. All of it holds for masks of the k
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -20,28 +20,49 @@ from temtrack.lineage import Lineage, Merge, Track
 
 @dataclass(frozen=True)
 class Logistic:
-    """A logistic function of standardised features, ``1 / (1 + exp(-(b + sum w (x - mean) / scale)))``."""
+    """A logistic function of standardised features, ``1 / (1 + exp(-(b + sum w (x - mean) / scale)))``.
 
-    mean: tuple[float, ...]
-    scale: tuple[float, ...]
-    weight: tuple[float, ...]
+    Parameters
+    ----------
+    intercept
+        b.
+    terms
+        By feature its mean, scale and weight w.
+    """
+
     intercept: float
+    terms: Mapping[str, tuple[float, float, float]]
 
-    def __call__(self, values: tuple[float, ...]) -> float:
+    def __call__(self, values: Mapping[str, float]) -> float:
         """Return the probability; a feature that is NaN counts as average."""
-        standard = (np.array(values) - self.mean) / self.scale
-        logit = self.intercept + np.nansum(standard * self.weight)
+        x, (mean, scale, weight) = (
+            [values[name] for name in self.terms],
+            np.array(list(self.terms.values())).T,
+        )
+        logit = self.intercept + np.nansum(weight * (x - mean) / scale)
         return float(1 / (1 + np.exp(-logit)))
 
 
-#: Fitted by ``benchmarks/confidence.py --movies 40``, in the order of the fields of `MergeFeatures`.
+#: Fitted by ``benchmarks/confidence.py``, on the fields of `MergeFeatures`.
 MODEL = Logistic(
-    mean=(0.01431, 0.9538, 0.9039, 0.06318, 0.3811, 0.1951, 0.04619, 0.06353),
-    scale=(0.1345, 0.1422, 0.1621, 0.04217, 0.209, 0.2948, 0.1252, 0.1383),
-    weight=(-1.105, 0.8571, 0.2881, -1.009, 2.496, 0.5694, -0.4214, -0.451),
-    intercept=1.516,
+    intercept=2.147,
+    terms={
+        "evidence": (8.521, 3.911, 0.4765),
+        "gap": (0.3295, 0.8052, 0.363),
+        "n_rivals": (0.2399, 0.4742, -0.3726),
+        "at_border": (0.04938, 0.2092, -0.4289),
+        "area_misfit": (0.04201, 0.1082, -0.3612),
+        "child_life": (0.9538, 0.1363, 0.6117),
+        "parent_life": (0.9076, 0.1533, 0.1866),
+        "waist": (0.07288, 0.07981, -1.426),
+        "relaxation": (0.3554, 0.2912, 1.207),
+        "parent_stretch": (0.1557, 0.1883, -0.5624),
+        "shrinkage": (0.2109, 0.3151, -0.08397),
+        "mass_misfit": (0.04692, 0.04056, -0.3453),
+        "area_scatter": (0.09387, 0.05124, 0.1035),
+        "motion": (0.2349, 0.2499, -0.2685),
+    },
 )
-
 
 #: What the movies of the fit were like, by property of `MergeScene`: from, to, and what it is.
 FITTED: Mapping[str, tuple[float, float, str]] = {
@@ -91,7 +112,7 @@ class MergeJudge:
             return float("nan"), "no mask of the child or of a parent"
         if self._unlike is not None:
             return float("nan"), self._unlike
-        return MODEL(astuple(self._scene.features(merge))), None
+        return MODEL(asdict(self._scene.features(merge))), None
 
 
 def predict_fate_confidence(lineage: Lineage, judge: MergeJudge) -> dict[int, float]:

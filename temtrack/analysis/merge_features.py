@@ -22,9 +22,12 @@ _RELAXED_AFTER_FRAMES = 10
 #: Life, in frames, that already says 1 - 1/e of what a long one says.
 _LASTING_FRAMES = 5.0
 
-#: Features are cut off at this value, beyond which they say nothing more; some at others.
-_MOST = 2.0
-_MOST_OF = {"evidence": 12.0, "gap": 6.0}
+#: Features are cut off from and to these values, beyond which they say nothing more; some at others.
+_LIMITS = (-2.0, 2.0)
+_LIMITS_OF = {"evidence": (-12.0, 6.0), "gap": (-6.0, 6.0)}
+
+#: Outlines jitter, so the largest of many areas is greater than the last by about so much, as a logarithm.
+_JITTER_LOG = 0.3
 
 #: Others may have been merged with that are at most so many times the movie's scale of gaps away.
 _NEAR_SCALES = 2.0
@@ -60,13 +63,11 @@ class MergeFeatures:
     parent_stretch
         Logarithm of the greatest aspect ratio among the parents: halves of one particle are long.
     shrinkage
-        Logarithm of the smallest parent's greatest area over its last: large where it was dissolving.
+        Logarithm of the smallest parent's greatest area over its last, beyond what outlines jitter: large
+        where it was dissolving.
     mass_misfit
         Size of the logarithm of the child's optical mass over its parents', which a merge conserves; NaN
         without the movie.
-    area_scatter, motion
-        Of the movie: standard deviation of the logarithm of a particle's area from frame to frame, and of
-        its steps, in usual radii.
     """
 
     evidence: float
@@ -81,8 +82,6 @@ class MergeFeatures:
     parent_stretch: float
     shrinkage: float
     mass_misfit: float
-    area_scatter: float
-    motion: float
 
 
 class MergeScene:
@@ -129,13 +128,11 @@ class MergeScene:
             waist=1 - _median(history.since(merge.child, frame, "solidity")[:N_FRAMES]),
             relaxation=_median(stretches[:N_FRAMES]) - _median(stretches[:_RELAXED_AFTER_FRAMES][-N_FRAMES:]),
             parent_stretch=float(np.nanmax(own)) if np.isfinite(own).any() else np.nan,
-            shrinkage=float(np.log(last.max() / np.median(last[-N_FRAMES:]))),
+            shrinkage=max(float(np.log(last.max() / np.median(last[-N_FRAMES:]))) - _JITTER_LOG, 0.0),
             mass_misfit=_misfit_of_mass(measure_ratio(merge, history, "optical_mass")),
-            area_scatter=self.area_scatter,
-            motion=self.motion,
         )
-        most = np.array([_MOST_OF.get(one.name, _MOST) for one in fields(MergeFeatures)])
-        return MergeFeatures(*np.clip(astuple(features), -most, most).tolist())
+        least, most = np.array([_LIMITS_OF.get(one.name, _LIMITS) for one in fields(MergeFeatures)]).T
+        return MergeFeatures(*np.clip(astuple(features), least, most).tolist())
 
     def _share_at_border(self, merge: Merge) -> float:
         """Return in which share of its first frames the child, or of their last a parent, is cut."""

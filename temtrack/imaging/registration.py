@@ -101,12 +101,32 @@ def find_shift(before: NDArray[np.float32], after: NDArray[np.float32]) -> Shift
     return Shift((y, x), correlation, bool(significance >= MIN_SIGNIFICANCE))
 
 
-def find_mask_shift(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> tuple[int, int]:
-    """Return the shift (y, x) in pixels that makes two masks (Y, X) overlap most, to a grid point."""
-    spacing = grid_spacing(before.shape)
+def find_mask_shift(
+    before: NDArray[np.bool_], after: NDArray[np.bool_], spacing: int | None = None
+) -> tuple[int, int]:
+    """Return the shift (y, x) in pixels that makes two masks (Y, X) overlap most, to a grid point.
+
+    Grid points are so many pixels apart; as usual where ``None``.
+    """
+    spacing = spacing or grid_spacing(before.shape)
     grids = (mask[::spacing, ::spacing].astype(np.float32) for mask in (before, after))
     y, x = _peak(_cross_correlation(*grids))
     return (y * spacing, x * spacing)
+
+
+def shift_mask(mask: NDArray[np.bool_], step: Step) -> NDArray[np.bool_]:
+    """Shift a mask by (y, x) pixels, rounded; what comes in from outside is background."""
+    out = np.zeros_like(mask)
+    (to_y, from_y), (to_x, from_x) = (_slices(round(s), n) for s, n in zip(step, mask.shape, strict=True))
+    out[to_y, to_x] = mask[from_y, from_x]
+    return out
+
+
+def _slices(step: int, n: int) -> tuple[slice, slice]:
+    """Return where to and where from to copy along an axis of ``n`` for a shift by ``step``."""
+    if step >= 0:
+        return slice(min(step, n), n), slice(0, max(n - step, 0))
+    return slice(0, max(n + step, 0)), slice(min(-step, n), n)
 
 
 def _cross_correlation(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -49,6 +49,9 @@ CLEAR_AREA_SIGMAS = 3.0
 #: A track that is not yet surely a particle is missed in this share of the frames.
 TENTATIVE_MISSED = 0.5
 
+#: One that is expected outside the field is missed in this share, and is in no other's detection.
+OUTSIDE_MISSED = 0.9
+
 #: Of tracks that touch, one more in a detection is as likely as this.
 SHARE_PROBABILITY = 0.1
 
@@ -98,6 +101,8 @@ class Expected:
         (N,) area when last seen alone.
     touches_border
         (N,) whether the border cuts it there, or cut it when last seen.
+    is_outside
+        (N,) whether it is expected out of sight; ``at`` is the point of the border that is nearest to it.
     gap_frames
         (N,) frames since it was last seen.
     is_established
@@ -108,6 +113,7 @@ class Expected:
     at: NDArray[np.float64]
     area_px: NDArray[np.float64]
     touches_border: NDArray[np.bool_]
+    is_outside: NDArray[np.bool_]
     gap_frames: NDArray[np.int64]
     is_established: NDArray[np.bool_]
 
@@ -117,7 +123,13 @@ class Expected:
         at = np.stack([regions.y_px, regions.x_px], axis=1)
         none = np.zeros(regions.ids.size, np.int64)
         return cls(
-            regions.ids, at, regions.area_px.astype(np.float64), regions.touches_border, none, none == 0
+            ids=regions.ids,
+            at=at,
+            area_px=regions.area_px.astype(np.float64),
+            touches_border=regions.touches_border,
+            is_outside=none > 0,
+            gap_frames=none,
+            is_established=none == 0,
         )
 
     @cached_property
@@ -210,6 +222,7 @@ class _Likelihood:
         self.hop_px = HOP_RADII * usual
         self.motion = max(noise.motion_px(usual), self._motion_here(sure, usual))
         missed = np.where(tracks.is_established, min(noise.miss_fraction(), 0.5), TENTATIVE_MISSED)
+        missed[tracks.is_outside] = OUTSIDE_MISSED
         self.log_odds_seen = np.log((1 - missed) / missed)
         self.log_new = np.log(noise.births() / field_px / AREA_RANGE_LOG)
         self.log_hop = np.log(HOP_PROBABILITY / (np.pi * self.hop_px**2))
@@ -396,7 +409,8 @@ def _find_edges(likelihood: _Likelihood, overlaps: Overlaps, config: LinkingConf
         i,
         j,
         likelihood.one_to_one(i, j),
-        member | (beside & (tracks.radius_px[i] <= 1.1 * likelihood.found_radius[j])),
+        (member | (beside & (tracks.radius_px[i] <= 1.1 * likelihood.found_radius[j])))
+        & ~tracks.is_outside[i],
         fragment | (beside & (likelihood.found_radius[j] <= 1.1 * tracks.radius_px[i])),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from temtrack.imaging.registration import shift_mask
 from temtrack.lineage import MIN_CHILD_FRAMES, Merge
 from temtrack.linking.config import LinkingConfig
 from temtrack.linking.evidence import area_sigma
@@ -11,6 +12,7 @@ from temtrack.linking.fates import classify_origin
 from temtrack.linking.hypotheses import MergeDecision, broken_in_first_frame, decide_merges, is_lasting
 from temtrack.linking.records import FrameRecord, Observation, TrackState
 from temtrack.linking.state import LinkerState
+from temtrack.linking.under_segmentation import divide_detection, neck_ratio
 from temtrack.linking.vanishing import decide_vanished
 
 #: A particle has ended in its fragments where the second largest has at least this share of the largest.
@@ -19,11 +21,15 @@ COMPARABLE_FRACTION = 0.4
 #: A particle has broken for good where its fragments are seen in at least so many frames.
 MIN_SPLIT_FRAMES = 2
 
+#: A neck whose half width is less than this share of the smaller one's radius may be mere contact.
+MAX_NECK_OF_CONTACT = 0.4
+
 
 def decide_first_frame(state: LinkerState, config: LinkingConfig) -> None:
     """Decide what begins and merges in the first undecided frame, and finalize the frame."""
     _resolve_fragments(state, config)
     if state.window[0].frame == 0:
+        _divide_joined(state, config)
         for fragment, whole in broken_in_first_frame(state.window, config):
             state.rename({fragment: whole})
     _resolve_appearances(state, config)
@@ -38,16 +44,16 @@ def decide_first_frame(state: LinkerState, config: LinkingConfig) -> None:
 
 
 def _decide_merges(state: LinkerState, config: LinkingConfig) -> None:
-    """Tell the merges of the first undecided frame: in shared detections, then over gaps.
-
-    In the movie's last frames only those in contact before are told: what seems one may be a joint segment.
-    """
-    is_proven = sum(r.is_informative for r in state.window) >= MIN_CHILD_FRAMES
-    for decision in decide_merges(state.window, state.known(), state.noise, config):
-        if is_proven or state.contacts.contact_frame(decision.parents) is not None:
-            _apply_merge(state, decision)
-    if not is_proven:
-        return
+    """Tell the merges of the first undecided frame: in shared detections, then over gaps."""
+    n_sharing = len(state.window[0].under_segmented)
+    merges = decide_merges(state.window, state.known(), state.noise, config)
+    for decision in merges:
+        _apply_merge(state, decision)
+    if len(state.window) >= config.look_ahead_frames:
+        state.noise.n_lasting += len(merges)
+        state.noise.n_passing += max(n_sharing - len(merges), 0)
+    if sum(r.is_informative for r in state.window) < MIN_CHILD_FRAMES:
+        return  # what the movie's last frames lack may just be missed
     for decision in decide_vanished(state.window, state.known(), state.last_informative, state.noise, config):
         for i in sorted(decision.parents - state.window[0].alone()):
             track = state.known()[i]
@@ -67,6 +73,29 @@ def _resolve_fragments(state: LinkerState, config: LinkingConfig) -> None:
         state.rename({p: whole for p in fragments if p not in apart})
         if apart:
             _resolve_split(state, whole, apart)
+
+
+def _divide_joined(state: LinkerState, config: LinkingConfig) -> None:
+    """Divide what a thin neck joins in the first frame and stays apart from the next one on.
+
+    Two that touch are taken for one far more often than one breaks.
+    """
+    first, *later = state.window
+    if not later:
+        return
+    for fragment, whole in list(later[0].fragments.items()):
+        if not (_is_split_off(later, fragment, whole, config) and first.is_seen(whole)):
+            continue
+        mask, back = first.mask_of(whole), (-later[0].step_px[0], -later[0].step_px[1])
+        members = np.zeros(mask.shape, np.int32)
+        for i in (whole, fragment):
+            members[shift_mask(later[0].mask_of(i), back)] = i
+        shared = divide_detection(mask, members)
+        parts = [np.argwhere(shared == i) for i in (whole, fragment)]
+        if all(map(len, parts)) and neck_ratio(np.argwhere(mask), *parts) < MAX_NECK_OF_CONTACT:
+            first.divide(whole, fragment, shared == fragment)
+            del later[0].fragments[fragment]
+            state.known()[whole].forget(first.frame)
 
 
 def _is_split_off(window: list[FrameRecord], fragment: int, whole: int, config: LinkingConfig) -> bool:

@@ -33,8 +33,9 @@ LOG_ODDS_STEADY = 0.0
 #: A child is off the common centre of its parents by about so much of the way to it.
 PULL_FRACTION = 0.5
 
-#: The same of one that was dissolving, or of one cut by the border.
-LOG_ODDS_DISSOLVING, LOG_ODDS_AT_BORDER = -3.0, -3.0
+#: The same of one that was dissolving, of one that may have left the field, and of one seen so shortly
+#: that it may be a spurious detection.
+LOG_ODDS_DISSOLVING, LOG_ODDS_AT_BORDER, LOG_ODDS_SEEN_SHORTLY = -3.0, -3.0, -3.0
 
 
 @dataclass(frozen=True)

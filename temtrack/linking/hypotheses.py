@@ -16,6 +16,7 @@ from temtrack.linking.config import LinkingConfig
 from temtrack.linking.evidence import (
     LOG_ODDS_AT_BORDER,
     LOG_ODDS_DISSOLVING,
+    LOG_ODDS_SEEN_SHORTLY,
     LOG_ODDS_STEADY,
     N_AREA_FRAMES,
     SURE_NATS,
@@ -76,9 +77,10 @@ def decide_merges(
 
     A merge that takes in more parents within `MIN_CHILD_FRAMES` is left for the frame in which it has grown.
     """
-    decisions = [
-        _test_areas(ids, window, tracks, noise, config) for ids in find_merge_hypotheses(window, config)
-    ]
+    lasting = find_merge_hypotheses(window, config)
+    if len(window) < config.look_ahead_frames:  # the movie ends: these may yet part
+        lasting = [ids for ids in lasting if noise.log_odds_lasting(_n_joint(window, ids)) >= 0]
+    decisions = [_test_areas(ids, window, tracks, noise, config) for ids in lasting]
     grown = [
         _test_areas(ids, window[later:], tracks, noise, config).parents
         for later in range(1, min(MIN_CHILD_FRAMES, len(window)))
@@ -233,6 +235,8 @@ def was_there(track: TrackState, frame: int) -> bool:
 
 def log_odds_of(track: TrackState, record: FrameRecord, noise: MovieNoise) -> float:
     """Return what is known beforehand, in nats, of a track that vanishes beside another in a frame."""
+    if len(track.areas_before(record.frame)) < MIN_PARENT_FRAMES:
+        return LOG_ODDS_SEEN_SHORTLY
     if is_dissolving(track, record.frame) or is_shrinking(track, record.frame, noise):
         return LOG_ODDS_DISSOLVING
     return LOG_ODDS_AT_BORDER if _may_have_left(track, record, noise) else LOG_ODDS_STEADY
@@ -258,6 +262,10 @@ def _shares_lastingly(
         bool(ids & r.sharing_with(track_id)) for r in window if r.is_informative and ids & r.area_px.keys()
     )
     return is_lasting(shown, config)
+
+
+def _n_joint(window: list[FrameRecord], ids: frozenset[int]) -> int:
+    return sum(r.is_informative and _is_joint(r, ids) for r in window)
 
 
 def _is_joint(record: FrameRecord, ids: frozenset[int]) -> bool:

@@ -18,6 +18,7 @@ from temtrack.lineage import Lineage
 from temtrack.linking.association import Association, Expected, Link, associate, leave_out_unlike
 from temtrack.linking.config import LinkingConfig
 from temtrack.linking.decisions import decide_first_frame
+from temtrack.linking.double_exposure import shows_twice
 from temtrack.linking.fates import classify_fate
 from temtrack.linking.lineage_builder import LinkedFrame
 from temtrack.linking.occlusion import reidentify_after_occlusion
@@ -33,6 +34,9 @@ MIN_ESTABLISHED_FRAMES = 3
 
 #: One that is not yet surely a particle is waited for through so many frames.
 MAX_TENTATIVE_GAP = 2
+
+#: More double exposures in a row than this are taken for what they show.
+MAX_DOUBLE_FRAMES = 3
 
 #: In a bad frame a detection counts only where its area is within this factor of the propagated mask's.
 MAX_AREA_FACTOR_IF_BLANK = 1.5
@@ -85,14 +89,15 @@ class Linker:
         found, expected = detections.regions, propagated.regions
         is_excused = self.state.n_blank < self.config.max_blank_frames
         seems_blank = is_blank or self._seems_blank(expected, found)
-        is_blank = seems_blank and is_excused
+        seems_blank = seems_blank or self._seems_double(propagated, detections)
+        is_blank = self.state.is_bridged = seems_blank and is_excused
         tracks = self._expect(expected)
         overlaps = overlap_counts(propagated.labels, detections.labels)
         links = associate(
             tracks, found, overlaps, float(detections.labels.size), self.state.noise, self.config
         )
         links = reidentify_after_occlusion(links, self.state.window, self.state.tracks, found)
-        links = self._without_occluded(links, expected, found)
+        links = self._without_occluded(links, found)
         if is_blank:
             links = leave_out_unlike(links, tracks, found, MAX_AREA_FACTOR_IF_BLANK)
         elif self.state.n_frames:
@@ -124,6 +129,7 @@ class Linker:
             at=np.stack([regions.y_px, regions.x_px], axis=1),
             area_px=np.where(before > 0, before, regions.area_px),
             touches_border=regions.touches_border | was_cut,
+            is_outside=regions.touches_border & (regions.area_px == 1),
             gap_frames=np.array([track.gap_frames for track in tracks], np.int64),
             is_established=np.isin(regions.ids, list(self._established(regions.ids.tolist()))),
         )
@@ -174,29 +180,30 @@ class Linker:
         few = known.sum() >= MIN_TRACKS_FOR_BLANK and found.ids.size < share * known.sum()
         return bool(few and found.area_px.sum() < share * expected.area_px[known].sum())
 
+    def _seems_double(self, propagated: LabelImage, detections: LabelImage) -> bool:
+        """Tell whether the frame shows the expected particles twice, and the ones before it did not."""
+        is_new = self.state.n_blank < MAX_DOUBLE_FRAMES
+        n_known = len(self._established(propagated.regions.ids.tolist()))
+        known = is_new and n_known >= MIN_TRACKS_FOR_BLANK
+        return known and shows_twice(propagated.labels != 0, detections.labels != 0)
+
     def _has_low_recall(self, links: Association) -> bool:
         """Tell whether so many tracks lack a detection that the segmentation must have failed."""
         lately = self._established(i for i, track in self.state.tracks.items() if not track.gap_frames)
         n_linked = len(lately.difference(links.unmatched_tracks))
         return len(lately) >= MIN_TRACKS_FOR_BLANK and n_linked < self.config.min_detection_rate * len(lately)
 
-    def _without_occluded(self, links: Association, expected: Regions, found: Regions) -> Association:
+    def _without_occluded(self, links: Association, found: Regions) -> Association:
         """Leave occluded tracks out of a shared detection: those that bring no area to it.
 
-        Only tracks are asked that may well be elsewhere: those in a gap, those cut by the border, and those
-        that a move of the field has put outside, so that only a pixel at the border is expected. Of one in
-        a gap the gain must be more than outlines are uncertain by.
+        Only tracks are asked that may well be elsewhere: those in a gap, and those cut by the border. Of one
+        in a gap the gain must be more than outlines are uncertain by.
         """
         kept, unmatched = [], list(links.unmatched_tracks)
         tracks, frame = self.state.tracks, self.state.n_frames
-        outside = set(expected.ids[expected.touches_border & (expected.area_px == 1)].tolist())
         for link in links.links:
-            asked = [
-                i
-                for i in link.tracks
-                if tracks[i].last_seen < frame - 1 or tracks[i].touches_border or i in outside
-            ]
-            asked.sort(key=lambda i: (i not in outside, tracks[i].area_before(frame)))
+            asked = [i for i in link.tracks if tracks[i].last_seen < frame - 1 or tracks[i].touches_border]
+            asked.sort(key=lambda i: tracks[i].area_before(frame))
             for i in asked[: len(link.tracks) - 1]:
                 others = sum(tracks[j].area_before(frame) for j in link.tracks if j != i)
                 gain = found.area_px[link.detections[0] - 1] - others
@@ -230,7 +237,7 @@ class Linker:
         drawing = render_frame(propagated.labels, detections.labels, ids, under_segmented, unmatched, ratio)
         drawn = drawing.image.regions
         gaps = measure_gaps(drawing.image.labels, self.config.contact_gap_px).tolist()
-        step = self._update_tracks(drawing, set(unmatched))
+        step = self._update_tracks(drawing, set(unmatched), is_blank)
         if not (is_blank or is_low_recall):
             self._lengthen_gaps()
         record = FrameRecord(
@@ -280,14 +287,17 @@ class Linker:
         self.state.tracks[track.id] = track
         return track
 
-    def _update_tracks(self, drawing: Drawing, unmatched: set[int]) -> Step:
-        """Bring the tracks that are seen up to date, with an observation where they are alone.
+    def _update_tracks(self, drawing: Drawing, unmatched: set[int], is_blank: bool) -> Step:
+        """Bring the tracks that are seen up to date, with an observation of those alone in a good frame.
 
         Returns
         -------
-        Median step (y, x) of those that were alone in the frame before too.
+        Median step (y, x) of those that were alone, too, in the last frame that showed any.
         """
         frame, steps = self.state.n_frames, []
+        last_frame = max(
+            (t.observations[-1].frame for t in self.state.tracks.values() if t.observations), default=-1
+        )
         joined, drawn = frozenset[int]().union(*drawing.under_segmented), drawing.image.regions
         rows = zip(
             drawn.ids.tolist(),
@@ -301,8 +311,8 @@ class Linker:
             track = self.state.tracks[i]
             if i not in unmatched:
                 track.last_seen, track.gap_frames = frame, 0
-                if i not in joined:
-                    if track.observations and track.observations[-1].frame == frame - 1:
+                if i not in joined and not is_blank:
+                    if track.observations and track.observations[-1].frame == last_frame:
                         last = track.observations[-1]
                         steps.append((y - last.y_px, x - last.x_px))
                     track.see(Observation(frame, area, y, x, touches_border))

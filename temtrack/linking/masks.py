@@ -30,7 +30,9 @@ class LinkedMasks:
             detections = LabelImage(compact(mask)[0])
             registration = motion.register(detections) if t else FrameRegistration()
             predicted = motion.predict(registration.step_px).labels if t else None
-            motion.learn(self._linker.push(predicted, detections), registration.is_jump)
+            labels = self._linker.push(predicted, detections)
+            if not self._linker.state.is_bridged:
+                motion.learn(labels, registration.is_jump)
             yield from self._linker.finished()
         self._lineage = self._linker.finish()
         yield from self._linker.finished()

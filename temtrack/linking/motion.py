@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from temtrack.imaging.constellation import register_regions
 from temtrack.imaging.labels import LabelImage, Regions, encode_run_lengths
-from temtrack.imaging.registration import FrameRegistration, Step, find_mask_shift
+from temtrack.imaging.registration import FrameRegistration, Step, find_mask_shift, shift_mask
 
 #: A median step so many times its standard error tells half of the newest drift: of a few particles it may be
 #: their own motion.
@@ -109,7 +109,7 @@ class MotionModel:
         before, after = self._last.regions, detections.regions
         step, share = register_regions(before, after, self.drift, told.step_px)
         if share < MIN_SHARE and min(before.ids.size, after.ids.size) >= MIN_OVERLAPPING:
-            found = find_jump(_shifted(self._last.labels != 0, step), detections.labels != 0)
+            found = find_jump(shift_mask(self._last.labels != 0, step), detections.labels != 0)
             step = (step[0] + found[0], step[1] + found[1])
         radius_px = float(np.median(before.radius_px)) if before.ids.size else 0.0
         if told.step_px is not None and math.dist(step, told.step_px) <= AGREEMENT_RADII * radius_px:
@@ -186,23 +186,8 @@ def find_jump(moved: NDArray[np.bool_], found: NDArray[np.bool_]) -> tuple[int, 
     if 2 * n_found < n_moved or overlap >= EXPECTED_OVERLAP * min(n_moved, n_found):
         return (0, 0)
     step = find_mask_shift(moved, found)
-    shifted = int((_shifted(moved, step) & found).sum())
+    shifted = int((shift_mask(moved, step) & found).sum())
     return step if shifted > MIN_JUMP_ADVANTAGE * overlap else (0, 0)
-
-
-def _shifted(mask: NDArray[np.bool_], step: Step) -> NDArray[np.bool_]:
-    """Shift a mask by (y, x) pixels, rounded; what comes in from outside is background."""
-    out = np.zeros_like(mask)
-    (to_y, from_y), (to_x, from_x) = (_slices(round(s), n) for s, n in zip(step, mask.shape, strict=True))
-    out[to_y, to_x] = mask[from_y, from_x]
-    return out
-
-
-def _slices(step: int, n: int) -> tuple[slice, slice]:
-    """Return where to and where from to copy along an axis of ``n`` for a shift by ``step``."""
-    if step >= 0:
-        return slice(min(step, n), n), slice(0, max(n - step, 0))
-    return slice(0, max(n + step, 0)), slice(min(-step, n), n)
 
 
 def _significance(steps: NDArray[np.float64], common: NDArray[np.float64]) -> float:

@@ -20,6 +20,12 @@ PRIOR_AREA = 0.15
 #: and so many particles of these are missed or begin.
 PRIOR_MISSED, PRIOR_BORN, PRIOR_SEEN = 1.0, 0.5, 30.0
 
+#: So many of the particles end in a frame.
+GONE_FRACTION = 2e-3
+
+#: What was missed, or shared a detection in passing, does so again in this share of the next frames.
+MISSED_AGAIN, SHARED_AGAIN = 0.3, 0.5
+
 #: What is known at first counts as so many particles.
 PRIOR_WEIGHT = 4.0
 
@@ -52,6 +58,8 @@ class MovieNoise:
         Of each frame: particles seen, and the standard deviation of the logarithm of their areas' ratio.
     counts
         Of each frame: particles expected, missed and born.
+    n_lasting, n_passing
+        Tracks that came to share a detection and did so for good, and such that did it in passing.
     kept
         How likely each of `log_areas_kept` is, from area kept to volume kept.
     """
@@ -59,6 +67,8 @@ class MovieNoise:
     motion: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=N_FRAMES_KNOWN))
     area: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=N_FRAMES_KNOWN))
     counts: deque[tuple[int, int, int]] = field(default_factory=lambda: deque(maxlen=N_FRAMES_KNOWN))
+    n_lasting: int = 0
+    n_passing: int = 0
     kept: list[float] = field(default_factory=lambda: [1.0] * N_KEPT)
 
     def learn(
@@ -102,6 +112,16 @@ class MovieNoise:
         misfits = (np.log(after_px) - log_areas_kept(other_px, gone_px)) / sigma
         weights = np.array(self.kept) / sum(self.kept)
         return float(np.log((weights * np.exp(log_t(misfits, 1))).sum() / sigma))
+
+    def log_odds_lasting(self, n_frames: int) -> float:
+        """Return the log odds that tracks which have shared a detection for so many frames do so for good."""
+        seen = np.log((1 + self.n_lasting) / (1 + self.n_passing))
+        return float(seen - (n_frames - 1) * np.log(SHARED_AGAIN))
+
+    def log_odds_gone(self, n_frames: int) -> float:
+        """Return the log odds that a track missing in so many frames is gone, and not only missed."""
+        missed = np.log(self.miss_fraction()) + (n_frames - 1) * np.log(MISSED_AGAIN)
+        return float(np.log(GONE_FRACTION) - missed)
 
     def motion_px(self, radius_px: float) -> float:
         """Return the standard deviation of a step beside its prediction along an axis, in pixels.

@@ -67,6 +67,12 @@ class TrackState:
             vx += NEWEST_WEIGHT * ((new.x_px - last.x_px) / steps - vx)
             self.velocity_px = (vy, vx)
 
+    def forget(self, frame: int) -> None:
+        """Forget what was observed in a frame."""
+        kept = [o for o in self.observations if o.frame != frame]
+        self.observations.clear()
+        self.observations.extend(kept)
+
     def areas_before(self, frame: int) -> list[float]:
         """Return the areas in pixels of the observations before ``frame``, oldest first."""
         return [s.area_px for s in self.observations if s.frame < frame]
@@ -120,7 +126,7 @@ class FrameRecord:
     at_border
         Ids, as drawn, that touch the border.
     step_px
-        Step (y, x) of the whole field since the last frame: the median one of its particles.
+        Step (y, x) of the whole field since the last good frame: the median one of its particles.
     is_informative
         False for a blank frame, which proves nothing.
     is_low_recall
@@ -162,6 +168,18 @@ class FrameRecord:
         """Return the mask (Y, X) of an id after all that was decided."""
         drawn = [old for old, new in self.new_ids.items() if new == track_id]
         return np.isin(self.drawn.labels, [*drawn, track_id])
+
+    def divide(self, whole: int, part: int, mask: NDArray[np.bool_]) -> None:
+        """Give some pixels (Y, X) of an id to another one, which begins here and touches it."""
+        labels = self.drawn.labels.copy()
+        labels[mask] = part
+        self.drawn = LabelImage(labels)
+        self.area_px[part] = int(mask.sum())
+        self.area_px[whole] -= self.area_px[part]
+        pair = (min(whole, part), max(whole, part))
+        self.contacts.add(pair)
+        self.near.add(pair)
+        self.born.append(part)
 
     def rename(self, new_ids: Mapping[int, int]) -> None:
         """Replace ids; several may become one, 0 removes."""

@@ -27,6 +27,8 @@ class LinkerState:
         Highest id given so far; ids only grow.
     n_blank
         Blank or low-recall frames in a row up to now.
+    is_bridged
+        Whether the last frame was bad: where its particles are drawn is a guess.
     tracks
         The live tracks by id.
     ended
@@ -48,6 +50,7 @@ class LinkerState:
     n_frames: int = 0
     last_id: int = 0
     n_blank: int = 0
+    is_bridged: bool = False
     tracks: dict[int, TrackState] = field(default_factory=dict)
     ended: dict[int, TrackState] = field(default_factory=dict)
     window: list[FrameRecord] = field(default_factory=list)
@@ -71,10 +74,11 @@ class LinkerState:
             record.rename(successors)
         self.contacts.rename(new_ids)
         for old, new in new_ids.items():
-            live = self.tracks.pop(old, None)
-            self.ended.pop(old, None)
+            live, ended = self.tracks.pop(old, None), self.ended.pop(old, None)
             if live is not None and new in self.ended:
                 self._revive(new, live)
+            elif ended is not None and new in self.ended:
+                self.ended[new].last_seen = max(self.ended[new].last_seen, ended.last_seen)
 
     def _revive(self, ended_id: int, live: TrackState) -> None:
         """Let an ended track go on where a live one, now the same, is."""

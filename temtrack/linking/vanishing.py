@@ -74,13 +74,14 @@ def decide_vanished(
         reach = np.sqrt(one.last.area_px / np.pi) + float(radii.max()) + widest
         for row in tree.query_ball_point(at, reach):
             near.setdefault(ids[row], []).append(one)
+    doubt = min(noise.log_odds_gone(sum(r.is_informative and not r.is_low_recall for r in window)), 0.0)
     scored = [
         (nats, child, some, seen_of)
         for child, candidates in near.items()
         for size in range(1, min(len(candidates), MAX_GONE) + 1)
         for some in combinations(candidates, size)
         if (seen_of := _look(tracks[child], some, record, widest, noise)) is not None
-        and (nats := nats_for_merge(seen_of, noise, usual)) > 0
+        and (nats := nats_for_merge(seen_of, noise, usual) + doubt) > 0
     ]
     return _best_apart(scored)
 

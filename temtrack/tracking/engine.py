@@ -152,7 +152,7 @@ class TrackingEngine:
             propagated = self._tracker.propagate(frame, detections, prediction)
         self.state.waiting.append((quality, registration))
         labels = self._linker.push(propagated, detections, is_blank=not is_good)
-        if is_first or is_good:
+        if is_first or (is_good and not self.state.linker.is_bridged):
             self._tracker.add_reference(frame, labels)
             motion.learn(labels, registration.is_jump)
         return self._finished()
