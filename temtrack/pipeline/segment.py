@@ -204,7 +204,8 @@ class SegmentStage:
 
     def _write_image(self, summary: SegmentationSummary, request: Request, target: Path) -> None:
         movie, path = summary.movie, summary.place
-        remove_leftovers(path.parent, path.name)  # its own: others may be at work in the folder
+        for own in (path, *self.shown.paths(target).values()):  # others may be at work in the folder
+            remove_leftovers(own.parent, own.name)
         found = self.segment(movie, movie.read_frame(0))
         summary.add(found)
         record = self._record(summary, request)

@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from temtrack.errors import OutputError
+from temtrack.formats.store.atomic import _unfinished
 from temtrack.formats.store.tables import read_metadata, read_table
 from temtrack.movie import movie_of_array
 from temtrack.pipeline.options import SegmentOptions
@@ -52,6 +53,14 @@ def test_a_picture_of_that_name_is_not_overwritten(picture):
     assert not picture.with_name("a_mask.tif").exists()
     segment(picture, Shown(), force=True)
     assert picture.with_name("a_overlay.png").read_bytes() != b"mine"
+
+
+def test_what_a_killed_run_left_unfinished_is_removed(picture):
+    for name in ("a_overlay.png", "a_particles.parquet", "b_overlay.png"):
+        picture.with_name(f"{_unfinished(name)}1").write_bytes(b"half")
+    segment(picture, Shown())
+    hidden = [path.name for path in picture.parent.iterdir() if path.name.startswith(".")]
+    assert hidden == [f"{_unfinished('b_overlay.png')}1"]  # another process may be at it
 
 
 def test_each_particle_has_its_own_score_where_ids_have_gaps():
