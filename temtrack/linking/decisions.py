@@ -44,16 +44,22 @@ def decide_first_frame(state: LinkerState, config: LinkingConfig) -> None:
 
 
 def _decide_merges(state: LinkerState, config: LinkingConfig) -> None:
-    """Tell the merges of the first undecided frame: in shared detections, then over gaps."""
+    """Tell the merges of the first undecided frame: in shared detections, then over gaps.
+
+    In the movie's last frames only those in contact before are told: what seems one may be a joint segment.
+    """
     n_sharing = len(state.window[0].under_segmented)
     merges = decide_merges(state.window, state.known(), state.noise, config)
+    is_proven = sum(r.is_informative for r in state.window) >= MIN_CHILD_FRAMES
+    if not is_proven:
+        merges = [m for m in merges if state.contacts.contact_frame(m.parents) is not None]
     for decision in merges:
         _apply_merge(state, decision)
     if len(state.window) >= config.look_ahead_frames:
         state.noise.n_lasting += len(merges)
         state.noise.n_passing += max(n_sharing - len(merges), 0)
-    if sum(r.is_informative for r in state.window) < MIN_CHILD_FRAMES:
-        return  # what the movie's last frames lack may just be missed
+    if not is_proven:
+        return  # what the last frames lack may just be missed
     for decision in decide_vanished(state.window, state.known(), state.last_informative, state.noise, config):
         for i in sorted(decision.parents - state.window[0].alone()):
             track = state.known()[i]
