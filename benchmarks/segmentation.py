@@ -3,14 +3,16 @@
 Run ``python benchmarks/segmentation.py FOLDER... --only LIST --model effsam-tiny otsu runs/x``. Each FOLDER
 has ``images/`` and ``masks/`` of equal names; LIST names what to score as ``<folder>/<stem>``, one a line.
 Of a mask with two values each connected part is a particle. IoU, Dice, F1 (at IoU 0.5) and PQ are means
-over images, *pooled* ones are over all their particles. Each model runs in a process of its own: *peak MiB*
-is the memory of that process on a CPU, with the interpreter and its libraries, and that of the GPU on one.
-*Printed* is the parameter count that Duan et al. 2024 give for such a network; theirs leave out what
-torchsummary did not reach. ``--large N`` adds a simulated image of 4096 px with N particles, 40 px wide, to
-tell what a cascade saves: ``--large 600 --model effsam-tiny yolov8n-seg+effsam-tiny``. ``--scenes N`` adds N
-simulated ones of 512 px at a low dose, from strong contrast down to 10 %, particles 16 to 80 px wide, in
-heaps and chains, on films with holes and dirt; ``--movies N`` three frames of each of N simulated movies of
-the same dose and contrasts, of discs that drift and sinter; of their particles those below 10 % do not count.
+over images, *pooled* ones are over all their particles. Where a FOLDER has ``boxes/`` in place of masks, a
+particle counts whose centre lies in a box and whose width is within a factor 2 of the box's. Each model
+runs in a process of its own: *peak MiB* is the memory of that process on a CPU, with the interpreter and
+its libraries, and that of the GPU on one. *Printed* is the parameter count that Duan et al. 2024 give for
+such a network; theirs leave out what torchsummary did not reach. ``--large N`` adds a simulated image of
+4096 px with N particles, 40 px wide, to tell what a cascade saves: ``--large 600 --model effsam-tiny
+yolov8n-seg+effsam-tiny``. ``--scenes N`` adds N simulated ones of 512 px at a low dose, from strong
+contrast down to 10 %, particles 16 to 80 px wide, in heaps and chains, on films with holes and dirt;
+``--movies N`` three frames of each of N simulated movies of the same dose and contrasts, of discs that
+drift and sinter; of their particles those below 10 % do not count.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from results import BenchmarkResult, ResultTable, add_json_option, publish
 
 from temtrack.datasets.labelled import LabelledImage, read_dataset, read_excluded
 from temtrack.imaging.annotations import hide_annotations, mask_out
+from temtrack.metrics.boxes import BoxScore, score_boxes
 from temtrack.metrics.segmentation import SegmentationScore, score_segmentation
 from temtrack.models.registry import DEFAULT_TTA
 from temtrack.movie import Movie
@@ -179,18 +182,29 @@ def score_images(
     segmenter: Segmenter, images: Sequence[LabelledImage], scale: float | None
 ) -> dict[str, object]:
     """Segment images and return their scores, and how many images and pixels a second there were."""
-    scores, seconds = [], 0.0
+    scores: list[SegmentationScore] = []
+    of_boxes: list[BoxScore] = []
+    seconds = 0.0
     for image in images:
         start = time.perf_counter()
         labels = find_particles(segmenter, image.image, scale)
         seconds += time.perf_counter() - start
-        scores.append(score_segmentation(*counted(labels, image.labels)))
-    pooled = sum(scores, SegmentationScore())
-    return {
+        if image.boxes is not None:
+            of_boxes.append(score_boxes(labels, image.boxes))
+        else:
+            scores.append(score_segmentation(*counted(labels, image.labels)))
+    speed = {
         "images": len(images),
         "s_per_image": seconds / len(images),
         "images_per_s": len(images) / seconds,
         "mpx_per_s": sum(image.image.size for image in images) / seconds / 1e6,
+    }
+    if of_boxes:
+        mean = float(np.mean([score.f1 for score in of_boxes]))
+        return {**speed, "f1": mean, "pooled_f1": sum(of_boxes, BoxScore()).f1}
+    pooled = sum(scores, SegmentationScore())
+    return {
+        **speed,
         **{name: float(np.mean([getattr(s, name) for s in scores])) for name in ("iou", "dice", "f1", "pq")},
         **{f"pooled_{name}": float(getattr(pooled, name)) for name in ("iou", "f1", "pq")},
     }

@@ -179,6 +179,19 @@ PARTICLES = Table(
     ),
 )
 
+_UNMEASURED_OF_IMAGES = ("frame", "time_s", "gap_filled")
+
+SEGMENTED = Table(
+    "particles",
+    "One row per particle of an image, as `temtrack segment` finds it.",
+    (
+        *(column for column in PARTICLES.columns if column.name not in _UNMEASURED_OF_IMAGES),
+        Column(
+            "score", REAL, "1", "mean probability of its pixels, or a detector's confidence; null if none"
+        ),
+    ),
+)
+
 TRACKS = Table(
     "tracks",
     "One row per particle.",

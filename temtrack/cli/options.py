@@ -169,6 +169,9 @@ OPTIONS = {
         metavar="FACTOR",
         help="Factor by which images are resized for the model, in place of --diameter.",
     ),
+    "polarity": typer.Option(
+        "--polarity", help="Whether particles are dark or bright; auto lets the image decide."
+    ),
     "points": typer.Option(
         "--points",
         parser=_read_points,
@@ -187,11 +190,20 @@ OPTIONS = {
         metavar="PX",
         help="Drop particles of fewer pixels. By default those below a twentieth of the typical one.",
     ),
+    "min_score": typer.Option(
+        "--min-score", min=0, max=1, help="Drop particles that the model is less sure of."
+    ),
     "tracker": typer.Option(
         "--tracker",
         help="What follows ids from frame to frame: overlap, trackpy, a DeAOT that `temtrack models` lists, "
         "or the folder of its training run.",
         autocompletion=complete_tracker,
+    ),
+    "n_neighbours": typer.Option(
+        "--neighbours",
+        min=0,
+        max=3,
+        help="Frames on either side whose means a network is shown with each, where they show the same.",
     ),
     "max_gap_frames": typer.Option(
         "--max-gap", min=0, help="Frames through which a particle is followed unseen."

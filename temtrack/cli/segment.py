@@ -23,18 +23,26 @@ if TYPE_CHECKING:
 @command(
     inputs=typer.Argument(
         metavar="IN...", help="Images, folders, quoted patterns, stacks, videos; - for a list on stdin."
-    )
+    ),
+    overlay=typer.Option(
+        "--overlay/--no-overlay",
+        help="Beside the mask of an image, draw its particles on it, and write a table of them.",
+    ),
+    csv=typer.Option("--csv", help="Write an image's table as CSV too."),
 )
 def segment(
     inputs: list[str],
     how: SegmentOptions,
     run: RunOptions,
     out: Path | None = None,
+    overlay: bool = True,
+    csv: bool = False,
     device: Device = "auto",
 ) -> None:
     """Find the particles of images and movies.
 
-    An image gives STEM_mask.tif beside it or in DIR. A movie gives mask0000.tif
+    An image gives STEM_mask.tif beside it or in DIR, STEM_overlay.png for the
+    eye and STEM_particles.parquet with a row for each particle. A movie gives mask0000.tif
     and so on, in STEM_masks/ beside it or in DIR/STEM/. A folder or a pattern
     stands for each of its images. Of many inputs, batch.jsonl beside the masks
     tells what has become of each; one that fails does not stop the others.
@@ -49,8 +57,9 @@ def segment(
 
     def load() -> Work:
         from temtrack.pipeline.segment import SegmentStage
+        from temtrack.pipeline.shown import Shown
 
-        stage = SegmentStage.load(how, device)
+        stage = SegmentStage.load(how, device, Shown(overlay, csv))
         if out is not None:  # of many, each one's own place in it is looked at in its turn
             check_output_folder(out, run.force or chosen.many)
         return lambda job: _segment_one(stage, "_masks" if out is None else "", job)
@@ -61,6 +70,7 @@ def segment(
         target=lambda job: (out or job.source.parent) / job.name,
         content=lambda job: fingerprint(read_movie(job.source).origins),
         show=_show,
+        together=_tell_out_of_line,
     )
     run_each("segment", chosen, task, run)
 
@@ -76,16 +86,37 @@ def _expand(text: str) -> list[Path]:
     from temtrack.formats.readers import dm_folder
     from temtrack.formats.readers.images import is_pattern, list_images
     from temtrack.pipeline.segment import MASK_SUFFIX
+    from temtrack.pipeline.shown import OVERLAY_SUFFIX
 
     path = Path(text)
     if dm_folder.can_read(path):
         return [path]
     if not path.is_dir() and not is_pattern(path):
         return find_path(text)
-    images = [p for p in list_images(path) if not p.name.endswith(MASK_SUFFIX)]
+    images = [p for p in list_images(path) if not p.name.endswith((MASK_SUFFIX, OVERLAY_SUFFIX))]
     if not images:
         raise InputError(f"{path}: holds masks only; give the images themselves")
     return images
+
+
+def _tell_out_of_line(rows: Sequence[Row]) -> Row:
+    """Name the images that are unlike the others of the same folder."""
+    from temtrack.pipeline.out_of_line import images_out_of_line
+
+    folders: dict[Path, list[Row]] = {}
+    for row in rows:
+        folders.setdefault(Path(str(row["input"])).parent, []).append(row)
+    odd: list[str] = []
+    for alike in folders.values():
+        found = images_out_of_line(
+            *([row[name] for row in alike] for name in ("n_particles", "mean_diameter_px"))
+        )
+        odd += [str(alike[i]["input"]) for i in found]
+    if odd:
+        output.tell(
+            f"unlike the others of their folder in number or size of particles: {', '.join(odd[:10])}"
+        )
+    return {"out_of_line": odd} if odd else {}
 
 
 def _show(rows: Sequence[Row], together: Row) -> None:

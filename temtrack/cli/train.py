@@ -49,6 +49,12 @@ class Settings:
     synthetic=typer.Option(
         "--synthetic", min=0, metavar="FRACTION", help="Fraction of freshly simulated samples."
     ),
+    recipe=typer.Option(
+        "--recipe",
+        metavar="NAME",
+        help="Train as the embedded weights of that name were, on folders emps, paper and haadf: with their "
+        "fractions and settings where none are given.",
+    ),
     exclude=typer.Option("--exclude", metavar="FILE", help="List of <folder>/<stem> that must not be read."),
     pretrained=typer.Option("--pretrained", metavar="MODEL", help="Start from this model's weights."),
     resume=typer.Option("--resume", help="Go on where the run in DIR stopped."),
@@ -84,7 +90,8 @@ def train(
     folders: list[str] | None = None,
     out: Path = Path("runs/train"),
     model: str | None = None,
-    synthetic: float = TrainingData.synthetic_fraction,
+    recipe: str | None = None,
+    synthetic: float | None = None,
     exclude: Path | None = None,
     pretrained: str | None = None,
     resume: bool = False,
@@ -105,23 +112,32 @@ def train(
     from temtrack.datasets.labelled import read_excluded
     from temtrack.models.registry import find_model
     from temtrack.nets.device import find_device
+    from temtrack.training.recipes import find_recipe
     from temtrack.training.run import run_training
 
+    plan = None if recipe is None else find_recipe(recipe)
     start = None if pretrained is None else find_model(pretrained)
+    config = preset(model or (None if plan is None else plan.model), start)
+    sources = [_folder(text) for text in folders or []]
+    if plan is not None:
+        config = plan.configure(config, from_weights=start is not None)
+        sources = plan.complete(sources)
+        synthetic = plan.synthetic_fraction if synthetic is None else synthetic
     given = {name: value for name, value in asdict(settings).items() if value is not None}
-    config = replace(preset(model, start), **given)
+    config = replace(config, **given)
     excluded = frozenset[str]() if exclude is None else read_excluded(exclude)
-    data = TrainingData([_folder(text) for text in folders or []], synthetic, excluded)
+    fractions = [(path, 1.0 if fraction is None else fraction) for path, fraction in sources]
+    data = TrainingData(fractions, synthetic or TrainingData.synthetic_fraction, excluded)
     run = TrainingRun(data, config, out, find_device(device), start, resume, command_line(), _tell)
     if rows := run_training(run):
         output.show_rows([{"run": str(out), **asdict(rows[-1])}], as_json=rows_as_json)
 
 
-def _folder(text: str) -> tuple[Path, float]:
+def _folder(text: str) -> tuple[Path, float | None]:
     """Read ``DIR`` or ``DIR=FRACTION``."""
     name, equals, fraction = text.rpartition("=")
     if not equals:
-        return Path(text), 1.0
+        return Path(text), None
     try:
         return Path(name), float(fraction)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Labelled images as training and benchmarks read them: ``images/`` and ``masks/`` of equal names."""
+"""Labelled images as training and benchmarks read them: ``images/`` with ``masks/`` or ``boxes/``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label as connected_parts
 
+from temtrack.datasets.boxes import labels_of_boxes
 from temtrack.datasets.sources import Source, find_sources
 from temtrack.errors import InputError
+from temtrack.formats.prompts import read_boxes
+from temtrack.formats.readers import images as image_files
+from temtrack.formats.readers import read_movie
 from temtrack.imaging.intensity import rescale_intensity
 from temtrack.imaging.labels import typical_diameter
 
@@ -22,17 +26,21 @@ class LabelledImage:
     """An image (Y, X) in [0, 1] with labels.
 
     ``semantic`` marks a mask that tells particles from background but not from each other, so that only its
-    foreground can be learned.
+    foreground can be learned. Where only ``boxes`` (N, 4), y0, x0, y1, x1, are known, labels are ellipses in
+    them.
     """
 
     image: NDArray[np.float32]
     labels: NDArray[np.int32]
     semantic: bool = False
     name: str = ""
+    boxes: NDArray[np.float64] | None = None
 
     @cached_property
     def diameter_px(self) -> float:
-        """Area-weighted mean particle diameter, 0 without any."""
+        """Typical particle diameter, 0 without any: the area-weighted mean, or the median of boxes."""
+        if self.boxes is not None:  # many small particles on a support count for more than a few large ones
+            return float(np.median(np.sqrt(np.ptp(self.boxes.reshape(-1, 2, 2), axis=1).prod(axis=1))))
         return typical_diameter(self.labels) or 0.0
 
 
@@ -50,6 +58,7 @@ def read_excluded(path: Path) -> frozenset[str]:
 def read_dataset(folder: Path, excluded: frozenset[str] = frozenset()) -> list[LabelledImage]:
     """Read the images of ``folder/images`` with their masks in ``folder/masks``, paired by `find_sources`.
 
+    Where there are no masks, boxes in ``folder/boxes``, a CSV file of each image's name, are weak labels.
     ``excluded`` names images as ``<folder>/<name>``; they are never opened.
 
     Raises
@@ -57,14 +66,31 @@ def read_dataset(folder: Path, excluded: frozenset[str] = frozenset()) -> list[L
     InputError
         If there is none, or one cannot be read or does not fit its mask.
     """
-    images, masks = folder / "images", folder / "masks"
-    if not images.is_dir() or not masks.is_dir():
+    images, masks, boxes = folder / "images", folder / "masks", folder / "boxes"
+    if not images.is_dir() or not (masks.is_dir() or boxes.is_dir()):
         raise InputError(f"{folder} holds no images: needs {images}/ and {masks}/ with equal names")
-    sources = sorted(find_sources(images, masks), key=lambda source: source.images)
+    sources = find_sources(images, masks) if masks.is_dir() else _with_boxes(images, boxes)
+    sources = sorted(sources, key=lambda source: source.images)
     allowed = [source for source in sources if f"{folder.name}/{source.name}" not in excluded]
     if not allowed:
         raise InputError(f"{folder}: all of its images are excluded; leave the folder out, or exclude fewer")
-    return [_read(source) for source in allowed]
+    return [_read(source) if masks.is_dir() else _read_boxed(source) for source in allowed]
+
+
+def _with_boxes(images: Path, boxes: Path) -> list[Source]:
+    """Pair images with the CSV files of their names."""
+    paths = image_files.list_images(images)
+    lonely = [path for path in paths if not (boxes / f"{path.stem}.csv").is_file()]
+    if lonely:
+        raise InputError(f"{lonely[0]}: has no boxes; needs {boxes / lonely[0].stem}.csv")
+    return [Source(path.stem, path, boxes / f"{path.stem}.csv") for path in paths]
+
+
+def _read_boxed(source: Source) -> LabelledImage:
+    image = read_movie(source.images).read_frame(0)
+    boxes = read_boxes(source.masks)
+    labels = labels_of_boxes(boxes, image.shape)
+    return LabelledImage(rescale_intensity(image), labels, name=source.name, boxes=boxes)
 
 
 def _read(source: Source) -> LabelledImage:

@@ -17,7 +17,7 @@ LOW_PERCENTILE, HIGH_PERCENTILE = 0.5, 99.5
 
 
 def rescale_intensity(image: NDArray[Any]) -> NDArray[np.float32]:
-    """Stretch an image (Y, X) of any type to [0, 1] between its 0.5 and 99.5 percentiles.
+    """Stretch an image (..., Y, X) of any type to [0, 1] between its 0.5 and 99.5 percentiles.
 
     NaN and infinite pixels become the median of the others. An image without contrast becomes all 0.
     """
@@ -37,13 +37,14 @@ def rescale_intensity(image: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def centre_intensity(grey: NDArray[np.float32], blur_px: float = CENTRING_BLUR_PX) -> NDArray[np.float32]:
-    """Shift an image (Y, X) so that the level halfway between its two classes of grey values is at 0.5.
+    """Shift an image (..., Y, X) so that the level halfway between its two classes of grey values is at 0.5.
 
     Outlines are drawn where the grey value is halfway between background and particle. That is one level for
     the whole image, which a network that sees a part of it could only guess: Otsu's threshold, the middle
     between the means of both classes (Otsu 1979, doi:10.1109/TSMC.1979.4310076), of the image blurred by a
-    Gaussian whose standard deviation is ``blur_px``.
+    Gaussian whose standard deviation is ``blur_px``. Of a frame with its neighbours it is that of their mean.
     """
-    shift = MIDDLE - threshold_otsu(ndimage.gaussian_filter(grey, blur_px))
+    mean = grey.reshape(-1, *grey.shape[-2:]).mean(axis=0) if grey.ndim > 2 else grey
+    shift = MIDDLE - threshold_otsu(ndimage.gaussian_filter(mean, blur_px))
     levelled: NDArray[np.float32] = grey + np.float32(shift)
     return levelled

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from temtrack.errors import ModelError, UsageError, did_you_mean
 from temtrack.formats.store.atomic import whole_file
@@ -24,6 +24,9 @@ RUN_FILE = "model.toml"
 DEFAULT_MODEL = "effsam-tiny"
 DEFAULT_TTA = True
 DEFAULT_TRACKER = "deaot-t"
+
+#: What particles look like on their background; ``auto`` where the image shall tell.
+Polarity = Literal["auto", "dark", "bright"]
 
 #: Between the names of two models of which the first finds boxes and the second outlines what is in them.
 JOINT = "+"

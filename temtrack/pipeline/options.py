@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from temtrack.errors import InputError, UsageError
 from temtrack.formats.units import length_nm, split_quantity
 from temtrack.linking.config import LinkingConfig
-from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_TRACKER, DEFAULT_TTA
+from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_TRACKER, DEFAULT_TTA, Polarity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +28,9 @@ _TWO_NAMES = re.compile(r"\s*[^,\s][^,]*(,\s*[^,\s][^,]*){1,2}")
 
 #: Factors by which an image may be resized for a model.
 MIN_RESCALE, MAX_RESCALE = 0.05, 20.0
+
+
+POLARITIES: tuple[Polarity, ...] = get_args(Polarity)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +81,12 @@ class ModelOptions(Options):
         sees the image; found from the image where ``None``.
     rescale
         The same as a factor by which the image is resized for the model.
+    polarity
+        Whether particles are ``dark`` or ``bright``; with ``auto`` the image decides.
     min_area_px
         Smaller particles are left out; where ``None`` those below a twentieth of the typical one.
+    min_score
+        Particles of a lower score are left out; see `temtrack.segmentation.model.Segmentation`.
     keep_annotations
         Whether particles are looked for in burned-in annotation bars and scale bars too.
     pixel_size_nm
@@ -92,7 +99,9 @@ class ModelOptions(Options):
     tta: bool = DEFAULT_TTA
     diameter: str | None = None
     rescale: float | None = None
+    polarity: Polarity = "auto"
     min_area_px: float | None = None
+    min_score: float = 0.0
     keep_annotations: bool = False
     pixel_size_nm: float | None = None
     scale_bar_nm: float | None = None
@@ -106,6 +115,10 @@ class ModelOptions(Options):
             )
         if self.diameter is not None:
             _parse_diameter(self.diameter)
+        if not 0 <= self.min_score <= 1:
+            raise UsageError(f"--min-score {self.min_score:g}: allowed are scores from 0 to 1")
+        if self.polarity not in POLARITIES:
+            raise UsageError(f"--polarity {self.polarity}: allowed are {', '.join(POLARITIES)}")
 
     def diameter_px(self, movie: Movie) -> float | None:
         """Return the given width of a typical particle in the movie's pixels.
@@ -192,6 +205,8 @@ class TrackOptions(ModelOptions):
     tracker
         What follows ids from frame to frame: ``overlap``, ``trackpy``, a DeAOT that ``temtrack models``
         lists, or the folder of its training run.
+    n_neighbours
+        Frames on either side of one whose means a network is shown beside it, at most; 0 for none.
     max_gap_frames
         Frames through which a particle is followed unseen.
     frame_time_s
@@ -201,6 +216,7 @@ class TrackOptions(ModelOptions):
     """
 
     tracker: str = DEFAULT_TRACKER
+    n_neighbours: int = 3
     max_gap_frames: int = LinkingConfig.max_gap_frames
     frame_time_s: float | None = None
     frames: slice | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,14 +18,18 @@ from temtrack.formats.store.masks import mask_name, remove_masks, write_mask
 from temtrack.formats.store.run import movie_source, write_run
 from temtrack.imaging.annotations import hide_annotations, mask_out
 from temtrack.imaging.labels import filter_fragments, measure_regions
+from temtrack.models.registry import Polarity
 from temtrack.movie import Movie, movie_of_array
 from temtrack.pipeline.options import ModelOptions, SegmentOptions
+from temtrack.pipeline.out_of_line import frames_out_of_line
 from temtrack.pipeline.request import Request
+from temtrack.pipeline.shown import NOTHING_SHOWN, Shown
 from temtrack.provenance import Provenance, Source
 
 if TYPE_CHECKING:
     from temtrack.segmentation.model import Segmentation
     from temtrack.segmentation.segmenter import Segmenter
+    from temtrack.segmentation.sight import Sight, SightEstimate
 
 _DEFAULT = SegmentOptions()
 
@@ -38,7 +43,9 @@ def segment(
     tta: bool = _DEFAULT.tta,
     diameter: str | None = _DEFAULT.diameter,
     rescale: float | None = _DEFAULT.rescale,
+    polarity: Polarity = _DEFAULT.polarity,
     min_area_px: float | None = _DEFAULT.min_area_px,
+    min_score: float = _DEFAULT.min_score,
     points: NDArray[Any] | None = _DEFAULT.points,
     boxes: NDArray[Any] | None = _DEFAULT.boxes,
     keep_annotations: bool = _DEFAULT.keep_annotations,
@@ -54,7 +61,9 @@ def segment(
         (Y, X), of any type; NaN counts as background.
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
-    model, tta, diameter, rescale, min_area_px, points, boxes, keep_annotations, pixel_size_nm, scale_bar_nm
+    model, tta, diameter, rescale, polarity, min_area_px, min_score, points, boxes
+        See `SegmentOptions`.
+    keep_annotations, pixel_size_nm, scale_bar_nm
         See `SegmentOptions`.
 
     Returns
@@ -114,9 +123,12 @@ class SegmentStage:
 
     segmenter: Segmenter
     options: SegmentOptions
+    shown: Shown = NOTHING_SHOWN
 
     @classmethod
-    def load(cls, options: SegmentOptions, device: str = "auto") -> SegmentStage:
+    def load(
+        cls, options: SegmentOptions, device: str = "auto", shown: Shown = NOTHING_SHOWN
+    ) -> SegmentStage:
         """Load the model of the options onto a device.
 
         Raises
@@ -133,10 +145,13 @@ class SegmentStage:
             raise UsageError(
                 f"--model {options.model}: takes no --points or --boxes; use one that does, as effsam-tiny"
             )
-        return cls(segmenter, options)
+        return cls(segmenter, options, shown)
 
-    def segment(self, movie: Movie, image: NDArray[Any]) -> Segmentation:
-        """Segment a frame (Y, X) of a movie; with prompts, an id tells which prompt it answers."""
+    def segment(self, movie: Movie, image: NDArray[Any], sight: Sight | None = None) -> Segmentation:
+        """Segment a frame (Y, X) of a movie, shown in a way that is known or suits it.
+
+        With prompts, an id tells which prompt it answers.
+        """
         options = self.options
         if options.is_prompted:
             found = self.segmenter.predict_prompts(image, options.points, options.boxes)
@@ -144,7 +159,9 @@ class SegmentStage:
                 kept = filter_fragments(found.labels, min_area_fraction=0.0, min_area_px=int(least))
                 found = replace(found, labels=kept)
         else:
-            found = self.segmenter.segment(image, given_scale(options, movie), options.min_area_px)
+            seen = sight or find_sight(self.segmenter, image, movie, options)
+            found = self.segmenter.segment(image, seen, options.min_area_px)
+        found = found.without_unsure(options.min_score)
         return replace(found, labels=mask_out(found.labels, movie.burned_in))
 
     def segment_file(
@@ -177,30 +194,50 @@ class SegmentStage:
         summary = SegmentationSummary(movie, place)
         if movie.n_frames == 1:
             check_output_file(place, request.may_overwrite)
-            self._write_image(summary, request)
+            self.shown.check(target, request.may_overwrite)
+            self._write_image(summary, request, target)
         else:
             check_output_folder(place, request.may_overwrite)
             self._write_movie(summary, request)
         summary.warn_of_emptiness()
         return summary
 
-    def _write_image(self, summary: SegmentationSummary, request: Request) -> None:
+    def _write_image(self, summary: SegmentationSummary, request: Request, target: Path) -> None:
         movie, path = summary.movie, summary.place
-        remove_leftovers(path.parent, path.name)  # its own: others may be at work in the folder
-        labels = summary.add(self.segment(movie, movie.read_frame(0)))
-        write_mask(path, labels, self._record(summary, request).to_json())
+        for own in (path, *self.shown.paths(target).values()):  # others may be at work in the folder
+            remove_leftovers(own.parent, own.name)
+        found = self.segment(movie, movie.read_frame(0))
+        summary.add(found)
+        record = self._record(summary, request)
+        self.shown.write(target, movie, found, record)
+        write_mask(path, found.labels, record.to_json())  # last: it says that the image is done
 
     def _write_movie(self, summary: SegmentationSummary, request: Request) -> None:
         movie, folder = summary.movie, summary.place
         with locked(folder):
             remove_leftovers(folder)
             remove_masks(folder)
+            sight = find_common_sight(self.segmenter, movie.read_frame, movie, self.options)
             for t in request.progress(range(movie.n_frames), "segmenting"):
-                write_mask(folder / mask_name(t), summary.add(self.segment(movie, movie.read_frame(t))))
+                found = self.segment(movie, movie.read_frame(t), sight)
+                write_mask(folder / mask_name(t), found.labels)
+                summary.add(found)
+            self._retry(summary)
             write_run(folder, self._record(summary, request), movie.calibration)
 
+    def _retry(self, summary: SegmentationSummary) -> None:
+        """Segment frames that are out of line anew, each shown as suits it alone; keep what is more usual."""
+        for t, usual in frames_out_of_line(summary.counts).items():
+            found = self.segment(summary.movie, summary.movie.read_frame(t))
+            one = FrameSummary.of(found)
+            if abs(one.n_particles - usual) < abs(summary.counts[t] - usual):
+                write_mask(summary.place / mask_name(t), found.labels)
+                summary.frames[t] = one
+
     def _record(self, summary: SegmentationSummary, request: Request) -> Provenance:
-        movie, scales = summary.movie, summary.scales
+        from temtrack.segmentation.sight import facts_of
+
+        movie = summary.movie
         return Provenance(
             "segment",
             request.command,
@@ -209,9 +246,37 @@ class SegmentStage:
             self.options.to_json(),
             {
                 "annotations": list(map(str, movie.burned_in)),
-                "rescale": scales[0] if len(set(scales)) == 1 else scales,
+                **facts_of([frame.sight for frame in summary.frames]),
             },
         )
+
+
+def find_sight(
+    segmenter: Segmenter, image: NDArray[Any], movie: Movie, options: ModelOptions
+) -> Sight | SightEstimate:
+    """Return how an image of a movie is shown to the model, by what the user said and by what it shows.
+
+    A polarity that contradicts the image is done as told, and said.
+    """
+    found = segmenter.find_sight(image, options.polarity, given_scale(options, movie))
+    _tell_contradiction(movie, options, [found])
+    return found or _given_sight(options, movie)
+
+
+def find_common_sight(
+    segmenter: Segmenter, show: Callable[[int], NDArray[Any]], movie: Movie, options: ModelOptions
+) -> Sight:
+    """Return one way for all frames of a movie, as it suits the first, the middle and the last of them.
+
+    ``show`` returns a frame, alone or with its neighbours, by its number.
+    """
+    from temtrack.segmentation.sight import common_sight
+
+    samples = sorted({0, movie.n_frames // 2, movie.n_frames - 1})
+    scale = given_scale(options, movie)
+    found = [segmenter.find_sight(show(t), options.polarity, scale) for t in samples]
+    _tell_contradiction(movie, options, found)
+    return common_sight(found) or _given_sight(options, movie)
 
 
 def given_scale(options: ModelOptions, movie: Movie) -> float | None:
@@ -224,49 +289,80 @@ def given_scale(options: ModelOptions, movie: Movie) -> float | None:
     return scale_for(diameter)
 
 
+def _given_sight(options: ModelOptions, movie: Movie) -> Sight:
+    """Return how an image in which no particle is seen is shown: as it is, but for what the user said."""
+    from temtrack.segmentation.sight import Sight
+
+    return Sight(given_scale(options, movie) or 1.0, options.polarity == "bright")
+
+
+def _tell_contradiction(movie: Movie, options: ModelOptions, found: Sequence[SightEstimate | None]) -> None:
+    if any(each is not None and each.is_contradicted for each in found):
+        other = "dark" if options.polarity == "bright" else "bright"
+        warnings.warn(
+            f"{movie.path}: --polarity {options.polarity} is done as told, but its particles look {other}",
+            TemtrackWarning,
+            stacklevel=3,
+        )
+
+
+@dataclass(frozen=True)
+class FrameSummary:
+    """Number of particles of a frame, their areas and diameters together, and how the model was shown it."""
+
+    n_particles: int
+    area_px: int
+    diameters_px: float
+    sight: Sight | None
+
+    @classmethod
+    def of(cls, found: Segmentation) -> FrameSummary:
+        """Measure the particles of a frame."""
+        areas = measure_regions(found.labels).area_px
+        return cls(len(areas), int(areas.sum()), float(np.sqrt(4 * areas / np.pi).sum()), found.sight)
+
+
 @dataclass
 class SegmentationSummary:
-    """Counts and sizes of the particles found in one image or movie, whose masks lie at ``place``.
-
-    ``scales`` are those at which the model saw the frames.
-    """
+    """Counts and sizes of the particles found in one image or movie, whose masks lie at ``place``."""
 
     movie: Movie
     place: Path
-    n_particles: int = 0
-    n_empty_frames: int = 0
-    area_px: int = 0
-    diameters_px: float = 0.0
-    scales: list[float | None] = field(default_factory=list)
+    frames: list[FrameSummary] = field(default_factory=list)
 
-    def add(self, found: Segmentation) -> NDArray[np.int32]:
-        """Count the particles of one frame, and return its labels."""
-        areas = measure_regions(found.labels).area_px
-        self.scales.append(found.scale)
-        self.n_particles += len(areas)
-        self.n_empty_frames += len(areas) == 0
-        self.area_px += int(areas.sum())
-        self.diameters_px += float(np.sqrt(4 * areas / np.pi).sum())
-        return found.labels
+    @property
+    def counts(self) -> list[int]:
+        """Number of particles of each frame."""
+        return [frame.n_particles for frame in self.frames]
+
+    def add(self, found: Segmentation) -> None:
+        """Count the particles of one frame."""
+        self.frames.append(FrameSummary.of(found))
 
     def warn_of_emptiness(self) -> None:
-        """Tell of frames in which nothing was found."""
-        if self.n_empty_frames == 0:
-            return
-        n_frames = self.movie.n_frames
-        where = "" if n_frames == 1 else f" in {self.n_empty_frames} of {n_frames} frames"
-        left = "the mask is empty" if n_frames == 1 else "their masks are empty"
-        message = f"{self.movie.path}: the model finds no particle{where}; {left}"
-        warnings.warn(message, TemtrackWarning, stacklevel=2)
+        """Tell of frames in which nothing was found, and of those unlike their neighbours."""
+        n_frames, n_empty = self.movie.n_frames, self.counts.count(0)
+        if n_empty:
+            where = "" if n_frames == 1 else f" in {n_empty} of {n_frames} frames"
+            left = "the mask is empty" if n_frames == 1 else "their masks are empty"
+            message = f"{self.movie.path}: the model finds no particle{where}; {left}"
+            warnings.warn(message, TemtrackWarning, stacklevel=2)
+        odd = {t: usual for t, usual in frames_out_of_line(self.counts).items() if self.counts[t]}
+        if odd:
+            named = ", ".join(f"{t} ({self.counts[t]} for {usual:g})" for t, usual in [*odd.items()][:10])
+            message = f"{self.movie.path}: unlike its neighbours in the number of particles: frame {named}"
+            warnings.warn(message, TemtrackWarning, stacklevel=2)
 
     def row(self) -> dict[str, object]:
         """Return count (a mean over the frames of a movie), covered fraction of the field, mean diameter."""
         n_frames, pixel_size_nm = self.movie.n_frames, self.movie.calibration.pixel_size_nm
-        diameter_px = self.diameters_px / self.n_particles if self.n_particles else None
+        n_particles, area_px = sum(self.counts), sum(frame.area_px for frame in self.frames)
+        diameters_px = sum(frame.diameters_px for frame in self.frames)
+        diameter_px = diameters_px / n_particles if n_particles else None
         return {
             "n_frames": n_frames,
-            "n_particles": self.n_particles if n_frames == 1 else round(self.n_particles / n_frames, 2),
-            "coverage": self.area_px / (n_frames * self.movie.height * self.movie.width),
+            "n_particles": n_particles if n_frames == 1 else round(n_particles / n_frames, 2),
+            "coverage": area_px / (n_frames * self.movie.height * self.movie.width),
             "mean_diameter_px": diameter_px,
             "mean_diameter_nm": diameter_px * pixel_size_nm if diameter_px and pixel_size_nm else None,
             "pixel_size_nm": pixel_size_nm,

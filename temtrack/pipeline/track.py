@@ -22,11 +22,13 @@ from temtrack.formats.store.tables import write_table
 from temtrack.imaging.annotations import mask_out
 from temtrack.masks import Masks, Run, masks_of_arrays
 from temtrack.models.catalog import Kind, kind_of
-from temtrack.models.registry import RUN_FILE, find_model, names_for, verify
+from temtrack.models.registry import RUN_FILE, Polarity, find_model, names_for, verify
 from temtrack.movie import Movie, movie_of_array
+from temtrack.pipeline.neighbours import FramesWithNeighbours
 from temtrack.pipeline.options import TrackOptions
+from temtrack.pipeline.out_of_line import frames_out_of_line
 from temtrack.pipeline.request import Request
-from temtrack.pipeline.segment import given_scale, prepared
+from temtrack.pipeline.segment import find_common_sight, prepared
 from temtrack.progress import Progress, silent
 from temtrack.provenance import Provenance, Source
 from temtrack.tables import DRIFT, KINETICS, TABLES
@@ -54,8 +56,11 @@ def track(
     tta: bool = _DEFAULT.tta,
     diameter: str | None = _DEFAULT.diameter,
     rescale: float | None = _DEFAULT.rescale,
+    polarity: Polarity = _DEFAULT.polarity,
     min_area_px: float | None = _DEFAULT.min_area_px,
+    min_score: float = _DEFAULT.min_score,
     tracker: str = _DEFAULT.tracker,
+    n_neighbours: int = _DEFAULT.n_neighbours,
     max_gap_frames: int = _DEFAULT.max_gap_frames,
     masks: Path | str | None = None,
     pixel_size_nm: float | None = _DEFAULT.pixel_size_nm,
@@ -83,9 +88,9 @@ def track(
         Overwrite what is in ``output``.
     progress
         Shows how far it is; ``tqdm`` does.
-    model, tta, diameter, rescale, min_area_px, tracker, max_gap_frames, pixel_size_nm, scale_bar_nm
+    model, tta, diameter, rescale, polarity, min_area_px, min_score, tracker, n_neighbours
         See `TrackOptions`.
-    frame_time_s, frames, keep_annotations
+    max_gap_frames, pixel_size_nm, scale_bar_nm, frame_time_s, frames, keep_annotations
         See `TrackOptions`.
 
     Returns
@@ -213,17 +218,25 @@ class TrackStage:
 
 
 def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions) -> MovieSegmentation:
-    """Return a model's segmentation of a movie, at one scale for all frames."""
-    from temtrack.segmentation.scale import common_scale
+    """Return a model's segmentation of a movie, all frames shown in one way, each with its neighbours."""
+    from temtrack.segmentation.sight import facts_of
 
-    scale = given_scale(options, movie)
-    if scale is None:
-        samples = sorted({0, movie.n_frames // 2, movie.n_frames - 1})
-        scale = common_scale(segmenter.find_scale(movie.read_frame(t)) for t in samples)
+    shown = FramesWithNeighbours(movie, options.n_neighbours)
+    sight = find_common_sight(segmenter, shown.show, movie, options)
+
+    def labels_of(frame: int) -> NDArray[np.integer]:
+        found = segmenter.segment(shown.show(frame), sight, options.min_area_px)
+        return mask_out(found.without_unsure(options.min_score).labels, movie.burned_in)
+
+    def resumed(first: int) -> Segment:
+        left = map(labels_of, range(first, movie.n_frames))
+        return lambda image: next(left)
+
     return MovieSegmentation(
-        lambda image: mask_out(segmenter.segment(image, scale, options.min_area_px).labels, movie.burned_in),
+        resumed(0),
         models={"model": Source(segmenter.spec.name, segmenter.sha256)},
-        found={"rescale": scale},
+        found=facts_of([sight]),
+        resumed=resumed,
     )
 
 
@@ -320,6 +333,11 @@ def _tell_of_frames(source: Path, report: TrackingReport) -> None:
     if jumps := report.frames_flagged("jump"):
         named = ", ".join(map(str, list(jumps)[:10]))
         _warn(f"{source}: the field of view jumps at {len(jumps)} frame{'s'[: len(jumps) > 1]}: {named}")
+    if odd := frames_out_of_line(report.n_particles):
+        named = ", ".join(
+            f"{t} ({report.n_particles[t]} for {usual:g})" for t, usual in list(odd.items())[:10]
+        )
+        _warn(f"{source}: unlike its neighbours in the number of particles: frame {named}")
     if report.n_masks == 0:
         _warn(f"{source}: no particle was found in any frame; all masks are empty")
 

@@ -118,7 +118,7 @@ class Overlay:
         self._write(pen, (left, top), words, _WHITE, anchor="mm")
 
     def _draw_caption(self, pen: ImageDraw.ImageDraw, frame: int, size: tuple[int, int]) -> None:
-        words = f"frame {frame}"
+        words = f"frame {frame}" if self._movie.n_frames > 1 else ""
         if self._movie.frame_times is not None:
             words += f"   {self._movie.frame_times.seconds[frame]:.4g} s"
         self._write(pen, (10, 8), words, _WHITE, anchor="la")

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from temtrack.errors import UsageError
 from temtrack.imaging.labels import bounding_boxes
-from temtrack.models.registry import JOINT, ModelSpec
-from temtrack.segmentation.model import Segmentation, SegmentationModel
+from temtrack.models.registry import JOINT, ModelSpec, Polarity
+from temtrack.segmentation.model import Segmentation, SegmentationModel, middle_frame
+from temtrack.segmentation.sight import SightEstimate
 
 if TYPE_CHECKING:
     from temtrack.segmentation.segmenter import Segmenter
@@ -49,19 +50,24 @@ class CascadeModel(SegmentationModel):
         self.spec = ModelSpec(name, name, None, None, dict(facts))
         self.sha256 = JOINT.join(each.sha256 or each.spec.name for each in (first, second))
 
-    def segment(self, image: NDArray[Any], scale: float | None, min_area_px: float | None) -> Segmentation:
-        """Outline the particles that the first model finds."""
-        reduced, factor = reduce(image)
+    def segment(
+        self, image: NDArray[Any], sight: SightEstimate | None, min_area_px: float | None
+    ) -> Segmentation:
+        """Outline the particles that the first model finds; the second sees the frame alone."""
+        frame = middle_frame(image)
+        reduced, factor = reduce(frame)
         least = None if min_area_px is None else min_area_px * factor**2
-        found = self.first.segment(reduced, scale, least)
-        boxes = boxes_of(found.labels, factor, image.shape)
+        found = self.first.segment(reduced, sight, least)
+        boxes = boxes_of(found.labels, factor, frame.shape)
         if not len(boxes):
-            return Segmentation.empty(image.shape)
-        return replace(self.second.predict_prompts(image, boxes=boxes), scale=found.scale)
+            return Segmentation.empty(frame.shape)
+        return replace(self.second.predict_prompts(frame, boxes=boxes), sight=found.sight)
 
-    def find_scale(self, image: NDArray[Any]) -> float | None:
-        """Return the scale at which the first model sees the reduced image well, if it sees particles."""
-        return self.first.find_scale(reduce(image)[0])
+    def find_sight(
+        self, image: NDArray[Any], polarity: Polarity = "auto", scale: float | None = None
+    ) -> SightEstimate | None:
+        """Return how the first model sees the reduced image well, if it sees particles."""
+        return self.first.find_sight(reduce(middle_frame(image))[0], polarity, scale)
 
     def predict_prompts(
         self, image: NDArray[Any], points: NDArray[Any] | None, boxes: NDArray[Any] | None

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.errors import UsageError
 from temtrack.imaging.labels import compact, filter_fragments
-from temtrack.models.registry import ModelSpec
+from temtrack.models.registry import ModelSpec, Polarity
+
+if TYPE_CHECKING:
+    from temtrack.segmentation.sight import Sight, SightEstimate
 
 FRAGMENT_FRACTION = 0.05  # of the area-weighted median area: what is smaller is a fragment or dirt
 
@@ -28,13 +31,13 @@ class Segmentation:
         (N,) float32, 0 to 1: at ``i - 1`` that of the particle with the id ``i``. A network that predicts
         maps gives the mean probability of foreground inside the particle, a detector its confidence; NaN
         where nothing is known.
-    scale
-        Factor by which the image was resized for the model; ``None`` where nothing was to be seen.
+    sight
+        How the image was shown to the model; ``None`` where nothing was to be seen.
     """
 
     labels: NDArray[np.int32]
     scores: NDArray[np.float32]
-    scale: float | None = field(default=None, kw_only=True)
+    sight: Sight | None = field(default=None, kw_only=True)
 
     @classmethod
     def empty(cls, shape: tuple[int, ...], n: int = 0) -> Segmentation:
@@ -48,11 +51,23 @@ class Segmentation:
         else:
             kept = filter_fragments(self.labels, 0.0, max(1, math.ceil(min_area_px)))
         labels, ids = compact(kept)
-        return Segmentation(labels, self.scores[ids - 1], scale=self.scale)
+        return Segmentation(labels, self.scores[ids - 1], sight=self.sight)
+
+    def without_unsure(self, min_score: float) -> Segmentation:
+        """Leave out particles of a lower score, not those of an unknown one; their ids stay free."""
+        is_unsure = np.append(False, self.scores < min_score)
+        return replace(self, labels=np.where(is_unsure[self.labels], 0, self.labels))
+
+
+def middle_frame(image: NDArray[Any]) -> NDArray[Any]:
+    """Return an image (Y, X) itself, or the frame of one that comes with its neighbours (3, Y, X)."""
+    return image if image.ndim == 2 else image[1]
 
 
 class SegmentationModel:
-    """What works behind a `Segmenter`, on images (Y, X) of any type that may hold NaN.
+    """What works behind a `Segmenter`, on images of any type that may hold NaN.
+
+    They are (Y, X), or (3, Y, X) with the means of a frame's neighbours before and behind it.
 
     ``min_area_px`` is the model's own least area, ``None`` where each image decides.
     """
@@ -62,12 +77,16 @@ class SegmentationModel:
     takes_prompts: bool = False
     min_area_px: float | None = None
 
-    def segment(self, image: NDArray[Any], scale: float | None, min_area_px: float | None) -> Segmentation:
+    def segment(
+        self, image: NDArray[Any], sight: SightEstimate | None, min_area_px: float | None
+    ) -> Segmentation:
         """Find every particle, small ones too; see `Segmenter.segment`."""
         raise NotImplementedError
 
-    def find_scale(self, image: NDArray[Any]) -> float | None:
-        """Return the scale that suits an image, for `segment`; ``None`` where nothing is found."""
+    def find_sight(
+        self, image: NDArray[Any], polarity: Polarity = "auto", scale: float | None = None
+    ) -> SightEstimate | None:
+        """Return what suits an image, for `segment`; ``None`` where nothing is found."""
         raise NotImplementedError
 
     def predict_prompts(

@@ -11,14 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from temtrack.imaging.intensity import CENTRING_BLUR_PX, centre_intensity, rescale_intensity
+from temtrack.imaging.intensity import CENTRING_BLUR_PX, rescale_intensity
 from temtrack.imaging.labels import nearest_pixels
-from temtrack.models.registry import ModelSpec
+from temtrack.models.registry import ModelSpec, Polarity
 from temtrack.nets.device import bf16_where_native
 from temtrack.segmentation.adapters import Adapter
 from temtrack.segmentation.model import Segmentation, SegmentationModel
 from temtrack.segmentation.prompts import Prompts
-from temtrack.segmentation.scale import Prediction, ScaleEstimate, find_scale, scale_for
+from temtrack.segmentation.scale import Prediction, scale_for
+from temtrack.segmentation.sight import Sight, SightEstimate, SightFinder
 from temtrack.segmentation.tiling import View, scaled_input, scaled_length
 
 
@@ -54,24 +55,27 @@ class NetworkModel(SegmentationModel):
         self.min_area_px = spec.number("min_area_px")
         self.centring_blur_px = spec.number("centring_blur_px") or CENTRING_BLUR_PX
 
-    def segment(self, image: NDArray[Any], scale: float | None, min_area_px: float | None) -> Segmentation:
-        """Find every particle at a scale, or at the one that suits the image."""
-        grey = self._input_of(image)
+    def segment(
+        self, image: NDArray[Any], sight: SightEstimate | None, min_area_px: float | None
+    ) -> Segmentation:
+        """Find every particle as an image is shown, or as suits it."""
+        grey = _contrast_of(image)
         if grey is None:
-            return Segmentation.empty(image.shape)
-        estimate = (ScaleEstimate(scale) if scale else self._estimate_scale(grey)) or ScaleEstimate(1.0)
-        scale = estimate.scale
-        known = estimate.prediction  # what was predicted already is not predicted again
-        views = [self._forward(grey, View(scale)) if known is None else known.output]
+            return Segmentation.empty(image.shape[-2:])
+        seen = sight or self._find_sight(grey) or SightEstimate(Sight())
+        shown, scale = seen.sight.show(grey, self.centring_blur_px), seen.sight.scale
+        known = seen.prediction  # what was predicted already is not predicted again
+        views = [self._forward(shown, View(scale)) if known is None else known.output]
         if self.tta:
-            views.append(self._forward(grey, View(scale, shifted=True)))
-        return replace(self._decode(views, grey, scale), scale=scale)
+            views.append(self._forward(shown, View(scale, shifted=True)))
+        return replace(self._decode(views, shown, scale), sight=seen.sight)
 
-    def find_scale(self, image: NDArray[Any]) -> float | None:
-        """Return the scale at which an image's particles are as wide as the network likes them."""
-        grey = self._input_of(image)
-        estimate = None if grey is None else self._estimate_scale(grey)
-        return None if estimate is None else estimate.scale
+    def find_sight(
+        self, image: NDArray[Any], polarity: Polarity = "auto", scale: float | None = None
+    ) -> SightEstimate | None:
+        """Return how an image is shown best, its particles as wide as the network likes them."""
+        grey = _contrast_of(image)
+        return None if grey is None else self._find_sight(grey, polarity, scale)
 
     def predict_prompts(
         self, image: NDArray[Any], points: NDArray[Any] | None, boxes: NDArray[Any] | None
@@ -80,39 +84,47 @@ class NetworkModel(SegmentationModel):
         if self.adapter.predict_prompts is None:
             return super().predict_prompts(image, points, boxes)
         prompts = Prompts.of(points, boxes)
-        grey = self._input_of(image)
+        grey = _contrast_of(image)
         if grey is None:
             return Segmentation.empty(image.shape, len(prompts))
         if boxes is not None:
             sides = np.abs(boxes[:, 2:] - boxes[:, :2]) + 1
-            scale = self.scale or scale_for(float(np.median(np.sqrt(sides.prod(axis=1)))))
+            sight = Sight(self.scale or scale_for(float(np.median(np.sqrt(sides.prod(axis=1))))))
         else:
-            estimate = self._estimate_scale(grey)
-            scale = 1.0 if estimate is None else estimate.scale
+            estimate = self._find_sight(grey)
+            sight = Sight() if estimate is None else estimate.sight
+        grey, scale = sight.show(grey, self.centring_blur_px), sight.scale
         with torch.inference_mode(), bf16_where_native(self.device):
             scaled = scaled_input(grey, scale, self.adapter.tiling.multiple, self.device)
             found = self.adapter.predict_prompts(self.net, scaled, prompts.scaled(scale))
         height, width = (scaled_length(n, scale) for n in grey.shape)
         labels = nearest_pixels(found.labels[:height, :width], grey.shape).astype(np.int32)
-        return Segmentation(labels, found.scores)
+        return Segmentation(labels, found.scores, sight=sight)
 
-    def _input_of(self, image: NDArray[Any]) -> NDArray[np.float32] | None:
-        """Return the grey values (Y, X) the network is shown; ``None`` where an image has no contrast."""
-        grey = rescale_intensity(image)
-        return centre_intensity(grey, self.centring_blur_px) if grey.any() else None
-
-    def _estimate_scale(self, grey: NDArray[np.float32]) -> ScaleEstimate | None:
+    def _find_sight(
+        self, grey: NDArray[np.float32], polarity: Polarity = "auto", scale: float | None = None
+    ) -> SightEstimate | None:
         if self.scale is not None:
-            return ScaleEstimate(self.scale)
-        return find_scale(grey, self._predict_at_scale)
+            return SightEstimate(Sight(scale or self.scale, is_bright=polarity == "bright"))
+        finder = SightFinder(
+            self._predict_at_scale, self.centring_blur_px, polarity, scale, self.adapter.sure
+        )
+        return finder.find(grey)
 
     def _predict_at_scale(self, grey: NDArray[np.float32], scale: float) -> Prediction:
         return self._decode([self._forward(grey, View(scale))], grey, scale)
 
     def _decode(self, outputs: Sequence[Any], grey: NDArray[np.float32], scale: float) -> Prediction:
-        merged: Any = self.adapter.merge(outputs, grey.shape, scale)
-        return self.adapter.decode(merged, grey.shape, scale, outputs[0])
+        shape = grey.shape[-2:]
+        merged: Any = self.adapter.merge(outputs, shape, scale)
+        return self.adapter.decode(merged, shape, scale, outputs[0])
 
     def _forward(self, grey: NDArray[np.float32], view: View) -> Any:
         with torch.inference_mode():
             return self.adapter.forward(self.net, grey, view, self.device)
+
+
+def _contrast_of(image: NDArray[Any]) -> NDArray[np.float32] | None:
+    """Return the grey values of an image in [0, 1]; ``None`` where it has no contrast."""
+    grey = rescale_intensity(image)
+    return grey if grey.any() else None

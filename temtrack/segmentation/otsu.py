@@ -17,9 +17,10 @@ from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
 from temtrack.imaging.intensity import rescale_intensity
-from temtrack.models.registry import ModelSpec
-from temtrack.segmentation.model import Segmentation, SegmentationModel
+from temtrack.models.registry import ModelSpec, Polarity
+from temtrack.segmentation.model import Segmentation, SegmentationModel, middle_frame
 from temtrack.segmentation.scale import middle
+from temtrack.segmentation.sight import Sight, SightEstimate
 
 SIGMA_PX = 5.0  # of the blur at a scale of 1; half of it at a scale of 2, which is for finer things
 SCALES = (10.0, 5.0, 2.5, 5 / 3, 1.25, 1.0, 5 / 6, 0.625)  # blurs of 0.5 to 8 px, finest first
@@ -39,23 +40,37 @@ class OtsuModel(SegmentationModel):
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
 
-    def segment(self, image: NDArray[Any], scale: float | None, min_area_px: float | None) -> Segmentation:
-        """Find every particle of an image (Y, X).
+    def segment(
+        self, image: NDArray[Any], sight: SightEstimate | None, min_area_px: float | None
+    ) -> Segmentation:
+        """Find every particle of an image (Y, X), shown as ``sight`` says or as suits it.
 
-        ``scale`` is that at which it is seen: the blur is 5 px divided by it, found automatically where
-        ``None``. Particles are dark on a bright background, or bright where the image's border is dark.
+        The blur is 5 px divided by the scale at which it is seen.
         """
+        image = middle_frame(image)
+        estimate = sight or self.find_sight(image)
         grey = rescale_intensity(image)
-        if not grey.any():
+        if estimate is None or not grey.any():
             return Segmentation.empty(grey.shape)
-        scale = scale or find_blur_scale(grey)
-        labels = part(foreground(_blur(grey, scale)) & np.isfinite(image))
-        return Segmentation(labels, np.full(labels.max(), np.nan, np.float32), scale=scale)
+        seen = estimate.sight
+        mask = (dark_class(_blur(grey, seen.scale)) != seen.is_bright) & np.isfinite(image)
+        labels = part(mask)
+        return Segmentation(labels, np.full(labels.max(), np.nan, np.float32), sight=seen)
 
-    def find_scale(self, image: NDArray[Any]) -> float | None:
-        """Return the scale whose blur suits an image; ``None`` where it has no contrast."""
-        grey = rescale_intensity(image)
-        return find_blur_scale(grey) if grey.any() else None
+    def find_sight(
+        self, image: NDArray[Any], polarity: Polarity = "auto", scale: float | None = None
+    ) -> SightEstimate | None:
+        """Return the blur that suits an image, and which class is the particles'; ``None`` without contrast.
+
+        They are dark on a bright background, or bright where the image's border is dark.
+        """
+        grey = rescale_intensity(middle_frame(image))
+        if not grey.any():
+            return None
+        scale = scale or find_blur_scale(grey)
+        looks_bright = has_dark_border(_blur(grey, scale))
+        is_bright = looks_bright if polarity == "auto" else polarity == "bright"
+        return SightEstimate(Sight(scale, is_bright), is_contradicted=is_bright != looks_bright)
 
 
 def find_blur_scale(grey: NDArray[np.float32]) -> float:
@@ -82,13 +97,17 @@ def separation(grey: NDArray[np.float32]) -> float:
     return fraction * (1 - fraction) * float(grey[bright].mean() - grey[~bright].mean()) ** 2 / variance
 
 
-def foreground(grey: NDArray[np.float32]) -> Mask:
-    """Return the mask (Y, X) of the particles: the dark class, or the bright one where the border is dark."""
-    dark = grey <= threshold_otsu(grey)
+def dark_class(grey: NDArray[np.float32]) -> Mask:
+    """Return the mask (Y, X) of the dark class of an image."""
+    dark: Mask = grey <= threshold_otsu(grey)
+    return dark
+
+
+def has_dark_border(grey: NDArray[np.float32]) -> bool:
+    """Whether so much of an image's border is dark that dark is the background."""
+    dark = dark_class(grey)
     border = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]])
-    is_background = bool(border.mean() > MAX_DARK_BORDER)
-    mask: Mask = dark != is_background
-    return mask
+    return bool(border.mean() > MAX_DARK_BORDER)
 
 
 def part(mask: Mask) -> NDArray[np.int32]:

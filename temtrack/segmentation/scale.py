@@ -41,17 +41,22 @@ class Prediction(Segmentation):
 
 @dataclass(frozen=True)
 class ScaleEstimate:
-    """A scale, and the prediction for the whole image at it, if there is one already."""
+    """A scale, the prediction for the whole image at it, if there is one already, and what it is taken from.
+
+    ``confidence`` is that of the probe that was believed; a typical particle was ``diameter_px`` wide in it.
+    """
 
     scale: float
     prediction: Prediction | None = None
+    confidence: float = 0.0
+    diameter_px: float | None = None
 
 
 PredictAtScale = Callable[[NDArray[np.float32], float], Prediction]
 
 
 def find_scale(grey: NDArray[np.float32], predict_at_scale: PredictAtScale) -> ScaleEstimate | None:
-    """Find the scale for an image (Y, X) in [0, 1]; ``None`` where no probe shows a particle.
+    """Find the scale for an image (..., Y, X) in [0, 1]; ``None`` where no probe shows a particle.
 
     The network predicts at a few scales. Where it is most confident the particles' size is believed, and the
     scale follows from it: a network that sees particles far too large or too small is unsure. At a coarse
@@ -70,7 +75,8 @@ def find_scale(grey: NDArray[np.float32], predict_at_scale: PredictAtScale) -> S
         scale = min(1.0, scale)
     told = "scale: %.3g, for particles about %.3g px wide, seen with a confidence of %.2f"
     _LOG.info(told, scale, best.diameter_px, best.confidence)
-    return ScaleEstimate(scale, next((p.prediction for p in probes if p.is_whole and p.scale == scale), None))
+    known = next((p.prediction for p in probes if p.is_whole and p.scale == scale), None)
+    return ScaleEstimate(scale, known, best.confidence, best.diameter_px)
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,6 @@ def foreground_confidence(foreground: NDArray[np.float32]) -> float:
 
 
 def middle(grey: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Return the middle of an image (Y, X), at most ``side`` px high and wide."""
-    y, x = (max(0, (n - side) // 2) for n in grey.shape)
-    return grey[y : y + side, x : x + side]
+    """Return the middle of an image (..., Y, X), at most ``side`` px high and wide."""
+    y, x = (max(0, (n - side) // 2) for n in grey.shape[-2:])
+    return grey[..., y : y + side, x : x + side]

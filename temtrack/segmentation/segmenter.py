@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from temtrack.errors import InputError
 from temtrack.models.catalog import SEGMENTING, find_architecture
-from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_TTA, find_model, parts_of
-from temtrack.segmentation.model import Segmentation, SegmentationModel
+from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_TTA, Polarity, find_model, parts_of
+from temtrack.segmentation.model import Segmentation, SegmentationModel, middle_frame
+from temtrack.segmentation.sight import Sight, SightEstimate
 
 
 class Segmenter:
@@ -54,17 +55,21 @@ class Segmenter:
         self.takes_prompts = self.model.takes_prompts
 
     def segment(
-        self, image: NDArray[Any], scale: float | None = None, min_area_px: float | None = None
+        self,
+        image: NDArray[Any],
+        scale: float | Sight | SightEstimate | None = None,
+        min_area_px: float | None = None,
     ) -> Segmentation:
         """Find every particle of an image.
 
         Parameters
         ----------
         image
-            (Y, X), any type; NaN counts as background.
+            (Y, X), any type; NaN counts as background. Or (3, Y, X): a frame of a movie between the means of
+            those before and those after it, as `temtrack.imaging.neighbours` makes it.
         scale
-            Factor by which the image is resized for the model; where ``None`` the model's own, or else chosen
-            from the particles' own size.
+            Factor by which the image is resized for the model, or all of how it is shown, from `find_sight`;
+            where ``None`` the model's own, or else what suits the image.
         min_area_px
             Particles below this area are left out; where ``None`` the model's own least area decides, or else
             a twentieth of the typical one.
@@ -79,16 +84,39 @@ class Segmenter:
             Where the image is not (Y, X).
         """
         image = _checked(image)
-        found = self.model.segment(image, scale, min_area_px)
-        found.labels[~np.isfinite(image)] = 0
+        sight = Sight(scale) if isinstance(scale, (int, float)) else scale
+        seen = SightEstimate(sight) if isinstance(sight, Sight) else sight
+        found = self.model.segment(image, seen, min_area_px)
+        found.labels[~np.isfinite(middle_frame(image))] = 0
         return found.without_small(self.model.min_area_px if min_area_px is None else min_area_px)
+
+    def find_sight(
+        self, image: NDArray[Any], polarity: Polarity = "auto", scale: float | None = None
+    ) -> SightEstimate | None:
+        """Return how an image is shown to the model best: scale, polarity and background.
+
+        Parameters
+        ----------
+        image
+            As for `segment`.
+        polarity
+            Of its particles, where it is known.
+        scale
+            Factor by which it is resized, where it is known.
+
+        Returns
+        -------
+        What `segment` takes in place of a scale; ``None`` where no particle is found.
+        """
+        return self.model.find_sight(_checked(image), polarity, scale)
 
     def find_scale(self, image: NDArray[Any]) -> float | None:
         """Return the scale at which an image's particles are as wide as the model likes them.
 
         ``None`` where no particle is found.
         """
-        return self.model.find_scale(_checked(image))
+        found = self.find_sight(image)
+        return None if found is None else found.sight.scale
 
     def predict_prompts(
         self, image: NDArray[Any], points: NDArray[Any] | None = None, boxes: NDArray[Any] | None = None
@@ -140,6 +168,7 @@ def load_model(name: str, device: str, tta: bool) -> SegmentationModel:
 
 def _checked(image: NDArray[Any]) -> NDArray[Any]:
     image = np.asarray(image)
-    if image.ndim != 2 or not image.size:
+    is_stack = image.ndim == 3 and len(image) == 3
+    if not (image.ndim == 2 or is_stack) or not image.size:
         raise InputError(f"an image is (Y, X), this is of shape {image.shape}; give one frame of a movie")
     return image

@@ -90,7 +90,7 @@ def predict_logits(
     logits = blend(shape, ((_on_grid(cut, grid), _tile(predict, scaled, cut)) for cut in cuts))
     bounds = [
         (shift_px / (n_cells * grid), (shift_px + scaled_length(n, view.scale)) / (n_cells * grid))
-        for n, n_cells in zip(image.shape, shape, strict=True)
+        for n, n_cells in zip(image.shape[-2:], shape, strict=True)
     ]
     return Logits(logits, bounds)
 
@@ -143,13 +143,14 @@ def detect_in_tiles(
 def scaled_input(
     image: NDArray[np.float32], scale: float, multiple: int, device: torch.device, shift_px: int = 0
 ) -> Tensor:
-    """Return the image as 1x3xHxW at a scale, mirrored out to a multiple at the far sides.
+    """Return the image (Y, X), or (3, Y, X) with its neighbours, as 1x3xHxW at a scale.
 
-    It is shifted off the near sides by some pixels, mirrored out there too.
+    It is mirrored out to a multiple at the far sides, and shifted off the near sides by some pixels, mirrored
+    out there too.
     """
-    grey = torch.from_numpy(np.ascontiguousarray(image)).to(device)[None, None]
-    size = [scaled_length(n, scale) for n in image.shape]
-    if list(image.shape) != size:
+    grey = torch.from_numpy(np.ascontiguousarray(image)).to(device).reshape(1, -1, *image.shape[-2:])
+    size = [scaled_length(n, scale) for n in image.shape[-2:]]
+    if list(image.shape[-2:]) != size:
         grey = F.interpolate(grey, size, mode="bilinear", align_corners=False, antialias=scale < 1)
     missing = [-(shift_px + n) % multiple for n in size]
     fits = all(max(m, shift_px) < n for m, n in zip(missing, size, strict=True))

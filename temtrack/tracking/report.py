@@ -18,7 +18,7 @@ _UNKNOWN = (float("nan"), float("nan"))
 
 @dataclass
 class TrackingReport:
-    """What tracking did: the lineage, flag and measures of each frame, gap-filled ids."""
+    """What tracking did: the lineage; flag, measures, particles and gap-filled ids of each frame."""
 
     lineage: Lineage = field(default_factory=lambda: Lineage(0, (), ()))
     quality: list[str] = field(default_factory=list)
@@ -26,7 +26,12 @@ class TrackingReport:
     sharpness: list[float] = field(default_factory=list)
     registration: list[FrameRegistration] = field(default_factory=list)
     gap_filled: dict[int, list[int]] = field(default_factory=dict)
-    n_masks: int = 0
+    n_particles: list[int] = field(default_factory=list)
+
+    @property
+    def n_masks(self) -> int:
+        """Number of particles in all frames together."""
+        return sum(self.n_particles)
 
     def add(self, frame: TrackedFrame) -> None:
         """Take a frame into account."""
@@ -35,7 +40,7 @@ class TrackingReport:
         self.contrast.append(round(quality.contrast, 6))
         self.sharpness.append(round(quality.sharpness, 6))
         self.registration.append(frame.registration)
-        self.n_masks += frame.n_particles
+        self.n_particles.append(frame.n_particles)
         if frame.gap_filled_ids:
             self.gap_filled[frame.frame] = list(frame.gap_filled_ids)
 

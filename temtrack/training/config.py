@@ -29,6 +29,10 @@ class TrainConfig:
     ``unaugmented_fraction`` of the crops of labelled images are shown as they were taken, and to the pixel
     where their particles are of such a width, so that the outlines of the data at hand are learned exactly;
     the others are degraded.
+    ``flattened_fraction`` of the still samples are shown with a flattened background, particles dark, and so
+    are all images that are labelled by boxes. Of the simulated samples ``supported_fraction`` are supported
+    catalysts, and ``movie_fraction`` frames of movies beside the means of their neighbours; the others are
+    scenes.
     A step learns from ``accumulate`` batches, in each of the processes that train together.
     ``freeze_norms_fraction`` of the steps pass before batch normalisation keeps its statistics.
 
@@ -55,6 +59,9 @@ class TrainConfig:
     max_diameter_px: float = 110.0
     scale: float | None = None
     unaugmented_fraction: float = 0.5
+    flattened_fraction: float = 0.0
+    supported_fraction: float = 0.0
+    movie_fraction: float = 0.0
     test_fraction: float = 0.08
     n_test_crops: int = 32
     clip_frames: int = 5

@@ -16,6 +16,7 @@ from temtrack.imaging.labels import bounding_boxes
 from temtrack.nets.device import bf16_where_native
 from temtrack.segmentation.detections import CELL_PX
 from temtrack.training.losses import count_overlap
+from temtrack.training.segmentation_task import images_of
 from temtrack.training.task import SampleTask, TensorBatch
 
 if TYPE_CHECKING:
@@ -70,9 +71,8 @@ def collate_particles(samples: Sequence[LabelledImage], rng: np.random.Generator
     """Build a batch. A cell's middle lies between two pixels; by chance one of them stands for it."""
     y, x = rng.integers(CELL_PX // 2 - 1, CELL_PX // 2 + 1, 2)
     boxes = [_boxes(sample.labels) for sample in samples]
-    images = np.stack([sample.image for sample in samples])[:, None]
     return ParticleBatch(
-        torch.from_numpy(images).expand(-1, 3, -1, -1),
+        images_of(samples),
         torch.from_numpy(np.repeat(np.arange(len(boxes)), [len(some) for some in boxes])),
         torch.from_numpy(np.concatenate(boxes)),
         torch.from_numpy(np.stack([sample.labels[y::CELL_PX, x::CELL_PX] for sample in samples])),

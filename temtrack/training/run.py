@@ -27,7 +27,8 @@ from temtrack.training.centring_blur import fitting_blur
 from temtrack.training.config import TrainConfig, TrainingData, TrainingRun
 from temtrack.training.data.animated_images import animated_clips
 from temtrack.training.data.clip_source import synthetic_clips
-from temtrack.training.data.samples import Draw, image_source, mix, scene_source
+from temtrack.training.data.movie_frames import movie_frame_source
+from temtrack.training.data.samples import Draw, image_source, mix, scene_source, supported_source
 from temtrack.training.detection_task import DetectionTask
 from temtrack.training.distributed import is_main_process, process_group
 from temtrack.training.history import EpochRow, read_rows
@@ -107,7 +108,7 @@ def _train(run: TrainingRun) -> None:
     else:
         blur_px = own.get("centring_blur_px", CENTRING_BLUR_PX)
         cropped = partial(image_source, config=config, centring_blur_px=blur_px)
-        samples = _mixed(run, folders, cropped, scene_source(config, blur_px))
+        samples = _mixed(run, folders, cropped, simulated_source(config, blur_px))
         kind = DetectionTask if architecture.kind is Kind.detector else SegmentationTask
         task = kind(*samples, config)
     if run.pretrained is not None:
@@ -188,6 +189,16 @@ def _own_settings(folders: Sequence[Folder], config: TrainConfig) -> dict[str, f
         "min_area_px": least_area(images),
         "centring_blur_px": fitting_blur(images),
     }
+
+
+def simulated_source(config: TrainConfig, blur_px: float) -> Draw[LabelledImage]:
+    """Return what draws simulated samples: scenes, supported catalysts and frames of movies."""
+    supported, movies = config.supported_fraction, config.movie_fraction
+    scenes = scene_source(config, blur_px)
+    if supported == movies == 0:
+        return scenes
+    rest = [(supported_source(config, blur_px), supported), (movie_frame_source(config, blur_px), movies)]
+    return mix([(scenes, 1 - supported - movies), *rest])
 
 
 def _mixed(

@@ -81,14 +81,19 @@ def collate_queries(samples: Sequence[LabelledImage], n_prompts: int, rng: np.ra
     """Build a batch: everything, and ``n_prompts`` random particles of each sample by point or box."""
     queries = [_queries(sample, n_prompts, rng) for sample in samples]
     xy, point_labels, targets, weights = (np.stack(parts) for parts in zip(*queries, strict=True))
-    images = np.stack([sample.image for sample in samples])[:, None]
     return QueryBatch(
-        torch.from_numpy(images).expand(-1, 3, -1, -1),
+        images_of(samples),
         torch.from_numpy(xy),
         torch.from_numpy(point_labels),
         torch.from_numpy(targets),
         torch.from_numpy(weights),
     )
+
+
+def images_of(samples: Sequence[LabelledImage]) -> Tensor:
+    """Return the images of samples as Bx3xSxS: a frame with its neighbours, or one image three times."""
+    channels = [np.broadcast_to(sample.image, (3, *sample.labels.shape)) for sample in samples]
+    return torch.from_numpy(np.stack(channels))
 
 
 def _queries(sample: LabelledImage, n_prompts: int, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:

@@ -6,11 +6,12 @@ from typer.testing import CliRunner
 from temtrack.cli.app import app
 from temtrack.imaging.labels import compact, filter_fragments
 from temtrack.models.registry import ModelSpec
-from temtrack.segmentation.model import Segmentation
+from temtrack.segmentation.model import Segmentation, middle_frame
+from temtrack.segmentation.sight import Sight, SightEstimate
 
 
 class FakeSegmenter:
-    """Calls every connected dark patch a particle; notes what it is asked."""
+    """Calls every connected dark patch a particle; notes at which scales it is asked to see."""
 
     takes_prompts = True
 
@@ -20,9 +21,12 @@ class FakeSegmenter:
         self.asked = []
         self.prompted = []
 
-    def segment(self, image, scale, min_area_px=None):
+    def find_sight(self, image, polarity="auto", scale=None):
         self.asked.append(scale)
-        grey = np.nan_to_num(image, nan=255)
+        return None if scale is None else SightEstimate(Sight(scale, polarity == "bright"))
+
+    def segment(self, image, scale, min_area_px=None):
+        grey = np.nan_to_num(middle_frame(image), nan=255)
         dark = label((grey < 100) & (grey < grey.max())).astype(np.int32)
         labels = compact(filter_fragments(dark, 0.0, max(1, round(min_area_px or 0))))[0]
         return Segmentation(labels, np.ones(labels.max(), np.float32))

@@ -50,7 +50,6 @@ def test_segment_leaves_them_as_background(run, film, segmenter):
 
 
 def test_track_leaves_them_as_background_and_records_it(run, film, segmenter, tmp_path):
-    segmenter.find_scale = lambda image: 1.0
     words = ["track", film, "--tracker", "overlap", "--json", "-o"]
     result = run(*words, tmp_path / "out")
     assert result.exit_code == 0, result.output

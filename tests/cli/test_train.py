@@ -10,6 +10,7 @@ from skimage.draw import disk
 from temtrack.models.registry import write_run_spec
 from temtrack.nets.efficient_sam import EfficientSam
 from temtrack.training.history import EpochRow
+from temtrack.training.recipes import RECIPES
 
 #: The real network, on the smallest samples that it takes.
 SMALL = ("--steps", 2, "--crop", 32, "--batch", 1, "--device", "cpu", "--json")
@@ -221,3 +222,19 @@ def test_what_cannot_be_trained_on_ends_in_one_line(run, films, tmp_path, words,
     assert result.stderr.startswith("temtrack: error: ")
     assert result.stderr.count("\n") == 1
     assert reason in result.stderr
+
+
+def test_a_recipe_gives_fractions_and_settings_where_none_are_given(run, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr("temtrack.training.run.run_training", lambda run: asked.append(run) or [])
+    folders = [tmp_path / name for name in ("haadf", "paper", "emps")]
+    result = run("train", *folders, "--recipe", "effsam-tiny", "--pretrained", "effsam-tiny", "--steps", 7)
+    assert result.exit_code == 0, result.output
+    recipe, (asked_for,) = RECIPES["effsam-tiny"], asked
+    assert {path.name: fraction for path, fraction in asked_for.data.folders} == recipe.fractions
+    assert asked_for.data.synthetic_fraction == recipe.synthetic_fraction
+    assert asked_for.config.n_steps == 7
+    assert asked_for.config.learning_rate == recipe.fine_tuning["learning_rate"]
+    unknown = run("train", "--recipe", "none")
+    assert unknown.exit_code == 2
+    assert "--recipe none: known are effsam-tiny" in unknown.stderr

@@ -23,6 +23,7 @@ OF_COMMANDS = {
         "dry_run",
         "verbose",
         "overlay",
+        "csv",
         "progress",
         "kinetics",
     ),

@@ -19,9 +19,9 @@ class Watched(OtsuModel):
         super().__init__(find_model("otsu"))
         self.seen = []
 
-    def segment(self, image, scale, min_area_px):
-        self.seen.append((image.shape, scale))
-        return super().segment(image, scale, min_area_px)
+    def segment(self, image, sight, min_area_px):
+        self.seen.append((image.shape, sight and sight.sight.scale))
+        return super().segment(image, sight, min_area_px)
 
 
 @pytest.fixture

@@ -39,6 +39,15 @@ def test_particles_are_found_at_any_noise_dark_or_bright(otsu, noise, polarity):
     assert is_found(otsu.segment(polarity * seen(TRUTH, noise)).labels, TRUTH, iou=0.85)
 
 
+@pytest.mark.parametrize("polarity", ["dark", "bright"])
+def test_a_polarity_that_is_given_is_kept_and_one_that_contradicts_the_image_is_told(otsu, polarity):
+    image = seen(TRUTH, 30.0)
+    told = otsu.find_sight(image, polarity)
+    assert told.is_contradicted == (polarity == "bright")
+    inside = otsu.segment(image, told).labels[TRUTH > 0] > 0
+    assert inside.mean() > 0.9 if polarity == "dark" else inside.mean() < 0.1
+
+
 def test_the_blur_grows_with_the_noise_and_is_least_without():
     scales = [find_blur_scale(seen(TRUTH, noise).astype(np.float32)) for noise in (0, 60, 150)]
     assert scales[0] == SCALES[0]

@@ -87,7 +87,7 @@ def test_the_intensity_is_centred_after_the_networks_own_blur(dark_patches, brig
         blurs_px.append(blur_px)
         return centre_intensity(grey, blur_px)
 
-    monkeypatch.setattr("temtrack.segmentation.network.centre_intensity", noted)
+    monkeypatch.setattr("temtrack.segmentation.sight.centre_intensity", noted)
     image = bright((300, 300), (20, 20, 60), (150, 150, 60))
     own = dark_patches(centring_blur_px=5.0)
     for asked in (own, dark_patches()):
@@ -149,7 +149,7 @@ def test_scores_are_the_mean_probability_inside_each_particle(segmenter, bright)
     assert np.isnan(nothing.scores).tolist() == [True] * 3
 
 
-@pytest.mark.parametrize("shape", [(3, 9, 9), (9,), (0, 5)])
+@pytest.mark.parametrize("shape", [(4, 9, 9), (9,), (0, 5)])
 def test_what_is_no_image_is_refused(segmenter, shape):
     with pytest.raises(InputError, match="an image is"):
         segmenter.segment(np.zeros(shape))

@@ -48,16 +48,17 @@ def view(
 def window(
     image: NDArray[np.float32], labels: NDArray[np.int32], side: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Cut a square out of an image, turned by right angles and mirrored: every pixel stays what it was."""
+    """Cut a square out of an image (..., Y, X), turned by right angles and mirrored, pixels as they are."""
     missing = [(0, max(0, side - n)) for n in labels.shape]
     corner = np.rint(_centre(labels, side, rng) - side / 2).astype(int)
     y, x = np.clip(corner, 0, np.maximum(np.array(labels.shape) - side, 0))
     turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
 
     def cut(whole: NDArray[Any]) -> NDArray[Any]:
-        square = np.pad(whole, missing, mode="symmetric")[y : y + side, x : x + side]
-        turned = np.rot90(square, turns)
-        return np.ascontiguousarray(turned.T if mirrored else turned)
+        margins = [(0, 0)] * (whole.ndim - 2) + missing
+        square = np.pad(whole, margins, mode="symmetric")[..., y : y + side, x : x + side]
+        turned = np.rot90(square, turns, axes=(-2, -1))
+        return np.ascontiguousarray(np.swapaxes(turned, -2, -1) if mirrored else turned)
 
     return cut(image), connected_parts(cut(labels), background=0, connectivity=2).astype(np.int32)
 
@@ -65,10 +66,11 @@ def window(
 def resample(
     image: NDArray[np.float32], labels: NDArray[np.int32], scale: float
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Return an image and its labels (Y, X) at a scale, the image as a network is shown it there."""
+    """Return an image (..., Y, X) and its labels (Y, X) at a scale, the image as a network is shown it."""
     if scale == 1:
         return image, labels
-    grey = scaled_input(image, scale, 1, torch.device("cpu"))[0, 0].numpy()
+    shown = scaled_input(image, scale, 1, torch.device("cpu"))[0].numpy()
+    grey = shown if image.ndim > 2 else shown[0]
     return grey, ndimage.zoom(labels, scale, order=0, mode="nearest", grid_mode=True)
 
 

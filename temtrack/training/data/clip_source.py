@@ -68,7 +68,7 @@ def synthetic_clips(config: TrainConfig) -> Draw[ClipSource]:
         scale = 1.0 if rng.random() < 0.5 else log_uniform(rng, 0.7, 2.5)
         radius = max(diameter / scale / 2, MIN_RADIUS_PX)
         side = math.ceil(max(MARGIN * config.crop_px * 2 * radius / diameter, 6 * radius))
-        movie = _simulate(rng, draw_movie_config(rng, side, radius, config.source_frames))
+        movie = simulate(rng, draw_movie_config(rng, side, radius, config.source_frames))
         return ClipSource(
             n_frames=len(movie),
             read=cache(lambda t: (movie.frame(t).astype(np.float32) / np.float32(255), movie.labels(t))),
@@ -80,7 +80,7 @@ def synthetic_clips(config: TrainConfig) -> Draw[ClipSource]:
     return draw
 
 
-def _simulate(rng: np.random.Generator, config: MovieConfig) -> SimulatedMovie:
+def simulate(rng: np.random.Generator, config: MovieConfig) -> SimulatedMovie:
     """Simulate a movie, with fewer particles and without events where it gets too crowded."""
     seed = int(rng.integers(2**31))
     while True:
@@ -90,10 +90,11 @@ def _simulate(rng: np.random.Generator, config: MovieConfig) -> SimulatedMovie:
             if config.n_particles <= 1:
                 raise
             n = max(1, int(0.7 * config.n_particles))
-            config = replace(_without_events(config), n_particles=n)
+            config = replace(without_events(config), n_particles=n)
 
 
-def _without_events(config: MovieConfig) -> MovieConfig:
+def without_events(config: MovieConfig) -> MovieConfig:
+    """Return a movie in which particles only move."""
     return replace(config, merges={}, n_dissolutions=0, n_crossings=0, n_touches=0, n_entering=0, n_leaving=0)
 
 

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from temtrack.datasets.labelled import LabelledImage
 from temtrack.errors import UsageError
+from temtrack.imaging.background import flatten_background
 from temtrack.imaging.intensity import CENTRING_BLUR_PX, centre_intensity, rescale_intensity
+from temtrack.imaging.labels import typical_diameter
 from temtrack.simulation.chance import log_uniform
 from temtrack.training.config import TrainConfig
 from temtrack.training.data.augment import crop, draw_degradation, resample, window
@@ -20,9 +22,14 @@ from temtrack.training.data.augment import crop, draw_degradation, resample, win
 SCENE_RADII_PX = (3.0, 40.0)  # mean particle radii of simulated scenes, before scaling
 SCENE_MIN_SCALE = 0.6
 SCENE_MIN_SIDE_PX = 320  # a smaller one holds too few particles to centre intensities
+SUPPORTED_RADII_PX = (2.5, 12.0)  # of particles on a support, before scaling
+SUPPORTED_MIN_SIDE_RADII = 24  # a smaller scene would show no support around its particles
 FAINT_FRACTION = 0.5  # of the scenes, of a dose (electrons per px) and contrast (optical depth) that are low
 FAINT_DOSE_E_PX = (10.0, 80.0)
 FAINT_CONTRAST = (0.1, 0.6)
+
+DIAMETER_GUESSES = (0.6, 1.7)  # of a particle's true diameter, by which a background is flattened
+UNKNOWN_DIAMETER_PX = 30.0  # of particles in a crop that shows none
 
 T = TypeVar("T")
 
@@ -48,9 +55,26 @@ def image_source(
         else:
             image, labels = _part(images[n], config, rng)
             image = centre_intensity(rescale_intensity(draw_degradation(rng)(image, rng)), centring_blur_px)
+        if images[n].boxes is not None or _by_chance(config.flattened_fraction, rng):
+            image = flattened(image, labels, centring_blur_px, rng)
         return LabelledImage(image, labels, images[n].semantic)
 
     return draw
+
+
+def flattened(
+    image: NDArray[np.float32], labels: NDArray[np.int32], centring_blur_px: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Show an image (Y, X) with a flattened background, its particles dark, as if their size were guessed."""
+    diameter = typical_diameter(labels) or UNKNOWN_DIAMETER_PX
+    detail = flatten_background(image, diameter * log_uniform(rng, *DIAMETER_GUESSES))
+    if labels.any() and detail[labels > 0].mean() > 0:
+        detail = -detail
+    return centre_intensity(rescale_intensity(detail), centring_blur_px)
+
+
+def _by_chance(fraction: float, rng: np.random.Generator) -> bool:
+    return fraction > 0 and rng.random() < fraction
 
 
 def _at_scale(image: LabelledImage, scale: float) -> LabelledImage:
@@ -64,7 +88,7 @@ def _part(
     """Cut a part out of an image, turned: as it is, or with particles scaled to a size that is wanted."""
     if as_it_is or config.scale is not None:
         return window(of.image, of.labels, config.crop_px, rng)
-    wanted = _wanted_diameter(config, rng)
+    wanted = wanted_diameter(config, rng)
     scale = float(np.clip(wanted / of.diameter_px, 0.15, 5.0)) if of.diameter_px else 1.0
     return crop(of.image, of.labels, scale, config.crop_px, rng)
 
@@ -79,7 +103,7 @@ def scene_source(config: TrainConfig, centring_blur_px: float = CENTRING_BLUR_PX
 
     def draw(rng: np.random.Generator) -> LabelledImage:
         radius = log_uniform(rng, *SCENE_RADII_PX)
-        scale = max(_wanted_diameter(config, rng) / (2 * radius), SCENE_MIN_SCALE)
+        scale = max(wanted_diameter(config, rng) / (2 * radius), SCENE_MIN_SCALE)
         side = max(math.ceil(config.crop_px / scale), SCENE_MIN_SIDE_PX)
         plan = SceneConfig(height=side, width=side, mean_radius_px=(radius, radius))
         if rng.random() < FAINT_FRACTION:
@@ -87,12 +111,31 @@ def scene_source(config: TrainConfig, centring_blur_px: float = CENTRING_BLUR_PX
         scene = simulate_scene(rng, plan)
         centred = centre_intensity(rescale_intensity(scene.image), centring_blur_px)
         image, labels = window(*resample(centred, scene.labels, scale), config.crop_px, rng)
+        if _by_chance(config.flattened_fraction, rng):
+            image = flattened(image, labels, centring_blur_px, rng)
         return LabelledImage(image, labels)
 
     return draw
 
 
-def _wanted_diameter(config: TrainConfig, rng: np.random.Generator) -> float:
+def supported_source(config: TrainConfig, centring_blur_px: float = CENTRING_BLUR_PX) -> Draw[LabelledImage]:
+    """Draw freshly simulated supported catalysts, their background flattened and particles dark."""
+    from temtrack.simulation.supported import SupportedConfig, simulate_supported
+
+    def draw(rng: np.random.Generator) -> LabelledImage:
+        radius = log_uniform(rng, *SUPPORTED_RADII_PX)
+        scale = max(wanted_diameter(config, rng) / (2 * radius), SCENE_MIN_SCALE)
+        side = max(math.ceil(config.crop_px / scale), math.ceil(SUPPORTED_MIN_SIDE_RADII * radius))
+        scene = simulate_supported(rng, SupportedConfig(side, side, radius))
+        shown = flattened(scene.image, scene.labels, centring_blur_px, rng)
+        image, labels = window(*resample(shown, scene.labels, scale), config.crop_px, rng)
+        return LabelledImage(image, labels)
+
+    return draw
+
+
+def wanted_diameter(config: TrainConfig, rng: np.random.Generator) -> float:
+    """Draw how wide a typical particle shall be for the network."""
     return log_uniform(rng, config.min_diameter_px, config.max_diameter_px)
 
 

@@ -1,0 +1,85 @@
+"""What a person sees of a segmented image: its particles drawn on it, and a table of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temtrack.analysis.particles import measure_particles
+from temtrack.formats.store.atomic import check_output_file, whole_file
+from temtrack.formats.store.tables import calibration_metadata, write_table
+from temtrack.movie import Movie
+from temtrack.provenance import Provenance
+from temtrack.tables import SEGMENTED
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from temtrack.segmentation.model import Segmentation
+
+OVERLAY_SUFFIX, TABLE_SUFFIX, CSV_SUFFIX = "_overlay.png", "_particles.parquet", "_particles.csv"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is written beside the mask of an image: its overlay and table, and the table as CSV too."""
+
+    overlay: bool = True
+    csv: bool = False
+
+    def paths(self, target: Path) -> dict[str, Path]:
+        """Return the files of an image whose results go to ``target``, a path without ending."""
+        wanted = {OVERLAY_SUFFIX: self.overlay, TABLE_SUFFIX: self.overlay, CSV_SUFFIX: self.csv}
+        return {end: target.with_name(target.name + end) for end, is_wanted in wanted.items() if is_wanted}
+
+    def check(self, target: Path, may_overwrite: bool) -> None:
+        """Refuse to overwrite a file that is there, unless that is allowed."""
+        for path in self.paths(target).values():
+            check_output_file(path, may_overwrite)
+
+    def write(self, target: Path, movie: Movie, found: Segmentation, record: Provenance) -> None:
+        """Write what is wanted of an image's particles.
+
+        Raises
+        ------
+        OutputError
+            If a file cannot be written.
+        """
+        image, paths = movie.read_frame(0), self.paths(target)
+        if OVERLAY_SUFFIX in paths:
+            write_picture(paths[OVERLAY_SUFFIX], movie, image, found.labels)
+        if TABLE_SUFFIX in paths or CSV_SUFFIX in paths:
+            table = table_of(movie, image, found)
+        if TABLE_SUFFIX in paths:
+            facts = record.metadata() | calibration_metadata(movie.calibration)
+            write_table(paths[TABLE_SUFFIX], table, facts)
+        if CSV_SUFFIX in paths:
+            with whole_file(paths[CSV_SUFFIX]) as part:
+                table.to_pandas().to_csv(part, index=False)
+
+
+NOTHING_SHOWN = Shown(overlay=False)
+
+
+def table_of(movie: Movie, image: NDArray[Any], found: Segmentation) -> pa.Table:
+    """Return the table of an image's particles, each with its score."""
+    columns = measure_particles(found.labels, image, frame=0)
+    scores = np.asarray(found.scores, np.float64)[np.asarray(columns["particle_id"]) - 1]
+    wanted = {column.name for column in SEGMENTED.columns if column.is_measured}
+    measured = {name: values for name, values in columns.items() if name in wanted}
+    return SEGMENTED.fill(measured | {"score": scores}, movie.calibration)
+
+
+def write_picture(path: Path, movie: Movie, image: NDArray[Any], labels: NDArray[np.int32]) -> None:
+    """Draw the contours and ids of an image's particles on it, as PNG."""
+    from PIL import Image
+
+    from temtrack.report.overlay import Overlay
+
+    picture = Image.fromarray(Overlay(movie, None).draw(0, image, labels))
+    with whole_file(path) as part:
+        picture.save(part, format="PNG")
