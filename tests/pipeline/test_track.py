@@ -11,7 +11,7 @@ import tifffile
 
 from temtrack.errors import InputError
 from temtrack.formats.readers import read_movie
-from temtrack.formats.store.lineage import read_lineage
+from temtrack.formats.store.lineage import read_lineage, write_lineage
 from temtrack.formats.store.masks import mask_name, read_masks, write_mask
 from temtrack.formats.store.movies import write_movie
 from temtrack.linking.lineage_builder import FinalTrack
@@ -204,6 +204,8 @@ def test_ids_beyond_16_bits_do_not_wrap(simulated, tmp_path):
     for t in range(30):
         assert set(np.unique(found[t])) <= {0, *range(n_before + 1, n_before + 8)}
         np.testing.assert_array_equal(found[t] > 0, true[t] > 0)
+    there = tuple(track for track in lineage.tracks if track.id > n_before)  # no mask shows the others
+    write_lineage(tmp_path / "lineage.json", replace(lineage, tracks=there))
     _, tables = analyze_file(tmp_path, tmp_path, str(movie.path), AnalyzeOptions(), Request(COMMAND))
     particles = tables.particles
     assert particles.schema.field("particle_id").type == "int64"
