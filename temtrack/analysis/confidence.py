@@ -45,30 +45,27 @@ class Logistic:
 
 #: Fitted by ``benchmarks/confidence.py``, on the fields of `MergeFeatures`.
 MODEL = Logistic(
-    intercept=2.147,
+    intercept=1.994,
     terms={
-        "evidence": (8.521, 3.911, 0.4765),
-        "gap": (0.3295, 0.8052, 0.363),
-        "n_rivals": (0.2399, 0.4742, -0.3726),
-        "at_border": (0.04938, 0.2092, -0.4289),
-        "area_misfit": (0.04201, 0.1082, -0.3612),
-        "child_life": (0.9538, 0.1363, 0.6117),
-        "parent_life": (0.9076, 0.1533, 0.1866),
-        "waist": (0.07288, 0.07981, -1.426),
-        "relaxation": (0.3554, 0.2912, 1.207),
-        "parent_stretch": (0.1557, 0.1883, -0.5624),
-        "shrinkage": (0.2109, 0.3151, -0.08397),
-        "mass_misfit": (0.04692, 0.04056, -0.3453),
-        "area_scatter": (0.09387, 0.05124, 0.1035),
-        "motion": (0.2349, 0.2499, -0.2685),
+        "evidence": (5.443, 1.641, 0.5274),
+        "gap": (0.302, 0.7886, 0.1788),
+        "n_rivals": (0.1996, 0.4146, 0.02867),
+        "at_border": (0.06349, 0.2344, -0.3977),
+        "area_misfit": (0.03582, 0.134, -0.2929),
+        "child_life": (0.9712, 0.1025, 0.8321),
+        "parent_life": (0.9136, 0.1449, 0.3459),
+        "waist": (0.07064, 0.07854, -1.381),
+        "relaxation": (0.3667, 0.2418, 0.9806),
+        "parent_stretch": (0.1531, 0.2266, -0.4378),
+        "shrinkage": (0.07012, 0.2684, -0.4196),
     },
 )
 
 #: What the movies of the fit were like, by property of `MergeScene`: from, to, and what it is.
 FITTED: Mapping[str, tuple[float, float, str]] = {
-    "radius_px": (2.0, np.inf, "usual radius in px"),
-    "area_scatter": (0.0, 0.3, "scatter of areas from frame to frame"),
-    "motion": (0.0, 1.5, "step per frame in radii"),
+    "radius_px": (2.5, np.inf, "usual radius in px"),
+    "area_scatter": (0.0, 0.25, "scatter of areas from frame to frame"),
+    "motion": (0.0, 1.2, "step per frame in radii"),
 }
 
 

@@ -7,6 +7,7 @@ tracker may have kept a parent's id on for the child: the event then has a child
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -64,14 +65,28 @@ class IdMapping:
         self._n_continued += i.size
         self._n_kept += int(np.count_nonzero(given_before[i] == given_now[j]))
 
-    def translate(self, lineage: Lineage) -> Lineage:
+    def translate(
+        self, lineage: Lineage, renamed: Sequence[Merge] = (), names_merges: bool = False
+    ) -> Lineage:
         """Retell ``lineage`` of the linked ids in the given ids.
 
         A merge of linked particles that the given masks hold as a single particle all along has fewer than
         two parents there, so it is none.
+
+        Parameters
+        ----------
+        lineage
+            What linking found.
+        renamed
+            The merges that the given ids tell of.
+        names_merges
+            Whether the given ids are known to tell of every merge. Else they do where they tell of more
+            merges than linking finds in which a parent's id lives on.
         """
         found = (self._translate_merge(merge) for merge in lineage.merges)
         merges = tuple(merge for merge in found if merge is not None)
+        if names_merges or len(renamed) > sum(merge.child in merge.parents for merge in merges):
+            merges = tuple(sorted(renamed, key=lambda merge: (merge.frame, merge.child)))
         summary = _EventSummary(
             linked={track.id: track for track in lineage.tracks},
             births={merge.child: merge for merge in merges if merge.child not in merge.parents},

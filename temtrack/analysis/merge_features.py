@@ -1,4 +1,4 @@
-"""What bears a merge out or speaks against it: from the particles' rows, with masses where frames are."""
+"""What bears a merge out or speaks against it, from the rows of the particles alone."""
 
 from __future__ import annotations
 
@@ -65,9 +65,6 @@ class MergeFeatures:
     shrinkage
         Logarithm of the smallest parent's greatest area over its last, beyond what outlines jitter: large
         where it was dissolving.
-    mass_misfit
-        Size of the logarithm of the child's optical mass over its parents', which a merge conserves; NaN
-        without the movie.
     """
 
     evidence: float
@@ -81,7 +78,6 @@ class MergeFeatures:
     relaxation: float
     parent_stretch: float
     shrinkage: float
-    mass_misfit: float
 
 
 class MergeScene:
@@ -129,7 +125,6 @@ class MergeScene:
             relaxation=_median(stretches[:N_FRAMES]) - _median(stretches[:_RELAXED_AFTER_FRAMES][-N_FRAMES:]),
             parent_stretch=float(np.nanmax(own)) if np.isfinite(own).any() else np.nan,
             shrinkage=max(float(np.log(last.max() / np.median(last[-N_FRAMES:]))) - _JITTER_LOG, 0.0),
-            mass_misfit=_misfit_of_mass(measure_ratio(merge, history, "optical_mass")),
         )
         least, most = np.array([_LIMITS_OF.get(one.name, _LIMITS) for one in fields(MergeFeatures)]).T
         return MergeFeatures(*np.clip(astuple(features), least, most).tolist())
@@ -239,10 +234,6 @@ def _stretch_before(particle_id: int, frame: int, history: ParticleHistory) -> f
 def _median(values: Reals) -> float:
     known = values[np.isfinite(values)]
     return float(np.median(known)) if len(known) else float("nan")
-
-
-def _misfit_of_mass(ratio: float) -> float:
-    return abs(float(np.log(ratio))) if ratio > 0 else float("nan")
 
 
 def _lasting(n_frames: int) -> float:

@@ -145,6 +145,7 @@ def associate(
     field_px: float,
     noise: MovieNoise | None = None,
     config: LinkingConfig | None = None,
+    is_blank: bool = False,
 ) -> Association:
     """Link the tracks expected in a frame to its detections.
 
@@ -162,10 +163,15 @@ def associate(
         What is known of the movie; nothing yet where ``None``.
     config
         Thresholds of overlap.
+    is_blank
+        The frame is bad: only one in one means anything.
     """
     config = config or LinkingConfig()
     likelihood = _Likelihood(tracks, detections, noise or MovieNoise(), field_px)
     edges = _find_edges(likelihood, overlaps, config)
+    if is_blank:
+        none = np.zeros(edges.score.size, bool)
+        edges = replace(edges, may_be_member=none, may_be_fragment=none)
     clear = _find_clear(edges, likelihood)
     links = [
         Link((int(tracks.ids[i]),), (int(detections.ids[j]),))
@@ -185,22 +191,26 @@ def associate(
 def leave_out_unlike(
     association: Association, tracks: Expected, detections: Regions, max_factor: float
 ) -> Association:
-    """Unlink tracks from detections that cover much more or less than was expected.
+    """Unlink tracks from detections that cover much more or less than was expected, or lie elsewhere.
 
     Parameters
     ----------
     association
-        The links of a frame.
+        The links of a frame, each of one in one.
     tracks, detections
         What was linked.
     max_factor
-        The areas of a link's two sides differ at most by this factor.
+        The areas of a link's two sides differ at most by this factor, and their centres by a radius.
     """
     kept, unmatched = [], list(association.unmatched_tracks)
     for link in association.links:
-        expected = tracks.area_px[np.searchsorted(tracks.ids, link.tracks)].sum()
-        found = detections.area_px[np.searchsorted(detections.ids, link.detections)].sum()
-        if max(expected, found) <= max_factor * min(expected, found):
+        i, j = (
+            np.searchsorted(tracks.ids, link.tracks[0]),
+            np.searchsorted(detections.ids, link.detections[0]),
+        )
+        expected, found = tracks.area_px[i], detections.area_px[j]
+        off = np.hypot(detections.y_px[j] - tracks.at[i, 0], detections.x_px[j] - tracks.at[i, 1])
+        if max(expected, found) <= max_factor * min(expected, found) and off <= tracks.radius_px[i]:
             kept.append(link)
         else:
             unmatched += link.tracks

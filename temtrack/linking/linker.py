@@ -94,7 +94,7 @@ class Linker:
         tracks = self._expect(expected)
         overlaps = overlap_counts(propagated.labels, detections.labels)
         links = associate(
-            tracks, found, overlaps, float(detections.labels.size), self.state.noise, self.config
+            tracks, found, overlaps, float(detections.labels.size), self.state.noise, self.config, is_blank
         )
         links = reidentify_after_occlusion(links, self.state.window, self.state.tracks, found)
         links = self._without_occluded(links, found)

@@ -216,7 +216,7 @@ def any_regime(seed: int) -> Regime:
         step=float(10 ** rng.uniform(-1.7, -0.1)),
         gap=float(10 ** rng.uniform(-0.5, 0.6)),
         merges=int(rng.integers(2, 7)),
-        cascades=int(rng.integers(0, 2)),
+        cascades=int(rng.integers(0, 2)) if contact_frames[1] <= 4 else 0,
         touch_and_merge=int(rng.integers(0, 3)),
         passing=int(rng.integers(0, 5)),
         contact_frames=contact_frames,

@@ -16,6 +16,7 @@ from temtrack.calibration import UNCALIBRATED, Calibration, FrameTimes, PixelSiz
 from temtrack.errors import InputError
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.store.atomic import whole_file
+from temtrack.formats.store.fit import fitted, refuse_other_frames
 from temtrack.formats.store.lineage import LINEAGE_NAME, ctc_parents, read_ctc_table, read_lineage
 from temtrack.formats.store.masks import list_masks, read_masks_in_time
 from temtrack.masks import Masks, Run
@@ -34,12 +35,13 @@ _SEG_NAME = re.compile(r"man_seg(\d+)\.tiff?", re.IGNORECASE)
 def open_run(path: Path | str) -> Run:
     """Open masks of this program or another; a CTC truth by its ``TRA`` (and ``SEG``), also from above.
 
-    Masks are read when they are asked for.
+    Masks are read when they are asked for, and then compared with the lineage that lies beside them.
 
     Raises
     ------
     InputError
-        Where there are no masks, or a file beside them is damaged or does not fit.
+        Where there are no masks, or a file beside them is damaged or does not fit. Later, when its frame is
+        asked for: if a mask does not fit the lineage.
     """
     path, contours = Path(path), dict[int, Path]()
     if (path / "TRA").is_dir():
@@ -47,19 +49,16 @@ def open_run(path: Path | str) -> Run:
         named = ((_SEG_NAME.fullmatch(one.name), one) for one in segmented)
         path, contours = path / "TRA", {int(match[1]): one for match, one in named if match is not None}
     masks = read_masks_in_time(path)
-    lineage = None
-    if (path / LINEAGE_NAME).is_file():
-        lineage = read_lineage(path / LINEAGE_NAME)
-        if lineage.n_frames != len(masks):
-            raise InputError(
-                f"{path / LINEAGE_NAME}: tells of {lineage.n_frames} frames, the folder holds {len(masks)}"
-                " masks; run `temtrack track` again, or remove it to find merges from the masks alone"
-            )
-        parents = ctc_parents(lineage)
-    else:
+    lineage = read_lineage(path / LINEAGE_NAME) if (path / LINEAGE_NAME).is_file() else None
+    if lineage is None:
         table = next((path / name for name in _CTC_TABLES if (path / name).is_file()), None)
         parents = {} if table is None else read_ctc_table(table)
+    else:
+        refuse_other_frames(path, masks, lineage)  # before the record, which tells of each frame
+        parents = ctc_parents(lineage)
     known = _read_record(path / RUN_NAME, masks) if (path / RUN_NAME).is_file() else {}
+    if lineage is not None:
+        masks = fitted(masks, lineage, is_whole=known.get("gap_filled") is not None)
     return Run(masks, lineage, **known, ctc_parents=parents, contours=contours)
 
 
