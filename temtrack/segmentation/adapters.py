@@ -26,7 +26,6 @@ from temtrack.segmentation.detections import Detection
 from temtrack.segmentation.model import Segmentation
 from temtrack.segmentation.prompts import Prompts
 from temtrack.segmentation.scale import Prediction, foreground_confidence
-from temtrack.segmentation.sight import SURE
 from temtrack.segmentation.tiling import Logits, Tiling, View, detect_in_tiles, mean_maps, predict_logits
 
 
@@ -48,7 +47,6 @@ class DenseAdapter:
     predict_dense: Callable[[Any, Tensor], Tensor]
     predict_prompts: Callable[[Any, Tensor, Prompts], Segmentation] | None = None
     averages_views: ClassVar = True
-    sure: ClassVar = SURE
     encode = staticmethod(dense_maps.encode)
 
     def forward(self, net: nn.Module, grey: NDArray[np.float32], view: View, device: torch.device) -> Logits:
@@ -87,7 +85,6 @@ class DetectionAdapter:
     detect: Callable[[Any, Tensor], list[Detection]]
     predict_prompts: ClassVar = None
     averages_views: ClassVar = False
-    sure: ClassVar = 0.5  # scores of detections are lower than probabilities of pixels
     encode = staticmethod(detections.encode)
 
     def forward(

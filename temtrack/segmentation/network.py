@@ -27,7 +27,7 @@ class NetworkModel(SegmentationModel):
     """A network with its weights on a device.
 
     A model that was trained for images of one magnification states its own ``scale``, ``min_area_px`` and
-    ``centring_blur_px`` in its description.
+    ``centring_blur_px`` in its description; one that knows flattened backgrounds its ``sure_confidence``.
 
     Parameters
     ----------
@@ -54,6 +54,7 @@ class NetworkModel(SegmentationModel):
         self.scale = spec.number("scale")
         self.min_area_px = spec.number("min_area_px")
         self.centring_blur_px = spec.number("centring_blur_px") or CENTRING_BLUR_PX
+        self.sure = spec.number("sure_confidence") or 0.0
 
     def segment(
         self, image: NDArray[Any], sight: SightEstimate | None, min_area_px: float | None
@@ -106,9 +107,7 @@ class NetworkModel(SegmentationModel):
     ) -> SightEstimate | None:
         if self.scale is not None:
             return SightEstimate(Sight(scale or self.scale, is_bright=polarity == "bright"))
-        finder = SightFinder(
-            self._predict_at_scale, self.centring_blur_px, polarity, scale, self.adapter.sure
-        )
+        finder = SightFinder(self._predict_at_scale, self.centring_blur_px, polarity, scale, self.sure)
         return finder.find(grey)
 
     def _predict_at_scale(self, grey: NDArray[np.float32], scale: float) -> Prediction:

@@ -35,7 +35,7 @@ from temtrack.segmentation.scale import (
 
 _LOG = logging.getLogger(__name__)
 
-#: A network that is so sure of an image as it is need not see its background flattened.
+#: A network that was trained for it need not see a background flattened where it is so sure without.
 SURE = 0.75
 
 #: An image as it is has this lead over one with its background flattened: that makes noise of what is even.
@@ -110,7 +110,8 @@ class SightFinder:
     scale
         At which an image is seen, where it is known.
     sure
-        Confidence from which on an image is seen well enough as it is.
+        Confidence from which on an image is seen well enough as it is; 0 for a network that was not trained
+        for flattened backgrounds, which is shown one only where it sees nothing otherwise.
     """
 
     predict: PredictAtScale

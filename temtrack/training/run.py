@@ -23,6 +23,7 @@ from temtrack.models.checkpoints import load_weights
 from temtrack.models.registry import RUN_FILE, find_model, verify, write_run_spec
 from temtrack.nets.device import find_device
 from temtrack.provenance import Provenance, Source
+from temtrack.segmentation.sight import SURE
 from temtrack.training.centring_blur import fitting_blur
 from temtrack.training.config import TrainConfig, TrainingData, TrainingRun
 from temtrack.training.data.animated_images import animated_clips
@@ -121,7 +122,7 @@ def _train(run: TrainingRun) -> None:
 def write_records(run: TrainingRun, own: Mapping[str, float]) -> None:
     """Write ``model.toml``, which makes the folder a model, and ``run.json``: what was trained on what.
 
-    ``own`` says how the model sees images, where it is trained for those of one magnification.
+    ``own`` is what the model states of itself.
     """
     write_run_spec(run.folder, run.config.model, run.command, own)
     data, pretrained = run.data, run.pretrained
@@ -180,9 +181,12 @@ def _read_folders(run: TrainingRun) -> list[Folder]:
 
 
 def _own_settings(folders: Sequence[Folder], config: TrainConfig) -> dict[str, float]:
-    """Return scale, least area and centring blur of a model trained for images of one magnification."""
+    """Return what a model states of itself: how sure it need be, if it knows flattened backgrounds.
+
+    One that is trained for images of one magnification states its scale, least area and centring blur.
+    """
     if config.scale is None:
-        return {}
+        return {"sure_confidence": SURE} if config.flattened_fraction else {}
     images = [image for folder in folders for image in folder.train]
     return {
         "scale": config.scale,

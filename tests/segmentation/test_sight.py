@@ -54,6 +54,14 @@ def test_a_polarity_that_is_given_is_kept_and_one_that_contradicts_the_image_is_
     assert not told.sight.is_bright
 
 
+def test_a_network_that_knows_no_flattened_background_is_shown_one_only_where_it_sees_nothing():
+    grey, _ = discs(bright=False, support=True)
+    assert find(grey).sight.background_px is not None
+    assert find(grey, sure=0.0).sight.background_px is None
+    grey, _ = discs(bright=True, support=False)
+    assert find(grey, sure=0.0).sight.is_bright
+
+
 def test_a_scale_that_is_given_is_kept():
     grey, _ = discs(bright=True, support=True)
     found = find(grey, scale=2.5)
