@@ -50,14 +50,18 @@ class BenchmarkResult:
     note: str = ""
 
 
+#: Options that only say where the result goes.
+_PLACES = ("--json", "--png")
+
+
 def this_command() -> str:
     """Return the command line of this process, without what only says where the result goes."""
     words = iter(sys.argv[1:])
     kept = []
     for word in words:
-        if word == "--json":
+        if word in _PLACES:
             next(words, None)
-        elif not word.startswith("--json="):
+        elif not word.startswith(tuple(f"{place}=" for place in _PLACES)):
             kept.append(word)
     return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *kept])
 
