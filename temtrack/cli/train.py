@@ -52,7 +52,7 @@ class Settings:
     recipe=typer.Option(
         "--recipe",
         metavar="NAME",
-        help="Train as the embedded weights of that name were, on folders emps, paper and haadf: with their "
+        help="Train by the recipe of that name, as effsam-tiny, on folders emps, paper and haadf: with its "
         "fractions and settings where none are given.",
     ),
     exclude=typer.Option("--exclude", metavar="FILE", help="List of <folder>/<stem> that must not be read."),
