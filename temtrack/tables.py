@@ -280,9 +280,9 @@ MERGES = Table(
         _px("x_px", "column of the child's centre in the merge frame"),
         Column("area_ratio", REAL, "1", "child's area just after / sum of the parents' just before"),
         Column("confidence", REAL, "1", "how likely the merge is true, calibrated on simulated movies"),
-        Column("confidence_reason", TEXT, "", "why the confidence is null; null otherwise"),
         Column("mass_ratio", REAL, "1", "child's optical mass / sum of the parents'; null without image"),
         Column("neck_ratios", REALS, "1", "neck width / smaller parent's diameter, from the merge frame on"),
+        Column("confidence_reason", TEXT, "", "why the confidence is null; null otherwise"),
     ),
 )
 

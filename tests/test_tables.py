@@ -62,7 +62,15 @@ def test_column_order_is_that_of_the_contract():
         "n_parents",
         "contact_frame",
     ]
-    assert merges[7:] == ["y_px", "x_px", "area_ratio", "confidence", "mass_ratio", "neck_ratios"]
+    assert merges[7:] == [
+        "y_px",
+        "x_px",
+        "area_ratio",
+        "confidence",
+        "mass_ratio",
+        "neck_ratios",
+        "confidence_reason",
+    ]
     particles = PARTICLES.schema(calibration(1.0)).names
     assert particles[:4] == ["frame", "particle_id", "y_px", "x_px"]
     assert particles[-3:] == ["perimeter_nm", "major_axis_nm", "minor_axis_nm"]

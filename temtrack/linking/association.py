@@ -37,8 +37,12 @@ HOP_RADII = 8.0
 #: Outlines move a centre about by this share of the radius.
 OUTLINE_FRACTION = 0.05
 
-#: Logarithms of areas of new detections spread over about so much.
-AREA_RANGE_LOG = 3.0
+#: Logarithms of areas of new detections spread over about so much, or over so many standard deviations of those
+#: of the frame's particles: where all are alike, that a new one is like another says little.
+AREA_RANGE_LOG, AREA_RANGE_SIGMAS = 3.0, 4.0
+
+#: From so many particles on it is known how their areas spread.
+MIN_AREAS = 10
 
 #: A link is clear where it is so much better, in nats, than any other of its track or detection ...
 CLEAR_MARGIN = 6.0
@@ -234,7 +238,10 @@ class _Likelihood:
         missed = np.where(tracks.is_established, min(noise.miss_fraction(), 0.5), TENTATIVE_MISSED)
         missed[tracks.is_outside] = OUTSIDE_MISSED
         self.log_odds_seen = np.log((1 - missed) / missed)
-        self.log_new = np.log(noise.births() / field_px / AREA_RANGE_LOG)
+        is_known = len(self.found_area) >= MIN_AREAS
+        spread = np.log(self.found_area).std() if is_known else AREA_RANGE_LOG
+        area_range = min(AREA_RANGE_SIGMAS * max(float(spread), self.area_sigma), AREA_RANGE_LOG)
+        self.log_new = np.log(noise.births() / field_px / area_range)
         self.log_hop = np.log(HOP_PROBABILITY / (np.pi * self.hop_px**2))
         self.gap_scale = noise.gap_scale_px(usual)
         self.track_sigma = np.sqrt(

@@ -1,4 +1,4 @@
-"""How weights to be embedded are trained: what of each dataset, and settings that differ from the preset's."""
+"""How weights to be embedded are trained: what of each dataset, and settings that differ from the presets."""
 
 from __future__ import annotations
 

@@ -260,13 +260,13 @@ def test_more_than_70_000_ids_in_one_run(tmp_path):
     n_ids = len(track_into(make(tmp_path / "out"), plan).lineage.tracks)
     assert n_ids > 70_000
     found = read_masks(tmp_path / "out")
-    cell_of_id = {}
+    highest = 0
     for t, (labels, true) in enumerate(zip(found, masks, strict=True)):
         is_wide = tifffile.imread(tmp_path / "out" / mask_name(t)).dtype == np.uint32
         assert is_wide == (labels.max() > 65_535)
         ids, cells = labels[2::6, 2::6], true[2::6, 2::6]
         assert ids[cells > 0].all()
-        for i, cell in zip(ids[cells > 0].tolist(), cells[cells > 0].tolist(), strict=True):
-            assert cell_of_id.setdefault(i, cell) == cell
+        assert len(np.unique(ids[cells > 0])) == np.count_nonzero(cells)  # none stands for two
+        highest = max(highest, int(ids.max()))
     assert is_wide
-    assert max(cell_of_id) == n_ids == len((tmp_path / "out" / "res_track.txt").read_text().splitlines())
+    assert highest == n_ids == len((tmp_path / "out" / "res_track.txt").read_text().splitlines())
