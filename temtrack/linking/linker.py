@@ -237,7 +237,8 @@ class Linker:
         drawing = render_frame(propagated.labels, detections.labels, ids, under_segmented, unmatched, ratio)
         drawn = drawing.image.regions
         gaps = measure_gaps(drawing.image.labels, self.config.contact_gap_px).tolist()
-        step = self._update_tracks(drawing, set(unmatched), is_blank)
+        guests = set(unmatched)
+        step = self._update_tracks(drawing, guests, is_blank)
         if not (is_blank or is_low_recall):
             self._lengthen_gaps()
         record = FrameRecord(
@@ -245,8 +246,8 @@ class Linker:
             drawn=drawing.image,
             area_px=dict(zip(drawn.ids.tolist(), drawn.area_px.tolist(), strict=True)),
             under_segmented=[] if is_blank else drawing.under_segmented,
-            gap_filled=set(unmatched),
-            contacts={(a, b) for a, b, gap in gaps if gap == 0 and not {a, b} & set(unmatched)},
+            gap_filled=guests,
+            contacts={(a, b) for a, b, gap in gaps if gap == 0 and not {a, b} & guests},
             near={(a, b) for a, b, _ in gaps},
             born=list(born.values()),
             fragments=fragments,
