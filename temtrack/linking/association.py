@@ -37,8 +37,8 @@ HOP_RADII = 8.0
 #: Outlines move a centre about by this share of the radius.
 OUTLINE_FRACTION = 0.05
 
-#: Logarithms of areas of new detections spread over about so much, or over so many standard deviations of those
-#: of the frame's particles: where all are alike, that a new one is like another says little.
+#: Logarithms of areas of new detections spread over about so much, or over so many standard deviations of
+#: those of the frame's particles: where all are alike, that a new one is like another says little.
 AREA_RANGE_LOG, AREA_RANGE_SIGMAS = 3.0, 4.0
 
 #: From so many particles on it is known how their areas spread.

@@ -86,6 +86,10 @@ def test_tables_out_of_date_are_measured_anew(run, masks, tmp_path):
     labels = np.zeros((40, 60), np.int32)
     labels[30:33, 30:33] = 5
     write_mask(masks / mask_name(0), labels)
+    refused = run("export", masks, "--to", "napari", "-o", tmp_path / "out")
+    assert refused.exit_code == 1
+    assert "lineage.json: does not fit the masks: the mask of frame 0 lacks id" in refused.stderr
+    (masks / "lineage.json").unlink()
     assert run("export", masks, "--to", "napari", "-o", tmp_path / "out").exit_code == 0
     tracks = tracks_of(tmp_path / "out")
     assert tracks.loc[tracks["t"] == 0, ["particle_id", "area_px"]].to_numpy().tolist() == [[5, 9]]
