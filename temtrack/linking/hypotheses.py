@@ -134,7 +134,7 @@ def _begins_now(informative: list[FrameRecord], a: int, b: int) -> bool:
     balance = 0
     for record in informative:
         if record.shows_apart(a, b):
-            balance -= 0 if _is_one_body(record, a, b) else 2
+            balance -= 0 if _is_one_body(record, a, b) else 3
         elif record.is_seen(a) or record.is_seen(b):
             balance += 1
         if balance < 0:
