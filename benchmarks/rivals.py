@@ -406,7 +406,12 @@ RIVALS = {
     "temtrack, deaot-t": Rival(link_by_tracker, {"name": ("deaot-t",)}, needs_frames=True),
     "LapTrack": Rival(
         link_by_laptrack,
-        {"reach": (0.7, 1.5), "joining": (0.8, 1.6), "n_gap_frames": (0, 2), "splits": (False,)},
+        {
+            "reach": (0.7, 1.1, 1.5),
+            "joining": (0.8, 1.2, 1.6, 2.0),
+            "n_gap_frames": (0, 2),
+            "splits": (False,),
+        },
         "laptrack",
     ),
     "motile": Rival(
@@ -416,7 +421,12 @@ RIVALS = {
     ),
     "trackpy": Rival(
         link_by_trackpy,
-        {"reach": (0.7, 1.2, 2.0), "joining": (1.5, 2.2), "n_gap_frames": (0, 2), "misfit": (0.3, 0.6)},
+        {
+            "reach": (0.7, 1.0, 1.4, 2.0),
+            "joining": (1.2, 1.5, 2.2),
+            "n_gap_frames": (0, 2),
+            "misfit": (0.2, 0.3, 0.45, 0.6),
+        },
         "trackpy",
     ),
     "tobac": Rival(
@@ -433,11 +443,11 @@ RIVALS = {
     "Hungarian": Rival(
         link_by_hungarian,
         {
-            "reach": (0.7, 1.2, 2.0),
-            "joining": (1.5, 2.2),
+            "reach": (0.7, 1.0, 1.4, 2.0),
+            "joining": (1.2, 1.5, 2.2),
             "area_weight": (0.0, 0.3),
             "n_gap_frames": (2,),
-            "misfit": (0.3, 0.6),
+            "misfit": (0.2, 0.3, 0.45, 0.6),
         },
     ),
     "largest overlap": Rival(link_by_largest_overlap),
