@@ -51,9 +51,9 @@ TOLERANCE_FRAMES = 1
 #: Root mean square step per frame, in units of the mean diameter.
 STEPS = (0.05, 0.1, 0.25, 0.5, 1.0)
 
-#: Movies of 24 particles of 8 px, in which some dissolve and some pass each other.
+#: Movies of 30 particles of 8 px, in which some dissolve and some pass each other; long enough to meet.
 BASE = Regime(
-    n_frames=30, n_particles=24, gap=3.0, merges=5, passing=1, dissolutions=2, miss_rate=0.02, area_noise=0.05
+    n_frames=80, n_particles=30, gap=3.0, merges=8, passing=1, dissolutions=2, miss_rate=0.02, area_noise=0.05
 )
 
 #: What is harder than in the plain movies, by itself: neighbours at 0.8 diameters, misses, noisy areas.
@@ -74,7 +74,7 @@ MEASURES = {
 }
 
 #: Columns that name a cell.
-KEYS = "movies", "step / diameter"
+KEYS = "movies", "step / diameter", "true merges"
 
 #: Trackers that are left out unless they are asked for: slow ones.
 ON_REQUEST = ("temtrack, deaot-t",)
@@ -209,12 +209,18 @@ def grid_tables(results: dict[Cell, dict[str, Judged]]) -> Iterator[ResultTable]
     for key, title in MEASURES.items() if results else ():
         rows = [
             {
-                **dict(zip(KEYS, (cell.condition, f"{cell.step:g}"), strict=True)),
+                **dict(zip(KEYS, (cell.condition, f"{cell.step:g}", _n_merges(told)), strict=True)),
                 **{name: None if one.score is None else one.score.row()[key] for name, one in told.items()},
             }
             for cell, told in results.items()
         ]
         yield ResultTable(title, rows)
+
+
+def _n_merges(told: dict[str, Judged]) -> int:
+    """Return the true merges of a cell's movies."""
+    merges = next(one.score.merges for one in told.values() if one.score is not None)
+    return len(merges.matches) + len(merges.missed)
 
 
 def settings_table(names: Sequence[str]) -> ResultTable:
@@ -332,8 +338,8 @@ def main() -> None:
     parser.add_argument(
         "--conditions", nargs="*", default=list(CONDITIONS), metavar="NAME", help="none: no grid"
     )
-    parser.add_argument("--movies", type=int, default=4, help="to judge in each cell")
-    parser.add_argument("--fitting-movies", type=int, default=2, help="to choose settings on, in each cell")
+    parser.add_argument("--movies", type=int, default=3, help="to judge in each cell")
+    parser.add_argument("--fitting-movies", type=int, default=1, help="to choose settings on, in each cell")
     parser.add_argument("--jobs", type=int, default=1, help="cells at a time")
     parser.add_argument("--png", type=Path, help="also draw the grid")
     parser.add_argument("--beside", type=Path, metavar="FILE", help="add other trackers of an earlier result")
