@@ -46,6 +46,10 @@ class Regions:
         """Radius of the disc of equal area, (N,)."""
         return np.sqrt(self.area_px / np.pi)
 
+    def take(self, keep: NDArray[np.bool_]) -> Regions:
+        """Return some of the rows."""
+        return Regions(*(column[keep] for column in vars(self).values()))
+
 
 @dataclass(frozen=True)
 class LabelImage:

@@ -77,20 +77,22 @@ def decide_merges(
 
     A merge that takes in more parents within `MIN_CHILD_FRAMES` is left for the frame in which it has grown.
     """
-    lasting = find_merge_hypotheses(window, config)
+    lasting = find_merge_hypotheses(window, noise, config)
     if len(window) < config.look_ahead_frames:  # the movie ends: these may yet part
         lasting = [ids for ids in lasting if noise.log_odds_lasting(_n_joint(window, ids)) >= 0]
     decisions = [_test_areas(ids, window, tracks, noise, config) for ids in lasting]
     grown = [
         _test_areas(ids, window[later:], tracks, noise, config).parents
         for later in range(1, min(MIN_CHILD_FRAMES, len(window)))
-        for ids in find_merge_hypotheses(window[later:], config)
+        for ids in find_merge_hypotheses(window[later:], noise, config)
     ]
     here = window[0].area_px.keys()
     return [v for v in decisions if not any(v.parents & g and (g - v.parents) & here for g in grown)]
 
 
-def find_merge_hypotheses(window: list[FrameRecord], config: LinkingConfig) -> list[frozenset[int]]:
+def find_merge_hypotheses(
+    window: list[FrameRecord], noise: MovieNoise, config: LinkingConfig
+) -> list[frozenset[int]]:
     """Return the sets of ids that share a detection in the window's first frame and through most of it."""
     informative = [r for r in window if r.is_informative]
     found = []
@@ -98,7 +100,8 @@ def find_merge_hypotheses(window: list[FrameRecord], config: LinkingConfig) -> l
         lasting = [
             (a, b)
             for a, b in combinations(sorted(ids), 2)
-            if is_lasting(_shown_as_one(informative, a, b), config) and _begins_now(informative, a, b)
+            if is_lasting(_shown_as_one(informative, a, b), config)
+            and _begins_now(informative, a, b, noise.weight_of_apart())
         ]
         found += connected(lasting)
     return found
@@ -124,17 +127,17 @@ def _shown_as_one(informative: list[FrameRecord], a: int, b: int) -> Iterator[bo
     return (not r.shows_apart(a, b) for r in informative if r.is_seen(a) or r.is_seen(b))
 
 
-def _begins_now(informative: list[FrameRecord], a: int, b: int) -> bool:
+def _begins_now(informative: list[FrameRecord], a: int, b: int, apart: float) -> bool:
     """Tell whether no later frame is the likelier beginning of a pair's merge.
 
     Before a merge a pair in contact is often enough segmented as one, while after it the child is seldom
-    taken for two: so a frame apart speaks against the merge as two shared ones speak for it. One in which
-    the two halves are joined by a thick neck says nothing.
+    taken for two: so a frame apart speaks against the merge as ``apart`` shared ones speak for it. One in
+    which the two halves are joined by a thick neck says nothing.
     """
-    balance = 0
+    balance = 0.0
     for record in informative:
         if record.shows_apart(a, b):
-            balance -= 0 if _is_one_body(record, a, b) else 2
+            balance -= 0 if _is_one_body(record, a, b) else apart
         elif record.is_seen(a) or record.is_seen(b):
             balance += 1
         if balance < 0:

@@ -9,20 +9,22 @@ waiting frames are renamed accordingly.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import permutations
 
 import numpy as np
 
 from temtrack.imaging.labels import LabelImage, Regions, map_ids, measure_gaps, overlap_counts
 from temtrack.imaging.registration import Step
 from temtrack.lineage import Lineage
-from temtrack.linking.association import Association, Expected, Link, associate, leave_out_unlike
+from temtrack.linking.association import Association, Link, associate, leave_out_unlike
 from temtrack.linking.config import LinkingConfig
 from temtrack.linking.decisions import decide_first_frame
 from temtrack.linking.double_exposure import shows_twice
 from temtrack.linking.fates import classify_fate
+from temtrack.linking.likelihood import Expected
 from temtrack.linking.lineage_builder import LinkedFrame
 from temtrack.linking.occlusion import reidentify_after_occlusion
-from temtrack.linking.records import FrameRecord, Observation, TrackState
+from temtrack.linking.records import FrameRecord, Observation, TrackState, count_shared
 from temtrack.linking.rendering import Drawing, render_frame
 from temtrack.linking.state import LinkerState
 
@@ -113,6 +115,17 @@ class Linker:
         self._decide_ready_frames()
         return LabelImage(map_ids(memory.labels, record.new_ids)) if record.new_ids else memory
 
+    @property
+    def unseen(self) -> frozenset[int]:
+        """The ids that the last frame shows where they were predicted."""
+        return frozenset(self.state.window[-1].gap_filled) if self.state.window else frozenset()
+
+    @property
+    def tentative(self) -> frozenset[int]:
+        """The ids that may yet be spurious detections."""
+        ids = self.state.tracks.keys()
+        return frozenset(ids - self._established(ids))
+
     def _live(self, propagated: LabelImage) -> LabelImage:
         """Leave out the tracks that have ended since the frame from which they were propagated."""
         ended = [i for i in propagated.regions.ids.tolist() if i not in self.state.tracks]
@@ -132,7 +145,20 @@ class Linker:
             is_outside=regions.touches_border & (regions.area_px == 1),
             gap_frames=np.array([track.gap_frames for track in tracks], np.int64),
             is_established=np.isin(regions.ids, list(self._established(regions.ids.tolist()))),
+            company=self._company(set(regions.ids.tolist())),
         )
+
+    def _company(self, ids: set[int]) -> dict[int, dict[int, float]]:
+        """Return the others with which ids shared a detection when last seen, and how likely they part."""
+        company: dict[int, dict[int, float]] = {}
+        shown = [record for record in reversed(self.state.window) if record.is_informative]
+        for record in shown:
+            for a, b in (pair for some in record.under_segmented for pair in permutations(some & ids, 2)):
+                company.setdefault(a, {})[b] = self.state.noise.log_parting(count_shared(shown, a, b))
+            ids = {i for i in ids if not record.is_seen(i)}
+            if not ids:
+                break
+        return company
 
     def _learn(self, links: Association, tracks: Expected, found: Regions) -> None:
         """Learn the movie's noise from the links of one to one of tracks seen just before."""
@@ -145,7 +171,8 @@ class Linker:
         steps = np.stack([found.y_px[j], found.x_px[j]], axis=1) - tracks.at[i]
         ratios = np.log(found.area_px[j] / tracks.area_px[i])
         gone = np.searchsorted(tracks.ids, links.unmatched_tracks)
-        n_missed = int(np.sum((tracks.gap_frames[gone] == 0) & tracks.is_established[gone]))
+        is_missed = (tracks.gap_frames[gone] == 0) & tracks.is_established[gone]
+        n_missed = int(is_missed.sum())
         self.state.noise.learn(steps, ratios, n_missed, len(links.unmatched_detections))
 
     def finished(self) -> Iterator[LinkedFrame]:
@@ -191,7 +218,8 @@ class Linker:
         """Tell whether so many tracks lack a detection that the segmentation must have failed."""
         lately = self._established(i for i, track in self.state.tracks.items() if not track.gap_frames)
         n_linked = len(lately.difference(links.unmatched_tracks))
-        return len(lately) >= MIN_TRACKS_FOR_BLANK and n_linked < self.config.min_detection_rate * len(lately)
+        is_known = len(lately) >= MIN_TRACKS_FOR_BLANK
+        return is_known and n_linked < self.config.min_detection_rate * len(lately)
 
     def _without_occluded(self, links: Association, found: Regions) -> Association:
         """Leave occluded tracks out of a shared detection: those that bring no area to it.
@@ -295,10 +323,7 @@ class Linker:
         -------
         Median step (y, x) of those that were alone, too, in the last frame that showed any.
         """
-        frame, steps = self.state.n_frames, []
-        last_frame = max(
-            (t.observations[-1].frame for t in self.state.tracks.values() if t.observations), default=-1
-        )
+        frame, steps, last_frame = self.state.n_frames, [], self.state.last_shown
         joined, drawn = frozenset[int]().union(*drawing.under_segmented), drawing.image.regions
         rows = zip(
             drawn.ids.tolist(),
@@ -318,6 +343,8 @@ class Linker:
                         steps.append((y - last.y_px, x - last.x_px))
                     track.see(Observation(frame, area, y, x, touches_border))
 
+        if not is_blank:
+            self.state.last_shown = frame
         dy, dx = np.median(steps, axis=0).tolist() if steps else (0.0, 0.0)
         return dy, dx
 

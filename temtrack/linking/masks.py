@@ -32,7 +32,8 @@ class LinkedMasks:
             predicted = motion.predict(registration.step_px).labels if t else None
             labels = self._linker.push(predicted, detections)
             if not self._linker.state.is_bridged:
-                motion.learn(labels, registration.is_jump)
+                linker = self._linker
+                motion.learn(labels, registration.is_jump, linker.unseen, linker.tentative)
             yield from self._linker.finished()
         self._lineage = self._linker.finish()
         yield from self._linker.finished()

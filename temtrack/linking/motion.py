@@ -65,19 +65,33 @@ class MotionModel:
     drift: Step = (0.0, 0.0)
     _velocity: dict[int, Step] = field(default_factory=dict)
     _last: LabelImage | None = None
+    _unseen: frozenset[int] = frozenset()
+    _spurious: frozenset[int] = frozenset()
 
     @property
     def n_particles(self) -> int:
         """Number of particles in the last frame."""
         return 0 if self._last is None else self._last.regions.ids.size
 
-    def learn(self, labels: LabelImage, is_jump: bool = False) -> None:
+    def learn(
+        self,
+        labels: LabelImage,
+        is_jump: bool = False,
+        unseen: frozenset[int] = frozenset(),
+        tentative: frozenset[int] = frozenset(),
+    ) -> None:
         """Take the labels of the next frame; an id stands for the same particle as before.
 
-        A jump of the whole field is no motion: what it moved further than usual is left out.
+        A jump of the whole field is no motion: what it moved further than usual is left out. What a sole
+        particle moves is its own motion, and no drift. Nor is the way of ``unseen`` ids, which are drawn
+        where they were predicted, and of ``tentative`` ones, which may be no particles at all.
         """
-        ids, steps = _steps(self._last.regions, labels.regions) if self._last else _NO_STEPS
-        if ids:
+        doubted = self._unseen | unseen | tentative
+        self._unseen, self._spurious = unseen, unseen & tentative
+        ids, steps = _steps(self._last.regions, labels.regions, doubted) if self._last else _NO_STEPS
+        if len(ids) == 1 and not is_jump:
+            self.drift = (KEPT_FRACTION * self.drift[0], KEPT_FRACTION * self.drift[1])
+        elif ids:
             common = np.median(steps, axis=0)
             if is_jump:
                 steps = steps - (common - self.drift)
@@ -106,7 +120,7 @@ class MotionModel:
         if self._last is None:
             raise ValueError("register needs a frame: call learn first")
         told = by_image or FrameRegistration()
-        before, after = self._last.regions, detections.regions
+        before, after = _without(self._last.regions, self._spurious), detections.regions
         step, share = register_regions(before, after, self.drift, told.step_px)
         if share < MIN_SHARE and min(before.ids.size, after.ids.size) >= MIN_OVERLAPPING:
             found = find_jump(shift_mask(self._last.labels != 0, step), detections.labels != 0)
@@ -129,7 +143,7 @@ class MotionModel:
         step = self.drift if step_px is None else step_px
         own = np.array([self._velocity[i] for i in self._last.regions.ids.tolist()]).reshape(-1, 2)
         if len(own):
-            own = KEPT_FRACTION * (own - own.mean(axis=0))
+            own = KEPT_FRACTION * (own - (own.mean(axis=0) if len(own) > 1 else self.drift))
         return Prediction(move_labels(self._last, np.array(step) + own), step)
 
 
@@ -190,17 +204,26 @@ def find_jump(moved: NDArray[np.bool_], found: NDArray[np.bool_]) -> tuple[int, 
     return step if shifted > MIN_JUMP_ADVANTAGE * overlap else (0, 0)
 
 
+def _without(regions: Regions, ids: frozenset[int]) -> Regions:
+    """Return the regions without some ids, but all where none would be left."""
+    kept = ~np.isin(regions.ids, list(ids))
+    return regions.take(kept) if kept.any() else regions
+
+
 def _significance(steps: NDArray[np.float64], common: NDArray[np.float64]) -> float:
     """Return, 0 to 1, how surely the median of some steps is one of the whole field."""
-    error_px = float(np.hypot(*np.median(np.abs(steps - common), axis=0))) / np.sqrt(len(steps))
+    error_px = float(np.hypot(*np.median(np.abs(steps - common), axis=0))) / np.sqrt(len(steps) - 1)
     length_px = float(np.hypot(*common))
     return 1.0 if error_px == 0 else length_px**2 / (length_px**2 + (DRIFT_SIGMAS * error_px) ** 2)
 
 
-def _steps(before: Regions, after: Regions) -> tuple[list[int], NDArray[np.float64]]:
-    """Return the ids in both frames, but for those cut by the border, and their steps (y, x), (N, 2)."""
+def _steps(before: Regions, after: Regions, doubted: frozenset[int]) -> tuple[list[int], NDArray[np.float64]]:
+    """Return the ids in both frames, but for ``doubted`` ones and those cut by the border, and their steps.
+
+    Steps are (y, x), (N, 2).
+    """
     ids, i, j = np.intersect1d(before.ids, after.ids, assume_unique=True, return_indices=True)
-    whole = ~(before.touches_border[i] | after.touches_border[j])
+    whole = ~(before.touches_border[i] | after.touches_border[j] | np.isin(ids, list(doubted)))
     ids, i, j = ids[whole], i[whole], j[whole]
     steps = np.stack([after.y_px[j] - before.y_px[i], after.x_px[j] - before.x_px[i]], axis=1)
     return ids.tolist(), steps

@@ -118,6 +118,18 @@ class MovieNoise:
         seen = np.log((1 + self.n_lasting) / (1 + self.n_passing))
         return float(seen - (n_frames - 1) * np.log(SHARED_AGAIN))
 
+    def weight_of_apart(self) -> float:
+        """Return against how many frames that show a pair as one a frame that shows it apart stands.
+
+        At least two, and more the oftener pairs have shared a detection in passing.
+        """
+        return 2 + 2 * self.n_passing / (2 + self.n_passing + self.n_lasting)
+
+    def log_parting(self, n_frames: int) -> float:
+        """Return the log probability that tracks which have shared so many frames part in the next one."""
+        is_passing = -np.logaddexp(0.0, self.log_odds_lasting(n_frames))
+        return float(is_passing + np.log(1 - SHARED_AGAIN))
+
     def log_odds_gone(self, n_frames: int) -> float:
         """Return the log odds that a track missing in so many frames is gone, and not only missed."""
         missed = np.log(self.miss_fraction()) + (n_frames - 1) * np.log(MISSED_AGAIN)

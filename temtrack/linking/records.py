@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,13 +184,18 @@ class FrameRecord:
 
     def rename(self, new_ids: Mapping[int, int]) -> None:
         """Replace ids; several may become one, 0 removes."""
-        seen = {new_ids.get(i, i) for i in self.area_px if i not in self.gap_filled}
-        self.gap_filled = {new_ids.get(i, i) for i in self.gap_filled} - seen - {0}
+        new_ids = {old: new for old, new in new_ids.items() if old in self.area_px}
+        if not new_ids:
+            return
+        seen = {new for old, new in new_ids.items() if old not in self.gap_filled}
+        seen |= {new for new in new_ids.values() if self.is_seen(new)}
+        guessed = {new for old, new in new_ids.items() if old in self.gap_filled} - seen - {0}
+        self.gap_filled = (self.gap_filled - new_ids.keys() - seen) | guessed
         earlier = {old: new_ids.get(new, new) for old, new in self.new_ids.items()}
         self.new_ids = {**new_ids, **earlier}
         for old, new in new_ids.items():
-            area = self.area_px.pop(old, 0)
-            if new and area:
+            area = self.area_px.pop(old)
+            if new:
                 self.area_px[new] = self.area_px.get(new, 0) + area
         sets = (frozenset(new_ids.get(i, i) for i in ids) - {0} for ids in self.under_segmented)
         self.under_segmented = [ids for ids in sets if len(ids) > 1]
@@ -201,7 +207,14 @@ class FrameRecord:
         self.fragments = {q: p for q, p in fragments.items() if p}
 
 
+def count_shared(records: Iterable[FrameRecord], a: int, b: int) -> int:
+    """Return how many frames, of those before any that shows two ids apart, show them in one detection."""
+    together = takewhile(lambda record: not record.shows_apart(a, b), records)
+    return sum(b in record.sharing_with(a) for record in together)
+
+
 def _renamed_pairs(pairs: set[tuple[int, int]], new_ids: Mapping[int, int]) -> set[tuple[int, int]]:
     """Return the pairs with ids replaced, lower first, without those removed or become one."""
-    renamed = ((new_ids.get(a, a), new_ids.get(b, b)) for a, b in pairs)
-    return {(min(a, b), max(a, b)) for a, b in renamed if a and b and a != b}
+    concerned = {pair for pair in pairs if pair[0] in new_ids or pair[1] in new_ids}
+    renamed = ((new_ids.get(a, a), new_ids.get(b, b)) for a, b in concerned)
+    return (pairs - concerned) | {(min(a, b), max(a, b)) for a, b in renamed if a and b and a != b}

@@ -29,6 +29,8 @@ class LinkerState:
         Blank or low-recall frames in a row up to now.
     is_bridged
         Whether the last frame was bad: where its particles are drawn is a guess.
+    last_shown
+        The last frame that was not; -1 before the first.
     tracks
         The live tracks by id.
     ended
@@ -51,6 +53,7 @@ class LinkerState:
     last_id: int = 0
     n_blank: int = 0
     is_bridged: bool = False
+    last_shown: int = -1
     tracks: dict[int, TrackState] = field(default_factory=dict)
     ended: dict[int, TrackState] = field(default_factory=dict)
     window: list[FrameRecord] = field(default_factory=list)

@@ -154,7 +154,7 @@ class TrackingEngine:
         labels = self._linker.push(propagated, detections, is_blank=not is_good)
         if is_first or (is_good and not self.state.linker.is_bridged):
             self._tracker.add_reference(frame, labels)
-            motion.learn(labels, registration.is_jump)
+            motion.learn(labels, registration.is_jump, self._linker.unseen, self._linker.tentative)
         return self._finished()
 
     def finish(self) -> tuple[list[TrackedFrame], Lineage]:

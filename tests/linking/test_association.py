@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from temtrack.imaging.labels import measure_regions, overlap_counts
-from temtrack.linking.association import Expected, associate
+from temtrack.linking.association import associate
+from temtrack.linking.likelihood import Expected
 
 
 def link(propagated, detections):
