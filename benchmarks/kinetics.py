@@ -23,6 +23,7 @@ from kinetic_laws import (
     growth_constant,
     losing_dispersion,
     ripening,
+    ripening_constant,
 )
 from results import BenchmarkResult, ResultTable, Row, add_json_option, publish
 from scipy import constants
@@ -36,6 +37,7 @@ from temtrack.kinetics.growth import measure_growth
 from temtrack.kinetics.mechanisms import MECHANISMS, measure_mechanisms
 from temtrack.kinetics.observed import ObservedRun
 from temtrack.kinetics.relaxation import measure_relaxations
+from temtrack.kinetics.ripening import measure_ripening
 from temtrack.kinetics.sizes import measure_sizes
 
 #: Temperatures (K) and activation energy (kJ/mol) of the runs that are compared.
@@ -43,6 +45,10 @@ KELVIN, ENERGY = (873.0, 923.0, 973.0, 1023.0), 120.0
 
 #: Sizes all but equal, so that the growth constant of the ensemble is that of the sample.
 NARROW = World(spread=0.02)
+
+#: Speeds at which runs ripen much by the laws of diffusion over the support and of the interface.
+RIPENING = {"diffusion": (0.0, 100.0), "interface": (1.0, 15.0)}
+RIPENING_WORLD = World(spread=0.3, n_particles=150)
 
 Rng = np.random.Generator
 
@@ -84,6 +90,20 @@ def laws() -> Iterator[Law]:
         for name, value in (("rate", 0.05), ("final_dispersion", 0.3)):
             quantity = f"gple_{name}_n{order}"
             yield Law(quantity, quantity, value, lambda r, o=order: dispersion(losing_dispersion(r, o), r))
+    for name, (power, rate) in RIPENING.items():
+
+        def of_law(r: Rng, rate: float = rate, power: float = power) -> list[Estimate]:
+            return measure_ripening(ripening(r, rate, RIPENING_WORLD, power), r)
+
+        yield Law(f"ripening power, {name}", "ripening_power", power, of_law)
+        yield Law(
+            f"its constant, {name}", f"ripening_constant_{name}", ripening_constant(rate, power), of_law
+        )
+
+    def evaporate(r: Rng) -> list[Estimate]:
+        return measure_ripening(evaporating(r, 0.02, length_nm=2.0), r)
+
+    yield Law("Gibbs-Thomson length", "gibbs_thomson_length", 2.0, evaporate)
     yield Law("diffusion", "diffusion_coefficient", 0.5, lambda r: measure_diffusion(diffusing(r), r))
     yield Law("localisation error", "localisation_error", 0.3, lambda r: measure_diffusion(diffusing(r), r))
     yield Law("relaxation time", "relaxation_time", 10.0, lambda r: measure_relaxations(coalescing(r)))
@@ -132,8 +152,20 @@ def try_mechanisms(seeds: range) -> Iterator[Row]:
         yield {"simulated": true, "told": f"{right} of {len(seeds)}"}
 
 
+def try_wrong_laws(seeds: range) -> Iterator[Row]:
+    """Count in how many seeds a law's interval holds its power and not that of the other."""
+    for true, (power, rate) in RIPENING.items():
+        (other,) = (p for name, (p, _) in RIPENING.items() if name != true)
+        right = 0
+        for seed in seeds:
+            rng = np.random.default_rng(seed)
+            row = measure_ripening(ripening(rng, rate, RIPENING_WORLD, power), rng)[0]
+            right += row.value is not None and holds(row, power) and not holds(row, other)
+        yield {"simulated": f"ripening limited by {true}", "told from the other": f"{right} of {len(seeds)}"}
+
+
 def main() -> None:
-    """Print both tables."""
+    """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=40)
@@ -144,6 +176,7 @@ def main() -> None:
     tables = [ResultTable("95 % intervals of known laws", list(try_laws(seeds, given.only)))]
     if not given.only:
         tables.append(ResultTable("The mechanism that prevails", list(try_mechanisms(seeds))))
+        tables.append(ResultTable("Laws told apart", list(try_wrong_laws(seeds))))
     result = BenchmarkResult(
         title="Kinetics from tables",
         data="made-up tables of 80 to 120 particles that follow known laws, with noise; no images",

@@ -288,12 +288,14 @@ MERGES = Table(
 
 KINETICS = Table(
     "kinetics",
-    "One row per quantity; for what is about one frame or merge, one for each. Lengths are in nm, or in px"
-    " where the scale is unknown.",
+    "One row per quantity; for what is about one frame or merge, or a point of a curve, one for each. Lengths"
+    " are in nm, or in px where the scale is unknown.",
     (
         Column("quantity", TEXT, "", "what was measured"),
         Column("frame", FRAME, "frame", "frame that it is about; null for the whole run"),
         Column("event_id", ID, "", "merge that it is about; null for the whole run"),
+        Column("at", REAL, "", "radius, time or distance that it is about, in `at_unit`; null for no curve"),
+        Column("at_unit", TEXT, "", "unit of `at`"),
         Column("value", REAL, "", "best estimate, in `unit`; null where it is refused"),
         Column("low", REAL, "", "lower end of the 95 % interval; null where the data do not bound it"),
         Column("high", REAL, "", "upper end of the 95 % interval; null where the data do not bound it"),

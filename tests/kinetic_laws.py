@@ -130,13 +130,16 @@ def lose_dispersion(world, rng, order=2, rate=0.05, final=0.3):
     return _scattered(world, rng) * world.diameter_nm / y
 
 
-def ripening(rng, rate=3.0, world=None):
+def ripening(rng, rate=3.0, world=None, power=2.0):
     world = world or World(spread=0.3)
-    return _observe_vanishing(world, ripen(world, rng, rate), rng)
+    return _observe_vanishing(world, ripen(world, rng, rate, power=power), rng)
 
 
-def ripen(world, rng, rate=3.0, least_nm=1.5):
-    """Diameters (N, T): large ones grow on what small ones lose, ``dd/dt ~ 1/d* - 1/d``; the volume stays."""
+def ripen(world, rng, rate=3.0, least_nm=1.5, power=2.0):
+    """Diameters (N, T): large ones grow on what small ones lose, ``dV/dt ~ d^power (1/d* - 1/d)``.
+
+    The volume stays; ``dd/dt = rate d^(power - 2) (1/d* - 1/d)``.
+    """
     d = world.diameter_nm * world.relative_sizes(rng)
     substeps = 40
     step_s = world.frame_time_s / substeps
@@ -146,21 +149,33 @@ def ripen(world, rng, rate=3.0, least_nm=1.5):
         seen[alive, frame] = d[alive]
         for _ in range(substeps):
             alive = d > least_nm
-            critical = (d[alive] ** 2).sum() / d[alive].sum()
-            d[alive] += rate * step_s * (1 / critical - 1 / d[alive])
+            critical = (d[alive] ** power).sum() / (d[alive] ** (power - 1)).sum()
+            d[alive] += rate * step_s * d[alive] ** (power - 2) * (1 / critical - 1 / d[alive])
             d[d <= least_nm] = 0
     return seen
 
 
-def evaporating(rng, rate=0.05, world=None):
+def ripening_constant(rate, power):
+    """K of ``dV/dt = K r^p (1/r* - 1/r)``, of spheres, for what `ripen` is given."""
+    return np.pi / 2 * rate * 2 ** (power - 1)
+
+
+def evaporating(rng, rate=0.05, world=None, length_nm=0.0):
     world = world or World(spread=0.3)
-    return _observe_vanishing(world, evaporate(world, rng, rate), rng)
+    return _observe_vanishing(world, evaporate(world, rng, rate, length_nm=length_nm), rng)
 
 
-def evaporate(world, rng, rate=0.05, least_nm=1.5):
-    """Diameters (N, T) that all shrink at one speed in nm/s; small ones vanish."""
-    d = world.diameter_nm * world.relative_sizes(rng)[:, None] - rate * world.seconds
-    return np.where(d > least_nm, d, np.nan)
+def evaporate(world, rng, rate=0.05, least_nm=1.5, length_nm=0.0):
+    """Diameters (N, T) that shrink by ``dd/dt = -rate exp(length / r)`` in nm/s; small ones vanish."""
+    d = world.diameter_nm * world.relative_sizes(rng)
+    substeps, seen = 10, []
+    for _ in range(world.n_frames):
+        seen.append(np.where(d > least_nm, d, np.nan))
+        for _ in range(substeps):
+            d = np.maximum(
+                d - rate * np.exp(2 * length_nm / np.maximum(d, 1.0)) * world.frame_time_s / substeps, 0.1
+            )
+    return np.stack(seen, axis=1)
 
 
 def coalescing(rng, n_merges=30, relax_s=10.0, world=None):

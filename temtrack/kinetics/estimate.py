@@ -62,6 +62,8 @@ class Estimate:
     source: str
     frame: int | None = None
     event_id: int | None = None
+    at: float | None = None
+    at_unit: str | None = None
     value: float | None = None
     low: float | None = None
     high: float | None = None

@@ -13,7 +13,9 @@ from temtrack.kinetics.estimate import Estimate
 from temtrack.kinetics.growth import measure_growth
 from temtrack.kinetics.mechanisms import measure_mechanisms
 from temtrack.kinetics.observed import ObservedRun
+from temtrack.kinetics.rates import measure_rates
 from temtrack.kinetics.relaxation import measure_relaxations
+from temtrack.kinetics.ripening import measure_ripening
 from temtrack.kinetics.sizes import measure_sizes, measure_spacing
 
 #: Frames that are described one by one: evenly from the first to the last.
@@ -35,6 +37,8 @@ def measure_kinetics(run: ObservedRun, rng: np.random.Generator) -> list[Estimat
         *measure_growth(sums, run.length_unit, rng),
         *measure_dispersion(sums, rng),
         *measure_mechanisms(run, rng),
+        *measure_ripening(run, rng),
+        *measure_rates(run, rng),
         *measure_diffusion(run, rng),
         *measure_relaxations(run),
     ]
