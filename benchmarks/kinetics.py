@@ -28,13 +28,16 @@ from kinetic_laws import (
 from results import BenchmarkResult, ResultTable, Row, add_json_option, publish
 from scipy import constants
 
+from temtrack.kinetics.approaches import measure_approaches
 from temtrack.kinetics.arrhenius import measure_activation
 from temtrack.kinetics.bootstrap import gather_power_sums
+from temtrack.kinetics.conservation import measure_conservation
 from temtrack.kinetics.diffusion import measure_diffusion
 from temtrack.kinetics.dispersion import measure_dispersion
 from temtrack.kinetics.estimate import Estimate
 from temtrack.kinetics.growth import measure_growth
 from temtrack.kinetics.mechanisms import MECHANISMS, measure_mechanisms
+from temtrack.kinetics.necks import measure_necks
 from temtrack.kinetics.observed import ObservedRun
 from temtrack.kinetics.relaxation import measure_relaxations
 from temtrack.kinetics.ripening import measure_ripening
@@ -108,7 +111,16 @@ def laws() -> Iterator[Law]:
     yield Law("localisation error", "localisation_error", 0.3, lambda r: measure_diffusion(diffusing(r), r))
     yield Law("relaxation time", "relaxation_time", 10.0, lambda r: measure_relaxations(coalescing(r)))
     yield Law("median of them", "relaxation_time_median", 10.0, lambda r: measure_relaxations(coalescing(r)))
-    yield Law("neck exponent", "neck_exponent", 5.0, lambda r: measure_relaxations(coalescing(r)))
+    for name in ("neck_exponent", *(f"neck_exponent{stage}_pooled" for stage in ("", "_early", "_late"))):
+        yield Law(name.replace("_", " "), name, 5.0, lambda r: measure_necks(coalescing(r)))
+    for name in ("approach_speed", "approach_speed_median"):
+        yield Law(name.replace("_", " "), name, 0.3, lambda r: measure_approaches(coalescing(r)))
+    for power in (2.0, 3.0):
+
+        def conserve(r: Rng, power: float = power) -> list[Estimate]:
+            return measure_conservation(coalescing(r, power=power), r)
+
+        yield Law(f"conserved power {power:g}", "merge_conserved_power", power, conserve)
     yield Law("mean diameter", "mean_diameter", 10.0, lambda r: measure_sizes(growing(r), 0, r))
     yield Law("activation energy", "activation_energy_of_gple_rate_n2", ENERGY, activation)
 

@@ -38,13 +38,14 @@ class World:
         return np.exp(rng.normal(-(self.spread**2) / 2, self.spread, self.n_particles))
 
 
-def observe(world, diameters_nm, rng, fates=None, merges=None, steps_nm=None, aspect=None):
+def observe(world, diameters_nm, rng, fates=None, merges=None, steps_nm=None, aspect=None, bases_nm=None):
     """Turn true diameters (N, T), NaN where a particle is not there, into the tables of a run.
 
-    ``steps_nm`` (N, T, 2) moves the particles from their places at random.
+    ``steps_nm`` (N, T, 2) moves the particles from their places, ``bases_nm`` (N, 2) or at random.
     """
     n, n_frames = diameters_nm.shape
-    places = rng.uniform(20, world.field_nm - 20, (n, 1, 2)) + (0 if steps_nm is None else steps_nm)
+    bases = rng.uniform(20, world.field_nm - 20, (n, 2)) if bases_nm is None else bases_nm
+    places = bases[:, None] + (0 if steps_nm is None else steps_nm)
     places = np.broadcast_to(places, (n, n_frames, 2))
     one, frame = np.nonzero(~np.isnan(diameters_nm))
     seen = (
@@ -74,7 +75,7 @@ def observe(world, diameters_nm, rng, fates=None, merges=None, steps_nm=None, as
                 name: []
                 for name in ("event_id", "frame", "child_id", "n_parents", "contact_frame", "area_ratio")
             }
-        ).assign(parent_ids=[], neck_ratios=[])
+        ).assign(parent_ids=[], neck_ratios=[], gaps_px=[])
     size_px = int(world.field_nm / NM_PER_PX)
     field = (size_px, size_px)
     return ObservedRun(particles, tracks, merges, field, world.n_frames, NM_PER_PX, world.seconds)
@@ -178,8 +179,11 @@ def evaporate(world, rng, rate=0.05, least_nm=1.5, length_nm=0.0):
     return np.stack(seen, axis=1)
 
 
-def coalescing(rng, n_merges=30, relax_s=10.0, world=None):
-    """Pairs touch, merge and become round; the volume stays. A child's area falls from the sum to 0.794."""
+def coalescing(rng, n_merges=30, relax_s=10.0, world=None, speed_nm_s=0.3, power=3.0):
+    """Pairs come near, touch, merge and become round; the volume stays, or another power of the diameter.
+
+    The smaller parent goes to the larger one, straight at one speed; a child's area falls to 0.794 of theirs.
+    """
     world = world or World()
     n, t = world.n_particles, world.n_frames
     sizes = world.diameter_nm * world.relative_sizes(rng)
@@ -187,12 +191,22 @@ def coalescing(rng, n_merges=30, relax_s=10.0, world=None):
     d[:n] = sizes[:, None]
     aspect = np.ones(d.shape)
     fates = np.full(n + n_merges, "present", dtype=object)
+    bases = rng.uniform(20, world.field_nm - 20, (d.shape[0], 2))
+    steps = np.zeros((*d.shape, 2))
     frames = np.sort(rng.integers(8, t - 12, n_merges))
     for event, frame in enumerate(frames):
         a, b, child = 2 * event, 2 * event + 1, n + event
         d[[a, b], frame:] = np.nan
         fates[[a, b]] = "merged"
-        touching, round_ = np.hypot(sizes[a], sizes[b]), np.cbrt(sizes[a] ** 3 + sizes[b] ** 3)
+        touching, round_ = (
+            np.hypot(sizes[a], sizes[b]),
+            (sizes[a] ** power + sizes[b] ** power) ** (1 / power),
+        )
+        small, large = (a, b) if sizes[a] < sizes[b] else (b, a)
+        angle = rng.uniform(0, 2 * np.pi)
+        towards = np.array([np.sin(angle), np.cos(angle)])
+        bases[small] = bases[large] + towards * (sizes[a] + sizes[b]) / 2
+        steps[small] = towards * speed_nm_s * np.maximum(world.seconds[frame] - world.seconds, 0)[:, None]
         since = world.seconds[frame:] - world.seconds[frame]
         d[child, frame:] = round_ + (touching - round_) * np.exp(-since / relax_s)
         aspect[child, frame:] = 1.05 + 0.9 * np.exp(-since / relax_s)
@@ -207,9 +221,17 @@ def coalescing(rng, n_merges=30, relax_s=10.0, world=None):
             "contact_frame": frames - 1,
             "area_ratio": 0.95,
             "neck_ratios": [list(ratio) for ratio in _necks(world, frames, rng)],
+            "gaps_px": [list(gap) for gap in _gaps(world, frames, speed_nm_s, rng)],
         }
     )
-    return observe(world, d, rng, fates, merges, aspect=aspect)
+    return observe(world, d, rng, fates, merges, steps, aspect, bases)
+
+
+def _gaps(world, frames, speed_nm_s, rng):
+    """What is left of the way in px, 20 frames to 1 frame before the merge, fewer at the movie's start."""
+    for frame in frames:
+        left = speed_nm_s * world.frame_time_s * np.arange(min(20, frame), 0, -1)
+        yield np.maximum(left + rng.normal(0, 0.1, left.size), 0.01) / NM_PER_PX
 
 
 def _necks(world, frames, rng, exponent=5.0, n_seen=15):

@@ -100,6 +100,11 @@ def _places(run: ObservedRun) -> tuple[NDArray[np.int64], Reals]:
     return ids, places
 
 
+def find_drift(run: ObservedRun) -> Reals:
+    """Return the way (T, 2) of all particles together, in the run's unit; NaN where none is seen."""
+    return _drift(_places(run)[1])
+
+
 def _drift(places: Reals) -> Reals:
     """Return the common drift (T, 2): mean steps summed up, as trackpy.compute_drift does.
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.kinetics.approaches import measure_approaches
 from temtrack.kinetics.bootstrap import gather_power_sums
+from temtrack.kinetics.conservation import measure_conservation
 from temtrack.kinetics.diffusion import measure_diffusion
 from temtrack.kinetics.dispersion import measure_dispersion
 from temtrack.kinetics.distributions import compare_distributions
 from temtrack.kinetics.estimate import Estimate
 from temtrack.kinetics.growth import measure_growth
 from temtrack.kinetics.mechanisms import measure_mechanisms
+from temtrack.kinetics.necks import measure_necks
 from temtrack.kinetics.observed import ObservedRun
 from temtrack.kinetics.rates import measure_rates
 from temtrack.kinetics.relaxation import measure_relaxations
@@ -40,7 +43,10 @@ def measure_kinetics(run: ObservedRun, rng: np.random.Generator) -> list[Estimat
         *measure_ripening(run, rng),
         *measure_rates(run, rng),
         *measure_diffusion(run, rng),
+        *measure_approaches(run),
+        *measure_conservation(run, rng),
         *measure_relaxations(run),
+        *measure_necks(run),
     ]
     for frame in sampled_frames(run.good_frames):
         rows += measure_sizes(run, frame, rng)

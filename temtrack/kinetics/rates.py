@@ -13,7 +13,7 @@ import numpy as np
 from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
 
-from temtrack.kinetics.bootstrap import CONTOUR_ERRORS_PX, MIN_FAMILIES, bootstrapped, draw_counts
+from temtrack.kinetics.bootstrap import CONTOUR_ERRORS_PX, MIN_FAMILIES, N_OFFSETS, bootstrapped, draw_counts
 from temtrack.kinetics.estimate import Estimate, Measured, Reals, Refused, fill_rows, require
 from temtrack.kinetics.observed import ObservedRun
 
@@ -22,9 +22,6 @@ MAX_WINDOWS, MIN_WINDOW_FRAMES, MIN_FRAMES_SEEN = 6, 8, 5
 
 #: Bins of radius hold equal numbers of rates: so many bins at most, so many rates in each at least.
 MAX_BINS, MIN_BIN_RATES = 8, 10
-
-#: The contours' common error is drawn so many times.
-N_OFFSETS = 10
 
 _METHOD = "slope of each particle over a window, mean in a bin of radius; bootstrap of families, contours"
 _SOURCE = "Simonsen et al. 2011, J. Catal. 281, 147"
