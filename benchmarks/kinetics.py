@@ -22,6 +22,7 @@ from kinetic_laws import (
     growing,
     growth_constant,
     losing_dispersion,
+    mixed,
     ripening,
     ripening_constant,
 )
@@ -106,6 +107,8 @@ def laws() -> Iterator[Law]:
     def evaporate(r: Rng) -> list[Estimate]:
         return measure_ripening(evaporating(r, 0.02, length_nm=2.0), r)
 
+    title = "coalescence share, 8 false merges of confidence 0.5"
+    yield Law(title, "coalescence_fraction", 0.5, lambda r: measure_mechanisms(mixed(r), r))
     yield Law("Gibbs-Thomson length", "gibbs_thomson_length", 2.0, evaporate)
     yield Law("diffusion", "diffusion_coefficient", 0.5, lambda r: measure_diffusion(diffusing(r), r))
     yield Law("localisation error", "localisation_error", 0.3, lambda r: measure_diffusion(diffusing(r), r))

@@ -227,6 +227,17 @@ def coalescing(rng, n_merges=30, relax_s=10.0, world=None, speed_nm_s=0.3, power
     return observe(world, d, rng, fates, merges, steps, aspect, bases)
 
 
+def mixed(rng, n_true=14, n_doubtful=8, n_dissolved=14):
+    """Merges that are true, some that are not told with a confidence of 0.5, and particles that dissolve."""
+    run = coalescing(rng, n_true + n_doubtful)
+    confidence = np.append(np.ones(n_true), np.full(n_doubtful, 0.5))
+    fates = run.tracks["fate"].to_numpy(dtype=object).copy()
+    last = np.flatnonzero(run.tracks["particle_id"].to_numpy() <= 120)[-n_dissolved:]
+    fates[last] = "dissolved"
+    half = run.merges.assign(confidence=rng.permutation(confidence))
+    return replace(run, merges=half, tracks=run.tracks.assign(fate=fates))
+
+
 def _gaps(world, frames, speed_nm_s, rng):
     """What is left of the way in px, 20 frames to 1 frame before the merge, fewer at the movie's start."""
     for frame in frames:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from temtrack.kinetics.bootstrap import CONTOUR_ERRORS_PX, N_OFFSETS, bootstrapped, draw_counts
+from temtrack.kinetics.bootstrap import CONTOUR_ERRORS_PX, N_OFFSETS, N_RESAMPLES, bootstrapped, draw_counts
 from temtrack.kinetics.estimate import (
     MIN_MEDIAN,
     NO_EVENTS,
@@ -18,6 +18,7 @@ from temtrack.kinetics.estimate import (
     fill_rows,
     require,
 )
+from temtrack.kinetics.mechanisms import event_confidence
 from temtrack.kinetics.observed import ObservedRun, contact_or_merge_frame
 from temtrack.kinetics.search import find_minimum, read_between
 
@@ -37,14 +38,16 @@ _SOURCE = "by definition"
 
 @dataclass(frozen=True)
 class MergedSizes:
-    """A quantity of the parents (K, P), NaN where there are fewer, and of the child (K,) of K merges."""
+    """A quantity of K merges: the parents' (K, P), NaN where fewer, the child's (K,); how sure they are."""
 
     parents: Reals
     child: Reals
+    confidence: Reals
 
     def moved(self, offset: float) -> MergedSizes:
         """Return diameters that are larger by an offset."""
-        return MergedSizes(*(np.maximum(one + offset, one / 4) for one in (self.parents, self.child)))
+        parents, child = (np.maximum(one + offset, one / 4) for one in (self.parents, self.child))
+        return MergedSizes(parents, child, self.confidence)
 
     def log_ratios(self, power: int) -> Reals:
         """Return the logarithm (K,) of the child's power over the sum of its parents'."""
@@ -77,12 +80,14 @@ def measure_conservation(run: ObservedRun, rng: np.random.Generator) -> list[Est
 def _before_and_after(run: ObservedRun, column: str) -> MergedSizes:
     """Return a column's medians in the parents and in the round child, of all merges that were seen so."""
     found: list[list[float]] = []
+    sure: list[float] = []
     assert run.merges is not None
     rows = run.whole
     ids = {one for parents in run.merges["parent_ids"] for one in parents} | set(run.merges["child_id"])
     own = rows[rows["particle_id"].isin(ids)] if column in rows else rows.iloc[:0].assign(**{column: 0.0})
     values = {i: part.set_index("frame")[column].dropna() for i, part in own.groupby("particle_id")}
-    for _, merge in run.merges.iterrows():
+    confidence = event_confidence(run.merges, "confidence").tolist()
+    for (_, merge), how_sure in zip(run.merges.iterrows(), confidence, strict=True):
         frame, contact = int(merge["frame"]), contact_or_merge_frame(merge)
         if not {merge["child_id"], *merge["parent_ids"]} <= set(values):
             continue
@@ -91,9 +96,10 @@ def _before_and_after(run: ObservedRun, column: str) -> MergedSizes:
         medians = [float(one.median()) for one in (child[-CHILD_FRAMES:], *parents)]
         if np.isfinite(medians).all() and min(medians) > 0:
             found.append(medians)
+            sure.append(how_sure)
     widest = max(map(len, found), default=2)
     padded = np.array([one + [np.nan] * (widest - len(one)) for one in found]).reshape(-1, widest)
-    return MergedSizes(padded[:, 1:], padded[:, 0])
+    return MergedSizes(padded[:, 1:], padded[:, 0], np.array(sure))
 
 
 def _bootstrap(
@@ -102,17 +108,21 @@ def _bootstrap(
     pixel: float,
     rng: np.random.Generator,
 ) -> list[Measured]:
-    """Tell what ``fit(sizes, counts)`` (R,) gives, over draws of merges and of the contours' common error."""
+    """Tell what ``fit(sizes, counts)`` (R,) gives, over draws of merges and contours.
+
+    In each draw merges are true as often as their confidence says.
+    """
     n = sizes.child.size
     require(n, MIN_MEDIAN, "merges whose parents and child are seen whole")
     offsets = CONTOUR_ERRORS_PX[0] * pixel * rng.standard_normal(N_OFFSETS)
-    parts = zip(offsets.tolist(), np.array_split(draw_counts(n, rng), N_OFFSETS), strict=True)
+    counts = draw_counts(n, rng) * (rng.random((N_RESAMPLES, n)) < sizes.confidence)
+    parts = zip(offsets.tolist(), np.array_split(counts[counts.any(axis=1)], N_OFFSETS), strict=True)
     drawn = np.concatenate([fit(sizes.moved(offset), counts) for offset, counts in parts])
-    return bootstrapped([fit(sizes, np.ones((1, n)))], [drawn], n)
+    return bootstrapped([fit(sizes, sizes.confidence[None])], [drawn], n)
 
 
 def _mean_ratio(logs: Reals, counts: Reals) -> Reals:
-    ratio: Reals = np.exp(counts @ logs / logs.size)
+    ratio: Reals = np.exp(counts @ logs / counts.sum(axis=1))
     return ratio
 
 

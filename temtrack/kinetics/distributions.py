@@ -8,7 +8,16 @@ from functools import cache
 import numpy as np
 from scipy import integrate, stats
 
-from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Measured, Reals, Refused, fill_rows, require
+from temtrack.kinetics.estimate import (
+    CONFIDENCE,
+    Estimate,
+    Measured,
+    Reals,
+    Refused,
+    fill_rows,
+    require,
+    simulated_p_value,
+)
 from temtrack.kinetics.observed import ObservedRun
 
 MIN_PARTICLES = 20
@@ -110,8 +119,7 @@ def _fit(diameters: Reals, rng: np.random.Generator) -> list[Measured]:
     outcomes = _fit_lognormal(np.log(diameters))
     for name in LAWS:
         seen, simulated = _distances(name, diameters, rng)
-        p = (1 + np.count_nonzero(simulated >= seen)) / (1 + N_SIMULATED)
-        outcomes += [Measured(value, (None, None), n) for value in (seen, p)]
+        outcomes += [Measured(seen, (None, None), n), simulated_p_value(simulated >= seen, n)]
     return outcomes
 
 

@@ -112,6 +112,16 @@ def percentile_interval(resampled: Reals, n: int) -> Interval:
     return float(low), float(high)
 
 
+def simulated_p_value(is_farther: NDArray[np.bool_], n: int) -> Measured:
+    """Return the p-value by which of simulated samples (S,) lie farther off; a bound where none does."""
+    count, least = int(np.count_nonzero(is_farther)), 1 / (1 + is_farther.size)
+    if count == 0:
+        return Measured(
+            math.nan, (0.0, least), n, f"below {least:.2g}, the least that {is_farther.size} draws show"
+        )
+    return Measured((1 + count) * least, (None, None), n)
+
+
 def median_of(values: Reals, what: str) -> Measured:
     """Return the median of values (N,), NaN left out, with its interval from order statistics; refuse few."""
     found = np.sort(values[np.isfinite(values)])
