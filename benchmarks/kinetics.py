@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from kinetic_laws import (
     World,
     coalescing,
     diffusing,
+    disappearing,
     evaporating,
     growing,
     growth_constant,
@@ -36,6 +37,7 @@ from temtrack.kinetics.conservation import measure_conservation
 from temtrack.kinetics.diffusion import measure_diffusion
 from temtrack.kinetics.dispersion import measure_dispersion
 from temtrack.kinetics.estimate import Estimate
+from temtrack.kinetics.events import measure_events
 from temtrack.kinetics.growth import measure_growth
 from temtrack.kinetics.mechanisms import MECHANISMS, measure_mechanisms
 from temtrack.kinetics.necks import measure_necks
@@ -53,6 +55,9 @@ NARROW = World(spread=0.02)
 #: Speeds at which runs ripen much by the laws of diffusion over the support and of the interface.
 RIPENING = {"diffusion": (0.0, 100.0), "interface": (1.0, 15.0)}
 RIPENING_WORLD = World(spread=0.3, n_particles=150)
+
+#: Fraction of the particles that vanish in a second, and the time at which survival is looked at.
+FIRST_ORDER, HALF_S = 0.005, 80.0
 
 Rng = np.random.Generator
 
@@ -84,6 +89,20 @@ def activation(rng: Rng) -> list[Estimate]:
     return measure_activation(runs, KELVIN)
 
 
+def changing(rng: Rng) -> list[Estimate]:
+    """Measure a run whose merges become three times as frequent after 100 s."""
+    return measure_events(disappearing(rng, 1.0, FIRST_ORDER / 2, change_s=100.0, change=3.0), rng)
+
+
+def surviving(rng: Rng) -> list[Estimate]:
+    """Measure survival at one time; a particle is a parent twice as often as it is one that vanishes."""
+    rows = measure_events(disappearing(rng, 1.0, FIRST_ORDER), rng)
+    curve = [row for row in rows if row.quantity == "survival" and row.at is not None]
+    values = {end: [getattr(row, end) for row in curve] for end in ("value", "low", "high")}
+    at = [row.at for row in curve]
+    return [replace(curve[0], **{end: float(np.interp(HALF_S, at, held)) for end, held in values.items()})]
+
+
 def laws() -> Iterator[Law]:
     """Yield what is tried."""
     for n in (3.0, 4.0):
@@ -107,6 +126,14 @@ def laws() -> Iterator[Law]:
     def evaporate(r: Rng) -> list[Estimate]:
         return measure_ripening(evaporating(r, 0.02, length_nm=2.0), r)
 
+    for order in (1.0, 2.0):
+
+        def count(r: Rng, order: float = order) -> list[Estimate]:
+            return measure_events(disappearing(r, order), r)
+
+        yield Law(f"order of coalescence {order:g}", "coalescence_order", order, count)
+    yield Law("change of its rate", "coalescence_rate_change_time", 100.0, changing)
+    yield Law("survival", "survival", float(np.exp(-2 * FIRST_ORDER * HALF_S)), surviving)
     title = "coalescence share, 8 false merges of confidence 0.5"
     yield Law(title, "coalescence_fraction", 0.5, lambda r: measure_mechanisms(mixed(r), r))
     yield Law("Gibbs-Thomson length", "gibbs_thomson_length", 2.0, evaporate)
@@ -179,6 +206,21 @@ def try_wrong_laws(seeds: range) -> Iterator[Row]:
         yield {"simulated": f"ripening limited by {true}", "told from the other": f"{right} of {len(seeds)}"}
 
 
+def try_orders(seeds: range) -> Iterator[Row]:
+    """Count in how many seeds the order of coalescence is told from the other."""
+    for true in (1.0, 2.0):
+        right = 0
+        for seed in seeds:
+            rng = np.random.default_rng(seed)
+            rows = measure_events(disappearing(rng, true), rng)
+            row = next(row for row in rows if row.quantity == "coalescence_order")
+            right += row.value is not None and not holds(row, 3 - true)
+        yield {
+            "simulated": f"coalescence of order {true:g}",
+            "told from the other": f"{right} of {len(seeds)}",
+        }
+
+
 def main() -> None:
     """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -191,7 +233,7 @@ def main() -> None:
     tables = [ResultTable("95 % intervals of known laws", list(try_laws(seeds, given.only)))]
     if not given.only:
         tables.append(ResultTable("The mechanism that prevails", list(try_mechanisms(seeds))))
-        tables.append(ResultTable("Laws told apart", list(try_wrong_laws(seeds))))
+        tables.append(ResultTable("Laws told apart", [*try_wrong_laws(seeds), *try_orders(seeds)]))
     result = BenchmarkResult(
         title="Kinetics from tables",
         data="made-up tables of 80 to 120 particles that follow known laws, with noise; no images",

@@ -227,6 +227,39 @@ def coalescing(rng, n_merges=30, relax_s=10.0, world=None, speed_nm_s=0.3, power
     return observe(world, d, rng, fates, merges, steps, aspect, bases)
 
 
+def disappearing(rng, order=2.0, rate=None, n=240, world=None, change_s=None, change=1.0):
+    """Particles merge at a rate of ``rate N^order`` in the field, times ``change`` from ``change_s`` on.
+
+    By default about three quarters of them vanish. Only tracks and merges mean something.
+    """
+    world = world or World(n_particles=n, n_frames=100)
+    steps = 200
+    rate = 3 / world.seconds[-1] / n ** (order - 1) if rate is None else rate
+    alive, d = list(range(n)), [np.full(world.n_frames, 10.0) for _ in range(n)]
+    fates, merges = ["present"] * n, []
+    for frame in range(1, world.n_frames):
+        for _ in range(steps):
+            speed = rate * (change if change_s is not None and world.seconds[frame] > change_s else 1.0)
+            if len(alive) < 2 or rng.random() > speed * len(alive) ** order * world.frame_time_s / steps:
+                continue
+            a, b = rng.choice(len(alive), 2, replace=False)
+            a, b = alive[a], alive[b]
+            if np.isnan(d[a][frame - 1]) or np.isnan(d[b][frame - 1]):
+                continue  # a child of this very frame has no frame of its own yet
+            for one in (a, b):
+                d[one][frame:] = np.nan
+                fates[one] = "merged"
+            child = np.full(world.n_frames, np.nan)
+            child[frame:] = 10.0
+            d.append(child)
+            fates.append("present")
+            alive = [one for one in alive if one not in (a, b)] + [len(d) - 1]
+            merges.append((len(merges) + 1, frame, len(d), [a + 1, b + 1], 2, np.nan, 0.9, [], []))
+    names = ("event_id", "frame", "child_id", "parent_ids", "n_parents", "contact_frame", "area_ratio")
+    table = pd.DataFrame(merges, columns=[*names, "neck_ratios", "gaps_px"])
+    return observe(world, np.stack(d), rng, np.array(fates, dtype=object), table)
+
+
 def mixed(rng, n_true=14, n_doubtful=8, n_dissolved=14):
     """Merges that are true, some that are not told with a confidence of 0.5, and particles that dissolve."""
     run = coalescing(rng, n_true + n_doubtful)

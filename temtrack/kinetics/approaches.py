@@ -120,11 +120,10 @@ def _ways(run: ObservedRun, merge: pd.Series, drift: Reals) -> tuple[float, floa
     if len(parents) != 2:
         return np.nan, np.nan
     end = contact_or_merge_frame(merge)
-    rows = run.whole[run.whole["particle_id"].isin(parents) & (run.whole["frame"] < end)]
-    rows = rows[rows["frame"] >= end - WALK_FRAMES].sort_values("frame")
     places, sizes = [], []
     for parent in parents:
-        own = rows[rows["particle_id"] == parent]
+        own = run.rows_of(parent)
+        own = own[own["frame"].between(end - WALK_FRAMES, end - 1)]
         if len(own) < MIN_SPEED_FRAMES:
             return np.nan, np.nan
         places.append(own[["y", "x"]].to_numpy() - drift[own["frame"].to_numpy(dtype=np.intp)])

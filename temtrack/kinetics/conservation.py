@@ -82,18 +82,15 @@ def _before_and_after(run: ObservedRun, column: str) -> MergedSizes:
     found: list[list[float]] = []
     sure: list[float] = []
     assert run.merges is not None
-    rows = run.whole
-    ids = {one for parents in run.merges["parent_ids"] for one in parents} | set(run.merges["child_id"])
-    own = rows[rows["particle_id"].isin(ids)] if column in rows else rows.iloc[:0].assign(**{column: 0.0})
-    values = {i: part.set_index("frame")[column].dropna() for i, part in own.groupby("particle_id")}
     confidence = event_confidence(run.merges, "confidence").tolist()
     for (_, merge), how_sure in zip(run.merges.iterrows(), confidence, strict=True):
         frame, contact = int(merge["frame"]), contact_or_merge_frame(merge)
-        if not {merge["child_id"], *merge["parent_ids"]} <= set(values):
-            continue
-        child = values[merge["child_id"]].loc[frame + RELAXED_FROM : frame + RELAXED_TO]
-        parents = [values[i].loc[contact - PARENT_FRAMES : contact - 1] for i in merge["parent_ids"]]
-        medians = [float(one.median()) for one in (child[-CHILD_FRAMES:], *parents)]
+        child = run.rows_of(merge["child_id"])
+        parts = [child[child["frame"].between(frame + RELAXED_FROM, frame + RELAXED_TO)][-CHILD_FRAMES:]]
+        for parent in merge["parent_ids"]:
+            own = run.rows_of(parent)
+            parts.append(own[own["frame"].between(contact - PARENT_FRAMES, contact - 1)])
+        medians = [float(part[column].median()) if column in part else np.nan for part in parts]
         if np.isfinite(medians).all() and min(medians) > 0:
             found.append(medians)
             sure.append(how_sure)

@@ -12,6 +12,7 @@ from temtrack.kinetics.diffusion import measure_diffusion
 from temtrack.kinetics.dispersion import measure_dispersion
 from temtrack.kinetics.distributions import compare_distributions
 from temtrack.kinetics.estimate import Estimate
+from temtrack.kinetics.events import measure_events
 from temtrack.kinetics.growth import measure_growth
 from temtrack.kinetics.mechanisms import measure_mechanisms
 from temtrack.kinetics.necks import measure_necks
@@ -40,6 +41,7 @@ def measure_kinetics(run: ObservedRun, rng: np.random.Generator) -> list[Estimat
         *measure_growth(sums, run.length_unit, rng),
         *measure_dispersion(sums, rng),
         *measure_mechanisms(run, rng),
+        *measure_events(run, rng),
         *measure_ripening(run, rng),
         *measure_rates(run, rng),
         *measure_diffusion(run, rng),

@@ -50,10 +50,8 @@ def measure_relaxations(run: ObservedRun) -> list[Estimate]:
 
 def _relax(run: ObservedRun, merge: pd.Series) -> list[Measured]:
     seconds = run.known_seconds
-    child = run.whole[
-        (run.whole["particle_id"] == merge["child_id"]) & (run.whole["frame"] >= merge["frame"])
-    ]
-    child = child.dropna(subset=["major_axis_px", "minor_axis_px"]).sort_values("frame")
+    child = run.rows_of(merge["child_id"])
+    child = child[child["frame"] >= merge["frame"]].dropna(subset=["major_axis_px", "minor_axis_px"])
     require(len(child), MIN_RELAXATION_FRAMES, "frames of the child")
     frames = child["frame"].to_numpy(dtype=np.intp)
     aspect = (child["major_axis_px"] / child["minor_axis_px"]).to_numpy(dtype=np.float64)

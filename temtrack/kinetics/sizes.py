@@ -90,7 +90,7 @@ def _cover(run: ObservedRun, frame: int, rng: np.random.Generator) -> list[Measu
     return bootstrapped([fraction.sum(keepdims=True)], [drawn], areas.size)
 
 
-def poisson_interval(count: int) -> tuple[float, float]:
+def poisson_interval(count: float) -> tuple[float, float]:
     """Return the exact 95 % interval of the mean of a Poisson number (Garwood 1936)."""
     tail = (1 - CONFIDENCE) / 2
     low = stats.chi2.ppf(tail, 2 * count) / 2 if count else 0.0

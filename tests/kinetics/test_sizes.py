@@ -47,7 +47,7 @@ def test_the_laws_of_ripening_are_densities_with_the_known_mean(density, end, me
     assert density(np.array([-1.0, end, end + 1])).tolist() == [0, 0, 0]
 
 
-@pytest.mark.parametrize("law", ["lsw", "wagner", "lognormal"])
+@pytest.mark.parametrize("law", ["lsw", "wagner", "smoluchowski", "lognormal"])
 def test_the_true_law_is_kept_and_another_ruled_out(law):
     world = World(n_particles=300, spread=0.5, size_noise_nm=0.0, flicker=0.0)
     run = growing(rng(3), world=world)
