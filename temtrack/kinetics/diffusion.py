@@ -53,9 +53,9 @@ def _fit(run: ObservedRun, rng: np.random.Generator) -> list[Outcome]:
     n = len(squares)
     require(n, MIN_FAMILIES, f"families followed for {MIN_TRACK_FRAMES} frames")
     interval_s = float(np.mean(steps))
-    values = _fit_line(squares.sum(axis=0)[None], n_steps.sum(axis=0)[None], interval_s)
+    values = fit_line(squares.sum(axis=0)[None], n_steps.sum(axis=0)[None], interval_s)
     drawn = draw_counts(n, rng)
-    diffusion, offset = bootstrapped(values, _fit_line(drawn @ squares, drawn @ n_steps, interval_s), n)
+    diffusion, offset = bootstrapped(values, fit_line(drawn @ squares, drawn @ n_steps, interval_s), n)
     sigma, low, high = (np.sqrt(max(one or 0.0, 0.0)) for one in (offset.value, *offset.interval))
     error = Measured(sigma, (low, high), n)
     return [
@@ -120,8 +120,8 @@ def _drift(places: Reals) -> Reals:
     return drift
 
 
-def _fit_line(squares: Reals, n_steps: Reals, interval_s: float) -> tuple[Reals, Reals]:
-    """Return D (R,) and sigma^2 (R,) of sums (R, L)."""
+def fit_line(squares: Reals, n_steps: Reals, interval_s: float) -> tuple[Reals, Reals]:
+    """Return D (R,) and sigma^2 (R,), which noise may make negative, of sums (R, L)."""
     msd = squares / np.maximum(n_steps, 1)
     lags = interval_s * np.arange(1, msd.shape[1] + 1)
     off = lags - lags.mean()
