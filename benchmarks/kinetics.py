@@ -40,6 +40,7 @@ from temtrack.kinetics.estimate import Estimate
 from temtrack.kinetics.events import measure_events
 from temtrack.kinetics.growth import measure_growth
 from temtrack.kinetics.mechanisms import MECHANISMS, measure_mechanisms
+from temtrack.kinetics.motion import measure_motion
 from temtrack.kinetics.necks import measure_necks
 from temtrack.kinetics.observed import ObservedRun
 from temtrack.kinetics.relaxation import measure_relaxations
@@ -55,6 +56,9 @@ NARROW = World(spread=0.02)
 #: Speeds at which runs ripen much by the laws of diffusion over the support and of the interface.
 RIPENING = {"diffusion": (0.0, 100.0), "interface": (1.0, 15.0)}
 RIPENING_WORLD = World(spread=0.3, n_particles=150)
+
+#: Particles whose motion is looked at.
+MOVING = World(n_particles=120, spread=0.35)
 
 #: Fraction of the particles that vanish in a second, and the time at which survival is looked at.
 FIRST_ORDER, HALF_S = 0.005, 80.0
@@ -139,6 +143,30 @@ def laws() -> Iterator[Law]:
     yield Law("Gibbs-Thomson length", "gibbs_thomson_length", 2.0, evaporate)
     yield Law("diffusion", "diffusion_coefficient", 0.5, lambda r: measure_diffusion(diffusing(r), r))
     yield Law("localisation error", "localisation_error", 0.3, lambda r: measure_diffusion(diffusing(r), r))
+    for s in (0.0, 3.0):
+
+        def by_size(r: Rng, s: float = s) -> list[Estimate]:
+            return measure_motion(diffusing(r, size_exponent=s, world=MOVING), r)
+
+        yield Law(f"exponent of D over size {s:g}", "diffusion_size_exponent", s, by_size)
+    for alpha in (0.7, 1.0, 1.5):
+
+        def anomalous(r: Rng, alpha: float = alpha) -> list[Estimate]:
+            return measure_motion(diffusing(r, hurst=alpha / 2, world=MOVING), r)
+
+        yield Law(f"anomalous exponent {alpha:g}", "anomalous_exponent", alpha, anomalous)
+
+    def brownian(r: Rng) -> list[Estimate]:
+        return measure_motion(diffusing(r, error_nm=0.0, world=MOVING), r)
+
+    for name in ("non_gaussian_parameter", "velocity_correlation"):
+        yield Law(f"{name.replace('_', ' ')} of Brownian motion", name, 0.0, brownian)
+
+    def partly(r: Rng) -> list[Estimate]:
+        return measure_motion(diffusing(r, mobile=0.4, world=MOVING), r)
+
+    yield Law("mobile share", "mobile_share", 0.4, partly)
+    yield Law("D of the mobile", "mobile_diffusion_coefficient", 0.5, partly)
     yield Law("relaxation time", "relaxation_time", 10.0, lambda r: measure_relaxations(coalescing(r)))
     yield Law("median of them", "relaxation_time_median", 10.0, lambda r: measure_relaxations(coalescing(r)))
     for name in ("neck_exponent", *(f"neck_exponent{stage}_pooled" for stage in ("", "_early", "_late"))):

@@ -289,17 +289,33 @@ def _observe_vanishing(world, diameters, rng):
     return observe(world, diameters, rng, fates)
 
 
-def diffusing(rng, diffusion=0.5, error_nm=0.3, drift_nm=0.4, world=None):
-    """Particles walk at random under a common drift, seen with an error of localisation."""
+def diffusing(
+    rng, diffusion=0.5, error_nm=0.3, drift_nm=0.4, world=None, size_exponent=0.0, hurst=0.5, mobile=1.0
+):
+    """Particles walk at random under a common drift, seen with an error of localisation.
+
+    ``D = diffusion (d / mean)^-size_exponent``, MSD ~ t^(2 hurst), and only a share of them is mobile.
+    """
     world = world or World(n_particles=80)
     n, t = world.n_particles, world.n_frames
-    walk = wander(world, rng, diffusion)
+    sizes = world.relative_sizes(rng)
+    own = diffusion * sizes**-size_exponent * (np.arange(n) < mobile * n)
+    walk = wander(world, rng, own, hurst)
     drift = rng.normal(0, drift_nm, (1, t, 2)).cumsum(axis=1)
-    diameters = np.broadcast_to(world.diameter_nm * world.relative_sizes(rng)[:, None], (n, t))
+    diameters = np.broadcast_to(world.diameter_nm * sizes[:, None], (n, t))
     return observe(world, diameters, rng, steps_nm=walk + drift + rng.normal(0, error_nm, (n, t, 2)))
 
 
-def wander(world, rng, diffusion):
-    """Ways (N, T, 2) of Brownian motion, in nm."""
-    step = np.sqrt(2 * diffusion * world.frame_time_s)
-    return rng.normal(0, step, (world.n_particles, world.n_frames, 2)).cumsum(axis=1)
+def wander(world, rng, diffusion, hurst=0.5):
+    """Ways (N, T, 2) of Brownian motion in nm, of which each particle may have its own D; or fractional ones.
+
+    At other exponents the MSD is ``4 D dt (t / dt)^(2 hurst)``.
+    """
+    step = np.sqrt(2 * np.broadcast_to(diffusion, world.n_particles) * world.frame_time_s)[:, None, None]
+    if hurst == 0.5:
+        return (rng.normal(0, 1, (world.n_particles, world.n_frames, 2)) * step).cumsum(axis=1)
+    t = np.arange(1, world.n_frames + 1.0)
+    power = 2 * hurst
+    covariance = (t[:, None] ** power + t**power - np.abs(t[:, None] - t) ** power) / 2
+    root = np.linalg.cholesky(covariance)
+    return np.einsum("ts,nsk->ntk", root, rng.normal(0, 1, (world.n_particles, world.n_frames, 2))) * step

@@ -43,16 +43,12 @@ def measure_diffusion(run: ObservedRun, rng: np.random.Generator) -> list[Estima
 
 
 def _fit(run: ObservedRun, rng: np.random.Generator) -> list[Outcome]:
-    steps = np.diff(run.known_seconds)
+    interval_s = frame_interval(run)
     if run.length_unit != "nm":
         raise Refused(NO_SCALE)
-    require(run.n_frames, MIN_TRACK_FRAMES, "frames", 0)
-    if np.abs(steps - steps.mean()).max() > UNEVEN_FRACTION * steps.mean():
-        raise Refused("the frames are not evenly spaced in time")
     squares, n_steps = displacement_sums(run)
     n = len(squares)
     require(n, MIN_FAMILIES, f"families followed for {MIN_TRACK_FRAMES} frames")
-    interval_s = float(np.mean(steps))
     values = fit_line(squares.sum(axis=0)[None], n_steps.sum(axis=0)[None], interval_s)
     drawn = draw_counts(n, rng)
     diffusion, offset = bootstrapped(values, fit_line(drawn @ squares, drawn @ n_steps, interval_s), n)
@@ -64,6 +60,15 @@ def _fit(run: ObservedRun, rng: np.random.Generator) -> list[Outcome]:
     ]
 
 
+def frame_interval(run: ObservedRun) -> float:
+    """Return the time between frames in s; refused where they are few or unevenly spaced."""
+    steps = np.diff(run.known_seconds)
+    require(run.n_frames, MIN_TRACK_FRAMES, "frames", 0)
+    if np.abs(steps - steps.mean()).max() > UNEVEN_FRACTION * steps.mean():
+        raise Refused("the frames are not evenly spaced in time")
+    return float(np.mean(steps))
+
+
 def _positive(found: Measured, reason: str, unit: str) -> Outcome:
     """Tell a value that cannot be negative; where the fit says so, only how large it may be."""
     low, high = (max(end or 0.0, 0.0) for end in found.interval)
@@ -73,21 +78,26 @@ def _positive(found: Measured, reason: str, unit: str) -> Outcome:
 
 
 def displacement_sums(run: ObservedRun) -> tuple[Reals, Reals]:
-    """Return, by family and lag (F, L), the sum of squared displacements and their number.
-
-    Tracks are drift-free; what the drift of N particles takes away of each one's motion, 1 / N, is given
-    back.
-    """
-    ids, places = _places(run)
-    places = places - _drift(places)
-    n_mean = np.count_nonzero(~np.isnan(places[..., 0])) / max(run.good_frames.size, 1)
+    """Return, by family and lag (F, L), the sum of squared displacements and their number, drift removed."""
+    ids, places, _ = drift_free_places(run)
     lags = range(1, MAX_LAG_FRAMES + 1)
     by_lag = [((places[:, lag:] - places[:, :-lag]) ** 2).sum(axis=2) for lag in lags]
     squares = np.stack([np.nansum(square, axis=1) for square in by_lag], axis=1)
     n_steps = np.stack([(~np.isnan(square)).sum(axis=1) for square in by_lag], axis=1)
     family = run.families.reindex(ids).to_numpy()
     group = np.equal.outer(np.unique(family), family).astype(np.float64)
-    return group @ (squares * (n_mean / max(n_mean - 1, 1))), group @ n_steps
+    return group @ squares, group @ n_steps
+
+
+def drift_free_places(run: ObservedRun) -> tuple[NDArray[np.int64], Reals, float]:
+    """Return the ids (N,) of particles followed long enough and their places (N, T, 2) beside the drift.
+
+    What the drift of N particles takes away of each one's motion, 1 / N of its square, is given back; the
+    mean of N over the frames comes last. NaN where a particle is unseen.
+    """
+    ids, places = _places(run)
+    n_mean = np.count_nonzero(~np.isnan(places[..., 0])) / max(run.good_frames.size, 1)
+    return ids, (places - _drift(places)) * np.sqrt(n_mean / max(n_mean - 1, 1)), float(n_mean)
 
 
 def _places(run: ObservedRun) -> tuple[NDArray[np.int64], Reals]:

@@ -43,7 +43,7 @@ _ORDER = "-dN/dt = k N^q, maximum likelihood, q free; interval from its profile"
 _SECOND = "events / integral of N^2 / field over time, -dn/dt = k n^2 of the density n; Poisson interval"
 _CHANGE = "one change of the rate per particle, maximum likelihood; interval from its profile"
 _SURVIVAL = (
-    "Kaplan-Meier of particles there at first, until they merge or dissolve; Greenwood, log-log interval"
+    "Kaplan-Meier of the first frame, until merge or dissolution; Greenwood interval, widened for pairs"
 )
 _AALEN = "Nelson 1972, Technometrics 14, 945; Aalen 1978, Ann. Stat. 6, 701"
 _KAPLAN = "Kaplan & Meier 1958, doi:10.1080/01621459.1958.10501452; Greenwood 1926"
@@ -260,6 +260,16 @@ def lifetimes(run: ObservedRun) -> stats.CensoredData:
     return stats.CensoredData(uncensored=lived[died], right=lived[~died])
 
 
+def cluster_factor(run: ObservedRun) -> float:
+    """Return by how much variances grow as parents of one merge end together: sum k^2 / sum k of k that do."""
+    gone = run.tracks[(run.tracks["start_frame"] == 0) & run.tracks["fate"].isin(["merged", "dissolved"])]
+    ids = set(gone["particle_id"].tolist())
+    parents = [] if run.merges is None else run.merges["parent_ids"]
+    together = [k for k in (len(ids & set(one)) for one in parents) if k > 1]
+    n = len(ids)
+    return float((n - sum(together) + sum(k * k for k in together)) / max(n, 1))
+
+
 def measure_survival(run: ObservedRun, row: Estimate) -> list[Estimate]:
     """Measure the fraction (0 to 1) of the first frame's particles that have not vanished, over time."""
     try:
@@ -273,9 +283,12 @@ def measure_survival(run: ObservedRun, row: Estimate) -> list[Estimate]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # where all or none are left there is no interval
         ends = curve.confidence_interval(CONFIDENCE, method="log-log")
-    seconds = run.known_seconds
+    seconds, factor = run.known_seconds, np.sqrt(cluster_factor(run))
     rows = []
     for time in np.linspace(0, float(curve.quantiles[-1]), N_POINTS + 1)[1:].tolist():
-        value, low, high = (float(one.evaluate(time)) for one in (curve, ends.low, ends.high))
+        value, *bounds = (float(one.evaluate(time)) for one in (curve, ends.low, ends.high))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            middle, *logs = np.log(-np.log([value, *bounds]))
+            low, high = np.exp(-np.exp(middle + factor * (np.array(logs) - middle)))
         rows.append(replace(row, at=time + float(seconds[0])).filled(Measured(value, (low, high), n)))
     return rows

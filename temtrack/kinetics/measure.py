@@ -15,6 +15,7 @@ from temtrack.kinetics.estimate import Estimate
 from temtrack.kinetics.events import measure_events
 from temtrack.kinetics.growth import measure_growth
 from temtrack.kinetics.mechanisms import measure_mechanisms
+from temtrack.kinetics.motion import measure_motion
 from temtrack.kinetics.necks import measure_necks
 from temtrack.kinetics.observed import ObservedRun
 from temtrack.kinetics.rates import measure_rates
@@ -45,6 +46,7 @@ def measure_kinetics(run: ObservedRun, rng: np.random.Generator) -> list[Estimat
         *measure_ripening(run, rng),
         *measure_rates(run, rng),
         *measure_diffusion(run, rng),
+        *measure_motion(run, rng),
         *measure_approaches(run),
         *measure_conservation(run, rng),
         *measure_relaxations(run),

@@ -101,8 +101,8 @@ def read_neck(run: ObservedRun, merge: pd.Series) -> Neck:
 
 def _fit_all(necks: list[Neck], name: str) -> list[Measured]:
     parts = [neck.stage(*STAGES[name]) for neck in necks]
-    parts = [part for part in parts if part.ratios.size > 3]
-    require(len(parts), MIN_MERGES, "merges with four frames of this neck")
+    parts = [part for part in parts if part.ratios.size >= MIN_FRAMES]
+    require(len(parts), MIN_MERGES, f"merges with {MIN_FRAMES} frames of this neck")
     n_points = sum(part.ratios.size for part in parts)
     squares: Reals = np.sum([part.profile() for part in parts], axis=0)
     return [replace(_tell(squares, n_points, 1 + 2 * len(parts)), n=len(parts))]

@@ -33,6 +33,8 @@ CURVES = (
     CurvePlot(
         ("coalescence_rate_over_time", "dissolution_rate_over_time"), "Rates over time", "time", "rate"
     ),
+    CurvePlot(("diffusion_over_radius",), "Diffusion over size", "radius", "D"),
+    CurvePlot(("velocity_correlation", "non_gaussian_parameter"), "Steps", "time between", "parameter"),
     CurvePlot(("survival",), "Survival of the first frame's", "time", "fraction"),
 )
 
