@@ -261,10 +261,10 @@ def lifetimes(run: ObservedRun) -> stats.CensoredData:
 
 
 def cluster_factor(run: ObservedRun) -> float:
-    """Return by how much variances grow as parents of one merge end together: sum k^2 / sum k of k that do."""
+    """Return by how much variances grow as parents end together: sum k^2 / sum k of k that do."""
     gone = run.tracks[(run.tracks["start_frame"] == 0) & run.tracks["fate"].isin(["merged", "dissolved"])]
     ids = set(gone["particle_id"].tolist())
-    parents = [] if run.merges is None else run.merges["parent_ids"]
+    parents: list[list[int]] = [] if run.merges is None else run.merges["parent_ids"].tolist()
     together = [k for k in (len(ids & set(one)) for one in parents) if k > 1]
     n = len(ids)
     return float((n - sum(together) + sum(k * k for k in together)) / max(n, 1))
