@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.special import k0
 
 from temtrack.kinetics.observed import ObservedRun
 
@@ -154,6 +155,31 @@ def ripen(world, rng, rate=3.0, least_nm=1.5, power=2.0):
             d[alive] += rate * step_s * d[alive] ** (power - 2) * (1 / critical - 1 / d[alive])
             d[d <= least_nm] = 0
     return seen
+
+
+def exchanging(rng, screening_nm=None, rate=60.0, world=None):
+    """Particles in places that stay exchange volume, ``dV_i/dt ~ sum_j f_ij (1/d_j - 1/d_i)``.
+
+    f is K0 of the distance over the screening length, or the same for all pairs: a mean field.
+    """
+    world = world or World(n_particles=200, n_frames=50, field_nm=300.0, spread=0.3)
+    bases = rng.uniform(10, world.field_nm - 10, (world.n_particles, 2))
+    d, seen, substeps = world.diameter_nm * world.relative_sizes(rng), [], 5
+    apart = np.linalg.norm(bases[:, None] - bases[None], axis=2) + 1e9 * np.eye(d.size)
+    exchange = (
+        np.full(apart.shape, 1.0) if screening_nm is None else k0(np.maximum(apart, 8.0) / screening_nm)
+    )
+    exchange = exchange / exchange.sum(axis=1).mean()
+    for _ in range(world.n_frames):
+        seen.append(np.where(d > 1.5, d, np.nan))
+        for _ in range(substeps):
+            alive = d > 1.5
+            curvature = np.where(alive, 1 / np.maximum(d, 1.5), 0)
+            gain = exchange @ curvature - (exchange @ alive) * curvature
+            d = np.where(alive, d + rate * gain / d**2 * world.frame_time_s / substeps, 0.0)
+    diameters = np.stack(seen, axis=1)
+    fates = np.where(np.isnan(diameters[:, -1]), "dissolved", "present")
+    return observe(world, diameters, rng, fates, bases_nm=bases)
 
 
 def ripening_constant(rate, power):

@@ -87,6 +87,8 @@ def gather_walks(run: ObservedRun) -> Walks:
     radius = run.whole.groupby("particle_id")["diameter"].median().reindex(ids).to_numpy() / 2
     walks = Walks(places, family, radius, interval_s, n_mean)
     require(walks.n_families, MIN_FAMILIES, "families that are followed")
+    if not np.nansum(np.abs(walks.steps(1))) > 0:
+        raise Refused("nothing moves", walks.n_families)
     return walks
 
 
@@ -182,7 +184,8 @@ def _fit_size(walks: Walks, draws: Reals) -> list[Outcome]:
         first = np.argmax(above, axis=1)
         row = np.arange(len(counts))
         before = trend[row, np.maximum(first - 1, 0)]
-        share = np.where(first > 0, -before / (trend[row, first] - before), np.nan)
+        rise = np.maximum(trend[row, first] - before, 1e-300)
+        share = np.where(first > 0, -before / rise, np.nan)
         step = SIZE_EXPONENTS[1] - SIZE_EXPONENTS[0]
         found: Reals = SIZE_EXPONENTS[np.maximum(first - 1, 0)] + step * share
         return found
@@ -234,13 +237,20 @@ def _measure_gauss(walks: Walks, draws: Reals) -> list[Measured]:
 
 def _correlate(walks: Walks, draws: Reals) -> list[Measured]:
     step = walks.steps(1)
-    power = walks.by_family(np.nanmean((step**2).sum(axis=2), axis=1))
+
+    def sums(products: Reals) -> tuple[Reals, Reals]:
+        return walks.by_family(np.nansum(products, axis=1)), walks.by_family(
+            (~np.isnan(products)).sum(axis=1)
+        )
+
+    power = sums((step**2).sum(axis=2))
     outcomes = []
     for lag in range(1, MAX_LAG_FRAMES + 1):
-        both = walks.by_family(np.nanmean((step[:, lag:] * step[:, :-lag]).sum(axis=2), axis=1))
+        both = sums((step[:, lag:] * step[:, :-lag]).sum(axis=2))
 
-        def correlation(counts: Reals, both: Reals = both) -> Reals:
-            found: Reals = (counts @ both) / np.maximum(counts @ power, 1e-300)
+        def correlation(counts: Reals, both: tuple[Reals, Reals] = both) -> Reals:
+            mean, square = ((counts @ one) / np.maximum(counts @ n, 1) for one, n in (both, power))
+            found: Reals = mean / np.maximum(square, 1e-300)
             return found[:, 0]
 
         value = correlation(np.ones((1, walks.n_families)))
@@ -268,6 +278,7 @@ def _maximise(total: Reals, n: Reals, counts: Reals) -> tuple[Reals, Reals, Real
     """Return share of the fast, mean squares of slow and fast, gain in log likelihood over one kind, (R,)."""
     mean = np.divide(total, n, out=np.zeros_like(total), where=n > 0)
     low, high = np.quantile(mean[n > 0], [0.25, 0.75])
+    low = max(low, 1e-3 * high, 1e-12)
     size = len(counts)
     share, slow, fast = np.full(size, 0.5), np.full(size, low), np.full(size, max(high, 1.5 * low))
     for _ in range(MOBILE_ITERATIONS):

@@ -37,6 +37,8 @@ class ParticleRates:
         Mean radius, dV/dt and dr/dt, in the run's unit of length and seconds.
     weight
         One over the variance of the rate, up to a factor.
+    place
+        Mean y, x (N, 2).
     window, family
         Numbers from 0.
     window_frames
@@ -49,6 +51,7 @@ class ParticleRates:
     rate: Reals
     speed: Reals
     weight: Reals
+    place: Reals
     window: NDArray[np.intp]
     family: NDArray[np.intp]
     window_frames: NDArray[np.intp]
@@ -111,6 +114,7 @@ def gather_rates(run: ObservedRun) -> ParticleRates:
         rate=rate,
         speed=radial[held] / spread,
         weight=1 / _smooth(radius, variance),
+        place=np.stack([np.bincount(cell, rows[axis], size)[held] / n for axis in ("y", "x")], axis=1),
         window=held % n_windows,
         family=np.unique(families, return_inverse=True)[1],
         window_frames=((np.arange(n_windows) + 0.5) * run.n_frames / n_windows).astype(np.intp),
