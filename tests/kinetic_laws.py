@@ -163,12 +163,14 @@ def exchanging(rng, screening_nm=None, rate=60.0, world=None):
     f is K0 of the distance over the screening length, or the same for all pairs: a mean field.
     """
     world = world or World(n_particles=200, n_frames=50, field_nm=300.0, spread=0.3)
-    bases = rng.uniform(10, world.field_nm - 10, (world.n_particles, 2))
+    bases = np.empty((0, 2))
+    while len(bases) < world.n_particles:
+        one = rng.uniform(10, world.field_nm - 10, 2)
+        if not len(bases) or np.linalg.norm(bases - one, axis=1).min() > 1.2 * world.diameter_nm:
+            bases = np.vstack([bases, one])
     d, seen, substeps = world.diameter_nm * world.relative_sizes(rng), [], 5
     apart = np.linalg.norm(bases[:, None] - bases[None], axis=2) + 1e9 * np.eye(d.size)
-    exchange = (
-        np.full(apart.shape, 1.0) if screening_nm is None else k0(np.maximum(apart, 8.0) / screening_nm)
-    )
+    exchange = np.full(apart.shape, 1.0) if screening_nm is None else k0(apart / screening_nm)
     exchange = exchange / exchange.sum(axis=1).mean()
     for _ in range(world.n_frames):
         seen.append(np.where(d > 1.5, d, np.nan))
@@ -176,7 +178,9 @@ def exchanging(rng, screening_nm=None, rate=60.0, world=None):
             alive = d > 1.5
             curvature = np.where(alive, 1 / np.maximum(d, 1.5), 0)
             gain = exchange @ curvature - (exchange @ alive) * curvature
-            d = np.where(alive, d + rate * gain / d**2 * world.frame_time_s / substeps, 0.0)
+            d = np.where(
+                alive, d + rate * gain / np.maximum(d, 1.5) ** 2 * world.frame_time_s / substeps, 0.0
+            )
     diameters = np.stack(seen, axis=1)
     fates = np.where(np.isnan(diameters[:, -1]), "dissolved", "present")
     return observe(world, diameters, rng, fates, bases_nm=bases)

@@ -17,6 +17,7 @@ from temtrack.kinetics.growth import measure_growth
 from temtrack.kinetics.mechanisms import measure_mechanisms
 from temtrack.kinetics.motion import measure_motion
 from temtrack.kinetics.necks import measure_necks
+from temtrack.kinetics.neighbours import measure_neighbours
 from temtrack.kinetics.observed import ObservedRun
 from temtrack.kinetics.rates import measure_rates
 from temtrack.kinetics.relaxation import measure_relaxations
@@ -45,6 +46,7 @@ def measure_kinetics(run: ObservedRun, rng: np.random.Generator) -> list[Estimat
         *measure_events(run, rng),
         *measure_ripening(run, rng),
         *measure_rates(run, rng),
+        *measure_neighbours(run, rng),
         *measure_diffusion(run, rng),
         *measure_motion(run, rng),
         *measure_approaches(run),
