@@ -39,8 +39,8 @@ class Column:
     length_power
         Power of the pixel size that turns the value into nm: 1 for lengths, 2 for areas, -2 for
         densities; 0 where there is no twin.
-    time_of
-        The frame column whose time this column holds.
+    time_of, since
+        The frame column whose time this column holds, counted from the time of another where one is named.
     temperature_of
         The frame column whose temperature it holds.
     """
@@ -52,6 +52,7 @@ class Column:
     length_power: int = 0
     time_of: str = ""
     temperature_of: str = ""
+    since: str = ""
 
     @property
     def is_measured(self) -> bool:
@@ -61,6 +62,11 @@ class Column:
     def of_frames(self, calibration: Calibration) -> NDArray[np.float64] | None:
         """Return what is known of each frame, (T,), for a column that holds such; ``None`` if nothing is."""
         return calibration.frame_seconds if self.time_of else calibration.frame_celsius
+
+    def read(self, known: NDArray[np.float64], measured: Mapping[str, object]) -> NDArray[np.float64]:
+        """Return what is known of each frame (T,) at the frames of measured columns, NaN where null."""
+        values = _at(known, measured[self.time_of or self.temperature_of])
+        return values - _at(known, measured[self.since]) if self.since else values
 
     @property
     def twin(self) -> Column | None:
@@ -117,14 +123,17 @@ class Table:
             if column.is_measured:
                 arrays[column.name] = _arrow(measured[column.name], column.type)
             elif (known := column.of_frames(calibration)) is not None:
-                frames = np.asarray(measured[column.time_of or column.temperature_of], dtype=np.intp)
-                arrays[column.name] = _arrow(known[frames], column.type)
+                arrays[column.name] = _arrow(column.read(known, measured), column.type)
             if column.twin and calibration.pixel_size_nm is not None:
                 values = arrays[column.name].cast(REAL).to_numpy(zero_copy_only=False)
                 factor = calibration.pixel_size_nm**column.length_power
                 arrays[column.twin.name] = _arrow(values * factor, REAL)
         schema = self.schema(calibration)
         return pa.table([arrays[name] for name in schema.names], schema=schema)
+
+    def is_held_by(self, table: pa.Table) -> bool:
+        """Whether a table has all measured columns."""
+        return {column.name for column in self.columns if column.is_measured} <= set(table.column_names)
 
     def recalibrated(self, table: pa.Table, calibration: Calibration) -> pa.Table:
         """Return a filled table with the twins and times of another calibration."""
@@ -145,6 +154,12 @@ def _arrow(values: object, dtype: pa.DataType) -> pa.Array:
     if isinstance(values, pa.ChunkedArray):
         return values.combine_chunks()
     return pa.array(values, type=dtype, from_pandas=True)
+
+
+def _at(known: NDArray[np.float64], frames: object) -> NDArray[np.float64]:
+    frame = np.asarray(frames, dtype=np.float64)
+    is_told = np.isfinite(frame)
+    return np.where(is_told, known[np.where(is_told, frame, 0).astype(np.intp)], np.nan)
 
 
 def _px(name: str, meaning: str) -> Column:
@@ -283,17 +298,32 @@ MERGES = Table(
         Column("mass_ratio", REAL, "1", "child's optical mass / sum of the parents'; null without image"),
         Column("neck_ratios", REALS, "1", "neck width / smaller parent's diameter, from the merge frame on"),
         Column("confidence_reason", TEXT, "", "why the confidence is null; null otherwise"),
+        _px("gap_px", "gap between the parents' surfaces in the last frame before; null where one is unseen"),
+        Column(
+            "gaps_px", REALS, "px", "that gap in up to 20 frames, the last of them the one before the merge"
+        ),
+        Column("approach_speed", REAL, "px/frame", "how fast it closed over its last ten open frames"),
+        Column(
+            "contact_s",
+            REAL,
+            "s",
+            "time from contact to merge; null where nobody saw contact",
+            time_of="frame",
+            since="contact_frame",
+        ),
     ),
 )
 
 KINETICS = Table(
     "kinetics",
-    "One row per quantity; for what is about one frame or merge, one for each. Lengths are in nm, or in px"
-    " where the scale is unknown.",
+    "One row per quantity; for what is about one frame or merge, or a point of a curve, one for each. Lengths"
+    " are in nm, or in px where the scale is unknown.",
     (
         Column("quantity", TEXT, "", "what was measured"),
         Column("frame", FRAME, "frame", "frame that it is about; null for the whole run"),
         Column("event_id", ID, "", "merge that it is about; null for the whole run"),
+        Column("at", REAL, "", "radius, time or distance that it is about, in `at_unit`; null for no curve"),
+        Column("at_unit", TEXT, "", "unit of `at`"),
         Column("value", REAL, "", "best estimate, in `unit`; null where it is refused"),
         Column("low", REAL, "", "lower end of the 95 % interval; null where the data do not bound it"),
         Column("high", REAL, "", "upper end of the 95 % interval; null where the data do not bound it"),

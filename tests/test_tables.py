@@ -70,6 +70,10 @@ def test_column_order_is_that_of_the_contract():
         "mass_ratio",
         "neck_ratios",
         "confidence_reason",
+        "gap_px",
+        "gaps_px",
+        "approach_speed",
+        "contact_s",
     ]
     particles = PARTICLES.schema(calibration(1.0)).names
     assert particles[:4] == ["frame", "particle_id", "y_px", "x_px"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
+from temtrack.analysis.approach import ApproachWatch
 from temtrack.analysis.frames import measure_frames
 from temtrack.analysis.merges import NeckWatch, measure_merges
 from temtrack.analysis.particles import Columns, ParticleHistory, measure_particles
@@ -52,10 +55,10 @@ def analyze_run(
     if movie is not None:
         run.masks.check_fit(movie)
     lineage = run.lineage
-    necks = None if lineage is None else NeckWatch(lineage)
-    particles = _measure_all_particles(run, movie, necks, progress)
+    watches = None if lineage is None else (NeckWatch(lineage), ApproachWatch(lineage))
+    particles = _measure_all_particles(run, movie, watches or (), progress)
     history, size = ParticleHistory(particles), (run.masks.height, run.masks.width)
-    told = None if lineage is None or necks is None else measure_merges(history, lineage, necks)
+    told = None if lineage is None or watches is None else measure_merges(history, lineage, *watches)
     frames = measure_frames(particles, (len(run.masks), *size), lineage, run.quality)
     return Tables(
         particles=PARTICLES.fill(particles, calibration),
@@ -69,7 +72,7 @@ def analyze_run(
 
 
 def _measure_all_particles(
-    run: Run, movie: Movie | None, necks: NeckWatch | None, progress: Progress
+    run: Run, movie: Movie | None, watches: Iterable[NeckWatch | ApproachWatch], progress: Progress
 ) -> Columns:
     """Return the rows of all frames one after another."""
     parts: list[Columns] = []
@@ -77,6 +80,6 @@ def _measure_all_particles(
         image = None if movie is None else movie.read_frame(frame)
         filled = None if run.gap_filled is None else run.gap_filled.get(frame, frozenset())
         parts.append(measure_particles(labels, image, frame, filled))
-        if necks is not None:
-            necks.add(frame, labels)
+        for watch in watches:
+            watch.add(frame, labels)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.analysis.approach import ApproachWatch, measure_speed
 from temtrack.analysis.confidence import MergeJudge
 from temtrack.analysis.merge_features import measure_area_ratio, measure_ratio
 from temtrack.analysis.particles import ParticleHistory
@@ -20,7 +21,9 @@ WATCHED_FRAMES = 20
 _SLICE_PX = 2.0
 
 
-def measure_merges(history: ParticleHistory, lineage: Lineage, necks: NeckWatch) -> dict[str, object]:
+def measure_merges(
+    history: ParticleHistory, lineage: Lineage, necks: NeckWatch, approaches: ApproachWatch
+) -> dict[str, object]:
     """Measure each merge, in pixels.
 
     Parameters
@@ -29,8 +32,8 @@ def measure_merges(history: ParticleHistory, lineage: Lineage, necks: NeckWatch)
         The particles of all frames.
     lineage
         The merges, in the ids of the particles.
-    necks
-        What was seen of the merges' necks.
+    necks, approaches
+        What was seen of the merges' necks, and of the gaps before.
 
     Returns
     -------
@@ -45,6 +48,9 @@ def measure_merges(history: ParticleHistory, lineage: Lineage, necks: NeckWatch)
             **dict(zip(("confidence", "confidence_reason"), judge.judge(merge), strict=True)),
             "mass_ratio": measure_ratio(merge, history, "optical_mass"),
             "neck_ratios": necks.ratios(merge),
+            "gap_px": next(reversed(approaches.gaps(merge)), None),
+            "gaps_px": approaches.gaps(merge),
+            "approach_speed": measure_speed(approaches.gaps(merge)),
         }
         for number, merge in enumerate(sorted(lineage.merges, key=lambda m: (m.frame, m.child)), start=1)
     ]

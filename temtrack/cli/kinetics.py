@@ -133,10 +133,13 @@ def _show(rows: Sequence[Row], together: Row) -> None:
 
 
 def show_estimates(rows: Sequence[Row], title: str) -> None:
-    """Show what was found, of the first and last frames and the whole run, and why other things were not."""
+    """Show what was found, of the first and last frames and the whole run, and why other things were not.
+
+    Curves stand in the table and the plots.
+    """
     frames = [row["frame"] for row in rows if row["frame"] is not None]
     ends = (None, min(frames, default=None), max(frames, default=None))
-    shown = [row for row in rows if row["value"] is not None and row["frame"] in ends]
+    shown = [row for row in rows if row["value"] is not None and row["frame"] in ends and row["at"] is None]
     output.show_rows([{name: row[name] for name in _SHOWN} for row in shown], as_json=False, title=title)
     refused: dict[str, list[str]] = {}
     for row in rows:

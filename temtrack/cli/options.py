@@ -241,6 +241,19 @@ OPTIONS = {
         metavar="0-1",
         help="Leave out merges of a lower confidence: parents then are lost, and the child appeared.",
     ),
+    "exclude_frames": typer.Option(
+        "--exclude-frames", metavar="A,B:C", help="Frames to leave out, as 0:5,17 for 0 to 4 and 17."
+    ),
+    "exclude_ids": typer.Option(
+        "--exclude-ids", metavar="A,B:C", help="Particles to leave out, by their ids, as 3,17."
+    ),
+    "min_diameter": typer.Option(
+        "--min-diameter", metavar="8px|4nm", help="Leave particles out while they are smaller."
+    ),
+    "sensitivity": typer.Option(
+        "--sensitivity",
+        help="Tell how far quantities move without doubtful merges, small particles or first frames.",
+    ),
     "heater_log": typer.Option(
         "--heater-log",
         metavar="FILE",

@@ -28,6 +28,9 @@ MIN_TIMES = 8
 #: `otsu` and `effsam-tiny` were off by -1.1 and -0.3, -0.3 and 0.1, 0.09 and 0.06 px: these mean squares.
 CONTOUR_ERRORS_PX = (0.8, 0.25, 0.08)
 
+#: Where a fit is made anew for each common error of the contours, so many of them are drawn.
+N_OFFSETS = 10
+
 #: Frames are gathered into so many times at most: more do not add knowledge to a smooth curve.
 MAX_TIMES = 120
 

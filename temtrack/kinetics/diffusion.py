@@ -43,25 +43,30 @@ def measure_diffusion(run: ObservedRun, rng: np.random.Generator) -> list[Estima
 
 
 def _fit(run: ObservedRun, rng: np.random.Generator) -> list[Outcome]:
-    steps = np.diff(run.known_seconds)
+    interval_s = frame_interval(run)
     if run.length_unit != "nm":
         raise Refused(NO_SCALE)
-    require(run.n_frames, MIN_TRACK_FRAMES, "frames", 0)
-    if np.abs(steps - steps.mean()).max() > UNEVEN_FRACTION * steps.mean():
-        raise Refused("the frames are not evenly spaced in time")
     squares, n_steps = displacement_sums(run)
     n = len(squares)
     require(n, MIN_FAMILIES, f"families followed for {MIN_TRACK_FRAMES} frames")
-    interval_s = float(np.mean(steps))
-    values = _fit_line(squares.sum(axis=0)[None], n_steps.sum(axis=0)[None], interval_s)
+    values = fit_line(squares.sum(axis=0)[None], n_steps.sum(axis=0)[None], interval_s)
     drawn = draw_counts(n, rng)
-    diffusion, offset = bootstrapped(values, _fit_line(drawn @ squares, drawn @ n_steps, interval_s), n)
+    diffusion, offset = bootstrapped(values, fit_line(drawn @ squares, drawn @ n_steps, interval_s), n)
     sigma, low, high = (np.sqrt(max(one or 0.0, 0.0)) for one in (offset.value, *offset.interval))
     error = Measured(sigma, (low, high), n)
     return [
         _positive(diffusion, "no motion beyond the error", "nm2/s"),
         _positive(error, "no error beyond the motion", "nm"),
     ]
+
+
+def frame_interval(run: ObservedRun) -> float:
+    """Return the time between frames in s; refused where they are few or unevenly spaced."""
+    steps = np.diff(run.known_seconds)
+    require(run.n_frames, MIN_TRACK_FRAMES, "frames", 0)
+    if np.abs(steps - steps.mean()).max() > UNEVEN_FRACTION * steps.mean():
+        raise Refused("the frames are not evenly spaced in time")
+    return float(np.mean(steps))
 
 
 def _positive(found: Measured, reason: str, unit: str) -> Outcome:
@@ -73,21 +78,26 @@ def _positive(found: Measured, reason: str, unit: str) -> Outcome:
 
 
 def displacement_sums(run: ObservedRun) -> tuple[Reals, Reals]:
-    """Return, by family and lag (F, L), the sum of squared displacements and their number.
-
-    Tracks are drift-free; what the drift of N particles takes away of each one's motion, 1 / N, is given
-    back.
-    """
-    ids, places = _places(run)
-    places = places - _drift(places)
-    n_mean = np.count_nonzero(~np.isnan(places[..., 0])) / max(run.good_frames.size, 1)
+    """Return, by family and lag (F, L), the sum of squared displacements and their number, drift removed."""
+    ids, places, _ = drift_free_places(run)
     lags = range(1, MAX_LAG_FRAMES + 1)
     by_lag = [((places[:, lag:] - places[:, :-lag]) ** 2).sum(axis=2) for lag in lags]
     squares = np.stack([np.nansum(square, axis=1) for square in by_lag], axis=1)
     n_steps = np.stack([(~np.isnan(square)).sum(axis=1) for square in by_lag], axis=1)
     family = run.families.reindex(ids).to_numpy()
     group = np.equal.outer(np.unique(family), family).astype(np.float64)
-    return group @ (squares * (n_mean / max(n_mean - 1, 1))), group @ n_steps
+    return group @ squares, group @ n_steps
+
+
+def drift_free_places(run: ObservedRun) -> tuple[NDArray[np.int64], Reals, float]:
+    """Return the ids (N,) of particles followed long enough and their places (N, T, 2) beside the drift.
+
+    What the drift of N particles takes away of each one's motion, 1 / N of its square, is given back; the
+    mean of N over the frames comes last. NaN where a particle is unseen.
+    """
+    ids, places = _places(run)
+    n_mean = np.count_nonzero(~np.isnan(places[..., 0])) / max(run.good_frames.size, 1)
+    return ids, (places - _drift(places)) * np.sqrt(n_mean / max(n_mean - 1, 1)), float(n_mean)
 
 
 def _places(run: ObservedRun) -> tuple[NDArray[np.int64], Reals]:
@@ -98,6 +108,11 @@ def _places(run: ObservedRun) -> tuple[NDArray[np.int64], Reals]:
     places = np.full((ids.size, run.n_frames, 2), np.nan)
     places[row, rows["frame"].to_numpy(dtype=np.intp)] = rows[["y", "x"]].to_numpy()
     return ids, places
+
+
+def find_drift(run: ObservedRun) -> Reals:
+    """Return the way (T, 2) of all particles together, in the run's unit; NaN where none is seen."""
+    return _drift(_places(run)[1])
 
 
 def _drift(places: Reals) -> Reals:
@@ -115,8 +130,8 @@ def _drift(places: Reals) -> Reals:
     return drift
 
 
-def _fit_line(squares: Reals, n_steps: Reals, interval_s: float) -> tuple[Reals, Reals]:
-    """Return D (R,) and sigma^2 (R,) of sums (R, L)."""
+def fit_line(squares: Reals, n_steps: Reals, interval_s: float) -> tuple[Reals, Reals]:
+    """Return D (R,) and sigma^2 (R,), which noise may make negative, of sums (R, L)."""
     msd = squares / np.maximum(n_steps, 1)
     lags = interval_s * np.arange(1, msd.shape[1] + 1)
     off = lags - lags.mean()

@@ -1,4 +1,4 @@
-"""Which law the sizes follow: log-normal, Lifshitz-Slyozov-Wagner (diffusion) or Wagner (interface)."""
+"""Which law the sizes follow: log-normal, one of ripening (LSW, Wagner), or that of coalescence."""
 
 from __future__ import annotations
 
@@ -8,19 +8,34 @@ from functools import cache
 import numpy as np
 from scipy import integrate, stats
 
-from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Measured, Reals, Refused, fill_rows, require
+from temtrack.kinetics.estimate import (
+    CONFIDENCE,
+    Estimate,
+    Measured,
+    Reals,
+    Refused,
+    fill_rows,
+    require,
+    simulated_p_value,
+)
 from temtrack.kinetics.observed import ObservedRun
 
 MIN_PARTICLES = 20
 N_SIMULATED = 400
 
 #: The laws that are tested.
-LAWS = {"lognormal": "log-normal law", "lsw": "LSW law (diffusion)", "wagner": "Wagner law (interface)"}
+LAWS = {
+    "lognormal": "log-normal law",
+    "lsw": "LSW law (diffusion)",
+    "wagner": "Wagner law (interface)",
+    "smoluchowski": "self-similar law of coalescence (one kernel for all sizes)",
+}
 
 _LOGNORMAL_SOURCE = "Granqvist & Buhrman 1976, doi:10.1063/1.322870"
 RIPENING_SOURCE = (
     "Lifshitz & Slyozov 1961, doi:10.1016/0022-3697(61)90054-3; Wagner 1961, doi:10.1002/bbpc.19610650704"
 )
+_SOURCES = {"lognormal": _LOGNORMAL_SOURCE, "smoluchowski": "Smoluchowski 1917, Z. Phys. Chem. 92, 129"}
 _TEST_SOURCE = "Lilliefors 1967, doi:10.1080/01621459.1967.10482916"
 
 
@@ -42,9 +57,24 @@ def wagner_density(u: Reals) -> Reals:
     return np.where(inside, g, 0.0)
 
 
+def smoluchowski_density(u: Reals) -> Reals:
+    """Return the density of u = d / cbrt(<d^3>) after long coalescence with one kernel for all sizes.
+
+    Volumes then follow exp(-v / <v>).
+    """
+    return np.where(u >= 0, 3 * u**2 * np.exp(-(np.maximum(u, 0.0) ** 3)), 0.0)
+
+
+_DENSITIES = {
+    "lsw": (lsw_density, 1.5),
+    "wagner": (wagner_density, 2.0),
+    "smoluchowski": (smoluchowski_density, 3.0),
+}
+
+
 @dataclass(frozen=True)
 class Law:
-    """A law of ripening, for sizes over their mean: cumulative fraction on a grid."""
+    """A law of sizes, for sizes over their mean: cumulative fraction on a grid."""
 
     grid: Reals
     cumulative: Reals
@@ -60,9 +90,10 @@ class Law:
 
 @cache
 def ripening_law(name: str) -> Law:
-    """Return the law ``lsw`` or ``wagner``."""
-    u = np.linspace(0, 1.5 if name == "lsw" else 2.0, 4001)[:-1]
-    density = lsw_density(u) if name == "lsw" else wagner_density(u)
+    """Return the law ``lsw``, ``wagner`` or ``smoluchowski``."""
+    density_of, end = _DENSITIES[name]
+    u = np.linspace(0, end, 4001)[:-1]
+    density = density_of(u)
     cumulative = integrate.cumulative_trapezoid(density, u, initial=0)
     cumulative /= cumulative[-1]
     mean = integrate.trapezoid(u * density, u) / integrate.trapezoid(density, u)
@@ -70,7 +101,7 @@ def ripening_law(name: str) -> Law:
 
 
 def compare_distributions(run: ObservedRun, frame: int, rng: np.random.Generator) -> list[Estimate]:
-    """Fit the log-normal law to a frame's diameters, and test all three laws on them.
+    """Fit the log-normal law to a frame's diameters, and test all laws on them.
 
     A p-value is the fraction of samples of that size, drawn from the law and fitted alike, that lie farther
     from it (Kolmogorov-Smirnov) than the diameters do. It can rule a law out; it proves none, and no law
@@ -93,7 +124,7 @@ def _lognormal_quantities(unit: str, frame: int) -> tuple[Estimate, Estimate]:
 
 
 def _test_quantities(name: str, law: str, frame: int) -> tuple[Estimate, Estimate]:
-    source = f"{_LOGNORMAL_SOURCE if name == 'lognormal' else RIPENING_SOURCE}; {_TEST_SOURCE}"
+    source = f"{_SOURCES.get(name, RIPENING_SOURCE)}; {_TEST_SOURCE}"
     distance, p_value = f"Kolmogorov-Smirnov distance to the {law}", f"samples of the {law} farther off"
     return (
         Estimate(f"{name}_ks_distance", "1", distance, source, frame),
@@ -110,8 +141,7 @@ def _fit(diameters: Reals, rng: np.random.Generator) -> list[Measured]:
     outcomes = _fit_lognormal(np.log(diameters))
     for name in LAWS:
         seen, simulated = _distances(name, diameters, rng)
-        p = (1 + np.count_nonzero(simulated >= seen)) / (1 + N_SIMULATED)
-        outcomes += [Measured(value, (None, None), n) for value in (seen, p)]
+        outcomes += [Measured(seen, (None, None), n), simulated_p_value(simulated >= seen, n)]
     return outcomes
 
 

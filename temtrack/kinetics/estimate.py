@@ -17,6 +17,9 @@ from temtrack.tables import KINETICS
 #: Fraction of repeated experiments in which an interval is to hold the true value.
 CONFIDENCE = 0.95
 
+#: Of fewer values, the least and the largest do not hold the median in 95 % of cases.
+MIN_MEDIAN = 6
+
 NO_SCALE = "pixel size unknown: give --pixel-size 0.21nm, say"
 NO_TIMES = "frame times unknown: give --frame-time 0.5s, say"
 NO_EVENTS = "merges and fates unknown: run `temtrack analyze --merges --force` again"
@@ -62,6 +65,8 @@ class Estimate:
     source: str
     frame: int | None = None
     event_id: int | None = None
+    at: float | None = None
+    at_unit: str | None = None
     value: float | None = None
     low: float | None = None
     high: float | None = None
@@ -105,6 +110,24 @@ def percentile_interval(resampled: Reals, n: int) -> Interval:
     tail = 100 * float(stats.norm.cdf(-reach))
     low, high = np.nanpercentile(resampled, [tail, 100 - tail])
     return float(low), float(high)
+
+
+def simulated_p_value(is_farther: NDArray[np.bool_], n: int) -> Measured:
+    """Return the p-value by which of simulated samples (S,) lie farther off; a bound where none does."""
+    count, least = int(np.count_nonzero(is_farther)), 1 / (1 + is_farther.size)
+    if count == 0:
+        return Measured(
+            math.nan, (0.0, least), n, f"below {least:.2g}, the least that {is_farther.size} draws show"
+        )
+    return Measured((1 + count) * least, (None, None), n)
+
+
+def median_of(values: Reals, what: str) -> Measured:
+    """Return the median of values (N,), NaN left out, with its interval from order statistics; refuse few."""
+    found = np.sort(values[np.isfinite(values)])
+    require(found.size, MIN_MEDIAN, what)
+    k = int(stats.binom.ppf((1 - CONFIDENCE) / 2, found.size, 0.5)) - 1  # P(X <= k) is less than 2.5 %
+    return Measured(float(np.median(found)), (float(found[k]), float(found[-1 - k])), found.size)
 
 
 def fill_kinetics(estimates: Iterable[Estimate]) -> pa.Table:

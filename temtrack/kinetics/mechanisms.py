@@ -14,11 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from temtrack.kinetics.bootstrap import MIN_FAMILIES, bootstrapped, draw_counts
+from temtrack.kinetics.bootstrap import MIN_FAMILIES, N_RESAMPLES, bootstrapped, draw_counts
 from temtrack.kinetics.estimate import (
     CONFIDENCE,
     NO_EVENTS,
-    NO_TIMES,
     Estimate,
     Interval,
     Measured,
@@ -44,8 +43,8 @@ SMOOTH_FRAMES = 5
 MECHANISMS = ("coalescence", "ripening", "evaporation")
 
 _SOURCE = "Datye et al. 2006, doi:10.1016/j.cattod.2005.10.013; {}"
-_FRACTION_METHOD = "particles that vanish so / all that vanish so or so; exact binomial interval"
-_RATE_METHOD = "particles that vanish so / particle-seconds; exact Poisson interval"
+_FRACTION_METHOD = "particles that vanish so / all that vanish; exact binomial interval, or events drawn anew"
+_RATE_METHOD = "particles that vanish so / particle-seconds; exact Poisson interval, or events drawn anew"
 _VOLUME_METHOD = "sum d^3 last / first, each the median of 5 frames; bootstrap of families"
 _CLOPPER = _SOURCE.format("Clopper & Pearson 1934, doi:10.1093/biomet/26.4.404")
 _GARWOOD = _SOURCE.format(POISSON_SOURCE)
@@ -54,10 +53,32 @@ _EFRON = _SOURCE.format(BOOTSTRAP_SOURCE)
 
 @dataclass(frozen=True)
 class Vanished:
-    """Numbers of particles that vanished, by mechanism, and of merges whose volume does not close."""
+    """Particles that vanished, event by event, and the number of merges whose volume does not close.
 
-    counts: dict[str, int]
+    Parameters
+    ----------
+    mechanism, number, confidence
+        Of each event (E,): the place of its mechanism in `MECHANISMS`, how many particles vanish in it, and
+        how likely it is true.
+    n_unclosed
+        Merges that are left out.
+    """
+
+    mechanism: NDArray[np.intp]
+    number: Reals
+    confidence: Reals
     n_unclosed: int
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of particles that vanished by each mechanism, all events taken for true."""
+        totals = np.bincount(self.mechanism, self.number, len(MECHANISMS)).astype(int)
+        return dict(zip(MECHANISMS, totals.tolist(), strict=True))
+
+    def draw(self, rng: np.random.Generator) -> Reals:
+        """Return the numbers (R, 3) by mechanism where each event is true as often as its confidence says."""
+        is_true = rng.random((N_RESAMPLES, self.confidence.size)) < self.confidence
+        return np.stack([(is_true * self.number) @ (self.mechanism == k) for k in range(3)], axis=1)
 
 
 def measure_mechanisms(run: ObservedRun, rng: np.random.Generator) -> list[Estimate]:
@@ -65,12 +86,15 @@ def measure_mechanisms(run: ObservedRun, rng: np.random.Generator) -> list[Estim
     fractions = [Estimate(f"{name}_fraction", "1", _FRACTION_METHOD, _CLOPPER) for name in MECHANISMS]
     rates = [Estimate(f"{name}_rate", "1/s", _RATE_METHOD, _GARWOOD) for name in MECHANISMS]
     volume = Estimate("total_volume_ratio", "1", _VOLUME_METHOD, _EFRON)
-    return [*fill_rows([*fractions, *rates], _tell, run), *fill_rows([volume], _compare_volumes, run, rng)]
+    told = fill_rows([*fractions, *rates], _tell, run, rng)
+    return [*told, *fill_rows([volume], _compare_volumes, run, rng)]
 
 
-def _tell(run: ObservedRun) -> list[Outcome]:
+def _tell(run: ObservedRun, rng: np.random.Generator) -> list[Outcome]:
     """Return the outcomes of all fractions, then of all rates."""
     vanished = count_vanished(run)
+    if (vanished.confidence < 1).any():
+        return _tell_doubtful(vanished, run, rng)
     counts, total = [vanished.counts[name] for name in MECHANISMS], sum(vanished.counts.values())
     unclosed = f"; {vanished.n_unclosed} merges do not close" * (vanished.n_unclosed > 0)
     return [
@@ -85,13 +109,51 @@ def _tell(run: ObservedRun) -> list[Outcome]:
 
 
 def _rate(count: int, run: ObservedRun) -> Outcome:
-    if run.seconds is None:
-        return Refused(NO_TIMES)
-    exposure = _particle_seconds(run, run.seconds)
-    if exposure <= 0:
-        return Refused("no time passes")
+    try:
+        exposure = _exposure(run)
+    except Refused as refused:
+        return refused
     low, high = poisson_interval(count)
     return Measured(count / exposure, (low / exposure, high / exposure), count)
+
+
+def _exposure(run: ObservedRun) -> float:
+    """Return the sum over particles of the time for which each is there, in s."""
+    seconds = run.known_seconds
+    starts, ends = run.tracks["start_frame"].to_numpy(), run.tracks["end_frame"].to_numpy()
+    exposure = float(np.sum(seconds[np.minimum(ends + 1, seconds.size - 1)] - seconds[starts]))
+    if exposure <= 0:
+        raise Refused("no time passes")
+    return exposure
+
+
+def _tell_doubtful(vanished: Vanished, run: ObservedRun, rng: np.random.Generator) -> list[Outcome]:
+    """Return the same where events are not sure: each draw takes some for true, then a share and a rate.
+
+    The share is drawn from Jeffreys' beta distribution of what was counted, the rate from his gamma.
+    """
+    expected = np.bincount(vanished.mechanism, vanished.number * vanished.confidence, len(MECHANISMS))
+    drawn = vanished.draw(rng)
+    rest = drawn.sum(axis=1, keepdims=True) - drawn
+    shares, rates = rng.beta(drawn + 0.5, rest + 0.5), rng.gamma(drawn + 0.5)
+    n = [vanished.counts[name] for name in MECHANISMS]
+    outcomes: list[Outcome] = [
+        Measured(expected[k] / expected.sum(), _drawn_interval(shares[:, k], n[k]), sum(n)) for k in range(3)
+    ]
+    try:
+        exposure = _exposure(run)
+    except Refused as refused:
+        return [*outcomes, *[refused] * 3]
+    rates /= exposure
+    return [
+        *outcomes,
+        *(Measured(expected[k] / exposure, _drawn_interval(rates[:, k], n[k]), n[k]) for k in range(3)),
+    ]
+
+
+def _drawn_interval(drawn: Reals, n: int) -> Interval:
+    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low) if n else 0.0, float(high)
 
 
 def binomial_interval(count: int, total: int) -> Interval:
@@ -101,22 +163,35 @@ def binomial_interval(count: int, total: int) -> Interval:
 
 
 def count_vanished(run: ObservedRun) -> Vanished:
-    """Count the particles that vanished, by mechanism; a merge of k particles makes k - 1 vanish.
+    """Gather the events in which particles vanished; in a merge of k particles k - 1 do.
 
     Refused where merges or fates are unknown.
     """
     if run.merges is None or run.tracks["fate"].isna().all():
         raise Refused(NO_EVENTS)
     volumes = _Volumes(run.seen)
-    closed = [_closes(volumes, merge) for _, merge in run.merges.iterrows()]
-    lost = run.merges["n_parents"].to_numpy(dtype=np.int64) - 1
-    n_coalesced = int(lost[np.array(closed, dtype=bool)].sum())
-    dissolved = run.tracks.loc[run.tracks["fate"] == "dissolved", "particle_id"].to_numpy(dtype=np.int64)
-    is_dissolved = np.isin(volumes.ids, dissolved)
-    gains = np.array([_gain_of_others(volumes, is_dissolved, one) for one in dissolved.tolist()])
-    n_ripened = int(np.count_nonzero(gains >= RIPENING_GAIN))
-    counts = {"coalescence": n_coalesced, "ripening": n_ripened, "evaporation": gains.size - n_ripened}
-    return Vanished(counts, len(closed) - int(sum(closed)))
+    closed = np.array([_closes(volumes, merge) for _, merge in run.merges.iterrows()], dtype=bool)
+    dissolved = run.tracks[run.tracks["fate"] == "dissolved"]
+    ids = dissolved["particle_id"].to_numpy(dtype=np.int64)
+    is_dissolved = np.isin(volumes.ids, ids)
+    gains = np.array([_gain_of_others(volumes, is_dissolved, one) for one in ids.tolist()])
+    lost = run.merges["n_parents"].to_numpy(dtype=np.float64)[closed] - 1
+    return Vanished(
+        mechanism=np.append(
+            np.zeros(lost.size, dtype=np.intp), np.where(gains >= RIPENING_GAIN, 1, 2).astype(np.intp)
+        ),
+        number=np.append(lost, np.ones(ids.size)),
+        confidence=np.append(
+            event_confidence(run.merges, "confidence")[closed], event_confidence(dissolved, "fate_confidence")
+        ),
+        n_unclosed=int(np.count_nonzero(~closed)),
+    )
+
+
+def event_confidence(rows: pd.DataFrame, column: str) -> Reals:
+    """Return how likely each event (E,) is true; one of which nobody knows counts as sure."""
+    known = rows[column].to_numpy(dtype=np.float64) if column in rows else np.ones(len(rows))
+    return np.where(np.isnan(known), 1.0, known)
 
 
 class _Volumes:
@@ -190,12 +265,6 @@ def _gain_of_others(volumes: _Volumes, is_dissolved: NDArray[np.bool_], particle
     stays = ~vanishing & ~np.isnan(before) & ~np.isnan(after)
     gain = np.sum(after[stays] - before[stays])
     return float(gain / loss) if loss > 0 else 0.0
-
-
-def _particle_seconds(run: ObservedRun, seconds: Reals) -> float:
-    """Return the sum over particles of the time for which each is there."""
-    starts, ends = run.tracks["start_frame"].to_numpy(), run.tracks["end_frame"].to_numpy()
-    return float(np.sum(seconds[np.minimum(ends + 1, seconds.size - 1)] - seconds[starts]))
 
 
 def _compare_volumes(run: ObservedRun, rng: np.random.Generator) -> list[Measured]:

@@ -96,6 +96,17 @@ class ObservedRun:
         return rows
 
     @cached_property
+    def _by_particle(self) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+        rows = self.whole.sort_values(["particle_id", "frame"])
+        return rows, rows["particle_id"].to_numpy(dtype=np.int64)
+
+    def rows_of(self, particle_id: int) -> pd.DataFrame:
+        """Return those rows of `whole` that are of one particle, in the order of frames."""
+        rows, ids = self._by_particle
+        start, stop = np.searchsorted(ids, [particle_id, particle_id + 1])
+        return rows.iloc[start:stop]
+
+    @cached_property
     def families(self) -> pd.Series:
         """Number of the family of each particle id, from 0.
 

@@ -1,4 +1,4 @@
-"""After a merge: how fast the child becomes round, and how the neck grew before."""
+"""After a merge: how fast the child becomes round."""
 
 from __future__ import annotations
 
@@ -6,70 +6,52 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from temtrack.kinetics.estimate import (
-    CONFIDENCE,
     NO_EVENTS,
     Estimate,
     Measured,
     Reals,
     Refused,
     fill_rows,
+    median_of,
     require,
 )
-from temtrack.kinetics.observed import ObservedRun, contact_or_merge_frame
+from temtrack.kinetics.observed import ObservedRun
 from temtrack.kinetics.search import fit_separable, profile_interval, variance_inflation
 
 MIN_RELAXATION_FRAMES = 8
-MIN_NECK_FRAMES = 6
-
-#: Below, the least and the largest do not hold the median in 95 % of cases.
-MIN_MEDIAN_MERGES = 6
-
-#: From here on the neck is no longer small beside the particle, and the law of its growth ends.
-LARGEST_NECK = 0.8
 
 #: A shape that loses less than so many times its scatter does not show that it relaxes.
 MIN_FALL_SIGMAS = 3.0
 
-EXPONENTS = np.linspace(1, 15, 281)
 N_TIMES = 300
 
 _RELAXATION = "aspect ratio a = a_s + (a_0 - a_s) exp(-t/tau) of the child; interval from the profile"
 _MEDIAN = "median of the merges' relaxation times; interval from order statistics"
-_RELAXATION_SOURCE = "Koch & Friedlander 1990, doi:10.1016/0021-9797(90)90362-R"
-_NECK = "x/R = (B (t - t0))^(1/n), t0 from contact to merge frame; interval from the profile"
-_NECK_SOURCE = "Kuczynski 1949, Trans. AIME 185, 169"
+_SOURCE = "Koch & Friedlander 1990, doi:10.1016/0021-9797(90)90362-R"
 
-_TIME = Estimate("relaxation_time", "s", _RELAXATION, _RELAXATION_SOURCE)
-_MEDIAN_TIME = Estimate("relaxation_time_median", "s", _MEDIAN, _RELAXATION_SOURCE)
-_NECK_EXPONENT = Estimate("neck_exponent", "1", _NECK, _NECK_SOURCE)
+_TIME = Estimate("relaxation_time", "s", _RELAXATION, _SOURCE)
+_MEDIAN_TIME = Estimate("relaxation_time_median", "s", _MEDIAN, _SOURCE)
 
 
 def measure_relaxations(run: ObservedRun) -> list[Estimate]:
-    """Fit relaxation time and neck exponent to each merge, and tell the median time of all."""
-    if run.merges is None:
-        return [row.filled(Refused(NO_EVENTS)) for row in (_MEDIAN_TIME, _NECK_EXPONENT)]
-    if run.merges.empty:
-        return [_MEDIAN_TIME.filled(Refused("no merge"))]
-    times, necks = (
-        [
-            row
-            for _, merge in run.merges.iterrows()
-            for row in fill_rows([replace(quantity, event_id=int(merge["event_id"]))], fit, run, merge)
-        ]
-        for quantity, fit in ((_TIME, _relax), (_NECK_EXPONENT, _grow_neck))
-    )
-    return [*times, *fill_rows([_MEDIAN_TIME], _median, times), *necks]
+    """Fit the relaxation time of each merge's child, and tell the median of all."""
+    if run.merges is None or run.merges.empty:
+        return [_MEDIAN_TIME.filled(Refused(NO_EVENTS if run.merges is None else "no merge"))]
+    times = [
+        row
+        for _, merge in run.merges.iterrows()
+        for row in fill_rows([replace(_TIME, event_id=int(merge["event_id"]))], _relax, run, merge)
+    ]
+    values = np.array([row.value for row in times if row.value is not None])
+    return [*times, *fill_rows([_MEDIAN_TIME], lambda: [median_of(values, "merges with a relaxation time")])]
 
 
 def _relax(run: ObservedRun, merge: pd.Series) -> list[Measured]:
     seconds = run.known_seconds
-    child = run.whole[
-        (run.whole["particle_id"] == merge["child_id"]) & (run.whole["frame"] >= merge["frame"])
-    ]
-    child = child.dropna(subset=["major_axis_px", "minor_axis_px"]).sort_values("frame")
+    child = run.rows_of(merge["child_id"])
+    child = child[child["frame"] >= merge["frame"]].dropna(subset=["major_axis_px", "minor_axis_px"])
     require(len(child), MIN_RELAXATION_FRAMES, "frames of the child")
     frames = child["frame"].to_numpy(dtype=np.intp)
     aspect = (child["major_axis_px"] / child["minor_axis_px"]).to_numpy(dtype=np.float64)
@@ -96,44 +78,3 @@ def fit_relaxation(seconds: Reals, aspect: Reals) -> list[Measured]:
     interval = profile_interval(taus, fit.squares[0], n, 3, variance_inflation(residual))
     reason = None if interval[1] is not None else "not bounded above: the child is not seen at rest"
     return [Measured(tau, interval, n, reason)]
-
-
-def _median(times: list[Estimate]) -> list[Measured]:
-    found = np.sort([row.value for row in times if row.value is not None])
-    n = found.size
-    require(n, MIN_MEDIAN_MERGES, "merges with a relaxation time")
-    k = int(stats.binom.ppf((1 - CONFIDENCE) / 2, n, 0.5)) - 1  # P(X <= k) is less than 2.5 %
-    return [Measured(float(np.median(found)), (float(found[k]), float(found[n - 1 - k])), n)]
-
-
-def _grow_neck(run: ObservedRun, merge: pd.Series) -> list[Measured]:
-    seconds = run.known_seconds
-    given = merge["neck_ratios"]
-    if given is None or len(given) == 0:
-        raise Refused("no neck was measured: the merge has more than two parents, or no frames")
-    first = int(merge["frame"])
-    ratios = np.array(given, dtype=np.float64)[: run.n_frames - first]
-    good = ~np.isin(first + np.arange(ratios.size), list(run.bad_frames))
-    wide = np.flatnonzero(good & ~(ratios < LARGEST_NECK))
-    good = good[: wide[0]] if wide.size else good
-    ratios = ratios[: good.size][good]
-    require(ratios.size, MIN_NECK_FRAMES, f"frames with a neck below {LARGEST_NECK}")
-    contact = contact_or_merge_frame(merge)
-    starts = np.linspace(seconds[max(contact - 1, 0)], seconds[first], 21)[:-1]
-    return fit_neck(seconds[first : first + good.size][good], ratios, starts)
-
-
-def fit_neck(seconds: Reals, ratios: Reals, starts: Reals) -> list[Measured]:
-    """Fit the exponent of ``x/R = (B (t - t0))^(1/n)`` to neck ratios (T,), t0 any of ``starts``."""
-    n = seconds.size
-    squares = np.full((starts.size, EXPONENTS.size), np.inf)
-    for row, start in enumerate(starts):
-        basis = (seconds - start) ** (1 / EXPONENTS[:, None])
-        amplitude = basis @ ratios / (basis**2).sum(axis=1)
-        squares[row] = ((ratios - amplitude[:, None] * basis) ** 2).sum(axis=1)
-    profile = squares.min(axis=0)
-    best = int(np.argmin(profile))
-    interval = profile_interval(EXPONENTS, profile, n, 3)
-    if best in (0, EXPONENTS.size - 1) or interval[1] is None:
-        raise Refused("the neck's growth does not bend enough to tell an exponent", n)
-    return [Measured(float(EXPONENTS[best]), interval, n)]

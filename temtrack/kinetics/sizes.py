@@ -39,15 +39,21 @@ def measure_sizes(run: ObservedRun, frame: int, rng: np.random.Generator) -> lis
     density = Estimate("number_density", f"1/{unit}2", method, POISSON_SOURCE, frame)
     coverage = Estimate("coverage", "1", _COVERAGE, BOOTSTRAP_SOURCE, frame)
     counted = [*fill_rows([density], _count, run, weights), *fill_rows([coverage], _cover, run, frame, rng)]
-    return [*fill_rows(quantities, _summarise, diameters, weights, rng), *counted]
+    return [*fill_rows(quantities, _summarise, diameters, weights, run.unit_per_px, rng), *counted]
 
 
-def _summarise(diameters: Reals, weights: Reals, rng: np.random.Generator) -> list[Measured]:
-    """Return the outcomes of mean and deciles."""
+def _summarise(diameters: Reals, weights: Reals, pixel: float, rng: np.random.Generator) -> list[Measured]:
+    """Return the outcomes of mean and deciles.
+
+    An area is a whole number of pixels, so each draw moves it by up to half a pixel: else the interval of a
+    decile may end at the decile itself.
+    """
     n = diameters.size
     require(n, MIN_PARTICLES, "whole particles in the frame")
-    drawn = _summaries(diameters, draw_counts(n, rng) * weights)
-    return bootstrapped(_summaries(diameters, weights[None]), drawn, n)
+    within = rng.uniform(-0.5, 0.5, (N_RESAMPLES, n)) * 4 / np.pi * pixel**2
+    moved = np.sqrt(np.maximum(diameters**2 + within, 0.0))
+    drawn = _summaries(moved, draw_counts(n, rng) * weights)
+    return bootstrapped(_summaries(diameters[None], weights[None]), drawn, n)
 
 
 def edge_weights(diameters: Reals, field: tuple[float, float]) -> Reals:
@@ -58,12 +64,12 @@ def edge_weights(diameters: Reals, field: tuple[float, float]) -> Reals:
 
 
 def _summaries(diameters: Reals, weights: Reals) -> list[Reals]:
-    """Return weighted mean and deciles, each (R,), of diameters (N,) under weights (R, N)."""
-    order = np.argsort(diameters)
-    ordered, w = diameters[order], weights[:, order]
+    """Return weighted mean and deciles, each (R,), of diameters (R, N) under weights (R, N)."""
+    order, row = np.argsort(diameters, axis=1), np.arange(len(diameters))
+    ordered, w = (np.take_along_axis(one, order, axis=1) for one in (diameters, weights))
     below = np.cumsum(w, axis=1) / w.sum(axis=1, keepdims=True)
-    deciles = [ordered[np.argmax(below >= level - 1e-12, axis=1)] for level in _DECILES.values()]
-    return [(w @ ordered) / w.sum(axis=1), *deciles]
+    deciles = [ordered[row, np.argmax(below >= level - 1e-12, axis=1)] for level in _DECILES.values()]
+    return [(w * ordered).sum(axis=1) / w.sum(axis=1), *deciles]
 
 
 def _count(run: ObservedRun, weights: Reals) -> list[Measured]:
@@ -84,7 +90,7 @@ def _cover(run: ObservedRun, frame: int, rng: np.random.Generator) -> list[Measu
     return bootstrapped([fraction.sum(keepdims=True)], [drawn], areas.size)
 
 
-def poisson_interval(count: int) -> tuple[float, float]:
+def poisson_interval(count: float) -> tuple[float, float]:
     """Return the exact 95 % interval of the mean of a Poisson number (Garwood 1936)."""
     tail = (1 - CONFIDENCE) / 2
     low = stats.chi2.ppf(tail, 2 * count) / 2 if count else 0.0

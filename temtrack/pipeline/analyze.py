@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from temtrack.kinetics.estimate import Estimate
+    from temtrack.kinetics.observed import ObservedRun
 
 _DEFAULT, _KINETICS = AnalyzeOptions(), KineticsOptions()
 
@@ -51,6 +52,9 @@ KINETICS_FILES = ("kinetics.parquet", "kinetics.png", "kinetics.svg")
 
 #: What `activation_of` writes.
 ACTIVATION_FILES = ("kinetics.parquet", "arrhenius.png", "arrhenius.svg")
+
+#: What is left out to see how far quantities move: less sure merges, and a tenth of particles and frames.
+SURE, SMALLEST_FRACTION = 0.9, 0.1
 
 #: A run whose temperature changes by more is told to the user.
 STEADY_WITHIN_K = 20.0
@@ -279,7 +283,16 @@ def facts_of(run: Run, action: str, options: Options, command: str) -> dict[str,
     return {name: value for name, value in record.metadata().items() if name != "provenance"}
 
 
-def fit_kinetics(tables: Tables, seed: int = _KINETICS.seed) -> pa.Table:
+def fit_kinetics(
+    tables: Tables,
+    seed: int = _KINETICS.seed,
+    *,
+    min_confidence: float = _KINETICS.min_confidence,
+    exclude_frames: str | None = _KINETICS.exclude_frames,
+    exclude_ids: str | None = _KINETICS.exclude_ids,
+    min_diameter: str | None = _KINETICS.min_diameter,
+    sensitivity: bool = _KINETICS.sensitivity,
+) -> pa.Table:
     """Fit sintering kinetics: sizes, growth, dispersion, mechanisms, motion, each with a 95 % interval.
 
     Parameters
@@ -288,6 +301,8 @@ def fit_kinetics(tables: Tables, seed: int = _KINETICS.seed) -> pa.Table:
         From `analyze`.
     seed
         Of the draws behind the intervals.
+    min_confidence, exclude_frames, exclude_ids, min_diameter, sensitivity
+        See `KineticsOptions`.
 
     Returns
     -------
@@ -303,11 +318,44 @@ def fit_kinetics(tables: Tables, seed: int = _KINETICS.seed) -> pa.Table:
     >>> [round(row["value"], 2) for row in rows if row["quantity"] == "mean_diameter"]
     [5.08]
     """
+    from temtrack.analysis.doubt import leave_out_doubtful
     from temtrack.kinetics.estimate import fill_kinetics
+
+    options = KineticsOptions(
+        seed=seed,
+        min_confidence=min_confidence,
+        exclude_frames=exclude_frames,
+        exclude_ids=exclude_ids,
+        min_diameter=min_diameter,
+        sensitivity=sensitivity,
+    )
+    return fill_kinetics(_measure(leave_out_doubtful(tables, min_confidence), options)[1])
+
+
+def _measure(tables: Tables, options: KineticsOptions) -> tuple[ObservedRun, list[Estimate]]:
+    """Return what was measured on, and all estimates."""
+    from temtrack.analysis.doubt import leave_out_doubtful
     from temtrack.kinetics.measure import measure_kinetics
     from temtrack.kinetics.observed import observe
+    from temtrack.kinetics.selection import leave_out, measure_sensitivity
 
-    return fill_kinetics(measure_kinetics(observe(tables), np.random.default_rng(seed)))
+    least = options.min_diameter_px(tables.calibration.pixel_size_nm)
+    run = leave_out(observe(tables), *options.excluded, least)
+    rows = measure_kinetics(run, np.random.default_rng(options.seed))
+    if not options.sensitivity:
+        return run, rows
+    small = float(run.particles["equivalent_diameter_px"].quantile(SMALLEST_FRACTION))
+    first = range(max(1, round(SMALLEST_FRACTION * run.n_frames)))
+    sure = leave_out(observe(leave_out_doubtful(tables, SURE)), *options.excluded, least)
+    varied = {
+        f"without merges of a confidence below {SURE:g}": sure,
+        f"without particles below {small:.3g} px, the smallest tenth": leave_out(run, min_diameter_px=small),
+        "without the first tenth of the frames": leave_out(run, frames=first),
+    }
+    others = {
+        words: measure_kinetics(one, np.random.default_rng(options.seed)) for words, one in varied.items()
+    }
+    return run, [*rows, *measure_sensitivity(rows, others)]
 
 
 def kinetics_file(masks: Path, target: Path, options: KineticsOptions, request: Request) -> float | None:
@@ -332,18 +380,16 @@ def kinetics_into(
 ) -> float | None:
     """Measure the kinetics of tables and write their table and plots; return the temperature in K."""
     from temtrack.kinetics.estimate import fill_kinetics
-    from temtrack.kinetics.measure import measure_kinetics
-    from temtrack.kinetics.observed import observe
     from temtrack.report.plots import write_kinetics_plots
 
-    observed, kelvin = observe(tables), _temperature_k(run.path, tables.calibration, options)
+    kelvin = _temperature_k(run.path, tables.calibration, options)
     inputs = sources_of(run) | _log_source(options)
     record = Provenance("kinetics", command, inputs, run.models, options.to_json())
     facts = record.metadata() | calibration_metadata(tables.calibration) | {"seed": str(options.seed)}
     if kelvin is not None:
         facts["temperature_K"] = repr(kelvin)
     with locked(target):
-        rows = measure_kinetics(observed, np.random.default_rng(options.seed))
+        observed, rows = _measure(tables, options)
         write_table(target / KINETICS_FILES[0], fill_kinetics(rows), facts)
         write_kinetics_plots(target, observed, rows)
     return kelvin

@@ -308,24 +308,75 @@ class KineticsOptions(MeasureOptions):
         Temperature of the run in K.
     seed
         Of the draws behind the intervals.
+    exclude_frames, exclude_ids
+        Frames, and particles, that are left out, as ``0:5,17``; a range ends before its last number.
+    min_diameter
+        Particles are left out while they are smaller, as ``8px`` or ``4nm``.
+    sensitivity
+        Whether to tell how far each quantity moves where doubtful merges, small particles or the first frames
+        are left out, which takes four times as long.
     """
 
     temperature_k: float | None = None
     seed: int = 0
+    exclude_frames: str | None = None
+    exclude_ids: str | None = None
+    min_diameter: str | None = None
+    sensitivity: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _parse_numbers(self.exclude_frames, "--exclude-frames")
+        _parse_numbers(self.exclude_ids, "--exclude-ids")
+        if self.min_diameter is not None:
+            _parse_diameter(self.min_diameter, "--min-diameter")
         if self.temperature_k is not None and self.heater_log is not None:
             raise UsageError("--temperature and --heater-log both tell the temperature; give one of them")
 
+    @property
+    def excluded(self) -> tuple[list[int], list[int]]:
+        """Numbers of the frames, and the ids, that are left out."""
+        frames = _parse_numbers(self.exclude_frames, "--exclude-frames")
+        return frames, _parse_numbers(self.exclude_ids, "--exclude-ids")
 
-def _parse_diameter(text: str) -> tuple[float, float | None]:
+    def min_diameter_px(self, pixel_size_nm: float | None) -> float:
+        """Return the least diameter in pixels, 0 where none was given.
+
+        Raises
+        ------
+        UsageError
+            Where it is given in nm and the pixel size is unknown.
+        """
+        if self.min_diameter is None:
+            return 0.0
+        value, nm_per_unit = _parse_diameter(self.min_diameter, "--min-diameter")
+        if nm_per_unit is None:
+            return value
+        if pixel_size_nm is None:
+            raise UsageError(
+                f"--min-diameter {self.min_diameter}: the pixel size is unknown; give --pixel-size too, or px"
+            )
+        return value * nm_per_unit / pixel_size_nm
+
+
+def _parse_numbers(text: str | None, flag: str) -> list[int]:
+    """Return the numbers of ``0:5,17``: ranges end before their last number."""
+    numbers: list[int] = []
+    for part in [] if text is None else text.split(","):
+        found = re.fullmatch(r"\s*(\d{1,9})(?::(\d{1,9}))?\s*", part)
+        if found is None or (found[2] and int(found[2]) <= int(found[1])):
+            raise UsageError(f"{flag} {text!r}: not understood; give numbers and ranges, as in 0:5,17")
+        numbers += range(int(found[1]), int(found[2] or int(found[1]) + 1))
+    return numbers
+
+
+def _parse_diameter(text: str, flag: str = "--diameter") -> tuple[float, float | None]:
     """Return the number, and nm per unit where the unit is one of length and not px."""
     number, unit = split_quantity(text)
     unit_nm = None if unit == "px" else length_nm(1, unit)
     if not number > 0 or (unit_nm is None and unit != "px"):
         raise UsageError(
-            f"--diameter {text!r}: not understood; give the width of a typical particle with its unit, as "
+            f"{flag} {text!r}: not understood; give the width of a typical particle with its unit, as "
             "8px or 4nm"
         )
     return number, unit_nm

@@ -10,15 +10,17 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
+from scipy.special import gamma
 
 from temtrack.formats.store.atomic import whole_file
 from temtrack.kinetics.arrhenius import RATES
 from temtrack.kinetics.bootstrap import PowerSums, gather_power_sums, moment_ratio
-from temtrack.kinetics.diffusion import displacement_sums
-from temtrack.kinetics.distributions import lsw_density, wagner_density
+from temtrack.kinetics.diffusion import displacement_sums, fit_line
+from temtrack.kinetics.distributions import lsw_density, smoluchowski_density, wagner_density
 from temtrack.kinetics.estimate import Estimate
 from temtrack.kinetics.mechanisms import MECHANISMS
 from temtrack.kinetics.observed import ObservedRun
+from temtrack.report.curves import CURVES, draw_curves, say_why
 
 #: Okabe and Ito's colours that stand out on white.
 _BLUE, _ORANGE, _GREEN, _RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -27,15 +29,16 @@ Values = dict[str, float]
 
 
 def write_kinetics_plots(folder: Path, run: ObservedRun, estimates: Sequence[Estimate]) -> None:
-    """Write ``kinetics.png`` and ``kinetics.svg``: sizes, their law, dispersion, mechanisms and motion.
+    """Write ``kinetics.png`` and ``kinetics.svg``: sizes, dispersion, mechanisms, motion, and all curves.
 
     Raises
     ------
     OutputError
         Where the files cannot be written.
     """
-    figure = Figure(figsize=(12, 7), layout="constrained")
-    size, law, number, loss, fractions, motion = figure.subplots(2, 3).ravel()
+    n_rows = 2 + -(-len(CURVES) // 3)
+    figure = Figure(figsize=(12, 3.5 * n_rows), layout="constrained")
+    size, law, number, loss, fractions, motion, *others = figure.subplots(n_rows, 3).ravel()
     found = {row.quantity: row.value for row in estimates if row.value is not None and row.frame is None}
     sums = gather_power_sums(run)
     _draw_sizes(size, run, sums, found)
@@ -44,6 +47,10 @@ def write_kinetics_plots(folder: Path, run: ObservedRun, estimates: Sequence[Est
     _draw_dispersion(loss, sums, found)
     _draw_fractions(fractions, estimates)
     _draw_motion(motion, run, found)
+    for axes, curve in zip(others, CURVES, strict=False):
+        draw_curves(axes, curve, estimates)
+    for axes in others[len(CURVES) :]:
+        axes.remove()
     _write(folder, "kinetics", figure)
 
 
@@ -100,7 +107,7 @@ def _draw_distribution(axes: Axes, run: ObservedRun, estimates: Sequence[Estimat
     axes.set(xlabel="d / <d>", ylabel="density", title="Size distribution")
     told = [row for row in estimates if row.quantity == "lognormal_sigma" and row.value is not None]
     if not told or told[-1].value is None:
-        _say_why(axes, "too few particles in the frames told")
+        say_why(axes, "too few particles in the frames told")
         return
     frame, sigma = told[-1].frame, told[-1].value
     d = run.whole.loc[run.whole["frame"] == frame, "diameter"].to_numpy()
@@ -110,6 +117,8 @@ def _draw_distribution(axes: Axes, run: ObservedRun, estimates: Sequence[Estimat
     axes.plot(u, lognormal, color=_BLUE, label="log-normal")
     axes.plot(u, lsw_density(u), color=_RED, label="LSW")
     axes.plot(u, 8 / 9 * wagner_density(8 / 9 * u), "--", color=_GREEN, label="Wagner")  # <r> = 8/9 r_c
+    mean = gamma(4 / 3)  # of the self-similar law of coalescence
+    axes.plot(u, mean * smoluchowski_density(mean * u), ":", color=_ORANGE, label="coalescence")
     axes.legend(frameon=False, fontsize=8)
 
 
@@ -123,7 +132,7 @@ def _draw_numbers(axes: Axes, run: ObservedRun) -> None:
 def _draw_dispersion(axes: Axes, sums: PowerSums | None, found: Values) -> None:
     axes.set(xlabel="time (s)", ylabel="D / D0", title="Dispersion")
     if sums is None or not sums.seconds.size:
-        _say_why(axes, "frame times unknown")
+        say_why(axes, "frame times unknown")
         return
     series = moment_ratio(sums.total(), 2, 3)[0]
     first = series[: max(1, series.size // 10)].mean()
@@ -144,7 +153,7 @@ def _draw_fractions(axes: Axes, estimates: Sequence[Estimate]) -> None:
     axes.set(title="How particles vanish", ylabel="fraction", ylim=(0, 1))
     rows = [row for name in MECHANISMS for row in estimates if row.quantity == f"{name}_fraction"]
     if any(row.value is None for row in rows):
-        _say_why(axes, rows[0].reason or "")
+        say_why(axes, rows[0].reason or "")
         return
     value, low, high = (np.array([getattr(r, end) for r in rows], float) for end in ("value", "low", "high"))
     axes.bar(MECHANISMS, value, color=[_BLUE, _ORANGE, _GREEN], alpha=0.6)
@@ -156,15 +165,14 @@ def _draw_motion(axes: Axes, run: ObservedRun, found: Values) -> None:
     axes.set(xlabel="lag (frames)", ylabel=f"MSD ({run.length_unit}²)", title="Motion")
     squares, n_steps = displacement_sums(run)
     if not n_steps.sum():
-        _say_why(axes, "no particle is followed long enough")
+        say_why(axes, "no particle is followed long enough")
         return
     lags = np.arange(1, squares.shape[1] + 1)
     axes.plot(lags, squares.sum(axis=0) / np.maximum(n_steps.sum(axis=0), 1), "o", color=_BLUE)
     if "diffusion_coefficient" in found and run.seconds is not None:
         step_s = float(np.mean(np.diff(run.seconds)))
-        line = 4 * found["diffusion_coefficient"] * lags * step_s
-        offset = 4 * found.get("localisation_error", 0.0) ** 2
-        axes.plot(lags, line + offset, color=_RED, label=f"D = {found['diffusion_coefficient']:.3g} nm²/s")
+        (slope,), (offset,) = fit_line(squares.sum(axis=0)[None], n_steps.sum(axis=0)[None], step_s)
+        axes.plot(lags, 4 * (slope * lags * step_s + offset), color=_RED, label=f"D = {slope:.3g} nm²/s")
         axes.legend(frameon=False, fontsize=8)
     axes.set_ylim(bottom=0)
 
@@ -172,7 +180,3 @@ def _draw_motion(axes: Axes, run: ObservedRun, found: Values) -> None:
 def _time(axes: Axes, run: ObservedRun, frames: np.ndarray) -> np.ndarray:
     axes.set_xlabel("frame" if run.seconds is None else "time (s)")
     return frames if run.seconds is None else run.seconds[frames]
-
-
-def _say_why(axes: Axes, reason: str) -> None:
-    axes.text(0.5, 0.5, reason, ha="center", va="center", transform=axes.transAxes, color="0.4", wrap=True)

@@ -89,6 +89,9 @@ def test_merges_are_found_from_masks_whatever_id_the_child_has(ids):
     assert len(merge["neck_ratios"]) == 8
     assert merge["neck_ratios"][0] == pytest.approx(0.75, abs=0.1)
     assert merge["mass_ratio"] is None
+    assert merge["gap_px"] == merge["gaps_px"][-1] == 0
+    assert merge["gaps_px"][0] == pytest.approx(42 - 13 - 11, abs=1)
+    assert merge["approach_speed"] == pytest.approx(3, abs=0.3)
     fates = dict(zip(*tables.tracks.select(["particle_id", "fate"]).to_pydict().values(), strict=True))
     assert fates == dict.fromkeys((3, 7), "merged") | {ids[2]: "present", 40: "present"}
 

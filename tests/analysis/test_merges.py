@@ -3,6 +3,7 @@ import pytest
 from cases import two_fuse
 from cases.apart import dissolve_while_fused
 
+from temtrack.analysis.approach import ApproachWatch
 from temtrack.analysis.confidence import Logistic, MergeJudge
 from temtrack.analysis.merge_features import MergeScene, measure_area_ratio, measure_ratio
 from temtrack.analysis.merges import NeckWatch, measure_merges, measure_neck_ratio
@@ -113,7 +114,7 @@ def test_a_logistic_takes_what_was_not_measured_as_average():
 def test_rows_stand_in_the_order_of_frames():
     first = Merge(frame=5, child=9, parents=(7, 8, 6), contact_frame=5, y_px=0.0, x_px=0.0)
     lineage = Lineage(22, (), (EVENT, first))
-    table = measure_merges(GOOD, lineage, NeckWatch(lineage))
+    table = measure_merges(GOOD, lineage, NeckWatch(lineage), ApproachWatch(lineage))
     assert table["frame"] == [5, 10]
     assert table["event_id"] == [1, 2]
     assert table["parent_ids"] == [[7, 8, 6], [1, 2]]

@@ -151,3 +151,25 @@ def test_analyze_fits_the_kinetics_as_the_command_after_it_does(run, masks, tmp_
 def test_analyze_alone_fits_none(run, masks):
     assert run("analyze", masks).exit_code == 0
     assert not (masks / "kinetics.parquet").exists()
+
+
+def test_frames_ids_and_small_particles_are_left_out(run, masks):
+    given = ("kinetics", masks, "--pixel-size", "0.5nm", "--frame-time", "2s", "--force")
+    chosen = ("--exclude-frames", "0:2,9", "--exclude-ids", "3", "--min-diameter", "8nm", "--sensitivity")
+    assert run(*given, *chosen).exit_code == 0
+    rows = rows_of(masks)
+    assert {row["frame"] for row in rows if row["quantity"] == "mean_diameter"} <= set(range(2, 9))
+    assert max(row["n"] for row in rows if row["quantity"] == "mean_diameter") < 13
+    assert any(row["quantity"].startswith("sensitivity_of_") for row in rows)
+    for wrong, code, words in (
+        (("--exclude-frames", "10"), 1, "there is no frame 10; frames are 0 to 9"),
+        (("--exclude-ids", "99"), 1, "no particle has the id 99"),
+        (("--exclude-frames", "5:2"), 2, "give numbers and ranges, as in 0:5,17"),
+        (("--min-diameter", "6"), 2, "8px or 4nm"),
+    ):
+        refused = run(*given, *wrong)
+        assert refused.exit_code == code
+        assert words in " ".join(refused.stderr.split())
+    unscaled = run("kinetics", masks, "--force", "--min-diameter", "6nm")
+    assert unscaled.exit_code == 2
+    assert "give --pixel-size too" in " ".join(unscaled.stderr.split())

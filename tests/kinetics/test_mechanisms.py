@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from kinetic_laws import coalescing, evaporating, growing, ripening
+from kinetic_laws import coalescing, evaporating, growing, mixed, ripening
 
 from temtrack.kinetics.mechanisms import MECHANISMS, count_vanished, measure_mechanisms
 
@@ -32,7 +32,7 @@ def test_volume_stays_but_in_evaporation():
 def test_merges_close_where_nobody_saw_contact():
     run = coalescing(rng(0), n_merges=10)
     unseen = replace(run, merges=run.merges.assign(contact_frame=np.nan))
-    assert count_vanished(unseen) == count_vanished(run)
+    assert count_vanished(unseen).counts == count_vanished(run).counts
 
 
 def test_a_merge_whose_volume_does_not_close_is_no_coalescence():
@@ -43,6 +43,17 @@ def test_a_merge_whose_volume_does_not_close_is_no_coalescence():
     vanished = count_vanished(replace(run, particles=particles))
     assert vanished.counts["coalescence"] == 9
     assert vanished.n_unclosed == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_doubtful_merges_widen_the_share_and_do_not_shift_it(seed):
+    run = mixed(rng(seed), n_true=14, n_doubtful=8, n_dissolved=14)
+    rows = measure(run)
+    assert rows["coalescence_fraction"].low < 0.5 < rows["coalescence_fraction"].high
+    sure = measure(replace(run, merges=run.merges.assign(confidence=1.0)))
+    assert sure["coalescence_fraction"].value > rows["coalescence_fraction"].value
+    assert rows["coalescence_rate"].high < sure["coalescence_rate"].high
+    assert rows["evaporation_fraction"].n == 36
 
 
 def test_nothing_vanished_and_nothing_known_are_refused():

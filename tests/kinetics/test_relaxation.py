@@ -3,13 +3,14 @@ from dataclasses import replace
 import numpy as np
 from kinetic_laws import coalescing, growing
 
+from temtrack.kinetics.necks import measure_necks
 from temtrack.kinetics.relaxation import measure_relaxations
 
 rng = np.random.default_rng
 
 
 def rows_of(run, name):
-    return [row for row in measure_relaxations(run) if row.quantity == name]
+    return [row for row in (*measure_relaxations(run), *measure_necks(run)) if row.quantity == name]
 
 
 def test_relaxation_time_lies_in_the_interval_of_most_merges():

@@ -63,7 +63,9 @@ def calibration_metadata(known: Calibration) -> dict[str, str]:
 
 
 def read_tables(folder: Path, masks: Masks) -> Tables | None:
-    """Read the tables of a run that lie in a folder; ``None`` where one lacks, or was made of other masks.
+    """Read the tables of a run that lie in a folder.
+
+    ``None`` where one lacks, was made of other masks, or by a version that measured less.
 
     Raises
     ------
@@ -77,6 +79,8 @@ def read_tables(folder: Path, masks: Masks) -> Tables | None:
     if any(read_metadata(path).get("masks_sha256") != current for path in paths.values()):
         return None
     found = {name: read_arrow(path) for name, path in paths.items()}
+    if any(not table.is_held_by(found[table.name]) for table in TABLES):
+        return None
     facts = read_metadata(paths[PARTICLES.name])
     field_px = masks.height, masks.width
     return Tables(

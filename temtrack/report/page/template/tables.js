@@ -32,7 +32,7 @@ function listKinetics() {
   const rows = numbers.kinetics, place = document.getElementById("kinetics-table");
   const interval = ({ low, high }) => (low === null && high === null ? "–" : `${short(low, 3)} to ${short(high, 3)}`);
   const about = ({ frame, event_id: event }) => (frame !== null ? `frame ${frame}` : event !== null ? `merge ${event}` : "whole run");
-  const found = rows.filter(({ value }) => value !== null), refused = rows.filter(({ value }) => value === null);
+  const found = rows.filter(({ value, at }) => value !== null && (at ?? null) === null), refused = rows.filter(({ value }) => value === null);
   place.append(showTable(["quantity", "of", "value", "95 % interval", "unit", "n", "method"],
     found.map((row) => [row.quantity.replaceAll("_", " "), about(row), row.value, interval(row), row.unit === "1" ? "" : row.unit, row.n, row.method])));
   if (!refused.length) return;
