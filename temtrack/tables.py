@@ -219,8 +219,8 @@ TRACKS = Table(
 )
 
 #: What the tracker calls frames whose masks are not believed: ids are bridged over them, nothing is measured
-#: there. In a frame that flickers or jumps it is.
-BAD_FRAMES = ("blank", "blurred", "double", "torn", "half-read")
+#: there; excluded are those that a person took out. In a frame that flickers or jumps it is.
+BAD_FRAMES = ("blank", "blurred", "double", "torn", "half-read", "excluded")
 
 FRAMES = Table(
     "frames",
@@ -258,7 +258,7 @@ FRAMES = Table(
             TEXT,
             "",
             "the tracker's word: good, flicker or jump of the field; bad: blank, blurred, double, torn or "
-            "half-read; null if unknown",
+            "half-read, and excluded by a person; null if unknown",
         ),
     ),
 )
@@ -283,6 +283,7 @@ MERGES = Table(
         Column("mass_ratio", REAL, "1", "child's optical mass / sum of the parents'; null without image"),
         Column("neck_ratios", REALS, "1", "neck width / smaller parent's diameter, from the merge frame on"),
         Column("confidence_reason", TEXT, "", "why the confidence is null; null otherwise"),
+        Column("reviewed", FLAG, "", "a person accepted, mended or added it, so that its confidence is 1"),
     ),
 )
 

@@ -55,11 +55,11 @@ def analyze_run(
     necks = None if lineage is None else NeckWatch(lineage)
     particles = _measure_all_particles(run, movie, necks, progress)
     history, size = ParticleHistory(particles), (run.masks.height, run.masks.width)
-    told = None if lineage is None or necks is None else measure_merges(history, lineage, necks)
+    told = None if necks is None or lineage is None else measure_merges(history, lineage, necks, run.reviewed)
     frames = measure_frames(particles, (len(run.masks), *size), lineage, run.quality)
     return Tables(
         particles=PARTICLES.fill(particles, calibration),
-        tracks=TRACKS.fill(measure_tracks(history, lineage), calibration),
+        tracks=TRACKS.fill(measure_tracks(history, lineage, run.reviewed), calibration),
         frames=FRAMES.fill(frames, calibration),
         merges=None if told is None or not merges else MERGES.fill(told, calibration),
         field_px=size,

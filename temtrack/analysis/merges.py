@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,12 @@ WATCHED_FRAMES = 20
 _SLICE_PX = 2.0
 
 
-def measure_merges(history: ParticleHistory, lineage: Lineage, necks: NeckWatch) -> dict[str, object]:
+def measure_merges(
+    history: ParticleHistory,
+    lineage: Lineage,
+    necks: NeckWatch,
+    reviewed: Set[tuple[int, int]] = frozenset(),
+) -> dict[str, object]:
     """Measure each merge, in pixels.
 
     Parameters
@@ -31,12 +36,14 @@ def measure_merges(history: ParticleHistory, lineage: Lineage, necks: NeckWatch)
         The merges, in the ids of the particles.
     necks
         What was seen of the merges' necks.
+    reviewed
+        Frame and child of the merges that a person accepted, mended or added.
 
     Returns
     -------
     The measured columns of `temtrack.tables.MERGES`, one row per merge in the order of frames.
     """
-    judge = MergeJudge(history)
+    judge = MergeJudge(history, reviewed)
     rows = [
         {
             "event_id": number,
@@ -45,6 +52,7 @@ def measure_merges(history: ParticleHistory, lineage: Lineage, necks: NeckWatch)
             **dict(zip(("confidence", "confidence_reason"), judge.judge(merge), strict=True)),
             "mass_ratio": measure_ratio(merge, history, "optical_mass"),
             "neck_ratios": necks.ratios(merge),
+            "reviewed": (merge.frame, merge.child) in reviewed,
         }
         for number, merge in enumerate(sorted(lineage.merges, key=lambda m: (m.frame, m.child)), start=1)
     ]

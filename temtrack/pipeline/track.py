@@ -374,7 +374,7 @@ def track_into(
                 run = file.read(record)
         if run is None:
             run = Checkpoint(record)
-            _remove_earlier_run(folder)
+            remove_earlier_run(folder)
             file.save(run)
         resumed = plan.segmentation.resumed
         segment = resumed(run.tracking.next_frame) if resumed else plan.segmentation.segment
@@ -439,7 +439,7 @@ def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:
     )
 
 
-def _remove_earlier_run(folder: Path) -> None:
+def remove_earlier_run(folder: Path) -> None:
     """Remove what an earlier run left, so that no file tells of another one."""
     (folder / RESUME_NAME).unlink(missing_ok=True)  # first: it must never outlive the masks that it counts on
     remove_masks(folder)

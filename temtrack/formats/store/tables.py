@@ -77,6 +77,10 @@ def read_tables(folder: Path, masks: Masks) -> Tables | None:
     if any(read_metadata(path).get("masks_sha256") != current for path in paths.values()):
         return None
     found = {name: read_arrow(path) for name, path in paths.items()}
+    if any(
+        c.is_measured and c.name not in found[kind.name].column_names for kind in TABLES for c in kind.columns
+    ):
+        return None  # of an older version
     facts = read_metadata(paths[PARTICLES.name])
     field_px = masks.height, masks.width
     return Tables(
