@@ -240,6 +240,31 @@ def fill(rings: tuple[Ring, ...], shape: tuple[int, ...]) -> NDArray[np.bool_]:
 
 
 @dataclass(frozen=True)
+class ParticleCopied(Correction):
+    """In another frame, where it lacks or is badly outlined, the particle looks as at this place."""
+
+    at: Place
+    frame: int
+
+    def apply(self, run: EditedRun) -> None:  # noqa: D102
+        (one, source), t = run.find(self.at), run.frame_of(self.frame)
+        if source == t:
+            raise Stale("it cannot be copied from the frame itself")
+        around = [run.particles(n).get(one) for n in (t - 1, t + 1) if 0 <= n < len(run.frames)]
+        centres = [known[:2] for known in around if known is not None]
+        mask = run.labels(source) == one
+        pixels = np.argwhere(mask)
+        moved = np.rint(
+            pixels + (np.mean(centres, axis=0) if centres else pixels.mean(axis=0)) - pixels.mean(axis=0)
+        )
+        moved = moved[((moved >= 0) & (moved < mask.shape)).all(axis=1)].astype(np.intp)
+        copied = np.zeros(mask.shape, bool)
+        copied[tuple(moved.T)] = True
+        others = run.labels(t)
+        run.outline(one, t, copied & np.isin(others, (0, one)))
+
+
+@dataclass(frozen=True)
 class FateTold(Correction):
     """How the particle, seen in its last frame, ended."""
 
@@ -299,6 +324,7 @@ KINDS: dict[str, type[Correction]] = {
     "particle_split": ParticleSplit,
     "particles_joined": ParticlesJoined,
     "particle_outlined": ParticleOutlined,
+    "particle_copied": ParticleCopied,
     "fate_told": FateTold,
     "frame_excluded": FrameExcluded,
     "confirmed": Confirmed,
