@@ -1,7 +1,7 @@
 """Segment, track and analyse particles in transmission electron microscope movies, merges included.
 
 The steps of the ``temtrack`` command as functions on arrays and files: `read_movie`, `segment`, `track`,
-`analyze`, `fit_kinetics`; and `Segmenter`, a model that is loaded once for any number of images.
+`analyze`, `correct`, `fit_kinetics`; and `Segmenter`, a model that is loaded once for any number of images.
 """
 
 from importlib import import_module
@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = ["Segmenter", "analyze", "fit_kinetics", "open_run", "read_movie", "segment", "track"]
+__all__ = ["Segmenter", "analyze", "correct", "fit_kinetics", "open_run", "read_movie", "segment", "track"]
 
 if TYPE_CHECKING:
     from temtrack.formats.readers import read_movie
     from temtrack.formats.store.run import open_run
     from temtrack.pipeline.analyze import analyze, fit_kinetics
+    from temtrack.pipeline.correct import correct
     from temtrack.pipeline.segment import segment
     from temtrack.pipeline.track import track
     from temtrack.segmentation.segmenter import Segmenter
@@ -22,6 +23,7 @@ else:
     _PLACES = {
         "Segmenter": "temtrack.segmentation.segmenter",
         "analyze": "temtrack.pipeline.analyze",
+        "correct": "temtrack.pipeline.correct",
         "fit_kinetics": "temtrack.pipeline.analyze",
         "open_run": "temtrack.formats.store.run",
         "read_movie": "temtrack.formats.readers",

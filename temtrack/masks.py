@@ -122,7 +122,9 @@ class Run:
         By frame, the ids that were drawn where they were expected, since the segmentation lacks them there;
         a frame without any may be missing. ``None`` where the tracker is unknown.
     quality
-        A word on each frame, (T,): ``good``, ``blank``, ``blurred`` or ``jump``.
+        A word on each frame, (T,): ``good``, ``blank``, ``blurred`` or ``jump``; ``None`` where unknown.
+    reviewed
+        Frame and child of the merges that a person accepted, mended or added.
     provenance
         What was run on what.
     frame_range
@@ -137,7 +139,8 @@ class Run:
     lineage: Lineage | None = None
     calibration: Calibration = UNCALIBRATED
     gap_filled: Mapping[int, Set[int]] | None = None
-    quality: Sequence[str] | None = None
+    quality: Sequence[str | None] | None = None
+    reviewed: Set[tuple[int, int]] = frozenset()
     provenance: Provenance | None = None
     frame_range: range | None = None
     ctc_parents: Mapping[int, int] = field(default_factory=dict)

@@ -28,7 +28,7 @@ class Provenance:
     Parameters
     ----------
     action
-        What was done: ``segment``, ``track``, ``analyze``, ``kinetics``, ``simulate`` or ``train``.
+        What was done, by the name of the command: ``segment``, ``track``, ``correct``, ``analyze`` ...
     command
         The command as it was typed, or the Python function.
     inputs, models
@@ -79,6 +79,8 @@ class Provenance:
     def metadata(self) -> dict[str, str]:
         """Return the record as texts by name, as Parquet keeps them: whole, and its parts for a person."""
         told = {"temtrack_version": self.version, "command": self.command}
+        if "n_corrections" in self.found:
+            told["n_corrections"] = str(self.found["n_corrections"])
         for part, source in {**self.inputs, **self.models}.items():
             told |= {part: source.name, f"{part}_sha256": source.sha256 or ""}
         return {**told, "provenance": json.dumps(self.to_json())}

@@ -234,8 +234,8 @@ TRACKS = Table(
 )
 
 #: What the tracker calls frames whose masks are not believed: ids are bridged over them, nothing is measured
-#: there. In a frame that flickers or jumps it is.
-BAD_FRAMES = ("blank", "blurred", "double", "torn", "half-read")
+#: there; excluded are those that a person took out. In a frame that flickers or jumps it is.
+BAD_FRAMES = ("blank", "blurred", "double", "torn", "half-read", "excluded")
 
 FRAMES = Table(
     "frames",
@@ -273,7 +273,7 @@ FRAMES = Table(
             TEXT,
             "",
             "the tracker's word: good, flicker or jump of the field; bad: blank, blurred, double, torn or "
-            "half-read; null if unknown",
+            "half-read, and excluded by a person; null if unknown",
         ),
     ),
 )
@@ -311,6 +311,7 @@ MERGES = Table(
             time_of="frame",
             since="contact_frame",
         ),
+        Column("reviewed", FLAG, "", "a person accepted, mended or added it, so that its confidence is 1"),
     ),
 )
 

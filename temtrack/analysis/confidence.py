@@ -8,7 +8,7 @@ fractions and prints the reliability diagram. All of it holds for masks of the k
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -89,10 +89,13 @@ ORIGIN_FRACTIONS: Mapping[str, tuple[float, float]] = {
 
 
 class MergeJudge:
-    """Tells how sure the merges of a movie are, or why nobody knows."""
+    """Tells how sure the merges of a movie are, or why nobody knows.
 
-    def __init__(self, history: ParticleHistory) -> None:
-        self._scene = MergeScene(history)
+    Of those that a person ``reviewed``, by frame and child, it is sure.
+    """
+
+    def __init__(self, history: ParticleHistory, reviewed: Set[tuple[int, int]] = frozenset()) -> None:
+        self._scene, self._reviewed = MergeScene(history), reviewed
         self._unlike = self._find_unlike()
 
     def _find_unlike(self) -> str | None:
@@ -105,6 +108,8 @@ class MergeJudge:
 
     def judge(self, merge: Merge) -> tuple[float, str | None]:
         """Return how likely a merge is true, 0 to 1, or NaN and why it is not known."""
+        if (merge.frame, merge.child) in self._reviewed:
+            return 1.0, None
         if np.isnan(measure_area_ratio(merge, self._scene.history)):
             return float("nan"), "no mask of the child or of a parent"
         if self._unlike is not None:

@@ -33,7 +33,7 @@ def measure_frames(
     particles: Columns,
     shape: tuple[int, int, int],
     lineage: Lineage | None,
-    quality: Sequence[str] | None = None,
+    quality: Sequence[str | None] | None = None,
 ) -> dict[str, object]:
     """Summarise each frame, in pixels.
 

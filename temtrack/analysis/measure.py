@@ -58,11 +58,15 @@ def analyze_run(
     watches = None if lineage is None else (NeckWatch(lineage), ApproachWatch(lineage))
     particles = _measure_all_particles(run, movie, watches or (), progress)
     history, size = ParticleHistory(particles), (run.masks.height, run.masks.width)
-    told = None if lineage is None or watches is None else measure_merges(history, lineage, *watches)
+    told = (
+        None
+        if lineage is None or watches is None
+        else measure_merges(history, lineage, *watches, reviewed=run.reviewed)
+    )
     frames = measure_frames(particles, (len(run.masks), *size), lineage, run.quality)
     return Tables(
         particles=PARTICLES.fill(particles, calibration),
-        tracks=TRACKS.fill(measure_tracks(history, lineage), calibration),
+        tracks=TRACKS.fill(measure_tracks(history, lineage, run.reviewed), calibration),
         frames=FRAMES.fill(frames, calibration),
         merges=None if told is None or not merges else MERGES.fill(told, calibration),
         field_px=size,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,11 @@ _SLICE_PX = 2.0
 
 
 def measure_merges(
-    history: ParticleHistory, lineage: Lineage, necks: NeckWatch, approaches: ApproachWatch
+    history: ParticleHistory,
+    lineage: Lineage,
+    necks: NeckWatch,
+    approaches: ApproachWatch,
+    reviewed: Set[tuple[int, int]] = frozenset(),
 ) -> dict[str, object]:
     """Measure each merge, in pixels.
 
@@ -34,12 +38,14 @@ def measure_merges(
         The merges, in the ids of the particles.
     necks, approaches
         What was seen of the merges' necks, and of the gaps before.
+    reviewed
+        Frame and child of the merges that a person accepted, mended or added.
 
     Returns
     -------
     The measured columns of `temtrack.tables.MERGES`, one row per merge in the order of frames.
     """
-    judge = MergeJudge(history)
+    judge = MergeJudge(history, reviewed)
     rows = [
         {
             "event_id": number,
@@ -51,6 +57,7 @@ def measure_merges(
             "gap_px": next(reversed(approaches.gaps(merge)), None),
             "gaps_px": approaches.gaps(merge),
             "approach_speed": measure_speed(approaches.gaps(merge)),
+            "reviewed": (merge.frame, merge.child) in reviewed,
         }
         for number, merge in enumerate(sorted(lineage.merges, key=lambda m: (m.frame, m.child)), start=1)
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -11,7 +13,9 @@ from temtrack.analysis.particles import ParticleHistory
 from temtrack.lineage import Lineage
 
 
-def measure_tracks(history: ParticleHistory, lineage: Lineage | None) -> dict[str, object]:
+def measure_tracks(
+    history: ParticleHistory, lineage: Lineage | None, reviewed: Set[tuple[int, int]] = frozenset()
+) -> dict[str, object]:
     """Summarise each particle over its frames, in pixels.
 
     Parameters
@@ -20,6 +24,8 @@ def measure_tracks(history: ParticleHistory, lineage: Lineage | None) -> dict[st
         The particles of all frames.
     lineage
         Fates, origins and merges in the same ids; ``None`` where nobody knows, which leaves them null.
+    reviewed
+        Frame and child of the merges that a person accepted, mended or added.
 
     Returns
     -------
@@ -43,7 +49,7 @@ def measure_tracks(history: ParticleHistory, lineage: Lineage | None) -> dict[st
     return {
         "particle_id": ids,
         **{str(name): column.to_numpy() for name, column in summary.items()},
-        **_family_columns(ids.tolist(), lineage or Lineage(0, (), ()), history),
+        **_family_columns(ids.tolist(), lineage or Lineage(0, (), ()), MergeJudge(history, reviewed)),
         "path_length_px": _path_lengths(rows),
     }
 
@@ -57,11 +63,10 @@ def _path_lengths(rows: pd.DataFrame) -> NDArray[np.float64]:
     return np.bincount(track[1:][same], weights=step[same], minlength=len(unique)).astype(np.float64)
 
 
-def _family_columns(ids: list[int], lineage: Lineage, history: ParticleHistory) -> dict[str, list[object]]:
+def _family_columns(ids: list[int], lineage: Lineage, judge: MergeJudge) -> dict[str, list[object]]:
     """Return origin, fate, how sure they are, parents and child of each id; null where nobody knows."""
     tracks = {track.id: track for track in lineage.tracks}
     children = {parent: merge.child for merge in lineage.merges for parent in merge.parents}
-    judge = MergeJudge(history)
     origins, fates = predict_origin_confidence(lineage, judge), predict_fate_confidence(lineage, judge)
     known = [tracks.get(one) for one in ids]
     return {

@@ -101,7 +101,7 @@ def _expand(text: str) -> list[Path]:
 
 def _tell_out_of_line(rows: Sequence[Row]) -> Row:
     """Name the images that are unlike the others of the same folder."""
-    from temtrack.pipeline.out_of_line import images_out_of_line
+    from temtrack.analysis.out_of_line import images_out_of_line
 
     folders: dict[Path, list[Row]] = {}
     for row in rows:

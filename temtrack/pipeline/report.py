@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from temtrack.errors import InputError, TemtrackError, TemtrackWarning
-from temtrack.formats.readers import read_movie
-from temtrack.formats.store.run import fingerprint, movie_source, open_run
+from temtrack.errors import TemtrackWarning
+from temtrack.formats.store.run import fingerprint, open_run
 from temtrack.formats.store.tables import calibration_metadata, read_metadata, read_table
 from temtrack.kinetics.observed import observe
 from temtrack.masks import Run
-from temtrack.movie import Movie
 from temtrack.pipeline.analyze import facts_of, ids_of, tables_of
+from temtrack.pipeline.find_movie import find_movie
 from temtrack.pipeline.options import TableOptions
 from temtrack.pipeline.request import Request
 from temtrack.report.page.build import PageSource, write_page
@@ -33,7 +32,7 @@ def write_report(page: Path, masks: Path, movie: str | None, options: TableOptio
         Where the page cannot be written.
     """
     run = open_run(masks)
-    shown = _find_movie(run, movie)
+    shown = find_movie(run, movie)
     tables = tables_of(run, options, shown, request.progress)
     facts = facts_of(run, "report", options, request.command)
     source = PageSource(
@@ -48,26 +47,6 @@ def write_report(page: Path, masks: Path, movie: str | None, options: TableOptio
     )
     write_page(page, source, request.progress)
     return run
-
-
-def _find_movie(run: Run, given: str | None) -> Movie | None:
-    """Open the movie that was given, else the one of the tracker's run, where it still lies unchanged."""
-    if given is not None:
-        return run.frames_of(read_movie(given))
-    recorded = run.movie
-    if recorded is None:
-        _warn("which movie the masks were made from is unknown: they are shown alone; give --movie MOVIE")
-        return None
-    try:
-        movie = run.frames_of(read_movie(recorded.name))
-        if movie_source(movie).sha256 != recorded.sha256:
-            raise InputError(
-                f"{recorded.name}: is not what it was when the masks were made; give it with --movie"
-            )
-    except TemtrackError as error:
-        _warn(f"{error}; the masks are shown alone")
-        return None
-    return movie
 
 
 def _read_beside(run: Run, name: str, made_from: str) -> pd.DataFrame | None:

@@ -18,6 +18,7 @@ from temtrack.formats.store.masks import list_masks
 from temtrack.formats.store.run import fingerprint, fingerprint_folder, list_beside
 from temtrack.models.registry import hash_of_model
 from temtrack.pipeline.analyze import analyze_file, kinetics_file
+from temtrack.pipeline.correct import correct_file
 from temtrack.pipeline.options import AnalyzeOptions, KineticsOptions, SegmentOptions, TrackOptions
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.segment import SegmentStage
@@ -33,6 +34,7 @@ _HASHES: dict[str, Callable[[Path], str]] = {
     "masks": lambda path: fingerprint(list_masks(path)),
     "lineage": lambda path: fingerprint(list_beside(path)),
     "heater_log": lambda path: fingerprint([path]),
+    "corrections": lambda path: fingerprint([path]),
 }
 
 
@@ -95,6 +97,9 @@ class _Again:
         stage = TrackStage.load(TrackOptions.from_json(self.record.options), self.device, masks)
         track_file(self.path("movie"), self.claim(), stage, self.request)
 
+    def correct(self) -> None:
+        correct_file(self.path("masks"), self.claim(), None, self.request)
+
     def analyze(self) -> None:
         options = AnalyzeOptions.from_json(self.record.options)
         movie = str(self.path("movie")) if self.record.found["with_movie"] else None
@@ -117,7 +122,15 @@ class _Again:
 
 _ACTIONS: dict[str, Callable[[_Again], Any]] = {
     act.__name__: act
-    for act in (_Again.segment, _Again.track, _Again.analyze, _Again.kinetics, _Again.simulate, _Again.train)
+    for act in (
+        _Again.segment,
+        _Again.track,
+        _Again.correct,
+        _Again.analyze,
+        _Again.kinetics,
+        _Again.simulate,
+        _Again.train,
+    )
 }
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.analysis.out_of_line import frames_out_of_line
 from temtrack.errors import InputError, TemtrackNotice, TemtrackWarning, UsageError
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import check_output_file, check_output_folder, locked, remove_leftovers
@@ -21,7 +22,6 @@ from temtrack.imaging.labels import filter_fragments, measure_regions
 from temtrack.models.registry import Polarity
 from temtrack.movie import Movie, movie_of_array
 from temtrack.pipeline.options import ModelOptions, SegmentOptions
-from temtrack.pipeline.out_of_line import frames_out_of_line
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.shown import NOTHING_SHOWN, Shown
 from temtrack.provenance import Provenance, Source

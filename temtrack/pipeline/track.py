@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.analysis.out_of_line import frames_out_of_line
 from temtrack.errors import InputError, InterruptedRunError, TemtrackWarning, UsageError, did_you_mean
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import locked, remove_leftovers
@@ -26,7 +27,6 @@ from temtrack.models.registry import RUN_FILE, Polarity, find_model, names_for, 
 from temtrack.movie import Movie, movie_of_array
 from temtrack.pipeline.neighbours import FramesWithNeighbours
 from temtrack.pipeline.options import TrackOptions
-from temtrack.pipeline.out_of_line import frames_out_of_line
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.segment import find_common_sight, prepared
 from temtrack.progress import Progress, silent
@@ -374,7 +374,7 @@ def track_into(
                 run = file.read(record)
         if run is None:
             run = Checkpoint(record)
-            _remove_earlier_run(folder)
+            remove_earlier_run(folder)
             file.save(run)
         resumed = plan.segmentation.resumed
         segment = resumed(run.tracking.next_frame) if resumed else plan.segmentation.segment
@@ -439,7 +439,7 @@ def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:
     )
 
 
-def _remove_earlier_run(folder: Path) -> None:
+def remove_earlier_run(folder: Path) -> None:
     """Remove what an earlier run left, so that no file tells of another one."""
     (folder / RESUME_NAME).unlink(missing_ok=True)  # first: it must never outlive the masks that it counts on
     remove_masks(folder)

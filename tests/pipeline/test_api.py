@@ -12,7 +12,7 @@ from temtrack.formats.store.movies import write_movie
 from temtrack.movie import movie_of_array
 from temtrack.pipeline import analyze, segment, track
 
-NAMES = ["Segmenter", "analyze", "fit_kinetics", "open_run", "read_movie", "segment", "track"]
+NAMES = ["Segmenter", "analyze", "correct", "fit_kinetics", "open_run", "read_movie", "segment", "track"]
 
 
 def discs(*centres_px, side_px=96, radius_px=10):

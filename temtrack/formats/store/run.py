@@ -58,7 +58,9 @@ def open_run(path: Path | str) -> Run:
         parents = ctc_parents(lineage)
     known = _read_record(path / RUN_NAME, masks) if (path / RUN_NAME).is_file() else {}
     if lineage is not None:
-        masks = fitted(masks, lineage, is_whole=known.get("gap_filled") is not None)
+        record = known.get("provenance")
+        is_tracked = known.get("gap_filled") is not None and (record is None or record.action != "correct")
+        masks = fitted(masks, lineage, is_whole=is_tracked)
     return Run(masks, lineage, **known, ctc_parents=parents, contours=contours)
 
 
@@ -129,7 +131,7 @@ def movie_source(movie: Movie) -> Source:
 
 
 def sources_of(run: Run) -> dict[str, Source]:
-    """Return what tables of a run are made from: its masks, and the lineage and record beside them.
+    """Return what tables of a run are made from: its masks, what lies beside them, and its corrections.
 
     Raises
     ------
@@ -137,7 +139,9 @@ def sources_of(run: Run) -> dict[str, Source]:
         Where a file cannot be read.
     """
     parts = {"masks": run.masks.files, "lineage": list_beside(run.path)}
-    return {part: Source(str(run.path), fingerprint(files)) for part, files in parts.items()}
+    told = {} if run.provenance is None else run.provenance.inputs
+    corrections = {part: source for part, source in told.items() if part == "corrections"}
+    return {part: Source(str(run.path), fingerprint(files)) for part, files in parts.items()} | corrections
 
 
 def fingerprint_run(path: Path, tables: Iterable[Table] = ()) -> str:
@@ -179,6 +183,7 @@ def _read_record(path: Path, masks: Masks) -> dict[str, Any]:
         "gap_filled": read("gap_filled", frames, lambda of: {int(t): frozenset(i) for t, i in of.items()}),
         "quality": read("quality", frames, lambda words: _quality(words, n_frames)),
         "frame_range": read("frame_range", frames, lambda numbers: _frame_range(numbers, n_frames)),
+        "reviewed": frozenset(read("reviewed", frames, lambda of: [(int(t), int(i)) for t, i in of]) or ()),
     }
 
 
@@ -197,8 +202,9 @@ def _calibration(record: dict[str, Any], n_frames: int) -> Calibration:
     )
 
 
-def _quality(words: list[str], n_frames: int) -> list[str]:
-    if not isinstance(words, list) or [type(word) for word in words] != [str] * n_frames:
+def _quality(words: list[str | None], n_frames: int) -> list[str | None]:
+    is_list = isinstance(words, list) and len(words) == n_frames
+    if not is_list or not all(isinstance(word, str | None) for word in words):
         raise ValueError(f"no list of {n_frames} words")
     return words
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tifffile
 
+from temtrack.analysis.out_of_line import frames_out_of_line, images_out_of_line
 from temtrack.errors import TemtrackWarning
 from temtrack.formats.store.masks import read_masks
 from temtrack.movie import movie_of_array
 from temtrack.pipeline.options import SegmentOptions
-from temtrack.pipeline.out_of_line import frames_out_of_line, images_out_of_line
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.segment import SegmentStage
 from temtrack.segmentation.model import Segmentation

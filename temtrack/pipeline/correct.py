@@ -1,0 +1,219 @@
+"""A run and its corrections, and what they make of it: masks, family tree and tables, in a folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from temtrack.analysis.measure import analyze_run
+from temtrack.analysis.particles import ParticleHistory
+from temtrack.errors import UsageError
+from temtrack.formats.store.atomic import check_output_folder, locked
+from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
+from temtrack.formats.store.masks import mask_name, write_mask
+from temtrack.formats.store.run import fingerprint, open_run, sources_of, write_run
+from temtrack.formats.store.tables import write_tables
+from temtrack.kinetics.observed import observe
+from temtrack.masks import Run
+from temtrack.pipeline.analyze import ids_of, tables_of
+from temtrack.pipeline.find_movie import find_movie
+from temtrack.pipeline.options import AnalyzeOptions, TableOptions
+from temtrack.pipeline.request import Request
+from temtrack.pipeline.track import remove_earlier_run
+from temtrack.progress import Progress, silent
+from temtrack.provenance import Provenance, Source
+from temtrack.report.page.lineage import lineage_of
+from temtrack.review.edited import EditedRun
+from temtrack.review.elsewhere import read_elsewhere
+from temtrack.review.log import LOG_NAME, Entry, Log, append, read_log, unknown_to
+from temtrack.tables import DRIFT, Tables
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """A run with its corrections applied.
+
+    Parameters
+    ----------
+    run
+        Masks and family tree as the corrections leave them; `temtrack.analyze` measures it.
+    applied
+        The corrections that it has.
+    stale
+        Those that do not apply to it, each with the reason.
+    added
+        How many of all were new to the log.
+    """
+
+    run: Run
+    applied: Sequence[Entry]
+    stale: Sequence[tuple[Entry, str]]
+    added: int = 0
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """A run as it was tracked, with its tables, its log, and what may be corrected of it.
+
+    Parameters
+    ----------
+    run, tables
+        As tracked.
+    edited
+        The run without any correction.
+    log
+        The corrections.
+    """
+
+    run: Run
+    tables: Tables
+    edited: EditedRun
+    log: Log
+
+    def corrected(self) -> tuple[EditedRun, list[tuple[Entry, str]]]:
+        """Return the run with its corrections, and those that do not apply, each with the reason."""
+        return self.log.apply(self.edited)
+
+
+def open_reviewed(masks: Run | Path | str, progress: Progress = silent) -> Reviewed:
+    """Open a run with its tables, which are measured where they are missing, and its corrections.
+
+    Raises
+    ------
+    InputError
+        Where masks, tables or corrections cannot be read.
+    """
+    run = masks if isinstance(masks, Run) else open_run(masks)
+    tables = tables_of(run, TableOptions(), None, progress)
+    if tables.merges is None:  # a table without merges was asked for
+        tables = analyze_run(run, None, tables.calibration, True, progress)
+    names = ("frame", "particle_id", "y_px", "x_px", "area_px", "gap_filled")
+    columns = {name: tables.particles[name].to_numpy(zero_copy_only=False) for name in names}
+    lineage = lineage_of(observe(tables)) if run.lineage is None else run.lineage
+    edited = EditedRun(ids_of(run, tables), ParticleHistory(columns), lineage, run.frame_range, run.quality)
+    folder = run.path if run.path.is_dir() else run.path.parent
+    return Reviewed(run, tables, edited, read_log(folder / LOG_NAME, run))
+
+
+def correct(
+    masks: Run | Path | str, given: Path | str | None = None, *, progress: Progress = silent
+) -> Corrected:
+    """Apply corrections to a run; its files stay as they are.
+
+    Parameters
+    ----------
+    masks
+        What `track` gave, or a folder of masks of any program.
+    given
+        A log of corrections of the same movie, edited masks, a TrackMate XML or a GEFF, whose corrections
+        come after those of the log beside the masks.
+    progress
+        Shows how far it is; ``tqdm`` does.
+
+    Raises
+    ------
+    InputError
+        Where something cannot be read, or is about another movie.
+    """
+    reviewed = open_reviewed(masks, progress)
+    new = [] if given is None else _entries_of(Path(given), reviewed, progress)
+    log = Log(reviewed.log.path, (*reviewed.log.entries, *new))
+    return _corrected(reviewed, log, len(new))
+
+
+def _entries_of(given: Path, reviewed: Reviewed, progress: Progress) -> list[Entry]:
+    """Return what a file tells that the log does not hold yet."""
+    if given.suffix == ".jsonl":
+        return unknown_to(reviewed.log, read_log(given, reviewed.run, must_exist=True).entries)
+    edited, _ = reviewed.corrected()
+    found = read_elsewhere(given, edited, progress)
+    return [Entry.now(one, why=f"as in {given.name}") for one in found]
+
+
+def _corrected(reviewed: Reviewed, log: Log, n_added: int) -> Corrected:
+    edited, stale = log.apply(reviewed.edited)
+    run, lost = reviewed.run, {entry.id for entry, _ in stale}
+    quality = list(edited.quality)
+    told = Run(
+        masks=edited.masks,
+        lineage=edited.lineage(),
+        calibration=run.calibration.or_else(reviewed.tables.calibration),
+        gap_filled=edited.gap_filled(),
+        quality=quality if any(quality) else None,
+        reviewed=frozenset((merge.frame, merge.child) for merge in edited.reviewed),
+        provenance=run.provenance,
+        frame_range=run.frame_range,
+    )
+    applied = [entry for entry in log.standing() if entry.id not in lost]
+    return Corrected(told, applied, stale, n_added)
+
+
+def correct_file(masks: Path, target: Path, given: Path | None, request: Request) -> Corrected:
+    """Write a run with its corrections into a folder: masks, family tree, ``run.json`` and tables.
+
+    What `given` tells joins the log beside the masks first, so that the result always follows from run and
+    log. The run itself stays as it is.
+
+    Raises
+    ------
+    InputError
+        Where something cannot be read, or is about another movie.
+    OutputError
+        Where the folder is not empty, without ``force``, or cannot be written to.
+    UsageError
+        Where the folder is that of the run.
+    """
+    if target.resolve() == masks.resolve() or masks.resolve() in target.resolve().parents:
+        raise UsageError(f"-o {target}: lies in the run, which is to stay as it is; give another folder")
+    reviewed = open_reviewed(masks, request.progress)
+    check_output_folder(target, request.may_overwrite)
+    log = reviewed.log
+    if given is not None and (new := _entries_of(given, reviewed, request.progress)):
+        log = append(log, new, reviewed.run)
+    if not log.entries:
+        raise UsageError(
+            f"{log.path}: holds no corrections; make some with `temtrack review`, or give --from"
+        )
+    found = _corrected(reviewed, log, len(log.entries) - len(reviewed.log.entries))
+    inputs = sources_of(reviewed.run) | {"corrections": Source(str(log.path), fingerprint([log.path]))}
+    if reviewed.run.movie is not None:
+        inputs["movie"] = reviewed.run.movie
+    counts = {"n_corrections": len(found.applied), "n_stale_corrections": len(found.stale)}
+    record = Provenance("correct", request.command, inputs, reviewed.run.models, found=counts)
+    with locked(target):
+        remove_earlier_run(target)
+        _write_run(target, found.run, record, request.progress)
+        if (drift := reviewed.run.path / f"{DRIFT.name}.parquet").is_file():
+            shutil.copyfile(drift, target / drift.name)
+        _write_tables(target, found.run, counts, request)
+    return found
+
+
+def _write_run(target: Path, run: Run, record: Provenance, progress: Progress) -> None:
+    assert run.lineage is not None
+    for t, labels in enumerate(progress(run.masks, "correcting")):
+        write_mask(target / mask_name(t), labels)
+    write_ctc_table(target / CTC_TABLE_NAME, run.lineage)
+    write_lineage(target / LINEAGE_NAME, run.lineage)
+    frames, filled = run.frame_range, None
+    if run.gap_filled is not None:
+        filled = {t: sorted(ids) for t, ids in run.gap_filled.items()}
+    told = {
+        "frame_range": frames and [frames.start, frames.stop, frames.step],
+        "quality": run.quality,
+        "gap_filled": filled,
+        "reviewed": sorted(run.reviewed),
+    }
+    write_run(target, record, run.calibration, told)
+
+
+def _write_tables(target: Path, corrected: Run, counts: dict[str, int], request: Request) -> None:
+    run = open_run(target)
+    movie = find_movie(run, None) if run.movie else None
+    tables = analyze_run(run, movie, corrected.calibration, True, request.progress)
+    inputs = sources_of(run) | ({"movie": run.movie} if run.movie else {})
+    told = {"with_movie": movie is not None, **counts}
+    record = Provenance("analyze", request.command, inputs, run.models, AnalyzeOptions().to_json(), told)
+    write_tables(target, tables, record)

@@ -1,0 +1,35 @@
+"""The movie that a run's masks were made from."""
+
+from __future__ import annotations
+
+import warnings
+
+from temtrack.errors import InputError, TemtrackError, TemtrackWarning
+from temtrack.formats.readers import read_movie
+from temtrack.formats.store.run import movie_source
+from temtrack.masks import Run
+from temtrack.movie import Movie
+
+
+def find_movie(run: Run, given: str | None) -> Movie | None:
+    """Open the movie that was given, else the one of the tracker's run, where it still lies unchanged."""
+    if given is not None:
+        return run.frames_of(read_movie(given))
+    recorded = run.movie
+    if recorded is None:
+        _warn("which movie the masks were made from is unknown: they are shown alone; give --movie MOVIE")
+        return None
+    try:
+        movie = run.frames_of(read_movie(recorded.name))
+        if movie_source(movie).sha256 != recorded.sha256:
+            raise InputError(
+                f"{recorded.name}: is not what it was when the masks were made; give it with --movie"
+            )
+    except TemtrackError as error:
+        _warn(f"{error}; the masks are shown alone")
+        return None
+    return movie
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, TemtrackWarning, stacklevel=3)

@@ -1,0 +1,1 @@
+"""Looking at a run, correcting it, and what the corrections say of it."""

@@ -1,0 +1,332 @@
+"""What a person may correct in a run: each kind says what it needs, and applies itself.
+
+A correction names particles by `Place`, never by id, so that it also fits a new run of the same movie. It
+raises `Stale`, before it changed anything, where the run has nothing that it could be about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict
+from skimage.draw import polygon2mask
+
+from temtrack.review.edited import EditedRun, Place, Stale
+
+#: Points (y, x) in px; whole numbers are corners of pixels: the first pixel reaches from 0 to 1.
+Ring = tuple[tuple[float, float], ...]
+
+#: Ends that a person may tell of a particle; merges and splits have kinds of their own.
+ToldFate = Literal["left", "dissolved", "lost"]
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One correction of a run."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    def apply(self, run: EditedRun) -> None:
+        """Correct the run; `Stale` where that cannot be."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class MergeAccepted(Correction):
+    """The merge is as it is told."""
+
+    child: Place
+
+    def apply(self, run: EditedRun) -> None:  # noqa: D102
+        run.reviewed.add(run.merge_at(self.child))
+
+
+@dataclass(frozen=True)
+class MergeRejected(Correction):
+    """There was no merge: the parent ``goes_on`` as the child, or nobody knows."""
+
+    child: Place
+    goes_on: Place | None = None
+
+    def apply(self, run: EditedRun) -> None:  # noqa: D102
+        merge = run.merge_at(self.child)
+        heir = None if self.goes_on is None else run.find(self.goes_on)[0]
+        if heir is not None and heir not in merge.parents:
+            raise Stale(f"what is to go on in frame {self.goes_on and self.goes_on.frame} is no parent")
+        run.drop_merge(merge)
+        if heir is not None and heir != merge.child:
+            run.join(heir, merge.child)
+        elif merge.child in merge.parents and heir is None:
+            run.cut(merge.child, merge.frame)
+
+
+@dataclass(frozen=True)
+class MergeParents(Correction):
+    """The child of a merge has other parents, each as last seen."""
+
+    child: Place
+    parents: tuple[Place, ...]
+
+    def apply(self, run: EditedRun) -> None:  # noqa: D102
+        merge = run.merge_at(self.child)
+        _merge(run, merge.frame, merge.child, self.parents)
+
+
+@dataclass(frozen=True)
+class MergeFrame(Correction):
+    """The child of a merge stands as one from another frame on."""
+
+    child: Place
+    frame: int
+
+    def apply(self, run: EditedRun) -> None:  # noqa: D102
+        merge, t = run.merge_at(self.child), run.frame_of(self.frame)
+        if t != merge.frame:
+            run.move_merge(merge, t)
+        run.reviewed |= {m for m in run.merges if m.child == merge.child and m.frame == t}
+
+
+@dataclass(frozen=True)
+class MergeAdded(Correction):
+    """Particles, each as last seen, became the child in its frame."""
+
+    child: Place
+    parents: tuple[Place, ...]
+
+    def apply(self, run: EditedRun) -> None:  # noqa: D102
+        child, t = run.find(self.child)
+        _merge(run, t, child, self.parents)
+
+
+def _merge(run: EditedRun, t: int, child: int, places: tuple[Place, ...]) -> None:
+    found = [run.find(place) for place in places]
+    parents = tuple(dict.fromkeys(one for one, _ in found))
+    if len(parents) < 2:
+        raise Stale("less than two parents are there")
+    if any(seen >= t for _, seen in found):
+        raise Stale(f"a parent is named in frame {run.frames[t]} or later, where the child stands")
+    run.reviewed.add(run.add_merge(t, child, parents))
+
+
+@dataclass(frozen=True)
+class LinkMade(Correction):
+    """A particle goes on as another; ``as_split``: the other one is a fragment of it, which lives on."""
+
+    before: Place
+    after: Place
+    as_split: bool = False
+
+    def apply(self, run: EditedRun) -> None:  # noqa: D102
+        (head, t0), (tail, t1) = run.find(self.before), run.find(self.after)
+        if head == tail:
+            raise Stale("both are one particle already")
+        if t0 >= t1:
+            raise Stale(f"frame {self.before.frame} is not before frame {self.after.frame}")
+        tail = run.cut(tail, t1)
+        if self.as_split:
+            run.set_split(tail, head)
+            return
+        run.cut(head, t0 + 1)
+        run.join(head, tail)
+
+
+@dataclass(frozen=True)
+class LinkCut(Correction):
+    """A particle does not come from what it is said to: not from itself before, nor by a merge or split."""
+
+    at: Place
+
+    def apply(self, run: EditedRun) -> None:  # noqa: D102
+        one, t = run.find(self.at)
+        if t > run.life(one)[0][0]:
+            run.cut(one, t)
+        elif run.tracks[one].origin in ("merge", "split"):
+            run.set_split(one, None)
+        else:
+            raise Stale(f"the particle begins in frame {self.at.frame} anyway")
+
+
+@dataclass(frozen=True)
+class IdsSwapped(Correction):
+    """From a frame on two particles are each other."""
+
+    one: Place
+    other: Place
+
+    def apply(self, run: EditedRun) -> None:  # noqa: D102
+        (a, t), (b, t_b) = run.find(self.one), run.find(self.other)
+        if t != t_b or a == b:
+            raise Stale("two particles of one frame are needed")
+        if late := [one for one in (a, b) if run.life(one)[0][0] == t]:
+            raise Stale(f"{len(late)} of them begins in frame {self.one.frame}: there is nothing to swap")
+        tail_a, tail_b = run.cut(a, t), run.cut(b, t)
+        run.join(a, tail_b)
+        run.join(b, tail_a)
+
+
+@dataclass(frozen=True)
+class ParticleDeleted(Correction):
+    """What is there is no particle: in this frame, or everywhere."""
+
+    at: Place
+    everywhere: bool = False
+
+    def apply(self, run: EditedRun) -> None:  # noqa: D102
+        one, t = run.find(self.at)
+        run.delete(one, None if self.everywhere else [t])
+
+
+@dataclass(frozen=True)
+class ParticleSplit(Correction):
+    """In this frame the particle is two, on both sides of a line; the smaller one is new."""
+
+    at: Place
+    line: tuple[tuple[float, float], tuple[float, float]]
+
+    def apply(self, run: EditedRun) -> None:  # noqa: D102
+        one, t = run.find(self.at)
+        mask = run.labels(t) == one
+        (y0, x0), (y1, x1) = self.line
+        y, x = np.indices(mask.shape) + 0.5
+        side = (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) > 0
+        smaller, larger = sorted((mask & side, mask & ~side), key=np.count_nonzero)
+        if not smaller.any():
+            raise Stale("the line does not divide the particle")
+        run.outline(one, t, larger)
+        run.outline(None, t, smaller)
+
+
+@dataclass(frozen=True)
+class ParticlesJoined(Correction):
+    """Two are fragments of one particle: in this frame, or everywhere; the first one gives its name."""
+
+    one: Place
+    other: Place
+    everywhere: bool = False
+
+    def apply(self, run: EditedRun) -> None:  # noqa: D102
+        (a, t), (b, t_b) = run.find(self.one), run.find(self.other)
+        if a == b or t != t_b:
+            raise Stale("two particles of one frame are needed")
+        run.give(b, a, None if self.everywhere else t)
+
+
+@dataclass(frozen=True)
+class ParticleOutlined(Correction):
+    """In a frame the particle, or a new one, covers what these rings enclose; a ring in a ring is a hole."""
+
+    frame: int
+    rings: tuple[Ring, ...]
+    at: Place | None = None
+
+    def apply(self, run: EditedRun) -> None:  # noqa: D102
+        t = run.frame_of(self.frame)
+        one = None if self.at is None else run.find(self.at)[0]
+        if one is not None and t not in {frame for frame, _ in run.life(one)}:
+            raise Stale(f"the particle is not in frame {self.frame}")
+        run.outline(one, t, fill(self.rings, run.labels(t).shape))
+
+
+def fill(rings: tuple[Ring, ...], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return the pixels (Y, X) whose centres lie within an odd number of rings."""
+    mask = np.zeros(shape, bool)
+    for ring in rings:
+        if len(ring) > 2:
+            mask ^= polygon2mask(shape, np.asarray(ring) - 0.5)
+    return mask
+
+
+@dataclass(frozen=True)
+class ParticleCopied(Correction):
+    """In another frame, where it lacks or is badly outlined, the particle looks as at this place."""
+
+    at: Place
+    frame: int
+
+    def apply(self, run: EditedRun) -> None:  # noqa: D102
+        (one, source), t = run.find(self.at), run.frame_of(self.frame)
+        if source == t:
+            raise Stale("it cannot be copied from the frame itself")
+        around = [run.particles(n).get(one) for n in (t - 1, t + 1) if 0 <= n < len(run.frames)]
+        centres = [known[:2] for known in around if known is not None]
+        mask = run.labels(source) == one
+        pixels = np.argwhere(mask)
+        moved = np.rint(
+            pixels + (np.mean(centres, axis=0) if centres else pixels.mean(axis=0)) - pixels.mean(axis=0)
+        )
+        moved = moved[((moved >= 0) & (moved < mask.shape)).all(axis=1)].astype(np.intp)
+        copied = np.zeros(mask.shape, bool)
+        copied[tuple(moved.T)] = True
+        others = run.labels(t)
+        run.outline(one, t, copied & np.isin(others, (0, one)))
+
+
+@dataclass(frozen=True)
+class FateTold(Correction):
+    """How the particle, seen in its last frame, ended."""
+
+    at: Place
+    fate: ToldFate
+
+    def apply(self, run: EditedRun) -> None:  # noqa: D102
+        run.set_fate(run.find(self.at)[0], self.fate)
+
+
+@dataclass(frozen=True)
+class FrameExcluded(Correction):
+    """Nothing is to be measured in this frame."""
+
+    frame: int
+
+    def apply(self, run: EditedRun) -> None:  # noqa: D102
+        run.quality[run.frame_of(self.frame)] = "excluded"
+
+
+@dataclass(frozen=True)
+class Confirmed(Correction):
+    """A person looked: the ``what`` of this particle, or the frame, is as it is told."""
+
+    what: Literal["fate", "split", "link", "particle", "frame"]
+    frame: int
+    at: Place | None = None
+
+    def apply(self, run: EditedRun) -> None:  # noqa: D102
+        run.frame_of(self.frame)
+        if self.at is not None:
+            run.find(self.at)
+
+
+@dataclass(frozen=True)
+class Note(Correction):
+    """Words on a frame or a particle."""
+
+    text: str
+    frame: int
+    at: Place | None = None
+
+    def apply(self, run: EditedRun) -> None:  # noqa: D102
+        run.frame_of(self.frame)
+
+
+KINDS: dict[str, type[Correction]] = {
+    "merge_accepted": MergeAccepted,
+    "merge_rejected": MergeRejected,
+    "merge_parents": MergeParents,
+    "merge_frame": MergeFrame,
+    "merge_added": MergeAdded,
+    "link_made": LinkMade,
+    "link_cut": LinkCut,
+    "ids_swapped": IdsSwapped,
+    "particle_deleted": ParticleDeleted,
+    "particle_split": ParticleSplit,
+    "particles_joined": ParticlesJoined,
+    "particle_outlined": ParticleOutlined,
+    "particle_copied": ParticleCopied,
+    "fate_told": FateTold,
+    "frame_excluded": FrameExcluded,
+    "confirmed": Confirmed,
+    "note": Note,
+}

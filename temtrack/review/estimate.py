@@ -1,0 +1,113 @@
+"""How good the merges of a run are, from those of its queue that a person answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from temtrack.review.corrections import (
+    Confirmed,
+    FateTold,
+    LinkMade,
+    MergeAccepted,
+    MergeAdded,
+    MergeFrame,
+    MergeParents,
+    MergeRejected,
+)
+from temtrack.review.log import Log
+from temtrack.review.queue import ENDS, Item
+
+#: Standard deviations on each side of a 95 % interval.
+_Z = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share with its 95 % interval, NaN where nothing is known, and how many were answered of how many."""
+
+    value: float
+    low: float
+    high: float
+    n_reviewed: int
+    n: int
+
+
+def wilson(n_true: int, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share.
+
+    Source: Wilson 1927, J. Am. Stat. Assoc. 22, 209, doi:10.1080/01621459.1927.10502953.
+    """
+    if n == 0:
+        return 0.0, 1.0
+    p, z2 = n_true / n, _Z**2
+    middle, half = p + z2 / (2 * n), _Z * np.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    return float(max((middle - half) / (1 + z2 / n), 0)), float(min((middle + half) / (1 + z2 / n), 1))
+
+
+def estimate_share(items: Sequence[Item], answers: Mapping[str, bool]) -> Share:
+    """Estimate in which share of items the answer is true, where not all were answered.
+
+    The most doubtful ones say nothing of the others. So those are counted as they are, up to the first that
+    was not answered; of all the rest, those drawn at random tell, again up to the first not answered.
+    """
+    by_doubt = sorted(items, key=lambda item: (-item.weight, item.frame, item.key))
+    known = _answered(by_doubt, answers)
+    counted = {item.key for item in known}
+    drawn = [item for item in items if item.is_sample and item.key not in counted]
+    sample = _answered(drawn, answers)
+    n, n_rest = len(items), len(items) - len(known)
+    n_true, n_drawn = (sum(answers[item.key] for item in some) for some in (known, sample))
+    low, high = wilson(n_drawn, len(sample)) if n_rest else (0.0, 0.0)
+    share = n_drawn / len(sample) if sample else (np.nan if n_rest else 0.0)
+    value, least, most = ((n_true + n_rest * part) / n if n else np.nan for part in (share, low, high))
+    return Share(value, least, most, sum(item.key in answers for item in items), n)
+
+
+def _answered(items: Sequence[Item], answers: Mapping[str, bool]) -> list[Item]:
+    """Return the items before the first that was not answered."""
+    stop = next((i for i, item in enumerate(items) if item.key not in answers), len(items))
+    return list(items[:stop])
+
+
+def answers_of(log: Log) -> tuple[dict[str, bool], dict[str, bool]]:
+    """Return by item whether its merge is true; and by item whether its end is a merge that was missed."""
+    merges: dict[str, bool] = {}
+    ends: dict[str, bool] = {}
+    for entry in log.standing():
+        if isinstance(entry.done, MergeAccepted | MergeFrame):
+            merges.setdefault(entry.item, True)
+        elif isinstance(entry.done, MergeRejected | MergeParents):
+            merges[entry.item] = False
+        elif isinstance(entry.done, MergeAdded):
+            ends[entry.item] = True
+        elif isinstance(entry.done, Confirmed | FateTold | LinkMade):
+            ends.setdefault(entry.item, False)
+    return merges, ends
+
+
+def estimate_merges(queue: Sequence[Item], log: Log) -> dict[str, Share]:
+    """Estimate precision and recall of a run's merges from the answers to its queue.
+
+    The recall rests on the ends of particles that the queue lists: a merge whose parents end in no item of it
+    is not counted as missed. Its interval takes the worst of both.
+    """
+    merges, ends = answers_of(log)
+    told = [item for item in queue if item.kind == "merge"]
+    other = [item for item in queue if item.kind in ENDS]
+    precision, missed = estimate_share(told, merges), estimate_share(other, ends)
+
+    def recall(share: float, lost: float) -> float:
+        true, gone = share * len(told) if told else 0.0, lost * len(other) if other else 0.0
+        return float(true / (true + gone)) if true + gone else np.nan
+
+    found = Share(
+        recall(precision.value, missed.value),
+        recall(precision.low, missed.high),
+        recall(precision.high, missed.low),
+        precision.n_reviewed + missed.n_reviewed,
+        len(told) + len(other),
+    )
+    return {"precision": precision, "recall": found}
