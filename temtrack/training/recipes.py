@@ -73,7 +73,7 @@ RECIPES = {
             "unaugmented_fraction": 0.7,
         },
         fine_tuning={
-            "n_steps": 3600,
+            "n_steps": 2400,
             "steps_per_epoch": 100,
             "batch_size": 4,
             "learning_rate": 1.5e-4,
