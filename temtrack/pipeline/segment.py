@@ -23,7 +23,7 @@ from temtrack.movie import Movie, movie_of_array
 from temtrack.pipeline.options import ModelOptions, SegmentOptions
 from temtrack.pipeline.out_of_line import frames_out_of_line
 from temtrack.pipeline.request import Request
-from temtrack.pipeline.shown import NOTHING_SHOWN, Shown
+from temtrack.pipeline.shown import MASK_SUFFIX, NOTHING_SHOWN, Shown
 from temtrack.provenance import Provenance, Source
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from temtrack.segmentation.sight import Sight, SightEstimate
 
 _DEFAULT = SegmentOptions()
-
-MASK_SUFFIX = "_mask.tif"
 
 
 def segment(
