@@ -101,7 +101,7 @@ def _expand(text: str) -> list[Path]:
 
 
 def _together(rows: Sequence[Row], draws_sheet: bool) -> Row:
-    """Name the images that are unlike the others of the same folder, and draw all of a folder on one sheet."""
+    """Name the images that are unlike the others of the same folder; draw each folder on one sheet."""
     odd = _out_of_line(rows)
     if odd:
         output.tell(

@@ -1,4 +1,4 @@
-"""A contact sheet: the overlays of many images small beside each other, so that one look finds the odd one."""
+"""A contact sheet: overlays of many images small beside each other, so that one look finds the odd one."""
 
 from __future__ import annotations
 
