@@ -42,6 +42,9 @@ SURE = 0.75
 #: Where it is as sure as this, it is believed whatever the image's blobs tell.
 NO_DOUBT = 0.9
 
+#: Below this it is in doubt whether what it sees are particles, and the user is told.
+DOUBT = 0.6
+
 #: Blobs of one polarity tell it clearly where they are so many, and by this factor more than the others.
 MIN_BLOBS, CLEAR_FACTOR = 10, 4.0
 
@@ -95,13 +98,15 @@ class Sight:
 class SightEstimate:
     """A sight that suits an image, how sure the network is, and what it predicts for the whole image already.
 
-    ``is_contradicted`` says that the network would be surer of the other polarity than the one given.
+    ``is_contradicted`` says that the network would be surer of the other polarity than the one given,
+    ``is_doubtful`` that it is hardly sure of this sight, or that the image itself tells another.
     """
 
     sight: Sight
     confidence: float = 0.0
     prediction: Prediction | None = None
     is_contradicted: bool = False
+    is_doubtful: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,7 @@ class SightFinder:
                 found = replace(found or SightEstimate(replace(other.sight, is_bright=own[0])))
                 found = replace(found, is_contradicted=True)
         if found is not None:
+            found = replace(found, is_doubtful=found.confidence < DOUBT)
             _LOG.info("shown: %s, seen with a confidence of %.2f", found.sight, found.confidence)
         return found
 

@@ -4,6 +4,7 @@ from scipy import ndimage
 
 from temtrack.segmentation.scale import Prediction
 from temtrack.segmentation.sight import (
+    DOUBT,
     BlobEvidence,
     Sight,
     SightEstimate,
@@ -74,6 +75,17 @@ def test_a_clear_image_overrules_a_network_that_is_not_sure():
     assert evidence.contradict(12.0, is_bright=False)
     assert evidence.contradict(120.0, is_bright=True)
     assert not evidence.contradict(20.0, is_bright=True)
+
+
+@pytest.mark.parametrize(("confidence", "is_doubtful"), [(DOUBT + 0.01, False), (DOUBT - 0.01, True)])
+def test_a_network_that_is_hardly_sure_says_so(confidence, is_doubtful):
+    grey, inside = discs(bright=False, support=False)
+    labels = ndimage.label(inside)[0].astype(np.int32)
+
+    def predict(part, scale):
+        return Prediction(labels, np.ones(labels.max(), np.float32), confidence)
+
+    assert find_with(predict, grey).is_doubtful is is_doubtful
 
 
 def test_an_image_without_blobs_tells_nothing():
