@@ -142,19 +142,18 @@ class SightFinder:
             return plain
         blobs = BlobEvidence.of(grey)
         is_sure = plain is not None and plain.confidence >= self.sure
-        if blobs.contradict(seen_px, own[0]):
-            found = self._best(grey, plain if is_sure else None, blobs, own)
-        elif is_sure:
+        is_denied = blobs.contradict(seen_px, own[0])
+        if is_sure and not is_denied:
             return plain
-        else:
-            found = self._best(grey, plain, blobs, own)
+        found = self._best(grey, plain if is_sure or not is_denied else None, blobs, own)
         if len(own) == 1 and (found is None or found.confidence < self.sure):
             other = self._best(grey, None, blobs, (not own[0],))
             if other and other.confidence > (found.confidence if found else 0.0) + CONTRADICTION:
                 found = replace(found or SightEstimate(replace(other.sight, is_bright=own[0])))
                 found = replace(found, is_contradicted=True)
         if found is not None:
-            found = replace(found, is_doubtful=found.confidence < DOUBT)
+            is_denied &= found.sight.background_px is None
+            found = replace(found, is_doubtful=is_denied or found.confidence < DOUBT)
             _LOG.info("shown: %s, seen with a confidence of %.2f", found.sight, found.confidence)
         return found
 
@@ -182,7 +181,7 @@ class SightFinder:
         ranked: list[tuple[float, SightEstimate]] = []
         if plain is not None:
             ranked.append((plain.confidence + LEAD * (clear is None), plain))
-        for is_bright in polarities if clear not in polarities else (clear,):
+        for is_bright in [each for each in polarities if clear not in polarities or each is clear]:
             diameter = SMALLEST_KEPT_PX / self.scale if self.scale else blobs.diameter_px(is_bright)
             if diameter is None:
                 continue
@@ -190,7 +189,9 @@ class SightFinder:
             part = busiest(sight.show(grey, self.centring_blur_px), round(PROBE_SIDE_PX / sight.scale))
             estimate, found_px = self._probe(part, sight)
             if estimate is None:
-                continue
+                if is_bright is not clear:
+                    continue
+                estimate = SightEstimate(sight)
             if self.scale is None and 1 / ALIKE_FACTOR <= found_px / diameter <= ALIKE_FACTOR:
                 mean_px = float(np.sqrt(found_px * diameter))
                 estimate = replace(estimate, sight=Sight(scale_for(mean_px), is_bright, mean_px))
