@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,8 +45,9 @@ def segment(
     An image gives STEM_mask.tif beside it or in DIR, STEM_overlay.png for the
     eye and STEM_particles.parquet with a row for each particle. A movie gives mask0000.tif
     and so on, in STEM_masks/ beside it or in DIR/STEM/. A folder or a pattern
-    stands for each of its images. Of many inputs, batch.jsonl beside the masks
-    tells what has become of each; one that fails does not stop the others.
+    stands for each of its images; contact_sheet.png shows them small beside each
+    other. Of many inputs, batch.jsonl beside the masks tells what has become of
+    each; one that fails does not stop the others.
     """
     from temtrack.formats.readers import read_movie
     from temtrack.formats.store.atomic import check_output_folder
@@ -70,7 +72,7 @@ def segment(
         target=lambda job: (out or job.source.parent) / job.name,
         content=lambda job: fingerprint(read_movie(job.source).origins),
         show=_show,
-        together=_tell_out_of_line,
+        together=partial(_together, draws_sheet=overlay and run.shard is None),
     )
     run_each("segment", chosen, task, run)
 
@@ -85,38 +87,58 @@ def _expand(text: str) -> list[Path]:
     """Return the files that an input stands for, without the masks of an earlier run among them."""
     from temtrack.formats.readers import dm_folder
     from temtrack.formats.readers.images import is_pattern, list_images
-    from temtrack.pipeline.segment import MASK_SUFFIX
-    from temtrack.pipeline.shown import OVERLAY_SUFFIX
+    from temtrack.pipeline.shown import is_result
 
     path = Path(text)
     if dm_folder.can_read(path):
         return [path]
     if not path.is_dir() and not is_pattern(path):
         return find_path(text)
-    images = [p for p in list_images(path) if not p.name.endswith((MASK_SUFFIX, OVERLAY_SUFFIX))]
+    images = [p for p in list_images(path) if not is_result(p)]
     if not images:
         raise InputError(f"{path}: holds masks only; give the images themselves")
     return images
 
 
-def _tell_out_of_line(rows: Sequence[Row]) -> Row:
-    """Name the images that are unlike the others of the same folder."""
-    from temtrack.analysis.out_of_line import images_out_of_line
-
-    folders: dict[Path, list[Row]] = {}
-    for row in rows:
-        folders.setdefault(Path(str(row["input"])).parent, []).append(row)
-    odd: list[str] = []
-    for alike in folders.values():
-        found = images_out_of_line(
-            *([row[name] for row in alike] for name in ("n_particles", "mean_diameter_px"))
-        )
-        odd += [str(alike[i]["input"]) for i in found]
+def _together(rows: Sequence[Row], draws_sheet: bool) -> Row:
+    """Name the images that are unlike the others of the same folder; draw each folder on one sheet."""
+    odd = _out_of_line(rows)
     if odd:
         output.tell(
             f"unlike the others of their folder in number or size of particles: {', '.join(odd[:10])}"
         )
-    return {"out_of_line": odd} if odd else {}
+    sheets = _draw_sheets(rows, odd) if draws_sheet else []
+    return {name: value for name, value in (("out_of_line", odd), ("contact_sheets", sheets)) if value}
+
+
+def _out_of_line(rows: Sequence[Row]) -> list[str]:
+    from temtrack.analysis.out_of_line import images_out_of_line
+
+    odd: list[str] = []
+    for alike in _by_folder(rows, "input").values():
+        found = images_out_of_line(
+            *([row[name] for row in alike] for name in ("n_particles", "mean_diameter_px"))
+        )
+        odd += [str(alike[i]["input"]) for i in found]
+    return odd
+
+
+def _draw_sheets(rows: Sequence[Row], odd: Sequence[str]) -> list[str]:
+    from temtrack.pipeline.shown import write_sheet
+
+    drawn: list[str] = []
+    for folder, alike in _by_folder([row for row in rows if row["n_frames"] == 1], "output").items():
+        if len(alike) > 1:
+            seen = [(Path(row["output"]), row["n_particles"], row["input"] in odd) for row in alike]
+            drawn += [str(path) for path in write_sheet(folder, seen)]
+    return drawn
+
+
+def _by_folder(rows: Sequence[Row], name: str) -> dict[Path, list[Row]]:
+    folders: dict[Path, list[Row]] = {}
+    for row in rows:
+        folders.setdefault(Path(str(row[name])).parent, []).append(row)
+    return folders
 
 
 def _show(rows: Sequence[Row], together: Row) -> None:

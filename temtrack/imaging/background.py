@@ -40,7 +40,7 @@ def flatten_background(grey: NDArray[np.float32], diameter_px: float) -> NDArray
 
 def is_bright(grey: NDArray[np.float32], labels: NDArray[Any], diameter_px: float) -> bool:
     """Whether labelled particles (Y, X) of a typical diameter are brighter than what is around them."""
-    return bool(flatten_background(grey, diameter_px)[labels > 0].mean() > 0)
+    return bool(flatten_background(grey, diameter_px)[labels > 0].sum() > 0)
 
 
 def _wide_blur(grey: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:

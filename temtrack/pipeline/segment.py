@@ -23,7 +23,7 @@ from temtrack.models.registry import Polarity
 from temtrack.movie import Movie, movie_of_array
 from temtrack.pipeline.options import ModelOptions, SegmentOptions
 from temtrack.pipeline.request import Request
-from temtrack.pipeline.shown import NOTHING_SHOWN, Shown
+from temtrack.pipeline.shown import MASK_SUFFIX, NOTHING_SHOWN, Shown
 from temtrack.provenance import Provenance, Source
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from temtrack.segmentation.sight import Sight, SightEstimate
 
 _DEFAULT = SegmentOptions()
-
-MASK_SUFFIX = "_mask.tif"
 
 
 def segment(
@@ -259,7 +257,7 @@ def find_sight(
     A polarity that contradicts the image is done as told, and said.
     """
     found = segmenter.find_sight(image, options.polarity, given_scale(options, movie))
-    _tell_contradiction(movie, options, [found])
+    _tell_doubts(movie, options, [found])
     return found or _given_sight(options, movie)
 
 
@@ -275,7 +273,7 @@ def find_common_sight(
     samples = sorted({0, movie.n_frames // 2, movie.n_frames - 1})
     scale = given_scale(options, movie)
     found = [segmenter.find_sight(show(t), options.polarity, scale) for t in samples]
-    _tell_contradiction(movie, options, found)
+    _tell_doubts(movie, options, found)
     return common_sight(found) or _given_sight(options, movie)
 
 
@@ -296,14 +294,19 @@ def _given_sight(options: ModelOptions, movie: Movie) -> Sight:
     return Sight(given_scale(options, movie) or 1.0, options.polarity == "bright")
 
 
-def _tell_contradiction(movie: Movie, options: ModelOptions, found: Sequence[SightEstimate | None]) -> None:
-    if any(each is not None and each.is_contradicted for each in found):
+def _tell_doubts(movie: Movie, options: ModelOptions, found: Sequence[SightEstimate | None]) -> None:
+    known = [each for each in found if each is not None]
+    told = ""
+    if any(each.is_contradicted for each in known):
         other = "dark" if options.polarity == "bright" else "bright"
-        warnings.warn(
-            f"{movie.path}: --polarity {options.polarity} is done as told, but its particles look {other}",
-            TemtrackWarning,
-            stacklevel=3,
+        told = f"--polarity {options.polarity} is done as told, but its particles look {other}"
+    elif doubtful := [each for each in known if each.is_doubtful]:
+        told = (
+            f"the model is hardly sure of what it sees (confidence {doubtful[0].confidence:.2f}); look at "
+            "the result, or say what you know by --diameter and --polarity"
         )
+    if told:
+        warnings.warn(f"{movie.path}: {told}", TemtrackWarning, stacklevel=3)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from temtrack.segmentation.model import Segmentation
 
 OVERLAY_SUFFIX, TABLE_SUFFIX, CSV_SUFFIX = "_overlay.png", "_particles.parquet", "_particles.csv"
+MASK_SUFFIX, SHEET_STEM = "_mask.tif", "contact_sheet"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,32 @@ class Shown:
 
 
 NOTHING_SHOWN = Shown(overlay=False)
+
+
+def is_result(path: Path) -> bool:
+    """Return whether an image is named like a result, not like one to segment."""
+    is_sheet = path.suffix == ".png" and path.stem.startswith(SHEET_STEM)
+    return is_sheet or path.name.endswith((MASK_SUFFIX, OVERLAY_SUFFIX))
+
+
+def write_sheet(folder: Path, masks: Sequence[tuple[Path, int, bool]]) -> list[Path]:
+    """Draw the overlays beside masks small on one sheet in a folder, or on several where they are many.
+
+    Each mask goes with its number of particles, and whether it is unlike the others.
+
+    Raises
+    ------
+    OutputError
+        Where it cannot be written, or would overwrite another picture.
+    """
+    from temtrack.report.contact_sheet import Cell, write_contact_sheets
+
+    cells = []
+    for mask, n, is_odd in masks:
+        stem = mask.name.removesuffix(MASK_SUFFIX)
+        cells.append(Cell(mask.with_name(stem + OVERLAY_SUFFIX), f"{stem}: {n}", is_odd))
+    there = [cell for cell in cells if cell.overlay.exists()]
+    return write_contact_sheets(folder / f"{SHEET_STEM}.png", there) if there else []
 
 
 def table_of(movie: Movie, image: NDArray[Any], found: Segmentation) -> pa.Table:

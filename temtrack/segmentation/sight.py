@@ -2,8 +2,8 @@
 
 A network knows particles that are dark on a bright, even background. Most images show them so, once their
 intensity is centred. Where it is not sure of what it sees, particles may be bright, or stand on a thick,
-lumpy support: then the image is tried with its background flattened, for particles of a few diameters and of
-either polarity, and what the network is surest of is believed.
+lumpy support: then the image's own blobs tell how wide and of which polarity they are, and the image is tried
+with its background flattened for these.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from temtrack.imaging.background import flatten_background
+from temtrack.imaging.blobs import Blobs, find_blobs
 from temtrack.imaging.intensity import centre_intensity, rescale_intensity
 from temtrack.imaging.labels import measure_regions
 from temtrack.models.registry import Polarity
 from temtrack.segmentation.scale import (
-    FINER_BONUS,
     MIN_PROBE_DIAMETER_PX,
     PROBE_SIDE_PX,
     SMALLEST_KEPT_PX,
@@ -30,6 +30,7 @@ from temtrack.segmentation.scale import (
     Prediction,
     common_scale,
     find_scale,
+    middle,
     scale_for,
 )
 
@@ -38,15 +39,26 @@ _LOG = logging.getLogger(__name__)
 #: A network that was trained for it need not see a background flattened where it is so sure without.
 SURE = 0.75
 
-#: An image as it is has this lead over one with its background flattened: that makes noise of what is even.
-PLAIN_BONUS = 0.1
+#: Where it is as sure as this, it is believed whatever the image's blobs tell.
+NO_DOUBT = 0.9
 
-#: Diameters (px) for which a background is flattened on trial, and how wide such particles then are shown.
-TRIAL_DIAMETERS_PX = (6.0, 12.0, 24.0, 48.0)
-TRIAL_WIDTH_PX = 28.0
+#: Below this it is in doubt whether what it sees are particles, and the user is told.
+DOUBT = 0.6
 
-#: An image is magnified no further on trial.
-MAX_TRIAL_SCALE = 4.7
+#: Blobs of one polarity tell it clearly where they are so many, and by this factor more than the others.
+MIN_BLOBS, CLEAR_FACTOR = 10, 4.0
+
+#: A lead in confidence: of what clear blobs tell, or where there are none of the image as it is.
+LEAD = 0.1
+
+#: Blobs that are so much smaller than what the network sees make that doubtful.
+MAX_SIZE_FACTOR = 4.0
+
+#: Sizes that blobs and network find are averaged where they differ by no more.
+ALIKE_FACTOR = 2.0
+
+#: Blobs are looked for in the middle of an image, in no more than this.
+BLOBS_SIDE_PX = 1024
 
 #: By so much must the network be surer of the other polarity to contradict the one that was given.
 CONTRADICTION = 0.1
@@ -86,13 +98,15 @@ class Sight:
 class SightEstimate:
     """A sight that suits an image, how sure the network is, and what it predicts for the whole image already.
 
-    ``is_contradicted`` says that the network would be surer of the other polarity than the one given.
+    ``is_contradicted`` says that the network would be surer of the other polarity than the one given,
+    ``is_doubtful`` that it is hardly sure of this sight, or that the image itself tells another.
     """
 
     sight: Sight
     confidence: float = 0.0
     prediction: Prediction | None = None
     is_contradicted: bool = False
+    is_doubtful: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,63 +137,110 @@ class SightFinder:
     def find(self, grey: NDArray[np.float32]) -> SightEstimate | None:
         """Return what suits an image (..., Y, X) in [0, 1] best; ``None`` where nothing shows a particle."""
         own = {"auto": (False, True), "dark": (False,), "bright": (True,)}[self.polarity]
-        plain, is_sure = self._plain(grey, own[0])
-        if is_sure:
+        plain, seen_px = self._plain(grey, own[0])
+        if plain is not None and plain.confidence >= (NO_DOUBT if self.sure else 0.0):
             return plain
-        found = self._best(grey, plain, own)
+        blobs = BlobEvidence.of(grey)
+        is_sure = plain is not None and plain.confidence >= self.sure
+        is_denied = blobs.contradict(seen_px, own[0])
+        if is_sure and not is_denied:
+            return plain
+        found = self._best(grey, plain if is_sure or not is_denied else None, blobs, own)
         if len(own) == 1 and (found is None or found.confidence < self.sure):
-            other = self._best(grey, None, (not own[0],))
+            other = self._best(grey, None, blobs, (not own[0],))
             if other and other.confidence > (found.confidence if found else 0.0) + CONTRADICTION:
                 found = replace(found or SightEstimate(replace(other.sight, is_bright=own[0])))
                 found = replace(found, is_contradicted=True)
         if found is not None:
+            is_denied &= found.sight.background_px is None
+            found = replace(found, is_doubtful=is_denied or found.confidence < DOUBT)
             _LOG.info("shown: %s, seen with a confidence of %.2f", found.sight, found.confidence)
         return found
 
-    def _plain(self, grey: NDArray[np.float32], is_bright: bool) -> tuple[SightEstimate | None, bool]:
-        """Return how an image is seen as it is, and whether that is sure."""
+    def _plain(self, grey: NDArray[np.float32], is_bright: bool) -> tuple[SightEstimate | None, float | None]:
+        """Return how an image is seen as it is, and the typical diameter (px) then."""
         shown = Sight(is_bright=is_bright).show(grey, self.centring_blur_px)
         if self.scale is not None:
             part = busiest(shown, round(PROBE_SIDE_PX / self.scale))
-            probed = self._probe(part, Sight(self.scale, is_bright))
-            return (None, False) if probed is None else (probed[0], probed[0].confidence >= self.sure)
+            return self._probe(part, Sight(self.scale, is_bright))
         estimate = find_scale(shown, self.predict)
         if estimate is None:
-            return None, False
-        found = SightEstimate(Sight(estimate.scale, is_bright), estimate.confidence, estimate.prediction)
-        return found, estimate.confidence >= self.sure
+            return None, None
+        sight = Sight(estimate.scale, is_bright)
+        return SightEstimate(sight, estimate.confidence, estimate.prediction), estimate.diameter_px
 
     def _best(
-        self, grey: NDArray[np.float32], plain: SightEstimate | None, polarities: Sequence[bool]
+        self,
+        grey: NDArray[np.float32],
+        plain: SightEstimate | None,
+        blobs: BlobEvidence,
+        polarities: Sequence[bool],
     ) -> SightEstimate | None:
         """Return the best of an image as it is and of it with its background flattened."""
-        diameters = TRIAL_DIAMETERS_PX if self.scale is None else (SMALLEST_KEPT_PX / self.scale,)
+        clear = blobs.clear_polarity
         ranked: list[tuple[float, SightEstimate]] = []
         if plain is not None:
-            ranked.append((plain.confidence + PLAIN_BONUS, plain))
-        for is_bright, diameter in ((bright, px) for px in diameters for bright in polarities):
-            scale = self.scale or min(TRIAL_WIDTH_PX / diameter, MAX_TRIAL_SCALE)
-            sight = Sight(scale, is_bright, diameter)
-            shown = sight.show(grey, self.centring_blur_px)
-            part = busiest(shown, round(PROBE_SIDE_PX / scale))
-            probed = self._probe(part, sight)
-            if probed is not None:
-                estimate, found_px = probed
-                if self.scale is None:
-                    seen = replace(sight, scale=scale_for(found_px), background_px=found_px)
-                    estimate = replace(estimate, sight=seen)
-                ranked.append((estimate.confidence + FINER_BONUS * float(np.log2(scale)), estimate))
+            ranked.append((plain.confidence + LEAD * (clear is None), plain))
+        for is_bright in [each for each in polarities if clear not in polarities or each is clear]:
+            diameter = SMALLEST_KEPT_PX / self.scale if self.scale else blobs.diameter_px(is_bright)
+            if diameter is None:
+                continue
+            sight = Sight(self.scale or scale_for(diameter), is_bright, diameter)
+            part = busiest(sight.show(grey, self.centring_blur_px), round(PROBE_SIDE_PX / sight.scale))
+            estimate, found_px = self._probe(part, sight)
+            if estimate is None:
+                if is_bright is not clear:
+                    continue
+                estimate = SightEstimate(sight)
+            if self.scale is None and 1 / ALIKE_FACTOR <= found_px / diameter <= ALIKE_FACTOR:
+                mean_px = float(np.sqrt(found_px * diameter))
+                estimate = replace(estimate, sight=Sight(scale_for(mean_px), is_bright, mean_px))
+            ranked.append((estimate.confidence + LEAD * (is_bright is clear), estimate))
         return max(ranked, key=lambda each: each[0])[1] if ranked else None
 
-    def _probe(self, part: NDArray[np.float32], sight: Sight) -> tuple[SightEstimate, float] | None:
-        """Return how sure a sight of a part is, and the typical diameter (px) in it; ``None`` without any."""
+    def _probe(self, part: NDArray[np.float32], sight: Sight) -> tuple[SightEstimate | None, float]:
+        """Return how sure a sight of a part is, and the typical diameter (px) in it."""
         prediction = self.predict(part, sight.scale)
         areas = measure_regions(prediction.without_small().labels).area_px
         # the median: many small particles on a support count for more than a few large ones
         diameter = float(np.sqrt(4 * np.median(areas) / np.pi)) if areas.size else 0.0
         if diameter * sight.scale < MIN_PROBE_DIAMETER_PX:
-            return None
+            return None, diameter
         return SightEstimate(sight, prediction.confidence), diameter
+
+
+@dataclass(frozen=True)
+class BlobEvidence:
+    """What the bright and the dark blobs of an image tell."""
+
+    bright: Blobs
+    dark: Blobs
+
+    @classmethod
+    def of(cls, grey: NDArray[np.float32]) -> BlobEvidence:
+        """Find the blobs of an image (..., Y, X)."""
+        part = middle(grey, BLOBS_SIDE_PX)
+        return cls(*find_blobs(part.reshape(-1, *part.shape[-2:]).mean(axis=0)))
+
+    @property
+    def clear_polarity(self) -> bool | None:
+        """Whether particles are bright; ``None`` where that is not clear."""
+        for is_bright, own, other in ((True, self.bright, self.dark), (False, self.dark, self.bright)):
+            if len(own) >= MIN_BLOBS and own.evidence >= CLEAR_FACTOR * other.evidence:
+                return is_bright
+        return None
+
+    def diameter_px(self, is_bright: bool) -> float | None:
+        """Return the typical diameter of one polarity's blobs; ``None`` without any."""
+        return (self.bright if is_bright else self.dark).typical_diameter_px
+
+    def contradict(self, seen_px: float | None, is_bright: bool) -> bool:
+        """Return whether blobs tell another polarity clearly, or a much smaller size than what is seen."""
+        clear = self.clear_polarity
+        if clear is None or clear is not is_bright:
+            return clear is not None
+        told_px = self.diameter_px(is_bright)
+        return told_px is not None and seen_px is not None and seen_px > MAX_SIZE_FACTOR * told_px
 
 
 def busiest(shown: NDArray[np.float32], side: int) -> NDArray[np.float32]:

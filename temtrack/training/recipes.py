@@ -62,11 +62,11 @@ class Recipe:
 RECIPES = {
     "effsam-tiny": Recipe(
         model="effsam-tiny",
-        fractions={"emps": 0.26, "paper": 0.24, "haadf": 0.2},
+        fractions={"emps": 0.25, "paper": 0.2, "haadf": 0.25},
         synthetic_fraction=0.3,
         settings={
             "n_steps": 20_000,
-            "min_diameter_px": 12.0,
+            "min_diameter_px": 10.0,
             "flattened_fraction": 0.15,
             "supported_fraction": 0.4,
             "movie_fraction": 0.35,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 import temtrack
-from temtrack.errors import TemtrackNotice
+from temtrack.errors import TemtrackWarning
 from temtrack.imaging.labels import LabelImage
 from temtrack.linking.motion import MotionModel
 from temtrack.metrics.merges import MergeScore, match_merges
@@ -41,7 +41,7 @@ def score_segmenter(model: str, name: str) -> Figures:
     total, hits, n_found, n_true = SegmentationScore(), 0, 0, 0
     for example in read_examples(name):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", TemtrackNotice)  # of burned-in scale bars
+            warnings.simplefilter("ignore", TemtrackWarning)  # of burned-in bars, and of doubts
             found = temtrack.segment(example.image, model=model)
         if example.labels is not None:
             total += score_segmentation(found, example.labels)

@@ -92,3 +92,16 @@ def test_a_polarity_that_contradicts_the_image_is_done_as_told_and_said():
     with pytest.warns(TemtrackWarning, match="--polarity bright is done as told, but its particles look"):
         found = find_sight(model, movie.read_frame(0), movie, SegmentOptions(polarity="bright"))
     assert found.sight.scale == 1.0
+
+
+def test_a_model_that_is_hardly_sure_is_told_of():
+    from temtrack.models.registry import find_model
+    from temtrack.pipeline.segment import find_sight
+
+    class Unsure(Moody):
+        def find_sight(self, image, polarity="auto", scale=None):
+            return SightEstimate(Sight(1.0), 0.41, is_doubtful=True)
+
+    movie = movie_of_array(np.zeros((1, 20, 30)))
+    with pytest.warns(TemtrackWarning, match=r"hardly sure of what it sees \(confidence 0\.41\)"):
+        find_sight(Unsure(find_model("otsu"), blind=False), movie.read_frame(0), movie, SegmentOptions())

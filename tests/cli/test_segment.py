@@ -178,3 +178,20 @@ def test_bad_places_and_values_end_in_one_line(run, segmenter, tmp_path, image_f
         result = run("segment", *words)
         assert (result.exit_code, one_line(result.stderr)) == (exit_code, True), words
         assert reason in result.stderr
+
+
+def test_many_images_are_shown_on_one_sheet(run, segmenter, tmp_path, image):
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(tmp_path / name, image)
+    made = json.loads(run("segment", tmp_path, "--json").stdout)
+    assert made["contact_sheets"] == [str(tmp_path / "contact_sheet.png")]
+    assert (tmp_path / "contact_sheet.png").is_file()
+    again = run("segment", tmp_path, "--force", "--json")  # the sheet is no image to segment
+    assert [row["input"] for row in rows(again.stdout)] == [
+        str(tmp_path / name) for name in ("a.tif", "b.tif")
+    ]
+    (tmp_path / "contact_sheet.png").unlink()
+    assert "contact_sheets" not in json.loads(
+        run("segment", tmp_path, "--force", "--no-overlay", "--json").stdout
+    )
+    assert "contact_sheets" not in json.loads(run("segment", tmp_path / "a.tif", "--force", "--json").stdout)

@@ -3,7 +3,16 @@ import pytest
 from scipy import ndimage
 
 from temtrack.segmentation.scale import Prediction
-from temtrack.segmentation.sight import Sight, SightEstimate, SightFinder, busiest, common_sight, facts_of
+from temtrack.segmentation.sight import (
+    DOUBT,
+    BlobEvidence,
+    Sight,
+    SightEstimate,
+    SightFinder,
+    busiest,
+    common_sight,
+    facts_of,
+)
 
 
 def discs(bright, support):
@@ -27,7 +36,11 @@ def dark_discs(part, scale):
 
 
 def find(grey, **settings):
-    return SightFinder(dark_discs, 2.0, **settings).find(grey)
+    return find_with(dark_discs, grey, **settings)
+
+
+def find_with(predict, grey, **settings):
+    return SightFinder(predict, 2.0, **settings).find(grey)
 
 
 def test_dark_particles_on_an_even_background_are_shown_as_they_are():
@@ -44,6 +57,42 @@ def test_on_a_lumpy_support_the_background_is_flattened_and_the_polarity_found(b
     assert found.sight.background_px is not None
     shown = found.sight.show(grey, 2.0)
     assert np.percentile(shown[inside], 90) < np.percentile(shown[~inside], 10)
+
+
+def test_a_clear_image_overrules_a_network_that_is_not_sure():
+    """Where the network takes the hills of the support for particles, and is not sure, blobs tell."""
+    grey, _ = discs(bright=True, support=True)
+    hills = np.zeros(grey.shape, np.int32)
+    hills[60:180, 60:180] = 1
+
+    def sees_hills(part, scale):
+        found = dark_discs(part, scale)
+        return found if part.shape != grey.shape or scale > 2 else Prediction(hills, np.ones(1), 0.7)
+
+    assert find_with(sees_hills, grey).sight.is_bright
+    evidence = BlobEvidence.of(grey)
+    assert evidence.clear_polarity is True
+    assert evidence.contradict(12.0, is_bright=False)
+    assert evidence.contradict(120.0, is_bright=True)
+    assert not evidence.contradict(20.0, is_bright=True)
+
+
+@pytest.mark.parametrize(("confidence", "is_doubtful"), [(DOUBT + 0.01, False), (DOUBT - 0.01, True)])
+def test_a_network_that_is_hardly_sure_says_so(confidence, is_doubtful):
+    grey, inside = discs(bright=False, support=False)
+    labels = ndimage.label(inside)[0].astype(np.int32)
+
+    def predict(part, scale):
+        return Prediction(labels, np.ones(labels.max(), np.float32), confidence)
+
+    assert find_with(predict, grey).is_doubtful is is_doubtful
+
+
+def test_an_image_without_blobs_tells_nothing():
+    evidence = BlobEvidence.of(np.full((90, 90), 0.5, np.float32))
+    assert evidence.clear_polarity is None
+    assert evidence.diameter_px(is_bright=True) is None
+    assert not evidence.contradict(40.0, is_bright=False)
 
 
 def test_a_polarity_that_is_given_is_kept_and_one_that_contradicts_the_image_is_told():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from temtrack.datasets.labelled import LabelledImage
 from temtrack.errors import UsageError
-from temtrack.imaging.background import flatten_background
+from temtrack.imaging.background import flatten_background, is_bright
 from temtrack.imaging.intensity import CENTRING_BLUR_PX, centre_intensity, rescale_intensity
 from temtrack.imaging.labels import typical_diameter
 from temtrack.simulation.chance import log_uniform
@@ -29,6 +29,11 @@ FAINT_DOSE_E_PX = (10.0, 80.0)
 FAINT_CONTRAST = (0.1, 0.6)
 
 DIAMETER_GUESSES = (0.6, 1.7)  # of a particle's true diameter, by which a background is flattened
+WRONG_POLARITY_FRACTION, WRONG_SIZE_FRACTION = 0.1, 0.2  # of the supported catalysts, that are shown so
+WRONG_FACTORS = (2.0, 6.0)  # of a particle's true diameter, by which that is taken wrong, or its inverse
+TRIAL_WIDTHS_PX = (20.0, 56.0)  # of what is taken for particles then
+SEEN_WIDTHS_PX = (7.0, 130.0)  # of particles that are to be found on a support
+SUPPORTED_SCALES = (0.15, 6.0)
 UNKNOWN_DIAMETER_PX = 30.0  # of particles in a crop that shows none
 
 T = TypeVar("T")
@@ -49,13 +54,18 @@ def image_source(
 
     def draw(rng: np.random.Generator) -> LabelledImage:
         n = int(rng.integers(len(images)))
+        if images[n].boxes is not None:
+            weak = images[n]
+            if rng.random() >= config.unaugmented_fraction:
+                weak = replace(weak, image=draw_degradation(rng)(weak.image, rng))
+            return Trial.draw(rng, config).show(weak, config, centring_blur_px, rng)
         if rng.random() < config.unaugmented_fraction:
             known = config.min_diameter_px <= images[n].diameter_px <= config.max_diameter_px
             image, labels = _part(centred[n], config, rng, as_it_is=known)
         else:
             image, labels = _part(images[n], config, rng)
             image = centre_intensity(rescale_intensity(draw_degradation(rng)(image, rng)), centring_blur_px)
-        if images[n].boxes is not None or _by_chance(config.flattened_fraction, rng):
+        if _by_chance(config.flattened_fraction, rng):
             image = flattened(image, labels, centring_blur_px, rng)
         return LabelledImage(image, labels, images[n].semantic)
 
@@ -66,11 +76,48 @@ def flattened(
     image: NDArray[np.float32], labels: NDArray[np.int32], centring_blur_px: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Show an image (Y, X) with a flattened background, its particles dark, as if their size were guessed."""
-    diameter = typical_diameter(labels) or UNKNOWN_DIAMETER_PX
-    detail = flatten_background(image, diameter * log_uniform(rng, *DIAMETER_GUESSES))
+    diameter = (typical_diameter(labels) or UNKNOWN_DIAMETER_PX) * log_uniform(rng, *DIAMETER_GUESSES)
+    detail = flatten_background(image, diameter)
     if labels.any() and detail[labels > 0].mean() > 0:
         detail = -detail
     return centre_intensity(rescale_intensity(detail), centring_blur_px)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How a supported catalyst is shown: its particles ``width_px`` wide, taken for ``factor`` times that.
+
+    Now and then that is wrong, or the polarity is. A network that has learned so is sure of nothing but the
+    right trial, by which it is found.
+    """
+
+    factor: float
+    width_px: float
+    is_upside_down: bool
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, config: TrainConfig) -> Trial:
+        """Draw how an image is shown."""
+        is_upside_down = rng.random() < WRONG_POLARITY_FRACTION
+        if rng.random() >= WRONG_SIZE_FRACTION:
+            return cls(log_uniform(rng, *DIAMETER_GUESSES), wanted_diameter(config, rng), is_upside_down)
+        factor = log_uniform(rng, *WRONG_FACTORS) ** int(rng.choice([-1, 1]))
+        return cls(factor, log_uniform(rng, *TRIAL_WIDTHS_PX) / factor, is_upside_down)
+
+    def show(
+        self, of: LabelledImage, config: TrainConfig, centring_blur_px: float, rng: np.random.Generator
+    ) -> LabelledImage:
+        """Cut a part out of an image, its background flattened; what is too wide or narrow is no particle."""
+        diameter = of.diameter_px or UNKNOWN_DIAMETER_PX
+        scale = float(np.clip(self.width_px / diameter, *SUPPORTED_SCALES))
+        widths = 2 * scale * np.sqrt(np.bincount(of.labels.ravel()) / np.pi)
+        is_seen = (widths > SEEN_WIDTHS_PX[0]) & (widths < SEEN_WIDTHS_PX[1])
+        image, labels = crop(of.image, of.labels * is_seen[of.labels], scale, config.crop_px, rng)
+        detail = flatten_background(rescale_intensity(image), self.factor * scale * diameter)
+        if is_bright(of.image, of.labels, diameter) != self.is_upside_down:
+            detail = -detail
+        shown = centre_intensity(rescale_intensity(detail), centring_blur_px)
+        return LabelledImage(shown, labels * (not self.is_upside_down))
 
 
 def _by_chance(fraction: float, rng: np.random.Generator) -> bool:
@@ -124,12 +171,11 @@ def supported_source(config: TrainConfig, centring_blur_px: float = CENTRING_BLU
 
     def draw(rng: np.random.Generator) -> LabelledImage:
         radius = log_uniform(rng, *SUPPORTED_RADII_PX)
-        scale = max(wanted_diameter(config, rng) / (2 * radius), SCENE_MIN_SCALE)
-        side = max(math.ceil(config.crop_px / scale), math.ceil(SUPPORTED_MIN_SIDE_RADII * radius))
+        trial = Trial.draw(rng, config)
+        scale = max(trial.width_px / (2 * radius), SCENE_MIN_SCALE)
+        side = math.ceil(max(config.crop_px / scale, SUPPORTED_MIN_SIDE_RADII * radius))
         scene = simulate_supported(rng, SupportedConfig(side, side, radius))
-        shown = flattened(scene.image, scene.labels, centring_blur_px, rng)
-        image, labels = window(*resample(shown, scene.labels, scale), config.crop_px, rng)
-        return LabelledImage(image, labels)
+        return trial.show(LabelledImage(scene.image, scene.labels), config, centring_blur_px, rng)
 
     return draw
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,9 +14,11 @@ from temtrack.training.config import TrainConfig
 from temtrack.training.data.samples import (
     FAINT_DOSE_E_PX,
     SCENE_MIN_SCALE,
+    Trial,
     image_source,
     mix,
     scene_source,
+    supported_source,
 )
 
 
@@ -94,6 +98,61 @@ def test_scenes_are_shown_as_segment_would_show_them_and_half_of_them_are_faint(
         )[0, 0].numpy()
         corner = sample.image[:2, :2].ravel()
         assert np.isin(corner, shown).all()
+
+
+def bright_on_a_slope(magnification=1):
+    """Four discs 12 px wide, unless magnified, on a support that grows thicker from left to right."""
+    y, x = np.mgrid[: 160 : 1 / magnification, : 160 : 1 / magnification]
+    parts = (y // 80) * 2 + x // 80 + 1
+    labels = np.where((y % 80 - 40) ** 2 + (x % 80 - 40) ** 2 < 36, parts, 0).astype(np.int32)
+    return LabelledImage((x / 200 + 0.15 * (labels > 0)).astype(np.float32), labels)
+
+
+@pytest.mark.parametrize(("factor", "width_px"), [(0.7, 30.0), (1.0, 60.0), (1.5, 12.0)])
+def test_on_a_support_particles_are_shown_dark_at_the_wanted_width(factor, width_px):
+    trial, config = Trial(factor, width_px, is_upside_down=False), TrainConfig(crop_px=96)
+    sample = trial.show(bright_on_a_slope(), config, 2.0, np.random.default_rng(1))
+    inside = sample.labels > 0
+    assert sample.image[inside].mean() < 0.5 < sample.image[~inside].mean()
+    widest = 2 * np.sqrt(np.bincount(sample.labels.ravel())[1:].max() / np.pi)
+    assert widest == pytest.approx(width_px, rel=0.25)
+
+
+def test_on_a_support_there_is_nothing_to_be_found_where_the_trial_is_wrong():
+    right, config = bright_on_a_slope(), TrainConfig(crop_px=96)
+    for of, trial in (
+        (right, Trial(1.0, 30.0, is_upside_down=True)),
+        (right, Trial(6.0, 5.0, is_upside_down=False)),
+        (bright_on_a_slope(3), Trial(0.2, 150.0, is_upside_down=False)),
+    ):
+        assert not trial.show(of, config, 2.0, np.random.default_rng(1)).labels.any()
+    shown, upside_down = (
+        Trial(1.0, 30.0, wrong).show(right, config, 2.0, np.random.default_rng(1)).image
+        for wrong in (False, True)
+    )
+    np.testing.assert_allclose(upside_down, 1 - shown, atol=0.02)
+
+
+def test_trials_are_wrong_now_and_then():
+    rng, config = np.random.default_rng(0), TrainConfig()
+    trials = [Trial.draw(rng, config) for _ in range(400)]
+    assert 0.05 < np.mean([trial.is_upside_down for trial in trials]) < 0.15
+    assert 0.1 < np.mean([not 0.5 < trial.factor < 1.9 for trial in trials]) < 0.3
+
+
+def test_images_with_boxes_and_supported_catalysts_are_shown_on_trial():
+    of = bright_on_a_slope()
+    boxed = replace(of, boxes=np.array([[34.0, 34, 46, 46]]))
+    config = TrainConfig(crop_px=64, min_diameter_px=24.0, max_diameter_px=30.0)
+    draws = (image_source([boxed], config), supported_source(config))
+    for draw in draws:
+        samples = [draw(np.random.default_rng(seed)) for seed in range(8)]
+        assert all(sample.image.shape == sample.labels.shape == (64, 64) for sample in samples)
+        dark = [
+            s.image[s.labels > 0].mean() < s.image[s.labels == 0].mean() for s in samples if s.labels.any()
+        ]
+        assert dark
+        assert all(dark)
 
 
 def test_fractions_must_be_positive():
