@@ -74,6 +74,7 @@ def test_column_order_is_that_of_the_contract():
         "gaps_px",
         "approach_speed",
         "contact_s",
+        "reviewed",
     ]
     particles = PARTICLES.schema(calibration(1.0)).names
     assert particles[:4] == ["frame", "particle_id", "y_px", "x_px"]
