@@ -53,14 +53,19 @@ class Regions:
 
 @dataclass(frozen=True)
 class LabelImage:
-    """Labels (Y, X) with their regions, which are measured once: when they are first asked for."""
+    """Labels (Y, X) with their runs and regions, which are measured once: when they are first asked for."""
 
     labels: Labels
 
     @cached_property
+    def runs(self) -> RunLengths:
+        """The labels run-length encoded."""
+        return encode_run_lengths(self.labels)
+
+    @cached_property
     def regions(self) -> Regions:
         """One row per id."""
-        return measure_regions(self.labels)
+        return _measure(self.runs, border_ids(self.labels))
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,10 @@ def compact(labels: Labels) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
 
 def measure_regions(labels: Labels) -> Regions:
     """Measure area, centroid and border contact of each id of ``labels`` (Y, X)."""
-    runs = encode_run_lengths(labels)
+    return LabelImage(labels).regions
+
+
+def _measure(runs: RunLengths, at_border: NDArray[np.int64]) -> Regions:
     ids, index = _index_of(runs.ids)
     area = np.bincount(index, weights=runs.n_px, minlength=ids.size)
     y, x = runs.y_px, runs.x_px + (runs.n_px - 1) / 2
@@ -121,7 +129,7 @@ def measure_regions(labels: Labels) -> Regions:
         area_px=area.astype(np.int64),
         y_px=np.bincount(index, weights=runs.n_px * y, minlength=ids.size) / area,
         x_px=np.bincount(index, weights=runs.n_px * x, minlength=ids.size) / area,
-        touches_border=np.isin(ids, border_ids(labels)),
+        touches_border=np.isin(ids, at_border),
     )
 
 

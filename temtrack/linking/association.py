@@ -160,11 +160,10 @@ def _is_asked(candidates: Candidates, clear: NDArray[np.bool_], likelihood: Like
 
 
 def _leads(group: NDArray[np.int64], score: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which scores lead all others of their group by the margin of a clear one."""
-    order = np.lexsort((-score, group))
-    sorted_group, sorted_score = group[order], score[order]
-    first = np.append(True, sorted_group[1:] != sorted_group[:-1])
-    second = np.append(np.where(sorted_group[1:] == sorted_group[:-1], sorted_score[1:], -np.inf), -np.inf)
-    out = np.zeros(group.size, bool)
-    out[order] = first & (sorted_score - np.maximum(second, 0) >= CLEAR_MARGIN)
-    return out
+    """Tell which scores lead all others of their group, and 0, by the margin of a clear one."""
+    best, second = np.zeros((2, int(group.max(initial=-1)) + 1))
+    np.maximum.at(best, group, score)
+    is_best = score == best[group]
+    np.maximum.at(second, group[~is_best], score[~is_best])
+    is_sole = np.bincount(group[is_best], minlength=best.size)[group] == 1
+    return np.asarray(is_best & is_sole & (score - second[group] >= CLEAR_MARGIN))

@@ -15,6 +15,9 @@ from temtrack.linking.likelihood import MAX_GAP_SCALES, Likelihood
 #: A pair within so many standard deviations of motion may be linked.
 REACH_SIGMAS = 15.0
 
+#: A detection may be linked to one of so many tracks nearest to it, and to those that overlap it.
+N_NEAREST = 16
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -42,18 +45,19 @@ def find_candidates(likelihood: Likelihood, overlaps: Overlaps, config: LinkingC
     reach = np.maximum(
         2 * likelihood.found_radius + widest_gap, max(REACH_SIGMAS * likelihood.motion, likelihood.hop_px)
     )
-    near = cKDTree(tracks.at).query_ball_point(likelihood.found_at, reach)
-    i = np.concatenate([np.asarray(rows, np.int64) for rows in near])
-    j = np.repeat(np.arange(n), [len(rows) for rows in near])
+    nearest = np.arange(1, min(N_NEAREST, tracks.ids.size) + 1)
+    distance, row = cKDTree(tracks.at).query(likelihood.found_at, nearest, distance_upper_bound=reach.max())
+    j, k = np.nonzero(distance <= reach[:, None])
+    i = row[j, k].astype(np.int64)
     over_i, over_j = np.searchsorted(tracks.ids, overlaps.a), np.searchsorted(found.ids, overlaps.b)
     strong = np.maximum(overlaps.n_px / tracks.area_px[over_i], overlaps.n_px / likelihood.found_area[over_j])
     over_i, over_j, n_px = (
         part[strong >= config.min_overlap_fraction] for part in (over_i, over_j, overlaps.n_px)
     )
     key = np.unique(np.concatenate([i * n + j, over_i * n + over_j]))
-    by_key = dict(zip((over_i * n + over_j).tolist(), n_px.tolist(), strict=True))
+    shared = np.zeros(key.size)
+    shared[np.searchsorted(key, over_i * n + over_j)] = n_px
     i, j = np.divmod(key, n)
-    shared = np.array([by_key.get(k, 0) for k in key.tolist()], dtype=np.float64)
     gap = (
         np.linalg.norm(likelihood.found_at[j] - tracks.at[i], axis=1)
         - likelihood.found_radius[j]

@@ -138,7 +138,9 @@ class Likelihood:
         self.log_new = np.log(noise.births() / field_px / area_range)
         self.log_hop = np.log(HOP_PROBABILITY / (np.pi * self.hop_px**2))
         self.gap_scale = noise.gap_scale_px(usual)
-        self.log_leaving = np.array([self._log_leaving({i}) for i in tracks.ids.tolist()])
+        self.log_leaving = np.zeros(tracks.ids.size)
+        for i in tracks.company:
+            self.log_leaving[np.searchsorted(tracks.ids, i)] = self._log_leaving({i})
         self.track_sigma = np.sqrt(
             self.motion**2 * (1.0 + tracks.gap_frames) + (OUTLINE_FRACTION * tracks.radius_px) ** 2
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.imaging.constellation import register_regions
-from temtrack.imaging.labels import LabelImage, Regions, encode_run_lengths
+from temtrack.imaging.labels import LabelImage, Regions
 from temtrack.imaging.registration import FrameRegistration, Step, find_mask_shift, shift_mask
 
 #: A median step so many times its standard error tells half of the newest drift: of a few particles it may be
@@ -161,7 +161,7 @@ def move_labels(image: LabelImage, steps: NDArray[np.float64]) -> LabelImage:
     """
     labels, regions = image.labels, image.regions
     height, width = labels.shape
-    runs = encode_run_lengths(labels)
+    runs = image.runs
     row = np.searchsorted(regions.ids, runs.ids)
     whole = np.rint(steps).astype(np.int64)
     y, start = runs.y_px + whole[row, 0], runs.x_px + whole[row, 1]
@@ -175,18 +175,21 @@ def move_labels(image: LabelImage, steps: NDArray[np.float64]) -> LabelImage:
     at = np.arange(n_px.sum()) + np.repeat(y * width + start - first_of_run, n_px)
     out = np.zeros(labels.shape, np.int32)
     out.ravel()[at] = np.repeat(runs.ids[inside], n_px)
-    return LabelImage(_keep_leavers(out, regions, whole))
+    return _keep_leavers(LabelImage(out), regions, whole)
 
 
-def _keep_leavers(out: NDArray[np.int32], regions: Regions, steps: NDArray[np.int64]) -> NDArray[np.int32]:
+def _keep_leavers(moved: LabelImage, regions: Regions, steps: NDArray[np.int64]) -> LabelImage:
     """Draw a pixel, the nearest within the field, for each id that moving has left without any."""
     present = np.zeros(int(regions.ids.max(initial=0)) + 1, bool)
-    present[encode_run_lengths(out).ids] = True
+    present[moved.runs.ids] = True
     gone = ~present[regions.ids]
+    if not gone.any():
+        return moved
+    out = moved.labels.copy()
     y = np.clip(np.rint(regions.y_px[gone] + steps[gone, 0]), 0, out.shape[0] - 1).astype(np.int64)
     x = np.clip(np.rint(regions.x_px[gone] + steps[gone, 1]), 0, out.shape[1] - 1).astype(np.int64)
     out[y, x] = regions.ids[gone]
-    return out
+    return LabelImage(out)
 
 
 def find_jump(moved: NDArray[np.bool_], found: NDArray[np.bool_]) -> tuple[int, int]:
