@@ -176,6 +176,7 @@ def _replace(state: LinkerState, old_ids: tuple[int, ...], new: int) -> None:
         born=state.window[0].frame,
         last_seen=max(t.last_seen for t in old),
         gap_frames=min(t.gap_frames for t in old),
+        n_seen=max(t.n_seen for t in old),
         touches_border=any(t.touches_border for t in old),
     )
     for record in state.window:

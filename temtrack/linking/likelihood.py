@@ -27,6 +27,9 @@ HOP_RADII = 8.0
 #: The usual radius is that of the larger particles that make up this share of the area.
 AREA_OF_PARTICLES = 0.9
 
+#: Below this share of it, what is taken for a particle may be a speck that others were taken for.
+SPECK_RADII = 0.4
+
 #: Outlines move a centre about by this share of the radius.
 OUTLINE_FRACTION = 0.05
 
@@ -115,6 +118,20 @@ class Expected:
         """Radius of the disc of equal area, (N,)."""
         return np.sqrt(self.area_px / np.pi)
 
+    @cached_property
+    def usual_radius_px(self) -> float:
+        """The usual radius of what are surely particles, or of all where nothing is sure yet."""
+        return usual_radius(self.radius_px[self._sure])
+
+    @cached_property
+    def is_large(self) -> NDArray[np.bool_]:
+        """Tell which tell of the movie: what are surely particles, and no specks, (N,)."""
+        return self._sure & (self.radius_px >= SPECK_RADII * self.usual_radius_px)
+
+    @property
+    def _sure(self) -> NDArray[np.bool_]:
+        return self.is_established if self.is_established.any() else np.ones(self.ids.size, bool)
+
 
 class Likelihood:
     """Scores of hypotheses on rows of tracks and detections, in nats over missed and new."""
@@ -124,11 +141,10 @@ class Likelihood:
         self.found_at = np.stack([detections.y_px, detections.x_px], axis=1)
         self.found_area = detections.area_px.astype(np.float64)
         self.found_radius = detections.radius_px
-        sure = tracks.is_established if tracks.is_established.any() else np.ones(tracks.ids.size, bool)
-        usual = _usual_radius(tracks.radius_px[sure] if tracks.ids.size else self.found_radius)
+        usual = tracks.usual_radius_px if tracks.ids.size else usual_radius(self.found_radius)
         self.area_sigma = noise.area_log()
         self.hop_px = HOP_RADII * usual
-        self.motion = max(noise.motion_px(usual), self._motion_here(sure, usual))
+        self.motion = max(noise.motion_px(usual), self._motion_here(tracks.is_large, usual))
         missed = np.where(tracks.is_established, min(noise.miss_fraction(), 0.5), TENTATIVE_MISSED)
         missed[tracks.is_outside] = OUTSIDE_MISSED
         self.log_odds_seen = np.log((1 - missed) / missed)
@@ -145,15 +161,15 @@ class Likelihood:
             self.motion**2 * (1.0 + tracks.gap_frames) + (OUTLINE_FRACTION * tracks.radius_px) ** 2
         )
 
-    def _motion_here(self, sure: NDArray[np.bool_], usual: float) -> float:
+    def _motion_here(self, large: NDArray[np.bool_], usual: float) -> float:
         """Return the standard deviation of motion that the frame itself shows, 0 where it shows none.
 
         It is told by the pairs that are each other's nearest in place and area, two widths apart at most.
         """
-        if not (sure.any() and self.found_area.size):
+        if not (large.any() and self.found_area.size):
             return 0.0
         scale = self.hop_px / (CLEAR_AREA_SIGMAS * self.area_sigma)
-        before = np.column_stack([self.tracks.at, scale * np.log(self.tracks.area_px)])[sure]
+        before = np.column_stack([self.tracks.at, scale * np.log(self.tracks.area_px)])[large]
         found = np.column_stack([self.found_at, scale * np.log(self.found_area)])
         _, nearest = cKDTree(found).query(before, distance_upper_bound=WIDE_STEP_RADII * usual)
         _, back = cKDTree(before).query(found)
@@ -185,9 +201,10 @@ class Likelihood:
         )
         log_area = np.log(self.found_area[j] / self.tracks.area_px[i])
         distance = np.linalg.norm(self.found_at[j] - self.tracks.at[i], axis=1)
-        # what the border cuts may show less or more of itself at any time
+        # what the border cuts may show less of itself, and what it did cut more
+        cut, was_cut = self.detections.touches_border[j], self.tracks.touches_border[i]
         area = np.where(
-            at_border,
+            np.where(log_area < 0, cut, was_cut),
             np.log(1 / AREA_RANGE_LOG),
             log_t(log_area / self.area_sigma, 1) - np.log(self.area_sigma),
         )
@@ -248,7 +265,7 @@ class Likelihood:
         return np.where(at_border, np.log(1 / AREA_RANGE_LOG), inside)
 
 
-def _usual_radius(radii: NDArray[np.float64]) -> float:
+def usual_radius(radii: NDArray[np.float64]) -> float:
     """Return the median radius (N,) of the larger ones that make up most of the area: specks count little."""
     if radii.size == 0:
         return 1.0

@@ -166,12 +166,12 @@ class Linker:
         i = np.searchsorted(tracks.ids, [link.tracks[0] for link in single])
         j = np.searchsorted(found.ids, [link.detections[0] for link in single])
         whole = ~(tracks.touches_border[i] | found.touches_border[j]) & (tracks.gap_frames[i] == 0)
-        whole &= tracks.is_established[i]
+        whole &= tracks.is_large[i]
         i, j = i[whole], j[whole]
         steps = np.stack([found.y_px[j], found.x_px[j]], axis=1) - tracks.at[i]
         ratios = np.log(found.area_px[j] / tracks.area_px[i])
         gone = np.searchsorted(tracks.ids, links.unmatched_tracks)
-        is_missed = (tracks.gap_frames[gone] == 0) & tracks.is_established[gone]
+        is_missed = (tracks.gap_frames[gone] == 0) & tracks.is_large[gone]
         n_missed = int(is_missed.sum())
         self.state.noise.learn(steps, ratios, n_missed, len(links.unmatched_detections))
 
@@ -195,10 +195,10 @@ class Linker:
         return height, width
 
     def _established(self, among: Iterable[int]) -> set[int]:
-        """Return the tracks that are surely particles: seen alone often enough."""
-        tracks = self.state.tracks
+        """Return the tracks that are surely particles: seen alone often enough, and oftener than missed."""
         wanted = min(MIN_ESTABLISHED_FRAMES, self.state.n_frames)
-        return {i for i in among if len(tracks[i].observations) >= wanted}
+        tracks = (self.state.tracks[i] for i in among)
+        return {t.id for t in tracks if len(t.observations) >= wanted and t.n_seen >= t.n_missed}
 
     def _seems_blank(self, expected: Regions, found: Regions) -> bool:
         """Tell whether far fewer detections, and far less area, were found than expected."""
@@ -337,6 +337,7 @@ class Linker:
             track = self.state.tracks[i]
             if i not in unmatched:
                 track.last_seen, track.gap_frames = frame, 0
+                track.n_seen += 1
                 if i not in joined and not is_blank:
                     if track.observations and track.observations[-1].frame == last_frame:
                         last = track.observations[-1]
@@ -352,6 +353,7 @@ class Linker:
         for track in self.state.tracks.values():
             if track.last_seen < self.state.n_frames:
                 track.gap_frames += 1
+                track.n_missed += 1
 
     def _end_lost_tracks(self, record: FrameRecord) -> None:
         """End the tracks whose gap has grown too long or of which nothing is left to propagate."""

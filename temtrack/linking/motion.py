@@ -16,6 +16,9 @@ from temtrack.imaging.registration import FrameRegistration, Step, find_mask_shi
 #: their own motion.
 DRIFT_SIGMAS = 2.0
 
+#: The error of a median of so few steps is known to a factor of two only.
+FEW_STEPS = 4.0
+
 #: Where particles alone fit no step, so many of them may tell a jump by where they overlap.
 MIN_OVERLAPPING = 10
 
@@ -215,9 +218,11 @@ def _without(regions: Regions, ids: frozenset[int]) -> Regions:
 
 def _significance(steps: NDArray[np.float64], common: NDArray[np.float64]) -> float:
     """Return, 0 to 1, how surely the median of some steps is one of the whole field."""
-    error_px = float(np.hypot(*np.median(np.abs(steps - common), axis=0))) / np.sqrt(len(steps) - 1)
+    n_free = len(steps) - 1
+    error_px = float(np.hypot(*np.median(np.abs(steps - common), axis=0))) / np.sqrt(n_free)
+    doubt_px = DRIFT_SIGMAS * (1 + FEW_STEPS / n_free) * error_px
     length_px = float(np.hypot(*common))
-    return 1.0 if error_px == 0 else length_px**2 / (length_px**2 + (DRIFT_SIGMAS * error_px) ** 2)
+    return 1.0 if doubt_px == 0 else length_px**2 / (length_px**2 + doubt_px**2)
 
 
 def _steps(before: Regions, after: Regions, doubted: frozenset[int]) -> tuple[list[int], NDArray[np.float64]]:

@@ -36,12 +36,17 @@ class Observation:
 
 @dataclass
 class TrackState:
-    """One live track; it is observed only in a detection of its own, neither shared nor filled in."""
+    """One live track; it is observed only in a detection of its own, neither shared nor filled in.
+
+    ``n_seen`` and ``n_missed`` are the good frames with a detection, its own or a shared one, and without.
+    """
 
     id: int
     born: int
     last_seen: int = 0
     gap_frames: int = 0
+    n_seen: int = 0
+    n_missed: int = 0
     touches_border: bool = False
     observations: deque[Observation] = field(default_factory=lambda: deque(maxlen=N_OBSERVATIONS))
     smooth_area_px: float = 0.0

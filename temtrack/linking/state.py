@@ -92,6 +92,7 @@ class LinkerState:
             if not track.observations or observation.frame > track.observations[-1].frame:
                 track.see(observation)
         track.last_seen, track.gap_frames = live.last_seen, live.gap_frames
+        track.n_seen += live.n_seen
 
     def end(self, tracks: Sequence[TrackState]) -> None:
         """End tracks where they were last seen and take back what was filled in since."""
