@@ -37,6 +37,9 @@ N_SHRINKING_FRAMES, MIN_SHRINKING_LOG, SHRINKING_SIGMAS, N_HALF_MIN = 8, 0.2, 3.
 #: A parent was seen alone in so many frames,
 MIN_PARENT_FRAMES = 3
 
+#: and one of less than this share of the other's area in so many before it is taken for a particle,
+SPECK_AREA, MIN_SPECK_FRAMES = 0.15, 10
+
 #: and not longer ago than so many frames: what was only carried along since merges with nobody.
 MAX_UNSEEN_FRAMES = 4
 
@@ -207,7 +210,7 @@ def _test_areas(
             n_after=len(joint[:N_AREA_FRAMES]),
             pull=None,
             gap_px=0.0,
-            log_odds=LOG_ODDS_SHARED + log_odds_of(tracks[i], window[0], noise),
+            log_odds=LOG_ODDS_SHARED + log_odds_of(tracks[i], window[0], noise, others),
         )
         nats = nats_for_merge(seen, noise, usual_radius)
         if nats <= 0:
@@ -236,9 +239,13 @@ def was_there(track: TrackState, frame: int) -> bool:
     return len(own) >= min(MIN_PARENT_FRAMES, frame) and own[-1] >= frame - MAX_UNSEEN_FRAMES
 
 
-def log_odds_of(track: TrackState, record: FrameRecord, noise: MovieNoise) -> float:
-    """Return what is known beforehand, in nats, of a track that vanishes beside another in a frame."""
-    if len(track.areas_before(record.frame)) < MIN_PARENT_FRAMES:
+def log_odds_of(track: TrackState, record: FrameRecord, noise: MovieNoise, other_px: float) -> float:
+    """Return what is known beforehand, in nats, of a track that vanishes beside another in a frame.
+
+    ``other_px`` is the area of that one: what is a speck beside it may well be one.
+    """
+    is_speck = track.area_before(record.frame) < SPECK_AREA * other_px
+    if len(track.areas_before(record.frame)) < (MIN_SPECK_FRAMES if is_speck else MIN_PARENT_FRAMES):
         return LOG_ODDS_SEEN_SHORTLY
     if is_dissolving(track, record.frame) or is_shrinking(track, record.frame, noise):
         return LOG_ODDS_DISSOLVING

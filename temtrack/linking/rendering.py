@@ -66,10 +66,7 @@ def render_frame(
         (detection,) = link.detections
         box = boxes[detection]
         mask = detections[box] == detection
-        members = np.where(mask & np.isin(propagated[box], link.tracks), propagated[box], 0)
-        for outside in np.setdiff1d(link.tracks, members):
-            members[_nearest_pixel(mask, propagated == outside, box)] = outside
-        shared = divide_detection(mask, members)
+        shared = divide_detection(mask, _seeds(mask, propagated, link.tracks, box))
         labels[box][mask] = shared[mask]
         clusters += neck_clusters(mask, shared, min_neck_ratio)
     hidden = _paint_guests(labels, propagated, unmatched_tracks)
@@ -78,14 +75,33 @@ def render_frame(
     return Drawing(image, memory, clusters)
 
 
-def _nearest_pixel(
-    mask: NDArray[np.bool_], member: NDArray[np.bool_], box: tuple[slice, slice]
-) -> tuple[int, int]:
-    """Return the pixel of ``mask``, which is a box of the image, nearest to the centre of a mask (Y, X)."""
-    centre = np.argwhere(member).mean(axis=0) - (box[0].start, box[1].start)
-    pixels = np.argwhere(mask)
-    y, x = pixels[np.argmin(((pixels - centre) ** 2).sum(axis=1))]
-    return int(y), int(x)
+def _seeds(
+    mask: NDArray[np.bool_],
+    propagated: NDArray[np.integer],
+    tracks: tuple[int, ...],
+    box: tuple[slice, slice],
+) -> NDArray[np.integer]:
+    """Return tracks (Y, X) within a detection's mask, which is a box of the image.
+
+    Where one was predicted outside they have moved otherwise than was thought, all of them: they are brought
+    onto the detection together, and who is still outside gets the nearest pixel.
+    """
+    seeds = np.where(mask & np.isin(propagated[box], tracks), propagated[box], 0)
+    if np.isin(tracks, seeds).all():
+        return seeds
+    at, pixels = np.argwhere(np.isin(propagated, tracks)), np.argwhere(mask)
+    ids = propagated[tuple(at.T)]
+    at = at + np.rint(pixels.mean(axis=0) - at.mean(axis=0)).astype(np.int64)
+    inside = ((at >= 0) & (at < mask.shape)).all(axis=1)
+    seeds = np.zeros(mask.shape, propagated.dtype)
+    seeds[tuple(at[inside].T)] = ids[inside]
+    seeds[~mask] = 0
+    for outside in np.setdiff1d(tracks, seeds):
+        free = pixels[seeds[mask] == 0]
+        free = free if len(free) else pixels
+        off = free - at[ids == outside].mean(axis=0)
+        seeds[tuple(free[np.argmin((off**2).sum(axis=1))])] = outside
+    return seeds
 
 
 def _paint_guests(

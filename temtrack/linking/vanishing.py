@@ -133,7 +133,7 @@ def _look(
         n_after=len(after),
         pull=pull,
         gap_px=gap,
-        log_odds=sum(log_odds_of(one.track, record, noise) for one in gone),
+        log_odds=sum(log_odds_of(one.track, record, noise, other) for one in gone),
     )
 
 
