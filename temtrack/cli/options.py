@@ -250,6 +250,9 @@ OPTIONS = {
     "min_diameter": typer.Option(
         "--min-diameter", metavar="8px|4nm", help="Leave particles out while they are smaller."
     ),
+    "material": typer.Option(
+        "--material", metavar="Pt", help="Metal of the particles, for their atoms and surface."
+    ),
     "sensitivity": typer.Option(
         "--sensitivity",
         help="Tell how far quantities move without doubtful merges, small particles or first frames.",

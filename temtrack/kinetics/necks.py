@@ -11,7 +11,7 @@ from temtrack.kinetics.estimate import NO_EVENTS, Estimate, Measured, Reals, Ref
 from temtrack.kinetics.observed import ObservedRun, contact_or_merge_frame
 from temtrack.kinetics.search import profile_interval
 
-MIN_FRAMES = 6
+MIN_FRAMES, MIN_STAGE_FRAMES = 6, 4
 
 #: Merges that all tell one exponent: fewer say nothing of the next one.
 MIN_MERGES = 3
@@ -25,7 +25,7 @@ STAGES = {"": (0.0, LARGEST_NECK), "_early": (0.0, 0.5), "_late": (0.5, LARGEST_
 EXPONENTS = np.linspace(1, 15, 281)
 
 _LAW = "x/R = (B (t - t0))^(1/n), t0 from contact to merge frame; interval from the profile"
-_POOLED = "the same n in all merges, B and t0 each its own{}; interval from the sum of their profiles"
+_POOLED = "the same n in all merges, each with its own B and t0{}; interval from the sum of profiles"
 _SOURCE = "Kuczynski 1949, Trans. AIME 185, 169"
 _EXPONENT = Estimate("neck_exponent", "1", _LAW, _SOURCE)
 
@@ -43,15 +43,24 @@ class Neck:
         part = slice(*(int(np.count_nonzero(self.ratios < end)) for end in (low, high)))
         return replace(self, seconds=self.seconds[part], ratios=self.ratios[part])
 
-    def profile(self) -> Reals:
-        """Return the least squares of each exponent, (E,), over all starts and B."""
-        squares = np.full((self.starts.size, EXPONENTS.size), np.inf)
+    def squares(self) -> Reals:
+        """Return the least squares (S, E) of each start and exponent, over B."""
+        squares = np.empty((self.starts.size, EXPONENTS.size))
         for row, start in enumerate(self.starts):
             basis = (self.seconds - start) ** (1 / EXPONENTS[:, None])
             amplitude = basis @ self.ratios / (basis**2).sum(axis=1)
             squares[row] = ((self.ratios - amplitude[:, None] * basis) ** 2).sum(axis=1)
-        least: Reals = squares.min(axis=0)
+        return squares
+
+    def profile(self) -> Reals:
+        """Return the least squares of each exponent, (E,), over all starts and B."""
+        least: Reals = self.squares().min(axis=0)
         return least
+
+    def begun(self, exponent: int) -> Neck:
+        """Return the neck with the start alone that fits best, at the exponent of that place."""
+        best = int(np.argmin(self.squares()[:, exponent]))
+        return replace(self, starts=self.starts[best : best + 1])
 
 
 def measure_necks(run: ObservedRun) -> list[Estimate]:
@@ -100,12 +109,17 @@ def read_neck(run: ObservedRun, merge: pd.Series) -> Neck:
 
 
 def _fit_all(necks: list[Neck], name: str) -> list[Measured]:
-    parts = [neck.stage(*STAGES[name]) for neck in necks]
-    parts = [part for part in parts if part.ratios.size >= MIN_FRAMES]
-    require(len(parts), MIN_MERGES, f"merges with {MIN_FRAMES} frames of this neck")
-    n_points = sum(part.ratios.size for part in parts)
-    squares: Reals = np.sum([part.profile() for part in parts], axis=0)
-    return [replace(_tell(squares, n_points, 1 + 2 * len(parts)), n=len(parts))]
+    """Fit one exponent to a stage of all merges; what begins a neck is told by all of it."""
+    long = [neck for neck in necks if neck.ratios.size >= MIN_FRAMES]
+    require(len(long), MIN_MERGES, f"merges with {MIN_FRAMES} frames of a neck")
+    if name:
+        whole = int(np.argmin(np.sum([neck.profile() for neck in long], axis=0)))
+        long = [neck.begun(whole).stage(*STAGES[name]) for neck in long]
+        long = [neck for neck in long if neck.ratios.size >= MIN_STAGE_FRAMES]
+        require(len(long), MIN_MERGES, f"merges with {MIN_STAGE_FRAMES} frames of this stage")
+    n_points = sum(neck.ratios.size for neck in long)
+    squares: Reals = np.sum([neck.profile() for neck in long], axis=0)
+    return [replace(_tell(squares, n_points, 1 + 2 * len(long)), n=len(long))]
 
 
 def _tell(squares: Reals, n_points: int, n_parameters: int) -> Measured:

@@ -291,6 +291,7 @@ def fit_kinetics(
     exclude_frames: str | None = _KINETICS.exclude_frames,
     exclude_ids: str | None = _KINETICS.exclude_ids,
     min_diameter: str | None = _KINETICS.min_diameter,
+    material: str | None = _KINETICS.material,
     sensitivity: bool = _KINETICS.sensitivity,
 ) -> pa.Table:
     """Fit sintering kinetics: sizes, growth, dispersion, mechanisms, motion, each with a 95 % interval.
@@ -301,7 +302,7 @@ def fit_kinetics(
         From `analyze`.
     seed
         Of the draws behind the intervals.
-    min_confidence, exclude_frames, exclude_ids, min_diameter, sensitivity
+    min_confidence, exclude_frames, exclude_ids, min_diameter, material, sensitivity
         See `KineticsOptions`.
 
     Returns
@@ -327,6 +328,7 @@ def fit_kinetics(
         exclude_frames=exclude_frames,
         exclude_ids=exclude_ids,
         min_diameter=min_diameter,
+        material=material,
         sensitivity=sensitivity,
     )
     return fill_kinetics(_measure(leave_out_doubtful(tables, min_confidence), options)[1])
@@ -335,13 +337,19 @@ def fit_kinetics(
 def _measure(tables: Tables, options: KineticsOptions) -> tuple[ObservedRun, list[Estimate]]:
     """Return what was measured on, and all estimates."""
     from temtrack.analysis.doubt import leave_out_doubtful
-    from temtrack.kinetics.measure import measure_kinetics
+    from temtrack.kinetics.material import check_material, measure_material
+    from temtrack.kinetics.measure import measure_kinetics, sampled_frames
     from temtrack.kinetics.observed import observe
     from temtrack.kinetics.selection import leave_out, measure_sensitivity
 
+    check_material(options.material)
     least = options.min_diameter_px(tables.calibration.pixel_size_nm)
     run = leave_out(observe(tables), *options.excluded, least)
     rows = measure_kinetics(run, np.random.default_rng(options.seed))
+    if options.material is not None:
+        rng = np.random.default_rng(options.seed)
+        for frame in sampled_frames(run.good_frames):
+            rows += measure_material(run, frame, options.material, rng)
     if not options.sensitivity:
         return run, rows
     small = float(run.particles["equivalent_diameter_px"].quantile(SMALLEST_FRACTION))

@@ -312,6 +312,8 @@ class KineticsOptions(MeasureOptions):
         Frames, and particles, that are left out, as ``0:5,17``; a range ends before its last number.
     min_diameter
         Particles are left out while they are smaller, as ``8px`` or ``4nm``.
+    material
+        Symbol of the particles' metal, as ``Pt``, for atoms and surface.
     sensitivity
         Whether to tell how far each quantity moves where doubtful merges, small particles or the first frames
         are left out, which takes four times as long.
@@ -322,6 +324,7 @@ class KineticsOptions(MeasureOptions):
     exclude_frames: str | None = None
     exclude_ids: str | None = None
     min_diameter: str | None = None
+    material: str | None = None
     sensitivity: bool = False
 
     def __post_init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from temtrack.kinetics.distributions import lsw_density, smoluchowski_density, w
 from temtrack.kinetics.estimate import Estimate
 from temtrack.kinetics.mechanisms import MECHANISMS
 from temtrack.kinetics.observed import ObservedRun
-from temtrack.report.curves import CURVES, draw_curves, say_why
+from temtrack.report.curves import CURVES, draw_curves, points_of, say_why
 
 #: Okabe and Ito's colours that stand out on white.
 _BLUE, _ORANGE, _GREEN, _RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -75,6 +75,40 @@ def write_arrhenius_plot(folder: Path, runs: Sequence[Sequence[Estimate]], kelvi
     if axes.has_data():
         axes.legend(frameon=False, fontsize=7)
     _write(folder, "arrhenius", figure)
+
+
+def write_comparison_plot(folder: Path, runs: Mapping[str, Sequence[Estimate]]) -> None:
+    """Write ``compare.png`` and ``compare.svg``: rates of runs, with their intervals, and how particles live.
+
+    Raises
+    ------
+    OutputError
+        Where the files cannot be written.
+    """
+    found = {name: {row.quantity: row for row in rows if row.at is None} for name, rows in runs.items()}
+    told = [
+        name
+        for name in RATES
+        if sum(name in one and one[name].value is not None for one in found.values()) > 1
+    ]
+    figure = Figure(figsize=(12, 3.5 * -(-(len(told) + 1) // 3)), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(-(-(len(told) + 1) // 3), 3)).ravel()
+    for axes, name in zip(panels[1:], told, strict=False):
+        points = [one.get(name) for one in found.values()]
+        ends = [[getattr(row, end, None) for row in points] for end in ("value", "low", "high")]
+        value, low, high = np.array(ends, dtype=np.float64)
+        axes.errorbar(range(len(points)), value, [value - low, high - value], fmt="o", capsize=4, color=_BLUE)
+        unit = next(row.unit for row in points if row is not None)
+        axes.set(title=name.replace("_", " "), ylabel=unit, xlim=(-0.5, len(points) - 0.5))
+        axes.set_xticks(range(len(points)), list(found), rotation=20)
+    for name, rows in runs.items():
+        curve = points_of(rows, "survival")
+        panels[0].plot([row.at for row in curve], [row.value for row in curve], label=name)
+    panels[0].set(title="Survival of the first frame's", xlabel="time (s)", ylabel="fraction")
+    panels[0].legend(frameon=False, fontsize=8)
+    for axes in panels[len(told) + 1 :]:
+        axes.remove()
+    _write(folder, "compare", figure)
 
 
 def _write(folder: Path, stem: str, figure: Figure) -> None:

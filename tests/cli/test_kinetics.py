@@ -1,3 +1,4 @@
+import csv
 import json
 
 import numpy as np
@@ -155,17 +156,29 @@ def test_analyze_alone_fits_none(run, masks):
 
 def test_frames_ids_and_small_particles_are_left_out(run, masks):
     given = ("kinetics", masks, "--pixel-size", "0.5nm", "--frame-time", "2s", "--force")
-    chosen = ("--exclude-frames", "0:2,9", "--exclude-ids", "3", "--min-diameter", "8nm", "--sensitivity")
+    chosen = (
+        "--exclude-frames",
+        "0:2,9",
+        "--exclude-ids",
+        "3",
+        "--min-diameter",
+        "8nm",
+        "--sensitivity",
+        "--material",
+        "Pt",
+    )
     assert run(*given, *chosen).exit_code == 0
     rows = rows_of(masks)
     assert {row["frame"] for row in rows if row["quantity"] == "mean_diameter"} <= set(range(2, 9))
     assert max(row["n"] for row in rows if row["quantity"] == "mean_diameter") < 13
     assert any(row["quantity"].startswith("sensitivity_of_") for row in rows)
+    assert value_of(rows, "mean_atoms")["value"] > 1e4
     for wrong, code, words in (
         (("--exclude-frames", "10"), 1, "there is no frame 10; frames are 0 to 9"),
         (("--exclude-ids", "99"), 1, "no particle has the id 99"),
         (("--exclude-frames", "5:2"), 2, "give numbers and ranges, as in 0:5,17"),
         (("--min-diameter", "6"), 2, "8px or 4nm"),
+        (("--material", "Xx"), 2, "known are Ag, Au"),
     ):
         refused = run(*given, *wrong)
         assert refused.exit_code == code
@@ -173,3 +186,24 @@ def test_frames_ids_and_small_particles_are_left_out(run, masks):
     unscaled = run("kinetics", masks, "--force", "--min-diameter", "6nm")
     assert unscaled.exit_code == 2
     assert "give --pixel-size too" in " ".join(unscaled.stderr.split())
+
+
+def test_the_kinetics_of_runs_stand_beside_each_other(run, tmp_path):
+    folders = [write_growing(tmp_path / name, speed) for name, speed in (("slow", 0.1), ("fast", 0.3))]
+    for folder in folders:
+        assert run("analyze", folder, "--pixel-size", "0.5nm", "--frame-time", "2s").exit_code == 0
+        assert run("kinetics", folder).exit_code == 0
+    result = run("compare", *folders, "-o", tmp_path / "both")
+    assert result.exit_code == 0, result.output
+    rows = list(csv.DictReader((tmp_path / "both" / "compare.csv").read_text().splitlines()))
+    fast = next(row for row in rows if row["run"] == "fast" and row["quantity"] == "growth_constant_n3")
+    assert float(fast["difference"]) > 0
+    page = (tmp_path / "both" / "compare.md").read_text()
+    assert "were measured with temtrack" in page
+    assert "slow 0.5 nm per pixel" in page
+    assert (tmp_path / "both" / "compare.png").read_bytes()[1:4] == b"PNG"
+    told = json.loads(run("compare", *folders, "-o", tmp_path / "both", "--json").stdout)
+    assert {row["run"] for row in told["runs"]} == {"slow", "fast"}
+    once = run("compare", folders[0], "-o", tmp_path / "one")
+    assert once.exit_code == 2
+    assert "two or more runs" in " ".join(once.stderr.split())
