@@ -39,6 +39,7 @@ from temtrack.kinetics.diffusion import measure_diffusion
 from temtrack.kinetics.dispersion import measure_dispersion
 from temtrack.kinetics.estimate import Estimate
 from temtrack.kinetics.events import measure_events
+from temtrack.kinetics.forecast import measure_forecast
 from temtrack.kinetics.growth import measure_growth
 from temtrack.kinetics.mechanisms import MECHANISMS, measure_mechanisms
 from temtrack.kinetics.motion import measure_motion
@@ -276,6 +277,27 @@ def try_neighbours(seeds: range) -> Iterator[Row]:
         yield {"simulated": name, "told from the other": f"{right} of {len(seeds)}"}
 
 
+def try_forecasts(seeds: range) -> Iterator[Row]:
+    """Tell how far forecasts by the first half of a movie are off at its end, which is twice the time."""
+    worlds: dict[str, Callable[[Rng], ObservedRun]] = {
+        f"ripening limited by {name}": lambda r, p=power, k=rate: ripening(r, k, RIPENING_WORLD, p)
+        for name, (power, rate) in RIPENING.items()
+    }
+    worlds["coalescence of order 2"] = disappearing
+    for name, simulate in worlds.items():
+        rows = []
+        for seed in seeds:
+            rng = np.random.default_rng(seed)
+            rows.append(measure_forecast(simulate(rng), rng)[-1])
+        errors = [abs(row.value) for row in rows if row.value is not None]
+        yield {
+            "simulated": name,
+            "median error of the number": f"{np.median(errors):.1%}",
+            "largest": f"{np.max(errors):.1%}",
+            "intervals that hold what was seen": f"{sum(holds(row, 0.0) for row in rows)} of {len(errors)}",
+        }
+
+
 def main() -> None:
     """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -293,6 +315,7 @@ def main() -> None:
                 "Laws told apart", [*try_wrong_laws(seeds), *try_orders(seeds), *try_neighbours(seeds)]
             )
         )
+        tables.append(ResultTable("Forecasts", list(try_forecasts(seeds))))
     result = BenchmarkResult(
         title="Kinetics from tables",
         data="made-up tables of 80 to 120 particles that follow known laws, with noise; no images",

@@ -13,6 +13,7 @@ from temtrack.kinetics.dispersion import measure_dispersion
 from temtrack.kinetics.distributions import compare_distributions
 from temtrack.kinetics.estimate import Estimate
 from temtrack.kinetics.events import measure_events
+from temtrack.kinetics.forecast import measure_forecast
 from temtrack.kinetics.growth import measure_growth
 from temtrack.kinetics.mechanisms import measure_mechanisms
 from temtrack.kinetics.motion import measure_motion
@@ -52,6 +53,7 @@ def measure_kinetics(run: ObservedRun, rng: np.random.Generator) -> list[Estimat
         *measure_approaches(run),
         *measure_conservation(run, rng),
         *measure_relaxations(run),
+        *measure_forecast(run, rng),
         *measure_necks(run),
     ]
     for frame in sampled_frames(run.good_frames):

@@ -43,7 +43,7 @@ def write_kinetics_plots(folder: Path, run: ObservedRun, estimates: Sequence[Est
     sums = gather_power_sums(run)
     _draw_sizes(size, run, sums, found)
     _draw_distribution(law, run, estimates)
-    _draw_numbers(number, run)
+    _draw_numbers(number, run, estimates)
     _draw_dispersion(loss, sums, found)
     _draw_fractions(fractions, estimates)
     _draw_motion(motion, run, found)
@@ -156,10 +156,18 @@ def _draw_distribution(axes: Axes, run: ObservedRun, estimates: Sequence[Estimat
     axes.legend(frameon=False, fontsize=8)
 
 
-def _draw_numbers(axes: Axes, run: ObservedRun) -> None:
+def _draw_numbers(axes: Axes, run: ObservedRun, estimates: Sequence[Estimate]) -> None:
     count = np.bincount(run.particles["frame"].to_numpy(dtype=np.intp), minlength=run.n_frames)
-    axes.step(_time(axes, run, np.arange(run.n_frames)), count, where="post", color=_BLUE)
+    axes.step(_time(axes, run, np.arange(run.n_frames)), count, where="post", color=_BLUE, label="seen")
     axes.set(ylabel="particles", title="Number")
+    if forecast := points_of(estimates, "forecast_number"):
+        x, y, low, high = (
+            np.array([getattr(row, end) for row in forecast], dtype=np.float64)
+            for end in ("at", "value", "low", "high")
+        )
+        axes.plot(x, y, "--", color=_RED, label="forecast by the first half")
+        axes.fill_between(x, low, high, color=_RED, alpha=0.15, linewidth=0)
+        axes.legend(frameon=False, fontsize=8)
     axes.set_ylim(bottom=0)
 
 
