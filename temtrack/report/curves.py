@@ -34,7 +34,8 @@ CURVES = (
         ("coalescence_rate_over_time", "dissolution_rate_over_time"), "Rates over time", "time", "rate"
     ),
     CurvePlot(("diffusion_over_radius",), "Diffusion over size", "radius", "D"),
-    CurvePlot(("velocity_correlation", "non_gaussian_parameter"), "Steps", "time between", "parameter"),
+    CurvePlot(("velocity_correlation",), "Memory of steps", "time between", "correlation"),
+    CurvePlot(("non_gaussian_parameter",), "Steps beside Gaussian ones", "time between", "parameter"),
     CurvePlot(("survival",), "Survival of the first frame's", "time", "fraction"),
 )
 

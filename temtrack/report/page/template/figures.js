@@ -167,6 +167,28 @@ function drawFigures() {
     tell: (frame) => series.quality[frame] ?? "unknown", words: "The tracker's word on each frame; in a blank or blurred one it carries masks over from other frames." });
 }
 
+// The curves of the kinetics: rows of one quantity, each at a radius, a time or a distance, with 95 % bands.
+function drawCurves() {
+  const curves = new Map();
+  for (const row of numbers.kinetics) {
+    if ((row.at ?? null) === null || row.value === null) continue;
+    curves.set(row.quantity, [...(curves.get(row.quantity) ?? []), row]);
+  }
+  for (const [quantity, rows] of curves) {
+    if (rows.length < 2) continue;
+    rows.sort((a, b) => a.at - b.at);
+    const title = quantity.replaceAll("_", " ");
+    new Figure({ name: `curve-${quantity}`, title: title[0].toUpperCase() + title.slice(1), draw: (width) => drawCurve(rows, width), words: `${rows[0].method}.`, place: "kinetics-curves" });
+  }
+}
+
+function drawCurve(rows, width) {
+  const [xs, values, lows, highs] = ["at", "value", "low", "high"].map((end) => rows.map((row) => row[end]));
+  const { unit: yUnit, at_unit: xUnit } = rows[0], xName = xUnit === "s" ? "time (s)" : xUnit === "frame" ? "frame" : `radius (${xUnit})`;
+  return new Axes({ width, height: 240, x: [xs[0], xs.at(-1)], xName, y: extent([...values, ...lows, ...highs]), yName: yUnit === "1" ? "" : yUnit })
+    .band(xs, lows, highs, BLUE, 0.18).line(xs, values, BLUE);
+}
+
 function redrawForPaper() {
   addEventListener("beforeprint", () => Figure.all.forEach((figure) => figure.render(figure.paper)));
   addEventListener("afterprint", () => Figure.all.forEach((figure) => figure.refresh(true)));

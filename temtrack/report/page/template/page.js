@@ -37,8 +37,10 @@ async function start() {
   }
   drawFigures();
   redrawForPaper();
-  if (numbers.kinetics) listKinetics();
-  else document.querySelectorAll("#kinetics, nav [href='#kinetics']").forEach((node) => node.remove());
+  if (numbers.kinetics) {
+    drawCurves();
+    listKinetics();
+  } else document.querySelectorAll("#kinetics, nav [href='#kinetics']").forEach((node) => node.remove());
   listTables();
   tellFoot();
   await player.view.draw();
