@@ -137,9 +137,11 @@ def _tell_doubtful(vanished: Vanished, run: ObservedRun, rng: np.random.Generato
     rest = drawn.sum(axis=1, keepdims=True) - drawn
     shares, rates = rng.beta(drawn + 0.5, rest + 0.5), rng.gamma(drawn + 0.5)
     n = [vanished.counts[name] for name in MECHANISMS]
-    outcomes: list[Outcome] = [
-        Measured(expected[k] / expected.sum(), _drawn_interval(shares[:, k], n[k]), sum(n)) for k in range(3)
-    ]
+    outcomes: list[Outcome] = []
+    for k in range(3):
+        low, high = _drawn_interval(shares[:, k], n[k])
+        interval = (low, 1.0 if n[k] == sum(n) else high)
+        outcomes.append(Measured(expected[k] / expected.sum(), interval, sum(n)))
     try:
         exposure = _exposure(run)
     except Refused as refused:
@@ -151,7 +153,7 @@ def _tell_doubtful(vanished: Vanished, run: ObservedRun, rng: np.random.Generato
     ]
 
 
-def _drawn_interval(drawn: Reals, n: int) -> Interval:
+def _drawn_interval(drawn: Reals, n: int) -> tuple[float, float]:
     low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low) if n else 0.0, float(high)
 

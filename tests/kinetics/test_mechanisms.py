@@ -56,6 +56,13 @@ def test_doubtful_merges_widen_the_share_and_do_not_shift_it(seed):
     assert rows["evaporation_fraction"].n == 36
 
 
+def test_the_interval_holds_a_share_of_all_or_of_none():
+    run = coalescing(rng(0), n_merges=10)
+    rows = measure(replace(run, merges=run.merges.assign(confidence=0.9)))
+    assert (rows["coalescence_fraction"].value, rows["coalescence_fraction"].high) == (1, 1)
+    assert (rows["ripening_fraction"].value, rows["ripening_fraction"].low) == (0, 0)
+
+
 def test_nothing_vanished_and_nothing_known_are_refused():
     assert measure(growing(rng(0)))["ripening_fraction"].reason == "no particle vanished"
     unknown = measure(replace(growing(rng(0)), merges=None))
