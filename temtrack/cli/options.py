@@ -253,6 +253,11 @@ OPTIONS = {
     "material": typer.Option(
         "--material", metavar="Pt", help="Metal of the particles, for their atoms and surface."
     ),
+    "log": typer.Option(
+        "--log",
+        metavar="FILE.csv",
+        help="What else was logged, with a column 'time (s)' on the movie's clock: rates over each column.",
+    ),
     "sensitivity": typer.Option(
         "--sensitivity",
         help="Tell how far quantities move without doubtful merges, small particles or first frames.",

@@ -130,7 +130,7 @@ def measure_events(run: ObservedRun, rng: np.random.Generator) -> list[Estimate]
     return [*rows, *fill_rows(order, _fit_order, events[0], run, present), *measure_survival(run, survival)]
 
 
-def _steps(seconds: Reals) -> Reals:
+def frame_steps(seconds: Reals) -> Reals:
     """Return the time (T,) that each frame stands for, up to the next one."""
     return np.append(np.diff(seconds), 0.0)
 
@@ -139,7 +139,7 @@ def _rates(kind: Events, run: ObservedRun, present: Reals) -> list[Estimate]:
     """Return the rate in each piece of the movie: of nucleation per area, of others per particle."""
     seconds, is_nucleation = run.known_seconds, kind.name == "nucleation"
     area = run.field[0] * run.field[1]
-    exposure = _steps(seconds) * (area if is_nucleation else present)
+    exposure = frame_steps(seconds) * (area if is_nucleation else present)
     unit = f"1/{run.length_unit}2/s" if is_nucleation else "1/s"
     what = "area and time" if is_nucleation else "particle-seconds"
     row = Estimate(f"{kind.name}_rate_over_time", unit, _PIECE.format(what), POISSON_SOURCE, at_unit="s")
@@ -152,11 +152,12 @@ def _rates(kind: Events, run: ObservedRun, present: Reals) -> list[Estimate]:
         held = float(exposure[piece == one].sum())
         count = float(kind.expected[of_event == one].sum())
         middle = float(seconds[piece == one].mean())
-        rows += fill_rows([replace(row, at=middle)], _rate, count, held)
+        rows += fill_rows([replace(row, at=middle)], event_rate, count, held)
     return rows
 
 
-def _rate(count: float, exposure: float) -> list[Measured]:
+def event_rate(count: float, exposure: float) -> list[Measured]:
+    """Return the rate of events that were counted over an exposure, with its Poisson interval."""
     if exposure <= 0:
         raise Refused("no particle is there")
     low, high = poisson_interval(count)
@@ -191,7 +192,7 @@ def _change(kind: Events, seconds: Reals, present: Reals, rng: np.random.Generat
             f"{kind.name}_rate_change_p_value", "1", f"fraction of {N_SIMULATED} steady runs", _LIKELIHOOD
         ),
     ]
-    exposure = _steps(seconds) * (1.0 if kind.name == "nucleation" else present)
+    exposure = frame_steps(seconds) * (1.0 if kind.name == "nucleation" else present)
     return fill_rows(rows, _find_change, kind, seconds, np.append(0.0, np.cumsum(exposure)), rng)
 
 
@@ -232,7 +233,7 @@ def _fit_order(kind: Events, run: ObservedRun, present: Reals) -> list[Outcome]:
     count = float(kind.expected.sum())
     n = kind.frame.size
     require(n, MIN_EVENTS, "merges")
-    steps, there = _steps(run.known_seconds), np.maximum(present, 1)
+    steps, there = frame_steps(run.known_seconds), np.maximum(present, 1)
     before = there[np.clip(kind.frame - 1, 0, run.n_frames - 1).astype(np.intp)]
     log_n, scale = np.log(before), float(np.log(there).mean())
     total = np.array([np.sum(steps * np.exp(q * (np.log(there) - scale))) for q in ORDERS])

@@ -13,7 +13,7 @@ from scipy.constants import zero_Celsius
 
 from temtrack.analysis.measure import analyze_run
 from temtrack.calibration import UNCALIBRATED, Calibration
-from temtrack.errors import TemtrackNotice, TemtrackWarning, UsageError
+from temtrack.errors import InputError, TemtrackNotice, TemtrackWarning, UsageError
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import check_output_file, check_output_folder, locked
@@ -239,8 +239,8 @@ def check_tables_folder(masks: Path, target: Path, names: Sequence[str], may_ove
 
 
 def _log_source(options: MeasureOptions) -> dict[str, Source]:
-    log = options.heater_log
-    return {} if log is None else {"heater_log": Source(str(log), fingerprint([log]))}
+    logs = {"heater_log": options.heater_log, "log": getattr(options, "log", None)}
+    return {name: Source(str(log), fingerprint([log])) for name, log in logs.items() if log is not None}
 
 
 def _warn(message: str, kind: type[TemtrackWarning] = TemtrackWarning) -> None:
@@ -350,6 +350,7 @@ def _measure(tables: Tables, options: KineticsOptions) -> tuple[ObservedRun, lis
         rng = np.random.default_rng(options.seed)
         for frame in sampled_frames(run.good_frames):
             rows += measure_material(run, frame, options.material, rng)
+    rows += _measure_log(run, options.log)
     if not options.sensitivity:
         return run, rows
     small = float(run.particles["equivalent_diameter_px"].quantile(SMALLEST_FRACTION))
@@ -364,6 +365,27 @@ def _measure(tables: Tables, options: KineticsOptions) -> tuple[ObservedRun, lis
         words: measure_kinetics(one, np.random.default_rng(options.seed)) for words, one in varied.items()
     }
     return run, [*rows, *measure_sensitivity(rows, others)]
+
+
+def _measure_log(run: ObservedRun, log: Path | None) -> list[Estimate]:
+    """Tell rates over each column of a log, read off at the times of the frames."""
+    if log is None:
+        return []
+    from temtrack.formats.run_log import read_run_log
+    from temtrack.kinetics.conditions import measure_conditions
+
+    if run.seconds is None:
+        raise InputError(f"{log}: the times of the frames are unknown; give --frame-time 0.5s, say")
+    rows: list[Estimate] = []
+    for one in read_run_log(log):
+        values = one.at(run.seconds)
+        if np.isnan(values).all():
+            raise InputError(
+                f"{log}: covers {one.seconds[0]:g} to {one.seconds[-1]:g} s, the movie {run.seconds[0]:g} to"
+                f" {run.seconds[-1]:g} s; give the log on the clock of the movie, whose first frame is at 0 s"
+            )
+        rows += measure_conditions(run, one.name, one.unit, values)
+    return rows
 
 
 def kinetics_file(masks: Path, target: Path, options: KineticsOptions, request: Request) -> float | None:

@@ -312,6 +312,8 @@ class KineticsOptions(MeasureOptions):
         Frames, and particles, that are left out, as ``0:5,17``; a range ends before its last number.
     min_diameter
         Particles are left out while they are smaller, as ``8px`` or ``4nm``.
+    log
+        CSV of what else was logged, with a column ``time (s)``: rates are told over each of its columns.
     material
         Symbol of the particles' metal, as ``Pt``, for atoms and surface.
     sensitivity
@@ -325,6 +327,7 @@ class KineticsOptions(MeasureOptions):
     exclude_ids: str | None = None
     min_diameter: str | None = None
     material: str | None = None
+    log: Path | None = None
     sensitivity: bool = False
 
     def __post_init__(self) -> None:
@@ -397,7 +400,7 @@ def _from_json(name: str, value: Any) -> Any:
     """Read an option back; JSON has no type for some."""
     if name == "frames":
         return slice(*value)
-    if name == "heater_log":
+    if name in ("heater_log", "log"):
         return Path(value)
     if name not in ("points", "boxes"):
         return value

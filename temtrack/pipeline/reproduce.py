@@ -34,6 +34,7 @@ _HASHES: dict[str, Callable[[Path], str]] = {
     "masks": lambda path: fingerprint(list_masks(path)),
     "lineage": lambda path: fingerprint(list_beside(path)),
     "heater_log": lambda path: fingerprint([path]),
+    "log": lambda path: fingerprint([path]),
     "corrections": lambda path: fingerprint([path]),
 }
 

@@ -1,0 +1,57 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from kinetic_laws import disappearing
+
+from temtrack.errors import InputError
+from temtrack.formats.run_log import read_run_log
+from temtrack.kinetics.conditions import measure_conditions
+
+rng = np.random.default_rng
+
+
+def test_rates_follow_what_was_logged():
+    run = disappearing(rng(0), 1.0, 0.003, change_s=100, change=4.0)
+    pressure = np.where(run.seconds > 100, 8.0, 2.0) + run.seconds / 1e3
+    rows = [
+        row
+        for row in measure_conditions(run, "Gas pressure", "mbar", pressure)
+        if "coalescence" in row.quantity
+    ]
+    assert {row.quantity for row in rows} == {"coalescence_rate_over_gas_pressure"}
+    assert [row.at_unit for row in rows] == ["mbar"] * 4
+    low, high = (row for row in (rows[0], rows[-1]))
+    assert low.at < 3 < 7 < high.at
+    assert low.low < 0.003 < low.high < high.low < 0.012 < high.high
+    (same, _) = measure_conditions(run, "dose", "1", np.full(run.n_frames, 3.0))
+    assert same.reason == "dose is the same in all frames"
+    (few, _) = measure_conditions(run, "dose", "1", np.where(np.arange(run.n_frames) < 5, 1.0, np.nan))
+    assert "too few frames with a dose" in few.reason
+    assert "--merges" in measure_conditions(replace(run, merges=None), "dose", "1", pressure)[0].reason
+
+
+def test_a_log_is_read_with_its_units(tmp_path):
+    path = tmp_path / "run.csv"
+    path.write_text("Time (min),pressure [mbar],note,dose rate (e/nm2/s)\n0,1,a,5\n1,3,b,\n2,5,c,9\n")
+    pressure, dose = read_run_log(path)
+    assert (pressure.name, pressure.unit, dose.unit) == ("pressure", "mbar", "e/nm2/s")
+    np.testing.assert_allclose(pressure.at(np.array([30.0, 120.0, 121.0])), [2, 5, np.nan])
+    np.testing.assert_allclose(dose.seconds, [0, 120])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a,b\n1,2\n", "no column of time among 'a', 'b'"),
+        ("time,b\n1,2\n", "'time' has no unit of time"),
+        ("time (s),b\n1,x\n2,y\n", "no column of numbers beside the time"),
+    ],
+)
+def test_a_log_that_says_too_little_is_one_clear_line(tmp_path, text, words):
+    path = tmp_path / "run.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=words):
+        read_run_log(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_run_log(tmp_path / "none.csv")
