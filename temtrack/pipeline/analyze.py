@@ -345,12 +345,12 @@ def _measure(tables: Tables, options: KineticsOptions) -> tuple[ObservedRun, lis
     check_material(options.material)
     least = options.min_diameter_px(tables.calibration.pixel_size_nm)
     run = leave_out(observe(tables), *options.excluded, least)
-    rows = measure_kinetics(run, np.random.default_rng(options.seed))
+    logged = _measure_log(run, options.log)
+    rows = [*measure_kinetics(run, np.random.default_rng(options.seed)), *logged]
     if options.material is not None:
         rng = np.random.default_rng(options.seed)
         for frame in sampled_frames(run.good_frames):
             rows += measure_material(run, frame, options.material, rng)
-    rows += _measure_log(run, options.log)
     if not options.sensitivity:
         return run, rows
     small = float(run.particles["equivalent_diameter_px"].quantile(SMALLEST_FRACTION))
