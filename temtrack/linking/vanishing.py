@@ -18,9 +18,9 @@ from temtrack.linking.hypotheses import MIN_PARENT_FRAMES, MergeDecision, log_od
 from temtrack.linking.noise import MovieNoise
 from temtrack.linking.records import FrameRecord, Observation, TrackState
 
-#: A merge over a gap is looked for among neighbours whose gap is at most so many standard deviations of
-#: motion, and so many usual radii.
-MAX_GAP_SIGMAS, MAX_GAP_RADII = 8.0, 2.0
+#: A merge over a gap is looked for among neighbours whose gap is at most so many usual radii, however little
+#: they moved before: neighbours attract each other.
+MAX_GAP_RADII = 2.0
 
 #: Of the gone, at most so many are tried with one neighbour.
 MAX_GONE = 4
@@ -65,8 +65,7 @@ def decide_vanished(
     ids = list(seen)
     radii = np.sqrt(np.array([o.area_px for o in seen.values()]) / np.pi)
     usual = float(np.median(radii))
-    motion = noise.motion_px(usual)
-    widest = min(MAX_GAP_SIGMAS * motion, MAX_GAP_RADII * usual) + 1.0
+    widest = MAX_GAP_RADII * usual + 1.0
     tree = cKDTree([(o.y_px, o.x_px) for o in seen.values()])
     near: dict[int, list[_Gone]] = {}
     for one in gone:
