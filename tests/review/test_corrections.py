@@ -87,6 +87,7 @@ def test_a_merge_was_earlier(run):
 
 def test_a_merge_was_later(run):
     tracks = did(run, MergeFrame(place(run, 3, 6), 8))
+    assert {m.frame for m in run.reviewed} == {m.frame for m in run.merges} == {8}
     assert [tracks[1].end, tracks[2].end, tracks[3].start] == [7, 7, 8]
     for t in (6, 7):
         assert np.array_equal(np.isin(run.labels(t), (1, 2)), MASKS[t] == 3)
