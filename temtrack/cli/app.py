@@ -32,6 +32,7 @@ COMMANDS = {
     "segment": "Find the particles of images and movies.",
     "track": "Follow every particle of a movie, or of each of many, through merges too.",
     "analyze": "Measure particles, tracks, frames and merges of masks folders; write them as Parquet tables.",
+    "review": "Look at a run, doubt it and mend it, on a page of this machine.",
     "correct": "Apply corrections to a run: masks, lineage and tables, in a folder of their own.",
     "kinetics": "Fit sintering kinetics: sizes, growth, dispersion, mechanisms, motion, each with a 95 % "
     "interval.",

@@ -288,10 +288,11 @@ class EditedRun:
                 self._give([region for region in self.life(one) if region[0] >= t], one, merge.child)
         else:
             parts = self._divide(merge, t)
-            self._change(merge, moved)
+            self.merges.remove(merge)  # while its child begins later with each frame
             for frame, part in parts.items():
                 for one in merge.parents:
                     self.outline(one, frame, part == one)
+            self.merges.append(moved)
 
     def delete(self, one: int, frames: Iterable[int] | None = None) -> None:
         """Delete a particle in some frames, or everywhere."""

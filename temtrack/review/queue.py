@@ -39,8 +39,11 @@ MAX_GAP_FRAMES = 5
 #: Tracks of at most so many frames that come from nowhere and go nowhere are often specks.
 SPECK_FRAMES = 3
 
-#: Steps beyond so many times the usual are looked at.
+#: Steps beyond so many times the usual are looked at,
 MIN_JUMP = 8.0
+
+#: and only where place and area differ by so much: way in radii plus the logarithm of the areas' ratio.
+MIN_UNLIKE = 0.5
 
 #: Of the queue every so-manieth item is drawn at random, so that all can be judged by those reviewed.
 SAMPLE_EVERY = 4
@@ -177,6 +180,10 @@ class _Finder:
         row = self.rows.loc[(one, t)]
         return Place(self.run.frames[t], round(row.y_px, 2), round(row.x_px, 2), float(row.area_px))
 
+    def _row(self, one: int, at: Place) -> pd.Series:
+        row: pd.Series = self.rows.loc[(one, self.run.frames.index(at.frame))]
+        return row
+
     def _first(self, one: int, t: int) -> Place:
         """Return where a particle is from a frame on; other programs hide some at first."""
         return self._place(one, int(self.rows.loc[one].index[self.rows.loc[one].index >= t][0]))
@@ -190,7 +197,10 @@ class _Finder:
         doubt = _UNKNOWN_DOUBT if np.isnan(sure) else 1 - sure
         question = f"Did {_listed(m.parents)} merge into {m.child} in frame {{f}}?"
         at = self._first(m.child, m.frame)
-        no = MergeRejected(at, self._last(m.parents[0], m.frame))
+        child = self._row(m.child, at)
+        last = {one: self._last(one, m.frame) for one in m.parents}
+        heir = min(m.parents, key=lambda one: self._unlike(self._row(one, last[one]), child))
+        no = MergeRejected(at, last[heir])
         weight = doubt, len(m.parents) - 1
         return self._item("merge", m.frame, (m.child, *m.parents), question, weight, MergeAccepted(at), no)
 
@@ -281,8 +291,10 @@ class _Finder:
         steps = rows.groupby("particle_id")[["frame", "y_px", "x_px"]].diff()
         log_area = np.log(rows["area_px"])
         grown = log_area.groupby(rows["particle_id"]).diff()
-        whole = ~(rows["touches_border"].astype(bool) | rows["frame"].isin(self.bad))
-        follows = (steps["frame"] == 1) & whole & whole.shift(fill_value=False)
+        is_cut = rows["touches_border"].astype(bool)
+        grown = grown.where(~is_cut & ~is_cut.shift(fill_value=False), 0.0)
+        is_good = ~rows["frame"].isin(self.bad)
+        follows = (steps["frame"] == 1) & is_good & is_good.shift(fill_value=False)
         common = steps[follows].groupby(rows["frame"][follows])[["y_px", "x_px"]].transform("median")
         off = np.hypot(*(steps[follows][["y_px", "x_px"]] - common).to_numpy().T)
         table = rows[follows].assign(off=off, grown=grown[follows].abs())
@@ -294,7 +306,8 @@ class _Finder:
         done: set[tuple[int, int]] = set()
         for row in odd.sort_values("jump", ascending=False).itertuples():
             t, one = int(row.frame), int(row.particle_id)
-            if (t, one) in done or (t - 1, one) in done:
+            before, now = self.rows.loc[(one, t - 1)], self.rows.loc[(one, t)]
+            if {(t, one), (t - 1, one)} & done or self._unlike(before, now) < MIN_UNLIKE:
                 continue
             doubt = float(row.jump / (row.jump + MIN_JUMP))
             other = self._swapped(one, t, odd[odd["frame"] == t].particle_id.tolist())

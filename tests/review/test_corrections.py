@@ -19,6 +19,7 @@ from temtrack.review.corrections import (
     MergeParents,
     MergeRejected,
     Note,
+    ParticleCopied,
     ParticleDeleted,
     ParticleOutlined,
     ParticlesJoined,
@@ -87,6 +88,7 @@ def test_a_merge_was_earlier(run):
 
 def test_a_merge_was_later(run):
     tracks = did(run, MergeFrame(place(run, 3, 6), 8))
+    assert {m.frame for m in run.reviewed} == {m.frame for m in run.merges} == {8}
     assert [tracks[1].end, tracks[2].end, tracks[3].start] == [7, 7, 8]
     for t in (6, 7):
         assert np.array_equal(np.isin(run.labels(t), (1, 2)), MASKS[t] == 3)
@@ -306,6 +308,7 @@ def _random(run, rng):
         ParticleSplit(at, ((at.y_px, at.x_px), (at.y_px + 1, at.x_px + 1))),
         ParticlesJoined(at, other, bool(rng.random() < 0.3)),
         ParticleOutlined(at.frame, (ring,), at if rng.random() < 0.7 else None),
+        ParticleCopied(some(before, t - 1), t),
         FateTold(at, "dissolved"),
         FrameExcluded(t),
         Confirmed("particle", t, at),

@@ -1,0 +1,65 @@
+"""A run on the page where it is reviewed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+import pandas as pd
+
+from temtrack.errors import UsageError
+from temtrack.masks import Run
+from temtrack.pipeline.correct import open_reviewed
+from temtrack.pipeline.find_movie import find_movie
+from temtrack.progress import Progress, silent
+from temtrack.review.queue import as_table, make_queue
+
+
+def review_queue(masks: Run | Path | str, seed: int = 0, *, progress: Progress = silent) -> pd.DataFrame:
+    """Return what a person should look at in a run, in order: a row for each question.
+
+    Parameters
+    ----------
+    masks
+        What `track` gave, or a folder of masks of any program.
+    seed
+        Of those that are drawn at random.
+    progress
+        Shows how far it is; ``tqdm`` does.
+    """
+    reviewed = open_reviewed(masks, progress)
+    return as_table(make_queue(reviewed.edited, reviewed.tables, seed))
+
+
+@contextmanager
+def serve_review(
+    masks: Path, movie: str | None, port: int, progress: Progress = silent
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Give the address of a run's page, and what serves it until Ctrl-C.
+
+    Raises
+    ------
+    InputError
+        Where masks, tables, corrections or the movie cannot be read or do not fit.
+    OutputError
+        Where the port is taken.
+    UsageError
+        Where the packages of the server are missing.
+    """
+    if missing := [name for name in ("starlette", "uvicorn") if find_spec(name) is None]:
+        raise UsageError(f"review: needs {' and '.join(missing)}; pip install 'temtrack[review]'")
+    from temtrack.review.server import Session, serving
+
+    reviewed = open_reviewed(masks, progress)
+    shown = find_movie(reviewed.run, movie)
+    queue = make_queue(reviewed.edited, reviewed.tables)
+    session = Session(reviewed.run, shown, reviewed.edited, reviewed.log, queue)
+    with serving(session, port) as (address, serve):
+
+        def until_interrupted() -> None:
+            with suppress(KeyboardInterrupt):
+                serve()
+
+        yield address, until_interrupted

@@ -1,0 +1,183 @@
+"""The server shows frames and contours, takes corrections, and serves nobody but its own page."""
+
+import http.client
+import json
+import threading
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from needs import need_module
+from page_scene import make_movie
+from review_scene import MASKS, check, make_edited, make_run, write_scene
+
+from temtrack.analysis.measure import analyze_run
+from temtrack.calibration import UNCALIBRATED
+from temtrack.errors import OutputError
+from temtrack.formats.store.run import open_run
+from temtrack.report.page.contours import STEPS
+from temtrack.review.log import read_log
+from temtrack.review.queue import make_queue
+
+need_module("uvicorn")
+from temtrack.review.server import Session, make_app, serving  # noqa: E402
+
+
+def make_session(folder):
+    run, base = open_run(folder), make_edited()
+    queue = make_queue(base, analyze_run(make_run(), None, UNCALIBRATED))
+    return Session(run, make_movie(MASKS), base, read_log(folder / "corrections.jsonl", run), queue)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_scene(tmp_path / "masks")
+
+
+@pytest.fixture
+def session(folder):
+    return make_session(folder)
+
+
+@pytest.fixture
+def server(session):
+    """Serve the session; yields what asks it: path, body and headers to status and answer."""
+    import uvicorn
+
+    config = uvicorn.Config(make_app(session, "secret"), port=0, log_level="error")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+
+    def ask(path, body=None, token="secret", **headers):
+        client = http.client.HTTPConnection("127.0.0.1", port)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = ({"Content-Type": "application/json"} if body is not None else {}) | sent
+        content = json.dumps(body) if isinstance(body, dict | list) else body
+        client.request("GET" if body is None else "POST", f"/{token}/{path}", content, sent)
+        answer = client.getresponse()
+        content = answer.read()
+        client.close()
+        is_json = answer.getheader("Content-Type", "").startswith("application/json")
+        return answer.status, json.loads(content) if is_json else content
+
+    ask.port = port
+    yield ask
+    server.should_exit = True
+    thread.join()
+
+
+def fill_contours(told):
+    """Draw the contours again: a pixel is inside where an odd number of edges lies to its left."""
+    labels, at = np.zeros(MASKS[0].shape, int), 0
+    for one, _, y, x, n in told["polylines"]:
+        for step in told["steps"][at : at + n]:
+            dy, dx = STEPS[int(step)]
+            if dy:
+                labels[min(y, y + dy), x:] += -one * dy
+            y, x = y + dy, x + dx
+        at += n
+    return labels
+
+
+def test_it_shows_page_frames_and_contours(server):
+    status, page = server("")
+    assert (status, b"page.js" in page) == (200, True)
+    assert server("page.js")[0] == server("page.css")[0] == 200
+    assert server("other")[0] == server("frame/x")[0] == 404
+    assert server("frame/3")[1].startswith(b"\x89PNG")
+    assert np.array_equal(abs(fill_contours(server("contours/5")[1])), MASKS[5])
+    told = server("run")[1]
+    assert (told["n_frames"], told["height"], told["width"], len(told["queue"])) == (12, 96, 120, 4)
+    assert server("particle/3")[1]["parents"] == [1, 2]
+    assert server("particle/99")[0] == 404
+
+
+def test_a_correction_is_on_the_disk_and_seen_at_once(server, session, folder):
+    body = {"kind": "particle_deleted", "fields": {"at": {"id": 4, "t": 5}}, "why": "dirt"}
+    status, state = server("correct", body)
+    assert (status, state["revision"], state["can_undo"]) == (200, 1, True)
+    (entry,) = read_log(folder / "corrections.jsonl", session.run).entries
+    assert (entry.kind, entry.why, entry.done.at.frame) == ("particle_deleted", "dirt", 5)
+    assert 4 not in {line[0] for line in server("contours/5")[1]["polylines"]}
+    assert server("reverse", {})[1]["can_redo"]
+    assert 4 in {line[0] for line in server("contours/5")[1]["polylines"]}
+    server("reverse", {"redo": True})
+    again = make_session(folder)
+    assert 4 not in again.edited.labels(5)
+    check(again.edited)
+
+
+def test_an_answer_is_known_by_its_item(server):
+    state = server("answer", {"key": "merge 6 3+1+2", "yes": True})[1]
+    assert state["answered"] == {"merge 6 3+1+2": "merge_accepted"}
+    precision = state["shares"]["precision"]
+    assert (precision["value"], precision["low"], precision["n_reviewed"]) == (1.0, 1.0, 1)
+
+
+REFUSED = {
+    "no JSON": ("correct", "{", 400),
+    "no object": ("correct", [], 400),
+    "an unknown kind": ("correct", {"kind": "magic"}, 400),
+    "a wrong field": ("correct", {"kind": "link_cut", "fields": {"to": 1}}, 400),
+    "no such frame": ("correct", {"kind": "link_cut", "fields": {"at": {"id": 4, "t": 50}}}, 400),
+    "no such particle": ("correct", {"kind": "link_cut", "fields": {"at": {"id": 99, "t": 5}}}, 400),
+    "no such item": ("answer", {"key": "x", "yes": True}, 400),
+    "nothing to undo": ("reverse", {}, 400),
+    "what cannot be": ("correct", {"kind": "link_cut", "fields": {"at": {"id": 4, "t": 0}}}, 409),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_done_changes_nothing(server, folder, name):
+    path, body, status = REFUSED[name]
+    answer = server(path, body)
+    assert answer[0] == status
+    assert answer[1]["error"]
+    assert not (folder / "corrections.jsonl").exists()
+
+
+HOSTILE = {
+    "a wrong token": {"token": "guess"},
+    "a token of other letters": {"token": "%C3%A4"},
+    "another name of the host": {"Host": "evil.example"},
+    "a page of another origin": {"Origin": "https://evil.example"},
+    "a page of another port": {"Origin": "http://127.0.0.1:1"},
+    "a page without origin": {"Origin": "null"},
+    "another site": {"Sec_Fetch_Site": "cross-site"},
+    "a form": {"Content_Type": "text/plain"},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_others_are_refused(server, folder, name):
+    body = {"kind": "particle_deleted", "fields": {"at": {"id": 4, "t": 5}}}
+    status, answer = server("correct", body, **HOSTILE[name])
+    assert status in (403, 415)
+    assert set(answer) == {"error"}
+    assert not (folder / "corrections.jsonl").exists()
+
+
+def test_it_is_reached_through_a_tunnel(server):
+    assert server("state", Host="localhost:9000")[0] == 200
+    assert server("state", Host="localhost:9000", Origin="http://localhost:9000")[0] == 200
+
+
+def test_another_one_who_corrects_meanwhile_is_told_of(server, folder):
+    other = make_session(folder)
+    other.answer({"key": "merge 6 3+1+2", "yes": False})
+    status, answer = server("answer", {"key": "merge 6 3+1+2", "yes": True})
+    assert status == 500
+    assert "another process has written" in answer["error"]
+    assert len(read_log(folder / "corrections.jsonl", other.run).entries) == 1
+
+
+def test_a_port_that_is_taken_is_one_line(session):
+    with serving(session) as (address, _):
+        assert address.startswith("http://127.0.0.1:")
+        assert len(urlsplit(address).path) > 30
+        with pytest.raises(OutputError, match="cannot be used"), serving(session, urlsplit(address).port):
+            pass
