@@ -305,6 +305,7 @@ def draw(tables: Sequence[ResultTable], path: Path) -> None:
             _draw_lines(ax, rows, names)
             if table.title == MEASURES["switches"]:
                 ax.set_yscale("symlog", linthresh=10)
+                ax.set_ylim(bottom=0)
             else:
                 ax.set_ylim(-0.03, 1.03)
         line[0].set_ylabel(table.title.replace(", ", ",\n"))
