@@ -27,8 +27,7 @@ COMMANDS = {
     "slice": "Cut labelled images and movies into tiles for training, split so that no source stands on both "
     "sides.",
     "train": "Train a network on labelled images, simulated ones, or both at given fractions.",
-    "compare": "Set training runs beside each other: their best epochs in a table, their curves in one "
-    "picture.",
+    "compare": "Set training runs, or the kinetics of movies, beside each other in a table and a picture.",
     "segment": "Find the particles of images and movies.",
     "track": "Follow every particle of a movie, or of each of many, through merges too.",
     "analyze": "Measure particles, tracks, frames and merges of masks folders; write them as Parquet tables.",

@@ -3,7 +3,7 @@
 A network knows particles that are dark on a bright, even background. Most images show them so, once their
 intensity is centred. Where it is not sure of what it sees, particles may be bright, or stand on a thick,
 lumpy support: then the image's own blobs tell how wide and of which polarity they are, and the image is tried
-with its background flattened for these.
+with its background flattened for these. Where they tell nothing clear, it is tried inverted as it is.
 """
 
 from __future__ import annotations
@@ -146,6 +146,9 @@ class SightFinder:
         if is_sure and not is_denied:
             return plain
         found = self._best(grey, plain if is_sure or not is_denied else None, blobs, own)
+        if len(own) > 1 and blobs.clear_polarity is None and (found is None or found.confidence < DOUBT):
+            bright, _ = self._plain(grey, True)
+            found = max(filter(None, (found, bright)), key=lambda one: one.confidence, default=None)
         if len(own) == 1 and (found is None or found.confidence < self.sure):
             other = self._best(grey, None, blobs, (not own[0],))
             if other and other.confidence > (found.confidence if found else 0.0) + CONTRADICTION:
