@@ -55,14 +55,14 @@ _PLACES = ("--json", "--png")
 
 
 def this_command() -> str:
-    """Return the command line of this process, without what only says where the result goes."""
+    """Return the command line of this process, without what only says where things are on this machine."""
     words = iter(sys.argv[1:])
     kept = []
     for word in words:
         if word in _PLACES:
             next(words, None)
         elif not word.startswith(tuple(f"{place}=" for place in _PLACES)):
-            kept.append(word)
+            kept.append(Path(word).name if Path(word).is_absolute() else word)
     return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *kept])
 
 
