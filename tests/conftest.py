@@ -1,9 +1,12 @@
 """Settings that all tests share."""
 
 import os
+import shutil
 import signal
 
 import hypothesis
+import pytest
+from needs import miss, need_module
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -16,3 +19,16 @@ hypothesis.settings.register_profile(
     "temtrack", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("temtrack")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Start a browser without a window."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        miss("no Chromium on this machine: apt-get install chromium")
+    sync = need_module("playwright.sync_api")
+    with sync.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()

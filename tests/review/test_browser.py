@@ -1,11 +1,10 @@
 """The page in a real browser: each correction that a person can make is made, undone, made again and kept."""
 
-import shutil
 import threading
 
 import numpy as np
 import pytest
-from needs import miss, need_module
+from needs import need_module
 from page_scene import make_movie
 from review_scene import MASKS, check, make_edited, make_run, write_scene
 
@@ -15,19 +14,7 @@ from temtrack.formats.store.run import open_run
 from temtrack.review.log import read_log
 from temtrack.review.queue import make_queue
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        miss("no Chromium on this machine: apt-get install chromium")
-    sync = need_module("playwright.sync_api")
-    with sync.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,29 +1,15 @@
 """The page in a real browser: what a reader clicks does what it says, and nothing complains."""
 
 import csv
-import shutil
 from xml.etree import ElementTree
 
 import page_scene
 import pytest
-from needs import miss, need_module
 
 from temtrack.report.page.build import write_page
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.browser
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        miss("no Chromium on this machine: apt-get install chromium")
-    sync = need_module("playwright.sync_api")
-    with sync.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
