@@ -35,10 +35,7 @@ def compare_estimates(runs: Mapping[str, Sequence[Estimate]]) -> list[Compared]:
     runs
         Estimates by the name of the run; the first is what others are compared with.
     """
-    of_runs = {
-        name: {row.quantity: row for row in rows if row.frame is row.event_id is row.at is None}
-        for name, rows in runs.items()
-    }
+    of_runs = {name: {row.quantity: row for row in rows if row.is_of_run} for name, rows in runs.items()}
     first, *_ = of_runs.values()
     quantities = dict.fromkeys(quantity for rows in of_runs.values() for quantity in rows)
     return [

@@ -73,6 +73,11 @@ class Estimate:
     n: int = 0
     reason: str | None = None
 
+    @property
+    def is_of_run(self) -> bool:
+        """Whether it is of the whole run, not of a frame, an event or a point of a curve."""
+        return self.frame is None and self.event_id is None and self.at is None
+
     def filled(self, outcome: Outcome) -> Estimate:
         """Return the row of what was measured, or of why it was not."""
         if isinstance(outcome, Refused):

@@ -65,9 +65,9 @@ def measure_sensitivity(rows: Sequence[Estimate], varied: Mapping[str, Sequence[
     """Tell by how much each quantity of the whole run changes, by the words for what was varied."""
     found = []
     for words, others in varied.items():
-        known = {one.quantity: one for one in others if _is_of_run(one)}
+        known = {one.quantity: one for one in others if one.is_of_run}
         for row in rows:
-            if not _is_of_run(row) or row.value is None or row.quantity not in known:
+            if not row.is_of_run or row.value is None or row.quantity not in known:
                 continue
             other = known[row.quantity]
             change = None if other.value is None else other.value - row.value
@@ -83,7 +83,3 @@ def measure_sensitivity(rows: Sequence[Estimate], varied: Mapping[str, Sequence[
                 )
             )
     return found
-
-
-def _is_of_run(row: Estimate) -> bool:
-    return row.frame is None and row.event_id is None and row.at is None

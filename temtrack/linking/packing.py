@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import combinations
 
 import numpy as np
@@ -54,31 +54,40 @@ def _solve(scores: NDArray[np.float64], holds: sparse.csr_array, is_whole: bool)
 
 
 def _enumerate_hypotheses(candidates: Candidates, likelihood: Likelihood) -> list[_Hypothesis]:
-    """Return every hypothesis better than none and than its parts: rows of tracks, of detections, score."""
-    i, j = candidates.track.tolist(), candidates.detection.tolist()
-    alone = dict(zip(zip(i, j, strict=True), candidates.score.tolist(), strict=True))
-    hypotheses: list[_Hypothesis] = [((a,), (b,), score) for (a, b), score in alone.items() if score > 0]
-    for rows, j_of in _subsets(
-        candidates.detection, candidates.track, candidates.score, candidates.may_be_member
-    ):
-        scores = likelihood.several_in_one(rows, j_of)
-        best = np.flatnonzero(scores > 0)
-        for some, b, score in zip(
-            rows[best].tolist(), j_of[best].tolist(), scores[best].tolist(), strict=True
+    """Return every hypothesis better than none and than its parts."""
+    i, j, scores = candidates.track, candidates.detection, candidates.score
+    several_in_one = _better_together(j, i, scores, candidates.may_be_member, likelihood.several_in_one)
+    one_in_several = _better_together(
+        i, j, scores, candidates.may_be_fragment, lambda parts, whole: likelihood.one_in_several(whole, parts)
+    )
+    alone = zip(i.tolist(), j.tolist(), scores.tolist(), strict=True)
+    return [
+        *(((track,), (detection,), score) for track, detection, score in alone if score > 0),
+        *((parts, (whole,), score) for parts, whole, score in several_in_one),
+        *(((whole,), parts, score) for parts, whole, score in one_in_several),
+    ]
+
+
+def _better_together(
+    wholes: NDArray[np.int64],
+    parts: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    may_be: NDArray[np.bool_],
+    score_together: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]],
+) -> Iterator[tuple[tuple[int, ...], int, float]]:
+    """Yield the sets of parts of a whole, and the score, that are better than none and than each part alone.
+
+    ``score_together`` scores parts (N, k) of wholes (N,).
+    """
+    alone = dict(zip(zip(parts.tolist(), wholes.tolist(), strict=True), scores.tolist(), strict=True))
+    for some, whole_of in _subsets(wholes, parts, scores, may_be):
+        together = score_together(some, whole_of)
+        best = np.flatnonzero(together > 0)
+        for members, whole, score in zip(
+            some[best].tolist(), whole_of[best].tolist(), together[best].tolist(), strict=True
         ):
-            if score > max(alone[a, b] for a in some):
-                hypotheses.append((tuple(some), (b,), score))
-    for columns, i_of in _subsets(
-        candidates.track, candidates.detection, candidates.score, candidates.may_be_fragment
-    ):
-        scores = likelihood.one_in_several(i_of, columns)
-        best = np.flatnonzero(scores > 0)
-        for some, a, score in zip(
-            columns[best].tolist(), i_of[best].tolist(), scores[best].tolist(), strict=True
-        ):
-            if score > max(alone[a, b] for b in some):
-                hypotheses.append(((a,), tuple(some), score))
-    return hypotheses
+            if score > max(alone[part, whole] for part in members):
+                yield tuple(members), whole, score
 
 
 def _subsets(

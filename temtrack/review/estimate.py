@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from temtrack.review.corrections import (
     Confirmed,
@@ -19,9 +20,6 @@ from temtrack.review.corrections import (
 )
 from temtrack.review.log import Log
 from temtrack.review.queue import ENDS, Item
-
-#: Standard deviations on each side of a 95 % interval.
-_Z = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -42,9 +40,8 @@ def wilson(n_true: int, n: int) -> tuple[float, float]:
     """
     if n == 0:
         return 0.0, 1.0
-    p, z2 = n_true / n, _Z**2
-    middle, half = p + z2 / (2 * n), _Z * np.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-    return float(max((middle - half) / (1 + z2 / n), 0)), float(min((middle + half) / (1 + z2 / n), 1))
+    interval = stats.binomtest(n_true, n).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def estimate_share(items: Sequence[Item], answers: Mapping[str, bool]) -> Share:
