@@ -38,3 +38,19 @@ def test_a_wide_blur_on_a_coarser_grid_is_about_the_true_one():
     error = np.abs(_wide_blur(grey, 20.0) - exact)[20:-20, 20:-20]
     assert error.max() < 0.1 * np.abs(exact).max()
     assert _wide_blur(grey[:3], 20.0).shape == (3, 131)
+
+
+def test_the_edge_of_a_support_is_no_particle():
+    grey = np.full((120, 120), 0.1, np.float32)
+    grey[:, 60:] = 0.5
+    grey[55:65, 85:95] = 0.6
+    flat = flatten_background(ndimage.gaussian_filter(grey, 1.0), 10.0)
+    assert flat[57:63, 87:93].mean() > 2 * np.abs(flat[:, 40:80]).max()
+
+
+def test_the_noise_beside_a_support_stays_below_that_on_it():
+    noise = np.random.default_rng(2).normal(size=(120, 120)).astype(np.float32)
+    noise[:, :40] *= 0.03
+    noise[:, 40:] *= 0.1
+    flat = flatten_background(0.5 + noise, 6.0)
+    assert flat[:, :30].std() < 0.5 * flat[:, 50:].std()
