@@ -51,7 +51,7 @@ def is_bright(grey: NDArray[np.float32], labels: NDArray[Any], diameter_px: floa
 
 
 def _wide_median(grey: NDArray[np.float32], radius_px: float) -> NDArray[np.float32]:
-    """Return the median within a disc, in 256 steps of grey, of a wide one as much as a coarser grid shows."""
+    """Return the median within a disc, in 256 steps of grey, of a wide one on a coarser grid."""
     step = max(1, int(radius_px / _MAX_RADIUS_POINTS))
     radius = max(2, round(radius_px / step))
     coarse = np.pad(_coarser(grey, step), radius, mode="symmetric")
