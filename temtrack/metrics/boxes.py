@@ -31,7 +31,13 @@ class BoxScore(Pooled):
 
 
 def score_boxes(labels: NDArray[np.integer], boxes: NDArray[Any]) -> BoxScore:
-    """Score labels (Y, X) against boxes (N, 4) as y0, x0, y1, x1.
+    """Score labels (Y, X) against boxes (N, 4) as y0, x0, y1, x1; see `match_boxes`."""
+    is_matched = match_boxes(labels, boxes)
+    return BoxScore(len(is_matched), len(boxes), int(is_matched.sum()))
+
+
+def match_boxes(labels: NDArray[np.integer], boxes: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which particles (M,) of labels (Y, X), by increasing id, match one of boxes (N, 4) one to one.
 
     A particle matches where its centre lies in the box and its equivalent diameter is within a factor 2 of
     the box's, the root of its area.
@@ -43,5 +49,6 @@ def score_boxes(labels: NDArray[np.integer], boxes: NDArray[Any]) -> BoxScore:
     is_match = (y0 <= y) & (y <= y1) & (x0 <= x) & (x <= x1)
     is_match &= (ratio >= 1 / MAX_WIDTH_FACTOR) & (ratio <= MAX_WIDTH_FACTOR)
     left, right = np.nonzero(is_match)
-    chosen = choose_pairs(left, right, np.ones(len(left)))
-    return BoxScore(len(found.ids), len(boxes), int(chosen.sum()))
+    is_matched = np.zeros(len(found.ids), bool)
+    is_matched[left[choose_pairs(left, right, np.ones(len(left)))]] = True
+    return is_matched

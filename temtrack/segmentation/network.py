@@ -16,9 +16,10 @@ from temtrack.imaging.labels import nearest_pixels
 from temtrack.models.registry import ModelSpec, Polarity
 from temtrack.nets.device import bf16_where_native
 from temtrack.segmentation.adapters import Adapter
-from temtrack.segmentation.model import Segmentation, SegmentationModel
+from temtrack.segmentation.model import Segmentation, SegmentationModel, middle_frame
 from temtrack.segmentation.prompts import Prompts
 from temtrack.segmentation.scale import Prediction, scale_for
+from temtrack.segmentation.score import MIN_FLATTENED_SCORE, ScoreModels
 from temtrack.segmentation.sight import Sight, SightEstimate, SightFinder
 from temtrack.segmentation.tiling import View, scaled_input, scaled_length
 
@@ -55,6 +56,7 @@ class NetworkModel(SegmentationModel):
         self.min_area_px = spec.number("min_area_px")
         self.centring_blur_px = spec.number("centring_blur_px") or CENTRING_BLUR_PX
         self.sure = spec.number("sure_confidence") or 0.0
+        self.score_models = ScoreModels.of(spec.facts)
 
     def segment(
         self, image: NDArray[Any], sight: SightEstimate | None, min_area_px: float | None
@@ -69,7 +71,8 @@ class NetworkModel(SegmentationModel):
         views = [self._forward(shown, View(scale)) if known is None else known.output]
         if self.tta:
             views.append(self._forward(shown, View(scale, shifted=True)))
-        return replace(self._decode(views, shown, scale), sight=seen.sight)
+        found = replace(self._decode(views, shown, scale), sight=seen.sight)
+        return found if self.score_models is None else self._scored(found, shown, self.score_models)
 
     def find_sight(
         self, image: NDArray[Any], polarity: Polarity = "auto", scale: float | None = None
@@ -109,6 +112,14 @@ class NetworkModel(SegmentationModel):
             return SightEstimate(Sight(scale or self.scale, is_bright=polarity == "bright"))
         finder = SightFinder(self._predict_at_scale, self.centring_blur_px, polarity, scale, self.sure)
         return finder.find(grey)
+
+    @staticmethod
+    def _scored(found: Segmentation, shown: NDArray[np.float32], models: ScoreModels) -> Segmentation:
+        """Give particles the scores of models, and leave out unlikely ones on a flattened background."""
+        is_flat = found.sight is not None and found.sight.background_px is not None
+        model = models.flattened if is_flat else models.plain
+        scored = replace(found, scores=model.score(found.labels, middle_frame(shown), found.scores))
+        return scored.without_unsure(MIN_FLATTENED_SCORE) if is_flat else scored
 
     def _predict_at_scale(self, grey: NDArray[np.float32], scale: float) -> Prediction:
         return self._decode([self._forward(grey, View(scale))], grey, scale)
