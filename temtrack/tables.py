@@ -202,7 +202,7 @@ SEGMENTED = Table(
     (
         *(column for column in PARTICLES.columns if column.name not in _UNMEASURED_OF_IMAGES),
         Column(
-            "score", REAL, "1", "mean probability of its pixels, or a detector's confidence; null if none"
+            "score", REAL, "1", "how likely it is a particle, by the model's own measure; null if it has none"
         ),
     ),
 )
