@@ -51,7 +51,7 @@ def segment(
     """
     from temtrack.formats.readers import read_movie
     from temtrack.formats.store.atomic import check_output_folder
-    from temtrack.formats.store.run import fingerprint
+    from temtrack.formats.store.run import movie_source
 
     chosen = gather(inputs, run.shard, _expand, beside=out is None)
     chosen.refuse_for_many("--points", how.points)
@@ -70,7 +70,7 @@ def segment(
         how,
         load=load,
         target=lambda job: (out or job.source.parent) / job.name,
-        content=lambda job: fingerprint(read_movie(job.source).origins),
+        content=lambda job: movie_source(read_movie(job.source)).sha256,
         show=_show,
         together=partial(_together, draws_sheet=overlay and run.shard is None),
     )
@@ -85,12 +85,13 @@ def _segment_one(stage: SegmentStage, movie_suffix: str, job: Job) -> Row:
 
 def _expand(text: str) -> list[Path]:
     """Return the files that an input stands for, without the masks of an earlier run among them."""
-    from temtrack.formats.readers import dm_folder
+    from temtrack.formats.locations import as_path
+    from temtrack.formats.readers import dm_folder, ome_zarr
     from temtrack.formats.readers.images import is_pattern, list_images
     from temtrack.pipeline.shown import is_result
 
-    path = Path(text)
-    if dm_folder.can_read(path):
+    path = as_path(text)
+    if dm_folder.can_read(path) or ome_zarr.can_read(path):
         return [path]
     if not path.is_dir() and not is_pattern(path):
         return find_path(text)

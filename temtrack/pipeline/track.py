@@ -17,7 +17,7 @@ from temtrack.errors import InputError, InterruptedRunError, TemtrackWarning, Us
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import locked, remove_leftovers
 from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
-from temtrack.formats.store.masks import mask_name, read_masks_in_time, remove_masks, write_mask
+from temtrack.formats.store.masks import MaskWriter, mask_writer, read_masks_in_time, remove_masks
 from temtrack.formats.store.run import RUN_NAME, fingerprint, movie_source, open_run, write_run
 from temtrack.formats.store.tables import write_table
 from temtrack.imaging.annotations import mask_out
@@ -381,11 +381,12 @@ def track_into(
         engine = TrackingEngine(segment, tracker, plan.options.linking, run.tracking)
         try:
             for t in progress(range(engine.state.next_frame, plan.movie.n_frames), "tracking"):
-                _write_frames(folder, engine.push(plan.movie.read_frame(t)), run.report)
+                _write_frames(write, engine.push(plan.movie.read_frame(t)), run.report)
                 if file.is_due():
                     file.save(run)
             last, run.report.lineage = engine.finish()
-            _write_frames(folder, last, run.report)
+            _write_frames(write, last, run.report)
+        write = mask_writer(folder, plan.movie, plan.movie.calibration)
         except KeyboardInterrupt as stop:
             raise InterruptedRunError(
                 f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
@@ -395,7 +396,7 @@ def track_into(
     return run.report
 
 
-def _write_frames(folder: Path, frames: list[TrackedFrame], report: TrackingReport) -> None:
+def _write_frames(write: MaskWriter, frames: list[TrackedFrame], report: TrackingReport) -> None:
     for frame in frames:
         write_mask(folder / mask_name(frame.frame), frame.labels)
         report.add(frame)
