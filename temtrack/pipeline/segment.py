@@ -230,7 +230,7 @@ class SegmentStage:
             found = self.segment(summary.movie, summary.movie.read_frame(t))
             one = FrameSummary.of(found.labels, found.sight)
             if abs(one.n_particles - usual) < abs(summary.counts[t] - usual):
-                write_mask(summary.place / mask_name(t), found.labels)
+                write(t, found.labels)
                 summary.frames[t] = one
 
     def _record(self, summary: SegmentationSummary, request: Request) -> Provenance:
@@ -320,10 +320,10 @@ class FrameSummary:
     sight: Sight | None
 
     @classmethod
-    def of(cls, found: Segmentation) -> FrameSummary:
-        """Measure the particles of a frame."""
-        areas = measure_regions(found.labels).area_px
-        return cls(len(areas), int(areas.sum()), float(np.sqrt(4 * areas / np.pi).sum()), found.sight)
+    def of(cls, labels: NDArray[np.integer], sight: Sight | None = None) -> FrameSummary:
+        """Measure the particles of a frame, ids (Y, X)."""
+        areas = measure_regions(labels).area_px
+        return cls(len(areas), int(areas.sum()), float(np.sqrt(4 * areas / np.pi).sum()), sight)
 
 
 @dataclass
@@ -341,7 +341,7 @@ class SegmentationSummary:
 
     def add(self, found: Segmentation) -> None:
         """Count the particles of one frame."""
-        self.frames.append(FrameSummary.of(found))
+        self.frames.append(FrameSummary.of(found.labels, found.sight))
 
     def warn_of_emptiness(self) -> None:
         """Tell of frames in which nothing was found, and of those unlike their neighbours."""
