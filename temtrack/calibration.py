@@ -9,6 +9,9 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+#: Times between frames that differ from their mean by no more than this fraction count as even.
+_EVEN_WITHIN = 0.01
+
 
 @dataclass(frozen=True)
 class PixelSize:
@@ -66,6 +69,14 @@ class Calibration:
     def frame_seconds(self) -> NDArray[np.float64] | None:
         """Time of each frame in s, (T,)."""
         return None if self.frame_times is None else self.frame_times.seconds
+
+    @property
+    def interval_s(self) -> float | None:
+        """Time between two frames in s; ``None`` where it is unknown, or no one number tells it."""
+        if self.frame_times is None or len(self.frame_times.seconds) < 2:
+            return None
+        steps = np.diff(self.frame_times.seconds)
+        return float(steps.mean()) if np.allclose(steps, steps.mean(), rtol=_EVEN_WITHIN, atol=0) else None
 
     @property
     def frame_celsius(self) -> NDArray[np.float64] | None:

@@ -57,6 +57,8 @@ class Movie:
         Which frames of the file these are, where they are not all.
     burned_in
         What was drawn into the picture and is hidden in these frames.
+    digest
+        Returns a hash of frames and numbers where they come from no files of this machine.
     """
 
     path: Path
@@ -69,6 +71,7 @@ class Movie:
     files: tuple[Path, ...] = ()
     frame_range: FrameRange | None = None
     burned_in: tuple[Annotation, ...] = ()
+    digest: Callable[[], str] | None = None
 
     @property
     def pixel_size(self) -> PixelSize | None:

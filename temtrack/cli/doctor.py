@@ -16,7 +16,13 @@ from temtrack.errors import TemtrackError
 _PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "pyarrow", "av", "imagecodecs", "tifffile")
 
 #: What each extra brings, by the module that is imported.
-_EXTRAS = {"tem": "h5py", "yolo": "ultralytics", "sam": "segment_anything", "mamba": "mamba_ssm"}
+_EXTRAS = {
+    "tem": "h5py",
+    "yolo": "ultralytics",
+    "sam": "segment_anything",
+    "mamba": "mamba_ssm",
+    "zarr": "zarr",
+}
 
 #: Codecs of the videos that microscopes and their users make, and of those that temtrack writes.
 _CODECS = ("h264", "hevc", "mpeg4", "mjpeg", "vp9", "rawvideo")

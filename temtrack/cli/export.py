@@ -15,7 +15,7 @@ from temtrack.cli.runner import RunOptions, Task, run_each
 from temtrack.pipeline.options import TableOptions
 
 #: What particles, tracks and merges are written as.
-ExportFormat = Literal["geff", "napari", "trackmate", "ome-tiff", "ctc", "coco", "csv"]
+ExportFormat = Literal["geff", "napari", "trackmate", "ome-tiff", "ome-zarr", "ctc", "coco", "csv"]
 
 
 @command(
@@ -25,8 +25,8 @@ ExportFormat = Literal["geff", "napari", "trackmate", "ome-tiff", "ctc", "coco",
         "--output",
         "-o",
         metavar="OUT",
-        help="A file for trackmate (.xml), ome-tiff (.ome.tif) and coco (.json), else a folder; of many "
-        "inputs the folder for all of them.",
+        help="A name in .xml for trackmate, .ome.tif for ome-tiff, .ome.zarr for ome-zarr, .json for coco, "
+        "else a folder; of many inputs the folder for all of them.",
     ),
 )
 def export(masks: list[str], to: ExportFormat, out: Path, how: TableOptions, run: RunOptions) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from temtrack.errors import InputError, TemtrackError, UsageError
+from temtrack.formats.locations import Url, as_path
 from temtrack.pipeline.request import Request
 
 #: Bytes that stand in no list of paths and soon come in any image or movie.
@@ -112,8 +113,8 @@ def find_path(word: str) -> list[Path]:
     InputError
         If there is no such file or folder.
     """
-    path = Path(word)
-    if not path.exists() and not glob.has_magic(word):
+    path = as_path(word)
+    if not (path.exists() or isinstance(path, Url) or glob.has_magic(word)):
         raise InputError(f"{path}: there is no such file or folder; check the name")
     return [path]
 
@@ -145,7 +146,7 @@ def gather(
         try:
             found |= dict.fromkeys(expand(word))
         except TemtrackError as error:
-            found[Path(word)] = error
+            found[as_path(word)] = error
     if not found:
         raise InputError("no input: the list on stdin is empty")
     order = {path: index for index, path in enumerate(found)}
@@ -211,7 +212,8 @@ def _longer_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _stem(path: Path) -> str:
-    return path.resolve().name if path.is_dir() else path.stem
+    name = path.resolve().name if path.is_dir() else path.name if path.suffix == ".zarr" else path.stem
+    return name.removesuffix(".zarr").removesuffix(".ome")
 
 
 def _equal(names: Sequence[str], folders: Sequence[Path | None]) -> list[list[int]]:

@@ -138,7 +138,7 @@ def _be_verbose(wanted: bool) -> None:
 #: What the commands take that look at masks.
 MASKS = typer.Argument(
     metavar="MASKS...",
-    help="Masks folders, of this program or another, or TIFF stacks; - for a list on stdin.",
+    help="Masks folders, of this program or another, OME-Zarr or TIFF stacks; - for a list on stdin.",
 )
 
 #: The options that commands share and those of the stages, by parameter or field, in the order of every help.

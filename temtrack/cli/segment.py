@@ -11,10 +11,10 @@ import typer
 
 from temtrack.cli import output
 from temtrack.cli.inputs import Job, find_path, gather
-from temtrack.cli.options import Device, command
+from temtrack.cli.options import Device, command, parse_frames
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, Work, run_each, show_lines
-from temtrack.errors import InputError
+from temtrack.errors import InputError, UsageError
 from temtrack.pipeline.options import SegmentOptions
 
 if TYPE_CHECKING:
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
         help="Beside the mask of an image, draw its particles on it, and write a table of them.",
     ),
     csv=typer.Option("--csv", help="Write an image's table as CSV too."),
+    piece=typer.Option(
+        "--frames",
+        parser=parse_frames,
+        metavar="A:B",
+        help="Only a piece of one long movie, into DIR itself; `temtrack track MOVIE --masks DIR` joins all.",
+    ),
 )
 def segment(
     inputs: list[str],
@@ -38,6 +44,7 @@ def segment(
     out: Path | None = None,
     overlay: bool = True,
     csv: bool = False,
+    piece: slice | None = None,
     device: Device = "auto",
 ) -> None:
     """Find the particles of images and movies.
@@ -48,20 +55,28 @@ def segment(
     stands for each of its images; contact_sheet.png shows them small beside each
     other. Of many inputs, batch.jsonl beside the masks tells what has become of
     each; one that fails does not stop the others.
+
+    With --frames the masks keep the frames' numbers, each frame is seen as track
+    sees it, and pieces of one movie may be made at the same time in one DIR.
     """
     from temtrack.formats.readers import read_movie
     from temtrack.formats.store.atomic import check_output_folder
-    from temtrack.formats.store.run import fingerprint
+    from temtrack.formats.store.run import movie_source
 
     chosen = gather(inputs, run.shard, _expand, beside=out is None)
     chosen.refuse_for_many("--points", how.points)
     chosen.refuse_for_many("--boxes", how.boxes)
+    chosen.refuse_for_many("--frames", piece)
+    if piece is not None and out is None:
+        raise UsageError("--frames: give the folder of the pieces too, as -o pieces")
 
     def load() -> Work:
         from temtrack.pipeline.segment import SegmentStage
         from temtrack.pipeline.shown import Shown
 
         stage = SegmentStage.load(how, device, Shown(overlay, csv))
+        if out is not None and piece is not None:
+            return partial(_segment_piece, stage, piece)
         if out is not None:  # of many, each one's own place in it is looked at in its turn
             check_output_folder(out, run.force or chosen.many)
         return lambda job: _segment_one(stage, "_masks" if out is None else "", job)
@@ -69,8 +84,8 @@ def segment(
     task = Task(
         how,
         load=load,
-        target=lambda job: (out or job.source.parent) / job.name,
-        content=lambda job: fingerprint(read_movie(job.source).origins),
+        target=lambda job: out if out and piece else (out or job.source.parent) / job.name,
+        content=lambda job: movie_source(read_movie(job.source)).sha256,
         show=_show,
         together=partial(_together, draws_sheet=overlay and run.shard is None),
     )
@@ -83,14 +98,22 @@ def _segment_one(stage: SegmentStage, movie_suffix: str, job: Job) -> Row:
     return {"output": str(summary.place), **summary.row()}
 
 
+def _segment_piece(stage: SegmentStage, wanted: slice, job: Job) -> Row:
+    """Segment a piece of a movie; return its counts."""
+    from temtrack.pipeline.pieces import segment_piece
+
+    return dict(segment_piece(job.source, job.place, wanted, stage, job.request))
+
+
 def _expand(text: str) -> list[Path]:
     """Return the files that an input stands for, without the masks of an earlier run among them."""
-    from temtrack.formats.readers import dm_folder
+    from temtrack.formats.locations import as_path
+    from temtrack.formats.readers import dm_folder, ome_zarr
     from temtrack.formats.readers.images import is_pattern, list_images
     from temtrack.pipeline.shown import is_result
 
-    path = Path(text)
-    if dm_folder.can_read(path):
+    path = as_path(text)
+    if dm_folder.can_read(path) or ome_zarr.can_read(path):
         return [path]
     if not path.is_dir() and not is_pattern(path):
         return find_path(text)

@@ -42,7 +42,8 @@ def track(
 ) -> None:
     """Follow every particle of a movie, or of each of many, through merges too.
 
-    Writes mask0000.tif and so on with the same id for the same particle,
+    Writes mask0000.tif and so on with the same id for the same particle (into
+    a DIR that ends in .zarr one OME-Zarr label image in place of these),
     res_track.txt for CTC tools, lineage.json with all parents of every merge,
     drift.parquet with how the field of view moved, and run.json with what was
     run. Frames are counted from the first that is tracked. A run that was
@@ -53,7 +54,7 @@ def track(
     tells what has become of it. One that fails does not stop the others.
     """
     from temtrack.formats.readers import read_movie
-    from temtrack.formats.store.run import fingerprint
+    from temtrack.formats.store.run import movie_source
 
     inputs = gather(movies, run.shard)
     inputs.refuse_for_many("--masks", masks)
@@ -70,7 +71,7 @@ def track(
         how,
         load=load,
         target=lambda job: out / job.name if inputs.many else out,
-        content=lambda job: fingerprint(read_movie(job.source).origins),
+        content=lambda job: movie_source(read_movie(job.source)).sha256,
         detail=_detail,
         show=show_lines if inputs.many else _show,
     )

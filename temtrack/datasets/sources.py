@@ -10,7 +10,8 @@ from pathlib import Path
 
 from temtrack.errors import InputError
 from temtrack.formats.decoding import list_folder
-from temtrack.formats.readers import digital_micrograph, images, mrc, read_movie, video
+from temtrack.formats.locations import as_path
+from temtrack.formats.readers import digital_micrograph, images, mrc, ome_zarr, read_movie, video
 from temtrack.formats.store.masks import read_masks
 from temtrack.masks import Masks
 from temtrack.movie import Movie
@@ -63,8 +64,11 @@ def find_sources(image_input: Path, mask_input: Path) -> list[Source]:
     InputError
         If there is none, or an image or a mask is without the other.
     """
-    if not images.is_pattern(image_input) and not image_input.is_dir():
-        return [Source(image_input.stem, image_input, _masks_of_file(image_input, mask_input))]
+    image_input = as_path(image_input)
+    is_file = not images.is_pattern(image_input) and not image_input.is_dir()
+    if is_file or ome_zarr.can_read(image_input):
+        name = image_input.stem.removesuffix(".ome")
+        return [Source(name, image_input, _masks_of_file(image_input, mask_input))]
     found = _by_name(_list_images(image_input), image_input)
     masks = _by_name(_list_masks(mask_input, found.values()), mask_input)
     if not found.keys() & masks.keys() and all(_FRAME_MASK.fullmatch(name) for name in masks):
@@ -75,7 +79,7 @@ def find_sources(image_input: Path, mask_input: Path) -> list[Source]:
 
 def _masks_of_file(image: Path, masks: Path) -> Path:
     """Return the masks of one image or movie: the file itself, its namesake in a folder, or the folder."""
-    if not masks.is_dir():
+    if not masks.is_dir() or ome_zarr.can_read(masks):
         return masks
     named = _by_name(_list_masks(masks, [image]), masks)
     if image.stem not in named and len(read_movie(image)) == 1:

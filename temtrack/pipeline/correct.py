@@ -12,7 +12,7 @@ from temtrack.analysis.particles import ParticleHistory
 from temtrack.errors import UsageError
 from temtrack.formats.store.atomic import check_output_folder, locked
 from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
-from temtrack.formats.store.masks import mask_name, write_mask
+from temtrack.formats.store.masks import mask_writer
 from temtrack.formats.store.run import fingerprint, open_run, sources_of, write_run
 from temtrack.formats.store.tables import write_tables
 from temtrack.kinetics.observed import observe
@@ -193,8 +193,9 @@ def correct_file(masks: Path, target: Path, given: Path | None, request: Request
 
 def _write_run(target: Path, run: Run, record: Provenance, progress: Progress) -> None:
     assert run.lineage is not None
+    write = mask_writer(target, run.masks, run.calibration)
     for t, labels in enumerate(progress(run.masks, "correcting")):
-        write_mask(target / mask_name(t), labels)
+        write(t, labels)
     write_ctc_table(target / CTC_TABLE_NAME, run.lineage)
     write_lineage(target / LINEAGE_NAME, run.lineage)
     frames, filled = run.frame_range, None

@@ -15,7 +15,7 @@ from temtrack.errors import InputError, TemtrackError
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import check_output_folder
 from temtrack.formats.store.masks import list_masks
-from temtrack.formats.store.run import fingerprint, fingerprint_folder, list_beside
+from temtrack.formats.store.run import fingerprint, fingerprint_folder, list_beside, movie_source
 from temtrack.models.registry import hash_of_model
 from temtrack.pipeline.analyze import analyze_file, kinetics_file
 from temtrack.pipeline.correct import correct_file
@@ -29,8 +29,8 @@ from temtrack.provenance import Provenance, Source
 from temtrack.simulation.config import MovieConfig
 
 #: How an input is hashed, by its part; others are folders of data.
-_HASHES: dict[str, Callable[[Path], str]] = {
-    "movie": lambda path: fingerprint(read_movie(path).origins),
+_HASHES: dict[str, Callable[[Path], str | None]] = {
+    "movie": lambda path: movie_source(read_movie(path)).sha256,
     "masks": lambda path: fingerprint(list_masks(path)),
     "lineage": lambda path: fingerprint(list_beside(path)),
     "heater_log": lambda path: fingerprint([path]),

@@ -15,7 +15,7 @@ from temtrack.analysis.out_of_line import frames_out_of_line
 from temtrack.errors import InputError, TemtrackNotice, TemtrackWarning, UsageError
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import check_output_file, check_output_folder, locked, remove_leftovers
-from temtrack.formats.store.masks import mask_name, remove_masks, write_mask
+from temtrack.formats.store.masks import MaskWriter, mask_writer, remove_masks, write_mask
 from temtrack.formats.store.run import movie_source, write_run
 from temtrack.imaging.annotations import hide_annotations, mask_out
 from temtrack.imaging.labels import filter_fragments, measure_regions
@@ -215,21 +215,22 @@ class SegmentStage:
         with locked(folder):
             remove_leftovers(folder)
             remove_masks(folder)
+            write = mask_writer(folder, movie, movie.calibration)
             sight = find_common_sight(self.segmenter, movie.read_frame, movie, self.options)
             for t in request.progress(range(movie.n_frames), "segmenting"):
                 found = self.segment(movie, movie.read_frame(t), sight)
-                write_mask(folder / mask_name(t), found.labels)
+                write(t, found.labels)
                 summary.add(found)
-            self._retry(summary)
+            self._retry(summary, write)
             write_run(folder, self._record(summary, request), movie.calibration)
 
-    def _retry(self, summary: SegmentationSummary) -> None:
+    def _retry(self, summary: SegmentationSummary, write: MaskWriter) -> None:
         """Segment frames that are out of line anew, each shown as suits it alone; keep what is more usual."""
         for t, usual in frames_out_of_line(summary.counts).items():
             found = self.segment(summary.movie, summary.movie.read_frame(t))
-            one = FrameSummary.of(found)
+            one = FrameSummary.of(found.labels, found.sight)
             if abs(one.n_particles - usual) < abs(summary.counts[t] - usual):
-                write_mask(summary.place / mask_name(t), found.labels)
+                write(t, found.labels)
                 summary.frames[t] = one
 
     def _record(self, summary: SegmentationSummary, request: Request) -> Provenance:
@@ -319,10 +320,10 @@ class FrameSummary:
     sight: Sight | None
 
     @classmethod
-    def of(cls, found: Segmentation) -> FrameSummary:
-        """Measure the particles of a frame."""
-        areas = measure_regions(found.labels).area_px
-        return cls(len(areas), int(areas.sum()), float(np.sqrt(4 * areas / np.pi).sum()), found.sight)
+    def of(cls, labels: NDArray[np.integer], sight: Sight | None = None) -> FrameSummary:
+        """Measure the particles of a frame, ids (Y, X)."""
+        areas = measure_regions(labels).area_px
+        return cls(len(areas), int(areas.sum()), float(np.sqrt(4 * areas / np.pi).sum()), sight)
 
 
 @dataclass
@@ -340,7 +341,7 @@ class SegmentationSummary:
 
     def add(self, found: Segmentation) -> None:
         """Count the particles of one frame."""
-        self.frames.append(FrameSummary.of(found))
+        self.frames.append(FrameSummary.of(found.labels, found.sight))
 
     def warn_of_emptiness(self) -> None:
         """Tell of frames in which nothing was found, and of those unlike their neighbours."""

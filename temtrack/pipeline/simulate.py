@@ -7,7 +7,7 @@ from pathlib import Path
 
 from temtrack.calibration import given_calibration
 from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
-from temtrack.formats.store.masks import mask_name, remove_masks, write_mask
+from temtrack.formats.store.masks import mask_writer, remove_masks
 from temtrack.formats.store.movies import write_movie
 from temtrack.formats.store.run import write_run
 from temtrack.pipeline.request import Request
@@ -38,9 +38,11 @@ def simulate_into(
     truth = folder / TRUTH_FOLDER
     truth.mkdir(exist_ok=True)
     remove_masks(truth)
-    write_movie(folder / MOVIE_NAME, replace(simulated.to_movie(), calibration=calibration))
+    movie = replace(simulated.to_movie(), calibration=calibration)
+    write_movie(folder / MOVIE_NAME, movie)
+    write = mask_writer(truth, movie, calibration)
     for t in request.progress(range(len(simulated)), "masks"):
-        write_mask(truth / mask_name(t), simulated.labels(t))
+        write(t, simulated.labels(t))
     write_ctc_table(truth / CTC_TABLE_NAME, simulated.lineage)
     write_lineage(truth / LINEAGE_NAME, simulated.lineage)
     options = {

@@ -17,7 +17,7 @@ from temtrack.errors import InputError, InterruptedRunError, TemtrackWarning, Us
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import locked, remove_leftovers
 from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
-from temtrack.formats.store.masks import mask_name, read_masks_in_time, remove_masks, write_mask
+from temtrack.formats.store.masks import MaskWriter, mask_writer, read_masks_in_time, remove_masks
 from temtrack.formats.store.run import RUN_NAME, fingerprint, movie_source, open_run, write_run
 from temtrack.formats.store.tables import write_table
 from temtrack.imaging.annotations import mask_out
@@ -27,6 +27,7 @@ from temtrack.models.registry import RUN_FILE, Polarity, find_model, names_for, 
 from temtrack.movie import Movie, movie_of_array
 from temtrack.pipeline.neighbours import FramesWithNeighbours
 from temtrack.pipeline.options import TrackOptions
+from temtrack.pipeline.pieces import has_pieces, join_pieces
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.segment import find_common_sight, prepared
 from temtrack.progress import Progress, silent
@@ -241,20 +242,26 @@ def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions
 
 
 def segmented_by_masks(folder: Path, movie: Movie) -> MovieSegmentation:
-    """Return the masks of a folder in order, as if a model had made them.
+    """Return the masks of a folder, or of the pieces there, in order, as if a model had made them.
 
     Raises
     ------
     InputError
         Where they are not the masks of this movie, nor of the one that it is a piece of.
     """
-    masks = read_masks_in_time(folder)
-    if movie.frame_range is not None and len(masks) == movie.frame_range.n_whole:
-        masks = masks.take(movie.frame_range.frames)
+    models: Mapping[str, Source] = {}
+    found: Mapping[str, Any] = {}
+    if has_pieces(folder):
+        masks, piece = join_pieces(folder, movie)
+        models, found = piece.record.models, piece.record.found
+    else:
+        masks = read_masks_in_time(folder)
+        if movie.frame_range is not None and len(masks) == movie.frame_range.n_whole:
+            masks = masks.take(movie.frame_range.frames)
     masks.check_fit(movie)
     source = Source(str(folder), fingerprint(masks.files))
     return MovieSegmentation(
-        _in_order(masks), inputs={"masks": source}, resumed=lambda frame: _in_order(masks, frame)
+        _in_order(masks), {"masks": source}, models, found, lambda frame: _in_order(masks, frame)
     )
 
 
@@ -379,13 +386,14 @@ def track_into(
         resumed = plan.segmentation.resumed
         segment = resumed(run.tracking.next_frame) if resumed else plan.segmentation.segment
         engine = TrackingEngine(segment, tracker, plan.options.linking, run.tracking)
+        write = mask_writer(folder, plan.movie, plan.movie.calibration)
         try:
             for t in progress(range(engine.state.next_frame, plan.movie.n_frames), "tracking"):
-                _write_frames(folder, engine.push(plan.movie.read_frame(t)), run.report)
+                _write_frames(write, engine.push(plan.movie.read_frame(t)), run.report)
                 if file.is_due():
                     file.save(run)
             last, run.report.lineage = engine.finish()
-            _write_frames(folder, last, run.report)
+            _write_frames(write, last, run.report)
         except KeyboardInterrupt as stop:
             raise InterruptedRunError(
                 f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
@@ -395,9 +403,9 @@ def track_into(
     return run.report
 
 
-def _write_frames(folder: Path, frames: list[TrackedFrame], report: TrackingReport) -> None:
+def _write_frames(write: MaskWriter, frames: list[TrackedFrame], report: TrackingReport) -> None:
     for frame in frames:
-        write_mask(folder / mask_name(frame.frame), frame.labels)
+        write(frame.frame, frame.labels)
         report.add(frame)
 
 

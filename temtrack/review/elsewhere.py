@@ -18,6 +18,7 @@ from scipy.spatial import cKDTree
 
 from temtrack.errors import InputError, TemtrackWarning, UsageError
 from temtrack.formats.decoding import refused_as
+from temtrack.formats.readers import ome_zarr
 from temtrack.formats.store.masks import read_masks
 from temtrack.imaging.labels import measure_regions, overlap_counts
 from temtrack.masks import Labels
@@ -53,7 +54,7 @@ def read_elsewhere(path: Path, run: EditedRun, progress: Progress = silent) -> l
     """
     if path.suffix.lower() == ".xml":
         return _from_links(path, run, *_read_trackmate(path))
-    if path.is_dir() and any((path / name).is_file() for name in ("zarr.json", ".zattrs")):
+    if ome_zarr.can_read(path) and not ome_zarr.is_image(path):
         return _from_links(path, run, *_read_geff(path))
     masks = read_masks(path)
     run.masks.check_fit(masks)

@@ -13,7 +13,7 @@ from temtrack.formats.export import FORMATS
 from temtrack.formats.store.masks import mask_name, write_mask
 from temtrack.imaging.labels import map_ids
 
-OUT = {"trackmate": "t.xml", "ome-tiff": "l.ome.tif", "coco": "c.json"}
+OUT = {"trackmate": "t.xml", "ome-tiff": "l.ome.tif", "coco": "c.json", "ome-zarr": "l.ome.zarr"}
 
 
 @pytest.fixture

@@ -159,3 +159,16 @@ def test_on_gpus_only_tracking_asks_for_one(slurm, tmp_path):
     assert snakemake(slurm, folder, *words).wait(TIMEOUT_S) == 0, said(folder)
     jobs = slurm.ask("squeue", "-h", "--states=all", "--sort=i", "-O", "partition,tres-per-job").splitlines()
     assert [job.split() for job in jobs] == [["gpu", "gres:gpu:1"], ["cpu", "N/A"]]
+
+
+def test_a_movie_longer_than_a_piece_is_segmented_in_several(tmp_path):
+    write_movies(tmp_path / "movies", 1)
+    found = {}
+    for frames in (0, 3):
+        folder = prepare(tmp_path / f"by {frames}", tmp_path / "movies")
+        words = ["out/movie00/run.json", "--cores", "1", "--config", *SETTINGS, f"frames_per_piece={frames}"]
+        subprocess.run([sys.executable, "-m", "snakemake", *words], cwd=folder, check=True, timeout=TIMEOUT_S)
+        found[frames] = masks(folder / "out" / "movie00")
+    records = sorted(path.name for path in folder.glob("out/movie00-pieces/*.json"))
+    assert records == ["piece0000-0002.json", "piece0003-0005.json", "piece0006-0007.json"]
+    assert found[3] == found[0] != {}

@@ -26,6 +26,7 @@ OF_COMMANDS = {
         "csv",
         "progress",
         "kinetics",
+        "piece",
     ),
 }
 

@@ -156,8 +156,11 @@ def die_at(moment, monkeypatch):
     monkeypatch.setattr(Path, "replace", die)
 
 
-@pytest.mark.parametrize(("tracker", "moments"), [("overlap", (2, 41, 62)), ("trackpy", (51,))])
-def test_a_stopped_run_goes_on_to_the_same_bytes(simulated, tmp_path, monkeypatch, tracker, moments):
+@pytest.mark.parametrize(
+    ("tracker", "moments", "suffix"),
+    [("overlap", (2, 41, 62), ""), ("trackpy", (51,), ""), ("overlap", (3, 42), ".zarr")],
+)
+def test_a_stopped_run_goes_on_to_the_same_bytes(simulated, tmp_path, monkeypatch, tracker, moments, suffix):
     folder, _ = simulated
     movie = read_movie(folder / "film.tif")
     monkeypatch.setattr(checkpoint, "INTERVAL_S", 0.0)
@@ -166,11 +169,11 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(simulated, tmp_path, monkeypatc
     def go(out, command, resume):
         plan = plan_of(movie, segmented_by_masks(folder / "true", movie), tracker)
         track_into(out, replace(plan, command=command), resume=resume)
-        return {path.name: path.read_bytes() for path in out.iterdir()}
+        return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
-    unbroken = go(make(tmp_path / "unbroken"), "first", False)
+    unbroken = go(make(tmp_path / f"unbroken{suffix}"), "first", False)
     for moment in moments:
-        out = make(tmp_path / f"stopped {moment}")
+        out = make(tmp_path / f"stopped {moment}{suffix}")
         with monkeypatch.context() as patch:
             die_at(moment, patch)
             with pytest.raises(Killed):

@@ -16,12 +16,13 @@ from temtrack.formats.store.atomic import check_output_file
 if TYPE_CHECKING:
     from temtrack.formats.export.content import ExportContent
 
-#: By the name of a format its module, and the package of the extra ``export`` that it needs, if any.
-FORMATS: dict[str, tuple[str, str | None]] = {
-    "geff": ("geff", "geff"),
+#: By the name of a format its module, and the package that it needs with the extra that holds it, if any.
+FORMATS: dict[str, tuple[str, tuple[str, str] | None]] = {
+    "geff": ("geff", ("geff", "export")),
     "napari": ("napari", None),
     "trackmate": ("trackmate", None),
     "ome-tiff": ("ome_tiff", None),
+    "ome-zarr": ("ome_zarr", ("zarr", "zarr")),
     "ctc": ("ctc", None),
     "coco": ("coco", None),
     "csv": ("csv", None),
@@ -37,9 +38,9 @@ class Exporter:
     write
         Writes the file or folder at a path, whole or not at all.
     suffixes
-        Ends of a file's name that the format's readers go by; none for a folder.
+        Ends of a name that the format's readers go by, if they do.
     contents
-        What the names of all that a folder holds match, so that no other folder is replaced.
+        Of a folder, what the names of all that it holds match, so that no other is replaced.
     describe_losses
         Returns a sentence for each thing that the format cannot hold.
     """
@@ -61,10 +62,10 @@ class Exporter:
         ------
         UsageError, OutputError
         """
-        if not self.suffixes:
-            self._check_folder(path, force)
-        elif not path.name.lower().endswith(self.suffixes):
+        if self.suffixes and not path.name.lower().endswith(self.suffixes):
             raise UsageError(f"-o {path}: give a name that ends in {' or '.join(self.suffixes)}")
+        if self.contents:
+            self._check_folder(path, force)
         else:
             check_output_file(path, force)
 
@@ -92,10 +93,10 @@ def find_exporter(name: str) -> Exporter:
     UsageError
         If the package that it needs is not installed.
     """
-    module, package = FORMATS[name]
-    if package is not None and find_spec(package) is None:
+    module, needed = FORMATS[name]
+    if needed is not None and find_spec(needed[0]) is None:
         raise UsageError(
-            f"--to {name}: needs {package}, which is not installed; pip install 'temtrack[export]'"
+            f"--to {name}: needs {needed[0]}, which is not installed; pip install 'temtrack[{needed[1]}]'"
         )
     exporter: Exporter = import_module(f"{__name__}.{module}").EXPORTER
     return exporter

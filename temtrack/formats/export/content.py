@@ -16,9 +16,6 @@ from temtrack.masks import Labels, Masks
 from temtrack.progress import Progress, silent
 from temtrack.tables import Tables
 
-#: Times between frames that differ from their mean by no more than this fraction count as even.
-_EVEN_WITHIN = 0.01
-
 
 @dataclass(frozen=True)
 class ExportContent:
@@ -75,10 +72,7 @@ class ExportContent:
     @property
     def interval_s(self) -> float | None:
         """Time between two frames; ``None`` where it is unknown, or no one number tells it."""
-        if self.seconds is None or self.n_frames < 2:
-            return None
-        steps = np.diff(self.seconds)
-        return float(steps.mean()) if np.allclose(steps, steps.mean(), rtol=_EVEN_WITHIN, atol=0) else None
+        return self.tables.calibration.interval_s
 
     @cached_property
     def graph(self) -> ParticleGraph:

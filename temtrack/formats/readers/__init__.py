@@ -11,11 +11,32 @@ from types import ModuleType
 
 from temtrack.errors import InputError
 from temtrack.formats.decoding import refused_as
-from temtrack.formats.readers import digital_micrograph, dm_folder, images, mrc, tia, tiff, velox, video
+from temtrack.formats.locations import as_path
+from temtrack.formats.readers import (
+    digital_micrograph,
+    dm_folder,
+    images,
+    mrc,
+    ome_zarr,
+    tia,
+    tiff,
+    velox,
+    video,
+)
 from temtrack.movie import Movie
 
 #: Folders of frames are asked before folders of images, and what a content tells before what a name tells.
-_READERS: tuple[ModuleType, ...] = (tiff, digital_micrograph, tia, velox, dm_folder, images, mrc, video)
+_READERS: tuple[ModuleType, ...] = (
+    tiff,
+    digital_micrograph,
+    tia,
+    velox,
+    ome_zarr,
+    dm_folder,
+    images,
+    mrc,
+    video,
+)
 
 _SUFFIXES = tuple(dict.fromkeys(suffix for reader in _READERS for suffix in reader.SUFFIXES))
 
@@ -27,7 +48,7 @@ def read_movie(
     scale_bar_nm: float | None = None,
     frames: slice | None = None,
 ) -> Movie:
-    """Open a file, a folder of images or a glob pattern as a movie.
+    """Open a file, a folder of images, a glob pattern or the URL of an OME-Zarr image as a movie.
 
     Parameters
     ----------
@@ -46,7 +67,7 @@ def read_movie(
         If there is nothing at `source`, it is empty, damaged, or of no known format; no bar is found; or the
         piece holds no frame.
     """
-    path = Path(source)
+    path = as_path(source)
     movie: Movie = _find_reader(path).read_movie(path)
     if scale_bar_nm is not None:
         from temtrack.imaging.scale_bar import calibrate_by_scale_bar
@@ -64,7 +85,7 @@ def read_format(source: Path | str) -> str:
     InputError
         If there is nothing at `source`, it is empty, or of no known format.
     """
-    return str(_find_reader(Path(source)).NAME)
+    return str(_find_reader(as_path(source)).NAME)
 
 
 def _find_reader(path: Path) -> ModuleType:

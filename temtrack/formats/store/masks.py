@@ -1,10 +1,10 @@
-"""Masks folders as Fiji, napari and CTC tools read them: one TIFF of ids a frame, 0 background."""
+"""Masks folders: one TIFF of ids a frame, as Fiji, napari and CTC tools read them, or one OME-Zarr."""
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,18 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from temtrack.calibration import Calibration
 from temtrack.errors import InputError, TemtrackWarning
-from temtrack.formats.readers import images, tiff
+from temtrack.formats.decoding import refused_as
+from temtrack.formats.locations import Url, as_path
+from temtrack.formats.readers import images, ome_zarr, tiff
+from temtrack.formats.store import zarr_masks
 from temtrack.formats.store.atomic import whole_file
 from temtrack.masks import Masks
+from temtrack.movie import Movie
+
+#: Writes the ids (Y, X) of a frame, whole or not at all.
+MaskWriter = Callable[[int, NDArray[Any]], None]
 
 _OWN_NAME = re.compile(r"mask\d+\.tiff?", re.IGNORECASE)
 
@@ -28,6 +36,21 @@ _MAX_NUMBERS = 1_000_000
 def mask_name(frame: int) -> str:
     """Return the file name of a frame's mask: ``mask0007.tif`` for frame 7."""
     return f"mask{frame:04d}.tif"
+
+
+def mask_writer(folder: Path, frames: Movie | Masks, known: Calibration) -> MaskWriter:
+    """Return what writes the masks of a movie into a folder: one OME-Zarr where its name ends in ``.zarr``.
+
+    ``frames`` is the movie, or other masks of it, with its scale and time as ``known``.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written to, now or with a mask.
+    """
+    if folder.suffix.lower() == zarr_masks.SUFFIX:
+        return zarr_masks.ZarrMasks(folder, frames, known)
+    return lambda frame, labels: write_mask(folder / mask_name(frame), labels)
 
 
 def write_mask(path: Path, labels: NDArray[Any], facts: Mapping[str, object] | None = None) -> None:
@@ -48,7 +71,14 @@ def write_mask(path: Path, labels: NDArray[Any], facts: Mapping[str, object] | N
 
 
 def remove_masks(folder: Path) -> None:
-    """Delete ``mask0000.tif`` and the like, so that a shorter movie leaves none of a longer one behind."""
+    """Delete masks as temtrack writes them, so that a shorter movie leaves none of a longer one behind.
+
+    Raises
+    ------
+    OutputError
+        Where the folder is a Zarr of another program.
+    """
+    zarr_masks.remove_image(folder)
     for path in folder.iterdir():
         if _OWN_NAME.fullmatch(path.name):
             path.unlink()
@@ -57,8 +87,8 @@ def remove_masks(folder: Path) -> None:
 def list_masks(source: Path) -> list[Path]:
     """Return the files that hold the masks of a folder, in the order of frames, or the stack itself.
 
-    In a folder ``mask*.tif`` count where there are any, else every TIFF, else every other image; natural
-    order is the order of frames.
+    Of an OME-Zarr these are its metadata and chunks. In another folder ``mask*.tif`` count where there are
+    any, else every TIFF, else every other image; natural order is the order of frames.
 
     Raises
     ------
@@ -67,6 +97,8 @@ def list_masks(source: Path) -> list[Path]:
     """
     if not source.is_dir():
         return [source]
+    if ome_zarr.can_read(source):
+        return list(ome_zarr.list_files(source))
     found = images.list_images(source)
     tiffs = [p for p in found if p.suffix.lower() in tiff.SUFFIXES]
     named = [p for p in tiffs if p.name.lower().startswith("mask")]
@@ -74,7 +106,7 @@ def list_masks(source: Path) -> list[Path]:
 
 
 def read_masks(source: Path | str) -> Masks:
-    """Open a masks folder of this or another program, one TIFF stack of ids, or one label image.
+    """Open a masks folder of this or another program, an OME-Zarr or TIFF stack of ids, or one label image.
 
     Frames are read lazily; `list_masks` tells which files of a folder count.
 
@@ -84,7 +116,9 @@ def read_masks(source: Path | str) -> Masks:
         If there are no masks, or the first holds other values than whole numbers from 0. Later, when its
         frame is asked for: if a mask is damaged or of another size.
     """
-    path = Path(source)
+    path = as_path(source)
+    if ome_zarr.can_read(path):
+        return _read_zarr(path)
     if not path.exists():
         raise InputError(
             f"{path}: there is no such folder; give a folder that `temtrack track` wrote, or label images as"
@@ -107,9 +141,24 @@ def read_masks(source: Path | str) -> Masks:
     return Masks(path, n_frames, height, width, read, files)
 
 
+def _read_zarr(path: Path) -> Masks:
+    image = ome_zarr.open_image(path)
+
+    def read(t: int) -> NDArray[np.int32]:
+        what = f"{path}: mask of frame {t}"
+        with refused_as(f"{what} is damaged"):
+            labels = image.read_frame(t)
+        return _as_labels(labels, what)
+
+    files = () if isinstance(path, Url) else ome_zarr.list_files(path)
+    return Masks(path, image.n_frames, image.height, image.width, read, files)
+
+
 def read_masks_in_time(source: Path | str) -> Masks:
     """Open the masks of a movie as `read_masks` does; tell of numbers that their names leave out."""
     masks = read_masks(source)
+    if ome_zarr.can_read(masks.path):
+        return masks
     found = [_LAST_NUMBER.search(path.stem) for path in masks.files]
     numbers = sorted(int(match[1]) for match in found if match is not None)
     if len(numbers) < len(found) or numbers[-1] - numbers[0] >= _MAX_NUMBERS:

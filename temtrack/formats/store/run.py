@@ -127,7 +127,8 @@ def movie_source(movie: Movie) -> Source:
     InputError
         Where a file of it cannot be read.
     """
-    return Source(str(movie.path), fingerprint(movie.origins))
+    sha256_hex = fingerprint(movie.origins) if movie.digest is None else movie.digest()
+    return Source(str(movie.path), sha256_hex)
 
 
 def sources_of(run: Run) -> dict[str, Source]:
