@@ -248,7 +248,7 @@ class _Strangers:
     def fraction(self, n_matched: float) -> float:
         """Return how densely the new ones lie, as a share of all, where so many of those asked are there."""
         n_new = max(self.n_seen - self.stride * n_matched, 0.0)
-        return float(np.clip((n_new + 0.1 * N_ASSUMED) / (self.n_usual + N_ASSUMED), 0.02, 1))
+        return min(max((n_new + 0.1 * N_ASSUMED) / (self.n_usual + N_ASSUMED), 0.02), 1.0)
 
     def log_likelihood(self, fraction: float) -> float:
         """Return the log likelihood ratio of so many at such a share (Poisson)."""
@@ -358,7 +358,7 @@ class _Judge:
             scatter = max(float(scatter), MIN_SCATTER_PX)
             spread = (fits * by_area * change**2).sum() + N_ASSUMED * USUAL_LOG_AREA**2
             tau = float(np.sqrt(spread / (n_area + N_ASSUMED)))
-            share = float(np.clip((n + N_ASSUMED / 2) / (n_common + N_ASSUMED), 0.02, 0.98))
+            share = min(max(float((n + N_ASSUMED / 2) / (n_common + N_ASSUMED)), 0.02), 0.98)
             new = strangers.fraction(float(n))
         return fits, gain, area_gain
 

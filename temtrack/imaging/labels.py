@@ -110,7 +110,7 @@ def encode_run_lengths(labels: Labels) -> RunLengths:
 def compact(labels: Labels) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return the labels renumbered 1..N in ascending order, and the N old ids."""
     starts, n_px = _cut(_changes(labels))
-    ids, place = np.unique(labels.ravel()[starts], return_inverse=True)
+    ids, place = _index_of(labels.ravel()[starts].astype(np.int64))
     numbers = (place + (0 not in ids)).astype(np.int32)
     return np.repeat(numbers, n_px).reshape(labels.shape), ids[ids != 0].astype(np.int64)
 
@@ -165,11 +165,19 @@ def map_ids(labels: Labels, new_ids: Mapping[int, int]) -> NDArray[np.int32]:
 
 def overlap_counts(a: Labels, b: Labels) -> Overlaps:
     """Count the pixels that each id of ``a`` shares with each id of ``b``; background is left out."""
-    starts, n_px = _cut(_changes(a) | _changes(b))
-    of_a, of_b = a.ravel()[starts], b.ravel()[starts]
-    both = (of_a != 0) & (of_b != 0)
-    (ids_a, rows), (ids_b, columns) = _index_of(of_a[both]), _index_of(of_b[both])
-    counts = sparse.coo_array((n_px[both], (rows, columns)), (ids_a.size, ids_b.size)).tocsr()
+    if a.shape != b.shape:
+        raise ValueError(f"overlap_counts needs labels of one shape, got {a.shape} and {b.shape}")
+    return count_shared_pixels(encode_run_lengths(a), encode_run_lengths(b))
+
+
+def count_shared_pixels(a: RunLengths, b: RunLengths) -> Overlaps:
+    """Count the same of two label images of one shape that are encoded."""
+    width = max(_width(a), _width(b))
+    (start_a, stop_a), (start_b, stop_b) = _spans(a, width), _spans(b, width)
+    i, j = _meeting(start_a, stop_a, start_b, stop_b)
+    n_px = np.minimum(stop_a[i], stop_b[j]) - np.maximum(start_a[i], start_b[j])
+    (ids_a, rows), (ids_b, columns) = _index_of(a.ids[i]), _index_of(b.ids[j])
+    counts = sparse.coo_array((n_px, (rows, columns)), (ids_a.size, ids_b.size)).tocsr()
     counts.sum_duplicates()
     found = counts.tocoo()
     return Overlaps(ids_a[found.row], ids_b[found.col], found.data)
@@ -180,22 +188,28 @@ def measure_gaps(labels: Labels, max_gap_px: int) -> NDArray[np.int64]:
 
     Pairs more than ``max_gap_px`` apart are left out; 0 pixels lie between 8-neighbours.
     """
+    return measure_run_gaps(encode_run_lengths(labels), max_gap_px)
+
+
+def measure_run_gaps(runs: RunLengths, max_gap_px: int) -> NDArray[np.int64]:
+    """Measure the same of a label image that is encoded."""
     reach = max_gap_px + 1
-    padded = np.pad(labels, reach)
-    width = padded.shape[1]
-    flat = padded.ravel()
-    at = _outline(padded, flat)
-    own = flat[at]
-    keys, gaps = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]  # a key holds the lower id, then the other
-    steps = [(dy, dx) for dy in range(reach + 1) for dx in range(-reach if dy else 1, reach + 1)]
-    for dy, dx in sorted(steps, key=lambda step: max(step[0], abs(step[1]))):
-        other = flat[at + dy * width + dx]
-        differ = (other != 0) & (other != own)
-        a, b = own[differ].astype(np.int64), other[differ].astype(np.int64)
-        keys.append(np.unique(np.minimum(a, b) << 32 | np.maximum(a, b)))
-        gaps.append(np.full(keys[-1].size, max(dy, abs(dx)) - 1))
-    pairs, nearest = np.unique(np.concatenate(keys), return_index=True)  # the first of each is the least gap
-    return np.stack([pairs >> 32, pairs & 0xFFFFFFFF, np.concatenate(gaps)[nearest]], axis=1)
+    width = _width(runs) + reach  # so that no run is near one of the next row
+    start, stop = _spans(runs, width)
+    keys, gaps = [], []  # a key holds the lower id, then the other
+    for dy in range(reach + 1):
+        i, j = _meeting(start + dy * width - reach, stop + dy * width + reach, start, stop)
+        differ = runs.ids[i] != runs.ids[j]
+        i, j = i[differ], j[differ]
+        dx = np.maximum(start[j] - stop[i] - dy * width, start[i] + dy * width - stop[j]) + 1
+        a, b = runs.ids[i].astype(np.int64), runs.ids[j].astype(np.int64)
+        keys.append(np.minimum(a, b) << 32 | np.maximum(a, b))
+        gaps.append(np.maximum(dx, dy) - 1)
+    key, gap = np.concatenate(keys), np.concatenate(gaps)
+    order = np.lexsort((gap, key))
+    key, gap = key[order], gap[order]
+    is_first = np.diff(key, prepend=-1) != 0  # with the least gap
+    return np.stack([key[is_first] >> 32, key[is_first] & 0xFFFFFFFF, gap[is_first]], axis=1)
 
 
 def filter_fragments(labels: Labels, min_area_fraction: float, min_area_px: int = 1) -> NDArray[np.int32]:
@@ -252,12 +266,25 @@ def _index_of(values: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[n
     return ids, place[values]
 
 
-def _outline(padded: Labels, flat: Labels) -> NDArray[np.int64]:
-    """Return the flat places of the labelled pixels that have a 4-neighbour of another value."""
-    differs = np.zeros(flat.size, bool)
-    for step in (1, padded.shape[1]):
-        changes = flat[step:] != flat[:-step]
-        differs[step:] |= changes
-        differs[:-step] |= changes
-    differs &= flat != 0
-    return np.flatnonzero(differs)
+def _width(runs: RunLengths) -> int:
+    """Return the number of columns up to the last labelled one."""
+    return int((runs.x_px + runs.n_px).max(initial=1))
+
+
+def _spans(runs: RunLengths, width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the flat start and stop of each run, (N,), in rows of so many pixels."""
+    start = runs.y_px * width + runs.x_px
+    return start, start + runs.n_px
+
+
+def _meeting(
+    start_a: NDArray[np.int64],
+    stop_a: NDArray[np.int64],
+    start_b: NDArray[np.int64],
+    stop_b: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows of overlapping intervals of ``a`` and ``b``; those of ``b`` are disjoint and sorted."""
+    first = np.searchsorted(stop_b, start_a, side="right")
+    n = np.searchsorted(start_b, stop_a, side="left") - first
+    i = np.repeat(np.arange(n.size), n)
+    return i, np.arange(i.size) + np.repeat(first - np.cumsum(n) + n, n)

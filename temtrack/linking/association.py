@@ -76,8 +76,12 @@ def associate(
         candidates = replace(candidates, may_be_member=none, may_be_fragment=none)
     clear = _find_clear(candidates, likelihood)
     links = [
-        Link((int(tracks.ids[i]),), (int(detections.ids[j]),))
-        for i, j in zip(candidates.track[clear].tolist(), candidates.detection[clear].tolist(), strict=True)
+        Link((track,), (detection,))
+        for track, detection in zip(
+            tracks.ids[candidates.track[clear]].tolist(),
+            detections.ids[candidates.detection[clear]].tolist(),
+            strict=True,
+        )
     ]
     is_open = ~np.isin(candidates.track, candidates.track[clear]) & ~np.isin(
         candidates.detection, candidates.detection[clear]

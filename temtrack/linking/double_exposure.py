@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.imaging.labels import LabelImage
 from temtrack.imaging.registration import Step, find_mask_shift, shift_mask
 
 #: A frame that shows its scene twice has at least so many times the area that was expected.
@@ -24,11 +25,12 @@ MIN_REST_EXPLAINED = 0.5
 _N_ROUNDS = 2
 
 
-def shows_twice(expected: NDArray[np.bool_], found: NDArray[np.bool_]) -> bool:
-    """Tell whether two shifted copies of the expected foreground (Y, X) explain the one that is found."""
-    n_found, n_expected = int(found.sum()), int(expected.sum())
+def shows_twice(predicted: LabelImage, detections: LabelImage) -> bool:
+    """Tell whether two shifted copies of the predicted foreground explain the one that is found."""
+    n_found, n_expected = (int(image.regions.area_px.sum()) for image in (detections, predicted))
     if not n_found > MIN_AREA_RATIO * n_expected > 0:
         return False
+    expected, found = predicted.labels != 0, detections.labels != 0
     first = _place(expected, found)
     for _ in range(_N_ROUNDS):
         second = _place(expected, found & ~first)

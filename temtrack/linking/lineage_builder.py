@@ -79,9 +79,9 @@ class LineageBuilder:
     def finalize(self, record: FrameRecord) -> LinkedFrame:
         """Return a decided frame with final ids; frames must come in order."""
         for i in sorted(record.area_px):
-            entry = self._entries.setdefault(
-                i, FinalTrack(len(self._entries) + 1, record.frame, record.frame)
-            )
+            entry = self._entries.get(i)
+            if entry is None:
+                entry = self._entries[i] = FinalTrack(len(self._entries) + 1, record.frame, record.frame)
             entry.end = record.frame
         final = {i: self._entries[i].id for i in record.area_px}
         drawn = {old: final.get(new, 0) for old, new in record.new_ids.items()}

@@ -8,12 +8,13 @@ waiting frames are renamed accordingly.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import permutations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from temtrack.imaging.labels import LabelImage, Regions, map_ids, measure_gaps, overlap_counts
+from temtrack.imaging.labels import LabelImage, Regions, count_shared_pixels, map_ids, measure_run_gaps
 from temtrack.imaging.registration import Step
 from temtrack.lineage import Lineage
 from temtrack.linking.association import Association, Link, associate, leave_out_unlike
@@ -30,9 +31,6 @@ from temtrack.linking.state import LinkerState
 
 #: Fewer tracks than this cannot tell a blank frame from particles that vanish.
 MIN_TRACKS_FOR_BLANK = 4
-
-#: A track seen alone in so many frames is surely a particle.
-MIN_ESTABLISHED_FRAMES = 3
 
 #: One that is not yet surely a particle is waited for through so many frames.
 MAX_TENTATIVE_GAP = 2
@@ -89,12 +87,13 @@ class Linker:
         """
         propagated = self._live(propagated or LabelImage(np.zeros_like(detections.labels)))
         found, expected = detections.regions, propagated.regions
-        is_excused = self.state.n_blank < self.config.max_blank_frames
-        seems_blank = is_blank or self._seems_blank(expected, found)
-        seems_blank = seems_blank or self._seems_double(propagated, detections)
-        is_blank = self.state.is_bridged = seems_blank and is_excused
         tracks = self._expect(expected)
-        overlaps = overlap_counts(propagated.labels, detections.labels)
+        is_excused = self.state.n_blank < self.config.max_blank_frames
+        seems_blank = is_blank or self._seems_blank(expected, found, tracks.is_established)
+        n_known = int(tracks.is_established.sum())
+        seems_blank = seems_blank or self._seems_double(propagated, detections, n_known)
+        is_blank = self.state.is_bridged = seems_blank and is_excused
+        overlaps = count_shared_pixels(propagated.runs, detections.runs)
         links = associate(
             tracks, found, overlaps, float(detections.labels.size), self.state.noise, self.config, is_blank
         )
@@ -104,7 +103,7 @@ class Linker:
             links = leave_out_unlike(links, tracks, found, MAX_AREA_FACTOR_IF_BLANK)
         elif self.state.n_frames:
             self._learn(links, tracks, found)
-        has_low_recall = self._has_low_recall(links)
+        has_low_recall = self._has_low_recall(links, tracks)
         self.state.n_blank = self.state.n_blank + 1 if seems_blank or has_low_recall else 0
         record, memory = self._record(
             propagated, detections, links, is_blank, has_low_recall and is_excused and not is_blank
@@ -123,8 +122,8 @@ class Linker:
     @property
     def tentative(self) -> frozenset[int]:
         """The ids that may yet be spurious detections."""
-        ids = self.state.tracks.keys()
-        return frozenset(ids - self._established(ids))
+        n_frames = self.state.n_frames
+        return frozenset(i for i, t in self.state.tracks.items() if not t.is_established(n_frames))
 
     def _live(self, propagated: LabelImage) -> LabelImage:
         """Leave out the tracks that have ended since the frame from which they were propagated."""
@@ -144,7 +143,7 @@ class Linker:
             touches_border=regions.touches_border | was_cut,
             is_outside=regions.touches_border & (regions.area_px == 1),
             gap_frames=np.array([track.gap_frames for track in tracks], np.int64),
-            is_established=np.isin(regions.ids, list(self._established(regions.ids.tolist()))),
+            is_established=np.array([track.is_established(frame) for track in tracks], bool),
             company=self._company(set(regions.ids.tolist())),
         )
 
@@ -194,32 +193,23 @@ class Linker:
         height, width = self.state.window[-1].drawn.labels.shape
         return height, width
 
-    def _established(self, among: Iterable[int]) -> set[int]:
-        """Return the tracks that are surely particles: seen alone often enough, and oftener than missed."""
-        wanted = min(MIN_ESTABLISHED_FRAMES, self.state.n_frames)
-        tracks = (self.state.tracks[i] for i in among)
-        return {t.id for t in tracks if len(t.observations) >= wanted and t.n_seen >= t.n_missed}
-
-    def _seems_blank(self, expected: Regions, found: Regions) -> bool:
-        """Tell whether far fewer detections, and far less area, were found than expected."""
+    def _seems_blank(self, expected: Regions, found: Regions, known: NDArray[np.bool_]) -> bool:
+        """Tell whether far fewer detections, and far less area, were found than of the ``known`` expected."""
         share = self.config.blank_fraction
-        known = np.isin(expected.ids, list(self._established(expected.ids.tolist())))
         few = known.sum() >= MIN_TRACKS_FOR_BLANK and found.ids.size < share * known.sum()
         return bool(few and found.area_px.sum() < share * expected.area_px[known].sum())
 
-    def _seems_double(self, propagated: LabelImage, detections: LabelImage) -> bool:
+    def _seems_double(self, propagated: LabelImage, detections: LabelImage, n_known: int) -> bool:
         """Tell whether the frame shows the expected particles twice, and the ones before it did not."""
         is_new = self.state.n_blank < MAX_DOUBLE_FRAMES
-        n_known = len(self._established(propagated.regions.ids.tolist()))
-        known = is_new and n_known >= MIN_TRACKS_FOR_BLANK
-        return known and shows_twice(propagated.labels != 0, detections.labels != 0)
+        return is_new and n_known >= MIN_TRACKS_FOR_BLANK and shows_twice(propagated, detections)
 
-    def _has_low_recall(self, links: Association) -> bool:
+    def _has_low_recall(self, links: Association, tracks: Expected) -> bool:
         """Tell whether so many tracks lack a detection that the segmentation must have failed."""
-        lately = self._established(i for i, track in self.state.tracks.items() if not track.gap_frames)
-        n_linked = len(lately.difference(links.unmatched_tracks))
-        is_known = len(lately) >= MIN_TRACKS_FOR_BLANK
-        return is_known and n_linked < self.config.min_detection_rate * len(lately)
+        lately = tracks.ids[tracks.is_established & (tracks.gap_frames == 0)]
+        n_linked = lately.size - int(np.isin(lately, links.unmatched_tracks).sum())
+        is_known = lately.size >= MIN_TRACKS_FOR_BLANK
+        return is_known and n_linked < self.config.min_detection_rate * lately.size
 
     def _without_occluded(self, links: Association, found: Regions) -> Association:
         """Leave occluded tracks out of a shared detection: those that bring no area to it.
@@ -230,6 +220,9 @@ class Linker:
         kept, unmatched = [], list(links.unmatched_tracks)
         tracks, frame = self.state.tracks, self.state.n_frames
         for link in links.links:
+            if len(link.tracks) == 1:
+                kept.append(link)
+                continue
             asked = [i for i in link.tracks if tracks[i].last_seen < frame - 1 or tracks[i].touches_border]
             asked.sort(key=lambda i: tracks[i].area_before(frame))
             for i in asked[: len(link.tracks) - 1]:
@@ -264,7 +257,7 @@ class Linker:
         unmatched = list(links.unmatched_tracks)
         drawing = render_frame(propagated.labels, detections.labels, ids, under_segmented, unmatched, ratio)
         drawn = drawing.image.regions
-        gaps = measure_gaps(drawing.image.labels, self.config.contact_gap_px).tolist()
+        gaps = measure_run_gaps(drawing.image.runs, self.config.contact_gap_px).tolist()
         guests = set(unmatched)
         step = self._update_tracks(drawing, guests, is_blank)
         if not (is_blank or is_low_recall):
@@ -357,13 +350,14 @@ class Linker:
 
     def _end_lost_tracks(self, record: FrameRecord) -> None:
         """End the tracks whose gap has grown too long or of which nothing is left to propagate."""
-        sure = self._established(self.state.tracks)
+        longest, n_frames = self.config.max_gap_frames, self.state.n_frames
         self.state.end(
             [
                 track
                 for track in self.state.tracks.values()
-                if track.gap_frames > (self.config.max_gap_frames if track.id in sure else MAX_TENTATIVE_GAP)
-                or track.id not in record.area_px
+                if track.id not in record.area_px
+                or track.gap_frames > longest
+                or (track.gap_frames > MAX_TENTATIVE_GAP and not track.is_established(n_frames))
             ]
         )
 

@@ -19,6 +19,9 @@ N_OBSERVATIONS = 48
 #: Weight of the newest frame in a track's mean velocity and smoothed area.
 NEWEST_WEIGHT = 0.3
 
+#: A track seen alone in so many frames is surely a particle.
+MIN_ESTABLISHED_FRAMES = 3
+
 #: Over longer gaps than this many frames no velocity is learned.
 MAX_STEP_FRAMES = 3
 
@@ -53,6 +56,14 @@ class TrackState:
     peak_area_px: float = 0.0
     velocity_px: tuple[float, float] = (0.0, 0.0)
     is_fading: bool = False
+
+    def is_established(self, n_frames: int) -> bool:
+        """Tell whether it is surely a particle: seen alone often enough, and oftener than missed.
+
+        ``n_frames`` is how many frames there were.
+        """
+        is_often = len(self.observations) >= min(MIN_ESTABLISHED_FRAMES, n_frames)
+        return is_often and self.n_seen >= self.n_missed
 
     def see(self, observation: Observation) -> None:
         """Remember an observation, update the mean velocity (pixels per frame) and the peak area."""
