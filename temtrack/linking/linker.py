@@ -209,7 +209,7 @@ class Linker:
         lately = tracks.ids[tracks.is_established & (tracks.gap_frames == 0)]
         n_linked = lately.size - int(np.isin(lately, links.unmatched_tracks).sum())
         is_known = lately.size >= MIN_TRACKS_FOR_BLANK
-        return is_known and n_linked < self.config.min_detection_rate * lately.size
+        return bool(is_known and n_linked < self.config.min_detection_rate * lately.size)
 
     def _without_occluded(self, links: Association, found: Regions) -> Association:
         """Leave occluded tracks out of a shared detection: those that bring no area to it.

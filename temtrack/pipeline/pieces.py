@@ -24,7 +24,7 @@ from temtrack.formats.store.masks import mask_name, read_labels, write_mask
 from temtrack.formats.store.zarr_masks import SUFFIX
 from temtrack.masks import Masks
 from temtrack.movie import Movie
-from temtrack.pipeline.options import TrackOptions
+from temtrack.pipeline.options import ModelOptions, TrackOptions
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.segment import FrameSummary, SegmentationSummary, SegmentStage, prepared
 from temtrack.provenance import Provenance, Source
@@ -144,8 +144,8 @@ def _segment(piece: Piece, folder: Path, movie: Movie, stage: SegmentStage, requ
 
 def _as_tracked(stage: SegmentStage) -> TrackOptions:
     """Return the options with which `track` segments alike."""
-    given = {one.name: getattr(stage.options, one.name, one.default) for one in fields(TrackOptions)}
-    return TrackOptions(**given)
+    alike: dict[str, Any] = {one.name: getattr(stage.options, one.name) for one in fields(ModelOptions)}
+    return TrackOptions(**alike)
 
 
 def _record_of(movie: Movie, stage: SegmentStage, request: Request) -> Provenance:

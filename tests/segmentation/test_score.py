@@ -64,5 +64,5 @@ def test_a_description_without_scores_has_none_and_a_wrong_one_is_refused():
     told = ScoreModels.of({"score": {"plain": plain, "flattened": flat}})
     assert told == ScoreModels(ScoreModel(-8.0, 4.0), ScoreModel(-7, 4, 3))
     for wrong in ({"plain": plain}, {"plain": plain, "flattened": {"slope": 1}}, 0.5, {"plain": 1}):
-        with pytest.raises(ModelError, match="'score' is .*: needs"):
+        with pytest.raises(ModelError, match=r"'score' is .*: needs"):
             ScoreModels.of({"score": wrong})

@@ -158,20 +158,20 @@ class ZarrImage:
         n_together = self._along("t", self.array.chunks)
         size = self.height * self.width * self.array.dtype.itemsize
         if n_together == 1 or n_together * size > _MAX_KEPT_BYTES:
-            return self._read_frames(range(t, t + 1))[0]
+            return np.asarray(self._read_frames(range(t, t + 1))[0])
         frames, block = self._kept.get("block", (range(0), np.empty(0)))
         if t not in frames:
             first = t - t % n_together
             frames = range(first, min(first + n_together, self.n_frames))
             block = self._read_frames(frames)
             self._kept["block"] = frames, block
-        return block[t - frames.start].copy()
+        return np.array(block[t - frames.start])
 
     def _read_frames(self, frames: range) -> NDArray[Any]:
         """Return pixels (T, Y, X)."""
         places: dict[str, slice | int] = {"t": slice(frames.start, frames.stop), "-": 0}
         pixels = np.asarray(self.array[tuple(places.get(axis, slice(None)) for axis in self.axes)])
-        return pixels.reshape(len(frames), self.height, self.width)
+        return np.reshape(pixels, (len(frames), self.height, self.width))
 
     def _along(self, axis: str, of: Sequence[int]) -> int:
         return of[self.axes.index(axis)] if axis in self.axes else 1
@@ -202,7 +202,7 @@ class ZarrImage:
 
     @property
     def _stored_together(self) -> tuple[int, ...]:
-        return self.array.shards or self.array.chunks
+        return tuple(self.array.shards or self.array.chunks)
 
     def _has_chunk(self, t: int, y: int, x: int) -> bool:
         from zarr.core.sync import sync
@@ -289,7 +289,7 @@ def _only_series(path: Path, group: zarr.Group) -> zarr.Group:
         return group
     if "1" in group:
         raise InputError(f"{path}: holds several images; give one of them, as {path / '0'}")
-    return group["0"]  # type: ignore[return-value]
+    return group["0"]
 
 
 def _multiscales(path: Path, ome: Mapping[str, Any]) -> dict[str, Any]:
