@@ -69,14 +69,14 @@ class Example:
     boxes: NDArray[np.float64] | None = None
 
 
-def read_examples(name: str) -> Iterator[Example]:
-    """Yield the examples of ``scenes``, or of the validation images of ``paper``, ``emps`` or ``haadf``."""
+def read_examples(name: str, step: int = 1) -> Iterator[Example]:
+    """Yield the ``scenes``, or every so many of the validation images of ``paper``, ``emps`` or ``haadf``."""
     if name == "scenes":
         for i in range(N_SCENES):
             scene = simulate_scene(np.random.default_rng([SCENES_SEED, i]), SCENES)
             yield Example(scene.image, np.int32(scene.labels))
         return
-    for stem in validation_stems(name):
+    for stem in validation_stems(name)[::step]:
         (path,) = (REAL_DATA / name / "images").glob(f"{stem}.*")
         image = np.asarray(Image.open(path).convert("L"), dtype=np.float32) / 255
         if name == "haadf":

@@ -14,6 +14,10 @@ from temtrack.formats.export import FORMATS
 
 ROOM = 60_000
 
+#: How much of what a command writes fits onto the disk; of the longest one, which calls many others, but one.
+FILLED = (0.0, 0.6, 1.0)
+FILLED_BY_DEMO = (0.6,)
+
 #: Of a batch some may be done.
 FAILED = (1, 3)
 
@@ -79,10 +83,11 @@ def test_every_command_ends_in_one_line_and_goes_on_with_room(nursery, small_dis
     assert run().exit_code == 0
     whole = contents(out)
     n_pages = sum(-(-path.stat().st_size // 4096) for path in out.rglob("*") if path.is_file())
-    for n_free in (1, round(0.6 * n_pages), n_pages - 1):
+    for filled in FILLED_BY_DEMO if name == "demo" else FILLED:
+        n_free = min(max(1, round(filled * n_pages)), n_pages - 1)
         for path in small_disk.folder.iterdir():
             shutil.rmtree(path)
-        small_disk.resize(max(1, n_free))
+        small_disk.resize(n_free)
         full = run()
         assert full.exit_code in FAILED, full.stderr
         assert "Traceback" not in full.stderr
