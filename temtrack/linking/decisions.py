@@ -61,7 +61,7 @@ def _decide_merges(state: LinkerState, config: LinkingConfig) -> None:
     if not is_proven:
         return  # what the last frames lack may just be missed
     for decision in decide_vanished(state.window, state.known(), state.last_informative, state.noise, config):
-        for i in sorted(decision.parents - state.window[0].alone()):
+        for i in sorted(decision.gone):
             track = state.known()[i]
             track.last_seen = state.last_informative
             if i in state.tracks:

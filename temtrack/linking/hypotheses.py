@@ -62,6 +62,7 @@ class MergeDecision:
     """A lasting merge: ``parents`` bring their area into the child, ``vanished`` bring none.
 
     ``fading`` bring none either and do not stay in the child's detection: each ends when it is gone from it.
+    ``gone`` are the parents that are not seen any more.
     ``newborn`` is the child's own track where it begins with the merge, as no parent. ``sure`` is what was
     seen of it where that leaves no doubt.
     """
@@ -69,6 +70,7 @@ class MergeDecision:
     parents: frozenset[int]
     vanished: frozenset[int]
     fading: frozenset[int] = frozenset()
+    gone: frozenset[int] = frozenset()
     newborn: frozenset[int] = frozenset()
     sure: tuple[Vanishing, ...] = ()
 
@@ -96,10 +98,10 @@ def decide_merges(
 def find_merge_hypotheses(
     window: list[FrameRecord], noise: MovieNoise, config: LinkingConfig
 ) -> list[frozenset[int]]:
-    """Return the sets of ids that share a detection in the window's first frame and through most of it."""
+    """Return the sets of ids that share a detection from the first frame on, and through most frames."""
     informative = [r for r in window if r.is_informative]
     found = []
-    for ids in window[0].under_segmented:
+    for ids in [*window[0].under_segmented, *_missed_at_first(window)]:
         lasting = [
             (a, b)
             for a, b in combinations(sorted(ids), 2)
@@ -108,6 +110,20 @@ def find_merge_hypotheses(
         ]
         found += connected(lasting)
     return found
+
+
+def _missed_at_first(window: list[FrameRecord]) -> Iterator[frozenset[int]]:
+    """Yield the sets of ids that the window's first frame misses and that share a detection when seen again.
+
+    That one child was missed is likelier than that all its parents were.
+    """
+    first = window[0]
+    if not first.is_informative or first.is_low_recall:
+        return
+    unseen = set(first.gap_filled)
+    for record in window[1 : 1 + MAX_UNSEEN_FRAMES]:
+        yield from (ids for ids in record.under_segmented if ids <= unseen)
+        unseen -= record.area_px.keys() - record.gap_filled
 
 
 def broken_in_first_frame(window: list[FrameRecord], config: LinkingConfig) -> list[tuple[int, int]]:

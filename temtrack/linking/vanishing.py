@@ -6,7 +6,7 @@ A *window* is the list of undecided frames, the one in question first.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -14,7 +14,13 @@ from scipy.spatial import cKDTree
 
 from temtrack.linking.config import LinkingConfig
 from temtrack.linking.evidence import N_AREA_FRAMES, SURE_NATS, Vanishing, nats_for_merge, tree_gaps
-from temtrack.linking.hypotheses import MIN_PARENT_FRAMES, MergeDecision, log_odds_of, was_there
+from temtrack.linking.hypotheses import (
+    MAX_UNSEEN_FRAMES,
+    MIN_PARENT_FRAMES,
+    MergeDecision,
+    log_odds_of,
+    was_there,
+)
 from temtrack.linking.noise import MovieNoise
 from temtrack.linking.records import FrameRecord, Observation, TrackState
 
@@ -58,8 +64,7 @@ def decide_vanished(
     gone = _find_gone(window, tracks, last_frame, config)
     if not gone:
         return []
-    children = [tracks[i] for i in sorted(record.alone() & tracks.keys())]
-    seen = {t.id: o for t in children if (o := t.observed_in(record.frame))}
+    seen = _find_children(window, tracks, {one.track.id for one in gone})
     if not seen:
         return []
     ids = list(seen)
@@ -104,6 +109,25 @@ def _find_gone(
     return gone
 
 
+def _find_children(
+    window: list[FrameRecord], tracks: Mapping[int, TrackState], gone: set[int]
+) -> dict[int, Observation]:
+    """Return what was seen of the tracks that are alone in the first frame, or missed there and alone next.
+
+    They are where they would be in the first frame, had they moved with the field.
+    """
+    first, step = window[0], np.zeros(2)
+    seen = {i: o for i in sorted(first.alone() & tracks.keys()) if (o := tracks[i].observed_in(first.frame))}
+    missed = (first.gap_filled & tracks.keys()) - gone
+    for record in window[1 : 1 + MAX_UNSEEN_FRAMES]:
+        step += record.step_px
+        for i in sorted(missed):
+            if o := tracks[i].observed_in(record.frame):
+                seen[i] = replace(o, y_px=o.y_px - step[0], x_px=o.x_px - step[1])
+        missed -= record.area_px.keys() - record.gap_filled
+    return seen
+
+
 def _look(
     child: TrackState, gone: tuple[_Gone, ...], record: FrameRecord, widest_gap: float, noise: MovieNoise
 ) -> Vanishing | None:
@@ -122,7 +146,7 @@ def _look(
     areas = [one.track.area_before(frame) for one in gone]
     n_before = min(len(before) or N_AREA_FRAMES, *(len(one.track.areas_before(frame)) for one in gone))
     pull = _pull(before[-1], [one.last for one in gone], areas, after[0], record.step_px) if before else None
-    if pull is not None and before[-1].frame < frame - 2:
+    if pull is not None and (before[-1].frame < frame - 2 or after[0].frame > frame):
         pull = None
     return Vanishing(
         other_px=other,
@@ -166,7 +190,7 @@ def _best_apart(
         used |= parents | host
         if seen.other_px:
             sure = (seen,) if nats >= SURE_NATS else ()
-            chosen.append(MergeDecision(parents | host, frozenset(), sure=sure))
+            chosen.append(MergeDecision(parents | host, frozenset(), gone=parents, sure=sure))
         else:
-            chosen.append(MergeDecision(parents, frozenset(), newborn=host))
+            chosen.append(MergeDecision(parents, frozenset(), gone=parents, newborn=host))
     return chosen

@@ -24,6 +24,7 @@ from cases.apart import (
 from cases.faults import (
     blank_while_fusing,
     child_flicker,
+    child_missed_at_first,
     drift_jump_while_fusing,
     merge_flicker,
     missed_at_the_end,
@@ -96,6 +97,8 @@ CASES = (
     missed_before_fusing(1),
     missed_before_fusing(2),
     missed_before_fusing(3),
+    child_missed_at_first(1),
+    child_missed_at_first(2),
     drift_jump_while_fusing(),
     blank_while_fusing(),
     missed_for(1),

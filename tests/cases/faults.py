@@ -55,6 +55,13 @@ def missed_before_fusing(n_missed: int) -> Case:
     return replace(base, name=name, merges=merges, observed=observed, uncertainty_frames=1)
 
 
+def child_missed_at_first(n_missed: int) -> Case:
+    """The first frames of the child show nothing: one child is missed, not two parents."""
+    base = two_fuse()
+    observed = miss(base.truth, 3, range(9, 9 + n_missed))
+    return Case(f"child missed for {n_missed} at first", base.truth, base.merges, observed=observed)
+
+
 def drift_jump_while_fusing() -> Case:
     base = two_fuse()
     return Case("drift jump while fusing", shift(base.truth, 9, (9, 7)), base.merges)
