@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +17,15 @@ from temtrack.errors import InputError, InterruptedRunError, TemtrackWarning, Us
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import locked, remove_leftovers
 from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
-from temtrack.formats.store.masks import mask_name, read_masks_in_time, remove_masks, write_mask
+from temtrack.formats.store.masks import mask_name, read_labels, read_masks_in_time, remove_masks, write_mask
 from temtrack.formats.store.run import RUN_NAME, fingerprint, movie_source, open_run, write_run
 from temtrack.formats.store.tables import write_table
 from temtrack.imaging.annotations import mask_out
-from temtrack.masks import Masks, Run, masks_of_arrays
+from temtrack.masks import Labels, Masks, Run, masks_of_arrays
 from temtrack.models.catalog import Kind, kind_of
 from temtrack.models.registry import RUN_FILE, Polarity, find_model, names_for, verify
 from temtrack.movie import Movie, movie_of_array
+from temtrack.pipeline.follow import Ask, Followed, families_of, only, without_others
 from temtrack.pipeline.neighbours import FramesWithNeighbours
 from temtrack.pipeline.options import TrackOptions
 from temtrack.pipeline.request import Request
@@ -67,6 +68,8 @@ def track(
     scale_bar_nm: float | None = _DEFAULT.scale_bar_nm,
     frame_time_s: float | None = _DEFAULT.frame_time_s,
     frames: slice | None = _DEFAULT.frames,
+    prompts: NDArray[np.float64] | None = _DEFAULT.prompts,
+    first_mask: Path | None = _DEFAULT.first_mask,
     keep_annotations: bool = _DEFAULT.keep_annotations,
     device: str = "auto",
     force: bool = False,
@@ -90,7 +93,7 @@ def track(
         Shows how far it is; ``tqdm`` does.
     model, tta, diameter, rescale, polarity, min_area_px, min_score, tracker, n_neighbours
         See `TrackOptions`.
-    max_gap_frames, pixel_size_nm, scale_bar_nm, frame_time_s, frames, keep_annotations
+    max_gap_frames, pixel_size_nm, scale_bar_nm, frame_time_s, frames, prompts, first_mask, keep_annotations
         See `TrackOptions`.
 
     Returns
@@ -165,6 +168,7 @@ class TrackingPlan:
     tracker: LoadedTracker
     options: TrackOptions
     command: str
+    followed: Followed | None = None
 
     def record(self) -> Provenance:
         """Return what decides on the result, and where the inputs lie."""
@@ -210,11 +214,37 @@ class TrackStage:
         if self.options.frames is not None:
             movie = movie.cut(self.options.frames)
         movie = prepared(movie, self.options)
+        followed = None
+        if self.options.prompts is not None or self.options.first_mask is not None:
+            followed = Followed(movie, self.options.prompts, self.options.first_mask)
         if isinstance(self.segmenter, Path):
             segmentation = segmented_by_masks(self.segmenter, movie)
         else:
             segmentation = segmented_by_model(self.segmenter, movie, self.options)
-        return TrackingPlan(movie, segmentation, self.tracker, self.options, command)
+        if followed is not None:
+            segmentation = told_of(segmentation, self.segmenter, followed)
+        return TrackingPlan(movie, segmentation, self.tracker, self.options, command, followed)
+
+
+def told_of(
+    segmentation: MovieSegmentation, segmenter: Segmenter | Path, followed: Followed
+) -> MovieSegmentation:
+    """Return a segmentation with what a user told of some frames; a model that takes prompts gets them."""
+    ask: Ask | None = None
+    if not isinstance(segmenter, Path) and segmenter.takes_prompts:
+
+        def ask(image: NDArray[Any], points: Any, boxes: Any) -> Labels:
+            return segmenter.predict_prompts(image, points, boxes).labels
+
+    resumed, inputs = segmentation.resumed, dict(segmentation.inputs)
+    assert resumed is not None
+    if (mask := followed.first_mask) is not None:
+        inputs["first_mask"] = Source(str(mask), fingerprint([mask]))
+
+    def resumed_and_told(first: int) -> Segment:
+        return followed.told(resumed(first), ask, first)
+
+    return replace(segmentation, segment=resumed_and_told(0), inputs=inputs, resumed=resumed_and_told)
 
 
 def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions) -> MovieSegmentation:
@@ -386,6 +416,8 @@ def track_into(
                     file.save(run)
             last, run.report.lineage = engine.finish()
             _write_frames(folder, last, run.report)
+            if plan.followed is not None:
+                _remove_others(folder, plan.followed, run.report, progress)
         except KeyboardInterrupt as stop:
             raise InterruptedRunError(
                 f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
@@ -399,6 +431,15 @@ def _write_frames(folder: Path, frames: list[TrackedFrame], report: TrackingRepo
     for frame in frames:
         write_mask(folder / mask_name(frame.frame), frame.labels)
         report.add(frame)
+
+
+def _remove_others(folder: Path, followed: Followed, report: TrackingReport, progress: Progress) -> None:
+    """Leave only the families of what was asked for in masks and lineage."""
+    paths = [folder / mask_name(t) for t in range(followed.movie.n_frames)]
+    ids = families_of(report.lineage, followed.chosen(lambda t: read_labels(paths[t])))
+    for path in progress(paths, "choosing"):
+        write_mask(path, without_others(read_labels(path), ids))
+    report.keep_only(only(report.lineage, ids))
 
 
 def _write_record(folder: Path, run: Checkpoint, movie: Movie) -> None:
@@ -429,9 +470,14 @@ def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:
     for frame in tracked:
         masks.append(frame.labels.astype(np.min_scalar_type(frame.labels.max(initial=0))))
         report.add(frame)
+    report.lineage = tracked.lineage
+    if plan.followed is not None:
+        ids = families_of(tracked.lineage, plan.followed.chosen(lambda t: masks[t]))
+        masks = [without_others(labels, ids) for labels in masks]
+        report.keep_only(only(tracked.lineage, ids))
     return Run(
         masks_of_arrays(masks, movie.path),
-        tracked.lineage,
+        report.lineage,
         movie.calibration,
         {t: frozenset(ids) for t, ids in report.gap_filled.items()},
         report.quality,
