@@ -110,6 +110,12 @@ def _read_boxes(text: str) -> object:
     return read_boxes(Path(text))
 
 
+def _read_prompts(text: str) -> object:
+    from temtrack.formats.prompts import read_prompts
+
+    return read_prompts(Path(text))
+
+
 def complete_model(typed: str) -> list[str]:
     """Return the names of models that segment and begin as typed, for the shell's completion."""
     from temtrack.models.catalog import SEGMENTING
@@ -183,6 +189,18 @@ OPTIONS = {
         parser=_read_boxes,
         metavar="CSV",
         help="Only those in these boxes (columns x0,y0,x1,y1 in px).",
+    ),
+    "prompts": typer.Option(
+        "--prompts",
+        parser=_read_prompts,
+        metavar="CSV",
+        help="Only the particles at these points (columns frame,y_px,x_px) or in these boxes "
+        "(frame,y0,x0,y1,x1), with what they come from, become and merge with.",
+    ),
+    "first_mask": typer.Option(
+        "--first-mask",
+        metavar="TIFF|PNG",
+        help="Only the particles that this mask outlines in the first frame, with their families.",
     ),
     "min_area_px": typer.Option(
         "--min-area",

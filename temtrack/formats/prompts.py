@@ -31,10 +31,33 @@ def read_boxes(path: Path) -> NDArray[np.float64]:
         If the file is missing, lacks a column, holds no boxes, or a box without an area.
     """
     boxes = _read_columns(path, ("y0", "x0", "y1", "x1"), header="x0,y0,x1,y1")
+    _check_boxes(path, boxes)
+    return boxes
+
+
+def read_prompts(path: Path) -> NDArray[np.float64]:
+    """Read points (N, 3), columns ``frame,y_px,x_px``, or boxes (N, 5), ``frame,y0,x0,y1,x1``, in a movie.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, lacks a column, holds no places, or a box without an area.
+    """
+    try:
+        return _read_columns(path, ("frame", "y_px", "x_px"), header="frame,y_px,x_px")
+    except InputError as error:
+        if "needed is the header" not in str(error):
+            raise
+    header = "frame,y_px,x_px of points, or frame,y0,x0,y1,x1 of boxes"
+    boxes = _read_columns(path, ("frame", "y0", "x0", "y1", "x1"), header)
+    _check_boxes(path, boxes[:, 1:])
+    return boxes
+
+
+def _check_boxes(path: Path, boxes: NDArray[np.float64]) -> None:
     empty = np.flatnonzero((boxes[:, 2:] <= boxes[:, :2]).any(axis=1))
     if empty.size:
         raise InputError(f"{path}: box {empty[0] + 1} has no area; x1 must be above x0 and y1 above y0")
-    return boxes
 
 
 def _read_columns(path: Path, names: tuple[str, ...], header: str) -> NDArray[np.float64]:

@@ -213,6 +213,12 @@ class TrackOptions(ModelOptions):
         Time between two frames; counts before the file's own.
     frames
         Only this piece of the movie.
+    prompts
+        Only the families of the particles at these points (N, 3), frame, y and x, or in these boxes (N, 5),
+        frame, y0, x0, y1 and x1; a model that takes prompts outlines them so. Frames count from the first
+        that is tracked.
+    first_mask
+        Only the families of the particles in this mask, which is of the first frame.
     """
 
     tracker: str = DEFAULT_TRACKER
@@ -220,6 +226,8 @@ class TrackOptions(ModelOptions):
     max_gap_frames: int = LinkingConfig.max_gap_frames
     frame_time_s: float | None = None
     frames: slice | None = None
+    prompts: Places | None = None
+    first_mask: Path | None = None
 
     @property
     def linking(self) -> LinkingConfig:
@@ -400,9 +408,9 @@ def _from_json(name: str, value: Any) -> Any:
     """Read an option back; JSON has no type for some."""
     if name == "frames":
         return slice(*value)
-    if name in ("heater_log", "log"):
+    if name in ("heater_log", "log", "first_mask"):
         return Path(value)
-    if name not in ("points", "boxes"):
+    if name not in ("points", "boxes", "prompts"):
         return value
     import numpy as np
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +17,24 @@ from temtrack.errors import InputError, InterruptedRunError, TemtrackWarning, Us
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import locked, remove_leftovers
 from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
-from temtrack.formats.store.masks import MaskWriter, mask_writer, read_masks_in_time, remove_masks
+from temtrack.formats.store.masks import (
+    MaskWriter,
+    mask_writer,
+    read_masks,
+    read_masks_in_time,
+    remove_masks,
+)
 from temtrack.formats.store.run import RUN_NAME, fingerprint, movie_source, open_run, write_run
 from temtrack.formats.store.tables import write_table
 from temtrack.imaging.annotations import mask_out
-from temtrack.masks import Masks, Run, masks_of_arrays
+from temtrack.masks import Labels, Masks, Run, masks_of_arrays
 from temtrack.models.catalog import Kind, kind_of
 from temtrack.models.registry import RUN_FILE, Polarity, find_model, names_for, verify
 from temtrack.movie import Movie, movie_of_array
 from temtrack.pipeline.neighbours import FramesWithNeighbours
 from temtrack.pipeline.options import TrackOptions
 from temtrack.pipeline.pieces import has_pieces, join_pieces
+from temtrack.pipeline.prompted import Ask, Followed, families_of, only, without_others
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.segment import find_common_sight, prepared
 from temtrack.progress import Progress, silent
@@ -68,6 +75,8 @@ def track(
     scale_bar_nm: float | None = _DEFAULT.scale_bar_nm,
     frame_time_s: float | None = _DEFAULT.frame_time_s,
     frames: slice | None = _DEFAULT.frames,
+    prompts: NDArray[np.float64] | None = _DEFAULT.prompts,
+    first_mask: Path | None = _DEFAULT.first_mask,
     keep_annotations: bool = _DEFAULT.keep_annotations,
     device: str = "auto",
     force: bool = False,
@@ -91,7 +100,7 @@ def track(
         Shows how far it is; ``tqdm`` does.
     model, tta, diameter, rescale, polarity, min_area_px, min_score, tracker, n_neighbours
         See `TrackOptions`.
-    max_gap_frames, pixel_size_nm, scale_bar_nm, frame_time_s, frames, keep_annotations
+    max_gap_frames, pixel_size_nm, scale_bar_nm, frame_time_s, frames, prompts, first_mask, keep_annotations
         See `TrackOptions`.
 
     Returns
@@ -166,6 +175,7 @@ class TrackingPlan:
     tracker: LoadedTracker
     options: TrackOptions
     command: str
+    followed: Followed | None = None
 
     def record(self) -> Provenance:
         """Return what decides on the result, and where the inputs lie."""
@@ -211,11 +221,37 @@ class TrackStage:
         if self.options.frames is not None:
             movie = movie.cut(self.options.frames)
         movie = prepared(movie, self.options)
+        followed = None
+        if self.options.prompts is not None or self.options.first_mask is not None:
+            followed = Followed(movie, self.options.prompts, self.options.first_mask)
         if isinstance(self.segmenter, Path):
             segmentation = segmented_by_masks(self.segmenter, movie)
         else:
             segmentation = segmented_by_model(self.segmenter, movie, self.options)
-        return TrackingPlan(movie, segmentation, self.tracker, self.options, command)
+        if followed is not None:
+            segmentation = told_of(segmentation, self.segmenter, followed)
+        return TrackingPlan(movie, segmentation, self.tracker, self.options, command, followed)
+
+
+def told_of(
+    segmentation: MovieSegmentation, segmenter: Segmenter | Path, followed: Followed
+) -> MovieSegmentation:
+    """Return a segmentation with what a user told of some frames; a model that takes prompts gets them."""
+    ask: Ask | None = None
+    if not isinstance(segmenter, Path) and segmenter.takes_prompts:
+
+        def ask(image: NDArray[Any], points: Any, boxes: Any) -> Labels:
+            return segmenter.predict_prompts(image, points, boxes).labels
+
+    resumed, inputs = segmentation.resumed, dict(segmentation.inputs)
+    assert resumed is not None
+    if (mask := followed.first_mask) is not None:
+        inputs["first_mask"] = Source(str(mask), fingerprint([mask]))
+
+    def resumed_and_told(first: int) -> Segment:
+        return followed.told(resumed(first), ask, first)
+
+    return replace(segmentation, segment=resumed_and_told(0), inputs=inputs, resumed=resumed_and_told)
 
 
 def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions) -> MovieSegmentation:
@@ -394,6 +430,8 @@ def track_into(
                     file.save(run)
             last, run.report.lineage = engine.finish()
             _write_frames(write, last, run.report)
+            if plan.followed is not None:
+                _remove_others(read_masks(folder), write, plan.followed, run.report, progress)
         except KeyboardInterrupt as stop:
             raise InterruptedRunError(
                 f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
@@ -407,6 +445,16 @@ def _write_frames(write: MaskWriter, frames: list[TrackedFrame], report: Trackin
     for frame in frames:
         write(frame.frame, frame.labels)
         report.add(frame)
+
+
+def _remove_others(
+    masks: Masks, write: MaskWriter, followed: Followed, report: TrackingReport, progress: Progress
+) -> None:
+    """Leave only the families of what was asked for in masks and lineage."""
+    ids = families_of(report.lineage, followed.chosen(masks.__getitem__))
+    for t in progress(range(len(masks)), "choosing"):
+        write(t, without_others(masks[t], ids))
+    report.keep_only(only(report.lineage, ids))
 
 
 def _write_record(folder: Path, run: Checkpoint, movie: Movie) -> None:
@@ -437,9 +485,14 @@ def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:
     for frame in tracked:
         masks.append(frame.labels.astype(np.min_scalar_type(frame.labels.max(initial=0))))
         report.add(frame)
+    report.lineage = tracked.lineage
+    if plan.followed is not None:
+        ids = families_of(tracked.lineage, plan.followed.chosen(lambda t: masks[t]))
+        masks = [without_others(labels, ids) for labels in masks]
+        report.keep_only(only(tracked.lineage, ids))
     return Run(
         masks_of_arrays(masks, movie.path),
-        tracked.lineage,
+        report.lineage,
         movie.calibration,
         {t: frozenset(ids) for t, ids in report.gap_filled.items()},
         report.quality,

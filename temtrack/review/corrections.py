@@ -1,20 +1,34 @@
 """What a person may correct in a run: each kind says what it needs, and applies itself.
 
-A correction names particles by `Place`, never by id, so that it also fits a new run of the same movie. It
-raises `Stale`, before it changed anything, where the run has nothing that it could be about.
+A correction names particles by `Place`, never by id, so that it also fits a new run of the same movie. Where
+that run lacks a particle in the very frame, the nearest frame in which it has it counts, unless pixels of the
+frame itself are changed. A correction raises `Stale`, before it changed anything, where the run has nothing
+that it could be about, and `Needless` where the run is so already.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict
 from skimage.draw import polygon2mask
 
-from temtrack.review.edited import EditedRun, Place, Stale
+from temtrack.review.edited import EditedRun
+from temtrack.review.places import (
+    AFTER,
+    AROUND,
+    BEFORE,
+    HERE,
+    MAX_SURE_FACTOR,
+    Missing,
+    Needless,
+    Place,
+    Stale,
+)
 
 #: Points (y, x) in px; whole numbers are corners of pixels: the first pixel reaches from 0 to 1.
 Ring = tuple[tuple[float, float], ...]
@@ -33,15 +47,29 @@ class Correction:
         """Correct the run; `Stale` where that cannot be."""
         raise NotImplementedError
 
+    def as_seen_in(self, run: EditedRun) -> Self:
+        """Return the correction with all that a person saw of a run who made it there."""
+        return self
+
 
 @dataclass(frozen=True)
 class MergeAccepted(Correction):
-    """The merge is as it is told."""
+    """The merge is as it is told; a run that lacks it gets it, where the ``parents`` were noted."""
 
     child: Place
+    parents: tuple[Place, ...] = ()
 
     def apply(self, run: EditedRun) -> None:  # noqa: D102
-        run.reviewed.add(run.merge_at(self.child))
+        try:
+            run.reviewed.add(run.merge_at(self.child))
+        except Missing:
+            if not self.parents:
+                raise
+            MergeAdded(self.child, self.parents).apply(run)
+
+    def as_seen_in(self, run: EditedRun) -> Self:  # noqa: D102
+        merge = run.merge_at(self.child)
+        return replace(self, parents=tuple(run.place(one, run.life(one)[-1][0]) for one in merge.parents))
 
 
 @dataclass(frozen=True)
@@ -52,8 +80,12 @@ class MergeRejected(Correction):
     goes_on: Place | None = None
 
     def apply(self, run: EditedRun) -> None:  # noqa: D102
-        merge = run.merge_at(self.child)
-        heir = None if self.goes_on is None else run.find(self.goes_on)[0]
+        try:
+            merge = run.merge_at(self.child)
+        except Missing:
+            self._without_merge(run)
+            return
+        heir = None if self.goes_on is None else run.find(self.goes_on, BEFORE)[0]
         if heir is not None and heir not in merge.parents:
             raise Stale(f"what is to go on in frame {self.goes_on and self.goes_on.frame} is no parent")
         run.drop_merge(merge)
@@ -61,6 +93,12 @@ class MergeRejected(Correction):
             run.join(heir, merge.child)
         elif merge.child in merge.parents and heir is None:
             run.cut(merge.child, merge.frame)
+
+    def _without_merge(self, run: EditedRun) -> None:
+        run.find(self.child, AROUND)
+        if self.goes_on is None:
+            raise Needless("there is no merge about then")
+        LinkMade(self.goes_on, self.child).apply(run)
 
 
 @dataclass(frozen=True)
@@ -71,8 +109,12 @@ class MergeParents(Correction):
     parents: tuple[Place, ...]
 
     def apply(self, run: EditedRun) -> None:  # noqa: D102
-        merge = run.merge_at(self.child)
-        _merge(run, merge.frame, merge.child, self.parents)
+        try:
+            merge = run.merge_at(self.child)
+        except Missing:
+            MergeAdded(self.child, self.parents).apply(run)
+        else:
+            _merge(run, merge.frame, merge.child, self.parents)
 
 
 @dataclass(frozen=True)
@@ -97,12 +139,19 @@ class MergeAdded(Correction):
     parents: tuple[Place, ...]
 
     def apply(self, run: EditedRun) -> None:  # noqa: D102
-        child, t = run.find(self.child)
+        child, t = run.find(self.child, AFTER)
         _merge(run, t, child, self.parents)
 
 
 def _merge(run: EditedRun, t: int, child: int, places: tuple[Place, ...]) -> None:
-    found = [run.find(place) for place in places]
+    found = [run.find(place, BEFORE) for place in places]
+    for n_back in range(
+        1, len(BEFORE)
+    ):  # where the run holds parents for one by then, they may be two before
+        if len({one for one, _ in found}) == len(places):
+            break
+        with suppress(Stale):
+            found = [run.find(place, BEFORE[n_back:]) for place in places]
     parents = tuple(dict.fromkeys(one for one, _ in found))
     if len(parents) < 2:
         raise Stale("less than two parents are there")
@@ -120,9 +169,9 @@ class LinkMade(Correction):
     as_split: bool = False
 
     def apply(self, run: EditedRun) -> None:  # noqa: D102
-        (head, t0), (tail, t1) = run.find(self.before), run.find(self.after)
+        (head, t0), (tail, t1) = run.find(self.before, BEFORE), run.find(self.after, AFTER)
         if head == tail:
-            raise Stale("both are one particle already")
+            raise Needless("both are one particle already")
         if t0 >= t1:
             raise Stale(f"frame {self.before.frame} is not before frame {self.after.frame}")
         tail = run.cut(tail, t1)
@@ -140,31 +189,51 @@ class LinkCut(Correction):
     at: Place
 
     def apply(self, run: EditedRun) -> None:  # noqa: D102
-        one, t = run.find(self.at)
+        one, t = run.find(self.at, AFTER)
         if t > run.life(one)[0][0]:
             run.cut(one, t)
         elif run.tracks[one].origin in ("merge", "split"):
             run.set_split(one, None)
         else:
-            raise Stale(f"the particle begins in frame {self.at.frame} anyway")
+            raise Needless(f"the particle begins in frame {self.at.frame} anyway")
 
 
 @dataclass(frozen=True)
 class IdsSwapped(Correction):
-    """From a frame on two particles are each other."""
+    """From a frame on two particles are each other; ``before`` is where both were, in the same order.
+
+    With it a run gets the links that the first one got, be they swapped there or not.
+    """
 
     one: Place
     other: Place
+    before: tuple[Place, Place] | None = None
 
     def apply(self, run: EditedRun) -> None:  # noqa: D102
         (a, t), (b, t_b) = run.find(self.one), run.find(self.other)
         if t != t_b or a == b:
             raise Stale("two particles of one frame are needed")
+        if self.before is not None:
+            were = [run.find(place, BEFORE)[0] for place in self.before]
+            if were == [b, a]:
+                raise Needless("they are not swapped here")
+            if were != [a, b]:
+                raise Stale("one of them is another particle before")
         if late := [one for one in (a, b) if run.life(one)[0][0] == t]:
             raise Stale(f"{len(late)} of them begins in frame {self.one.frame}: there is nothing to swap")
         tail_a, tail_b = run.cut(a, t), run.cut(b, t)
         run.join(a, tail_b)
         run.join(b, tail_a)
+
+    def as_seen_in(self, run: EditedRun) -> Self:  # noqa: D102
+        before = []
+        for place in (self.one, self.other):
+            one, t = run.find(place)
+            earlier = [seen for seen, _ in run.life(one) if seen < t]
+            if not earlier:
+                return self
+            before.append(run.place(one, earlier[-1]))
+        return replace(self, before=(before[0], before[1]))
 
 
 @dataclass(frozen=True)
@@ -175,7 +244,10 @@ class ParticleDeleted(Correction):
     everywhere: bool = False
 
     def apply(self, run: EditedRun) -> None:  # noqa: D102
-        one, t = run.find(self.at)
+        try:
+            one, t = run.find(self.at, AROUND if self.everywhere else HERE, MAX_SURE_FACTOR)
+        except Missing as reason:
+            raise Needless(str(reason)) from None
         run.delete(one, None if self.everywhere else [t])
 
 
@@ -209,6 +281,8 @@ class ParticlesJoined(Correction):
 
     def apply(self, run: EditedRun) -> None:  # noqa: D102
         (a, t), (b, t_b) = run.find(self.one), run.find(self.other)
+        if a == b and self.one != self.other:
+            raise Needless("both are one particle already")
         if a == b or t != t_b:
             raise Stale("two particles of one frame are needed")
         run.give(b, a, None if self.everywhere else t)
@@ -224,10 +298,21 @@ class ParticleOutlined(Correction):
 
     def apply(self, run: EditedRun) -> None:  # noqa: D102
         t = run.frame_of(self.frame)
-        one = None if self.at is None else run.find(self.at)[0]
-        if one is not None and t not in {frame for frame, _ in run.life(one)}:
-            raise Stale(f"the particle is not in frame {self.frame}")
-        run.outline(one, t, fill(self.rings, run.labels(t).shape))
+        mask = fill(self.rings, run.labels(t).shape)
+        run.outline(None if self.at is None else self._whose(run, t, mask), t, mask)
+
+    def _whose(self, run: EditedRun, t: int, mask: NDArray[np.bool_]) -> int | None:
+        """Return whose outline it is: of what is at its place, or where it was drawn; ``None`` if new."""
+        assert self.at is not None
+        y, x = np.argwhere(mask).mean(axis=0).tolist() if mask.any() else (self.at.y_px, self.at.x_px)
+        drawn = Place(self.frame, y, x, float(np.count_nonzero(mask)) or None)
+        others = set(run.particles(t))
+        for place, steps in ((self.at, HERE), (drawn, HERE), (drawn, AROUND)):
+            with suppress(Stale):
+                one = run.find(place, steps)[0]
+                if steps == HERE or one not in others:
+                    return one
+        return None
 
 
 def fill(rings: tuple[Ring, ...], shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -247,7 +332,7 @@ class ParticleCopied(Correction):
     frame: int
 
     def apply(self, run: EditedRun) -> None:  # noqa: D102
-        (one, source), t = run.find(self.at), run.frame_of(self.frame)
+        (one, source), t = run.find(self.at, AROUND), run.frame_of(self.frame)
         if source == t:
             raise Stale("it cannot be copied from the frame itself")
         around = [run.particles(n).get(one) for n in (t - 1, t + 1) if 0 <= n < len(run.frames)]
@@ -272,7 +357,7 @@ class FateTold(Correction):
     fate: ToldFate
 
     def apply(self, run: EditedRun) -> None:  # noqa: D102
-        run.set_fate(run.find(self.at)[0], self.fate)
+        run.set_fate(run.find(self.at, AROUND)[0], self.fate)
 
 
 @dataclass(frozen=True)
@@ -296,7 +381,7 @@ class Confirmed(Correction):
     def apply(self, run: EditedRun) -> None:  # noqa: D102
         run.frame_of(self.frame)
         if self.at is not None:
-            run.find(self.at)
+            run.find(self.at, AROUND)
 
 
 @dataclass(frozen=True)

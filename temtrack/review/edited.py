@@ -1,67 +1,22 @@
-"""A run while it is corrected: whose pixels are whose, who merged into whom; the masks are never touched.
-
-A *region* is what the masks hold under one id in one frame. A particle is a list of regions: to cut, link
-or delete it changes the list, and only a new outline paints pixels. So a run of millions of masks is
-corrected without reading more than the frames in which a person drew.
-"""
+"""A run while it is corrected: the lives of its particles, and who merged into whom."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from temtrack.analysis.particles import ParticleHistory
-from temtrack.imaging.labels import map_ids, measure_regions
 from temtrack.lineage import Fate, Lineage, Merge, Origin, Track
 from temtrack.masks import Labels, Masks
-
-#: A particle is that of a place where its area is within this factor of the one noted.
-MAX_AREA_FACTOR = 1.8
+from temtrack.review.places import AROUND, HERE, MAX_AREA_FACTOR, Missing, Place, Stale, particle_at
+from temtrack.review.regions import Region, Regions, divide
 
 #: A merge is that of a place where it lies within so many frames of it.
 MAX_MERGE_FRAMES = 10
-
-#: Frame, counted within the run, and id in the masks.
-Region = tuple[int, int]
-
-
-class Stale(Exception):  # noqa: N818 - no error: it says why a correction does not apply
-    """Why a correction does not apply to a run."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A particle of a movie, wherever it is called what: its centre in a frame of the whole movie.
-
-    Parameters
-    ----------
-    frame
-        From 0, of the movie, also where the run is of a part of it.
-    y_px, x_px
-        Its centroid, or any point well within it.
-    area_px
-        Its area, by which another particle at that place is told; ``None`` takes any.
-    """
-
-    frame: int
-    y_px: float
-    x_px: float
-    area_px: float | None = None
-
-
-@dataclass(frozen=True)
-class _Paint:
-    """Pixels of a frame that belong to a region, 0 for none."""
-
-    box: tuple[slice, slice]
-    mask: NDArray[np.bool_]
-    region: int
 
 
 class EditedRun:
@@ -85,61 +40,52 @@ class EditedRun:
         frames: range | None = None,
         quality: Iterable[str | None] | None = None,
     ) -> None:
-        self._masks, self._history = masks, history
+        self._regions = Regions(masks, history)
         self.frames = range(len(masks)) if frames is None else frames
         self.quality: list[str | None] = [None] * len(masks) if quality is None else list(quality)
         self.tracks = {track.id: track for track in lineage.tracks}
         self.merges = list(lineage.merges)
         #: Merges that a person accepted, mended or added.
         self.reviewed: set[Merge] = set()
-        self._ids: dict[int, dict[int, int]] = {}  # by frame and region, the particle where it is another
         self._lives: dict[int, list[Region]] = {}  # of the particles that were changed
-        self._paints: dict[int, tuple[_Paint, ...]] = {}
-        self._measured: dict[int, tuple[NDArray[Any], ...]] = {}  # of the frames that were painted
         known = history.columns["particle_id"]
         self._highest = max(int(known.max(initial=0)), *self.tracks, 0)
 
     def copy(self) -> EditedRun:
         """Return a copy, which may be corrected on its own."""
         other = copy(self)
-        for name in ("quality", "tracks", "merges", "reviewed", "_ids", "_lives", "_paints", "_measured"):
+        other._regions = self._regions.copy()
+        for name in ("quality", "tracks", "merges", "reviewed", "_lives"):
             setattr(other, name, copy(getattr(self, name)))  # what these hold is replaced, never changed
         return other
 
     def particles(self, t: int) -> dict[int, tuple[float, float, float]]:
         """Return centre (y, x) and area of each particle of a frame."""
-        ids, y, x, area = self._regions(t)
-        now = self._ids.get(t, {})
-        found: dict[int, tuple[float, float, float]] = {}
-        for region, *one in zip(*(c.tolist() for c in (ids, y, x, area)), strict=True):
-            particle = now.get(int(region), int(region))
-            if particle in found:
-                (y0, x0, a0), (y1, x1, a1) = found[particle], one
-                one = [(y0 * a0 + y1 * a1) / (a0 + a1), (x0 * a0 + x1 * a1) / (a0 + a1), a0 + a1]
-            if particle:
-                found[particle] = (one[0], one[1], one[2])
-        return found
+        return self._regions.particles(t)
 
     def place(self, particle_id: int, t: int) -> Place:
         """Return where a particle is in a frame of the run."""
         y, x, area = self.particles(t)[particle_id]
         return Place(self.frames[t], round(y, 2), round(x, 2), area)
 
-    def find(self, place: Place) -> tuple[int, int]:
-        """Return the particle at a place, and the frame of the run; `Stale` where there is none."""
-        t, found = self.frame_of(place.frame), []
-        for one, (y, x, area) in self.particles(t).items():
-            away = float(np.hypot(y - place.y_px, x - place.x_px)) / max(np.sqrt(area / np.pi), 1.0)
-            if away <= 1:
-                factor = 1.0 if place.area_px is None else max(area / place.area_px, place.area_px / area)
-                found.append((factor > MAX_AREA_FACTOR, away, one, factor))
-        where = f"frame {place.frame} at y={place.y_px:.0f}, x={place.x_px:.0f}"
-        if not found:
-            raise Stale(f"no particle in {where}")
-        is_other, _, one, factor = min(found)
-        if is_other:
-            raise Stale(f"the particle in {where} differs in area by a factor of {factor:.1f}")
-        return one, t
+    def find(
+        self, place: Place, steps: tuple[int, ...] = HERE, max_area_factor: float = MAX_AREA_FACTOR
+    ) -> tuple[int, int]:
+        """Return the particle at a place, and the frame of the run; `Stale` where there is none.
+
+        It is looked for in the frames that lie so many ``steps`` from that of the place, until it is found.
+        """
+        if steps == HERE:
+            t = self.frame_of(place.frame)
+            return particle_at(place, self.particles(t), max_area_factor), t
+        reasons = []
+        for step in steps:
+            try:
+                there = replace(place, frame=place.frame + step * self.frames.step)
+                return self.find(there, HERE, max_area_factor)
+            except Stale as reason:
+                reasons.append(reason)
+        raise reasons[0]
 
     def frame_of(self, frame: int) -> int:
         """Return the run's number of a frame of the movie."""
@@ -148,29 +94,32 @@ class EditedRun:
         return self.frames.index(frame)
 
     def merge_at(self, place: Place) -> Merge:
-        """Return the merge of which a particle is the child or, about then, a parent."""
-        one, t = self.find(place)
+        """Return the merge of which a particle is the child or, about then, a parent; `Missing` if none."""
+        one, t = self.find(place, AROUND)
         near = [m for m in self.merges if one in (m.child, *m.parents)]
         near = [m for m in near if abs(m.frame - t) <= MAX_MERGE_FRAMES]
         if not near:
-            raise Stale(f"the particle in frame {place.frame} is of no merge about then")
+            raise Missing(f"the particle in frame {place.frame} is of no merge about then")
         return min(near, key=lambda m: abs(m.frame - t))
 
     def life(self, particle_id: int) -> list[Region]:
         """Return the regions of a particle, in the order of frames."""
         if particle_id not in self._lives:
-            frames = self._history.since(particle_id, 0, "frame").tolist()
-            self._lives[particle_id] = [(t, particle_id) for t in frames]
+            self._lives[particle_id] = self._regions.life(particle_id)
         return self._lives[particle_id]
+
+    def id_of(self, t: int, region: int) -> int:
+        """Return the particle that a region is of, 0 where it was deleted."""
+        return self._regions.id_of(t, region)
 
     def labels(self, t: int) -> Labels:
         """Return the ids (Y, X) of a frame of the run."""
-        return map_ids(self._painted(t), self._ids.get(t, {}))
+        return self._regions.labels(t)
 
     @property
     def masks(self) -> Masks:
         """The corrected masks."""
-        return replace(self._masks, read_frame=self.labels)
+        return replace(self._regions.masks, read_frame=self.labels)
 
     def lineage(self) -> Lineage:
         """Return the corrected family tree."""
@@ -180,20 +129,11 @@ class EditedRun:
             replace(track, parents=parents.get(track.id, ())) if track.origin == "merge" else track
             for track in self.tracks.values()
         )
-        return Lineage(len(self._masks), tuple(sorted(tracks, key=lambda one: one.id)), tuple(merges))
+        return Lineage(len(self.frames), tuple(sorted(tracks, key=lambda one: one.id)), tuple(merges))
 
     def gap_filled(self) -> dict[int, set[int]] | None:
         """Return by frame the particles that the tracker drew where it expected them; ``None`` if unknown."""
-        columns = self._history.columns
-        is_filled = columns["gap_filled"] == True  # noqa: E712  null is not filled
-        if len(is_filled) and columns["gap_filled"][0] is None:
-            return None
-        found: dict[int, set[int]] = {}
-        for t, region in zip(columns["frame"][is_filled], columns["particle_id"][is_filled], strict=True):
-            lasting = self._regions(int(t))[0]
-            if (one := self.id_of(int(t), int(region))) and region in lasting:
-                found.setdefault(int(t), set()).add(one)
-        return found
+        return self._regions.gap_filled()
 
     # What corrections are made of.
 
@@ -315,7 +255,7 @@ class EditedRun:
         own = self.labels(t) == one
         old = [own_region for own_region in self.life(one) if own_region[0] == t]
         self._lives[one] = sorted([*(r for r in self.life(one) if r not in old), (t, region)])
-        self._name(t, region, one)
+        self._regions.name(t, region, one)
         self._paint(t, own, 0)
         self._paint(t, mask, region)
         self._settle(one)
@@ -333,51 +273,20 @@ class EditedRun:
             self.drop_merge(merge)
         self._begin(one, "appeared" if parent is None else "split", () if parent is None else (parent,))
 
-    def _regions(self, t: int) -> tuple[NDArray[Any], ...]:
-        """Return ids, y, x and area of the regions of a frame."""
-        if t in self._measured:
-            return self._measured[t]
-        rows, columns = self._history.in_frame(t), self._history.columns
-        return tuple(columns[name][rows] for name in ("particle_id", "y_px", "x_px", "area_px"))
-
-    def id_of(self, t: int, region: int) -> int:
-        """Return the particle that a region is of, 0 where it was deleted."""
-        return self._ids.get(t, {}).get(region, region)
-
-    def _name(self, t: int, region: int, one: int) -> None:
-        self._ids[t] = {**self._ids.get(t, {}), region: one}
-
     def _new_id(self) -> int:
         self._highest += 1
         return self._highest
 
-    def _painted(self, t: int) -> Labels:
-        """Return the regions (Y, X) of a frame."""
-        labels = self._masks[t]
-        if t in self._paints:
-            labels = labels.astype(np.int32)
-            for paint in self._paints[t]:
-                labels[paint.box][paint.mask] = paint.region
-        return labels
-
     def _paint(self, t: int, mask: NDArray[np.bool_], region: int) -> None:
-        """Give pixels to a region, and measure the frame anew; regions without pixels are gone."""
-        if not mask.any():
-            return
-        box = tuple(
-            slice(int(hit[0]), int(hit[-1]) + 1) for hit in map(np.flatnonzero, (mask.any(1), mask.any(0)))
-        )
-        self._paints[t] = (*self._paints.get(t, ()), _Paint((box[0], box[1]), mask[box].copy(), region))
-        before, found = self._regions(t)[0], measure_regions(self._painted(t))
-        self._measured[t] = (found.ids, found.y_px, found.x_px, found.area_px)
-        for gone in np.setdiff1d(before, found.ids).tolist():
-            if (one := self.id_of(t, int(gone))) in self.tracks:
-                self._give([r for r in self.life(one) if r == (t, int(gone))], one, 0)
+        """Give pixels to a region; others without pixels are gone."""
+        for gone in self._regions.paint(t, mask, region):
+            if (one := self.id_of(t, gone)) in self.tracks:
+                self._give([(t, gone)], one, 0)
 
     def _give(self, regions: list[Region], one: int, other: int) -> None:
         """Give regions of a particle to another; 0 deletes them."""
         for t, region in regions:
-            self._name(t, region, other)
+            self._regions.name(t, region, other)
         gone = set(regions)
         self._lives[one] = [region for region in self.life(one) if region not in gone]
         if other:
@@ -425,7 +334,7 @@ class EditedRun:
         """Say how a particle ended; what cannot be so by its last frame is mended."""
         if one not in self.tracks:
             return
-        is_last = self.tracks[one].end == len(self._masks) - 1
+        is_last = self.tracks[one].end == len(self.frames) - 1
         if is_last and fate != "split":
             fate = "present"
         elif fate == "present" and not is_last:
@@ -468,7 +377,7 @@ class EditedRun:
         life = [frame for frame, _ in self.life(merge.child)]
         if life[-1] < t:
             raise Stale(f"the child ends before frame {self.frames[t]}")
-        before = np.zeros(self._masks[0].shape, np.int64)
+        before = np.zeros(self._regions.masks[0].shape, np.int64)
         for one in merge.parents:
             before[self.labels(self.life(one)[-1][0]) == one] = one
         parts = {}
@@ -479,16 +388,3 @@ class EditedRun:
                     f"in frame {self.frames[frame]} nothing is left for {len(lacking)} of the parents"
                 )
         return parts
-
-
-def divide(mask: NDArray[np.bool_], before: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Divide a particle (Y, X) among ids (Y, X) that stood about there: each pixel to the nearest of them.
-
-    The ids are first shifted by the way between both centres.
-    """
-    own, known = np.argwhere(mask), np.argwhere(before)
-    shift = own.mean(axis=0) - known.mean(axis=0)
-    nearest = cKDTree(known + shift).query(own)[1]
-    divided = np.zeros(mask.shape, np.int64)
-    divided[mask] = before[tuple(known[nearest].T)]
-    return divided

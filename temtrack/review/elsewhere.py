@@ -35,7 +35,8 @@ from temtrack.review.corrections import (
     ParticleOutlined,
     Ring,
 )
-from temtrack.review.edited import EditedRun, Stale
+from temtrack.review.edited import EditedRun
+from temtrack.review.places import Needless, Stale
 
 #: A particle in a frame of the run: frame and id.
 Node = tuple[int, int]
@@ -238,8 +239,10 @@ def relink(run: EditedRun, wanted: Edges) -> list[Correction]:
             correction = LinkMade(sources[0], at, as_split=_heir(run, source, out[source]) != node)
         try:
             correction.apply(trial)
+        except Needless:  # another correction has done it already
+            continue
         except Stale:
-            if isinstance(correction, LinkCut):  # another correction has cut it already
+            if isinstance(correction, LinkCut):
                 continue
         found.append(correction)
     return found

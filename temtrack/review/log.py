@@ -25,7 +25,8 @@ from temtrack.errors import InputError, OutputError, TemtrackWarning
 from temtrack.formats.store.atomic import locked
 from temtrack.masks import Run
 from temtrack.review.corrections import KINDS, Correction
-from temtrack.review.edited import EditedRun, Stale
+from temtrack.review.edited import EditedRun
+from temtrack.review.places import Needless, Stale
 
 LOG_NAME = "corrections.jsonl"
 
@@ -139,6 +140,8 @@ class Log:
             try:
                 entry.done.apply(trial)
                 run = trial
+            except Needless:
+                continue
             except Stale as reason:
                 stale.append((entry, str(reason)))
         return run, stale

@@ -30,11 +30,15 @@ from temtrack.review.corrections import (
     ParticleCopied,
     ParticleDeleted,
 )
-from temtrack.review.edited import MAX_AREA_FACTOR, EditedRun, Place
+from temtrack.review.edited import EditedRun
+from temtrack.review.places import Place
 from temtrack.tables import BAD_FRAMES, Tables
 
 #: A particle that ended may go on as one that begins at most so many frames later.
 MAX_GAP_FRAMES = 5
+
+#: and whose area differs by so much at most.
+MAX_AREA_FACTOR = 1.8
 
 #: Tracks of at most so many frames that come from nowhere and go nowhere are often specks.
 SPECK_FRAMES = 3

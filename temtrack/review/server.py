@@ -35,9 +35,10 @@ from temtrack.report.colors import PALETTE
 from temtrack.report.display import GreyWindow
 from temtrack.report.page.contours import trace_contours
 from temtrack.review.corrections import Correction
-from temtrack.review.edited import EditedRun, Stale
+from temtrack.review.edited import EditedRun
 from temtrack.review.estimate import estimate_merges
 from temtrack.review.log import Entry, Log, append, parse
+from temtrack.review.places import Stale
 from temtrack.review.queue import Item
 
 #: Names under which a browser reaches this machine, also through ``ssh -L``.
@@ -177,7 +178,7 @@ class Session:
             self.edited, self.stale = self.log.apply(self.base)
 
     def _make(self, correction: Correction, item: str, why: str) -> None:
-        trial = self.edited.copy()
+        correction, trial = correction.as_seen_in(self.edited), self.edited.copy()
         correction.apply(trial)
         self.log = append(self.log, [Entry.now(correction, why, item)], self.run)
         self.edited = trial

@@ -44,6 +44,12 @@ class TrackingReport:
         if frame.gap_filled_ids:
             self.gap_filled[frame.frame] = list(frame.gap_filled_ids)
 
+    def keep_only(self, lineage: Lineage) -> None:
+        """Forget all particles but those of a family tree."""
+        self.lineage, ids = lineage, {track.id for track in lineage.tracks}
+        kept = {t: [one for one in filled if one in ids] for t, filled in self.gap_filled.items()}
+        self.gap_filled = {t: filled for t, filled in kept.items() if filled}
+
     def frames_flagged(self, *flags: str) -> dict[int, str]:
         """Return number and flag of the frames that are such."""
         return {t: flag for t, flag in enumerate(self.quality) if flag in flags}

@@ -10,16 +10,16 @@ import temtrack
 from temtrack.formats.store.masks import mask_name, read_labels, write_mask
 from temtrack.formats.store.run import open_run
 from temtrack.formats.store.tables import read_metadata, read_table
-from temtrack.review.corrections import FrameExcluded, LinkMade, MergeAccepted, ParticleDeleted
-from temtrack.review.edited import Place
+from temtrack.review.corrections import FateTold, FrameExcluded, LinkMade, MergeAccepted, ParticleDeleted
 from temtrack.review.log import Entry, Log, append, read_log
+from temtrack.review.places import Place
 
 DONE = [
     MergeAccepted(Place(6, 25, 35)),
     LinkMade(Place(6, 70, 45), Place(7, 70, 46)),
     ParticleDeleted(Place(5, 70, 70), everywhere=False),
     FrameExcluded(8),
-    ParticleDeleted(Place(5, 2, 2)),
+    FateTold(Place(5, 2, 2), "left"),
 ]
 
 

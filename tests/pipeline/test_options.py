@@ -70,6 +70,7 @@ def test_command_and_function_have_the_same_options_with_the_same_defaults(stage
     [
         SegmentOptions(model="otsu", points=np.array([[1.0, 2.0]]), rescale=2.0),
         TrackOptions(tracker="overlap", frames=slice(2, None, 3), diameter="4nm", tta=False),
+        TrackOptions(prompts=np.array([[0.0, 2.0, 3.0]]), first_mask=Path("first.tif")),
         AnalyzeOptions(merges=False, pixel_size_nm=0.5),
         KineticsOptions(seed=3, temperature_k=1073.0),
     ],

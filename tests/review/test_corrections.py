@@ -26,7 +26,7 @@ from temtrack.review.corrections import (
     ParticleSplit,
     fill,
 )
-from temtrack.review.edited import Place, Stale
+from temtrack.review.places import AFTER, BEFORE, Needless, Place, Stale
 
 
 @pytest.fixture
@@ -252,7 +252,7 @@ NOWHERE = Place(5, 2.0, 2.0)
 HERE = Place(5, 70.0, 20.0)
 STALE = {
     "no particle there": (ParticleDeleted(NOWHERE), "no particle in frame 5 at y=2, x=2"),
-    "another one": (ParticleDeleted(replace(HERE, area_px=50.0)), "differs in area by a factor of 3.9"),
+    "another one": (ParticleDeleted(replace(HERE, area_px=40.0)), "differs in area by a factor of 4.9"),
     "no such frame": (ParticleDeleted(replace(HERE, frame=12)), "frame 12 is not in this run"),
     "no merge": (MergeAccepted(HERE), "of no merge"),
     "no parent": (MergeRejected(Place(6, 25, 35), HERE), "is no parent"),
@@ -273,6 +273,80 @@ def test_what_does_not_apply_says_why(run, name):
     correction, reason = STALE[name]
     with pytest.raises(Stale, match=reason):
         correction.apply(run)
+
+
+#: What a run holds already, as one that was tracked anew may.
+NEEDLESS = {
+    "no particle there": ParticleDeleted(NOWHERE),
+    "begins there": LinkCut(replace(HERE, frame=0)),
+    "one already": LinkMade(replace(HERE, frame=2), HERE),
+    "not merged": MergeRejected(HERE),
+    "goes on": MergeRejected(HERE, replace(HERE, frame=4)),
+    "not swapped": IdsSwapped(HERE, Place(5, 70, 45), (Place(4, 70, 45), replace(HERE, frame=4))),
+    "joined": ParticlesJoined(HERE, replace(HERE, y_px=71.0)),
+}
+
+
+@pytest.mark.parametrize("name", NEEDLESS)
+def test_what_the_run_holds_already_is_needless(run, name):
+    before = run.lineage()
+    with pytest.raises(Needless):
+        NEEDLESS[name].apply(run)
+    assert run.lineage() == before
+
+
+def test_an_accepted_merge_is_added_where_a_new_run_lacks_it(run):
+    seen = MergeAccepted(place(run, 3, 6)).as_seen_in(run)
+    merge = run.lineage().merges[0]
+    run.drop_merge(run.merges[0])
+    did(run, seen)
+    (added,) = run.lineage().merges
+    assert (added.frame, added.child, added.parents) == (merge.frame, merge.child, merge.parents)
+
+
+def test_a_swap_stays_what_it_was_in_a_new_run(run):
+    seen = IdsSwapped(place(run, 7, 5), place(run, 8, 5)).as_seen_in(run)
+    tracks = did(run, seen)
+    with pytest.raises(Needless):
+        seen.apply(run)
+    run.cut(7, 3)
+    with pytest.raises(Stale, match="another particle before"):
+        IdsSwapped(place(run, 4, 5), place(run, 9, 5), (place(run, 4, 4), place(run, 8, 4))).apply(run)
+    assert len(tracks) == 11
+
+
+def test_a_particle_that_lacks_in_the_frame_is_found_in_the_nearest(run):
+    at = place(run, 4, 5)
+    ParticleDeleted(at).apply(run)
+    assert run.find(at, BEFORE) == (4, 4)
+    assert run.find(at, AFTER) == (4, 6)
+    tracks = did(run, LinkCut(at))
+    assert tracks[4].end == 4
+
+
+def test_an_outline_of_what_lacks_in_its_frame_fills_the_gap(run):
+    at = place(run, 4, 5)
+    ring = ((60.0, 10.0), (60.0, 30.0), (75.0, 30.0), (75.0, 10.0))
+    ParticleDeleted(at).apply(run)
+    tracks = did(run, ParticleOutlined(5, (ring,), at))
+    assert 4 in run.labels(5)
+    assert set(tracks) == set(range(1, 12))
+
+
+@pytest.mark.parametrize("factor", [0.3, 3.0])
+def test_place_comes_first_and_size_is_a_tie_breaker(run, factor):
+    at = place(run, 9, 5)  # beside the small 10, which it touches
+    assert run.find(replace(at, area_px=at.area_px * factor)) == (9, 5)
+    between = replace(at, x_px=98.5)
+    sizes = {one: run.particles(5)[one][2] for one in (9, 10)}
+    assert run.find(replace(between, area_px=sizes[9])) == (9, 5)
+
+
+def test_parents_that_are_one_by_then_are_found_before(run):
+    late = [replace(place(run, one, 5), frame=6) for one in (1, 2)]
+    run.drop_merge(run.merges[0])
+    tracks = did(run, MergeAdded(place(run, 3, 7), tuple(late)))
+    assert {1, 2} <= set(tracks[run.lineage().merges[0].child].parents)
 
 
 def test_frames_are_those_of_the_movie():

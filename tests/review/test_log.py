@@ -9,11 +9,11 @@ from review_scene import check, make_edited, make_run
 from temtrack.errors import InputError, OutputError, TemtrackWarning
 from temtrack.masks import Run, masks_of_arrays
 from temtrack.provenance import Provenance, Source
-from temtrack.review.corrections import KINDS, Note, ParticleDeleted, ParticleOutlined
-from temtrack.review.edited import Place
+from temtrack.review.corrections import KINDS, LinkCut, Note, ParticleDeleted, ParticleOutlined
 from temtrack.review.log import Entry, Log, Reversal, append, parse, read_log
+from temtrack.review.places import Place
 
-HERE = Place(5, 70.0, 20.0)
+HERE, NOWHERE = Place(5, 70.0, 20.0), Place(5, 2.0, 2.0)
 RUN = make_run()
 
 
@@ -138,10 +138,10 @@ def test_undo_and_redo_follow_from_the_log():
 
 
 def test_what_does_not_apply_is_left_out_and_told():
-    entries = tuple(map(Entry.now, [ParticleDeleted(HERE), ParticleDeleted(HERE), Note("x", 3)]))
+    entries = tuple(map(Entry.now, [ParticleDeleted(HERE), LinkCut(NOWHERE), Note("x", 3)]))
     before = make_edited()
     run, stale = Log("x", entries).apply(before)
-    assert [(e.id, why) for e, why in stale] == [(entries[1].id, "no particle in frame 5 at y=70, x=20")]
+    assert [(e.id, why) for e, why in stale] == [(entries[1].id, "no particle in frame 5 at y=2, x=2")]
     assert 4 not in run.labels(5)
     assert 4 in before.labels(5)
     check(run)

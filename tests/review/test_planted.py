@@ -19,8 +19,9 @@ from temtrack.review.corrections import (
     ParticleDeleted,
     ParticleOutlined,
 )
-from temtrack.review.edited import EditedRun, Stale
+from temtrack.review.edited import EditedRun
 from temtrack.review.elsewhere import edges_of
+from temtrack.review.places import Stale
 from temtrack.review.queue import make_queue
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import simulate_movie
@@ -141,7 +142,7 @@ class Truth:
     def names(self, run):
         names, n_wrong = {}, 0.0
         for t in range(len(self.masks)):
-            state = run._ids.get(t), run._paints.get(t)  # replaced where a frame changes, never changed
+            state = run._regions.state(t)
             key = t, *map(id, state)
             if key not in self.seen:
                 self.seen[key] = state, self.compare(run, t)

@@ -8,9 +8,9 @@ from temtrack.analysis.measure import analyze_run
 from temtrack.calibration import UNCALIBRATED
 from temtrack.masks import Run, masks_of_arrays
 from temtrack.review.corrections import Confirmed, MergeAccepted, MergeAdded, MergeRejected
-from temtrack.review.edited import Place
 from temtrack.review.estimate import answers_of, estimate_merges, estimate_share, wilson
 from temtrack.review.log import Entry, Log, Reversal
+from temtrack.review.places import Place
 from temtrack.review.queue import SAMPLE_EVERY, Item, as_table, make_queue
 
 
