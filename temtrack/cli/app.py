@@ -26,6 +26,7 @@ COMMANDS = {
     "info": "Show what is understood of movies: frames, type, scale, frame times, and where each comes from.",
     "slice": "Cut labelled images and movies into tiles for training, split so that no source stands on both "
     "sides.",
+    "suggest": "Name the frames of a movie whose labels would teach a model most.",
     "train": "Train a network on labelled images, simulated ones, or both at given fractions.",
     "compare": "Set training runs, or the kinetics of movies, beside each other in a table and a picture.",
     "segment": "Find the particles of images and movies.",

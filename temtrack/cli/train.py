@@ -55,6 +55,12 @@ class Settings:
         help="Train by the recipe of that name, as effsam-tiny, on folders emps, paper and haadf: with its "
         "fractions and settings where none are given.",
     ),
+    corrections=typer.Option(
+        "--corrections",
+        metavar="MASKS",
+        help="Learn from a reviewed run: the frames whose outlines were corrected, or that were said to be "
+        "right, become labelled images in DIR_labels/; repeatable.",
+    ),
     exclude=typer.Option("--exclude", metavar="FILE", help="List of <folder>/<stem> that must not be read."),
     pretrained=typer.Option("--pretrained", metavar="MODEL", help="Start from this model's weights."),
     resume=typer.Option("--resume", help="Go on where the run in DIR stopped."),
@@ -92,6 +98,7 @@ def train(
     model: str | None = None,
     recipe: str | None = None,
     synthetic: float | None = None,
+    corrections: list[Path] | None = None,
     exclude: Path | None = None,
     pretrained: str | None = None,
     resume: bool = False,
@@ -123,6 +130,7 @@ def train(
         config = plan.configure(config, from_weights=start is not None)
         sources = plan.complete(sources)
         synthetic = plan.synthetic_fraction if synthetic is None else synthetic
+    sources += [(_labels_of(masks, out, resume), None) for masks in corrections or []]
     given = {name: value for name, value in asdict(settings).items() if value is not None}
     config = replace(config, **given)
     excluded = frozenset[str]() if exclude is None else read_excluded(exclude)
@@ -131,6 +139,17 @@ def train(
     run = TrainingRun(data, config, out, find_device(device), start, resume, command_line(), _tell)
     if rows := run_training(run):
         output.show_rows([{"run": str(out), **asdict(rows[-1])}], as_json=rows_as_json)
+
+
+def _labels_of(masks: Path, out: Path, is_there: bool) -> Path:
+    """Return the folder of labelled images that corrections of a run make; a resumed run has it already."""
+    from temtrack.pipeline.labels import write_labels
+
+    folder = out.parent / f"{out.name}_labels" / masks.resolve().name
+    if not (is_there and folder.is_dir()):
+        frames = write_labels(masks, folder, output.with_progress)
+        output.tell(f"{masks}: learns from {len(frames)} frames that were looked at, in {folder}")
+    return folder
 
 
 def _folder(text: str) -> tuple[Path, float | None]:

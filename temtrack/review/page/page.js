@@ -260,6 +260,7 @@ const TOOLS = {
   "dissolved": [1, ([at]) => correct("fate_told", { at, fate: "dissolved" })],
   "left": [1, ([at]) => correct("fate_told", { at, fate: "left" })],
   "lost": [1, ([at]) => correct("fate_told", { at, fate: "lost" })],
+  "frame is right": [0, () => correct("confirmed", { what: "frame", frame: { t } })],
   "exclude frame": [0, () => correct("frame_excluded", { frame: { t } })],
   "note": [0, () => correct("note", { text: $("why").value, frame: { t }, ...(selected[0] ? { at: selected[0] } : {}) })],
 };

@@ -1,0 +1,82 @@
+"""Corrected frames of a run as labelled images, from which a model learns."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from temtrack.errors import InputError
+from temtrack.formats.store.masks import write_mask
+from temtrack.formats.store.movies import write_image
+from temtrack.masks import Run
+from temtrack.pipeline.correct import open_reviewed
+from temtrack.pipeline.find_movie import open_movie
+from temtrack.progress import Progress, silent
+from temtrack.review.corrections import (
+    Confirmed,
+    Correction,
+    ParticleCopied,
+    ParticleOutlined,
+    ParticlesJoined,
+    ParticleSplit,
+)
+
+
+def reviewed_frames(corrections: Iterable[Correction]) -> set[int]:
+    """Return the movie's frames whose outlines a person looked at.
+
+    They are those that were said to be right, and those in which an outline was drawn, copied, cut in two or
+    joined. A particle deleted, or a question of the queue answered, is no look at the other outlines.
+    """
+    found = set()
+    for one in corrections:
+        match one:
+            case Confirmed(what="frame") | ParticleOutlined() | ParticleCopied():
+                found.add(one.frame)
+            case ParticleSplit():
+                found.add(one.at.frame)
+            case ParticlesJoined(everywhere=False):
+                found.add(one.one.frame)
+    return found
+
+
+def write_labels(masks: Run | Path | str, folder: Path, progress: Progress = silent) -> list[int]:
+    """Write the frames of a run that a person looked at into ``images/`` and ``masks/`` of a folder.
+
+    What was there before is replaced. Excluded frames are left out.
+
+    Returns
+    -------
+    The movie's numbers of the frames.
+
+    Raises
+    ------
+    InputError
+        Where no frame was looked at, or the movie is not at hand.
+    """
+    reviewed = open_reviewed(masks, progress)
+    run, (edited, stale) = reviewed.run, reviewed.corrected()
+    lost = {entry.id for entry, _ in stale}
+    standing = [
+        e.done for e in reviewed.log.standing() if e.id not in lost and isinstance(e.done, Correction)
+    ]
+    frames = [
+        t
+        for frame in sorted(reviewed_frames(standing))
+        if edited.quality[t := edited.frame_of(frame)] != "excluded"
+    ]
+    if not frames:
+        raise InputError(
+            f"{reviewed.log.path}: no frame was looked at; draw outlines in `temtrack review`, or say there "
+            "that a frame is right"
+        )
+    movie = open_movie(run)
+    for name in ("images", "masks"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / name).mkdir(parents=True)
+    for t in progress(frames, "writing labels"):
+        name = f"{run.path.resolve().name}_{edited.frames[t]:04d}.tif"
+        write_image(folder / "images" / name, movie.read_frame(t))
+        write_mask(folder / "masks" / name, edited.labels(t))
+    return [edited.frames[t] for t in frames]
