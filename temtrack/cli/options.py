@@ -205,6 +205,10 @@ OPTIONS = {
         max=3,
         help="Frames on either side whose means a network is shown with each, where they show the same.",
     ),
+    "every_frame": typer.Option(
+        "--every-frame",
+        help="Let the model see the whole of every frame, also where a movie stands still.",
+    ),
     "max_gap_frames": typer.Option(
         "--max-gap", min=0, help="Frames through which a particle is followed unseen."
     ),

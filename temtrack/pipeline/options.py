@@ -207,6 +207,9 @@ class TrackOptions(ModelOptions):
         lists, or the folder of its training run.
     n_neighbours
         Frames on either side of one whose means a network is shown beside it, at most; 0 for none.
+    every_frame
+        Whether a model sees the whole of every frame; otherwise only what has changed by more than noise,
+        and the whole of every tenth frame.
     max_gap_frames
         Frames through which a particle is followed unseen.
     frame_time_s
@@ -217,6 +220,7 @@ class TrackOptions(ModelOptions):
 
     tracker: str = DEFAULT_TRACKER
     n_neighbours: int = 3
+    every_frame: bool = False
     max_gap_frames: int = LinkingConfig.max_gap_frames
     frame_time_s: float | None = None
     frames: slice | None = None

@@ -29,6 +29,7 @@ from temtrack.pipeline.neighbours import FramesWithNeighbours
 from temtrack.pipeline.options import TrackOptions
 from temtrack.pipeline.pieces import has_pieces, join_pieces
 from temtrack.pipeline.request import Request
+from temtrack.pipeline.reuse import SparingSegmentation
 from temtrack.pipeline.segment import find_common_sight, prepared
 from temtrack.progress import Progress, silent
 from temtrack.provenance import Provenance, Source
@@ -39,11 +40,11 @@ from temtrack.tracking.engine import (
     Segment,
     TrackedFrame,
     TrackingEngine,
-    track_movie,
 )
 from temtrack.tracking.report import TrackingReport
 
 if TYPE_CHECKING:
+    from temtrack.segmentation.model import Segmentation
     from temtrack.segmentation.segmenter import Segmenter
 
 _DEFAULT = TrackOptions()
@@ -62,6 +63,7 @@ def track(
     min_score: float = _DEFAULT.min_score,
     tracker: str = _DEFAULT.tracker,
     n_neighbours: int = _DEFAULT.n_neighbours,
+    every_frame: bool = _DEFAULT.every_frame,
     max_gap_frames: int = _DEFAULT.max_gap_frames,
     masks: Path | str | None = None,
     pixel_size_nm: float | None = _DEFAULT.pixel_size_nm,
@@ -91,7 +93,7 @@ def track(
         Shows how far it is; ``tqdm`` does.
     model, tta, diameter, rescale, polarity, min_area_px, min_score, tracker, n_neighbours
         See `TrackOptions`.
-    max_gap_frames, pixel_size_nm, scale_bar_nm, frame_time_s, frames, keep_annotations
+    every_frame, max_gap_frames, pixel_size_nm, scale_bar_nm, frame_time_s, frames, keep_annotations
         See `TrackOptions`.
 
     Returns
@@ -140,6 +142,8 @@ class MovieSegmentation:
         For the record; see `temtrack.provenance.Provenance`.
     resumed
         Returns ``segment`` for a run that goes on from a frame, where the labels come in order.
+    seen_fraction
+        Returns the share of the last frame that the model saw; ``None`` where there is no model.
     """
 
     segment: Segment
@@ -147,6 +151,7 @@ class MovieSegmentation:
     models: Mapping[str, Source] = field(default_factory=dict)
     found: Mapping[str, Any] = field(default_factory=dict)
     resumed: Callable[[int], Segment] | None = None
+    seen_fraction: Callable[[], float | None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -224,20 +229,29 @@ def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions
 
     shown = FramesWithNeighbours(movie, options.n_neighbours)
     sight = find_common_sight(segmenter, shown.show, movie, options)
+    last: list[float] = []
 
-    def labels_of(frame: int) -> NDArray[np.integer]:
-        found = segmenter.segment(shown.show(frame), sight, options.min_area_px)
+    def finish(found: Segmentation) -> NDArray[np.int32]:
         return mask_out(found.without_unsure(options.min_score).labels, movie.burned_in)
 
+    sparing = SparingSegmentation(segmenter, sight, options.min_area_px, shown, finish, options.every_frame)
+
     def resumed(first: int) -> Segment:
-        left = map(labels_of, range(first, movie.n_frames))
-        return lambda image: next(left)
+        left = sparing.frames(first)
+
+        def segment(image: NDArray[np.generic]) -> NDArray[np.integer]:
+            frame = next(left)
+            last[:] = [frame.seen_fraction]
+            return frame.labels
+
+        return segment
 
     return MovieSegmentation(
         resumed(0),
         models={"model": Source(segmenter.spec.name, segmenter.sha256)},
         found=facts_of([sight]),
         resumed=resumed,
+        seen_fraction=lambda: last[0],
     )
 
 
@@ -389,7 +403,7 @@ def track_into(
         write = mask_writer(folder, plan.movie, plan.movie.calibration)
         try:
             for t in progress(range(engine.state.next_frame, plan.movie.n_frames), "tracking"):
-                _write_frames(write, engine.push(plan.movie.read_frame(t)), run.report)
+                _write_frames(write, _take(engine, plan, t, run.report), run.report)
                 if file.is_due():
                     file.save(run)
             last, run.report.lineage = engine.finish()
@@ -423,28 +437,42 @@ def _write_record(folder: Path, run: Checkpoint, movie: Movie) -> None:
         "contrast": report.contrast,
         "sharpness": report.sharpness,
         "gap_filled": report.gap_filled,
+        "seen_fraction": report.seen_fraction,
     }
     write_run(folder, provenance, movie.calibration, frames)
 
 
 def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:
     """Track a movie and keep its masks, each in the smallest type that holds its ids."""
-    movie = plan.movie
-    frames = (movie.read_frame(t) for t in progress(range(movie.n_frames), "tracking"))
-    tracked = track_movie(frames, plan.segmentation.segment, plan.tracker.build(), plan.options.linking)
+    movie, report = plan.movie, TrackingReport()
+    engine = TrackingEngine(plan.segmentation.segment, plan.tracker.build(), plan.options.linking)
     masks: list[NDArray[np.integer]] = []
-    report = TrackingReport()
-    for frame in tracked:
-        masks.append(frame.labels.astype(np.min_scalar_type(frame.labels.max(initial=0))))
-        report.add(frame)
+
+    def keep(frames: list[TrackedFrame]) -> None:
+        for frame in frames:
+            masks.append(frame.labels.astype(np.min_scalar_type(frame.labels.max(initial=0))))
+            report.add(frame)
+
+    for t in progress(range(movie.n_frames), "tracking"):
+        keep(_take(engine, plan, t, report))
+    last, report.lineage = engine.finish()
+    keep(last)
     return Run(
         masks_of_arrays(masks, movie.path),
-        tracked.lineage,
+        report.lineage,
         movie.calibration,
         {t: frozenset(ids) for t, ids in report.gap_filled.items()},
         report.quality,
         frame_range=None if movie.frame_range is None else movie.frame_range.frames,
+        seen_fraction=report.seen_fraction,
     )
+
+
+def _take(engine: TrackingEngine, plan: TrackingPlan, t: int, report: TrackingReport) -> list[TrackedFrame]:
+    """Return the frames that a frame makes final; note what the model saw of it."""
+    decided = engine.push(plan.movie.read_frame(t))
+    report.seen_fraction.append(plan.segmentation.seen_fraction())
+    return decided
 
 
 def remove_earlier_run(folder: Path) -> None:
