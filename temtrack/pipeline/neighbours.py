@@ -44,6 +44,10 @@ class FramesWithNeighbours:
         is_alone = np.array_equal(stack[0], stack[1]) and np.array_equal(stack[1], stack[2])
         return self.frame(t) if is_alone else stack
 
+    def grow(self, movie: Movie) -> None:
+        """Take the movie with frames added at its end in place of the one before."""
+        self.movie = movie
+
     def forget(self, t: int) -> None:
         """Forget what neither frame ``t`` nor a later one needs."""
         for kept in (self._frames, self._details, self._steps):

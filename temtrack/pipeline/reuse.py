@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,12 +84,12 @@ class SparingSegmentation:
     every_frame: bool = False
 
     def frames(self, first: int) -> Iterator[SeenFrame]:
-        """Yield the frames from one on."""
+        """Yield the frames from one on, also those that the movie has only when they are asked for."""
         if self.every_frame:
-            yield from (SeenFrame(self._whole(t)) for t in range(first, self.shown.movie.n_frames))
+            yield from (SeenFrame(self._whole(t)) for t in count(first))
             return
         known: _Known | None = None
-        for t in range(first - first % WHOLE_EVERY, self.shown.movie.n_frames):
+        for t in count(first - first % WHOLE_EVERY):
             known = None if t % WHOLE_EVERY == 0 or known is None else self._moved(known, t)
             frame, known = self._frame(t, known)
             if t >= first:

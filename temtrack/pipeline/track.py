@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +20,13 @@ from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_c
 from temtrack.formats.store.masks import MaskWriter, mask_writer, read_masks_in_time, remove_masks
 from temtrack.formats.store.run import RUN_NAME, fingerprint, movie_source, open_run, write_run
 from temtrack.formats.store.tables import write_table
-from temtrack.imaging.annotations import mask_out
+from temtrack.imaging.annotations import mask_out, without_annotations
 from temtrack.masks import Masks, Run, masks_of_arrays
 from temtrack.models.catalog import Kind, kind_of
 from temtrack.models.registry import RUN_FILE, Polarity, find_model, names_for, verify
 from temtrack.movie import Movie, movie_of_array
 from temtrack.pipeline.neighbours import FramesWithNeighbours
-from temtrack.pipeline.options import TrackOptions
+from temtrack.pipeline.options import N_FIRST, TrackOptions
 from temtrack.pipeline.pieces import has_pieces, join_pieces
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.reuse import SparingSegmentation
@@ -64,6 +64,7 @@ def track(
     tracker: str = _DEFAULT.tracker,
     n_neighbours: int = _DEFAULT.n_neighbours,
     every_frame: bool = _DEFAULT.every_frame,
+    follow: bool = _DEFAULT.follow,
     max_gap_frames: int = _DEFAULT.max_gap_frames,
     masks: Path | str | None = None,
     pixel_size_nm: float | None = _DEFAULT.pixel_size_nm,
@@ -93,7 +94,7 @@ def track(
         Shows how far it is; ``tqdm`` does.
     model, tta, diameter, rescale, polarity, min_area_px, min_score, tracker, n_neighbours
         See `TrackOptions`.
-    every_frame, max_gap_frames, pixel_size_nm, scale_bar_nm, frame_time_s, frames, keep_annotations
+    every_frame, follow, max_gap_frames, pixel_size_nm, scale_bar_nm, frame_time_s, frames, keep_annotations
         See `TrackOptions`.
 
     Returns
@@ -144,6 +145,8 @@ class MovieSegmentation:
         Returns ``segment`` for a run that goes on from a frame, where the labels come in order.
     seen_fraction
         Returns the share of the last frame that the model saw; ``None`` where there is no model.
+    grow
+        Is given the movie with frames added to it.
     """
 
     segment: Segment
@@ -152,6 +155,7 @@ class MovieSegmentation:
     found: Mapping[str, Any] = field(default_factory=dict)
     resumed: Callable[[int], Segment] | None = None
     seen_fraction: Callable[[], float | None] = lambda: None
+    grow: Callable[[Movie], None] = lambda movie: None
 
 
 @dataclass(frozen=True)
@@ -171,13 +175,17 @@ class TrackingPlan:
     tracker: LoadedTracker
     options: TrackOptions
     command: str
+    source: Source | None = None
 
     def record(self) -> Provenance:
-        """Return what decides on the result, and where the inputs lie."""
+        """Return what decides on the result, and where the inputs lie.
+
+        The movie is told by its files, or by ``source`` while it is still being written.
+        """
         return Provenance(
             "track",
             self.command,
-            {"movie": movie_source(self.movie), **self.segmentation.inputs},
+            {"movie": self.source or movie_source(self.movie), **self.segmentation.inputs},
             {**self.segmentation.models, "tracker": self.tracker.source},
             self.options.to_json(),
             {"annotations": list(map(str, self.movie.burned_in)), **self.segmentation.found},
@@ -210,17 +218,35 @@ class TrackStage:
         segmenter = Segmenter(options.model, device, tta=options.tta)
         return cls(options, segmenter, load_tracker(options.tracker, device))
 
-    def plan(self, movie: Movie, command: str) -> TrackingPlan:
-        """Return the plan for a movie as it was read: its piece, scale and time are those of the options."""
+    def plan(self, movie: Movie, command: str, source: Source | None = None) -> TrackingPlan:
+        """Return the plan for a movie as it was read: its piece, scale and time are those of the options.
+
+        ``source`` stands for it in the record while it is still being written.
+        """
         movie = movie.calibrated(None, self.options.frame_time_s)
         if self.options.frames is not None:
             movie = movie.cut(self.options.frames)
-        movie = prepared(movie, self.options)
+        movie = prepared(movie, self.options, _told_by(movie, self.options))
         if isinstance(self.segmenter, Path):
             segmentation = segmented_by_masks(self.segmenter, movie)
         else:
             segmentation = segmented_by_model(self.segmenter, movie, self.options)
-        return TrackingPlan(movie, segmentation, self.tracker, self.options, command)
+        return TrackingPlan(movie, segmentation, self.tracker, self.options, command, source)
+
+    def grown(self, plan: TrackingPlan, movie: Movie) -> TrackingPlan:
+        """Return a plan with the frames of a movie to which some were added; all that was found stays."""
+        if movie.n_frames == plan.movie.n_frames:
+            return plan
+        movie = movie.calibrated(None, self.options.frame_time_s)
+        scale = replace(movie.calibration, pixel_size=plan.movie.pixel_size)
+        movie = without_annotations(replace(movie, calibration=scale), plan.movie.burned_in)
+        plan.segmentation.grow(movie)
+        return replace(plan, movie=movie)
+
+
+def _told_by(movie: Movie, options: TrackOptions) -> Movie:
+    """Return the frames that tell how all are shown, and what is burned in."""
+    return movie.take(range(min(N_FIRST, movie.n_frames))) if options.follow else movie
 
 
 def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions) -> MovieSegmentation:
@@ -228,7 +254,10 @@ def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions
     from temtrack.segmentation.sight import facts_of
 
     shown = FramesWithNeighbours(movie, options.n_neighbours)
-    sight = find_common_sight(segmenter, shown.show, movie, options)
+    first = _told_by(movie, options)
+    sight = find_common_sight(
+        segmenter, FramesWithNeighbours(first, options.n_neighbours).show, first, options
+    )
     last: list[float] = []
 
     def finish(found: Segmentation) -> NDArray[np.int32]:
@@ -252,6 +281,7 @@ def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions
         found=facts_of([sight]),
         resumed=resumed,
         seen_fraction=lambda: last[0],
+        grow=shown.grow,
     )
 
 
@@ -387,37 +417,59 @@ def track_into(
     """
     with locked(folder):
         remove_leftovers(folder)
-        tracker = plan.tracker.build()
-        file, record = CheckpointFile(folder, tracker), plan.record()
-        run = None
-        if resume:
-            with suppress(*([UsageError, InputError] if force else [])):
-                run = file.read(record)
-        if run is None:
-            run = Checkpoint(record)
-            remove_earlier_run(folder)
-            file.save(run)
-        resumed = plan.segmentation.resumed
-        segment = resumed(run.tracking.next_frame) if resumed else plan.segmentation.segment
-        engine = TrackingEngine(segment, tracker, plan.options.linking, run.tracking)
+        file, run, engine = begin_run(folder, plan, resume, force)
         write = mask_writer(folder, plan.movie, plan.movie.calibration)
-        try:
+        with interrupts_told(folder):
             for t in progress(range(engine.state.next_frame, plan.movie.n_frames), "tracking"):
-                _write_frames(write, _take(engine, plan, t, run.report), run.report)
+                write_frames(write, take(engine, plan, t, run.report), run.report)
                 if file.is_due():
                     file.save(run)
-            last, run.report.lineage = engine.finish()
-            _write_frames(write, last, run.report)
-        except KeyboardInterrupt as stop:
-            raise InterruptedRunError(
-                f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
-            ) from stop
-        _write_record(folder, run, plan.movie)
+            finish_run(folder, write, engine, run, plan.movie)
         file.remove()
     return run.report
 
 
-def _write_frames(write: MaskWriter, frames: list[TrackedFrame], report: TrackingReport) -> None:
+def begin_run(
+    folder: Path, plan: TrackingPlan, resume: bool, force: bool
+) -> tuple[CheckpointFile, Checkpoint, TrackingEngine]:
+    """Begin a run in a folder that is held, or go on with the unfinished one there; see `track_into`."""
+    tracker = plan.tracker.build()
+    file, record = CheckpointFile(folder, tracker), plan.record()
+    run = None
+    if resume:
+        with suppress(*([UsageError, InputError] if force else [])):
+            run = file.read(record)
+    if run is None:
+        run = Checkpoint(record)
+        remove_earlier_run(folder)
+        file.save(run)
+    resumed = plan.segmentation.resumed
+    segment = resumed(run.tracking.next_frame) if resumed else plan.segmentation.segment
+    return file, run, TrackingEngine(segment, tracker, plan.options.linking, run.tracking)
+
+
+def finish_run(
+    folder: Path, write: MaskWriter, engine: TrackingEngine, run: Checkpoint, movie: Movie
+) -> None:
+    """Write the last frames, and what lies beside the masks."""
+    last, run.report.lineage = engine.finish()
+    write_frames(write, last, run.report)
+    _write_record(folder, run, movie)
+
+
+@contextmanager
+def interrupts_told(folder: Path) -> Iterator[None]:
+    """Turn Ctrl-C into the error that says how a run in a folder goes on."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise InterruptedRunError(
+            f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
+        ) from stop
+
+
+def write_frames(write: MaskWriter, frames: list[TrackedFrame], report: TrackingReport) -> None:
+    """Write frames whose ids are final, and note what is told of them."""
     for frame in frames:
         write(frame.frame, frame.labels)
         report.add(frame)
@@ -454,7 +506,7 @@ def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:
             report.add(frame)
 
     for t in progress(range(movie.n_frames), "tracking"):
-        keep(_take(engine, plan, t, report))
+        keep(take(engine, plan, t, report))
     last, report.lineage = engine.finish()
     keep(last)
     return Run(
@@ -468,7 +520,7 @@ def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:
     )
 
 
-def _take(engine: TrackingEngine, plan: TrackingPlan, t: int, report: TrackingReport) -> list[TrackedFrame]:
+def take(engine: TrackingEngine, plan: TrackingPlan, t: int, report: TrackingReport) -> list[TrackedFrame]:
     """Return the frames that a frame makes final; note what the model saw of it."""
     decided = engine.push(plan.movie.read_frame(t))
     report.seen_fraction.append(plan.segmentation.seen_fraction())
