@@ -133,6 +133,9 @@ class Run:
         One parent of each id that has one, as a table of the Cell Tracking Challenge tells it.
     contours
         By frame, the masks of a CTC folder ``SEG``, whose particles have better contours; often none.
+    seen_fraction
+        The share of each frame (T,) that a model saw, where it saw only what had changed; ``None`` where
+        unknown.
     """
 
     masks: Masks
@@ -145,6 +148,7 @@ class Run:
     frame_range: range | None = None
     ctc_parents: Mapping[int, int] = field(default_factory=dict)
     contours: Mapping[int, Path] = field(default_factory=dict)
+    seen_fraction: Sequence[float | None] | None = None
 
     @property
     def path(self) -> Path:

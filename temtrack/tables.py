@@ -275,6 +275,13 @@ FRAMES = Table(
             "the tracker's word: good, flicker or jump of the field; bad: blank, blurred, double, torn or "
             "half-read, and excluded by a person; null if unknown",
         ),
+        Column(
+            "seen_fraction",
+            REAL,
+            "1",
+            "share of the frame that the model saw; elsewhere nothing had changed by more than noise, and "
+            "the masks are those of the frame before; null if unknown",
+        ),
     ),
 )
 

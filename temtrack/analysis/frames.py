@@ -34,6 +34,7 @@ def measure_frames(
     shape: tuple[int, int, int],
     lineage: Lineage | None,
     quality: Sequence[str | None] | None = None,
+    seen_fraction: Sequence[float | None] | None = None,
 ) -> dict[str, object]:
     """Summarise each frame, in pixels.
 
@@ -47,6 +48,8 @@ def measure_frames(
         Where merges, fates and origins are counted from; ``None`` leaves their numbers null.
     quality
         A word on each frame, (T,); ``None`` where nobody knows.
+    seen_fraction
+        The share of each frame that a model saw, (T,); ``None`` where nobody knows.
 
     Returns
     -------
@@ -68,6 +71,7 @@ def measure_frames(
         **_count_changes(particles, n_frames),
         **(dict.fromkeys(LIVES, unknown) if lineage is None else count_lives(lineage)),
         "quality": unknown if quality is None else list(quality),
+        "seen_fraction": unknown if seen_fraction is None else list(seen_fraction),
     }
 
 

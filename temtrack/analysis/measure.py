@@ -63,7 +63,7 @@ def analyze_run(
         if lineage is None or watches is None
         else measure_merges(history, lineage, *watches, reviewed=run.reviewed)
     )
-    frames = measure_frames(particles, (len(run.masks), *size), lineage, run.quality)
+    frames = measure_frames(particles, (len(run.masks), *size), lineage, run.quality, run.seen_fraction)
     return Tables(
         particles=PARTICLES.fill(particles, calibration),
         tracks=TRACKS.fill(measure_tracks(history, lineage, run.reviewed), calibration),

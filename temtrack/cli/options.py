@@ -68,6 +68,11 @@ parse_frame_time = _quantity(
     "--frame-time", duration_s, "a number above 0 with its unit: us, ms, s, min or h, as in 0.5s"
 )
 
+#: Seconds as of the frame time.
+parse_idle = _quantity(
+    "--idle", duration_s, "a number above 0 with its unit: us, ms, s, min or h, as in 10min"
+)
+
 #: Seconds from a duration of either sign, as ``12.5s`` or ``-3 min``.
 parse_heater_offset = _quantity(
     "--heater-offset", _any_duration_s, "a number with its unit, us, ms, s, min or h, as in 12.5s"
@@ -222,6 +227,21 @@ OPTIONS = {
         min=0,
         max=3,
         help="Frames on either side whose means a network is shown with each, where they show the same.",
+    ),
+    "every_frame": typer.Option(
+        "--every-frame",
+        help="Let the model see the whole of every frame, also where a movie stands still.",
+    ),
+    "follow": typer.Option(
+        "--follow",
+        help="Take frames as they come, of a folder that an instrument fills or a TIFF or MRC file that "
+        "grows, and tell of merges; until Ctrl-C, --idle, or a file called stop in DIR.",
+    ),
+    "idle_s": typer.Option(
+        "--idle",
+        parser=parse_idle,
+        metavar="DURATION",
+        help="With --follow: the movie has ended where no frame comes for so long, as 10min.",
     ),
     "max_gap_frames": typer.Option(
         "--max-gap", min=0, help="Frames through which a particle is followed unseen."

@@ -35,4 +35,5 @@ def suggest(
 
     options = SegmentOptions(model=model, polarity=polarity, diameter=diameter, tta=False)  # type: ignore[arg-type]
     rows = suggest_frames(read_movie(movie), n, options, device, output.with_progress)
-    output.show_rows(rows.to_dict("records"), as_json=rows_as_json, title="Frames to label")
+    told = [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
+    output.show_rows(told, as_json=rows_as_json, title="Frames to label")

@@ -10,6 +10,7 @@ import typer
 
 from temtrack.cli import output
 from temtrack.cli.inputs import Job, gather
+from temtrack.cli.live import follow
 from temtrack.cli.options import Device, command
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, Work, run_each, show_lines
@@ -38,6 +39,7 @@ def track(
     run: RunOptions,
     masks: Path | None = None,
     overlay: Path | None = None,
+    idle_s: float | None = None,
     device: Device = "auto",
 ) -> None:
     """Follow every particle of a movie, or of each of many, through merges too.
@@ -52,6 +54,11 @@ def track(
 
     Of many movies each gets a folder of its name in DIR, and batch.jsonl there
     tells what has become of it. One that fails does not stop the others.
+
+    With --follow a movie is tracked while the microscope writes it. Merges are
+    told as soon as they are sure, with --json as one line of JSON each. Ctrl-C
+    finishes what came; with --resume the same command goes on with what comes
+    later, also after the machine died.
     """
     from temtrack.formats.readers import read_movie
     from temtrack.formats.store.run import movie_source
@@ -60,6 +67,13 @@ def track(
     inputs.refuse_for_many("--masks", masks)
     inputs.refuse_for_many("--overlay", overlay)
     _check_overlay(overlay, run.force)
+    if how.follow:
+        if masks is not None or overlay is not None:
+            raise UsageError("--follow: takes no --masks and no --overlay; draw the film once it has ended")
+        follow(inputs, out, how, run, idle_s, device)
+        return
+    if idle_s is not None:
+        raise UsageError("--idle: is for a movie that is being written; give it with --follow")
 
     def load() -> Work:
         from temtrack.pipeline.track import TrackStage

@@ -71,9 +71,16 @@ def detect_movie_annotations(movie: Movie) -> list[Annotation]:
     return lasting
 
 
-def hide_annotations(movie: Movie) -> Movie:
-    """Return the movie with the grey of their surroundings in place of what is burned in."""
-    found = detect_movie_annotations(movie)
+def hide_annotations(movie: Movie, examined: Movie | None = None) -> Movie:
+    """Return the movie with the grey of their surroundings in place of what is burned in.
+
+    That is looked for in the frames of ``examined``, its own where ``None``.
+    """
+    return without_annotations(movie, detect_movie_annotations(examined or movie))
+
+
+def without_annotations(movie: Movie, found: Sequence[Annotation]) -> Movie:
+    """Return the movie with the grey of their surroundings in place of annotations that were found."""
     if not found:
         return movie
     return replace(movie, read_frame=lambda t: _fill(movie.read_frame(t), found), burned_in=tuple(found))

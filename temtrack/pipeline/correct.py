@@ -145,6 +145,7 @@ def _corrected(reviewed: Reviewed, log: Log, n_added: int) -> Corrected:
         reviewed=frozenset((merge.frame, merge.child) for merge in edited.reviewed),
         provenance=run.provenance,
         frame_range=run.frame_range,
+        seen_fraction=run.seen_fraction,
     )
     applied = [entry for entry in log.standing() if entry.id not in lost]
     return Corrected(told, applied, stale, n_added)
@@ -204,6 +205,7 @@ def _write_run(target: Path, run: Run, record: Provenance, progress: Progress) -
     told = {
         "frame_range": frames and [frames.start, frames.stop, frames.step],
         "quality": run.quality,
+        "seen_fraction": run.seen_fraction,
         "gap_filled": filled,
         "reviewed": sorted(run.reviewed),
     }

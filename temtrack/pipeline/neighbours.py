@@ -37,50 +37,58 @@ class FramesWithNeighbours:
 
     def show(self, t: int) -> NDArray[Any]:
         """Return frame ``t`` (Y, X), or with the means of its neighbours (3, Y, X) where they show more."""
+        self.forget(t)
         if self.n_neighbours == 0:
-            return self.movie.read_frame(t)
-        first = t - self.n_neighbours
-        for kept in (self._frames, self._details, self._steps):
-            for old in [n for n in kept if n < first]:
-                del kept[old]
-        stack = stack_with_neighbours(self._before(t), self._frame(t), self._after(t))
+            return self.frame(t)
+        stack = stack_with_neighbours(self._before(t), self.frame(t), self._after(t))
         is_alone = np.array_equal(stack[0], stack[1]) and np.array_equal(stack[1], stack[2])
-        return self._frame(t) if is_alone else stack
+        return self.frame(t) if is_alone else stack
+
+    def grow(self, movie: Movie) -> None:
+        """Take the movie with frames added at its end in place of the one before."""
+        self.movie = movie
+
+    def forget(self, t: int) -> None:
+        """Forget what neither frame ``t`` nor a later one needs."""
+        for kept in (self._frames, self._details, self._steps):
+            for old in [n for n in kept if n < t - max(1, self.n_neighbours)]:
+                del kept[old]
 
     def _before(self, t: int) -> Sequence[Neighbour]:
         found: list[Neighbour] = []
         y = x = 0.0
         for n in range(t - 1, max(t - self.n_neighbours, 0) - 1, -1):
-            step = self._step(n)
+            step = self.step(n)
             if step is None:
                 break
             y, x = y - step[0], x - step[1]
-            found.append((self._frame(n), (y, x)))
+            found.append((self.frame(n), (y, x)))
         return found
 
     def _after(self, t: int) -> Sequence[Neighbour]:
         found: list[Neighbour] = []
         y = x = 0.0
         for n in range(t + 1, min(t + self.n_neighbours, self.movie.n_frames - 1) + 1):
-            step = self._step(n - 1)
+            step = self.step(n - 1)
             if step is None:
                 break
             y, x = y + step[0], x + step[1]
-            found.append((self._frame(n), (y, x)))
+            found.append((self.frame(n), (y, x)))
         return found
 
-    def _frame(self, n: int) -> NDArray[Any]:
+    def frame(self, n: int) -> NDArray[Any]:
+        """Return frame ``n`` (Y, X) alone."""
         if n not in self._frames:
             self._frames[n] = self.movie.read_frame(n)
         return self._frames[n]
 
-    def _step(self, n: int) -> Step | None:
+    def step(self, n: int) -> Step | None:
         """Return by how much the picture moves from frame ``n`` to the next; ``None`` where not sure."""
         if n not in self._steps:
             for each in (n, n + 1):
                 if each not in self._details:
-                    self._details[each] = details_on_grid(self._frame(each))
+                    self._details[each] = details_on_grid(self.frame(each))
             shift = find_shift(self._details[n], self._details[n + 1])
-            spacing = grid_spacing(self._frame(n).shape)
+            spacing = grid_spacing(self.frame(n).shape)
             self._steps[n] = (shift.step[0] * spacing, shift.step[1] * spacing) if shift.is_sure else None
         return self._steps[n]

@@ -30,6 +30,9 @@ _TWO_NAMES = re.compile(r"\s*[^,\s][^,]*(,\s*[^,\s][^,]*){1,2}")
 MIN_RESCALE, MAX_RESCALE = 0.05, 20.0
 
 
+#: Where frames are taken as they come so many tell how all are shown.
+N_FIRST = 5
+
 POLARITIES: tuple[Polarity, ...] = get_args(Polarity)
 
 
@@ -207,6 +210,12 @@ class TrackOptions(ModelOptions):
         lists, or the folder of its training run.
     n_neighbours
         Frames on either side of one whose means a network is shown beside it, at most; 0 for none.
+    every_frame
+        Whether a model sees the whole of every frame; otherwise only what has changed by more than noise,
+        and the whole of every tenth frame.
+    follow
+        Whether frames are taken as they come: then the first ones tell how all are shown to a model, and not
+        those of the whole movie.
     max_gap_frames
         Frames through which a particle is followed unseen.
     frame_time_s
@@ -223,6 +232,8 @@ class TrackOptions(ModelOptions):
 
     tracker: str = DEFAULT_TRACKER
     n_neighbours: int = 3
+    every_frame: bool = False
+    follow: bool = False
     max_gap_frames: int = LinkingConfig.max_gap_frames
     frame_time_s: float | None = None
     frames: slice | None = None

@@ -95,8 +95,11 @@ def segment(
     return SegmentStage.load(options, device).segment(movie, movie.read_frame(0)).labels
 
 
-def prepared(movie: Movie, options: ModelOptions) -> Movie:
-    """Return a movie with the scale that the user gave, and without what is burned in."""
+def prepared(movie: Movie, options: ModelOptions, examined: Movie | None = None) -> Movie:
+    """Return a movie with the scale that the user gave, and without what is burned in.
+
+    That is looked for in the frames of ``examined``, its own where ``None``.
+    """
     if options.scale_bar_nm is not None:
         from temtrack.imaging.scale_bar import calibrate_by_scale_bar
 
@@ -104,7 +107,7 @@ def prepared(movie: Movie, options: ModelOptions) -> Movie:
     movie = movie.calibrated(options.pixel_size_nm, None)
     if options.keep_annotations:
         return movie
-    hidden = hide_annotations(movie)
+    hidden = hide_annotations(movie, examined)
     if hidden.burned_in:
         named = ", ".join(map(str, hidden.burned_in))
         warnings.warn(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,16 +26,17 @@ from temtrack.formats.store.masks import (
 )
 from temtrack.formats.store.run import RUN_NAME, fingerprint, movie_source, open_run, write_run
 from temtrack.formats.store.tables import write_table
-from temtrack.imaging.annotations import mask_out
+from temtrack.imaging.annotations import mask_out, without_annotations
 from temtrack.masks import Labels, Masks, Run, masks_of_arrays
 from temtrack.models.catalog import Kind, kind_of
 from temtrack.models.registry import RUN_FILE, Polarity, find_model, names_for, verify
 from temtrack.movie import Movie, movie_of_array
 from temtrack.pipeline.neighbours import FramesWithNeighbours
-from temtrack.pipeline.options import TrackOptions
+from temtrack.pipeline.options import N_FIRST, TrackOptions
 from temtrack.pipeline.pieces import has_pieces, join_pieces
 from temtrack.pipeline.prompted import Ask, Followed, families_of, only, without_others
 from temtrack.pipeline.request import Request
+from temtrack.pipeline.reuse import SparingSegmentation
 from temtrack.pipeline.segment import find_common_sight, prepared
 from temtrack.progress import Progress, silent
 from temtrack.provenance import Provenance, Source
@@ -46,11 +47,11 @@ from temtrack.tracking.engine import (
     Segment,
     TrackedFrame,
     TrackingEngine,
-    track_movie,
 )
 from temtrack.tracking.report import TrackingReport
 
 if TYPE_CHECKING:
+    from temtrack.segmentation.model import Segmentation
     from temtrack.segmentation.segmenter import Segmenter
 
 _DEFAULT = TrackOptions()
@@ -69,6 +70,8 @@ def track(
     min_score: float = _DEFAULT.min_score,
     tracker: str = _DEFAULT.tracker,
     n_neighbours: int = _DEFAULT.n_neighbours,
+    every_frame: bool = _DEFAULT.every_frame,
+    follow: bool = _DEFAULT.follow,
     max_gap_frames: int = _DEFAULT.max_gap_frames,
     masks: Path | str | None = None,
     pixel_size_nm: float | None = _DEFAULT.pixel_size_nm,
@@ -100,7 +103,9 @@ def track(
         Shows how far it is; ``tqdm`` does.
     model, tta, diameter, rescale, polarity, min_area_px, min_score, tracker, n_neighbours
         See `TrackOptions`.
-    max_gap_frames, pixel_size_nm, scale_bar_nm, frame_time_s, frames, prompts, first_mask, keep_annotations
+    every_frame, follow, max_gap_frames, pixel_size_nm, scale_bar_nm, frame_time_s, frames, keep_annotations
+        See `TrackOptions`.
+    prompts, first_mask
         See `TrackOptions`.
 
     Returns
@@ -149,6 +154,10 @@ class MovieSegmentation:
         For the record; see `temtrack.provenance.Provenance`.
     resumed
         Returns ``segment`` for a run that goes on from a frame, where the labels come in order.
+    seen_fraction
+        Returns the share of the last frame that the model saw; ``None`` where there is no model.
+    grow
+        Is given the movie with frames added to it.
     """
 
     segment: Segment
@@ -156,6 +165,8 @@ class MovieSegmentation:
     models: Mapping[str, Source] = field(default_factory=dict)
     found: Mapping[str, Any] = field(default_factory=dict)
     resumed: Callable[[int], Segment] | None = None
+    seen_fraction: Callable[[], float | None] = lambda: None
+    grow: Callable[[Movie], None] = lambda movie: None
 
 
 @dataclass(frozen=True)
@@ -175,14 +186,18 @@ class TrackingPlan:
     tracker: LoadedTracker
     options: TrackOptions
     command: str
+    source: Source | None = None
     followed: Followed | None = None
 
     def record(self) -> Provenance:
-        """Return what decides on the result, and where the inputs lie."""
+        """Return what decides on the result, and where the inputs lie.
+
+        The movie is told by its files, or by ``source`` while it is still being written.
+        """
         return Provenance(
             "track",
             self.command,
-            {"movie": movie_source(self.movie), **self.segmentation.inputs},
+            {"movie": self.source or movie_source(self.movie), **self.segmentation.inputs},
             {**self.segmentation.models, "tracker": self.tracker.source},
             self.options.to_json(),
             {"annotations": list(map(str, self.movie.burned_in)), **self.segmentation.found},
@@ -215,12 +230,15 @@ class TrackStage:
         segmenter = Segmenter(options.model, device, tta=options.tta)
         return cls(options, segmenter, load_tracker(options.tracker, device))
 
-    def plan(self, movie: Movie, command: str) -> TrackingPlan:
-        """Return the plan for a movie as it was read: its piece, scale and time are those of the options."""
+    def plan(self, movie: Movie, command: str, source: Source | None = None) -> TrackingPlan:
+        """Return the plan for a movie as it was read: its piece, scale and time are those of the options.
+
+        ``source`` stands for it in the record while it is still being written.
+        """
         movie = movie.calibrated(None, self.options.frame_time_s)
         if self.options.frames is not None:
             movie = movie.cut(self.options.frames)
-        movie = prepared(movie, self.options)
+        movie = prepared(movie, self.options, _told_by(movie, self.options))
         followed = None
         if self.options.prompts is not None or self.options.first_mask is not None:
             followed = Followed(movie, self.options.prompts, self.options.first_mask)
@@ -230,7 +248,17 @@ class TrackStage:
             segmentation = segmented_by_model(self.segmenter, movie, self.options)
         if followed is not None:
             segmentation = told_of(segmentation, self.segmenter, followed)
-        return TrackingPlan(movie, segmentation, self.tracker, self.options, command, followed)
+        return TrackingPlan(movie, segmentation, self.tracker, self.options, command, source, followed)
+
+    def grown(self, plan: TrackingPlan, movie: Movie) -> TrackingPlan:
+        """Return a plan with the frames of a movie to which some were added; all that was found stays."""
+        if movie.n_frames == plan.movie.n_frames:
+            return plan
+        movie = movie.calibrated(None, self.options.frame_time_s)
+        scale = replace(movie.calibration, pixel_size=plan.movie.pixel_size)
+        movie = without_annotations(replace(movie, calibration=scale), plan.movie.burned_in)
+        plan.segmentation.grow(movie)
+        return replace(plan, movie=movie)
 
 
 def told_of(
@@ -254,26 +282,44 @@ def told_of(
     return replace(segmentation, segment=resumed_and_told(0), inputs=inputs, resumed=resumed_and_told)
 
 
+def _told_by(movie: Movie, options: TrackOptions) -> Movie:
+    """Return the frames that tell how all are shown, and what is burned in."""
+    return movie.take(range(min(N_FIRST, movie.n_frames))) if options.follow else movie
+
+
 def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions) -> MovieSegmentation:
     """Return a model's segmentation of a movie, all frames shown in one way, each with its neighbours."""
     from temtrack.segmentation.sight import facts_of
 
     shown = FramesWithNeighbours(movie, options.n_neighbours)
-    sight = find_common_sight(segmenter, shown.show, movie, options)
+    first = _told_by(movie, options)
+    sight = find_common_sight(
+        segmenter, FramesWithNeighbours(first, options.n_neighbours).show, first, options
+    )
+    last: list[float] = []
 
-    def labels_of(frame: int) -> NDArray[np.integer]:
-        found = segmenter.segment(shown.show(frame), sight, options.min_area_px)
+    def finish(found: Segmentation) -> NDArray[np.int32]:
         return mask_out(found.without_unsure(options.min_score).labels, movie.burned_in)
 
+    sparing = SparingSegmentation(segmenter, sight, options.min_area_px, shown, finish, options.every_frame)
+
     def resumed(first: int) -> Segment:
-        left = map(labels_of, range(first, movie.n_frames))
-        return lambda image: next(left)
+        left = sparing.frames(first)
+
+        def segment(image: NDArray[np.generic]) -> NDArray[np.integer]:
+            frame = next(left)
+            last[:] = [frame.seen_fraction]
+            return frame.labels
+
+        return segment
 
     return MovieSegmentation(
         resumed(0),
         models={"model": Source(segmenter.spec.name, segmenter.sha256)},
         found=facts_of([sight]),
         resumed=resumed,
+        seen_fraction=lambda: last[0],
+        grow=shown.grow,
     )
 
 
@@ -409,39 +455,66 @@ def track_into(
     """
     with locked(folder):
         remove_leftovers(folder)
-        tracker = plan.tracker.build()
-        file, record = CheckpointFile(folder, tracker), plan.record()
-        run = None
-        if resume:
-            with suppress(*([UsageError, InputError] if force else [])):
-                run = file.read(record)
-        if run is None:
-            run = Checkpoint(record)
-            remove_earlier_run(folder)
-            file.save(run)
-        resumed = plan.segmentation.resumed
-        segment = resumed(run.tracking.next_frame) if resumed else plan.segmentation.segment
-        engine = TrackingEngine(segment, tracker, plan.options.linking, run.tracking)
+        file, run, engine = begin_run(folder, plan, resume, force)
         write = mask_writer(folder, plan.movie, plan.movie.calibration)
-        try:
+        with interrupts_told(folder):
             for t in progress(range(engine.state.next_frame, plan.movie.n_frames), "tracking"):
-                _write_frames(write, engine.push(plan.movie.read_frame(t)), run.report)
+                write_frames(write, take(engine, plan, t, run.report), run.report)
                 if file.is_due():
                     file.save(run)
-            last, run.report.lineage = engine.finish()
-            _write_frames(write, last, run.report)
-            if plan.followed is not None:
-                _remove_others(read_masks(folder), write, plan.followed, run.report, progress)
-        except KeyboardInterrupt as stop:
-            raise InterruptedRunError(
-                f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
-            ) from stop
-        _write_record(folder, run, plan.movie)
+            finish_run(folder, write, engine, run, plan, progress)
         file.remove()
     return run.report
 
 
-def _write_frames(write: MaskWriter, frames: list[TrackedFrame], report: TrackingReport) -> None:
+def begin_run(
+    folder: Path, plan: TrackingPlan, resume: bool, force: bool
+) -> tuple[CheckpointFile, Checkpoint, TrackingEngine]:
+    """Begin a run in a folder that is held, or go on with the unfinished one there; see `track_into`."""
+    tracker = plan.tracker.build()
+    file, record = CheckpointFile(folder, tracker), plan.record()
+    run = None
+    if resume:
+        with suppress(*([UsageError, InputError] if force else [])):
+            run = file.read(record)
+    if run is None:
+        run = Checkpoint(record)
+        remove_earlier_run(folder)
+        file.save(run)
+    resumed = plan.segmentation.resumed
+    segment = resumed(run.tracking.next_frame) if resumed else plan.segmentation.segment
+    return file, run, TrackingEngine(segment, tracker, plan.options.linking, run.tracking)
+
+
+def finish_run(
+    folder: Path,
+    write: MaskWriter,
+    engine: TrackingEngine,
+    run: Checkpoint,
+    plan: TrackingPlan,
+    progress: Progress = silent,
+) -> None:
+    """Write the last frames, and what lies beside the masks; leave out what was not asked for."""
+    last, run.report.lineage = engine.finish()
+    write_frames(write, last, run.report)
+    if plan.followed is not None:
+        _remove_others(read_masks(folder), write, plan.followed, run.report, progress)
+    _write_record(folder, run, plan.movie)
+
+
+@contextmanager
+def interrupts_told(folder: Path) -> Iterator[None]:
+    """Turn Ctrl-C into the error that says how a run in a folder goes on."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise InterruptedRunError(
+            f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
+        ) from stop
+
+
+def write_frames(write: MaskWriter, frames: list[TrackedFrame], report: TrackingReport) -> None:
+    """Write frames whose ids are final, and note what is told of them."""
     for frame in frames:
         write(frame.frame, frame.labels)
         report.add(frame)
@@ -471,25 +544,30 @@ def _write_record(folder: Path, run: Checkpoint, movie: Movie) -> None:
         "contrast": report.contrast,
         "sharpness": report.sharpness,
         "gap_filled": report.gap_filled,
+        "seen_fraction": report.seen_fraction,
     }
     write_run(folder, provenance, movie.calibration, frames)
 
 
 def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:
     """Track a movie and keep its masks, each in the smallest type that holds its ids."""
-    movie = plan.movie
-    frames = (movie.read_frame(t) for t in progress(range(movie.n_frames), "tracking"))
-    tracked = track_movie(frames, plan.segmentation.segment, plan.tracker.build(), plan.options.linking)
+    movie, report = plan.movie, TrackingReport()
+    engine = TrackingEngine(plan.segmentation.segment, plan.tracker.build(), plan.options.linking)
     masks: list[NDArray[np.integer]] = []
-    report = TrackingReport()
-    for frame in tracked:
-        masks.append(frame.labels.astype(np.min_scalar_type(frame.labels.max(initial=0))))
-        report.add(frame)
-    report.lineage = tracked.lineage
+
+    def keep(frames: list[TrackedFrame]) -> None:
+        for frame in frames:
+            masks.append(frame.labels.astype(np.min_scalar_type(frame.labels.max(initial=0))))
+            report.add(frame)
+
+    for t in progress(range(movie.n_frames), "tracking"):
+        keep(take(engine, plan, t, report))
+    last, report.lineage = engine.finish()
+    keep(last)
     if plan.followed is not None:
-        ids = families_of(tracked.lineage, plan.followed.chosen(lambda t: masks[t]))
+        ids = families_of(report.lineage, plan.followed.chosen(lambda t: masks[t]))
         masks = [without_others(labels, ids) for labels in masks]
-        report.keep_only(only(tracked.lineage, ids))
+        report.keep_only(only(report.lineage, ids))
     return Run(
         masks_of_arrays(masks, movie.path),
         report.lineage,
@@ -497,7 +575,15 @@ def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:
         {t: frozenset(ids) for t, ids in report.gap_filled.items()},
         report.quality,
         frame_range=None if movie.frame_range is None else movie.frame_range.frames,
+        seen_fraction=report.seen_fraction,
     )
+
+
+def take(engine: TrackingEngine, plan: TrackingPlan, t: int, report: TrackingReport) -> list[TrackedFrame]:
+    """Return the frames that a frame makes final; note what the model saw of it."""
+    decided = engine.push(plan.movie.read_frame(t))
+    report.seen_fraction.append(plan.segmentation.seen_fraction())
+    return decided
 
 
 def remove_earlier_run(folder: Path) -> None:

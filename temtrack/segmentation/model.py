@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.errors import UsageError
+from temtrack.imaging.changes import Box
 from temtrack.imaging.labels import compact, filter_fragments
 from temtrack.models.registry import ModelSpec, Polarity
 
@@ -46,17 +48,20 @@ class Segmentation:
 
     def without_small(self, min_area_px: float | None = None) -> Segmentation:
         """Leave out particles below an area (px), by default a twentieth of the typical one; number anew."""
-        if min_area_px is None:
-            kept = filter_fragments(self.labels, FRAGMENT_FRACTION)
-        else:
-            kept = filter_fragments(self.labels, 0.0, max(1, math.ceil(min_area_px)))
-        labels, ids = compact(kept)
+        labels, ids = compact(drop_small(self.labels, min_area_px))
         return Segmentation(labels, self.scores[ids - 1], sight=self.sight)
 
     def without_unsure(self, min_score: float) -> Segmentation:
         """Leave out particles of a lower score, not those of an unknown one; their ids stay free."""
         is_unsure = np.append(False, self.scores < min_score)
         return replace(self, labels=np.where(is_unsure[self.labels], 0, self.labels))
+
+
+def drop_small(labels: NDArray[np.integer], min_area_px: float | None) -> NDArray[np.int32]:
+    """Return labels (Y, X) without those below an area (px), by default a twentieth of the typical one."""
+    if min_area_px is None:
+        return filter_fragments(labels, FRAGMENT_FRACTION)
+    return filter_fragments(labels, 0.0, max(1, math.ceil(min_area_px)))
 
 
 def middle_frame(image: NDArray[Any]) -> NDArray[Any]:
@@ -82,6 +87,10 @@ class SegmentationModel:
     ) -> Segmentation:
         """Find every particle, small ones too; see `Segmenter.segment`."""
         raise NotImplementedError
+
+    def segment_parts(self, image: NDArray[Any], boxes: Sequence[Box], sight: SightEstimate) -> Segmentation:
+        """Find what lies in some boxes of an image, of a model that knows only whole images all the same."""
+        return self.segment(image, sight, None)
 
     def find_sight(
         self, image: NDArray[Any], polarity: Polarity = "auto", scale: float | None = None

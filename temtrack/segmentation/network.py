@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from temtrack.imaging.changes import Box
 from temtrack.imaging.intensity import CENTRING_BLUR_PX, rescale_intensity
 from temtrack.imaging.labels import nearest_pixels
 from temtrack.models.registry import ModelSpec, Polarity
@@ -66,13 +67,22 @@ class NetworkModel(SegmentationModel):
         if grey is None:
             return Segmentation.empty(image.shape[-2:])
         seen = sight or self._find_sight(grey) or SightEstimate(Sight())
-        shown, scale = seen.sight.show(grey, self.centring_blur_px), seen.sight.scale
-        known = seen.prediction  # what was predicted already is not predicted again
-        views = [self._forward(shown, View(scale)) if known is None else known.output]
-        if self.tta:
-            views.append(self._forward(shown, View(scale, shifted=True)))
-        found = replace(self._decode(views, shown, scale), sight=seen.sight)
-        return found if self.score_models is None else self._scored(found, shown, self.score_models)
+        return self._see(seen.sight.show(grey, self.centring_blur_px), seen)
+
+    def segment_parts(self, image: NDArray[Any], boxes: Sequence[Box], sight: SightEstimate) -> Segmentation:
+        """Find what lies in some boxes of an image, whose grey values are scaled as those of the whole."""
+        found = Segmentation.empty(image.shape[-2:])
+        grey = _contrast_of(image)
+        if grey is None:
+            return found
+        shown = sight.sight.show(grey, self.centring_blur_px)
+        scores = [found.scores]
+        for ys, xs in boxes:
+            part = self._see(np.ascontiguousarray(shown[..., ys, xs]), SightEstimate(sight.sight))
+            n_before = sum(map(len, scores))
+            found.labels[ys, xs] = np.where(part.labels > 0, part.labels + n_before, 0)
+            scores.append(part.scores)
+        return replace(found, scores=np.concatenate(scores), sight=sight.sight)
 
     def find_sight(
         self, image: NDArray[Any], polarity: Polarity = "auto", scale: float | None = None
@@ -123,6 +133,15 @@ class NetworkModel(SegmentationModel):
 
     def _predict_at_scale(self, grey: NDArray[np.float32], scale: float) -> Prediction:
         return self._decode([self._forward(grey, View(scale))], grey, scale)
+
+    def _see(self, shown: NDArray[np.float32], seen: SightEstimate) -> Segmentation:
+        """Find the particles of what is shown from all views; what was predicted is not predicted again."""
+        scale, known = seen.sight.scale, seen.prediction
+        views = [self._forward(shown, View(scale)) if known is None else known.output]
+        if self.tta:
+            views.append(self._forward(shown, View(scale, shifted=True)))
+        found = replace(self._decode(views, shown, scale), sight=seen.sight)
+        return found if self.score_models is None else self._scored(found, shown, self.score_models)
 
     def _decode(self, outputs: Sequence[Any], grey: NDArray[np.float32], scale: float) -> Prediction:
         shape = grey.shape[-2:]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.errors import InputError
+from temtrack.imaging.changes import Box
 from temtrack.models.catalog import SEGMENTING, find_architecture
 from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_TTA, Polarity, find_model, parts_of
 from temtrack.segmentation.model import Segmentation, SegmentationModel, middle_frame
@@ -53,6 +55,7 @@ class Segmenter:
         self.spec = self.model.spec
         self.sha256 = self.model.sha256
         self.takes_prompts = self.model.takes_prompts
+        self.min_area_px = self.model.min_area_px
 
     def segment(
         self,
@@ -88,7 +91,20 @@ class Segmenter:
         seen = SightEstimate(sight) if isinstance(sight, Sight) else sight
         found = self.model.segment(image, seen, min_area_px)
         found.labels[~np.isfinite(middle_frame(image))] = 0
-        return found.without_small(self.model.min_area_px if min_area_px is None else min_area_px)
+        return found.without_small(self.min_area_px if min_area_px is None else min_area_px)
+
+    def segment_parts(self, image: NDArray[Any], boxes: Sequence[Box], sight: Sight) -> Segmentation:
+        """Find the particles in some boxes of an image, which do not overlap, as `segment` would.
+
+        Returns
+        -------
+        Labels (Y, X), small particles too; a model that knows only whole images finds those beside the boxes
+        too.
+        """
+        image = _checked(image)
+        found = self.model.segment_parts(image, boxes, SightEstimate(sight))
+        found.labels[~np.isfinite(middle_frame(image))] = 0
+        return found
 
     def find_sight(
         self, image: NDArray[Any], polarity: Polarity = "auto", scale: float | None = None

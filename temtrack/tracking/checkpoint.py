@@ -43,11 +43,14 @@ class Checkpoint:
         What is run on what: the run goes on only with the same.
     tracking, report
         What engine and report know.
+    files
+        Names of the files whose frames were taken, in order, of a folder that was still being filled.
     """
 
     provenance: Provenance
     tracking: TrackingState = field(default_factory=TrackingState)
     report: TrackingReport = field(default_factory=TrackingReport)
+    files: list[str] = field(default_factory=list)
 
 
 _CLASSES = (
@@ -79,6 +82,7 @@ class CheckpointFile:
         begun_s = time.monotonic()
         parts = {
             "provenance": checkpoint.provenance,
+            "files": checkpoint.files,
             "run": checkpoint,
             "tracker": self._tracker.state(),
         }
@@ -130,6 +134,12 @@ class CheckpointFile:
     def remove(self) -> None:
         """Remove the file: the run is finished."""
         self.path.unlink(missing_ok=True)
+
+
+def files_of_unfinished(folder: Path) -> list[str]:
+    """Return the names of the files that the unfinished run of a folder took, in order; see `Checkpoint`."""
+    (files,) = read_state(folder / RESUME_NAME, ["files"], ())
+    return list(files)
 
 
 def check_tracking_folder(folder: Path, force: bool, resume: bool) -> None:

@@ -157,6 +157,10 @@ class TrackingEngine:
             motion.learn(labels, registration.is_jump, self._linker.unseen, self._linker.tentative)
         return self._finished()
 
+    def lineage(self) -> Lineage:
+        """Return the lineage of the frames whose ids are final."""
+        return self.state.linker.lineage_builder.lineage()
+
     def finish(self) -> tuple[list[TrackedFrame], Lineage]:
         """Return the frames that were still undecided, in order, and the lineage."""
         lineage = self._linker.finish()

@@ -18,7 +18,10 @@ _UNKNOWN = (float("nan"), float("nan"))
 
 @dataclass
 class TrackingReport:
-    """What tracking did: the lineage; flag, measures, particles and gap-filled ids of each frame."""
+    """What tracking did: the lineage; flag, measures, particles and gap-filled ids of each frame.
+
+    ``seen_fraction`` is known of frames as they are taken, the rest once their ids are final.
+    """
 
     lineage: Lineage = field(default_factory=lambda: Lineage(0, (), ()))
     quality: list[str] = field(default_factory=list)
@@ -27,6 +30,7 @@ class TrackingReport:
     registration: list[FrameRegistration] = field(default_factory=list)
     gap_filled: dict[int, list[int]] = field(default_factory=dict)
     n_particles: list[int] = field(default_factory=list)
+    seen_fraction: list[float | None] = field(default_factory=list)
 
     @property
     def n_masks(self) -> int:

@@ -123,6 +123,21 @@ def test_the_overlay_is_a_film_of_the_movie_with_outlines(run, movie, masks, tmp
     assert not (tmp_path / "again").exists()
 
 
+def test_a_movie_that_is_being_written_is_told_of_line_by_line(run, movie, tmp_path):
+    words = ["track", movie, "--follow", "--model", "otsu", "--tracker", "overlap", "-o", tmp_path / "out"]
+    result = run(*words, "--idle", "300ms", "--json")
+    assert result.exit_code == 0, result.output
+    *merges, finished = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (finished["event"], finished["n_frames"]) == ("finished", len(CASE.truth))
+    told = json.loads((tmp_path / "out" / "lineage.json").read_text())["merges"]
+    assert len(told) == finished["n_merges"] > 0
+    assert [event["event"] for event in merges] == ["merge"] * len(told)
+    assert [event["parent_ids"] for event in merges] == [merge["parents"] for merge in told]
+    assert TrackOptions.from_json(open_run(tmp_path / "out").provenance.options).follow
+    refused = run("track", movie, "--idle", "1s", "-o", tmp_path / "other")
+    assert (refused.exit_code, "give it with --follow" in refused.stderr) == (2, True)
+
+
 def test_an_overlay_that_is_no_mp4_is_refused_before_tracking(run, movie, masks, tmp_path):
     result = run("track", movie, "--masks", masks, "-o", tmp_path / "out", "--overlay", tmp_path / "film.avi")
     assert result.exit_code == 2

@@ -23,6 +23,8 @@ OF_COMMANDS = {
         "dry_run",
         "verbose",
         "overlay",
+        "idle_s",
+        "idle_s",
         "csv",
         "progress",
         "kinetics",

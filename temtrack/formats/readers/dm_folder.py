@@ -46,14 +46,30 @@ def read_movie(path: Path) -> Movie:
         If there is no file or the first one is damaged. Later, when its frame is asked for: if a file is
         damaged, holds several frames, or differs from the first in size or type.
     """
+    return open_frames(path, tuple(list_frames(path)))
+
+
+def list_frames(path: Path) -> list[Path]:
+    """Return the files of a folder in natural order.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
     from natsort import natsorted  # here: other formats start without it
 
     found = path.glob("Hour_*/Minute_*/Second_*/*") if _is_recording(path) else path.iterdir()
     visible = (p for p in found if p.suffix.lower() in digital_micrograph.SUFFIXES and p.name[0] != ".")
     frames = (p for p in visible if p.is_file())
-    files = tuple(natsorted(frames, key=lambda p: p.relative_to(path).as_posix()))
+    files: list[Path] = natsorted(frames, key=lambda p: p.relative_to(path).as_posix())
     if not files:
         raise InputError(f"{path}: holds no frame; allowed are .dm3 and .dm4 files, in GMS's folders or not")
+    return files
+
+
+def open_frames(path: Path, files: tuple[Path, ...]) -> Movie:
+    """Open files of a folder as the frames of a movie."""
     times = _read_clock([p.relative_to(path).as_posix() for p in files])
     known = Calibration(digital_micrograph.read_movie(files[0]).pixel_size, times)
     return open_files(path, files, _read_frame, known)

@@ -73,7 +73,11 @@ def read_movie(path: Path) -> Movie:
         If there is no image or the first one is damaged. Later, when its frame is asked for: if a file is
         damaged, or differs from the first in size or type.
     """
-    files = tuple(list_images(path) if path.is_dir() or is_pattern(path) else [path])
+    return open_frames(path, tuple(list_images(path) if path.is_dir() or is_pattern(path) else [path]))
+
+
+def open_frames(path: Path, files: tuple[Path, ...]) -> Movie:
+    """Open images as the frames of a movie that is called as a path."""
     pixel_size = tiff.read_movie(files[0]).pixel_size if tiff.can_read(files[0]) else None
     return open_files(path, files, read_image, Calibration(pixel_size))
 

@@ -32,8 +32,10 @@ def can_read(path: Path) -> bool:
     return has_id or (path.suffix.lower() in SUFFIXES and len(head) == _HEADER_BYTES)
 
 
-def read_movie(path: Path) -> Movie:
+def read_movie(path: Path, *, is_growing: bool = False) -> Movie:
     """Open an MRC file, whose sections are frames; only the header and the first frame are read.
+
+    Of one that is growing those count that are whole, whatever its header says.
 
     The scale is the header's; 1 angstrom a pixel, which programs write where they know none, counts as
     none. Where it has none, FEI's extended header tells it, or Direct Electron's info file, which also tells
@@ -54,11 +56,14 @@ def read_movie(path: Path) -> Movie:
     with refused_as(f"{path}: is no MRC file"):
         dtype = _sample_type(header, bool(info))
     width, height, n_frames = (int(header[axis]) for axis in ("nx", "ny", "nz"))
+    start = _HEADER_BYTES + int(header.nsymbt)
+    if is_growing:
+        n_frames = (path.stat().st_size - start) // max(width * height * dtype.itemsize, 1)
     if min(width, height, n_frames) < 1:
         raise InputError(
             f"{path}: is no MRC file, or holds no frame: its header says {width}x{height}x{n_frames}"
         )
-    decode = raw_frames(path, dtype, (height, width), n_frames, _HEADER_BYTES + int(header.nsymbt))
+    decode = raw_frames(path, dtype, (height, width), n_frames, start)
     sides = ((_number(info, f"Specimen Pixel Size {axis} (nanometers)"), "nm") for axis in "XY")
     by_info = pixel_size_along_x(sides, "Specimen Pixel Size in the info file")
     pixel_size = _header_pixel_size(header) or _fei_pixel_size(path, header) or by_info

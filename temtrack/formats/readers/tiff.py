@@ -70,6 +70,37 @@ def read_movie(path: Path) -> Movie:
     return open_movie(path, n_frames, decode, known, sample_axis=sample_axis)
 
 
+def read_growing(path: Path) -> Movie:
+    """Open the pages that are whole of a TIFF file to which pages are being added.
+
+    Raises
+    ------
+    InputError
+        If none is, or the file is none whose pages are frames.
+    """
+    import tifffile
+
+    with refused_as(f"{path}: cannot be read as TIFF"):
+        tif = tifffile.TiffFile(path)
+        weakref.finalize(tif.pages, tif.filehandle.close)
+        n_frames = len(tif.pages)
+        while n_frames and not _is_whole(tif.pages[n_frames - 1]):
+            n_frames -= 1
+        if n_frames == 0:
+            raise InputError(f"{path}: holds no whole page yet")
+        axes = tif.pages[0].axes
+    known = _calibration(tif, n_frames)
+    pages = tif.pages
+    sample_axis = axes.index("S") if "S" in axes else None
+    return open_movie(path, n_frames, lambda t: pages[t].asarray(), known, sample_axis=sample_axis)
+
+
+def _is_whole(page: Any) -> bool:
+    """Tell whether the file holds all data of a page."""
+    ends = (offset + n for offset, n in zip(page.dataoffsets, page.databytecounts, strict=True))
+    return bool(max(ends, default=0) <= page.parent.filehandle.size)
+
+
 def _frames(path: Path, series: tifffile.TiffPageSeries, n_frames: int, sample_axis: int | None) -> Decode:
     page = series.keyframe
     dtype = np.dtype(page.parent.byteorder + page.dtype.char)

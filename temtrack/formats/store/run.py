@@ -183,6 +183,7 @@ def _read_record(path: Path, masks: Masks) -> dict[str, Any]:
         "calibration": read("calibration", record, lambda one: _calibration(one, n_frames)) or UNCALIBRATED,
         "gap_filled": read("gap_filled", frames, lambda of: {int(t): frozenset(i) for t, i in of.items()}),
         "quality": read("quality", frames, lambda words: _quality(words, n_frames)),
+        "seen_fraction": read("seen_fraction", frames, lambda shares: _shares(shares, n_frames)),
         "frame_range": read("frame_range", frames, lambda numbers: _frame_range(numbers, n_frames)),
         "reviewed": frozenset(read("reviewed", frames, lambda of: [(int(t), int(i)) for t, i in of]) or ()),
     }
@@ -208,6 +209,13 @@ def _quality(words: list[str | None], n_frames: int) -> list[str | None]:
     if not is_list or not all(isinstance(word, str | None) for word in words):
         raise ValueError(f"no list of {n_frames} words")
     return words
+
+
+def _shares(numbers: list[float | None], n_frames: int) -> list[float | None]:
+    shares = [None if number is None else float(number) for number in numbers]
+    if len(shares) != n_frames or not all(one is None or 0 <= one <= 1 for one in shares):
+        raise ValueError(f"no list of {n_frames} shares from 0 to 1")
+    return shares
 
 
 def _frame_range(numbers: list[int], n_frames: int) -> range:
