@@ -54,7 +54,9 @@ class ZarrMasks:
             for unfinished in (folder / LEVEL).rglob(f"*{UNFINISHED}"):
                 unfinished.unlink()
             if not is_own(folder):
-                group = zarr.create_group(str(folder), attributes={"ome": _describe(folder, known)})
+                zarr.create_group(str(folder), attributes={"ome": _describe(folder, known)})
+            group = zarr.open_group(str(folder), mode="r+")
+            if LEVEL not in group:  # or the process was killed here
                 shape = (frames.n_frames, frames.height, frames.width)
                 group.create_array(
                     LEVEL,
