@@ -86,7 +86,17 @@ def make_source(**changes):
             "reason": [None, "too few families"],
         }
     )
+    place = {"frame": 6, "y_px": 25.0, "x_px": 35.0, "area_px": 437.0}
+    answers = [[{"kind": "merge_accepted", "child": place}, {"kind": "merge_rejected", "child": place}]]
     source = PageSource(
-        EVIL, masks, make_movie(masks), observe(tables), frames, kinetics, None, {"input": EVIL}
+        EVIL,
+        masks,
+        make_movie(masks),
+        observe(tables),
+        frames,
+        kinetics,
+        None,
+        {"input": EVIL},
+        {"head": {"format": "temtrack-corrections", "version": 1, "movie": EVIL}, "answers": answers},
     )
     return replace(source, **changes)

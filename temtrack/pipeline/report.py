@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from temtrack.errors import TemtrackWarning
 from temtrack.formats.store.run import fingerprint, open_run
 from temtrack.formats.store.tables import calibration_metadata, read_metadata, read_table
-from temtrack.kinetics.observed import observe
+from temtrack.kinetics.observed import ObservedRun, observe
 from temtrack.masks import Run
 from temtrack.pipeline.analyze import facts_of, ids_of, tables_of
 from temtrack.pipeline.find_movie import find_movie
 from temtrack.pipeline.options import TableOptions
 from temtrack.pipeline.request import Request
 from temtrack.report.page.build import PageSource, write_page
+from temtrack.report.page.lineage import lineage_of
+from temtrack.review.corrections import MergeAccepted, MergeRejected
+from temtrack.review.log import head_of, in_words
+from temtrack.review.places import Place
 
 
 def write_report(page: Path, masks: Path, movie: str | None, options: TableOptions, request: Request) -> Run:
@@ -34,19 +39,39 @@ def write_report(page: Path, masks: Path, movie: str | None, options: TableOptio
     run = open_run(masks)
     shown = find_movie(run, movie)
     tables = tables_of(run, options, shown, request.progress)
+    observed = observe(tables)
     facts = facts_of(run, "report", options, request.command)
     source = PageSource(
         title=run.path.resolve().name if shown is None else shown.path.name,
         masks=ids_of(run, tables),
         movie=shown,
-        run=observe(tables),
+        run=observed,
         frames=tables.frames.to_pandas(),
         kinetics=_read_beside(run, "kinetics", "masks_sha256"),
         drift=_read_beside(run, "drift", "movie_sha256"),
         facts=facts | calibration_metadata(tables.calibration),
+        corrections=_corrections(run, observed),
     )
     write_page(page, source, request.progress)
     return run
+
+
+def _corrections(run: Run, observed: ObservedRun) -> dict[str, Any]:
+    """Return what a reader of the page may say of the merges, as `temtrack correct --from` takes it."""
+    rows = observed.particles.set_index(["particle_id", "frame"])[["y_px", "x_px", "area_px"]].sort_index()
+    frames = run.frame_range or range(observed.n_frames)
+
+    def place(one: int, t: int, is_first: bool) -> Place:
+        life = rows.loc[one].index
+        seen = life[life >= t][0] if is_first else life[life < t][-1]
+        return Place(frames[seen], *(float(value) for value in rows.loc[(one, seen)]))
+
+    answers = []
+    for merge in lineage_of(observed).merges:
+        child = place(merge.child, merge.frame, is_first=True)
+        parents = tuple(place(one, merge.frame, is_first=False) for one in merge.parents)
+        answers.append([in_words(one) for one in (MergeAccepted(child, parents), MergeRejected(child))])
+    return {"head": head_of(run), "answers": answers}
 
 
 def _read_beside(run: Run, name: str, made_from: str) -> pd.DataFrame | None:

@@ -68,8 +68,8 @@ class Entry:
     def to_json(self) -> dict[str, Any]:
         """Return the entry as it stands in the file."""
         facts = {"id": self.id, "time": self.time, "author": self.author, "why": self.why, "item": self.item}
-        told = {"of": self.done.of} if isinstance(self.done, Reversal) else asdict(self.done)
-        return {"kind": self.kind, **{name: fact for name, fact in facts.items() if fact}, **told}
+        told = in_words(self.done)
+        return {"kind": told.pop("kind"), **{name: fact for name, fact in facts.items() if fact}, **told}
 
     @classmethod
     def from_json(cls, record: Any) -> Entry:
@@ -86,6 +86,13 @@ class Entry:
         if kind not in KINDS:
             raise ValueError(f"kind {kind!r} is unknown; allowed are {', '.join([*KINDS, 'undo', 'redo'])}")
         return cls(done=parse(kind, left), **facts)
+
+
+def in_words(done: Correction | Reversal) -> dict[str, Any]:
+    """Return kind and fields of a correction, as they stand in the file."""
+    if isinstance(done, Reversal):
+        return {"kind": done.action, "of": done.of}
+    return {"kind": _NAMES[type(done)], **asdict(done)}
 
 
 def parse(kind: str, fields: Any) -> Correction:

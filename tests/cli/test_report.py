@@ -195,3 +195,18 @@ def test_force_writes_over_an_older_page(run, scene):
     (scene / "r.html").write_text("old")
     assert run("report", scene / "masks", "-o", scene / "r.html", "--force").exit_code == 0
     assert "old" not in (scene / "r.html").read_text(encoding="utf-8")[:10]
+
+
+@pytest.mark.parametrize(("answer", "n_merges"), [(0, 1), (1, 0)])
+def test_what_a_reader_says_of_merges_is_a_log_of_corrections(run, scene, answer, n_merges):
+    page = scene / "report.html"
+    assert run("report", scene / "masks", "--movie", scene / MOVIE_NAME, "-o", page).exit_code == 0
+    told = parts_of(page)["numbers"]["corrections"]
+    (answers,) = told["answers"]
+    line = {"id": "0a", "time": "2026-01-01T00:00:00+00:00", "why": "in the report", **answers[answer]}
+    log = scene / "corrections.jsonl"
+    log.write_text("".join(json.dumps(one) + "\n" for one in (told["head"], line)))
+    result = run("correct", scene / "masks", "--from", log, "--json")
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(result.stdout)["inputs"]
+    assert (row["n_corrections"], row["n_stale"], row["n_merges"]) == (1, 0, n_merges)

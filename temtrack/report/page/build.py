@@ -50,6 +50,9 @@ class PageSource:
         is measured from the tracks.
     facts
         What was run on what, by name, for the foot of the page.
+    corrections
+        What a reader may say of the merges, for a log of corrections: its ``head``, and under ``answers`` by
+        merge what is written if it is accepted and if it is rejected; ``None`` where nothing can be said.
     """
 
     title: str
@@ -60,6 +63,7 @@ class PageSource:
     kinetics: pd.DataFrame | None
     drift: pd.DataFrame | None
     facts: Mapping[str, str]
+    corrections: Mapping[str, Any] | None = None
 
 
 def write_page(path: Path, source: PageSource, progress: Progress = silent) -> None:
@@ -89,6 +93,7 @@ def render_page(source: PageSource, progress: Progress = silent) -> str:
         **_describe(source),
         "shown_frames": shown.tolist(),
         "merges": merges,
+        "corrections": source.corrections,
         "tracks": list_tracks(source.run, lineage),
         "series": _series(source),
         "ridges": measure_ridges(source.run),

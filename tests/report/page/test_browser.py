@@ -1,12 +1,16 @@
 """The page in a real browser: what a reader clicks does what it says, and nothing complains."""
 
 import csv
+import json
 from xml.etree import ElementTree
 
 import page_scene
 import pytest
 
 from temtrack.report.page.build import write_page
+from temtrack.review.corrections import MergeAccepted
+from temtrack.review.log import Entry
+from temtrack.review.places import Place
 
 pytestmark = pytest.mark.browser
 SVG = "{http://www.w3.org/2000/svg}"
@@ -100,6 +104,32 @@ def test_a_click_on_a_merge_shows_its_frames_before_and_after(page):
     assert {"1", "2"} <= set(ids[1])
     assert "3" in ids[2]
     assert not {"1", "2"} & set(ids[2])
+
+
+def test_merges_are_answered_for_a_log_of_corrections(page):
+    assert page.is_disabled("#save-answers")
+    page.click("#merge-detail button:text('Reject')")
+    assert "rejected" in page.text_content("#merge-table tbody tr")
+    page.click("#merge-detail button:text('Accept')")
+    assert page.get_attribute("#merge-detail button:text('Accept')", "aria-pressed") == "true"
+    log = downloaded(page, "#save-answers")
+    assert log.suggested_filename == "corrections.jsonl"
+    head, line = map(json.loads, log.path().read_text().splitlines())
+    assert head["movie"] == page_scene.EVIL
+    entry = Entry.from_json(line)
+    assert entry.done == MergeAccepted(Place(6, 25.0, 35.0, 437.0))
+    page.click("#merge-detail button:text('Accept')")
+    assert page.is_disabled("#save-answers")
+
+
+def test_doubtful_merges_are_hidden_and_others_sorted(page):
+    assert page.locator("#merge-table tbody tr").count() == 1
+    page.select_option("#merge-order", "confidence")
+    assert page.locator("#merge-table tbody tr").count() == 1
+    page.evaluate("merges[0].confidence = 0.4")
+    page.locator("#merge-least").fill("0.5")
+    assert page.locator("#merge-table tbody tr").count() == 0
+    assert "0.5: 0 of 1 merges" in page.text_content("#merge-table")
 
 
 def test_a_particle_tells_of_its_life(page):

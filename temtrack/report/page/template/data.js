@@ -190,8 +190,8 @@ function joined(a, b) {
 }
 
 // What is looked at now; whoever shows it listens.
-const state = { frame: 0, particle: null, merge: null };
-const listeners = { frame: [], particle: [], merge: [] };
+const state = { frame: 0, particle: null, merge: null, answer: 0 };
+const listeners = { frame: [], particle: [], merge: [], answer: [] };
 const listen = (what, act) => listeners[what].push(act);
 function set(what, value) {
   if (state[what] === value) return;

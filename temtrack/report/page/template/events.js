@@ -10,6 +10,25 @@ function chooseMerge(index) {
   set("frame", merges[index].frame);
 }
 
+// What a reader says of merges: "accepted" or "rejected" by its place among them. The same word again takes it back.
+const answers = new Map();
+
+function answerMerge(index, word) {
+  if (answers.get(index) === word) answers.delete(index); else answers.set(index, word);
+  set("answer", state.answer + 1);
+}
+
+// The answers as a log that `temtrack correct --from` takes.
+function saveAnswers() {
+  const { head, answers: known } = numbers.corrections, time = new Date().toISOString().replace(/\.\d+Z$/, "+00:00");
+  const lines = [...answers].map(([index, word]) => {
+    const { kind, ...fields } = known[index][word === "accepted" ? 0 : 1];
+    const id = [...crypto.getRandomValues(new Uint8Array(6))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    return { kind, id, time, why: "in the report", ...fields };
+  });
+  save("corrections.jsonl", [head, ...lines].map((line) => `${JSON.stringify(line)}\n`).join(""), "application/jsonl");
+}
+
 // Something of a merge that a click or the enter key chooses.
 function clickable(node, index) {
   node.classList.add("clickable");
@@ -68,7 +87,7 @@ function closeupOf(index, place, { top, left, side }) {
 class MergeDetail {
   constructor(contours, pictures) {
     Object.assign(this, { contours, pictures, node: document.getElementById("merge-detail") });
-    listen("merge", () => this.show());
+    for (const what of ["merge", "answer"]) listen(what, () => this.show());
   }
 
   show() {
@@ -82,9 +101,11 @@ class MergeDetail {
       view.chosen = new Set(familyOf(merge));
       return html("figure", { class: "keyframe" }, view.node, html("figcaption", {}, html("b", {}, caption), html("br"), frameText(frame)));
     });
+    const index = state.merge, answer = (word, name) => html("button", { type: "button", "aria-pressed": answers.get(index) === word, onclick: () => answerMerge(index, word) }, name);
+    const asked = numbers.corrections ? [answer("accepted", "Accept"), answer("rejected", "Reject")] : [];
     const jump = (by, name) => html("button", { type: "button", disabled: merges[state.merge + by] ? null : "", onclick: () => chooseMerge(state.merge + by) }, name);
     this.node.replaceChildren(
-      html("header", {}, html("h3", {}, `${merge.parent_ids.join(" + ")} → ${merge.child_id}`), html("div", { class: "row" }, jump(-1, "Earlier"), jump(1, "Later"))),
+      html("header", {}, html("h3", {}, `${merge.parent_ids.join(" + ")} → ${merge.child_id}`), html("div", { class: "row" }, asked, jump(-1, "Earlier"), jump(1, "Later"))),
       html("div", { class: "keyframes" }, views),
       facts([
         ["merged", frameText(merge.frame)],

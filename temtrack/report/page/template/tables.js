@@ -14,18 +14,40 @@ function showTable(heads, rows, onRow = null) {
   return html("div", { class: "scroll", tabindex: 0 }, html("table", {}, html("thead", {}, html("tr", {}, heads.map((name, column) => html("th", { class: isNumber[column] ? "number" : null }, name)))), html("tbody", {}, body)), more);
 }
 
+// The merges, sorted and without those that are too doubtful, as a reader asks for; what was answered stays.
 function listMerges() {
-  const heads = ["frame", ...(seconds ? ["time (s)"] : []), "contact", "parents", "child", `diameter (${unit})`, "area ratio", "confidence"];
-  const rows = merges.map((merge) => [merge.frame, ...(seconds ? [seconds[merge.frame]] : []), merge.contact_frame, merge.parent_ids.join(" + "), merge.child_id, merge.diameter, merge.area_ratio, merge.confidence]);
-  const choose = (row, index) => {
-    row.dataset.merge = index;
+  const order = html("select", { id: "merge-order", onchange: draw }, ["frame", "confidence", "diameter", "area_ratio"].map((name) => html("option", { value: name }, name.replace("_", " "))));
+  const least = html("input", { id: "merge-least", type: "range", min: 0, max: 1, step: 0.05, value: 0, oninput: draw });
+  const list = html("div"), told = html("output");
+  const answered = numbers.corrections ? html("button", { type: "button", id: "save-answers", onclick: saveAnswers }, "corrections.jsonl") : null;
+  document.getElementById("merge-table").append(html("div", { class: "row" }, html("label", {}, "Sort by ", order), html("label", {}, "Least confidence ", least), told, answered), list);
+  listen("answer", draw);
+  listen("merge", mark);
+  draw();
+
+  function draw() {
+    const shown = merges.map((_, index) => index).filter((index) => (merges[index].confidence ?? 1) >= Number(least.value));
+    shown.sort((a, b) => (merges[a][order.value] ?? Infinity) - (merges[b][order.value] ?? Infinity) || a - b);
+    told.textContent = `${short(Number(least.value))}: ${shown.length} of ${merges.length} merges`;
+    if (answered) answered.disabled = !answers.size;
+    list.replaceChildren(tableOfMerges(shown));
+    mark();
+  }
+
+  function mark() {
+    list.querySelectorAll("tr[data-merge]").forEach((row) => row.classList.toggle("chosen", Number(row.dataset.merge) === state.merge));
+  }
+}
+
+function tableOfMerges(shown) {
+  const heads = ["frame", ...(seconds ? ["time (s)"] : []), "contact", "parents", "child", `diameter (${unit})`, "area ratio", "confidence", "answer"];
+  const rows = shown.map((index) => [merges[index], answers.get(index) ?? ""]).map(([merge, answer]) => [merge.frame, ...(seconds ? [seconds[merge.frame]] : []), merge.contact_frame, merge.parent_ids.join(" + "), merge.child_id, merge.diameter, merge.area_ratio, merge.confidence, answer]);
+  return showTable(heads, rows, (row, place) => {
+    row.dataset.merge = shown[place];
     row.classList.add("clickable");
-    row.addEventListener("click", () => chooseMerge(index));
+    row.addEventListener("click", () => chooseMerge(shown[place]));
     return row;
-  };
-  const table = showTable(heads, rows, choose);
-  listen("merge", (chosen) => table.querySelectorAll("tr[data-merge]").forEach((row) => row.classList.toggle("chosen", Number(row.dataset.merge) === chosen)));
-  document.getElementById("merge-table").append(table);
+  });
 }
 
 function listKinetics() {
