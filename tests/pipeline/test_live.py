@@ -217,9 +217,11 @@ def test_a_frame_that_is_missing_is_waited_for(frames, tmp_path):
 
 
 def test_what_never_comes_or_comes_too_late_is_told(frames, tmp_path, monkeypatch):
-    monkeypatch.setattr(growing, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(growing, "PATIENCE_S", 0.3)
     write_png(tmp_path, frames, (0, 1, 3))
-    source, told = looks(tmp_path)
+    source, told = looks(tmp_path, 2)
+    time.sleep(0.4)
+    source.look()
     assert [Path(name).stem for name in source.names()] == ["frame_0000", "frame_0001", "frame_0003"]
     write_png(tmp_path, frames, (2,))
     write_png(tmp_path, frames[5:], (0,))
