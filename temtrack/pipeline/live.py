@@ -82,9 +82,12 @@ def follow_into(
     TemtrackError
         As `temtrack.pipeline.track.track_file`.
     """
-    if isinstance(stage.segmenter, Path) or stage.options.frames is not None:
+    options = stage.options
+    is_part = any(one is not None for one in (options.frames, options.prompts, options.first_mask))
+    if is_part or isinstance(stage.segmenter, Path):
         raise UsageError(
-            "--follow takes all frames, and segments them itself; leave out --masks and --frames"
+            "--follow takes all frames and all particles, and segments them itself; leave out --masks, "
+            "--frames and what names particles"
         )
     if folder.suffix.lower() == ".zarr":
         raise UsageError(f"--output {folder}: the length of the movie is not known yet; give a folder")
@@ -154,7 +157,7 @@ class _Live:
                     file.save(run)
             if is_kept:
                 file.save(run)
-            inputs = {"movie": movie_source(plan.movie)}
+            inputs = {**run.provenance.inputs, "movie": movie_source(plan.movie)}
             run.provenance = replace(self._with_left_out(run.provenance), inputs=inputs)
             finish_run(self.folder, write, engine, run, plan)
         self._tell_merges(run.report.lineage.merges)

@@ -17,10 +17,21 @@ from temtrack.pipeline.options import TrackOptions
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.track import TrackStage, take, track_into
 from temtrack.simulation.config import MovieConfig
+from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import simulate_movie
 from temtrack.tracking import checkpoint
 
-CONFIG = MovieConfig(n_frames=32, height=96, width=128, n_particles=5, radius_px=9.0, merges={2: 1})
+CONFIG = MovieConfig(
+    n_frames=30,
+    height=128,
+    width=160,
+    n_particles=8,
+    radius_px=10.0,
+    merges={2: 1},
+    motion_px=0.0,
+    flicker=0.0,
+    detector=Detector(500.0),
+)
 HOW = TrackOptions(model="otsu", tracker="overlap", n_neighbours=2, follow=True)
 
 
@@ -46,9 +57,7 @@ def finished(frames, stage, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(live, "POLL_S", 0.01)
-    monkeypatch.setattr(checkpoint, "INTERVAL_S", 0.0)
-    monkeypatch.setattr(checkpoint, "MAX_TIME_FRACTION", np.inf)
+    monkeypatch.setattr(live, "POLL_S", 0.02)
 
 
 def write_stack(path, frames):
@@ -77,6 +86,13 @@ def in_thread(work):
     return thread
 
 
+def stop(out):
+    """Let a run end that has begun."""
+    while not (out / checkpoint.RESUME_NAME).exists():
+        time.sleep(0.02)
+    (out / live.STOP_NAME).touch()
+
+
 def test_a_folder_that_fills_gets_the_masks_of_the_finished_movie(frames, stage, finished, tmp_path):
     (tmp_path / "in").mkdir()
 
@@ -88,9 +104,10 @@ def test_a_folder_that_fills_gets_the_masks_of_the_finished_movie(frames, stage,
             path.write_bytes(content[: len(content) // 2])
             time.sleep(0.03)
             path.write_bytes(content)
+        stop(tmp_path / "out")
 
     writing, events = in_thread(write), []
-    _, report = follow(tmp_path / "in", tmp_path / "out", stage, events=events, idle_s=2.0)
+    _, report = follow(tmp_path / "in", tmp_path / "out", stage, events=events, idle_s=None)
     writing.join()
     assert masks_in(tmp_path / "out") == finished
     merges = [event for event in events if event["event"] == "merge"]
@@ -108,9 +125,10 @@ def test_a_tiff_that_grows_gets_the_masks_of_the_finished_movie(frames, stage, f
             for frame in frames:
                 writer.write(frame, contiguous=False, metadata=None)
                 time.sleep(0.01)
+        stop(tmp_path / "out")
 
     writing = in_thread(write)
-    follow(source, tmp_path / "out", stage, idle_s=2.0)
+    follow(source, tmp_path / "out", stage, idle_s=None)
     writing.join()
     assert masks_in(tmp_path / "out") == finished
 
@@ -136,6 +154,8 @@ def test_a_run_that_died_goes_on_and_loses_nothing(frames, stage, finished, tmp_
     (tmp_path / "in").mkdir()
     write_png(tmp_path / "in", frames, range(20))
 
+    monkeypatch.setattr(checkpoint, "INTERVAL_S", 0.0)
+    monkeypatch.setattr(checkpoint, "MAX_TIME_FRACTION", np.inf)
     with monkeypatch.context() as patch:
         taken = []
         patch.setattr(live, "take", lambda *words: taken.append(words) or _die_after(14, taken, words))
@@ -155,10 +175,10 @@ def _die_after(n, taken, words):
 def test_what_came_until_a_stop_is_finished_and_goes_on_later(frames, stage, finished, tmp_path):
     (tmp_path / "in").mkdir()
     write_png(tmp_path / "in", frames, range(20))
-    stop = threading.Event()
-    stop.set()
+    wanted = threading.Event()
+    wanted.set()
     with pytest.raises(InterruptedRunError, match="stopped after 20 frames, which are tracked") as told:
-        follow(tmp_path / "in", tmp_path / "out", stage, stop=stop)
+        follow(tmp_path / "in", tmp_path / "out", stage, stop=wanted)
     assert told.value.exit_code == 130
     assert len(masks_in(tmp_path / "out")) == 20
     assert (tmp_path / "out" / "run.json").exists()
@@ -170,12 +190,7 @@ def test_what_came_until_a_stop_is_finished_and_goes_on_later(frames, stage, fin
 def test_a_stop_file_ends_the_run(frames, stage, tmp_path):
     (tmp_path / "in").mkdir()
     write_png(tmp_path / "in", frames, range(8))
-
-    def stop():
-        time.sleep(0.3)
-        (tmp_path / "out" / "stop").touch()
-
-    stopping = in_thread(stop)
+    stopping = in_thread(lambda: stop(tmp_path / "out"))
     movie, _ = follow(tmp_path / "in", tmp_path / "out", stage, idle_s=None)
     stopping.join()
     assert movie.n_frames == 8
@@ -202,9 +217,11 @@ def test_a_frame_that_is_missing_is_waited_for(frames, tmp_path):
 
 
 def test_what_never_comes_or_comes_too_late_is_told(frames, tmp_path, monkeypatch):
-    monkeypatch.setattr(growing, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(growing, "PATIENCE_S", 0.3)
     write_png(tmp_path, frames, (0, 1, 3))
-    source, told = looks(tmp_path)
+    source, told = looks(tmp_path, 2)
+    time.sleep(0.4)
+    source.look()
     assert [Path(name).stem for name in source.names()] == ["frame_0000", "frame_0001", "frame_0003"]
     write_png(tmp_path, frames, (2,))
     write_png(tmp_path, frames[5:], (0,))
