@@ -204,7 +204,7 @@ def join_pieces(folder: Path, movie: Movie) -> tuple[Masks, Piece]:
     pieces = [Piece.read(path) for path in sorted(folder.glob(_RECORDS))]
     first = pieces[0]
     for other in pieces[1:]:
-        if differences := first.record.differences(other.record):
+        if differences := _differences(first.record, other.record):
             raise InputError(
                 f"{folder}: {first.name} and {other.name} differ: {'; '.join(differences[:3])}; segment one "
                 "of them again, with --force"
@@ -216,7 +216,8 @@ def join_pieces(folder: Path, movie: Movie) -> tuple[Masks, Piece]:
             f"{folder}: its pieces are of a movie of {first.n_whole} frames, {movie.path} has {n_whole}; "
             "give the movie that was segmented"
         )
-    if _sample_hash(read_movie(movie.path)) != first.record.inputs["samples"].sha256:
+    is_raw = movie.frame_range is None and not movie.burned_in
+    if _sample_hash(movie if is_raw else read_movie(movie.path)) != first.record.inputs["samples"].sha256:
         raise InputError(f"{folder}: its pieces are of another movie than {movie.path}; give that one")
     _check_frames(folder, pieces, numbers)
     files = tuple(folder / mask_name(t) for t in numbers)
@@ -224,16 +225,23 @@ def join_pieces(folder: Path, movie: Movie) -> tuple[Masks, Piece]:
     return Masks(folder, len(files), height, width, lambda t: read_labels(files[t]), files), first
 
 
+def _differences(one: Provenance, other: Provenance) -> list[str]:
+    """Say in what pieces differ: settings, or how frames were shown, as other machines may find it."""
+    names = [name for name in one.found if one.found[name] != other.found.get(name)]
+    shown = [f"{name} {one.found[name]}, now {other.found.get(name)} (found)" for name in names]
+    return [*one.differences(other), *shown]
+
+
 def _check_frames(folder: Path, pieces: Iterable[Piece], numbers: Sequence[int]) -> None:
     """Refuse frames that no piece holds; tell of those that several hold."""
     held = np.concatenate([np.asarray(piece.frames) for piece in pieces])
     known, counts = np.unique(held, return_counts=True)
-    lost = [t for t in known.tolist() if t in set(numbers) and not (folder / mask_name(t)).exists()]
-    if missing := sorted({*set(numbers).difference(known.tolist()), *lost}):
-        spans = _told(missing)
+    there = {t for t in known.tolist() if (folder / mask_name(t)).exists()}
+    if missing := [t for t in numbers if t not in there]:
+        first = _first_run(missing)
         raise InputError(
-            f"{folder}: no piece holds frame {spans}, {len(missing)} of {len(numbers)}; segment "
-            f"them with `temtrack segment MOVIE --frames {missing[0]}:{missing[-1] + 1} -o {folder} --resume`"
+            f"{folder}: no piece holds frame {_told(missing)}, {len(missing)} of {len(numbers)}; segment "
+            f"them with `temtrack segment MOVIE --frames {first[0]}:{first[-1] + 1} -o {folder} --resume`"
         )
     if twice := known[counts > 1].tolist():
         warnings.warn(
@@ -244,8 +252,14 @@ def _check_frames(folder: Path, pieces: Iterable[Piece], numbers: Sequence[int])
         )
 
 
+def _first_run(frames: Sequence[int]) -> range:
+    """Return the first of rising numbers that follow each other."""
+    n = next((i for i in range(1, len(frames)) if frames[i] != frames[0] + i), len(frames))
+    return range(frames[0], frames[0] + n)
+
+
 def _told(frames: Sequence[int]) -> str:
     """Return the first run of numbers, as ``5 to 9``, and whether more follow."""
-    n = next((i for i in range(1, len(frames)) if frames[i] != frames[0] + i), len(frames))
-    run = f"{frames[0]}" if n == 1 else f"{frames[0]} to {frames[n - 1]}"
-    return run + (" and more" if n < len(frames) else "")
+    run = _first_run(frames)
+    shown = f"{run[0]}" if len(run) == 1 else f"{run[0]} to {run[-1]}"
+    return shown + (" and more" if len(run) < len(frames) else "")

@@ -76,6 +76,15 @@ def test_pieces_of_other_settings_are_refused(run, movie):
     assert "piece0000-0008.json and piece0009-0025.json differ: min_area_px none, now 5.0" in result.stderr
 
 
+def test_pieces_that_were_shown_otherwise_are_refused(run, movie):
+    segment(run, ":9")
+    segment(run, "9:")
+    record = movie / "pieces" / "piece0009-0025.json"
+    told = json.loads(record.read_text())
+    record.write_text(json.dumps({**told, "found": {**told["found"], "rescale": 1.5}}))
+    assert ", now 1.5 (found); segment one of them again" in track(run, "out", "--masks", "pieces").stderr
+
+
 def test_pieces_of_another_movie_are_refused(run, movie):
     segment(run, ":")
     frames = tifffile.imread("film.tif")

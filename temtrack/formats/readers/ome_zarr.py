@@ -89,15 +89,21 @@ def read_attributes(path: Path) -> dict[str, Any]:
 
 
 def list_files(path: Path) -> tuple[Path, ...]:
-    """Return the files of an image on this machine, metadata and chunks, in the order of their names.
+    """Return the files of an image on this machine: metadata and full-size chunks, in the order of names.
 
-    Of what temtrack wrote only the image counts, not what lies beside it.
+    What lies beside them in its folder, as smaller sizes, labels or tables, does not count.
+
+    Raises
+    ------
+    InputError
+        If they cannot be read.
     """
-    below = [path / "0"] if is_own(path) else [path]
-    beside = [path / name for name in METADATA_NAMES if (path / name).is_file()] if is_own(path) else []
-    with refused_as(f"{path}: cannot be read"):
-        found = sorted(p for root in below for p in root.rglob("*") if p.is_file())
-    return (*beside, *(p for p in found if p.suffix != UNFINISHED))
+    with refused_as(f"{path}: cannot be read as OME-Zarr"):
+        scales = _ome_of(read_attributes(path)).get("multiscales")
+        pixels = path / str(scales[0]["datasets"][0]["path"]) if scales else path
+        metadata = [path / name for name in METADATA_NAMES if (path / name).is_file()] if scales else []
+        found = sorted(p for p in pixels.rglob("*") if p.suffix != UNFINISHED and p.is_file())
+    return (*metadata, *found)
 
 
 @dataclass(frozen=True)
@@ -190,9 +196,10 @@ class ZarrImage:
             if self.is_whole:
                 raise InputError(f"{what}: its chunk is missing from the store; write the masks again")
             if not self._has_chunk(self.n_frames - 1, self.height - 1, self.width - 1):
+                before = f", or take --frames 0:{t}" if t else ""
                 raise InputError(
                     f"{what} is missing, and the last one too: the store breaks off; copy it again from its "
-                    f"source, or take --frames 0:{t}"
+                    f"source{before}"
                 )
             if not self._told:
                 told = f"{what}: lacks a chunk, as a frame of one value may; it counts as such"

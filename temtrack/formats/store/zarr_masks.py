@@ -51,10 +51,11 @@ class ZarrMasks:
             ) from error
         self._folder = folder
         with _writing(folder):
-            for unfinished in (folder / LEVEL).rglob(f"*{UNFINISHED}"):
+            name = f"*{UNFINISHED}"
+            for unfinished in (*folder.glob(name), *(folder / LEVEL).rglob(name)):
                 unfinished.unlink()
             if not is_own(folder):
-                zarr.create_group(str(folder), attributes={"ome": _describe(folder, known)})
+                zarr.create_group(str(folder), attributes={"ome": _describe(known)})
             group = zarr.open_group(str(folder), mode="r+")
             if LEVEL not in group:  # or the process was killed here
                 shape = (frames.n_frames, frames.height, frames.width)
@@ -103,7 +104,7 @@ def _writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _describe(folder: Path, known: Calibration) -> dict[str, Any]:
+def _describe(known: Calibration) -> dict[str, Any]:
     """Return what OME tells of labels: a unit stands only where the scale is known."""
     time: dict[str, Any] = {"name": "t", "type": "time"}
     space: dict[str, Any] = {"type": "space"}

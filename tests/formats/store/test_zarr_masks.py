@@ -69,6 +69,14 @@ def test_a_run_that_goes_on_ends_with_the_same_bytes(store, tmp_path):
     assert contents(store) == whole
 
 
+def test_one_that_was_killed_before_its_first_mask_too(store, tmp_path):
+    whole = contents(write(tmp_path / "whole.zarr"))
+    write(store, [])
+    shutil.rmtree(store / "0")
+    (store / "zarr.abc.partial").write_bytes(b"killed")
+    assert contents(write(store)) == whole
+
+
 def test_files_beside_the_image_do_not_count(store):
     before = fingerprint(list_masks(write(store)))
     (store / "run.json").write_text("{}")
