@@ -53,7 +53,8 @@ def demo(
     from temtrack.formats.store.lineage import read_lineage
     from temtrack.pipeline.analyze import analyze_file
     from temtrack.pipeline.report import write_report
-    from temtrack.pipeline.track import TrackStage, track_file
+    from temtrack.pipeline.track import track_file
+    from temtrack.pipeline.tracking_plan import TrackStage
     from temtrack.report.keyframes import write_keyframes
     from temtrack.report.overlay import write_overlay
 

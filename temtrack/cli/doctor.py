@@ -123,7 +123,8 @@ def _codecs() -> Iterator[Finding]:
 def _self_test() -> Iterator[Finding]:
     """Segment and track a small simulated movie with one merge, and look for it."""
     from temtrack.pipeline.options import TrackOptions
-    from temtrack.pipeline.track import TrackStage, track_in_memory
+    from temtrack.pipeline.tracking_plan import TrackStage
+    from temtrack.pipeline.tracking_run import track_in_memory
     from temtrack.simulation.config import MovieConfig
     from temtrack.simulation.movie import simulate_movie
 

@@ -40,7 +40,7 @@ def follow(
     if job.refusal is not None and not job.source.parent.is_dir():
         raise job.refusal
     from temtrack.pipeline.live import Watch, follow_into
-    from temtrack.pipeline.track import TrackStage
+    from temtrack.pipeline.tracking_plan import TrackStage
 
     stage, tell = TrackStage.load(how, device), partial(_tell, as_json=run.as_json)
     with _stopped_by_interrupt() as stop:

@@ -18,7 +18,7 @@ from temtrack.errors import UsageError
 from temtrack.pipeline.options import TrackOptions
 
 if TYPE_CHECKING:
-    from temtrack.pipeline.track import TrackStage
+    from temtrack.pipeline.tracking_plan import TrackStage
 
 
 @command(
@@ -76,7 +76,7 @@ def track(
         raise UsageError("--idle: is for a movie that is being written; give it with --follow")
 
     def load() -> Work:
-        from temtrack.pipeline.track import TrackStage
+        from temtrack.pipeline.tracking_plan import TrackStage
 
         stage = TrackStage.load(how, device, masks)
         return lambda job: _track_one(stage, overlay, job)

@@ -21,7 +21,7 @@ from temtrack.pipeline.analyze import ids_of, tables_of
 from temtrack.pipeline.find_movie import find_movie
 from temtrack.pipeline.options import AnalyzeOptions, TableOptions
 from temtrack.pipeline.request import Request
-from temtrack.pipeline.track import remove_earlier_run
+from temtrack.pipeline.tracking_run import remove_earlier_run
 from temtrack.progress import Progress, silent
 from temtrack.provenance import Provenance, Source
 from temtrack.report.page.lineage import lineage_of

@@ -27,7 +27,8 @@ from temtrack.lineage import Merge
 from temtrack.movie import Movie
 from temtrack.pipeline.options import N_FIRST
 from temtrack.pipeline.request import Request
-from temtrack.pipeline.track import TrackStage, begin_run, finish_run, interrupts_told, take, write_frames
+from temtrack.pipeline.tracking_plan import TrackStage
+from temtrack.pipeline.tracking_run import begin_run, finish_run, interrupts_told, take, write_frames
 from temtrack.provenance import Provenance, Source
 from temtrack.tracking.checkpoint import RESUME_NAME, check_tracking_folder, files_of_unfinished
 from temtrack.tracking.report import TrackingReport

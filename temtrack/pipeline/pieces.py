@@ -24,6 +24,7 @@ from temtrack.formats.store.masks import mask_name, read_labels, write_mask
 from temtrack.formats.store.zarr_masks import SUFFIX
 from temtrack.masks import Masks
 from temtrack.movie import Movie
+from temtrack.pipeline.movie_segmentation import segmented_by_model
 from temtrack.pipeline.options import ModelOptions, TrackOptions
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.segment import FrameSummary, SegmentationSummary, SegmentStage, prepared
@@ -130,13 +131,12 @@ def segment_piece(
 
 def _segment(piece: Piece, folder: Path, movie: Movie, stage: SegmentStage, request: Request) -> Piece:
     """Write the masks of a piece; return it with what was found on the way."""
-    from temtrack.pipeline.track import segmented_by_model  # here: tracking joins pieces
-
     summary = SegmentationSummary(movie.take(piece.frames), folder)
     found = segmented_by_model(stage.segmenter, movie, _as_tracked(stage))
     assert found.resumed is not None
+    segment = found.resumed(piece.frames.start)
     for t in request.progress(piece.frames, "segmenting"):
-        labels = found.resumed(t)(movie.read_frame(t))
+        labels = segment(movie.read_frame(t))
         write_mask(folder / mask_name(t), labels)
         summary.frames.append(FrameSummary.of(labels))
     return replace(piece, record=replace(piece.record, found=found.found), row=summary.row())

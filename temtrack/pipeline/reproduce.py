@@ -23,7 +23,8 @@ from temtrack.pipeline.options import AnalyzeOptions, KineticsOptions, SegmentOp
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.segment import SegmentStage
 from temtrack.pipeline.simulate import simulate_into
-from temtrack.pipeline.track import TrackStage, track_file
+from temtrack.pipeline.track import track_file
+from temtrack.pipeline.tracking_plan import TrackStage
 from temtrack.progress import Progress, silent
 from temtrack.provenance import Provenance, Source
 from temtrack.simulation.config import MovieConfig

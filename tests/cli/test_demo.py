@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from temtrack.formats.readers import read_movie
-from temtrack.pipeline.track import MovieSegmentation
+from temtrack.pipeline.movie_segmentation import MovieSegmentation
 from temtrack.simulation.movie import simulate_movie
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "make_demo_movie.py"
@@ -35,7 +35,7 @@ def true_segmentation(truth, monkeypatch):
 
         return MovieSegmentation(segment)
 
-    monkeypatch.setattr("temtrack.pipeline.track.segmented_by_model", of)
+    monkeypatch.setattr("temtrack.pipeline.tracking_plan.segmented_by_model", of)
 
 
 def test_the_embedded_movie_is_small_and_is_that_of_the_simulation(truth):

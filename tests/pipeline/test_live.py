@@ -15,7 +15,8 @@ from temtrack.pipeline import live
 from temtrack.pipeline.live import Watch, follow_into
 from temtrack.pipeline.options import TrackOptions
 from temtrack.pipeline.request import Request
-from temtrack.pipeline.track import TrackStage, take, track_into
+from temtrack.pipeline.tracking_plan import TrackStage
+from temtrack.pipeline.tracking_run import take, track_into
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import simulate_movie

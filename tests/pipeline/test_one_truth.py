@@ -14,7 +14,8 @@ from temtrack.formats.store.lineage import read_lineage
 from temtrack.formats.store.masks import mask_name, read_labels, write_mask
 from temtrack.pipeline.analyze import analyze
 from temtrack.pipeline.options import TrackOptions
-from temtrack.pipeline.track import TrackingPlan, load_tracker, segmented_by_masks, track_into
+from temtrack.pipeline.tracking_plan import TrackingPlan, load_tracker, segmented_by_masks
+from temtrack.pipeline.tracking_run import track_into
 
 REGIME = replace(REGIMES["noisy"], n_frames=60, n_particles=24, merges=4)
 SEED = 1

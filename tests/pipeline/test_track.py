@@ -20,15 +20,11 @@ from temtrack.models.registry import find_model, new_model_folder, verify, weigh
 from temtrack.movie import Movie
 from temtrack.nets.deaot.model import deaot_t
 from temtrack.pipeline.analyze import analyze_file
+from temtrack.pipeline.movie_segmentation import MovieSegmentation
 from temtrack.pipeline.options import AnalyzeOptions, TrackOptions
 from temtrack.pipeline.request import Request
-from temtrack.pipeline.track import (
-    MovieSegmentation,
-    TrackingPlan,
-    load_tracker,
-    segmented_by_masks,
-    track_into,
-)
+from temtrack.pipeline.tracking_plan import TrackingPlan, load_tracker, segmented_by_masks
+from temtrack.pipeline.tracking_run import track_into
 from temtrack.provenance import Source
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import simulate_movie

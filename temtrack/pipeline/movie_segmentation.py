@@ -1,0 +1,93 @@
+"""The segmentation of a movie by a model: all frames shown in one way, each with its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temtrack.imaging.annotations import mask_out
+from temtrack.movie import Movie
+from temtrack.pipeline.neighbours import FramesWithNeighbours
+from temtrack.pipeline.options import N_FIRST, TrackOptions
+from temtrack.pipeline.reuse import SparingSegmentation
+from temtrack.pipeline.segment import find_common_sight
+from temtrack.provenance import Source
+from temtrack.tracking.engine import (
+    Segment,
+)
+
+if TYPE_CHECKING:
+    from temtrack.segmentation.model import Segmentation
+    from temtrack.segmentation.segmenter import Segmenter
+
+
+@dataclass(frozen=True)
+class MovieSegmentation:
+    """Segments the frames of one movie, all at one scale.
+
+    Parameters
+    ----------
+    segment
+        From an image (Y, X) to labels (Y, X).
+    inputs, models, found
+        For the record; see `temtrack.provenance.Provenance`.
+    resumed
+        Returns ``segment`` for a run that goes on from a frame, where the labels come in order.
+    seen_fraction
+        Returns the share of the last frame that the model saw; ``None`` where there is no model.
+    grow
+        Is given the movie with frames added to it.
+    """
+
+    segment: Segment
+    inputs: Mapping[str, Source] = field(default_factory=dict)
+    models: Mapping[str, Source] = field(default_factory=dict)
+    found: Mapping[str, Any] = field(default_factory=dict)
+    resumed: Callable[[int], Segment] | None = None
+    seen_fraction: Callable[[], float | None] = lambda: None
+    grow: Callable[[Movie], None] = lambda movie: None
+
+
+def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions) -> MovieSegmentation:
+    """Return a model's segmentation of a movie, all frames shown in one way, each with its neighbours."""
+    from temtrack.segmentation.sight import facts_of
+
+    shown = FramesWithNeighbours(movie, options.n_neighbours)
+    first = told_by(movie, options)
+    sight = find_common_sight(
+        segmenter, FramesWithNeighbours(first, options.n_neighbours).show, first, options
+    )
+    last: list[float] = []
+
+    def finish(found: Segmentation) -> NDArray[np.int32]:
+        return mask_out(found.without_unsure(options.min_score).labels, movie.burned_in)
+
+    sparing = SparingSegmentation(segmenter, sight, options.min_area_px, shown, finish, options.every_frame)
+
+    def resumed(first: int) -> Segment:
+        left = sparing.frames(first)
+
+        def segment(image: NDArray[np.generic]) -> NDArray[np.integer]:
+            frame = next(left)
+            last[:] = [frame.seen_fraction]
+            return frame.labels
+
+        return segment
+
+    return MovieSegmentation(
+        resumed(0),
+        models={"model": Source(segmenter.spec.name, segmenter.sha256)},
+        found=facts_of([sight]),
+        resumed=resumed,
+        seen_fraction=lambda: last[0],
+        grow=shown.grow,
+    )
+
+
+def told_by(movie: Movie, options: TrackOptions) -> Movie:
+    """Return the frames that tell how all are shown, and what is burned in."""
+    return movie.take(range(min(N_FIRST, movie.n_frames))) if options.follow else movie

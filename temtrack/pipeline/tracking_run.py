@@ -1,0 +1,198 @@
+"""A movie tracked into a folder, stopped and gone on with at any frame, or in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temtrack.errors import InputError, InterruptedRunError, UsageError
+from temtrack.formats.store.atomic import locked, remove_leftovers
+from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
+from temtrack.formats.store.masks import (
+    MaskWriter,
+    mask_writer,
+    read_masks,
+    remove_masks,
+)
+from temtrack.formats.store.run import RUN_NAME, write_run
+from temtrack.formats.store.tables import write_table
+from temtrack.masks import Masks, Run, masks_of_arrays
+from temtrack.movie import Movie
+from temtrack.pipeline.prompted import Followed, families_of, only, without_others
+from temtrack.pipeline.tracking_plan import TrackingPlan
+from temtrack.progress import Progress, silent
+from temtrack.tables import DRIFT, KINETICS, TABLES
+from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile
+from temtrack.tracking.engine import (
+    TrackedFrame,
+    TrackingEngine,
+)
+from temtrack.tracking.report import TrackingReport
+
+if TYPE_CHECKING:
+    pass
+
+
+def track_into(
+    folder: Path, plan: TrackingPlan, progress: Progress = silent, resume: bool = False, force: bool = False
+) -> TrackingReport:
+    """Track a movie and write masks, family tree, drift and ``run.json`` into a folder.
+
+    Each mask is written as soon as its ids are final. With ``resume`` an unfinished run of the same plan goes
+    on where it stopped, with the same bytes as one that was never stopped; without, what an earlier run left
+    is removed first. With ``force`` too, so is an unfinished run that cannot go on.
+
+    Raises
+    ------
+    UsageError
+        Where the unfinished run in the folder was another one.
+    BusyError
+        Where another process is tracking into the folder.
+    InterruptedRunError
+        Where the user interrupts it.
+    """
+    with locked(folder):
+        remove_leftovers(folder)
+        file, run, engine = begin_run(folder, plan, resume, force)
+        write = mask_writer(folder, plan.movie, plan.movie.calibration)
+        with interrupts_told(folder):
+            for t in progress(range(engine.state.next_frame, plan.movie.n_frames), "tracking"):
+                write_frames(write, take(engine, plan, t, run.report), run.report)
+                if file.is_due():
+                    file.save(run)
+            finish_run(folder, write, engine, run, plan, progress)
+        file.remove()
+    return run.report
+
+
+def begin_run(
+    folder: Path, plan: TrackingPlan, resume: bool, force: bool
+) -> tuple[CheckpointFile, Checkpoint, TrackingEngine]:
+    """Begin a run in a folder that is held, or go on with the unfinished one there; see `track_into`."""
+    tracker = plan.tracker.build()
+    file, record = CheckpointFile(folder, tracker), plan.record()
+    run = None
+    if resume:
+        with suppress(*([UsageError, InputError] if force else [])):
+            run = file.read(record)
+    if run is None:
+        run = Checkpoint(record)
+        remove_earlier_run(folder)
+        file.save(run)
+    resumed = plan.segmentation.resumed
+    segment = resumed(run.tracking.next_frame) if resumed else plan.segmentation.segment
+    return file, run, TrackingEngine(segment, tracker, plan.options.linking, run.tracking)
+
+
+def take(engine: TrackingEngine, plan: TrackingPlan, t: int, report: TrackingReport) -> list[TrackedFrame]:
+    """Return the frames that a frame makes final; note what the model saw of it."""
+    decided = engine.push(plan.movie.read_frame(t))
+    report.seen_fraction.append(plan.segmentation.seen_fraction())
+    return decided
+
+
+def write_frames(write: MaskWriter, frames: list[TrackedFrame], report: TrackingReport) -> None:
+    """Write frames whose ids are final, and note what is told of them."""
+    for frame in frames:
+        write(frame.frame, frame.labels)
+        report.add(frame)
+
+
+def finish_run(
+    folder: Path,
+    write: MaskWriter,
+    engine: TrackingEngine,
+    run: Checkpoint,
+    plan: TrackingPlan,
+    progress: Progress = silent,
+) -> None:
+    """Write the last frames, and what lies beside the masks; leave out what was not asked for."""
+    last, run.report.lineage = engine.finish()
+    write_frames(write, last, run.report)
+    if plan.followed is not None:
+        _remove_others(read_masks(folder), write, plan.followed, run.report, progress)
+    _write_record(folder, run, plan.movie)
+
+
+@contextmanager
+def interrupts_told(folder: Path) -> Iterator[None]:
+    """Turn Ctrl-C into the error that says how a run in a folder goes on."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise InterruptedRunError(
+            f"{folder}: interrupted, unfinished; the same command with --resume goes on from there"
+        ) from stop
+
+
+def _remove_others(
+    masks: Masks, write: MaskWriter, followed: Followed, report: TrackingReport, progress: Progress
+) -> None:
+    """Leave only the families of what was asked for in masks and lineage."""
+    ids = families_of(report.lineage, followed.chosen(masks.__getitem__))
+    for t in progress(range(len(masks)), "choosing"):
+        write(t, without_others(masks[t], ids))
+    report.keep_only(only(report.lineage, ids))
+
+
+def _write_record(folder: Path, run: Checkpoint, movie: Movie) -> None:
+    """Write the lineage, the drift, and what was run on what."""
+    report, provenance = run.report, run.provenance
+    write_ctc_table(folder / CTC_TABLE_NAME, report.lineage)
+    write_lineage(folder / LINEAGE_NAME, report.lineage)
+    drift = report.drift_table(movie.calibration)
+    write_table(folder / f"{DRIFT.name}.parquet", drift, provenance.metadata())
+    whole = movie.frame_range and movie.frame_range.frames
+    frames = {
+        "frame_range": [whole.start, whole.stop, whole.step] if whole else None,
+        "quality": report.quality,
+        "contrast": report.contrast,
+        "sharpness": report.sharpness,
+        "gap_filled": report.gap_filled,
+        "seen_fraction": report.seen_fraction,
+    }
+    write_run(folder, provenance, movie.calibration, frames)
+
+
+def remove_earlier_run(folder: Path) -> None:
+    """Remove what an earlier run left, so that no file tells of another one."""
+    (folder / RESUME_NAME).unlink(missing_ok=True)  # first: it must never outlive the masks that it counts on
+    remove_masks(folder)
+    tables = [f"{table.name}.parquet" for table in (*TABLES, DRIFT, KINETICS)]
+    for name in (CTC_TABLE_NAME, LINEAGE_NAME, RUN_NAME, "kinetics.png", "kinetics.svg", *tables):
+        (folder / name).unlink(missing_ok=True)
+
+
+def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:
+    """Track a movie and keep its masks, each in the smallest type that holds its ids."""
+    movie, report = plan.movie, TrackingReport()
+    engine = TrackingEngine(plan.segmentation.segment, plan.tracker.build(), plan.options.linking)
+    masks: list[NDArray[np.integer]] = []
+
+    def keep(frames: list[TrackedFrame]) -> None:
+        for frame in frames:
+            masks.append(frame.labels.astype(np.min_scalar_type(frame.labels.max(initial=0))))
+            report.add(frame)
+
+    for t in progress(range(movie.n_frames), "tracking"):
+        keep(take(engine, plan, t, report))
+    last, report.lineage = engine.finish()
+    keep(last)
+    if plan.followed is not None:
+        ids = families_of(report.lineage, plan.followed.chosen(lambda t: masks[t]))
+        masks = [without_others(labels, ids) for labels in masks]
+        report.keep_only(only(report.lineage, ids))
+    return Run(
+        masks_of_arrays(masks, movie.path),
+        report.lineage,
+        movie.calibration,
+        {t: frozenset(ids) for t, ids in report.gap_filled.items()},
+        report.quality,
+        frame_range=None if movie.frame_range is None else movie.frame_range.frames,
+        seen_fraction=report.seen_fraction,
+    )
