@@ -31,7 +31,7 @@ from temtrack.segmentation.score import LEAST_CONTRAST, ScoreModel, ScoreModels,
 from temtrack.segmentation.segmenter import Segmenter
 
 #: Of a folder with more images, every so many is fitted on.
-MAX_IMAGES = 40
+MAX_IMAGES = 20
 
 #: Scores from one value to the next are taken together.
 BINS = (0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 1.01)

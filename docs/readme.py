@@ -58,7 +58,8 @@ def _commands(fence: re.Match[str]) -> Iterator[Shown]:
 def run(shown: Shown, folder: Path) -> str:
     """Run it in a folder and return what it prints; end with what it says where it fails."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "COLUMNS": "110", "OMP_NUM_THREADS": "1"}
+    alike = {"OMP_NUM_THREADS": "1", "ONEDNN_MAX_CPU_ISA": "AVX2"}  # no bfloat16, which not all machines have
+    environment = {**os.environ, "PATH": path, "COLUMNS": "110", **alike}
     done = subprocess.run(
         shown.words, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
