@@ -37,7 +37,8 @@ def correct(masks: list[str], run: RunOptions, given: Path | None = None, out: P
     person did, as `temtrack review` writes it. Corrections that do not apply,
     as after a new `temtrack track` of the movie, are listed with the reason.
     """
-    from temtrack.formats.store.run import fingerprint, fingerprint_run
+    from temtrack.formats.fingerprint import fingerprint
+    from temtrack.formats.store.run import fingerprint_run
     from temtrack.review.log import LOG_NAME
 
     chosen = gather(masks, run.shard, beside=out is None)

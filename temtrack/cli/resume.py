@@ -154,7 +154,7 @@ def _deciding_on_all(options: Options) -> dict[str, object]:
 
 def contents_of(options: Options) -> dict[str, object]:
     """Return options by name; of a file what is in it."""
-    from temtrack.formats.store.run import fingerprint
+    from temtrack.formats.fingerprint import fingerprint
 
     return {
         name: fingerprint([Path(value)]) if isinstance(getattr(options, name), Path) else value

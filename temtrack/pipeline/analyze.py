@@ -15,9 +15,10 @@ from temtrack.analysis.measure import analyze_run
 from temtrack.calibration import UNCALIBRATED, Calibration
 from temtrack.errors import InputError, TemtrackNotice, TemtrackWarning, UsageError
 from temtrack.formats.decoding import refused_as
+from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import check_output_file, check_output_folder, locked
-from temtrack.formats.store.run import fingerprint, movie_source, open_run, sources_of
+from temtrack.formats.store.run import movie_source, open_run, sources_of
 from temtrack.formats.store.tables import (
     calibration_metadata,
     read_arrow,

@@ -10,10 +10,11 @@ from pathlib import Path
 from temtrack.analysis.measure import analyze_run
 from temtrack.analysis.particles import ParticleHistory
 from temtrack.errors import UsageError
+from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.store.atomic import check_output_folder, locked
 from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
 from temtrack.formats.store.masks import mask_writer
-from temtrack.formats.store.run import fingerprint, open_run, sources_of, write_run
+from temtrack.formats.store.run import open_run, sources_of, write_run
 from temtrack.formats.store.tables import write_tables
 from temtrack.kinetics.observed import observe
 from temtrack.masks import Run

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from temtrack.errors import TemtrackWarning
-from temtrack.formats.store.run import fingerprint, open_run
+from temtrack.formats.fingerprint import fingerprint
+from temtrack.formats.store.run import open_run
 from temtrack.formats.store.tables import calibration_metadata, read_metadata, read_table
 from temtrack.kinetics.observed import ObservedRun, observe
 from temtrack.masks import Run

@@ -12,10 +12,11 @@ from pydantic import TypeAdapter
 
 from temtrack import __version__
 from temtrack.errors import InputError, TemtrackError
+from temtrack.formats.fingerprint import fingerprint, fingerprint_folder
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import check_output_folder
 from temtrack.formats.store.masks import list_masks
-from temtrack.formats.store.run import fingerprint, fingerprint_folder, list_beside, movie_source
+from temtrack.formats.store.run import list_beside, movie_source
 from temtrack.models.registry import hash_of_model
 from temtrack.pipeline.analyze import analyze_file, kinetics_file
 from temtrack.pipeline.correct import correct_file

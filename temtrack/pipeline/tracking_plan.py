@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from temtrack.errors import UsageError, did_you_mean
+from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.store.masks import (
     read_masks_in_time,
 )
-from temtrack.formats.store.run import fingerprint, movie_source
+from temtrack.formats.store.run import movie_source
 from temtrack.imaging.annotations import without_annotations
 from temtrack.masks import Labels, Masks
 from temtrack.models.catalog import Kind, kind_of

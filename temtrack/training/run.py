@@ -15,8 +15,9 @@ from pydantic import TypeAdapter
 
 from temtrack.datasets.labelled import LabelledImage, as_instances, least_area, read_sides
 from temtrack.errors import InterruptedRunError, OutputError, UsageError
+from temtrack.formats.fingerprint import fingerprint_folder
 from temtrack.formats.store.atomic import check_output_folder, locked, remove_leftovers
-from temtrack.formats.store.run import fingerprint_folder, write_run
+from temtrack.formats.store.run import write_run
 from temtrack.imaging.intensity import CENTRING_BLUR_PX
 from temtrack.models.catalog import Kind, find_architecture
 from temtrack.models.checkpoints import load_weights

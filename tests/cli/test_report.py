@@ -9,9 +9,10 @@ from known import calibration
 from skimage.draw import disk
 
 from temtrack.calibration import UNCALIBRATED
+from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.store.masks import mask_name, write_mask
 from temtrack.formats.store.movies import write_movie
-from temtrack.formats.store.run import fingerprint, write_run
+from temtrack.formats.store.run import write_run
 from temtrack.formats.store.tables import read_metadata, write_table
 from temtrack.movie import Movie
 from temtrack.provenance import Provenance, Source

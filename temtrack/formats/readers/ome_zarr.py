@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from temtrack.calibration import Calibration
 from temtrack.errors import InputError, TemtrackWarning
 from temtrack.formats.decoding import MAX_FRAME_PX, refused_as
+from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.locations import Url
 from temtrack.formats.readers.frames import even_times, open_movie, pixel_size_along_x
 from temtrack.movie import Movie
@@ -230,8 +231,6 @@ class ZarrImage:
             Where they cannot be read.
         """
         if not isinstance(self.path, Url):
-            from temtrack.formats.store.run import fingerprint  # here: the store reads by readers
-
             return fingerprint(list_files(self.path))
         from fsspec.core import url_to_fs
 

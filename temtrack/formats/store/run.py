@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from temtrack.calibration import UNCALIBRATED, Calibration, FrameTimes, PixelSize
 from temtrack.errors import InputError
-from temtrack.formats.decoding import refused_as
+from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.store.atomic import whole_file
 from temtrack.formats.store.fit import fitted, refuse_other_frames
 from temtrack.formats.store.lineage import LINEAGE_NAME, ctc_parents, read_ctc_table, read_lineage
@@ -88,35 +87,6 @@ def write_run(
     record = {**provenance.to_json(), "calibration": known, "frames": frames or {}}
     with whole_file(folder / RUN_NAME) as part:
         part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-
-
-def fingerprint(files: Iterable[Path]) -> str:
-    """Return the SHA-256 (hex) over names and contents of files, in their order.
-
-    The folder that they lie in does not count, so a copied folder has the same fingerprint.
-
-    Raises
-    ------
-    InputError
-        Where a file cannot be read.
-    """
-    whole = sha256()
-    for path in files:
-        with refused_as(f"{path}: cannot be read"), path.open("rb") as content:
-            digest = file_digest(content, "sha256").hexdigest()
-        whole.update(f"{digest}  {path.name}\n".encode())
-    return whole.hexdigest()
-
-
-def fingerprint_folder(folder: Path) -> str:
-    """Return the SHA-256 (hex) over all files below a folder, in the order of their paths.
-
-    Raises
-    ------
-    InputError
-        Where a file cannot be read.
-    """
-    return fingerprint(sorted(path for path in folder.rglob("*") if path.is_file()))
 
 
 def movie_source(movie: Movie) -> Source:

@@ -15,8 +15,9 @@ import tifffile
 from temtrack.calibration import Calibration, FrameTemperatures, FrameTimes, PixelSize
 from temtrack.errors import InputError
 from temtrack.formats.decoding import refused_as
+from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.store.atomic import whole_file
-from temtrack.formats.store.run import RUN_NAME, fingerprint
+from temtrack.formats.store.run import RUN_NAME
 from temtrack.masks import Masks
 from temtrack.provenance import Provenance
 from temtrack.tables import FRAMES, MERGES, PARTICLES, TABLES, Tables

@@ -7,9 +7,10 @@ import tifffile
 
 from temtrack.calibration import PixelSize
 from temtrack.errors import InputError, TemtrackWarning
+from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.store.lineage import ctc_parents, write_lineage
 from temtrack.formats.store.masks import mask_name, write_mask
-from temtrack.formats.store.run import fingerprint, open_run, sources_of, write_run
+from temtrack.formats.store.run import open_run, sources_of, write_run
 from temtrack.lineage import Lineage, Merge, Track
 from temtrack.provenance import Provenance, Source
 

@@ -9,9 +9,9 @@ from needs import need_module
 
 from temtrack.calibration import UNCALIBRATED
 from temtrack.errors import InputError, OutputError
+from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.masks import list_masks, mask_writer, read_masks, remove_masks
-from temtrack.formats.store.run import fingerprint
 from temtrack.masks import masks_of_arrays
 
 need_module("zarr")
