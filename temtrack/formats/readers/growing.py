@@ -160,7 +160,7 @@ class GrowingFolder:
             if last is not None and natsort_key(name) < last:
                 message = f"{self.path / name}: came after later frames were taken; it is left out"
                 self._tell_once(f"late {name}", message)
-            elif not self._is_next(name, before.get(name) == self._states[name] and self._can_read(name)):
+            elif not self._is_next(name, before.get(name) == self._states[name] and self._is_whole(name)):
                 break
         if len(self.taken) > n_before or (self._movie is None and self.taken):
             self._movie = self._reader.open_frames(self.path, tuple(self.path / name for name in self.taken))
@@ -206,13 +206,13 @@ class GrowingFolder:
         new = (name for name in found if name not in known)
         return sorted((name for name in new if Path(name).suffix.lower() in suffixes), key=natsort_key)
 
-    def _can_read(self, name: str) -> bool:
-        """Tell whether a file can be read to its end."""
+    def _is_whole(self, name: str) -> bool:
+        """Tell whether a file can be read to its end, and was not written meanwhile."""
         try:
             self._reader.open_frames(self.path, (self.path / name,))
         except InputError:
             return False
-        return True
+        return _state_of(self.path / name) == self._states[name]
 
     def _tell_of_changes(self, before: dict[str, tuple[int, int]]) -> None:
         for name in self.taken[-_N_WATCHED:]:
