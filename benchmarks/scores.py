@@ -18,16 +18,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from results import BenchmarkResult, ResultTable, Row, add_json_option, publish
-from scipy.special import logit
+from segmentation import without_letters
 
 from temtrack.datasets.labelled import LabelledImage, read_dataset, read_excluded
-from temtrack.imaging.annotations import hide_annotations, mask_out
+from temtrack.imaging.annotations import mask_out
 from temtrack.imaging.intensity import rescale_intensity
 from temtrack.metrics.boxes import match_boxes
 from temtrack.metrics.overlaps import measure_overlaps
-from temtrack.movie import Movie
 from temtrack.segmentation.network import NetworkModel
-from temtrack.segmentation.score import LEAST_CONTRAST, ScoreModel, ScoreModels, measure_contrast
+from temtrack.segmentation.score import ScoreModel, ScoreModels, log_contrast, log_odds, measure_contrast
 from temtrack.segmentation.segmenter import Segmenter
 
 #: Of a folder with more images, every so many is fitted on.
@@ -50,9 +49,7 @@ class Found:
 
 def find(segmenter: Segmenter, image: LabelledImage) -> Found:
     """Segment an image by default settings, and measure what was found."""
-    seen = hide_annotations(
-        Movie(Path("image"), 1, *image.image.shape, image.image.dtype, lambda t: image.image)
-    )
+    seen = without_letters(image.image)
     grey = seen.read_frame(0)
     found = segmenter.segment(grey)
     labels = mask_out(found.labels, seen.burned_in)
@@ -64,7 +61,7 @@ def find(segmenter: Segmenter, image: LabelledImage) -> Found:
     contrast = measure_contrast(labels, shown, len(found.scores))[here]
     score = found.scores[here].astype(np.float64)
     is_flat = sight.background_px is not None
-    return Found(is_flat, logit(score.clip(1e-4, 1 - 1e-4)), contrast, score, is_right(labels, image))
+    return Found(is_flat, log_odds(score), contrast, score, is_right(labels, image))
 
 
 def is_right(labels: NDArray[np.int32], image: LabelledImage) -> NDArray[np.bool_]:
@@ -84,7 +81,7 @@ def fit(some: Sequence[Found], with_contrast: bool) -> ScoreModel:
     odds, contrast, right = (
         np.concatenate([getattr(f, name) for f in some]) for name in ("log_odds", "contrast", "is_right")
     )
-    columns = [odds, np.log(np.maximum(contrast, LEAST_CONTRAST))][: 1 + with_contrast]
+    columns = [odds, log_contrast(contrast)][: 1 + with_contrast]
     fitted = LogisticRegression(C=100).fit(np.column_stack(columns), right)
     return ScoreModel(*(round(float(value), 2) for value in (*fitted.intercept_, *fitted.coef_[0])))
 

@@ -214,8 +214,13 @@ def find_particles(
     segmenter: Segmenter, image: NDArray[np.float32], scale: float | None
 ) -> NDArray[np.int32]:
     """Segment an image as the command does: what is burned into it is background."""
-    seen = hide_annotations(Movie(Path("image"), 1, *image.shape, image.dtype, lambda t: image))
+    seen = without_letters(image)
     return mask_out(segmenter.segment(seen.read_frame(0), scale).labels, seen.burned_in)
+
+
+def without_letters(image: NDArray[np.float32]) -> Movie:
+    """Return an image as a movie of one frame, in which what is burned in is hidden."""
+    return hide_annotations(Movie(Path("image"), 1, *image.shape, image.dtype, lambda t: image))
 
 
 def counted(found: NDArray[np.int32], true: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ def read_points(path: Path) -> NDArray[np.float64]:
     InputError
         If the file is missing, lacks a column, or holds no points.
     """
-    return _read_columns(path, ("y", "x"), header="x,y")
+    return _read_columns(path, {"x,y": ("y", "x")})
 
 
 def read_boxes(path: Path) -> NDArray[np.float64]:
@@ -30,7 +31,7 @@ def read_boxes(path: Path) -> NDArray[np.float64]:
     InputError
         If the file is missing, lacks a column, holds no boxes, or a box without an area.
     """
-    boxes = _read_columns(path, ("y0", "x0", "y1", "x1"), header="x0,y0,x1,y1")
+    boxes = _read_columns(path, {"x0,y0,x1,y1": ("y0", "x0", "y1", "x1")})
     _check_boxes(path, boxes)
     return boxes
 
@@ -43,15 +44,12 @@ def read_prompts(path: Path) -> NDArray[np.float64]:
     InputError
         If the file is missing, lacks a column, holds no places, or a box without an area.
     """
-    try:
-        return _read_columns(path, ("frame", "y_px", "x_px"), header="frame,y_px,x_px")
-    except InputError as error:
-        if "needed is the header" not in str(error):
-            raise
-    header = "frame,y_px,x_px of points, or frame,y0,x0,y1,x1 of boxes"
-    boxes = _read_columns(path, ("frame", "y0", "x0", "y1", "x1"), header)
-    _check_boxes(path, boxes[:, 1:])
-    return boxes
+    points, boxes = ("frame", "y_px", "x_px"), ("frame", "y0", "x0", "y1", "x1")
+    either = f"{','.join(points)} of points, or {','.join(boxes)} of boxes"
+    prompts = _read_columns(path, {",".join(points): points, either: boxes})
+    if prompts.shape[1] == len(boxes):
+        _check_boxes(path, prompts[:, 1:])
+    return prompts
 
 
 def _check_boxes(path: Path, boxes: NDArray[np.float64]) -> None:
@@ -60,11 +58,15 @@ def _check_boxes(path: Path, boxes: NDArray[np.float64]) -> None:
         raise InputError(f"{path}: box {empty[0] + 1} has no area; x1 must be above x0 and y1 above y0")
 
 
-def _read_columns(path: Path, names: tuple[str, ...], header: str) -> NDArray[np.float64]:
+def _read_columns(path: Path, choices: Mapping[str, tuple[str, ...]]) -> NDArray[np.float64]:
+    """Read the columns of the first choice that are there; each goes with the header that it is told by."""
+    header, names = list(choices.items())[-1]
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file, skipinitialspace=True)
             found = table.fieldnames or []
+            there = (each for each in choices.items() if set(each[1]) <= set(found))
+            header, names = next(there, (header, names))
             if not set(names) <= set(found):
                 told = " ".join(",".join(found).split())[:80] or "none"
                 raise InputError(f"{path}: has the columns {told}; needed is the header {header}")

@@ -133,6 +133,14 @@ def _measure(runs: RunLengths, at_border: NDArray[np.int64]) -> Regions:
     )
 
 
+def mean_values(labels: Labels, values: NDArray[np.floating], n: int = 0) -> NDArray[np.float64]:
+    """Return the mean of an image (Y, X) over each label, 0 to the highest or ``n``; NaN of no pixels."""
+    n_px = np.bincount(labels.ravel(), minlength=n + 1)
+    total = np.bincount(labels.ravel(), values.ravel(), minlength=n + 1)
+    mean: NDArray[np.float64] = np.divide(total, n_px, out=np.full(len(n_px), np.nan), where=n_px > 0)
+    return mean
+
+
 def typical_diameter(labels: Labels) -> float | None:
     """Return the area-weighted mean equivalent diameter (px) of labels (Y, X); ``None`` without particles."""
     areas = np.bincount(labels.ravel())[1:]

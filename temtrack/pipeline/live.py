@@ -23,6 +23,7 @@ from temtrack.formats.readers.growing import GrowingMovie, open_growing
 from temtrack.formats.store.atomic import locked, remove_leftovers
 from temtrack.formats.store.masks import mask_writer
 from temtrack.formats.store.run import movie_source
+from temtrack.formats.store.zarr_masks import SUFFIX
 from temtrack.lineage import Merge
 from temtrack.movie import Movie
 from temtrack.pipeline.options import N_FIRST
@@ -90,7 +91,7 @@ def follow_into(
             "--follow takes all frames and all particles, and segments them itself; leave out --masks, "
             "--frames and what names particles"
         )
-    if folder.suffix.lower() == ".zarr":
+    if folder.suffix.lower() == SUFFIX:
         raise UsageError(f"--output {folder}: the length of the movie is not known yet; give a folder")
     if folder.resolve() == source.resolve():
         raise UsageError(f"--output {folder}: is the folder of the input; give another folder")

@@ -36,9 +36,7 @@ class FrameLook:
         """Measure doubt, one minus the mean score of the particles, and the features of a frame."""
         areas, scores = measure_regions(found.labels).area_px, found.scores[np.isfinite(found.scores)]
         doubt = 1 - float(scores.mean()) if len(scores) else _UNKNOWN_DOUBT
-        grey = (
-            image[np.isfinite(image)].astype(np.float64) if image.dtype.kind == "f" else image.astype(float)
-        )
+        grey = image[np.isfinite(image)].astype(np.float64)
         low, middle, high = np.percentile(grey, [5, 50, 95]) if grey.size else (0.0, 0.0, 0.0)
         size = float(np.log1p(areas.mean())) if len(areas) else 0.0
         features = (float(np.log1p(len(areas))), size, float(middle), float(high - low))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from temtrack.formats.store.masks import (
 )
 from temtrack.formats.store.run import RUN_NAME, write_run
 from temtrack.formats.store.tables import write_table
-from temtrack.masks import Masks, Run, masks_of_arrays
+from temtrack.masks import Labels, Run, masks_of_arrays
 from temtrack.movie import Movie
 from temtrack.pipeline.prompted import Followed, families_of, only, without_others
 from temtrack.pipeline.tracking_plan import TrackingPlan
@@ -115,7 +115,7 @@ def finish_run(
     last, run.report.lineage = engine.finish()
     write_frames(write, last, run.report)
     if plan.followed is not None:
-        _remove_others(read_masks(folder), write, plan.followed, run.report, progress)
+        _remove_others(read_masks(folder).__getitem__, write, plan.followed, run.report, progress)
     _write_record(folder, run, plan.movie)
 
 
@@ -131,12 +131,16 @@ def interrupts_told(folder: Path) -> Iterator[None]:
 
 
 def _remove_others(
-    masks: Masks, write: MaskWriter, followed: Followed, report: TrackingReport, progress: Progress
+    read: Callable[[int], Labels],
+    write: MaskWriter,
+    followed: Followed,
+    report: TrackingReport,
+    progress: Progress = silent,
 ) -> None:
     """Leave only the families of what was asked for in masks and lineage."""
-    ids = families_of(report.lineage, followed.chosen(masks.__getitem__))
-    for t in progress(range(len(masks)), "choosing"):
-        write(t, without_others(masks[t], ids))
+    ids = families_of(report.lineage, followed.chosen(read))
+    for t in progress(range(followed.movie.n_frames), "choosing"):
+        write(t, without_others(read(t), ids))
     report.keep_only(only(report.lineage, ids))
 
 
@@ -172,23 +176,19 @@ def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:
     """Track a movie and keep its masks, each in the smallest type that holds its ids."""
     movie, report = plan.movie, TrackingReport()
     engine = TrackingEngine(plan.segmentation.segment, plan.tracker.build(), plan.options.linking)
-    masks: list[NDArray[np.integer]] = []
+    masks: dict[int, NDArray[np.integer]] = {}
 
-    def keep(frames: list[TrackedFrame]) -> None:
-        for frame in frames:
-            masks.append(frame.labels.astype(np.min_scalar_type(frame.labels.max(initial=0))))
-            report.add(frame)
+    def keep(frame: int, labels: NDArray[Any]) -> None:
+        masks[frame] = labels.astype(np.min_scalar_type(labels.max(initial=0)))
 
     for t in progress(range(movie.n_frames), "tracking"):
-        keep(take(engine, plan, t, report))
+        write_frames(keep, take(engine, plan, t, report), report)
     last, report.lineage = engine.finish()
-    keep(last)
+    write_frames(keep, last, report)
     if plan.followed is not None:
-        ids = families_of(report.lineage, plan.followed.chosen(lambda t: masks[t]))
-        masks = [without_others(labels, ids) for labels in masks]
-        report.keep_only(only(report.lineage, ids))
+        _remove_others(masks.__getitem__, keep, plan.followed, report)
     return Run(
-        masks_of_arrays(masks, movie.path),
+        masks_of_arrays(list(masks.values()), movie.path),
         report.lineage,
         movie.calibration,
         {t: frozenset(ids) for t, ids in report.gap_filled.items()},

@@ -11,6 +11,9 @@ import numpy as np
 #: few pixels twice as wide as others do.
 MAX_AREA_FACTOR = 4.0
 
+#: What is deleted is as large as what was seen, but for so much: a speck may lie where a particle is.
+MAX_SURE_FACTOR = 2.5
+
 #: How far a difference in area outweighs one in place: the logarithm of a factor, in radii.
 _RADII_PER_LOG_AREA = 0.5
 
@@ -53,10 +56,6 @@ class Place:
 
     def __str__(self) -> str:
         return f"frame {self.frame} at y={self.y_px:.0f}, x={self.x_px:.0f}"
-
-
-#: What is deleted is as large as what was seen, but for so much: a speck may lie where a particle is.
-MAX_SURE_FACTOR = 2.5
 
 
 def particle_at(

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from temtrack.imaging.labels import nearest_pixels
+from temtrack.imaging.labels import mean_values, nearest_pixels
 from temtrack.nets.device import bf16_where_native
 from temtrack.nets.efficient_sam import PATCH, EfficientSam
 from temtrack.segmentation import dense_maps, detections, prompts
@@ -64,7 +64,7 @@ class DenseAdapter:
         """Decode probability maps (3, Y', X') as the particles of an image of a shape (Y, X)."""
         foreground = maps[dense_maps.FOREGROUND]
         labels = dense_maps.decode(maps)
-        scores = dense_maps.mean_probability(labels, foreground)[1:].astype(np.float32)
+        scores = mean_values(labels, foreground)[1:].astype(np.float32)
         fitting = nearest_pixels(labels, shape).astype(np.int32)
         return Prediction(fitting, scores, foreground_confidence(foreground), output)
 

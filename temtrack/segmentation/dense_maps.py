@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from temtrack.imaging.labels import compact
+from temtrack.imaging.labels import compact, mean_values
 
 BOUNDARY_REACH_PX = 2  # the touching boundary: this near to another particle
 MARKER_MARGIN_PX = 4  # a marker keeps this far from every other particle
@@ -50,18 +50,8 @@ def decode(maps: NDArray[np.float32]) -> NDArray[np.int32]:
     orphans = foreground & ~np.isin(parts, seeded)
     seeds = np.where(orphans, parts + n_seeds, seeds)
     labels = watershed(maps[BOUNDARY] - maps[MARKER], seeds, mask=foreground)
-    is_probable = mean_probability(labels, maps[FOREGROUND]) >= MIN_PROBABILITY
+    is_probable = mean_values(labels, maps[FOREGROUND]) >= MIN_PROBABILITY
     return compact(np.where(is_probable[labels], labels, 0))[0]
-
-
-def mean_probability(
-    labels: NDArray[Any], foreground: NDArray[np.float32], n: int = 0
-) -> NDArray[np.float64]:
-    """Return the mean probability of each label's pixels, from 0 to the highest or ``n``; NaN without any."""
-    n_px = np.bincount(labels.ravel(), minlength=n + 1)
-    total = np.bincount(labels.ravel(), foreground.ravel(), minlength=n + 1)
-    mean: NDArray[np.float64] = np.divide(total, n_px, out=np.full(len(n_px), np.nan), where=n_px > 0)
-    return mean
 
 
 def _near_two(labels: NDArray[Any], reach_px: int) -> NDArray[np.bool_]:

@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from temtrack.imaging.labels import mean_values
 from temtrack.nets.efficient_sam import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, INVALID, PATCH, POINT, EfficientSam
-from temtrack.segmentation.dense_maps import FOREGROUND, mean_probability
+from temtrack.segmentation.dense_maps import FOREGROUND
 from temtrack.segmentation.model import Segmentation
 from temtrack.segmentation.tiling import Cut, Tiling, input_tiles
 
@@ -71,7 +72,7 @@ def predict_prompts(net: EfficientSam, scaled: Tensor, prompts: Prompts) -> Segm
             surest[ys, xs] = torch.where(better, logits, surest[ys, xs])
             labels[ys, xs] = torch.where(better, int(index) + 1, labels[ys, xs])
     found = labels.cpu().numpy()
-    scores = mean_probability(found, surest.sigmoid().cpu().numpy(), len(prompts))[1:]
+    scores = mean_values(found, surest.sigmoid().cpu().numpy(), len(prompts))[1:]
     return Segmentation(found, scores.astype(np.float32))
 
 

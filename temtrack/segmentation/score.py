@@ -12,6 +12,7 @@ from scipy import ndimage
 from scipy.special import expit, logit
 
 from temtrack.errors import ModelError
+from temtrack.imaging.labels import mean_values
 
 #: On a flattened background, texture of the support looks like particles: what is less likely is left out.
 MIN_FLATTENED_SCORE = 0.4
@@ -42,12 +43,10 @@ class ScoreModel:
         self, labels: NDArray[np.int32], shown: NDArray[np.float32], probability: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """Return the scores (N,) of labels (Y, X) in an image as it was shown, each of a probability (N,)."""
-        known = np.clip(probability.astype(np.float64), _LEAST_DOUBT, 1 - _LEAST_DOUBT)
-        log_odds = self.bias + self.probability * logit(known)
+        odds = self.bias + self.probability * log_odds(probability)
         if self.contrast:
-            contrast = measure_contrast(labels, shown, len(probability))
-            log_odds = log_odds + self.contrast * np.log(np.maximum(contrast, LEAST_CONTRAST))
-        return np.asarray(expit(log_odds), np.float32)
+            odds = odds + self.contrast * log_contrast(measure_contrast(labels, shown, len(probability)))
+        return np.asarray(expit(odds), np.float32)
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,16 @@ class ScoreModels:
             ) from error
 
 
+def log_odds(probability: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the log odds of mean probabilities (N,), of which none counts as certain."""
+    return np.asarray(logit(np.clip(probability.astype(np.float64), _LEAST_DOUBT, 1 - _LEAST_DOUBT)))
+
+
+def log_contrast(contrast: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the logarithm of contrasts (N,), as low as that of `LEAST_CONTRAST`."""
+    return np.asarray(np.log(np.maximum(contrast, LEAST_CONTRAST)))
+
+
 def measure_contrast(labels: NDArray[np.int32], shown: NDArray[np.float32], n: int) -> NDArray[np.float64]:
     """Return by how much each of the labels 1 to n (Y, X) is darker than what is around it.
 
@@ -85,14 +94,6 @@ def measure_contrast(labels: NDArray[np.int32], shown: NDArray[np.float32], n: i
     narrow, wide = (ndimage.maximum_filter(labels, 2 * reach + 1) for reach in RING_PX)
     ring = np.where(narrow == 0, wide, 0)
     elsewhere = float(shown[ring > 0].mean()) if ring.any() else float(np.median(shown))
-    around = _means(ring, shown, n, elsewhere)
-    return (around - _means(labels, shown, n, np.nan)) / max(float(shown.std()), 1e-6)
-
-
-def _means(
-    labels: NDArray[np.int32], grey: NDArray[np.float32], n: int, without: float
-) -> NDArray[np.float64]:
-    n_px = np.bincount(labels.ravel(), minlength=n + 1)[1:]
-    total = np.bincount(labels.ravel(), grey.ravel(), minlength=n + 1)[1:]
-    mean: NDArray[np.float64] = np.divide(total, n_px, out=np.full(n, without), where=n_px > 0)
-    return mean
+    inside, around = (mean_values(each, shown, n)[1:] for each in (labels, ring))
+    around[np.isnan(around)] = elsewhere
+    return (around - inside) / max(float(shown.std()), 1e-6)

@@ -13,6 +13,7 @@ from temtrack.imaging.labels import (
     encode_run_lengths,
     filter_fragments,
     map_ids,
+    mean_values,
     measure_gaps,
     measure_regions,
     overlap_counts,
@@ -136,3 +137,8 @@ def test_gaps_are_the_least_distances_of_pairs(labels, max_gap):
             if steps.min() - 1 <= max_gap:
                 wanted.append([a, b, int(steps.min()) - 1])
     assert measure_gaps(labels, max_gap).tolist() == wanted
+
+
+def test_a_label_without_pixels_has_no_mean():
+    labels, values = np.array([[0, 2, 2]]), np.array([[0.1, 0.5, 1.0]], np.float32)
+    assert mean_values(labels, values, 3) == pytest.approx([0.1, np.nan, 0.75, np.nan], nan_ok=True)

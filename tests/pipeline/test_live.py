@@ -2,12 +2,14 @@
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from still_movie import STILL
 
 from temtrack.errors import InterruptedRunError, UsageError
 from temtrack.formats.readers import growing, read_movie
@@ -17,22 +19,10 @@ from temtrack.pipeline.options import TrackOptions
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.tracking_plan import TrackStage
 from temtrack.pipeline.tracking_run import take, track_into
-from temtrack.simulation.config import MovieConfig
-from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import simulate_movie
 from temtrack.tracking import checkpoint
 
-CONFIG = MovieConfig(
-    n_frames=30,
-    height=128,
-    width=160,
-    n_particles=8,
-    radius_px=10.0,
-    merges={2: 1},
-    motion_px=0.0,
-    flicker=0.0,
-    detector=Detector(500.0),
-)
+CONFIG = replace(STILL, n_frames=30)
 HOW = TrackOptions(model="otsu", tracker="overlap", n_neighbours=2, follow=True)
 
 

@@ -4,6 +4,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from still_movie import STILL
 
 import temtrack
 from temtrack.metrics.merges import match_merges
@@ -13,21 +14,8 @@ from temtrack.pipeline.neighbours import FramesWithNeighbours
 from temtrack.pipeline.reuse import WHOLE_EVERY, SparingSegmentation
 from temtrack.segmentation.segmenter import Segmenter
 from temtrack.segmentation.sight import Sight
-from temtrack.simulation.config import MovieConfig
-from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import simulate_movie
 
-STILL = MovieConfig(
-    n_frames=34,
-    height=128,
-    width=160,
-    n_particles=8,
-    radius_px=10.0,
-    merges={2: 1},
-    motion_px=0.0,
-    flicker=0.0,
-    detector=Detector(500.0),
-)
 HOW = {"model": "otsu", "tracker": "overlap", "n_neighbours": 0}
 
 

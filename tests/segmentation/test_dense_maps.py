@@ -5,7 +5,7 @@ import pytest
 from skimage.draw import disk
 
 from temtrack.metrics.segmentation import score_segmentation
-from temtrack.segmentation.dense_maps import BOUNDARY, FOREGROUND, MARKER, decode, encode, mean_probability
+from temtrack.segmentation.dense_maps import BOUNDARY, FOREGROUND, MARKER, decode, encode
 
 
 def discs(*centres_and_radii, shape=(96, 128)):
@@ -63,8 +63,3 @@ def test_foreground_without_a_marker_is_a_particle():
 def test_tiny_images(shape):
     labels = np.ones(shape, np.int32)
     assert decode(encode(labels)).shape == shape
-
-
-def test_a_label_without_pixels_has_no_probability():
-    labels, foreground = np.array([[0, 2, 2]]), np.array([[0.1, 0.5, 1.0]], np.float32)
-    assert mean_probability(labels, foreground, 3) == pytest.approx([0.1, np.nan, 0.75, np.nan], nan_ok=True)
