@@ -36,9 +36,14 @@ def prepare(folder, movies):
     return folder
 
 
+def with_temtrack(path):
+    """Return a PATH whose ``temtrack`` is the one under test, also where no environment is activated."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{path}"
+
+
 def snakemake(slurm, folder, *words):
     """Begin the workflow in a folder, with what it says in ``snakemake.log``."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{slurm.environment['PATH']}"
+    path = with_temtrack(slurm.environment["PATH"])
     with_us = ["setpriv", "--pdeathsig", "KILL"]  # also where this process is killed
     command = [*with_us, sys.executable, "-m", "snakemake", *words, "--retries", "1", "--config", *SETTINGS]
     with (folder / "snakemake.log").open("w") as log:
@@ -161,7 +166,8 @@ def test_on_gpus_only_tracking_asks_for_one(slurm, tmp_path):
     assert [job.split() for job in jobs] == [["gpu", "gres:gpu:1"], ["cpu", "N/A"]]
 
 
-def test_a_movie_longer_than_a_piece_is_segmented_in_several(tmp_path):
+def test_a_movie_longer_than_a_piece_is_segmented_in_several(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", with_temtrack(os.environ["PATH"]))
     write_movies(tmp_path / "movies", 1)
     found = {}
     for frames in (0, 3):
