@@ -16,11 +16,21 @@ from temtrack.errors import InputError
 
 @dataclass(frozen=True)
 class Annotation:
-    """A piece that a camera's program drew into the picture: what it is, and its box."""
+    """A piece that a camera's program drew into the picture: what it is, and its box.
+
+    ``ink`` is the grey of letters on the picture itself, 0 the darkest and 1 the lightest; ``None`` for what
+    covers its whole box.
+    """
 
     kind: str
     rows: slice
     columns: slice
+    ink: float | None = None
+
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Its rows and columns."""
+        return self.rows, self.columns
 
     def __str__(self) -> str:
         height, width = self.rows.stop - self.rows.start, self.columns.stop - self.columns.start

@@ -318,7 +318,8 @@ OPTIONS = {
         help="Time of the log at the movie's 0 s, as 12.5s or -3s, beyond what their clocks tell.",
     ),
     "keep_annotations": typer.Option(
-        "--keep-annotations", help="Look for particles in burned-in annotation bars and scale bars too."
+        "--keep-annotations",
+        help="Look for particles in burned-in annotation bars, scale bars and letters too.",
     ),
     "device": typer.Option("--device", help="Where the model runs."),
     "seed": typer.Option("--seed", min=0, help="Seed of everything random."),

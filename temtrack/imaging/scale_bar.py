@@ -11,9 +11,8 @@ from scipy import ndimage
 
 from temtrack.calibration import Calibration, PixelSize
 from temtrack.errors import InputError
+from temtrack.imaging.spans import Box, length
 from temtrack.movie import Movie
-
-Box = tuple[slice, slice]  # rows and columns
 
 TOLERANCE = 0.06  # grey values within this fraction of the image's range count as one: JPEG smears them
 MIN_LENGTH, MAX_LENGTH = 0.055, 0.6  # of the image's width
@@ -72,11 +71,6 @@ def scale_grey(image: NDArray[Any]) -> NDArray[np.float64] | None:
         return None
     low, high = np.nanmin(grey), np.nanmax(grey)
     return (grey - low) / (high - low) if high > low else None
-
-
-def length(span: slice) -> int:
-    """Return how many pixels a slice covers."""
-    return int(span.stop) - int(span.start)
 
 
 def _lines(mask: NDArray[np.bool_]) -> list[Box]:

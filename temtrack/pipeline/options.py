@@ -91,7 +91,7 @@ class ModelOptions(Options):
     min_score
         Particles of a lower score are left out; see `temtrack.segmentation.model.Segmentation`.
     keep_annotations
-        Whether particles are looked for in burned-in annotation bars and scale bars too.
+        Whether particles are looked for in burned-in annotation bars, scale bars and letters too.
     pixel_size_nm
         Side of a pixel; counts before the file's own.
     scale_bar_nm

@@ -111,7 +111,7 @@ def prepared(movie: Movie, options: ModelOptions, examined: Movie | None = None)
     if hidden.burned_in:
         named = ", ".join(map(str, hidden.burned_in))
         warnings.warn(
-            f"{movie.path}: burned in, left as background: {named} (--keep-annotations looks there too)",
+            f"{movie.path}: burned in, left out: {named} (--keep-annotations looks there too)",
             TemtrackNotice,
             stacklevel=2,
         )

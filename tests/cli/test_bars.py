@@ -1,4 +1,4 @@
-"""Burned-in bars: left as background by ``segment`` and ``track``, measured by ``--scale-bar``."""
+"""Burned-in bars: left out by ``segment`` and ``track``, measured by ``--scale-bar``."""
 
 import json
 
@@ -42,7 +42,7 @@ def test_segment_leaves_them_as_background(run, film, segmenter):
     (row,) = json.loads(result.stdout)["inputs"]
     assert row["n_particles"] == 2
     assert row["pixel_size_nm"] == pytest.approx(0.25)
-    assert "burned in, left as background: annotation bar of " in result.stderr
+    assert "burned in, left out: annotation bar of " in result.stderr
     assert ", scale bar of " in result.stderr
     assert not read_labels(film.with_name("image_mask.tif"))[230:].any()
     kept = json.loads(run("segment", image, "--json", "--force", "--keep-annotations").stdout)

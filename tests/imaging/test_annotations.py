@@ -28,10 +28,10 @@ def image():
     return grey.clip(0, 254).astype(np.uint8)
 
 
-def draw(image, text="50 nm", at=(20, 262), bar=(20, 284, 80, 287), ink=255):
+def draw(image, text="50 nm", at=(20, 262), bar=(20, 284, 80, 287), ink=255, size=16):
     picture = Image.fromarray(image)
     canvas = ImageDraw.Draw(picture)
-    canvas.text(at, text, fill=ink, font=ImageFont.load_default(16))
+    canvas.text(at, text, fill=ink, font=ImageFont.load_default(size))
     if bar:
         canvas.rectangle(bar, fill=ink)
     return np.asarray(picture)
@@ -79,7 +79,6 @@ def test_a_scale_bar_within_an_annotation_bar_counts_once(image):
 def test_particles_noise_a_dark_edge_and_a_bar_without_letters_are_none(image):
     assert detect_annotations(image) == []
     assert detect_annotations(draw(image, text="")) == []
-    assert detect_annotations(draw(image, bar=None)) == []
     image[-30:] = 0
     assert detect_annotations(image) == []
     assert detect_annotations(np.zeros((300, 400))) == []
@@ -96,9 +95,52 @@ def test_missing_pixels_hide_neither_a_bar_nor_the_grey_around_it(image):
     assert hidden.read_frame(0)[285, 50] == pytest.approx(150, abs=15)
 
 
-def test_a_picture_between_white_boxes_is_no_annotation_bar(image):
+def test_letters_on_a_plate_beside_a_picture_go_with_the_plate(image):
     image[:40, :150] = image[:40, 250:] = 255
-    assert detect_annotations(draw(image, text="PTFE", at=(270, 10), bar=None, ink=0)) == []
+    (piece,) = detect_annotations(draw(image, text="PTFE", at=(270, 10), bar=None, ink=0))
+    assert (piece.kind, piece.ink) == ("letters", None)
+    assert (piece.rows, piece.columns) == (slice(0, 43), slice(247, 400))
+
+
+@pytest.mark.parametrize("ink", [0, 255])
+@pytest.mark.parametrize(("text", "at"), [("5.20 s", (270, 6)), ("Au NPs", (150, 262)), ("(b)", (6, 4))])
+def test_letters_alone(image, text, at, ink):
+    (piece,) = detect_annotations(draw(image, text, at=at, bar=None, ink=ink))
+    assert (piece.kind, piece.ink) == ("letters", ink / 255)
+    assert covers(piece, at[1] + 10, at[0] + 12)
+
+
+def test_a_letter_alone_counts_in_a_corner_only(image):
+    assert len(detect_annotations(draw(image, "b", at=(6, 4), bar=None, size=32))) == 1
+    assert detect_annotations(draw(image, "b", at=(200, 250), bar=None, size=32)) == []
+
+
+def test_a_row_of_rings_and_strings_of_noise_are_no_letters(image):
+    y, x = np.mgrid[:300, :400]
+    for cy, cx in ((cy, cx) for cy in range(20, 290, 30) for cx in range(20, 390, 24)):
+        image[np.abs(np.hypot(y - cy, x - cx) - 7) < 1.5] = 0
+    assert detect_annotations(image) == []
+    noise = np.random.default_rng(1).normal(size=(300, 400))
+    assert detect_annotations(noise) == detect_annotations(np.round(noise)) == []
+
+
+def test_the_particle_under_letters_stays(image):
+    image[240:290, 240:330] = 60
+    hidden = hide_annotations(movie_of([draw(image, "12.5 s", at=(262, 255), bar=None)]))
+    assert [piece.kind for piece in hidden.burned_in] == ["letters"]
+    frame = hidden.read_frame(0)
+    assert (frame[240:290, 240:330] == 60).all()
+    assert (frame == image)[:, :240].all()
+    labels = np.ones(image.shape, np.int32)
+    assert (mask_out(labels, hidden.burned_in) == labels).all()
+
+
+def test_a_time_that_runs_is_painted_out_in_every_frame(image):
+    frames = [draw(image, f"t = {4 + 0.3 * t:.1f} s", at=(270, 6), bar=None) for t in range(6)]
+    hidden = hide_annotations(movie_of(frames))
+    (piece,) = hidden.burned_in
+    for t in range(6):
+        assert hidden.read_frame(t)[piece.rows, piece.columns].max() < 230
 
 
 def movie_of(frames):
@@ -147,14 +189,14 @@ def test_a_movie_without_any_stays_as_it_is(image):
     [
         ("2bc87a8698", ["annotation bar"]),
         ("1ecd5c901c", ["annotation bar"]),
-        ("39dda96b25", ["annotation bar", "scale bar"]),
-        ("00655d9628", ["scale bar"]),
-        ("1700be1235", ["scale bar"]),
-        ("f84ce9e349", ["scale bar"]),  # JPEG made some pixels darker than the bar
+        ("39dda96b25", ["annotation bar", "scale bar", "letters"]),
+        ("00655d9628", ["scale bar", "letters"]),
+        ("1700be1235", ["scale bar", "letters", "letters"]),
+        ("f84ce9e349", ["scale bar", "letters"]),  # JPEG made some pixels darker than the bar
         ("93ed483d79", ["scale bar"]),
         ("5e22377208", []),
         ("ae690251d5", []),
-        ("59424b060a", []),
+        ("59424b060a", ["letters", "letters"]),
     ],
 )
 def test_published_images(name, kinds):

@@ -73,7 +73,7 @@ def test_a_burned_in_data_bar_is_no_particle():
         (5, 278), "HV=200kV  Mag 40kx  2024/05/01", fill=255, font=ImageFont.load_default(16)
     )
     image = np.asarray(picture)
-    with pytest.warns(TemtrackNotice, match="left as background: annotation bar"):
+    with pytest.warns(TemtrackNotice, match="left out: annotation bar"):
         found = temtrack.segment(image, "otsu"), follow(np.stack([image] * 8)).masks[0]
     for labels in found:
         assert labels[90, 90] == labels.max() == 1

@@ -1,0 +1,50 @@
+"""Boxes in an image, as slices of rows and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Box = tuple[slice, slice]  # rows and columns
+
+
+def length(span: slice) -> int:
+    """Return how many pixels a slice covers."""
+    return int(span.stop) - int(span.start)
+
+
+def gap(one: slice, other: slice) -> int:
+    """Return how many pixels lie between two slices; 0 where they overlap."""
+    return max(int(one.start) - int(other.stop), int(other.start) - int(one.stop), 0)
+
+
+def hull(boxes: Iterable[Box]) -> Box:
+    """Return the box around boxes."""
+    rows, columns = (
+        slice(min(span.start for span in spans), max(span.stop for span in spans))
+        for spans in zip(*boxes, strict=True)
+    )
+    return rows, columns
+
+
+def grown(box: Box, by_px: int | tuple[int, int], shape: tuple[int, ...]) -> Box:
+    """Return a box that is larger at all sides, by one number or one along each axis, within an image."""
+    by = by_px if isinstance(by_px, tuple) else (by_px, by_px)
+    rows, columns = (
+        slice(max(span.start - more, 0), min(span.stop + more, n))
+        for span, more, n in zip(box, by, shape, strict=True)
+    )
+    return rows, columns
+
+
+def covered_by(inner: Box, box: Box) -> NDArray[np.bool_]:
+    """Return which pixels (Y, X) of a box lie in one within it."""
+    is_covered = np.zeros([length(span) for span in box], bool)
+    rows, columns = (
+        slice(span.start - whole.start, span.stop - whole.start)
+        for span, whole in zip(inner, box, strict=True)
+    )
+    is_covered[rows, columns] = True
+    return is_covered
