@@ -50,7 +50,8 @@ def serve_review(
     """
     if missing := [name for name in ("starlette", "uvicorn") if find_spec(name) is None]:
         raise UsageError(f"review: needs {' and '.join(missing)}; pip install 'temtrack[review]'")
-    from temtrack.review.server import Session, serving
+    from temtrack.review.server import serving
+    from temtrack.review.session import Session
 
     reviewed = open_reviewed(masks, progress)
     shown = find_movie(reviewed.run, movie)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import replace
 
@@ -58,6 +58,16 @@ class EditedRun:
         for name in ("quality", "tracks", "merges", "reviewed", "_lives"):
             setattr(other, name, copy(getattr(self, name)))  # what these hold is replaced, never changed
         return other
+
+    def reading(self, through: Callable[[Masks], Masks]) -> EditedRun:
+        """Return a copy whose masks are read through another reader."""
+        other = self.copy()
+        other._regions.masks = through(other._regions.masks)
+        return other
+
+    def frames_unlike(self, other: EditedRun) -> list[int]:
+        """Return the frames that corrections left otherwise than in another state of the same run."""
+        return self._regions.frames_unlike(other._regions)
 
     def particles(self, t: int) -> dict[int, tuple[float, float, float]]:
         """Return centre (y, x) and area of each particle of a frame."""

@@ -21,7 +21,8 @@ pytestmark = pytest.mark.browser
 def page(browser, tmp_path):
     """Open the page of a run; what the browser complains of gathers in ``complaints``."""
     uvicorn = need_module("uvicorn")
-    from temtrack.review.server import Session, make_app
+    from temtrack.review.server import make_app
+    from temtrack.review.session import Session
 
     folder = write_scene(tmp_path / "masks")
     run, base = open_run(folder), make_edited()
