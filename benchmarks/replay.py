@@ -28,10 +28,11 @@ from temtrack.imaging.labels import overlap_counts
 from temtrack.lineage import Lineage
 from temtrack.masks import Labels
 from temtrack.pipeline.correct import open_reviewed
-from temtrack.review.corrections import Correction, MergeAccepted, ParticleDeleted, ParticleOutlined
+from temtrack.review.corrections import Correction, MergeAccepted, ParticleDeleted
 from temtrack.review.edited import EditedRun
-from temtrack.review.elsewhere import Edges, Node, edges_of, relink, rings_of
+from temtrack.review.elsewhere import Edges, Node, edges_of, relink
 from temtrack.review.log import Entry, Log
+from temtrack.review.outlines import ParticleOutlined, rings_of
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
 

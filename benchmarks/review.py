@@ -31,6 +31,7 @@ from temtrack.movie import Movie
 CELL_PX = 32
 MERGE_EVERY = 20  # of so many particles, two are a pair that merges
 N_STEPS = 20
+THINK_MS = 1000  # before an answer
 MAIN = "from temtrack.cli.app import main; main()"
 
 
@@ -144,12 +145,13 @@ def steps_of(page: Page, frames: list[int]) -> list[float]:
 
 
 def correction_ms(page: Page) -> float:
-    """Say yes to the question of the queue; return ms until the next one stands."""
+    """Say yes to the question of the queue, after a moment; return ms until the next one stands."""
     script = """async () => {
         const began = performance.now();
         await answer(true);
         return performance.now() - began;
     }"""
+    page.wait_for_timeout(THINK_MS)
     return float(page.evaluate(script))
 
 

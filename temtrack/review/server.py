@@ -106,7 +106,7 @@ def make_app(session: Session, token: str) -> Starlette:
 
         return answer
 
-    posts = {"correct": session.correct, "answer": session.answer, "reverse": session.reverse}
+    posts = {name: getattr(session, name) for name in ("correct", "answer", "draw", "reverse")}
     gets: dict[str, Callable[[Request], Response]] = {
         "run": lambda request: JSONResponse(session.describe()),
         "state": lambda request: JSONResponse(session.state()),

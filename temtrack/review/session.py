@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, TypeAdapter
 
-from temtrack.masks import Run
+from temtrack.masks import Labels, Run
 from temtrack.movie import Movie
 from temtrack.report.colors import PALETTE
 from temtrack.review.corrections import Correction
+from temtrack.review.drawing import Ask, answered, brushed, parts_at
 from temtrack.review.edited import EditedRun
 from temtrack.review.estimate import estimate_merges
 from temtrack.review.log import Entry, Log, append, parse
+from temtrack.review.outlines import ParticleDivided, ParticleOutlined, rings_of
+from temtrack.review.places import Stale
 from temtrack.review.queue import Item
 from temtrack.review.shown import ShownFrames, contours_json
+
+#: Points (y, x) as a page tells them.
+_POINTS: TypeAdapter[list[tuple[float, float]]] = TypeAdapter(
+    Annotated[list[tuple[float, float]], Field(min_length=1, max_length=10_000)],
+    config=ConfigDict(allow_inf_nan=False),
+)
 
 
 @dataclass
@@ -34,6 +45,8 @@ class Session:
         Those made so far.
     queue
         What to look at.
+    ask
+        The model that answers points and boxes; ``None`` where there is none.
     """
 
     run: Run
@@ -41,6 +54,7 @@ class Session:
     base: EditedRun
     log: Log
     queue: list[Item]
+    ask: Ask | None = None
     _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
@@ -58,6 +72,7 @@ class Session:
             "n_frames": len(masks),
             "height": masks.height,
             "width": masks.width,
+            "has_model": self.ask is not None and self.movie is not None,
             "first_frame": self.base.frames.start,
             "frame_step": self.base.frames.step,
             "seconds": None if seconds is None else seconds.tolist(),
@@ -125,6 +140,64 @@ class Session:
                 raise ValueError("there is no such answer")
             self._make(done, item.key, "")
 
+    def draw(self, told: Mapping[str, Any]) -> None:
+        """Outline a particle as a page asks for it, ``id``, or where that is absent a new one.
+
+        ``how`` is ``brush`` or ``eraser`` along ``points`` (y, x) with a ``radius``; ``point`` or ``box``:
+        what a model sees at the ``points``, of which a box has two; ``divide``: it is several, one at each.
+        """
+        t, how, one = self._frame_of(told), told.get("how"), told.get("id")
+        points = _POINTS.validate_python(told.get("points"))
+        if one is not None and one not in self.edited.particles(t):
+            raise ValueError(f"particle {one!r} is not in frame {t}")
+        with self._lock:
+            labels = self.edited.labels(t)
+            own = labels == one if one is not None else np.zeros(labels.shape, bool)
+            at = None if one is None else self.edited.place(one, t)
+            if how == "divide" and at is not None and len(points) > 1:
+                answers = None if self.ask is None or self.movie is None else self._answer(t, points)
+                parts = [rings_of(part) for part in parts_at(own, points, answers) if part.any()]
+                self._make(ParticleDivided(at, tuple(parts)), "", str(told.get("why", "")))
+                return
+            mask = self._drawn(t, str(how), points, own, told)
+            rings = rings_of(mask)
+            self._make(ParticleOutlined(self.edited.frames[t], rings, at), "", str(told.get("why", "")))
+
+    def _drawn(
+        self,
+        t: int,
+        how: str,
+        points: list[tuple[float, float]],
+        own: NDArray[np.bool_],
+        told: Mapping[str, Any],
+    ) -> NDArray[np.bool_]:
+        """Return the pixels (Y, X) of a particle as a page asks for them, where it had its ``own``."""
+        if how in ("brush", "eraser"):
+            radius = float(told["radius"])
+            if not 0 < radius <= max(own.shape):
+                raise ValueError(f"a brush of {radius} px cannot be")
+            stroke = brushed(points, radius, (own.shape[0], own.shape[1]))
+            return own | stroke if how == "brush" else own & ~stroke
+        if how == "point":
+            return self._answer(t, points) > 0
+        if how == "box" and len(points) == 2:
+            (y0, x0), (y1, x1) = points
+            return self._answer(t, [], [(min(y0, y1), min(x0, x1), max(y0, y1), max(x0, x1))]) > 0
+        raise ValueError(f"{how!r} with {len(points)} points cannot be drawn")
+
+    def _answer(
+        self, t: int, points: list[tuple[float, float]], boxes: Sequence[Sequence[float]] = ()
+    ) -> Labels:
+        """Return what the model says of points or boxes in a frame."""
+        if self.ask is None or self.movie is None:
+            raise ValueError("there is no model, or no movie, to answer a point or a box")
+        areas = [area for _, _, area in self.edited.particles(t).values()]
+        diameter = 2 * np.sqrt(np.median(areas) / np.pi) if areas else 0.0
+        found = answered(self.ask, self.shown.frame(t), points, boxes, float(diameter))
+        if not found.any():
+            raise Stale("the model sees no particle there")
+        return found
+
     def reverse(self, told: Mapping[str, Any]) -> None:
         """Undo or redo."""
         with self._lock:
@@ -150,14 +223,18 @@ class Session:
             return [self._resolve(one) for one in value]
         if not isinstance(value, dict):
             return value
-        t = value.get("t")
-        if not isinstance(t, int) or not 0 <= t < len(self.run.masks):
-            raise ValueError(f"frame {t!r} is not in this run")
+        t = self._frame_of(value)
         if "id" not in value:
             return self.edited.frames[t]
         if value["id"] not in self.edited.particles(t):
             raise ValueError(f"particle {value['id']!r} is not in frame {t}")
         return asdict(self.edited.place(value["id"], t))
+
+    def _frame_of(self, told: Mapping[str, Any]) -> int:
+        t = told.get("t")
+        if not isinstance(t, int) or not 0 <= t < len(self.run.masks):
+            raise ValueError(f"frame {t!r} is not in this run")
+        return t
 
 
 def _places(fields: Any) -> Iterator[dict[str, Any]]:

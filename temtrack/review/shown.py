@@ -7,8 +7,10 @@ from dataclasses import replace
 from functools import cached_property, lru_cache
 from io import BytesIO
 from threading import RLock
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from temtrack.masks import Labels, Masks
@@ -51,14 +53,20 @@ class ShownFrames:
 
         return replace(masks, read_frame=read)
 
+    def frame(self, t: int) -> NDArray[Any]:
+        """Return the grey values (Y, X) of a frame of the movie, which must be there."""
+        assert self._movie is not None
+        with self._reading:
+            return self._movie.read_frame(t)
+
     def _picture(self, t: int) -> bytes:
         """Return a frame as a BMP: as large as a PNG, since noise cannot be packed, and made at once."""
         if self._movie is None:
             grey = np.full(self._shape, 128, np.uint8)
         else:
             with self._reading:
-                window, frame = self._window, self._movie.read_frame(t)
-            grey = window.show(frame)
+                window = self._window
+            grey = window.show(self.frame(t))
         content = BytesIO()
         Image.fromarray(grey).save(content, "BMP")
         return content.getvalue()

@@ -11,17 +11,9 @@ from temtrack.formats.readers import read_movie
 from temtrack.formats.store.run import movie_source, write_run
 from temtrack.pipeline.labels import reviewed_frames, write_labels
 from temtrack.provenance import Provenance
-from temtrack.review.corrections import (
-    Confirmed,
-    FrameExcluded,
-    IdsSwapped,
-    ParticleCopied,
-    ParticleDeleted,
-    ParticleOutlined,
-    ParticlesJoined,
-    ParticleSplit,
-)
+from temtrack.review.corrections import Confirmed, FrameExcluded, IdsSwapped, ParticleDeleted, ParticlesJoined
 from temtrack.review.log import Entry, Log, append
+from temtrack.review.outlines import ParticleCopied, ParticleOutlined, ParticleSplit
 from temtrack.review.places import Place
 
 HERE, THERE = Place(5, 70.0, 20.0), Place(5, 70.0, 45.0)

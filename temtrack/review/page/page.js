@@ -7,14 +7,23 @@ const KEYS = {
   z: () => did("reverse", { redo: false }, "undone"), Z: () => did("reverse", { redo: true }, "made again"),
   0: () => { fit(); redraw(); }, d: () => use("delete here"), D: () => use("delete everywhere"), c: () => use("cut link"),
   l: () => use("link"), s: () => use("swap"), j: () => use("join here"), m: () => use("merged"), x: () => use("exclude frame"),
+  b: () => use("brush"), e: () => use("eraser"), p: () => use("polygon"), a: () => use("point"),
+  "[": () => resizeBrush(-1), "]": () => resizeBrush(1), Enter: () => finish(),
+  Backspace: () => { drawn = drawn.slice(0, -1); redraw(); },
   Escape: () => { selected = []; setTool(null); showSelected(); },
 };
+
+function resizeBrush(by) {
+  $("radius").value = Number($("radius").value) + by;
+  redraw();
+}
 
 function connect() {
   for (const name of Object.keys(TOOLS)) {
     const button = document.createElement("button");
     button.textContent = button.dataset.tool = name;
-    button.onclick = () => use(name);
+    button.onclick = () => { button.blur(); use(name); }; // else Enter would press it again
+    button.disabled = !run.has_model && (name === "point" || name === "box");
     $("tools").append(button);
   }
   const actions = { play: " ", yes: "y", no: "n", next: ".", back: ",", undo: "z", redo: "Z", fit: "0" };
@@ -24,6 +33,7 @@ function connect() {
   const look = () => { $("picture").style.filter = `brightness(${$("brightness").value}%) contrast(${$("contrast").value}%)`; };
   $("brightness").oninput = $("contrast").oninput = look;
   $("stage").onpointerdown = (event) => (tool ? drawWith(event) : pan(event));
+  $("stage").onpointermove = (event) => { pointer = placeOf(event); if (isBrush()) redraw(); };
   $("stage").addEventListener("wheel", zoom, { passive: false });
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.id === "why") return;

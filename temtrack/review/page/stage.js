@@ -91,12 +91,13 @@ async function show() {
 
 async function goTo(frame) {
   const forward = frame >= t ? 1 : -1;
+  if (frame !== t) drawn = [];
   t = Math.max(0, Math.min(run.n_frames - 1, frame));
   const here = t;
   await show();
   if (here !== t) return;
   const next = Array.from({ length: N_AHEAD }, (_, n) => t + forward * (n + 1));
-  fetchAhead(playing === null ? [...next, t - forward, ...framesOfNext()] : next);
+  fetchAhead(playing === null ? [next[0], t - forward, ...framesOfNext(), ...next] : next);
 }
 
 function play(wanted) {

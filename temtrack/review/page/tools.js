@@ -2,6 +2,7 @@
 "use strict";
 
 let tool = null, drawn = []; // points (y, x) of what is being drawn
+let pointer = [0, 0];
 
 function tell(message, isError = false) {
   $("message").textContent = message;
@@ -38,20 +39,69 @@ function correct(kind, fields) {
   return did("correct", { kind, fields, why: $("why").value, item: isOfItem ? key : "" }, kind.replaceAll("_", " "));
 }
 
+// Drawing: with the button held down, or click by click until Enter.
+
+const here = () => selected.find((one) => one.t === t);
+const outlined = (points, one) => correct("particle_outlined", { frame: { t }, rings: [points], ...(one ? { at: one } : {}) });
+const byServer = (how, points, one, more = {}, after = refresh) => did("draw", { how, t, points, ...(one ? { id: one.id } : {}), ...more, why: $("why").value }, how, after);
+
+const DRAWN = { // by tool: points that it needs, and what it does with them
+  "line": [2, (points) => correct("particle_split", { at: selected[0], line: points })],
+  "outline": [3, (points) => outlined(points, selected[0])],
+  "new outline": [3, (points) => outlined(points)],
+  "box": [2, (points) => byServer("box", points, here())],
+  "brush": [1, (points) => paint(points)],
+  "eraser": [1, (points) => paint(points)],
+};
+
+const CLICKED = {
+  "polygon": [3, (points) => outlined(points, selected[0])],
+  "point": [1, (points) => byServer("point", points, here())],
+  "split at points": [2, (points) => byServer("divide", points, here())],
+};
+
+const isBrush = () => tool === "brush" || tool === "eraser";
+
+// A stroke, after which brush and particle stay in the hand.
+function paint(points) {
+  const one = here(), name = tool;
+  if (name === "eraser" && !one) return tell("eraser: select a particle of this frame first", true);
+  if (!one) setTool(null);
+  return byServer(name, points, one, { radius: Number($("radius").value) }, () => {
+    selected = one ? [one] : [];
+    showSelected();
+    return refresh();
+  });
+}
+
 function drawTool(pen) {
-  if (drawn.length < 2) return;
+  pen.strokeStyle = pen.fillStyle = "#fff";
+  pen.lineWidth = (isBrush() ? 2 * Number($("radius").value) : 2 / view.scale);
+  pen.lineCap = pen.lineJoin = "round";
+  pen.globalAlpha = isBrush() ? 0.45 : 1;
   pen.beginPath();
-  drawn.forEach(([y, x]) => pen.lineTo(x, y));
-  pen.strokeStyle = "#fff";
-  pen.lineWidth = 2 / view.scale;
+  if (tool === "box" && drawn.length === 2) pen.rect(drawn[0][1], drawn[0][0], drawn[1][1] - drawn[0][1], drawn[1][0] - drawn[0][0]);
+  else drawn.forEach(([y, x]) => pen.lineTo(x, y));
   pen.stroke();
+  pen.globalAlpha = 1;
+  pen.lineWidth = 1.5 / view.scale;
+  for (const [y, x] of isBrush() ? [pointer] : tool in CLICKED ? drawn : []) {
+    pen.beginPath();
+    pen.arc(x, y, isBrush() ? Number($("radius").value) : 3 / view.scale, 0, 7);
+    pen.stroke();
+  }
 }
 
 function drawWith(event) {
+  if (tool in CLICKED) {
+    drawn = [...drawn, placeOf(event)];
+    redraw();
+    if (tool === "point") finish();
+    return;
+  }
   drawn = [placeOf(event)];
   const move = (now) => {
-    if (tool === "line") drawn = [drawn[0], placeOf(now)];
-    else drawn.push(placeOf(now));
+    drawn = tool === "line" || tool === "box" ? [drawn[0], placeOf(now)] : [...drawn, placeOf(now)];
     redraw();
   };
   addEventListener("pointermove", move);
@@ -62,18 +112,22 @@ function drawWith(event) {
 }
 
 function finish() {
-  const points = drawn, [one] = selected, name = tool;
-  setTool(null);
-  if (name === "line" && points.length === 2 && one) correct("particle_split", { at: one, line: points });
-  else if (name !== "line" && points.length > 2)
-    correct("particle_outlined", { frame: { t }, rings: [points], ...(name === "outline" && one ? { at: one } : {}) });
-  else tell("draw in the picture with the button held down; a line needs a selected particle", true);
+  if (!tool) return;
+  const [n, act] = DRAWN[tool] ?? CLICKED[tool], points = drawn, name = tool;
+  if (points.length < n) {
+    setTool(null);
+    return tell(name in CLICKED ? `${name}: click ${n} points or more, then Enter` : "draw in the picture with the button held down", true);
+  }
+  if (!isBrush()) setTool(null);
+  else drawn = [];
+  act(points);
 }
 
 function setTool(name) {
   tool = tool === name ? null : name;
   drawn = [];
   for (const button of $("tools").children) button.setAttribute("aria-pressed", button.dataset.tool === tool);
+  if (tool in CLICKED && tool !== "point") tell(`${tool}: click in the picture, Backspace takes the last point back, Enter ends`);
   redraw();
 }
 
@@ -94,6 +148,12 @@ const TOOLS = {
   "line": [1, () => setTool("line")],
   "outline": [1, () => setTool("outline")],
   "new outline": [0, () => setTool("new outline")],
+  "polygon": [0, () => setTool("polygon")],
+  "brush": [0, () => setTool("brush")],
+  "eraser": [1, () => setTool("eraser")],
+  "point": [0, () => setTool("point")],
+  "box": [0, () => setTool("box")],
+  "split at points": [1, () => setTool("split at points")],
   "copy here": [1, ([at]) => correct("particle_copied", { at, frame: { t } })],
   "dissolved": [1, ([at]) => correct("fate_told", { at, fate: "dissolved" })],
   "left": [1, ([at]) => correct("fate_told", { at, fate: "left" })],
