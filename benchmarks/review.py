@@ -8,6 +8,7 @@ keeps movie, masks and tables, and takes them again the next time.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +131,21 @@ def most_memory_mb(process: subprocess.Popen[str]) -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1e3
 
 
+def processor_ms(process: subprocess.Popen[str], address: str, frames: list[int]) -> float:
+    """Ask for pictures and contours of frames; return what one of them costs the server."""
+
+    def spent() -> float:
+        ticks = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+        return 1e3 * sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+    before = spent()
+    for t in frames:
+        for what in ("frame", "contours"):
+            with urlopen(f"{address}{what}/{t}") as answer:
+                answer.read()
+    return (spent() - before) / len(frames)
+
+
 def steps_of(page: Page, frames: list[int]) -> list[float]:
     """Go to frames one after another; return ms until each stands."""
     script = """async (t) => {
@@ -193,14 +210,18 @@ def main() -> None:
             if options.png:
                 page.screenshot(path=options.png)
             memory = most_memory_mb(process)
+            frames = rng.choice(options.frames, min(options.frames, N_STEPS), replace=False).tolist()
+            cost = processor_ms(process, address, frames)
         browser.close()
     once = {"address shown s": started, "first picture ms": first, "ready ms": ready, "server MB": memory}
+    once["server's processor, ms a frame"] = cost
+    load = f"Load of the machine's {os.cpu_count()} cores meanwhile: {os.getloadavg()[0]:.1f}."
     result = BenchmarkResult(
         title="The review page of a long run",
         data=f"{options.particles:,} drawn particles of {options.frames:,} frames",
         split="-",
         seed="1",
-        tables=[ResultTable("Once", [once]), ResultTable("Again and again", rows)],
+        tables=[ResultTable("Once", [once], load), ResultTable("Again and again", rows)],
     )
     publish(result, options.json)
 

@@ -236,6 +236,7 @@ def test_the_movie_zooms_and_pans(page):
     page.click("button[aria-label^='Zoom in']")
     left, top, width, height = map(float, view.get_attribute("viewBox").split())
     assert (width, height) == pytest.approx((120 / 2.56, 96 / 2.56))
+    page.evaluate("scrollTo(0, 0)")
     box = view.bounding_box()
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(*middle)
@@ -245,6 +246,7 @@ def test_the_movie_zooms_and_pans(page):
     moved = list(map(float, view.get_attribute("viewBox").split()))
     assert moved == pytest.approx([left - width / 4, top + height / 4, width, height], abs=0.2)
     assert "Particle" not in page.text_content("#inspector h3")  # a drag chooses none
+    page.mouse.move(*middle)
     page.keyboard.down("Control")
     page.mouse.wheel(0, -100)
     page.keyboard.up("Control")

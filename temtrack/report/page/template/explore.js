@@ -50,7 +50,7 @@ class Scatter {
     this.table.append(...there.map((name) => html("option", {}, name)));
     this.columns = new Map();
     this.figure = new Figure({ name: "scatter", title: "One column against another", shape: "wide", draw: (width) => this.#draw(width),
-      words: "Click a point to see its particle in its frame. The darker points are of the particle that is chosen." });
+      words: "Click a point to see its particle in its frame. The larger points are of the particle that is chosen." });
     this.figure.node.querySelector("header").after(html("div", { class: "row" }, this.table, this.y, "over", this.x, html("label", { class: "switch" }, this.here, "only this frame")));
     listen("particle", () => this.figure.refresh(true));
     listen("frame", () => { if (this.here.checked) this.figure.refresh(true); });
