@@ -28,10 +28,11 @@ from temtrack.imaging.labels import overlap_counts
 from temtrack.lineage import Lineage
 from temtrack.masks import Labels
 from temtrack.pipeline.correct import open_reviewed
-from temtrack.review.corrections import Correction, MergeAccepted, ParticleDeleted, ParticleOutlined
+from temtrack.review.corrections import Correction, MergeAccepted, ParticleDeleted
 from temtrack.review.edited import EditedRun
-from temtrack.review.elsewhere import Edges, Node, edges_of, relink, rings_of
+from temtrack.review.elsewhere import Edges, Node, edges_of, relink
 from temtrack.review.log import Entry, Log
+from temtrack.review.outlines import ParticleOutlined, rings_of
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
 
@@ -154,11 +155,13 @@ def main() -> None:
     """Tell how many corrections apply, and why others do not."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keeps the runs, and takes them again")
     add_json_option(parser)
     given = parser.parse_args()
     seeds = range(1, given.seeds + 1)
     with TemporaryDirectory() as scratch:
-        found = [each for seed in seeds for each in replay(seed, Path(scratch) / str(seed))]
+        folder = given.keep or Path(scratch)
+        found = [each for seed in seeds for each in replay(seed, folder / str(seed))]
     reasons = sum((one for _, one in found), Counter[str]())
     tables = [
         ResultTable("Corrections of one run applied to the other", [row for row, _ in found]),

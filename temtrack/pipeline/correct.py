@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from temtrack.analysis.measure import analyze_run
@@ -30,6 +30,9 @@ from temtrack.review.edited import EditedRun
 from temtrack.review.elsewhere import read_elsewhere
 from temtrack.review.log import LOG_NAME, Entry, Log, append, read_log, unknown_to
 from temtrack.tables import DRIFT, Tables
+
+#: Columns of particles that corrections rest on; the others of a long run are gigabytes.
+_REVIEWED_COLUMNS = ("frame", "particle_id", "y_px", "x_px", "area_px", "gap_filled")
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Reviewed:
     Parameters
     ----------
     run, tables
-        As tracked.
+        As tracked; of the particles only what a review looks at.
     edited
         The run without any correction.
     log
@@ -90,9 +93,9 @@ def open_reviewed(masks: Run | Path | str, progress: Progress = silent) -> Revie
     tables = tables_of(run, TableOptions(), None, progress)
     if tables.merges is None:  # a table without merges was asked for
         tables = analyze_run(run, None, tables.calibration, True, progress)
-    names = ("frame", "particle_id", "y_px", "x_px", "area_px", "gap_filled")
-    columns = {name: tables.particles[name].to_numpy(zero_copy_only=False) for name in names}
     lineage = lineage_of(observe(tables)) if run.lineage is None else run.lineage
+    tables = replace(tables, particles=tables.particles.select([*_REVIEWED_COLUMNS, "touches_border"]))
+    columns = {name: tables.particles[name].to_numpy(zero_copy_only=False) for name in _REVIEWED_COLUMNS}
     edited = EditedRun(ids_of(run, tables), ParticleHistory(columns), lineage, run.frame_range, run.quality)
     folder = run.path if run.path.is_dir() else run.path.parent
     return Reviewed(run, tables, edited, read_log(folder / LOG_NAME, run))

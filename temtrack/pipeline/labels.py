@@ -13,14 +13,8 @@ from temtrack.masks import Run
 from temtrack.pipeline.correct import open_reviewed
 from temtrack.pipeline.find_movie import open_movie
 from temtrack.progress import Progress, silent
-from temtrack.review.corrections import (
-    Confirmed,
-    Correction,
-    ParticleCopied,
-    ParticleOutlined,
-    ParticlesJoined,
-    ParticleSplit,
-)
+from temtrack.review.corrections import Confirmed, Correction, ParticlesJoined
+from temtrack.review.outlines import ParticleCopied, ParticleDivided, ParticleOutlined, ParticleSplit
 
 
 def reviewed_frames(corrections: Iterable[Correction]) -> set[int]:
@@ -34,7 +28,7 @@ def reviewed_frames(corrections: Iterable[Correction]) -> set[int]:
         match one:
             case Confirmed(what="frame") | ParticleOutlined() | ParticleCopied():
                 found.add(one.frame)
-            case ParticleSplit():
+            case ParticleSplit() | ParticleDivided():
                 found.add(one.at.frame)
             case ParticlesJoined(everywhere=False):
                 found.add(one.one.frame)

@@ -19,9 +19,7 @@ from temtrack.imaging.labels import map_ids, overlap_counts
 from temtrack.lineage import Lineage
 from temtrack.masks import Labels
 from temtrack.movie import Movie
-
-#: From an image (Y, X), and points (N, 2) or boxes (N, 4), to labels (Y, X): prompt n's particle is n + 1.
-Ask = Callable[[NDArray[Any], NDArray[Any] | None, NDArray[Any] | None], Labels]
+from temtrack.review.drawing import Ask
 
 
 @dataclass(frozen=True)

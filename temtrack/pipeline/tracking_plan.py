@@ -23,9 +23,10 @@ from temtrack.movie import Movie
 from temtrack.pipeline.movie_segmentation import MovieSegmentation, segmented_by_model, told_by
 from temtrack.pipeline.options import TrackOptions
 from temtrack.pipeline.pieces import has_pieces, join_pieces
-from temtrack.pipeline.prompted import Ask, Followed
+from temtrack.pipeline.prompted import Followed
 from temtrack.pipeline.segment import prepared
 from temtrack.provenance import Provenance, Source
+from temtrack.review.drawing import Ask
 from temtrack.tracking.engine import (
     ResumableTracker,
     Segment,

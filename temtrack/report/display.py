@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ _N_SAMPLE_FRAMES = 8
 
 #: Pixels, in percent, left out at the dark and at the bright end.
 _CLIPPED_PERCENT = 0.5
+
+#: Whole numbers of at most so many bytes are few enough for a table of their grey levels.
+_LOOKED_UP_BYTES = 2
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,20 @@ class GreyWindow:
 
     def show(self, frame: NDArray[Any]) -> NDArray[np.uint8]:
         """Return the frame (Y, X) as grey levels 0 to 255; NaN is black."""
+        if frame.dtype.kind == "u" and frame.itemsize <= _LOOKED_UP_BYTES:
+            return np.asarray(_levels(self, frame.dtype)[frame])
+        return self._show(frame)
+
+    def _show(self, frame: NDArray[Any]) -> NDArray[np.uint8]:
         span = max(self.white - self.black, np.finfo(np.float64).tiny)
         level = np.clip((frame.astype(np.float64) - self.black) / span, 0, 1)
         return np.asarray(np.nan_to_num(level) * 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=8)
+def _levels(window: GreyWindow, dtype: np.dtype[Any]) -> NDArray[np.uint8]:
+    """Return the grey level of each value that a type has."""
+    return window._show(np.arange(np.iinfo(dtype).max + 1, dtype=dtype))
 
 
 def _inside(frame: NDArray[Any]) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""What a person may correct in a run: each kind says what it needs, and applies itself.
+"""What a person may correct in a run, but for outlines: each kind says what it needs, and applies itself.
 
 A correction names particles by `Place`, never by id, so that it also fits a new run of the same movie. Where
 that run lacks a particle in the very frame, the nearest frame in which it has it counts, unless pixels of the
@@ -12,10 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import ConfigDict
-from skimage.draw import polygon2mask
 
 from temtrack.review.edited import EditedRun
 from temtrack.review.places import (
@@ -24,14 +21,12 @@ from temtrack.review.places import (
     BEFORE,
     HERE,
     MAX_SURE_FACTOR,
+    Covered,
     Missing,
     Needless,
     Place,
     Stale,
 )
-
-#: Points (y, x) in px; whole numbers are corners of pixels: the first pixel reaches from 0 to 1.
-Ring = tuple[tuple[float, float], ...]
 
 #: Ends that a person may tell of a particle; merges and splits have kinds of their own.
 ToldFate = Literal["left", "dissolved", "lost"]
@@ -246,29 +241,9 @@ class ParticleDeleted(Correction):
     def apply(self, run: EditedRun) -> None:  # noqa: D102
         try:
             one, t = run.find(self.at, AROUND if self.everywhere else HERE, MAX_SURE_FACTOR)
-        except Missing as reason:
+        except (Missing, Covered) as reason:
             raise Needless(str(reason)) from None
         run.delete(one, None if self.everywhere else [t])
-
-
-@dataclass(frozen=True)
-class ParticleSplit(Correction):
-    """In this frame the particle is two, on both sides of a line; the smaller one is new."""
-
-    at: Place
-    line: tuple[tuple[float, float], tuple[float, float]]
-
-    def apply(self, run: EditedRun) -> None:  # noqa: D102
-        one, t = run.find(self.at)
-        mask = run.labels(t) == one
-        (y0, x0), (y1, x1) = self.line
-        y, x = np.indices(mask.shape) + 0.5
-        side = (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) > 0
-        smaller, larger = sorted((mask & side, mask & ~side), key=np.count_nonzero)
-        if not smaller.any():
-            raise Stale("the line does not divide the particle")
-        run.outline(one, t, larger)
-        run.outline(None, t, smaller)
 
 
 @dataclass(frozen=True)
@@ -286,67 +261,6 @@ class ParticlesJoined(Correction):
         if a == b or t != t_b:
             raise Stale("two particles of one frame are needed")
         run.give(b, a, None if self.everywhere else t)
-
-
-@dataclass(frozen=True)
-class ParticleOutlined(Correction):
-    """In a frame the particle, or a new one, covers what these rings enclose; a ring in a ring is a hole."""
-
-    frame: int
-    rings: tuple[Ring, ...]
-    at: Place | None = None
-
-    def apply(self, run: EditedRun) -> None:  # noqa: D102
-        t = run.frame_of(self.frame)
-        mask = fill(self.rings, run.labels(t).shape)
-        run.outline(None if self.at is None else self._whose(run, t, mask), t, mask)
-
-    def _whose(self, run: EditedRun, t: int, mask: NDArray[np.bool_]) -> int | None:
-        """Return whose outline it is: of what is at its place, or where it was drawn; ``None`` if new."""
-        assert self.at is not None
-        y, x = np.argwhere(mask).mean(axis=0).tolist() if mask.any() else (self.at.y_px, self.at.x_px)
-        drawn = Place(self.frame, y, x, float(np.count_nonzero(mask)) or None)
-        others = set(run.particles(t))
-        for place, steps in ((self.at, HERE), (drawn, HERE), (drawn, AROUND)):
-            with suppress(Stale):
-                one = run.find(place, steps)[0]
-                if steps == HERE or one not in others:
-                    return one
-        return None
-
-
-def fill(rings: tuple[Ring, ...], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return the pixels (Y, X) whose centres lie within an odd number of rings."""
-    mask = np.zeros(shape, bool)
-    for ring in rings:
-        if len(ring) > 2:
-            mask ^= polygon2mask(shape, np.asarray(ring) - 0.5)
-    return mask
-
-
-@dataclass(frozen=True)
-class ParticleCopied(Correction):
-    """In another frame, where it lacks or is badly outlined, the particle looks as at this place."""
-
-    at: Place
-    frame: int
-
-    def apply(self, run: EditedRun) -> None:  # noqa: D102
-        (one, source), t = run.find(self.at, AROUND), run.frame_of(self.frame)
-        if source == t:
-            raise Stale("it cannot be copied from the frame itself")
-        around = [run.particles(n).get(one) for n in (t - 1, t + 1) if 0 <= n < len(run.frames)]
-        centres = [known[:2] for known in around if known is not None]
-        mask = run.labels(source) == one
-        pixels = np.argwhere(mask)
-        moved = np.rint(
-            pixels + (np.mean(centres, axis=0) if centres else pixels.mean(axis=0)) - pixels.mean(axis=0)
-        )
-        moved = moved[((moved >= 0) & (moved < mask.shape)).all(axis=1)].astype(np.intp)
-        copied = np.zeros(mask.shape, bool)
-        copied[tuple(moved.T)] = True
-        others = run.labels(t)
-        run.outline(one, t, copied & np.isin(others, (0, one)))
 
 
 @dataclass(frozen=True)
@@ -394,24 +308,3 @@ class Note(Correction):
 
     def apply(self, run: EditedRun) -> None:  # noqa: D102
         run.frame_of(self.frame)
-
-
-KINDS: dict[str, type[Correction]] = {
-    "merge_accepted": MergeAccepted,
-    "merge_rejected": MergeRejected,
-    "merge_parents": MergeParents,
-    "merge_frame": MergeFrame,
-    "merge_added": MergeAdded,
-    "link_made": LinkMade,
-    "link_cut": LinkCut,
-    "ids_swapped": IdsSwapped,
-    "particle_deleted": ParticleDeleted,
-    "particle_split": ParticleSplit,
-    "particles_joined": ParticlesJoined,
-    "particle_outlined": ParticleOutlined,
-    "particle_copied": ParticleCopied,
-    "fate_told": FateTold,
-    "frame_excluded": FrameExcluded,
-    "confirmed": Confirmed,
-    "note": Note,
-}

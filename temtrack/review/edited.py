@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import replace
 
@@ -58,6 +58,16 @@ class EditedRun:
         for name in ("quality", "tracks", "merges", "reviewed", "_lives"):
             setattr(other, name, copy(getattr(self, name)))  # what these hold is replaced, never changed
         return other
+
+    def reading(self, through: Callable[[Masks], Masks]) -> EditedRun:
+        """Return a copy whose masks are read through another reader."""
+        other = self.copy()
+        other._regions.masks = through(other._regions.masks)
+        return other
+
+    def frames_unlike(self, other: EditedRun) -> list[int]:
+        """Return the frames that corrections left otherwise than in another state of the same run."""
+        return self._regions.frames_unlike(other._regions)
 
     def particles(self, t: int) -> dict[int, tuple[float, float, float]]:
         """Return centre (y, x) and area of each particle of a frame."""
@@ -176,17 +186,23 @@ class EditedRun:
 
     def add_merge(self, t: int, child: int, parents: Iterable[int]) -> Merge:
         """Let particles end as one that begins in frame ``t``; each is cut there where it goes on."""
-        ending = tuple(parents)
         child = self.cut(child, t)
+        first = self.life(child)[0]
+        last = [[region for region in self.life(one) if region[0] < t][-1] for one in parents]
         for merge in list(self.merges):
             if merge.child == child and merge.frame >= t:
                 self.drop_merge(merge)
-        for one in ending:
+        for region in last:
+            one = self.id_of(*region)
             self.cut(one, t)
             for merge in [m for m in self.merges if one in m.parents and one != m.child]:
                 self.leave_merge(merge, one)
-        if lost := [one for one in ending if one not in self.tracks]:
-            raise Stale(f"{len(lost)} of the parents are of one particle with another one")
+        # what is left of such a merge goes on as its child, and so has another name now
+        for region in last:
+            self.cut(self.id_of(*region), t)
+        child, ending = self.id_of(*first), tuple(self.id_of(*region) for region in last)
+        if n_same := len(ending) - len(set(ending)):
+            raise Stale(f"{n_same} of the parents are of one particle with another one")
         merge = Merge(t, child, self._largest_first(ending), None, 0.0, 0.0)
         self.merges.append(merge)
         for one in ending:

@@ -23,7 +23,6 @@ from temtrack.formats.store.masks import read_masks
 from temtrack.imaging.labels import measure_regions, overlap_counts
 from temtrack.masks import Labels
 from temtrack.progress import Progress, silent
-from temtrack.report.page.contours import STEPS, trace_contours
 from temtrack.review.corrections import (
     Correction,
     LinkCut,
@@ -32,10 +31,9 @@ from temtrack.review.corrections import (
     MergeParents,
     MergeRejected,
     ParticleDeleted,
-    ParticleOutlined,
-    Ring,
 )
 from temtrack.review.edited import EditedRun
+from temtrack.review.outlines import ParticleOutlined, rings_of
 from temtrack.review.places import Needless, Stale
 
 #: A particle in a frame of the run: frame and id.
@@ -96,18 +94,6 @@ def _compare_pixels(run: EditedRun, t: int, wanted: Labels) -> Iterator[Correcti
         correction = ParticleOutlined(run.frames[t], rings_of(wanted == one), at)
         correction.apply(run)
         yield correction
-
-
-def rings_of(mask: Labels) -> tuple[Ring, ...]:
-    """Return the rings along the edges of pixels that enclose a mask (Y, X), holes too: `fill` undoes it."""
-    contours, rings, start = trace_contours(mask.astype(np.int32)), [], 0
-    for _, _, y, x, n_steps in contours.polylines.tolist():
-        directions = contours.directions[start : start + n_steps]
-        corners = np.array([y, x]) + np.cumsum(STEPS[directions], axis=0)
-        is_turn = directions != np.roll(directions, -1)
-        rings.append(tuple((float(b), float(a)) for b, a in corners[is_turn].tolist()))
-        start += n_steps
-    return tuple(rings)
 
 
 def edges_of(run: EditedRun) -> Edges:

@@ -24,8 +24,9 @@ from pydantic import TypeAdapter, ValidationError
 from temtrack.errors import InputError, OutputError, TemtrackWarning
 from temtrack.formats.store.atomic import locked
 from temtrack.masks import Run
-from temtrack.review.corrections import KINDS, Correction
+from temtrack.review.corrections import Correction
 from temtrack.review.edited import EditedRun
+from temtrack.review.kinds import KINDS
 from temtrack.review.places import Needless, Stale
 
 LOG_NAME = "corrections.jsonl"

@@ -31,6 +31,10 @@ class Missing(Stale):
     """No particle lies at a place."""
 
 
+class Covered(Stale):
+    """A much larger particle covers a place, so what was noted there lacks."""
+
+
 class Needless(Stale):
     """The run is as the correction tells without it."""
 
@@ -67,7 +71,7 @@ def particle_at(
 
     Its centre is less than a radius away, by the larger of both areas. Of several the nearest counts, and the
     one of a like area where they are about as near. `Missing` where there is none, `Stale` where the only one
-    is of another size.
+    is of another size, `Covered` where that is larger by more than `MAX_AREA_FACTOR`.
     """
     found = []
     for one, (y, x, area) in particles.items():
@@ -76,10 +80,12 @@ def particle_at(
         if away <= 1:
             factor = max(area / noted, noted / area)
             unlike = away + _RADII_PER_LOG_AREA * float(np.log(factor))
-            found.append((factor > max_area_factor, unlike, one, factor))
+            found.append((factor > max_area_factor, unlike, one, factor, area))
     if not found:
         raise Missing(f"no particle in {place}")
-    is_other, _, one, factor = min(found)
+    is_other, _, one, factor, area = min(found)
     if is_other:
-        raise Stale(f"the particle in {place} differs in area by a factor of {factor:.1f}")
+        is_covered = place.area_px is not None and area > MAX_AREA_FACTOR * place.area_px
+        kind = Covered if is_covered else Stale
+        raise kind(f"the particle in {place} differs in area by a factor of {factor:.1f}")
     return one

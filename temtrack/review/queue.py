@@ -27,10 +27,10 @@ from temtrack.review.corrections import (
     MergeAccepted,
     MergeAdded,
     MergeRejected,
-    ParticleCopied,
     ParticleDeleted,
 )
 from temtrack.review.edited import EditedRun
+from temtrack.review.outlines import ParticleCopied
 from temtrack.review.places import Place
 from temtrack.tables import BAD_FRAMES, Tables
 

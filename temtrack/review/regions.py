@@ -52,6 +52,13 @@ class Regions:
         """Return what is another object as soon as the frame has changed."""
         return self._ids.get(t), self._paints.get(t)
 
+    def frames_unlike(self, other: Regions) -> list[int]:
+        """Return the frames whose state is another object."""
+        touched = {t for one in (self, other) for t in (*one._ids, *one._paints)}
+        return sorted(
+            t for t in touched if any(a is not b for a, b in zip(self.state(t), other.state(t), strict=True))
+        )
+
     def particles(self, t: int) -> dict[int, tuple[float, float, float]]:
         """Return centre (y, x) and area of each particle of a frame."""
         now = self._ids.get(t, {})

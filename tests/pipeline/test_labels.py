@@ -11,17 +11,9 @@ from temtrack.formats.readers import read_movie
 from temtrack.formats.store.run import movie_source, write_run
 from temtrack.pipeline.labels import reviewed_frames, write_labels
 from temtrack.provenance import Provenance
-from temtrack.review.corrections import (
-    Confirmed,
-    FrameExcluded,
-    IdsSwapped,
-    ParticleCopied,
-    ParticleDeleted,
-    ParticleOutlined,
-    ParticlesJoined,
-    ParticleSplit,
-)
+from temtrack.review.corrections import Confirmed, FrameExcluded, IdsSwapped, ParticleDeleted, ParticlesJoined
 from temtrack.review.log import Entry, Log, append
+from temtrack.review.outlines import ParticleCopied, ParticleDivided, ParticleOutlined, ParticleSplit
 from temtrack.review.places import Place
 
 HERE, THERE = Place(5, 70.0, 20.0), Place(5, 70.0, 45.0)
@@ -51,6 +43,7 @@ def corrected(masks, *done):
         (ParticleOutlined(5, (RING,), HERE), {5}),
         (ParticleCopied(HERE, 7), {7}),
         (ParticleSplit(HERE, ((60.0, 18.0), (80.0, 18.0))), {5}),
+        (ParticleDivided(HERE, ((RING,), (RING,))), {5}),
         (ParticlesJoined(HERE, THERE), {5}),
         (ParticlesJoined(HERE, THERE, everywhere=True), set()),
         (ParticleDeleted(HERE), set()),

@@ -28,6 +28,13 @@ def test_two_columns_at_the_edge_do_not_decide_on_the_window(edge, width):
     assert 60 < window.white < 80
 
 
+@pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2"])
+def test_whole_numbers_are_shown_as_other_numbers_are(dtype):
+    frame = np.random.default_rng(0).integers(0, 255, (20, 30)).astype(dtype)
+    window = GreyWindow(37.5, 190.0)
+    assert np.array_equal(window.show(frame), window.show(frame.astype(np.float64)))
+
+
 @pytest.mark.parametrize("value", [0.0, np.nan, 7.0])
 def test_a_movie_of_one_grey_value_can_be_shown(value):
     frame = np.full((10, 10), value)

@@ -21,7 +21,8 @@ pytestmark = pytest.mark.browser
 def page(browser, tmp_path):
     """Open the page of a run; what the browser complains of gathers in ``complaints``."""
     uvicorn = need_module("uvicorn")
-    from temtrack.review.server import Session, make_app
+    from temtrack.review.server import make_app
+    from temtrack.review.session import Session
 
     folder = write_scene(tmp_path / "masks")
     run, base = open_run(folder), make_edited()
@@ -208,3 +209,73 @@ def test_the_movie_plays_zooms_and_brightens(page):
     page.mouse.move(300, 300)
     page.mouse.up()
     assert page.text_content("#selected") == "nothing"
+
+
+def test_outlines_are_mended_by_polygon_and_brush(page):
+    click(page, 9, 5)
+    page.click("[data-tool='polygon']")
+    for corner in [(15, 80), (15, 100), (30, 100), (35, 100), (35, 80)]:
+        page.mouse.click(*at(page, *corner))
+    page.keyboard.press("Backspace")
+    page.mouse.click(*at(page, 35, 80))
+    page.keyboard.press("Enter")
+    (entry,) = done(page, 1).standing()
+    assert len(entry.done.rings[0]) == 5
+    assert page.session.edited.particles(5)[9][2] == pytest.approx(390, abs=25)
+    click(page, 4, 5)
+    page.locator("#radius").fill("3")
+    page.keyboard.press("Escape")
+    click(page, 4, 5)
+    before = page.session.edited.particles(5)[4][2]
+    page.keyboard.press("b")
+    draw(page, [(70, 20), (70, 34)])
+    done(page, 2)
+    assert page.session.edited.labels(5)[70, 35] == 4
+    grown = page.session.edited.particles(5)[4][2]
+    assert before < grown
+    page.keyboard.press("b")  # lays the brush down
+    page.keyboard.press("e")
+    draw(page, [(70, 34), (70, 34)])
+    done(page, 3)
+    assert page.session.edited.labels(5)[70, 35] == 0
+    assert page.session.edited.particles(5)[4][2] < grown
+    check(page.session.edited)
+
+
+def test_a_model_answers_points_and_boxes(page):
+    asked = []
+
+    def ask(image, points, boxes):
+        asked.append((image.shape, points, boxes))
+        found = np.zeros(image.shape, np.int32)
+        places = points if boxes is None else (boxes[:, :2] + boxes[:, 2:]) / 2  # a square about each
+        for n, (y, x) in enumerate(np.rint(places).astype(int), start=1):
+            found[y - 4 : y + 4, x - 4 : x + 4] = n
+        return found
+
+    page.session.ask = ask
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    go_to(page, 5)
+    page.click("#fit")
+    page.click("[data-tool='point']")
+    page.mouse.click(*at(page, 45, 12))
+    done(page, 1)
+    new = page.session.edited.labels(5)[45, 12]
+    assert page.session.edited.particles(5)[new][2] == 64
+    click(page, 9, 5)
+    page.click("[data-tool='box']")
+    draw(page, [(16, 80), (34, 100)])
+    done(page, 2)
+    assert page.session.edited.particles(5)[9] == (24.5, 89.5, 64)
+    click(page, 4, 5)
+    page.click("[data-tool='split at points']")
+    for place in [(70, 15), (70, 25)]:
+        page.mouse.click(*at(page, *place))
+    page.keyboard.press("Enter")
+    log = done(page, 3)
+    assert [entry.kind for entry in log.standing()] == ["particle_outlined"] * 2 + ["particle_divided"]
+    labels = page.session.edited.labels(5)
+    assert 0 < labels[70, 15] != labels[70, 25] > 0
+    assert [points is None for _, points, _ in asked] == [False, True, False]
+    check(page.session.edited)

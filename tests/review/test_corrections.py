@@ -19,13 +19,10 @@ from temtrack.review.corrections import (
     MergeParents,
     MergeRejected,
     Note,
-    ParticleCopied,
     ParticleDeleted,
-    ParticleOutlined,
     ParticlesJoined,
-    ParticleSplit,
-    fill,
 )
+from temtrack.review.outlines import ParticleCopied, ParticleOutlined, ParticleSplit, fill
 from temtrack.review.places import AFTER, BEFORE, Needless, Place, Stale
 
 
@@ -252,7 +249,9 @@ NOWHERE = Place(5, 2.0, 2.0)
 HERE = Place(5, 70.0, 20.0)
 STALE = {
     "no particle there": (ParticleDeleted(NOWHERE), "no particle in frame 5 at y=2, x=2"),
-    "another one": (ParticleDeleted(replace(HERE, area_px=40.0)), "differs in area by a factor of 4.9"),
+    "a fragment of it": (ParticleDeleted(replace(HERE, area_px=900.0)), "differs in area by a factor of 4.6"),
+    "perhaps another one": (ParticleDeleted(replace(HERE, area_px=60.0)), "in area by a factor of 3.3"),
+    "one of another size": (LinkCut(replace(HERE, area_px=40.0)), "differs in area by a factor of 4.9"),
     "no such frame": (ParticleDeleted(replace(HERE, frame=12)), "frame 12 is not in this run"),
     "no merge": (MergeAccepted(HERE), "of no merge"),
     "no parent": (MergeRejected(Place(6, 25, 35), HERE), "is no parent"),
@@ -278,6 +277,7 @@ def test_what_does_not_apply_says_why(run, name):
 #: What a run holds already, as one that was tracked anew may.
 NEEDLESS = {
     "no particle there": ParticleDeleted(NOWHERE),
+    "a speck within a particle": ParticleDeleted(replace(HERE, area_px=40.0)),
     "begins there": LinkCut(replace(HERE, frame=0)),
     "one already": LinkMade(replace(HERE, frame=2), HERE),
     "not merged": MergeRejected(HERE),
@@ -347,6 +347,16 @@ def test_parents_that_are_one_by_then_are_found_before(run):
     run.drop_merge(run.merges[0])
     tracks = did(run, MergeAdded(place(run, 3, 7), tuple(late)))
     assert {1, 2} <= set(tracks[run.lineage().merges[0].child].parents)
+
+
+def test_a_parent_that_leaves_its_merge_is_found_by_its_new_name(run):
+    did(run, MergeAdded(place(run, 9, 6), (place(run, 9, 5), place(run, 10, 5))))
+    first = run.lineage().merges[-1]
+    tracks = did(run, MergeAdded(place(run, first.child, 8), (place(run, first.child, 7), place(run, 10, 5))))
+    (merge,) = (m for m in run.lineage().merges if 10 in m.parents)
+    assert (merge.frame, len(tracks[merge.child].parents)) == (8, 2)
+    assert tracks[9].end == 7  # it was a parent, and goes on as the child was
+    assert 9 in merge.parents
 
 
 def test_frames_are_those_of_the_movie():

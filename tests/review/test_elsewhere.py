@@ -13,8 +13,9 @@ from temtrack.formats.store.masks import mask_name, write_mask
 from temtrack.pipeline.export import export_run
 from temtrack.pipeline.options import TableOptions
 from temtrack.pipeline.request import Request
-from temtrack.review.corrections import LinkMade, MergeAdded, MergeParents, MergeRejected, fill
+from temtrack.review.corrections import LinkMade, MergeAdded, MergeParents, MergeRejected
 from temtrack.review.elsewhere import read_elsewhere, rings_of
+from temtrack.review.outlines import fill
 
 
 def corrected(run, corrections):

@@ -9,8 +9,10 @@ from review_scene import check, make_edited, make_run
 from temtrack.errors import InputError, OutputError, TemtrackWarning
 from temtrack.masks import Run, masks_of_arrays
 from temtrack.provenance import Provenance, Source
-from temtrack.review.corrections import KINDS, LinkCut, Note, ParticleDeleted, ParticleOutlined
+from temtrack.review.corrections import LinkCut, Note, ParticleDeleted
+from temtrack.review.kinds import KINDS
 from temtrack.review.log import Entry, Log, Reversal, append, parse, read_log
+from temtrack.review.outlines import ParticleOutlined
 from temtrack.review.places import Place
 
 HERE, NOWHERE = Place(5, 70.0, 20.0), Place(5, 2.0, 2.0)

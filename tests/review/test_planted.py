@@ -17,10 +17,10 @@ from temtrack.review.corrections import (
     MergeParents,
     MergeRejected,
     ParticleDeleted,
-    ParticleOutlined,
 )
 from temtrack.review.edited import EditedRun
 from temtrack.review.elsewhere import edges_of
+from temtrack.review.outlines import ParticleOutlined
 from temtrack.review.places import Stale
 from temtrack.review.queue import make_queue
 from temtrack.simulation.config import MovieConfig

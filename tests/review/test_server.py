@@ -3,6 +3,8 @@
 import http.client
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -13,14 +15,16 @@ from review_scene import MASKS, check, make_edited, make_run, write_scene
 
 from temtrack.analysis.measure import analyze_run
 from temtrack.calibration import UNCALIBRATED
-from temtrack.errors import OutputError
+from temtrack.errors import InputError, OutputError
 from temtrack.formats.store.run import open_run
 from temtrack.report.page.contours import STEPS
 from temtrack.review.log import read_log
 from temtrack.review.queue import make_queue
+from temtrack.review.shown import ShownFrames
 
 need_module("uvicorn")
-from temtrack.review.server import Session, make_app, serving  # noqa: E402
+from temtrack.review.server import make_app, serving  # noqa: E402
+from temtrack.review.session import Session  # noqa: E402
 
 
 def make_session(folder):
@@ -88,7 +92,7 @@ def test_it_shows_page_frames_and_contours(server):
     assert (status, b"page.js" in page) == (200, True)
     assert server("page.js")[0] == server("page.css")[0] == 200
     assert server("other")[0] == server("frame/x")[0] == 404
-    assert server("frame/3")[1].startswith(b"\x89PNG")
+    assert server("frame/3")[1].startswith(b"BM")
     assert np.array_equal(abs(fill_contours(server("contours/5")[1])), MASKS[5])
     told = server("run")[1]
     assert (told["n_frames"], told["height"], told["width"], len(told["queue"])) == (12, 96, 120, 4)
@@ -181,3 +185,42 @@ def test_a_port_that_is_taken_is_one_line(session):
         assert len(urlsplit(address).path) > 30
         with pytest.raises(OutputError, match="cannot be used"), serving(session, urlsplit(address).port):
             pass
+
+
+def test_only_frames_that_a_correction_changed_are_asked_for_again(server):
+    body = {"kind": "particle_deleted", "fields": {"at": {"id": 4, "t": 5}}}
+    assert server("correct", body)[1]["changed"] == [5]
+    body["fields"] |= {"at": {"id": 8, "t": 3}, "everywhere": True}
+    assert server("correct", body)[1]["changed"] == list(range(12))
+    assert server("reverse", {})[1]["changed"] == list(range(12))
+    note = {"kind": "note", "fields": {"text": "dirt", "frame": {"t": 2}}}
+    assert server("correct", note)[1]["changed"] == []
+
+
+def test_readers_of_files_are_asked_by_one_thread_at_a_time(session):
+    inside = threading.Lock()
+    read, masks = session.movie.read_frame, session.run.masks
+
+    def read_alone(read):
+        def alone(t):
+            assert inside.acquire(blocking=False)
+            threading.Event().wait(0.002)
+            inside.release()
+            return read(t)
+
+        return alone
+
+    movie = replace(session.movie, read_frame=read_alone(read))
+    shown = ShownFrames(masks, movie)
+    alone = shown.one_at_a_time(replace(masks, read_frame=read_alone(masks.read_frame)))
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda t: (shown.picture(t), alone[t]), range(12)))
+    assert all(np.array_equal(labels, MASKS[t]) for t, (_, labels) in enumerate(found))
+
+
+def test_a_damaged_frame_is_told(session, server):
+    def read(t):
+        raise InputError("frame 3 is damaged")
+
+    session.shown = ShownFrames(session.run.masks, replace(session.movie, read_frame=read))
+    assert server("frame/3") == (500, {"error": "frame 3 is damaged"})

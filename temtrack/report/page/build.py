@@ -26,7 +26,7 @@ from temtrack.report.page.pictures import choose_frames
 from temtrack.report.page.tables import describe_table, has_csv, write_csv
 
 #: In the order in which the page runs them.
-_SCRIPTS = ("svg", "data", "view", "movie", "figures", "events", "tables", "page")
+_SCRIPTS = ("svg", "data", "view", "zoom", "movie", "figures", "explore", "events", "tables", "page")
 
 
 @dataclass(frozen=True)

@@ -41,43 +41,42 @@ def trace_contours(labels: NDArray[np.integer], stride: int = 1) -> Contours:
     ``stride`` above 1 looks at every second pixel, or fewer, of large images.
     """
     padded = np.pad(labels[::stride, ::stride], 1)
-    y, x, direction, following = _edges(padded)
+    pixel, direction, following = _edges(padded)
     order, starts = _follow(following)
     first = order[starts]
-    ids, regions = padded[y, x][first], measure_regions(labels)
+    ids, regions = padded.ravel()[pixel[first]], measure_regions(labels)
     areas = regions.area_px[np.searchsorted(regions.ids, ids)]
-    corners = np.stack([y, x], axis=1)[first] - 1 + _FIRST_CORNER[direction[first]]
+    corners = np.stack(divmod(pixel[first], padded.shape[1]), axis=1) - 1 + _FIRST_CORNER[direction[first]]
     n_steps = np.diff(np.append(starts, order.size))
     polylines = np.column_stack([ids, areas, corners, n_steps]).astype(np.int32)
     return Contours(polylines, direction[order].astype(np.uint8))
 
 
 def _edges(padded: NDArray[np.integer]) -> tuple[NDArray[np.intp], ...]:
-    """Return pixel (y, x) and direction of every edge of a region, and the number of the edge that follows.
+    """Return pixel and direction of every edge of a region, and the number of the edge that follows.
 
-    At the end of an edge the polyline turns right, around its own pixel, unless the pixel ahead belongs to
-    the region; then it goes straight on, or turns left where the pixel ahead on the left belongs to it too.
+    Pixels are counted row by row. At the end of an edge the polyline turns right, around its own pixel,
+    unless the pixel ahead belongs to the region; then it goes straight on, or turns left where the pixel
+    ahead on the left belongs to it too.
     """
-    numbers = np.full((4, *padded.shape), -1, dtype=np.intp)
-    is_edge = np.stack(
-        [
-            (padded > 0) & (padded != np.roll(padded, (-dy, -dx), (0, 1)))
-            for dy, dx in np.roll(STEPS, 1, axis=0)
-        ]
-    )
-    direction, y, x = np.nonzero(is_edge)
-    numbers[direction, y, x] = np.arange(y.size)
-    own = padded[y, x]
-    ahead = np.stack([y, x]) + STEPS[direction].T
-    left = ahead + STEPS[(direction - 1) % 4].T
-    has_ahead = padded[tuple(ahead)] == own
-    has_left = has_ahead & (padded[tuple(left)] == own)
-    next_y, next_x = np.where(has_left, left, np.where(has_ahead, ahead, np.stack([y, x])))
+    flat, width = padded.ravel(), padded.shape[1]
+    below, right = np.flatnonzero(flat[:-width] != flat[width:]), np.flatnonzero(flat[:-1] != flat[1:])
+    sides = below + width, right, below, right + 1  # whose top, right, bottom, left is an edge
+    pixels = [side[flat[side] > 0] for side in sides]
+    direction = np.repeat(np.arange(4), [len(some) for some in pixels])
+    pixel = np.concatenate(pixels)
+    steps = STEPS.astype(np.intp) @ np.array([width, 1])
+    ahead = pixel + steps[direction]
+    left = ahead + steps[(direction - 1) % 4]
+    has_ahead = flat[ahead] == flat[pixel]
+    has_left = has_ahead & (flat[left] == flat[pixel])
+    following = np.where(has_left, left, np.where(has_ahead, ahead, pixel))
     turn = np.where(has_left, -1, np.where(has_ahead, 0, 1))
-    return y, x, direction, numbers[(direction + turn) % 4, next_y, next_x]
+    keys, wanted = ((d % 4) * flat.size + p for d, p in ((direction, pixel), (direction + turn, following)))
+    return pixel, direction, np.searchsorted(keys, wanted)  # the keys rise
 
 
-def _follow(following: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _follow(following: NDArray[np.integer]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the edges in the order of closed polylines, and the place where each one starts."""
     after, is_new = following.tolist(), [True] * following.size
     order: list[int] = []

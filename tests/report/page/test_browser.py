@@ -152,7 +152,7 @@ def test_playing_goes_on_and_stops_at_the_end(page):
 
 FIGURES = {
     "merge-figures": ["merges", "lineage"],
-    "figures": ["number", "size", "distribution", "coverage", "temperature", "drift"],
+    "figures": ["number", "size", "distribution", "coverage", "temperature", "drift", "histogram", "scatter"],
     "lives": ["origins", "fates", "quality"],
 }
 
@@ -194,6 +194,67 @@ def test_a_click_in_a_figure_goes_to_that_frame(page):
     left, right = 46, figure.bounding_box()["width"] - 14  # the margins of the axes
     figure.click(position={"x": left + (right - left) * 9 / 11, "y": 100})
     shown_frame(page, 9)
+
+
+def test_the_histogram_is_of_the_frame_that_is_shown(page):
+    words = page.locator("#figure-histogram svg text").all_text_contents
+    page.locator("#slider").fill("0")
+    page.wait_for_selector("#figure-histogram svg text:has-text('frame 0')")
+    at_first = page_scene.draw_masks()[0]
+    n_cut = len(set(at_first[[0, -1]].ravel()) | set(at_first[:, [0, -1]].ravel())) - 1
+    assert any(f"n = {11 - n_cut}, mean" in one for one in words())
+    page.locator("#slider").fill("9")
+    page.wait_for_selector("#figure-histogram svg text:has-text('frame 9')")
+    bars = page.locator("#figure-histogram rect title").all_text_contents()
+    assert sum(int(one.rsplit(": ", 1)[1]) for one in bars) == 9 - n_cut
+
+
+def test_two_columns_against_each_other_lead_to_the_movie(page):
+    page.wait_for_selector("#figure-scatter[data-table='particles']")
+    page.select_option("#figure-scatter select[aria-label='Across']", "area_px")
+    page.select_option("#figure-scatter select[aria-label='Up']", "solidity")
+    n_rows = page.locator("#figure-scatter circle").count()
+    assert n_rows == page.evaluate("numbers.tables[0].n_rows")
+    page.locator("#slider").fill("2")
+    page.check("#figure-scatter input")
+    page.wait_for_selector("#figure-scatter text:text-is('11 rows')")
+    assert page.locator("#figure-scatter circle").count() == 11
+    page.uncheck("#figure-scatter input")
+    page.locator("#figure-scatter circle").last.dispatch_event("click")
+    shown_frame(page, 11)
+    assert "Particle 11" in page.text_content("#inspector")
+    assert page.locator("#figure-scatter circle[r='3.4']").count() == 12
+    page.select_option("#figure-scatter select[aria-label='Table']", "merges")
+    page.wait_for_selector("#figure-scatter[data-table='merges']")
+    page.locator("#figure-scatter circle").first.dispatch_event("click")
+    shown_frame(page, 6)
+
+
+def test_the_movie_zooms_and_pans(page):
+    view = page.locator("#stage .frame svg")
+    page.click("button[aria-label^='Zoom in']")
+    page.click("button[aria-label^='Zoom in']")
+    left, top, width, height = map(float, view.get_attribute("viewBox").split())
+    assert (width, height) == pytest.approx((120 / 2.56, 96 / 2.56))
+    page.evaluate("scrollTo(0, 0)")
+    box = view.bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0] + box["width"] / 4, middle[1] - box["height"] / 4, steps=3)
+    page.mouse.up()
+    moved = list(map(float, view.get_attribute("viewBox").split()))
+    assert moved == pytest.approx([left - width / 4, top + height / 4, width, height], abs=0.2)
+    assert "Particle" not in page.text_content("#inspector h3")  # a drag chooses none
+    page.mouse.move(*middle)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -100)
+    page.keyboard.up("Control")
+    page.wait_for_selector("#stage .frame[data-zoom='3.57']")
+    page.click("button[aria-label='Whole frame']")
+    assert view.get_attribute("viewBox") == "0 0 120 96"
+    page.locator("#stage path[data-id='12']").click()
+    assert "Particle 12" in page.text_content("#inspector")
 
 
 def test_refused_kinetics_say_why(page):

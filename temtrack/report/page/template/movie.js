@@ -17,11 +17,12 @@ class Player {
       oninput: () => set("frame", shownFrames[this.slider.value]) });
     this.now = html("output", { id: "now", for: "slider" });
     this.play = html("button", { type: "button", id: "play", onclick: () => this.#toggle() }, "Play");
+    this.zoom = new Zoom(this.view);
     document.getElementById("stage").append(this.view.node);
     document.getElementById("controls").append(
       html("div", { class: "row" }, this.play, this.#stepper("◀", -1, "One frame back"), this.#stepper("▶", 1, "One frame on"), this.now,
         this.#switch("contours", "Contours"), this.#switch("ids", "Ids"),
-        html("button", { type: "button", onclick: () => this.view.save(`frame_${state.frame}`) }, "Frame as SVG")),
+        ...this.zoom.buttons, html("button", { type: "button", onclick: () => this.view.save(`frame_${state.frame}`) }, "Frame as SVG")),
       html("div", { class: "track" }, this.marks = html("div", { class: "marks" }), this.slider),
     );
     this.about = document.getElementById("inspector");

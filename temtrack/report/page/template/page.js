@@ -36,6 +36,8 @@ async function start() {
     document.getElementById("merges").replaceChildren(html("h2", {}, "Merges"), html("p", {}, "No particles merged in this movie."));
   }
   drawFigures();
+  drawHistogram(contours);
+  new Scatter();
   redrawForPaper();
   if (numbers.kinetics) {
     drawCurves();
