@@ -177,7 +177,9 @@ def laws() -> Iterator[Law]:
         lambda r: measure_neighbours(exchanging(r), r),
     )
     yield Law("Gibbs-Thomson length", "gibbs_thomson_length", 2.0, evaporate)
-    yield Law("dr/dt over size, level", "radius_rate", -0.025, lambda r: measure_rates(evaporating(r, 0.05), r))
+    yield Law(
+        "dr/dt over size, level", "radius_rate", -0.025, lambda r: measure_rates(evaporating(r, 0.05), r)
+    )
     for diffusion in (20.0, 100.0):
 
         def fluctuate(r: Rng, diffusion: float = diffusion) -> list[Estimate]:

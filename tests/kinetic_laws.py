@@ -192,14 +192,17 @@ def ripening_constant(rate, power):
 
 
 def fluctuating(rng, diffusion=20.0, rate=2.0, world=None):
-    """Volumes (nm3) that wander, ``<dV^2> = 2 diffusion t``, beside an even gain or loss of each particle."""
     world = world or World(spread=0.2)
+    return observe(world, fluctuate(world, rng, diffusion, rate), rng)
+
+
+def fluctuate(world, rng, diffusion, rate=0.0):
+    """Diameters (N, T) whose volumes wander, ``<dV^2> = 2 diffusion t``, beside an even gain or loss each."""
     n, t = world.n_particles, world.n_frames
     start = np.pi / 6 * (world.diameter_nm * world.relative_sizes(rng)) ** 3
     walk = rng.normal(0, np.sqrt(2 * diffusion * world.frame_time_s), (n, t)).cumsum(axis=1)
     drift = rate * rng.normal(0, 1, (n, 1)) * world.seconds
-    volume = np.maximum(start[:, None] + walk + drift, 20.0)
-    return observe(world, np.cbrt(6 / np.pi * volume), rng)
+    return np.cbrt(6 / np.pi * np.maximum(start[:, None] + walk + drift, 20.0))
 
 
 def colliding(rng, exponent=0.0, n_merges=60, world=None):

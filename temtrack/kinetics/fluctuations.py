@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from temtrack.kinetics.bootstrap import CONTOUR_ERRORS_PX, MIN_FAMILIES, N_OFFSETS, bootstrapped, draw_counts
 from temtrack.kinetics.diffusion import MAX_LAG_FRAMES, MIN_TRACK_FRAMES, frame_interval
-from temtrack.kinetics.estimate import CONFIDENCE, Estimate, Measured, Outcome, Reals, Refused, fill_rows, require
+from temtrack.kinetics.estimate import (
+    Estimate,
+    Measured,
+    Outcome,
+    Reals,
+    Refused,
+    fill_rows,
+    require,
+)
 from temtrack.kinetics.observed import ObservedRun
 
 #: Second differences beyond so many standard deviations of their particle are faults of a mask.
@@ -26,8 +34,8 @@ _SIGMA_OF_MAD = 1.4826
 MAX_BINS = 4
 
 _METHOD = (
-    "<(V(t + 2k) - 2 V(t + k) + V(t))^2> = 4 D k + 6 sigma^2, lags k of 1 to 5 frames; bootstrap of families and"
-    " contours"
+    "<(V(t + 2k) - 2 V(t + k) + V(t))^2> = 4 D k + 6 sigma^2, lags k of 1 to 5 frames;"
+    " bootstrap of families and contours"
 )
 _SOURCE = "Zakharov et al. 2026, arXiv 2603.20635; second differences: Allan 1966, doi:10.1109/PROC.1966.4634"
 
@@ -138,7 +146,9 @@ def _fit(wanders: Wanders, rng: np.random.Generator) -> list[Outcome]:
     offsets = CONTOUR_ERRORS_PX[0] * wanders.pixel * rng.standard_normal(N_OFFSETS)
     drawn = [
         _line(counts @ wanders.by_family(wanders.moved(offset)), counts @ n_steps, wanders)
-        for offset, counts in zip(offsets.tolist(), np.array_split(draw_counts(n, rng), N_OFFSETS), strict=True)
+        for offset, counts in zip(
+            offsets.tolist(), np.array_split(draw_counts(n, rng), N_OFFSETS), strict=True
+        )
     ]
     diffusion, power = bootstrapped(value, [np.concatenate(one) for one in zip(*drawn, strict=True)], n)
     low, high = (end or 0.0 for end in diffusion.interval)

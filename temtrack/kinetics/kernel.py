@@ -37,8 +37,8 @@ LOOK_BACK_FRAMES = 5
 _KERNEL = Estimate(
     "coalescence_size_exponent",
     "1",
-    "q of the kernel r_a^q + r_b^q: merges as a choice among all pairs there, maximum likelihood; interval from"
-    " its profile",
+    "q of the kernel r_a^q + r_b^q: merges as a choice among all pairs there, maximum likelihood;"
+    " interval from its profile",
     "Smoluchowski 1917, Z. Phys. Chem. 92, 129; McFadden 1974, conditional choice",
 )
 

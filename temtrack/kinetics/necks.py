@@ -39,7 +39,7 @@ class Neck:
     starts: Reals
 
     def stage(self, low: float, high: float, exponent: int) -> Neck:
-        """Return the part from one ratio to another of the curve that fits best, at the exponent of that place.
+        """Return the part from one ratio to another of the best curve, at the exponent of that place.
 
         The ratios themselves would end it where their noise does.
         """
