@@ -78,8 +78,8 @@ def main() -> None:
     assert tables.merges is not None
     result = BenchmarkResult(
         title="Kinetics of a real movie",
-        data="JGKang92/Nanoparticle_Growth: platinum in a liquid cell, 168 frames of 2 s, 0.53 nm per pixel; its"
-        " authors' areas and places drawn as discs of 5 to 8 px, ids by linking",
+        data="JGKang92/Nanoparticle_Growth: platinum in a liquid cell, 168 frames of 2 s, 0.53 nm per pixel;"
+        " its authors' areas and places drawn as discs of 5 to 8 px, ids by linking",
         split="-",
         seed="0",
         tables=[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -110,4 +111,6 @@ def draw_curves(axes: Axes, plot: CurvePlot, estimates: Sequence[Estimate]) -> N
 
 def say_why(axes: Axes, reason: str) -> None:
     """Write a reason in the middle of empty axes."""
-    axes.text(0.5, 0.5, reason, ha="center", va="center", transform=axes.transAxes, color="0.4", wrap=True)
+    axes.set(xticks=[], yticks=[])
+    words = textwrap.fill(reason, 36)
+    axes.text(0.5, 0.5, words, ha="center", va="center", transform=axes.transAxes, color="0.4")
