@@ -67,7 +67,7 @@ def curves_of(estimates: Sequence[Estimate]) -> list[CurvePlot]:
 
 def unit_words(unit: str) -> str:
     """Return a unit as it is printed, ``nm³/s`` for ``nm3/s``."""
-    return re.sub(r"(?<=[a-zÅ])\d", lambda power: "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(power[0])], unit)
+    return re.sub(r"(?<=[A-Za-zÅ])\d", lambda power: "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(power[0])], unit)
 
 
 def points_of(estimates: Sequence[Estimate], quantity: str) -> list[Estimate]:
