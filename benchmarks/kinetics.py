@@ -353,7 +353,7 @@ def main() -> None:
         )
         tables.append(ResultTable("Forecasts", list(try_forecasts(seeds))))
     result = BenchmarkResult(
-        title="Kinetics from tables",
+        title="Kinetics from tables" + ": some quantities" * bool(given.only),
         data="made-up tables of 80 to 120 particles that follow known laws, with noise; no images",
         split="-",
         seed=f"{seeds.start} to {seeds.stop - 1}",

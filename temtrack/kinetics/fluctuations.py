@@ -62,8 +62,8 @@ class Wanders:
     def of(self, held: NDArray[np.bool_]) -> Wanders:
         """Return those of some particles."""
         family = np.unique(self.family[held], return_inverse=True)[1]
-        parts = (one[held] for one in (self.squares, self.n, self.diameter))
-        return Wanders(*parts, family, self.pixel, self.interval_s)
+        squares, n, diameter = self.squares[held], self.n[held], self.diameter[held]
+        return replace(self, squares=squares, n=n, diameter=diameter, family=family)
 
     def moved(self, offset: float) -> Reals:
         """Return the sums where each diameter is larger by an offset: a change of V grows with d^2."""

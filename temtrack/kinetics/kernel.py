@@ -82,7 +82,7 @@ def _choices(run: ObservedRun) -> Iterator[Choice]:
     """Yield the merges of two, radii over their mean, as they stood before contact."""
     assert run.merges is not None
     by_frame = {
-        int(frame): dict(zip(rows["particle_id"].tolist(), rows["diameter"].tolist(), strict=True))
+        frame: dict(zip(rows["particle_id"].tolist(), rows["diameter"].tolist(), strict=True))
         for frame, rows in run.whole.groupby("frame")
     }
     confidence = event_confidence(run.merges, "confidence").tolist()
