@@ -17,10 +17,12 @@ import numpy as np
 from kinetic_laws import (
     World,
     coalescing,
+    colliding,
     diffusing,
     disappearing,
     evaporating,
     exchanging,
+    fluctuating,
     growing,
     growth_constant,
     losing_dispersion,
@@ -39,13 +41,16 @@ from temtrack.kinetics.diffusion import measure_diffusion
 from temtrack.kinetics.dispersion import measure_dispersion
 from temtrack.kinetics.estimate import Estimate
 from temtrack.kinetics.events import measure_events
+from temtrack.kinetics.fluctuations import measure_fluctuations
 from temtrack.kinetics.forecast import measure_forecast
 from temtrack.kinetics.growth import measure_growth
+from temtrack.kinetics.kernel import measure_kernel
 from temtrack.kinetics.mechanisms import MECHANISMS, measure_mechanisms
 from temtrack.kinetics.motion import measure_motion
 from temtrack.kinetics.necks import measure_necks
 from temtrack.kinetics.neighbours import measure_neighbours
 from temtrack.kinetics.observed import ObservedRun
+from temtrack.kinetics.rates import measure_rates
 from temtrack.kinetics.relaxation import measure_relaxations
 from temtrack.kinetics.ripening import measure_ripening
 from temtrack.kinetics.sizes import measure_sizes
@@ -101,10 +106,19 @@ def changing(rng: Rng) -> list[Estimate]:
     return measure_events(disappearing(rng, 1.0, FIRST_ORDER / 2, change_s=100.0, change=3.0), rng)
 
 
+def hazard(rng: Rng) -> list[Estimate]:
+    """Measure the cumulative hazard at one time, of merges at a steady rate per particle."""
+    return at_half(measure_events(disappearing(rng, 1.0, FIRST_ORDER), rng), "coalescence_cumulative_hazard")
+
+
 def surviving(rng: Rng) -> list[Estimate]:
     """Measure survival at one time; a particle is a parent twice as often as it is one that vanishes."""
-    rows = measure_events(disappearing(rng, 1.0, FIRST_ORDER), rng)
-    curve = [row for row in rows if row.quantity == "survival" and row.at is not None]
+    return at_half(measure_events(disappearing(rng, 1.0, FIRST_ORDER), rng), "survival")
+
+
+def at_half(rows: Sequence[Estimate], quantity: str) -> list[Estimate]:
+    """Return a curve at one time, read between its points."""
+    curve = [row for row in rows if row.quantity == quantity and row.at is not None]
     values = {end: [getattr(row, end) for row in curve] for end in ("value", "low", "high")}
     at = [row.at for row in curve]
     return [replace(curve[0], **{end: float(np.interp(HALF_S, at, held)) for end, held in values.items()})]
@@ -140,7 +154,14 @@ def laws() -> Iterator[Law]:
 
         yield Law(f"order of coalescence {order:g}", "coalescence_order", order, count)
     yield Law("change of its rate", "coalescence_rate_change_time", 100.0, changing)
+    yield Law("cumulative hazard of merges", "coalescence_cumulative_hazard", FIRST_ORDER * HALF_S, hazard)
     yield Law("survival", "survival", float(np.exp(-2 * FIRST_ORDER * HALF_S)), surviving)
+    for q in (-3.0, 0.0, 1.0):
+
+        def collide(r: Rng, q: float = q) -> list[Estimate]:
+            return measure_kernel(colliding(r, q))
+
+        yield Law(f"exponent of the kernel over size {q:g}", "coalescence_size_exponent", q, collide)
     title = "coalescence share, 8 false merges of confidence 0.5"
     yield Law(title, "coalescence_fraction", 0.5, lambda r: measure_mechanisms(mixed(r), r))
     for length in (10.0, 20.0):
@@ -156,6 +177,16 @@ def laws() -> Iterator[Law]:
         lambda r: measure_neighbours(exchanging(r), r),
     )
     yield Law("Gibbs-Thomson length", "gibbs_thomson_length", 2.0, evaporate)
+    yield Law(
+        "dr/dt over size, level", "radius_rate", -0.025, lambda r: measure_rates(evaporating(r, 0.05), r)
+    )
+    for diffusion in (20.0, 100.0):
+
+        def fluctuate(r: Rng, diffusion: float = diffusion) -> list[Estimate]:
+            return measure_fluctuations(fluctuating(r, diffusion), r)
+
+        yield Law(f"diffusion of volumes {diffusion:g}", "volume_diffusion", diffusion, fluctuate)
+    yield Law("its curve over size, level", "volume_diffusion_over_radius", 100.0, fluctuate)
     yield Law("diffusion", "diffusion_coefficient", 0.5, lambda r: measure_diffusion(diffusing(r), r))
     yield Law("localisation error", "localisation_error", 0.3, lambda r: measure_diffusion(diffusing(r), r))
     for s in (0.0, 3.0):
@@ -164,6 +195,11 @@ def laws() -> Iterator[Law]:
             return measure_motion(diffusing(r, size_exponent=s, world=MOVING), r)
 
         yield Law(f"exponent of D over size {s:g}", "diffusion_size_exponent", s, by_size)
+
+    def alike(r: Rng) -> list[Estimate]:
+        return measure_motion(diffusing(r, world=MOVING), r)
+
+    yield Law("D over size, level", "diffusion_over_radius", 0.5, alike)
     for alpha in (0.7, 1.0, 1.5):
 
         def anomalous(r: Rng, alpha: float = alpha) -> list[Estimate]:
@@ -317,7 +353,7 @@ def main() -> None:
         )
         tables.append(ResultTable("Forecasts", list(try_forecasts(seeds))))
     result = BenchmarkResult(
-        title="Kinetics from tables",
+        title="Kinetics from tables" + ": some quantities" * bool(given.only),
         data="made-up tables of 80 to 120 particles that follow known laws, with noise; no images",
         split="-",
         seed=f"{seeds.start} to {seeds.stop - 1}",

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from kinetic_laws import NM_PER_PX, World, evaporate, grow, lose_dispersion, ripen
+from kinetic_laws import NM_PER_PX, World, evaporate, fluctuate, grow, lose_dispersion, ripen
 from kinetics import holds
 from law_movies import DIFFUSION, FIELD, simulate_coalescence, simulate_sizes
 from results import BenchmarkResult, ResultTable, Row, add_json_option, publish
@@ -24,13 +24,18 @@ from scipy import constants
 import temtrack
 from temtrack.kinetics.arrhenius import measure_activation
 from temtrack.kinetics.bootstrap import gather_power_sums
+from temtrack.kinetics.conservation import measure_conservation
 from temtrack.kinetics.diffusion import measure_diffusion
 from temtrack.kinetics.dispersion import measure_dispersion
 from temtrack.kinetics.estimate import Estimate
+from temtrack.kinetics.fluctuations import measure_fluctuations
 from temtrack.kinetics.growth import measure_growth
 from temtrack.kinetics.mechanisms import MECHANISMS, measure_mechanisms
+from temtrack.kinetics.motion import measure_motion
 from temtrack.kinetics.observed import observe
+from temtrack.kinetics.rates import measure_rates
 from temtrack.kinetics.relaxation import measure_relaxations
+from temtrack.kinetics.ripening import measure_ripening
 from temtrack.masks import Run, masks_of_arrays
 from temtrack.simulation.movie import SimulatedMovie
 from temtrack.tables import Tables
@@ -39,6 +44,9 @@ from temtrack.tables import Tables
 KELVIN, ENERGY, RATE = (890.0, 920.0, 950.0, 980.0), 120.0, 0.05
 
 RELAX_S = 8.0
+
+#: How volumes wander, in nm6/s: a sixth of a particle's in the 48 s of a movie.
+WANDERING = 3.0
 BENDING = replace(FIELD, frame_time_s=4.0, diameter_nm=5.0)
 UNEQUAL = replace(FIELD, n_particles=30, field_nm=120.0, diameter_nm=8.0, spread=0.3)
 
@@ -95,7 +103,12 @@ def experiments() -> dict[str, Experiment]:
         "growth": Experiment(
             FIELD,
             lambda rng, seed: [simulate_sizes(FIELD, grow(FIELD, rng, 3.0, 1.6), rng, seed)],
-            {"growth_exponent": 3.0, "diffusion_coefficient": DIFFUSION},
+            {
+                "growth_exponent": 3.0,
+                "diffusion_coefficient": DIFFUSION,
+                "anomalous_exponent": 1.0,
+                "diffusion_size_exponent": 0.0,
+            },
         ),
         "dispersion": Experiment(
             BENDING, lose, {"gple_rate_n2": RATE, "activation_energy_of_gple_rate_n2": ENERGY}
@@ -103,18 +116,25 @@ def experiments() -> dict[str, Experiment]:
         "coalescence": Experiment(
             FIELD,
             lambda rng, seed: [simulate_coalescence(FIELD, 10, RELAX_S, rng, seed)],
-            {"relaxation_time": RELAX_S, "relaxation_time_median": RELAX_S},
+            {"relaxation_time": RELAX_S, "relaxation_time_median": RELAX_S, "merge_conserved_power": 3.0},
             "coalescence",
         ),
         "ripening": Experiment(
             UNEQUAL,
             lambda rng, seed: [simulate_sizes(UNEQUAL, ripen(UNEQUAL, rng, 2.0, 1.7), rng, seed)],
+            {"ripening_power": 2.0},
             mechanism="ripening",
         ),
         "evaporation": Experiment(
             UNEQUAL,
             lambda rng, seed: [simulate_sizes(UNEQUAL, evaporate(UNEQUAL, rng, 0.1, 1.7), rng, seed)],
+            {"radius_rate": -0.05},
             mechanism="evaporation",
+        ),
+        "fluctuation": Experiment(
+            FIELD,
+            lambda rng, seed: [simulate_sizes(FIELD, fluctuate(FIELD, rng, WANDERING), rng, seed)],
+            {"volume_diffusion": WANDERING},
         ),
     }
 
@@ -141,7 +161,12 @@ def fit(tables: Tables, rng: Rng) -> list[Estimate]:
         *measure_dispersion(sums, rng),
         *measure_mechanisms(run, rng),
         *measure_diffusion(run, rng),
+        *measure_motion(run, rng),
         *measure_relaxations(run),
+        *measure_conservation(run, rng),
+        *measure_ripening(run, rng),
+        *measure_rates(run, rng),
+        *measure_fluctuations(run, rng),
     ]
 
 

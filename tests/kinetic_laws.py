@@ -191,6 +191,47 @@ def ripening_constant(rate, power):
     return np.pi / 2 * rate * 2 ** (power - 1)
 
 
+def fluctuating(rng, diffusion=20.0, rate=2.0, world=None):
+    world = world or World(spread=0.2)
+    return observe(world, fluctuate(world, rng, diffusion, rate), rng)
+
+
+def fluctuate(world, rng, diffusion, rate=0.0):
+    """Diameters (N, T) whose volumes wander, ``<dV^2> = 2 diffusion t``, beside an even gain or loss each."""
+    n, t = world.n_particles, world.n_frames
+    start = np.pi / 6 * (world.diameter_nm * world.relative_sizes(rng)) ** 3
+    walk = rng.normal(0, np.sqrt(2 * diffusion * world.frame_time_s), (n, t)).cumsum(axis=1)
+    drift = rate * rng.normal(0, 1, (n, 1)) * world.seconds
+    return np.cbrt(6 / np.pi * np.maximum(start[:, None] + walk + drift, 20.0))
+
+
+def colliding(rng, exponent=0.0, n_merges=60, world=None):
+    """Two particles merge at even times, chosen among all pairs as ``r_i^exponent + r_j^exponent`` says."""
+    world = world or World(n_particles=200, spread=0.4)
+    frames = np.sort(rng.integers(6, world.n_frames - 1, n_merges))
+    d = [np.full(world.n_frames, one) for one in world.diameter_nm * world.relative_sizes(rng)]
+    fates, merges, frames = ["present"] * len(d), [], frames.tolist()
+    born = [0] * len(d)
+    for frame in frames:
+        there = [one for one, of in enumerate(d) if born[one] < frame and not np.isnan(of[frame])]
+        size = np.array([d[one][frame - 1] for one in there]) ** exponent
+        pair = size[:, None] + size
+        np.fill_diagonal(pair, 0)
+        a, b = divmod(int(rng.choice(pair.size, p=pair.ravel() / pair.sum())), len(there))
+        a, b = there[a], there[b]
+        child = np.full(world.n_frames, np.nan)
+        child[frame:] = np.cbrt(d[a][frame - 1] ** 3 + d[b][frame - 1] ** 3)
+        for one in (a, b):
+            d[one][frame:], fates[one] = np.nan, "merged"
+        d.append(child)
+        fates.append("present")
+        born.append(frame)
+        merges.append((len(merges) + 1, frame, len(d), [a + 1, b + 1], 2, np.nan, 0.9, [], []))
+    names = ("event_id", "frame", "child_id", "parent_ids", "n_parents", "contact_frame", "area_ratio")
+    table = pd.DataFrame(merges, columns=[*names, "neck_ratios", "gaps_px"])
+    return observe(world, np.stack(d), rng, np.array(fates, dtype=object), table)
+
+
 def evaporating(rng, rate=0.05, world=None, length_nm=0.0):
     world = world or World(spread=0.3)
     return _observe_vanishing(world, evaporate(world, rng, rate, length_nm=length_nm), rng)

@@ -25,6 +25,7 @@ ORDER = (
     "confidence",
     "kinetics",
     "kinetics-of-movies",
+    "kinetics-of-platinum",
 )
 
 

@@ -139,11 +139,12 @@ def show_estimates(rows: Sequence[Row], title: str) -> None:
     """
     frames = [row["frame"] for row in rows if row["frame"] is not None]
     ends = (None, min(frames, default=None), max(frames, default=None))
-    shown = [row for row in rows if row["value"] is not None and row["frame"] in ends and row["at"] is None]
+    told = [row for row in rows if row["value"] is not None or row["high"] is not None]  # or a bound
+    shown = [row for row in told if row["frame"] in ends and row["at"] is None]
     output.show_rows([{name: row[name] for name in _SHOWN} for row in shown], as_json=False, title=title)
     refused: dict[str, list[str]] = {}
     for row in rows:
-        if row["value"] is None:
+        if row["value"] is None and row["high"] is None:
             refused.setdefault(row["reason"] or "", []).append(row["quantity"])
     reasons = [{"refused": list(dict.fromkeys(names)), "reason": why} for why, names in refused.items()]
     output.show_rows(reasons, as_json=False)

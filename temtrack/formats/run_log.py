@@ -14,6 +14,9 @@ from temtrack.errors import InputError
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.units import duration_s
 
+#: Electrons per area and time, as ``e/nm2/s`` or ``e-/A2/s``: their sum over time is a dose.
+_DOSE_RATE = re.compile(r"(e[-\u2212\u207b]?\s*/.+?)\s*/\s*s", re.IGNORECASE)
+
 #: ``pressure (mbar)`` or ``pressure [mbar]``
 _HEADING = re.compile(r"\s*(.*?)\s*(?:[\[(]([^\])]*)[\])])?\s*")
 
@@ -30,6 +33,15 @@ class Condition:
     def at(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the value at times (T,), read between those logged; NaN beyond the log."""
         return np.interp(seconds, self.seconds, self.values, left=np.nan, right=np.nan)
+
+    @property
+    def dose(self) -> Condition | None:
+        """The dose since the log began, where this is a dose rate; ``None`` where it is not."""
+        rate = _DOSE_RATE.fullmatch(self.unit)
+        if rate is None:
+            return None
+        steps = np.diff(self.seconds) * (self.values[1:] + self.values[:-1]) / 2
+        return Condition("cumulative dose", rate[1], self.seconds, np.append(0.0, np.cumsum(steps)))
 
 
 def read_run_log(path: Path) -> list[Condition]:

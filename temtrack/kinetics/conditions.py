@@ -12,7 +12,7 @@ from temtrack.kinetics.events import count_present, event_rate, frame_steps, gat
 from temtrack.kinetics.observed import ObservedRun
 from temtrack.kinetics.sizes import POISSON_SOURCE
 
-#: Bins of the value logged hold equal numbers of frames.
+#: Bins of the value logged hold equal numbers of frames; where it stands at few levels they are equally wide.
 N_BINS, MIN_FRAMES = 4, 8
 
 _METHOD = "events, each as sure as it is, / particle-seconds in bins of what was logged; Poisson interval"
@@ -33,14 +33,21 @@ def measure_conditions(run: ObservedRun, name: str, unit: str, values: Reals) ->
             raise Refused(f"{name} is the same in all frames")
     except Refused as refused:
         return [row.filled(refused) for row in rows]
-    edges = np.unique(np.quantile(values[known], np.linspace(0, 1, N_BINS + 1)))
+    edges = _edges(values[known])
     group = np.where(known, np.clip(np.searchsorted(edges, values, side="right") - 1, 0, edges.size - 2), -1)
     exposure = frame_steps(seconds) * count_present(run)
     found = []
     for row, kind in zip(rows, events[:2], strict=True):
         of_event = group[np.clip(kind.frame - 1, 0, run.n_frames - 1).astype(np.intp)]
-        for one in range(edges.size - 1):
+        for one in np.unique(group[known]):
             held, count = float(exposure[group == one].sum()), float(kind.expected[of_event == one].sum())
-            at = replace(row, at=float(values[group == one].mean())) if (group == one).any() else row
+            at = replace(row, at=float(values[group == one].mean()))
             found += fill_rows([at], event_rate, count, held)
     return found
+
+
+def _edges(values: Reals) -> Reals:
+    edges: Reals = np.quantile(values, np.linspace(0, 1, N_BINS + 1))
+    if np.unique(edges).size == edges.size:
+        return edges
+    return np.linspace(values.min(), values.max(), N_BINS + 1)

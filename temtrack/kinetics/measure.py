@@ -13,8 +13,10 @@ from temtrack.kinetics.dispersion import measure_dispersion
 from temtrack.kinetics.distributions import compare_distributions
 from temtrack.kinetics.estimate import Estimate
 from temtrack.kinetics.events import measure_events
+from temtrack.kinetics.fluctuations import measure_fluctuations
 from temtrack.kinetics.forecast import measure_forecast
 from temtrack.kinetics.growth import measure_growth
+from temtrack.kinetics.kernel import measure_kernel
 from temtrack.kinetics.mechanisms import measure_mechanisms
 from temtrack.kinetics.motion import measure_motion
 from temtrack.kinetics.necks import measure_necks
@@ -45,8 +47,10 @@ def measure_kinetics(run: ObservedRun, rng: np.random.Generator) -> list[Estimat
         *measure_dispersion(sums, rng),
         *measure_mechanisms(run, rng),
         *measure_events(run, rng),
+        *measure_kernel(run),
         *measure_ripening(run, rng),
         *measure_rates(run, rng),
+        *measure_fluctuations(run, rng),
         *measure_neighbours(run, rng),
         *measure_diffusion(run, rng),
         *measure_motion(run, rng),

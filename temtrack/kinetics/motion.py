@@ -36,6 +36,10 @@ MAX_ALPHA_LAG, MAX_ALPHA_FRACTION = 20, 0.25
 #: much log likelihood over one kind, and their mean squares differ by such a factor.
 MOBILE_LAG, MOBILE_ITERATIONS, MOBILE_GAIN, MOBILE_FACTOR = 4, 40, 6.0, 4.0
 
+#: So far from Gaussian a few steps make nearly all of <r^4>: mostly ids that went to another particle.
+MAX_GAUSS = 10.0
+_FAR_STEPS = "a few far steps make it, as of wrong ids: look at those particles"
+
 _MSD = "MSD = 4 D t + 4 sigma^2, drift removed; bootstrap of families"
 _SIZE = "D = D0 r^-s: s that leaves D r^s without a trend in ln r; bootstrap of families"
 _ALPHA = "MSD = 4 D t^alpha + 4 sigma^2, up to a quarter of the movie; bootstrap of families"
@@ -231,7 +235,8 @@ def _measure_gauss(walks: Walks, draws: Reals) -> list[Measured]:
             return found[:, 0]
 
         value = parameter(np.ones((1, walks.n_families)))
-        outcomes += bootstrapped([value], [parameter(draws)], walks.n_families)
+        (told,) = bootstrapped([value], [parameter(draws)], walks.n_families)
+        outcomes.append(replace(told, reason=_FAR_STEPS if told.value > MAX_GAUSS else None))
     return outcomes
 
 

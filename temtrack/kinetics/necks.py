@@ -38,9 +38,15 @@ class Neck:
     ratios: Reals
     starts: Reals
 
-    def stage(self, low: float, high: float) -> Neck:
-        """Return the part from one ratio to another, as a neck that only grows would pass them."""
-        part = slice(*(int(np.count_nonzero(self.ratios < end)) for end in (low, high)))
+    def stage(self, low: float, high: float, exponent: int) -> Neck:
+        """Return the part from one ratio to another of the best curve, at the exponent of that place.
+
+        The ratios themselves would end it where their noise does.
+        """
+        start = self.starts[int(np.argmin(self.squares()[:, exponent]))]
+        basis = (self.seconds - start) ** (1 / EXPONENTS[exponent])
+        curve = basis * (basis @ self.ratios) / (basis @ basis)
+        part = (low <= curve) & (curve < high)
         return replace(self, seconds=self.seconds[part], ratios=self.ratios[part])
 
     def squares(self) -> Reals:
@@ -56,11 +62,6 @@ class Neck:
         """Return the least squares of each exponent, (E,), over all starts and B."""
         least: Reals = self.squares().min(axis=0)
         return least
-
-    def begun(self, exponent: int) -> Neck:
-        """Return the neck with the start alone that fits best, at the exponent of that place."""
-        best = int(np.argmin(self.squares()[:, exponent]))
-        return replace(self, starts=self.starts[best : best + 1])
 
 
 def measure_necks(run: ObservedRun) -> list[Estimate]:
@@ -109,12 +110,12 @@ def read_neck(run: ObservedRun, merge: pd.Series) -> Neck:
 
 
 def _fit_all(necks: list[Neck], name: str) -> list[Measured]:
-    """Fit one exponent to a stage of all merges; what begins a neck is told by all of it."""
+    """Fit one exponent to a stage of all merges; which frames are of it is told by the whole neck."""
     long = [neck for neck in necks if neck.ratios.size >= MIN_FRAMES]
     require(len(long), MIN_MERGES, f"merges with {MIN_FRAMES} frames of a neck")
     if name:
         whole = int(np.argmin(np.sum([neck.profile() for neck in long], axis=0)))
-        long = [neck.begun(whole).stage(*STAGES[name]) for neck in long]
+        long = [neck.stage(*STAGES[name], whole) for neck in long]
         long = [neck for neck in long if neck.ratios.size >= MIN_STAGE_FRAMES]
         require(len(long), MIN_MERGES, f"merges with {MIN_STAGE_FRAMES} frames of this stage")
     n_points = sum(neck.ratios.size for neck in long)

@@ -23,6 +23,9 @@ MAX_WINDOWS, MIN_WINDOW_FRAMES, MIN_FRAMES_SEEN = 6, 8, 5
 #: Bins of radius hold equal numbers of rates: so many bins at most, so many rates in each at least.
 MAX_BINS, MIN_BIN_RATES = 8, 10
 
+#: Contours are off by `CONTOUR_ERRORS_PX` over the span of diameters, and over no less than this.
+MIN_SPAN_PX = 5.0
+
 _METHOD = "slope of each particle over a window, mean in a bin of radius; bootstrap of families, contours"
 _SOURCE = "Simonsen et al. 2011, J. Catal. 281, 147"
 
@@ -62,10 +65,11 @@ class ParticleRates:
         """Number of families, which are what is independent."""
         return int(self.family.max(initial=-1)) + 1
 
-    def moved(self, offset: float) -> ParticleRates:
-        """Return the rates where each diameter is larger by an offset: dr/dt stays."""
+    def moved(self, offset: float, tilt: float = 0.0) -> ParticleRates:
+        """Return the rates where each diameter is larger by an offset, and changes by a fraction more."""
         radius = np.maximum(self.radius + offset / 2, self.radius / 4)
-        return replace(self, radius=radius, rate=self.rate * (radius / self.radius) ** 2)
+        rate = self.rate * (radius / self.radius) ** 2 * (1 + tilt)
+        return replace(self, radius=radius, rate=rate, speed=self.speed * (1 + tilt))
 
     def sums(self, values: Reals, group: NDArray[np.intp], n_groups: int) -> Reals:
         """Sum values (N,) by family and group, (F, G)."""
@@ -78,13 +82,15 @@ class ParticleRates:
     ) -> tuple[Reals, Reals]:
         """Return what ``fit(rates, counts)`` gives of all families, (K,), and of draws of them, (R, K).
 
-        ``counts`` (R, F) tells how often each family is drawn; in each draw all contours are moved together.
+        ``counts`` (R, F) tells how often each family is drawn; in each draw all contours are moved together,
+        small particles otherwise than large ones.
         """
-        offsets = CONTOUR_ERRORS_PX[0] * self.pixel * rng.standard_normal(N_OFFSETS)
-        parts = zip(
-            offsets.tolist(), np.array_split(draw_counts(self.n_families, rng), N_OFFSETS), strict=True
-        )
-        drawn = np.concatenate([fit(self.moved(offset), counts) for offset, counts in parts])
+        far_px, bent_px = CONTOUR_ERRORS_PX[:2]
+        span = 2 * float(np.subtract(*np.quantile(self.radius, [0.95, 0.05]))) / self.pixel
+        tilts = 2 * bent_px / max(span, MIN_SPAN_PX) * rng.standard_normal(N_OFFSETS)
+        offsets = far_px * self.pixel * rng.standard_normal(N_OFFSETS)
+        parts = zip(offsets, tilts, np.array_split(draw_counts(self.n_families, rng), N_OFFSETS), strict=True)
+        drawn = np.concatenate([fit(self.moved(*errors), counts) for *errors, counts in parts])
         return fit(self, np.ones((1, self.n_families)))[0], drawn
 
 

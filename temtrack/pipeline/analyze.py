@@ -346,7 +346,10 @@ def _measure(tables: Tables, options: KineticsOptions) -> tuple[ObservedRun, lis
     check_material(options.material)
     least = options.min_diameter_px(tables.calibration.pixel_size_nm)
     run = leave_out(observe(tables), *options.excluded, least)
-    logged = _measure_log(run, options.log)
+    logged = [
+        *_measure_log(run, options.log),
+        *_measure_temperature(run, tables.calibration.frame_celsius),
+    ]
     rows = [*measure_kinetics(run, np.random.default_rng(options.seed)), *logged]
     if options.material is not None:
         rng = np.random.default_rng(options.seed)
@@ -386,7 +389,22 @@ def _measure_log(run: ObservedRun, log: Path | None) -> list[Estimate]:
                 f" {run.seconds[-1]:g} s; give the log on the clock of the movie, whose first frame is at 0 s"
             )
         rows += measure_conditions(run, one.name, one.unit, values)
+        if one.dose is not None:
+            rows += measure_conditions(run, one.dose.name, one.dose.unit, one.dose.at(run.seconds))
     return rows
+
+
+def _measure_temperature(run: ObservedRun, celsius: NDArray[np.float64] | None) -> list[Estimate]:
+    """Tell rates over the temperature of the frames, where it is not steady."""
+    from temtrack.kinetics.conditions import measure_conditions
+
+    if (
+        celsius is None
+        or np.isnan(celsius).all()
+        or np.nanmax(celsius) - np.nanmin(celsius) < STEADY_WITHIN_K
+    ):
+        return []
+    return measure_conditions(run, "temperature", "°C", celsius)
 
 
 def kinetics_file(masks: Path, target: Path, options: KineticsOptions, request: Request) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,26 +26,59 @@ class CurvePlot:
 
 
 CURVES = (
-    CurvePlot(("radius_rate",), "Growth over size", "radius", "dr/dt"),
-    CurvePlot(("volume_rate",), "Gain over size", "radius", "dV/dt"),
-    CurvePlot(("gap_before_merge",), "Before a merge", "time to the merge", "gap"),
-    CurvePlot(
-        ("coalescence_cumulative_hazard", "dissolution_cumulative_hazard"), "Events so far", "time", "hazard"
-    ),
-    CurvePlot(
-        ("coalescence_rate_over_time", "dissolution_rate_over_time"), "Rates over time", "time", "rate"
-    ),
+    CurvePlot(("radius_rate",), "Growth rate over size", "radius", "dr/dt"),
+    CurvePlot(("volume_rate",), "Volume gain over size", "radius", "dV/dt"),
+    CurvePlot(("critical_radius",), "Critical radius", "frame", "r*"),
+    CurvePlot(("volume_diffusion_over_radius",), "Fluctuations of volume over size", "radius", "D of V"),
     CurvePlot(("diffusion_over_radius",), "Diffusion over size", "radius", "D"),
-    CurvePlot(("velocity_correlation",), "Memory of steps", "time between", "correlation"),
-    CurvePlot(("non_gaussian_parameter",), "Steps beside Gaussian ones", "time between", "parameter"),
-    CurvePlot(("survival",), "Survival of the first frame's", "time", "fraction"),
+    CurvePlot(("velocity_correlation",), "Velocity autocorrelation", "lag", "<v(0) v(t)> / <v²>"),
+    CurvePlot(("non_gaussian_parameter",), "Non-Gaussian parameter (0: Brownian)", "lag", "α₂"),
+    CurvePlot(("gap_before_merge",), "Gap before a merge, median", "time to the merge", "gap"),
+    CurvePlot(
+        ("coalescence_rate_over_time", "dissolution_rate_over_time"), "Rates per particle", "time", "rate"
+    ),
+    CurvePlot(
+        ("coalescence_cumulative_hazard", "dissolution_cumulative_hazard"),
+        "Cumulative hazard (Nelson-Aalen)",
+        "time",
+        "hazard",
+    ),
+    CurvePlot(("survival",), "Survival of the first frame (Kaplan-Meier)", "time", "fraction left"),
 )
 
 
+def curves_of(estimates: Sequence[Estimate]) -> list[CurvePlot]:
+    """Return the curves to be drawn: those of every run, and rates over each thing that was logged."""
+    logged = {row.quantity.partition("_rate_over_")[2] for row in estimates if row.at_unit is not None}
+    words = sorted(word for word in logged if word not in ("", "time"))
+    return [
+        *CURVES,
+        *(
+            CurvePlot(
+                (f"coalescence_rate_over_{word}", f"dissolution_rate_over_{word}"),
+                f"Rates per particle over {word.replace('_', ' ')}",
+                word.replace("_", " "),
+                "rate",
+            )
+            for word in words
+        ),
+    ]
+
+
+def unit_words(unit: str) -> str:
+    """Return a unit as it is printed, ``nm³/s`` for ``nm3/s``."""
+    return re.sub(r"(?<=[A-Za-zÅ])\d", lambda power: "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(power[0])], unit)
+
+
 def points_of(estimates: Sequence[Estimate], quantity: str) -> list[Estimate]:
-    """Return the rows of a curve that have a value, in the order of `at`."""
-    held = (row for row in estimates if row.quantity == quantity and row.at is not None)
-    return sorted((row for row in held if row.value is not None), key=lambda row: row.at or 0.0)
+    """Return the rows of a curve that have a value, in the order of `at`, or of frames."""
+    held = [row for row in estimates if row.quantity == quantity and row.value is not None]
+    return sorted((row for row in held if _place(row) is not None), key=lambda row: _place(row) or 0.0)
+
+
+def _place(row: Estimate) -> float | None:
+    """Return where on its curve a row stands: radius, time or distance, or its frame."""
+    return row.frame if row.at is None else row.at
 
 
 def draw_curves(axes: Axes, plot: CurvePlot, estimates: Sequence[Estimate]) -> None:
@@ -56,15 +91,17 @@ def draw_curves(axes: Axes, plot: CurvePlot, estimates: Sequence[Estimate]) -> N
         say_why(axes, reasons[0] if reasons else "not measured")
         return
     for colour, (name, points) in zip(_COLOURS, drawn.items(), strict=False):
-        x, y = (np.array([getattr(row, end) for row in points], dtype=np.float64) for end in ("at", "value"))
-        low, high = (
-            np.array([getattr(row, end) for row in points], dtype=np.float64) for end in ("low", "high")
+        x = np.array([_place(row) for row in points], dtype=np.float64)
+        y, low, high = (
+            np.array([getattr(row, end) for row in points], dtype=np.float64)
+            for end in ("value", "low", "high")
         )
         axes.plot(x, y, ".-", color=colour, label=name.split("_")[0])
         axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
     first = next(iter(drawn.values()))[0]
-    unit = "" if first.unit == "1" else f" ({first.unit})"
-    axes.set(xlabel=f"{plot.x} ({first.at_unit})", ylabel=f"{plot.y}{unit}")
+    unit = "" if first.unit == "1" else f" ({unit_words(first.unit)})"
+    of_x = "" if first.at_unit in (None, "1") else f" ({unit_words(first.at_unit or '')})"
+    axes.set(xlabel=f"{plot.x}{of_x}", ylabel=f"{plot.y}{unit}")
     if len(drawn) > 1:
         axes.legend(frameon=False, fontsize=8)
     low_end, high_end = axes.get_ylim()
@@ -74,4 +111,6 @@ def draw_curves(axes: Axes, plot: CurvePlot, estimates: Sequence[Estimate]) -> N
 
 def say_why(axes: Axes, reason: str) -> None:
     """Write a reason in the middle of empty axes."""
-    axes.text(0.5, 0.5, reason, ha="center", va="center", transform=axes.transAxes, color="0.4", wrap=True)
+    axes.set(xticks=[], yticks=[])
+    words = textwrap.fill(reason, 36)
+    axes.text(0.5, 0.5, words, ha="center", va="center", transform=axes.transAxes, color="0.4")

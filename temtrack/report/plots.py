@@ -20,7 +20,7 @@ from temtrack.kinetics.distributions import lsw_density, smoluchowski_density, w
 from temtrack.kinetics.estimate import Estimate
 from temtrack.kinetics.mechanisms import MECHANISMS
 from temtrack.kinetics.observed import ObservedRun
-from temtrack.report.curves import CURVES, draw_curves, points_of, say_why
+from temtrack.report.curves import curves_of, draw_curves, points_of, say_why, unit_words
 
 #: Okabe and Ito's colours that stand out on white.
 _BLUE, _ORANGE, _GREEN, _RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -36,8 +36,10 @@ def write_kinetics_plots(folder: Path, run: ObservedRun, estimates: Sequence[Est
     OutputError
         Where the files cannot be written.
     """
-    n_rows = 2 + -(-len(CURVES) // 3)
+    curves = curves_of(estimates)
+    n_rows = 2 + -(-len(curves) // 3)
     figure = Figure(figsize=(12, 3.5 * n_rows), layout="constrained")
+    figure.suptitle("Bands and bars: 95 % intervals; D10 to D90 in the first panel", fontsize=9, color="0.4")
     size, law, number, loss, fractions, motion, *others = figure.subplots(n_rows, 3).ravel()
     found = {row.quantity: row.value for row in estimates if row.value is not None and row.frame is None}
     sums = gather_power_sums(run)
@@ -47,9 +49,9 @@ def write_kinetics_plots(folder: Path, run: ObservedRun, estimates: Sequence[Est
     _draw_dispersion(loss, sums, found)
     _draw_fractions(fractions, estimates)
     _draw_motion(motion, run, found)
-    for axes, curve in zip(others, CURVES, strict=False):
+    for axes, curve in zip(others, curves, strict=False):
         draw_curves(axes, curve, estimates)
-    for axes in others[len(CURVES) :]:
+    for axes in others[len(curves) :]:
         axes.remove()
     _write(folder, "kinetics", figure)
 
@@ -99,12 +101,12 @@ def write_comparison_plot(folder: Path, runs: Mapping[str, Sequence[Estimate]]) 
         value, low, high = np.array(ends, dtype=np.float64)
         axes.errorbar(range(len(points)), value, [value - low, high - value], fmt="o", capsize=4, color=_BLUE)
         unit = next(row.unit for row in points if row is not None)
-        axes.set(title=name.replace("_", " "), ylabel=unit, xlim=(-0.5, len(points) - 0.5))
+        axes.set(title=name.replace("_", " "), ylabel=unit_words(unit), xlim=(-0.5, len(points) - 0.5))
         axes.set_xticks(range(len(points)), list(found), rotation=20)
     for name, rows in runs.items():
         curve = points_of(rows, "survival")
         panels[0].plot([row.at for row in curve], [row.value for row in curve], label=name)
-    panels[0].set(title="Survival of the first frame's", xlabel="time (s)", ylabel="fraction")
+    panels[0].set(title="Survival of the first frame", xlabel="time (s)", ylabel="fraction left")
     panels[0].legend(frameon=False, fontsize=8)
     for axes in panels[len(told) + 1 :]:
         axes.remove()

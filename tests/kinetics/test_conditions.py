@@ -31,6 +31,22 @@ def test_rates_follow_what_was_logged():
     assert "--merges" in measure_conditions(replace(run, merges=None), "dose", "1", pressure)[0].reason
 
 
+def test_levels_of_what_was_logged_are_kept_apart():
+    run = disappearing(rng(0), 1.0, 0.003, change_s=60, change=4.0)
+    level = np.where(run.seconds > 60, 300.0, 100.0)
+    rows = [r for r in measure_conditions(run, "dose rate", "e/nm2/s", level) if "coalescence" in r.quantity]
+    assert [row.at for row in rows] == [100, 300]
+    assert rows[0].high < rows[1].low
+
+
+def test_a_dose_rate_gives_the_dose(tmp_path):
+    path = tmp_path / "run.csv"
+    path.write_text("time (s),dose rate (e-/A2/s),pressure (mbar/s)\n0,1,2\n10,3,2\n30,3,2\n")
+    rate, pressure = read_run_log(path)
+    assert (rate.dose.name, rate.dose.unit, pressure.dose) == ("cumulative dose", "e-/A2", None)
+    np.testing.assert_allclose(rate.dose.at(np.array([0.0, 10.0, 20.0])), [0, 20, 50])
+
+
 def test_a_log_is_read_with_its_units(tmp_path):
     path = tmp_path / "run.csv"
     path.write_text("Time (min),pressure [mbar],note,dose rate (e/nm2/s)\n0,1,a,5\n1,3,b,\n2,5,c,9\n")
