@@ -245,6 +245,9 @@ class EfficientSam(nn.Module):
         iou
             BxQx3: the network's own estimate of each mask's IoU.
         """
+        if labels.shape[-1] == 0:  # as padded, for programs that cannot pad what is empty
+            xy = xy.new_zeros(*labels.shape[:2], N_POINT_SLOTS, 2)
+            labels = labels.new_full(xy.shape[:3], INVALID)
         b, q, n = labels.shape
         h, w = embedding.shape[-2:]
         n_missing = max(0, N_POINT_SLOTS - n)
