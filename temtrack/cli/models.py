@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
 import typer
 
@@ -103,6 +104,36 @@ def import_model(
     folder = new_model_folder(name or network, force)
     weights = import_checkpoint(folder, network, net, checkpoint)
     _show(folder.name, network, weights, rows_as_json)
+
+
+@models.command("export")
+@command(
+    model=typer.Argument(metavar="MODEL", help="A model's name or a run's folder."),
+    kind=typer.Option("--to", help="The format."),
+    out=typer.Option("--output", "-o", metavar="FILE", help="Where to; MODEL.onnx if not given."),
+)
+def export_model(
+    model: str,
+    kind: Literal["onnx"],
+    out: Path | None = None,
+    force: bool = False,
+    rows_as_json: bool = False,
+) -> None:
+    """Write a network for other programs (ONNX Runtime, OpenVINO, Fiji).
+
+    It makes maps (1, 3, Y, X) of foreground, particle markers and touching
+    boundaries, 0 to 1, of an image (1, 1, Y, X) whose sides are multiples of
+    16 px, particles about 40 px wide and dark: grey values from 0 to 1, the
+    level halfway between background and particles at 0.5.
+    """
+    from temtrack.formats.store.atomic import check_output_file
+    from temtrack.segmentation.onnx_export import load_maps_network, write_onnx
+
+    network = load_maps_network(model)
+    path = out or Path(f"{Path(model).name}.{kind}")
+    check_output_file(path, force)
+    write_onnx(path, network)
+    output.show_rows([{"model": model, "file": str(path)}], as_json=rows_as_json)
 
 
 @models.command("download")

@@ -60,7 +60,7 @@ class ImageEncoder(nn.Module):
         h, w = x.shape[-2:]
         x = (x + self.positions(h, w).to(x.dtype)).flatten(2).transpose(1, 2)  # BxCxhxw -> BxNxC
         x = self.blocks(x.contiguous())  # once here, not in every layer norm
-        return self.neck(x.transpose(1, 2).unflatten(2, (h, w)))
+        return self.neck(x.transpose(1, 2).reshape(len(x), -1, h, w))
 
 
 class RandomFourierPositions(nn.Module):
@@ -201,11 +201,11 @@ class MaskDecoder(nn.Module):
         tokens = torch.cat([own, prompt], dim=1)  # Bx(1+4+6)xC
         image = embedding.flatten(2).transpose(1, 2)
         tokens, image = self.transformer(image, image_pe.flatten(1).T.unsqueeze(0).to(image.dtype), tokens)
-        features = self.final_output_upscaling_layers(image.transpose(1, 2).unflatten(2, (h, w)))
+        features = self.final_output_upscaling_layers(image.transpose(1, 2).reshape(b, -1, h, w))
         hyper = torch.stack(
             [mlp(tokens[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
         )
-        masks = (hyper @ features.flatten(2)).unflatten(2, features.shape[-2:])
+        masks = (hyper @ features.flatten(2)).reshape(b, -1, *features.shape[-2:])
         return masks, self.iou_prediction_head(tokens[:, 0])
 
 
@@ -245,6 +245,9 @@ class EfficientSam(nn.Module):
         iou
             BxQx3: the network's own estimate of each mask's IoU.
         """
+        if labels.shape[-1] == 0:  # as padded, for programs that cannot pad what is empty
+            xy = xy.new_zeros(*labels.shape[:2], N_POINT_SLOTS, 2)
+            labels = labels.new_full(xy.shape[:3], INVALID)
         b, q, n = labels.shape
         h, w = embedding.shape[-2:]
         n_missing = max(0, N_POINT_SLOTS - n)

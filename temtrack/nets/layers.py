@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -25,12 +26,18 @@ def chain(**modules: nn.Module | None) -> nn.Sequential:
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Softmax attention, as fast as the device can."""
-    if q.device.type == "cpu" and q.dtype == torch.bfloat16:
+    if q.device.type == "cpu" and q.dtype == torch.bfloat16 and not has_bf16_tiles():
         # The fused kernel takes as long as in float32 there; two products of a few queries at a time take
         # half of that, and their scores stay in the cache.
         k, v = k.contiguous(), v.contiguous()
         return torch.cat([attend_explicitly(some, k, v) for some in q.split(QUERIES_AT_ONCE, -2)], -2)
     return F.scaled_dot_product_attention(q, k, v)
+
+
+@cache
+def has_bf16_tiles() -> bool:
+    """Tell whether the processor multiplies tiles of bfloat16 (AMX), which torch's fused attention uses."""
+    return bool(torch.cpu._is_amx_tile_supported())
 
 
 def attend_explicitly(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

@@ -45,13 +45,38 @@ def decode(maps: NDArray[np.float32]) -> NDArray[np.int32]:
     foreground = maps[FOREGROUND] > 0.5
     markers = foreground & (maps[MARKER] > 0.5) & (maps[BOUNDARY] < 0.5)
     seeds, n_seeds = ndimage.label(markers, np.ones((3, 3)))
-    parts, _ = ndimage.label(foreground)
-    seeded = np.unique(parts[seeds > 0])
-    orphans = foreground & ~np.isin(parts, seeded)
-    seeds = np.where(orphans, parts + n_seeds, seeds)
-    labels = watershed(maps[BOUNDARY] - maps[MARKER], seeds, mask=foreground)
+    parts, n_parts = ndimage.label(foreground)
+    seed_of, is_shared = _seeds_of_parts(parts[markers], seeds[markers], n_parts, n_seeds)
+    labels = seed_of[parts]
+    if is_shared.any():
+        labels += _flooded(maps, seeds, is_shared[parts])
     is_probable = mean_values(labels, maps[FOREGROUND]) >= MIN_PROBABILITY
     return compact(np.where(is_probable[labels], labels, 0))[0]
+
+
+def _seeds_of_parts(
+    parts: NDArray[np.int32], seeds: NDArray[np.int32], n_parts: int, n_seeds: int
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Return the label of each part of the foreground, 0 where its seeds share it, and whether they do.
+
+    The part with the number 0 is the background; one without a seed has a label of its own.
+    """
+    first, last = np.full(n_parts + 1, n_seeds + 1, np.int32), np.zeros(n_parts + 1, np.int32)
+    np.minimum.at(first, parts, seeds)
+    np.maximum.at(last, parts, seeds)
+    own = np.where(last == 0, n_seeds + np.arange(n_parts + 1, dtype=np.int32), first)
+    own[0] = 0
+    is_shared = first < last
+    return np.where(is_shared, 0, own).astype(np.int32), is_shared
+
+
+def _flooded(
+    maps: NDArray[np.float32], seeds: NDArray[np.int32], shared: NDArray[np.bool_]
+) -> NDArray[np.int32]:
+    """Return what of the parts that seeds share (Y, X) each is flooded from, 0 elsewhere."""
+    return np.asarray(
+        watershed(maps[BOUNDARY] - maps[MARKER], np.where(shared, seeds, 0), mask=shared), np.int32
+    )
 
 
 def _near_two(labels: NDArray[Any], reach_px: int) -> NDArray[np.bool_]:

@@ -179,3 +179,15 @@ def test_what_cannot_be_downloaded_is_told(run, tmp_path, monkeypatch, words, ex
     assert (result.exit_code, result.stderr.count("\n")) == (exit_code, 1)
     assert reason in result.stderr
     assert not (tmp_path / "cache").exists()
+
+
+def test_export_overwrites_nothing_and_refuses_what_predicts_no_maps(run, tmp_path):
+    there = tmp_path / "net.onnx"
+    there.write_bytes(b"mine")
+    kept = run("models", "export", "effsam-tiny", "--to", "onnx", "-o", there)
+    assert kept.exit_code == 1
+    assert "exists already" in kept.stderr
+    assert there.read_bytes() == b"mine"
+    refused = run("models", "export", "otsu", "--to", "onnx", "-o", tmp_path / "new.onnx")
+    assert refused.exit_code == 1
+    assert "predicts no maps" in refused.stderr

@@ -57,8 +57,10 @@ def test_fused_and_explicit_attention_agree(net, monkeypatch):
     torch.testing.assert_close(fused, net.embed(images), atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("has_tiles", [False, True])
 @torch.inference_mode()
-def test_attention_in_bfloat16_is_that_of_float32_but_for_rounding():
+def test_attention_in_bfloat16_is_that_of_float32_but_for_rounding(has_tiles, monkeypatch):
+    monkeypatch.setattr(layers, "has_bf16_tiles", lambda: has_tiles)
     torch.manual_seed(0)
     q, k, v = torch.randn(3, 2, 3, 2 * QUERIES_AT_ONCE + 7, 16)  # BxHeadsxNxD each, in more than one piece
     rounded = attend(*(x.bfloat16() for x in (q, k, v)))

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from skimage.draw import disk
+from skimage.segmentation import watershed
 
 from temtrack.metrics.segmentation import score_segmentation
-from temtrack.segmentation.dense_maps import BOUNDARY, FOREGROUND, MARKER, decode, encode
+from temtrack.segmentation.dense_maps import BOUNDARY, FOREGROUND, MARKER, MIN_PROBABILITY, decode, encode
 
 
 def discs(*centres_and_radii, shape=(96, 128)):
@@ -63,3 +65,25 @@ def test_foreground_without_a_marker_is_a_particle():
 def test_tiny_images(shape):
     labels = np.ones(shape, np.int32)
     assert decode(encode(labels)).shape == shape
+
+
+def test_flooding_only_what_seeds_share_is_flooding_all():
+    rng = np.random.default_rng(0)
+    maps = ndimage.gaussian_filter(rng.normal(0.5, 1.0, (3, 120, 90)), (0, 2, 2)).astype(np.float32)
+    maps = np.clip((maps - 0.5) * 4 + [[[0.7]], [[0.6]], [[0.4]]], 0, 1).astype(np.float32)
+    foreground = maps[FOREGROUND] > 0.5
+    seeds, n_seeds = ndimage.label(
+        foreground & (maps[MARKER] > 0.5) & (maps[BOUNDARY] < 0.5), np.ones((3, 3))
+    )
+    parts, n_parts = ndimage.label(foreground)
+    n_in_part = [len(np.unique(seeds[(parts == part) & (seeds > 0)])) for part in range(1, n_parts + 1)]
+    assert {0, 1, 2} <= set(n_in_part)  # parts without a seed, with one, and with several
+    orphans = foreground & ~np.isin(parts, parts[seeds > 0])
+    flooded = watershed(
+        maps[BOUNDARY] - maps[MARKER], np.where(orphans, parts + n_seeds, seeds), mask=foreground
+    )
+    kept = [
+        i for i in np.unique(flooded[flooded > 0]) if maps[FOREGROUND][flooded == i].mean() >= MIN_PROBABILITY
+    ]
+    expected = np.searchsorted(kept, flooded) + 1
+    np.testing.assert_array_equal(decode(maps), np.where(np.isin(flooded, kept), expected, 0))
