@@ -6,7 +6,6 @@ import logging
 from contextlib import AbstractContextManager
 
 import torch
-from torch import nn
 
 from temtrack.errors import UsageError
 
@@ -35,24 +34,8 @@ def find_device(name: str) -> torch.device:
 
 def bf16_where_native(device: torch.device) -> AbstractContextManager[None]:
     """Return an autocast context to bfloat16 where the device computes in it."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=has_native_bf16(device))
-
-
-def has_native_bf16(device: torch.device) -> bool:
-    """Tell whether a device computes in bfloat16."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
-def round_weights_once(net: nn.Module, device: torch.device) -> None:
-    """Keep the weights of linear layers and convolutions in bfloat16 where the device computes in it.
-
-    Within `bf16_where_native` they are rounded so in every pass, which takes a tenth of it; the results are
-    the same. From then on the network must neither be trained nor be used elsewhere.
-    """
-    if not has_native_bf16(device):
-        return
-    for layer in net.modules():
-        if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
-            layer.bfloat16()
+        native = torch.cuda.is_bf16_supported()
+    else:
+        native = device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.autocast(device.type, torch.bfloat16, enabled=native)

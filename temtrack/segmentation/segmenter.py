@@ -173,16 +173,13 @@ def load_model(name: str, device: str, tta: bool) -> SegmentationModel:
 
         return OtsuModel(spec)
     from temtrack.models.checkpoints import load_weights
-    from temtrack.nets.device import find_device, round_weights_once
-    from temtrack.segmentation.adapters import ADAPTERS, DenseAdapter
+    from temtrack.nets.device import find_device
+    from temtrack.segmentation.adapters import ADAPTERS
     from temtrack.segmentation.network import NetworkModel
 
     net = architecture.build()
-    sha256, place = load_weights(net, spec), find_device(device)
-    adapter = ADAPTERS[architecture.family]
-    if isinstance(adapter, DenseAdapter):
-        round_weights_once(net, place)
-    return NetworkModel(net, adapter, spec, sha256, place, tta)
+    sha256 = load_weights(net, spec)
+    return NetworkModel(net, ADAPTERS[architecture.family], spec, sha256, find_device(device), tta)
 
 
 def _checked(image: NDArray[Any]) -> NDArray[Any]:

@@ -2,9 +2,7 @@ import pytest
 import torch
 
 from temtrack.errors import UsageError
-from temtrack.nets.device import bf16_where_native, find_device, has_native_bf16, round_weights_once
-from temtrack.nets.efficient_sam import EfficientSam
-from temtrack.segmentation.adapters import predict_without_points
+from temtrack.nets.device import find_device
 
 
 def test_auto_takes_the_best_device_and_others_must_be_there(monkeypatch):
@@ -17,17 +15,3 @@ def test_auto_takes_the_best_device_and_others_must_be_there(monkeypatch):
         find_device("tpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert find_device("auto").type == "cuda"
-
-
-@torch.inference_mode()
-def test_weights_rounded_once_give_the_same_bits():
-    cpu = torch.device("cpu")
-    torch.manual_seed(0)
-    net = EfficientSam(dim=24, depth=2, n_heads=3, prompt_dim=64).eval()
-    image = torch.rand(1, 3, 48, 64)
-    with bf16_where_native(cpu):
-        before = predict_without_points(net, image)
-        round_weights_once(net, cpu)
-        torch.testing.assert_close(predict_without_points(net, image), before, rtol=0, atol=0)
-    rounded = net.image_encoder.neck[0].weight.dtype == torch.bfloat16
-    assert rounded == has_native_bf16(cpu)
