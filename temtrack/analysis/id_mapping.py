@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import encode_run_lengths, overlap_counts
+from temtrack.imaging.labels import LabelImage, count_shared_pixels
 from temtrack.lineage import Fate, Lineage, Merge, Origin, Track
 
 #: Ids that last for less than this share of the steps from frame to frame are mere numbers of one frame.
@@ -41,14 +41,14 @@ class IdMapping:
         self._first: dict[int, int] = {}
         self._last: dict[int, int] = {}
 
-    def add(self, linked: NDArray[np.integer], given: NDArray[np.integer]) -> None:
+    def add(self, linked: LabelImage, given: LabelImage) -> None:
         """Take the next frame: linked ids and given ids, both (Y, X)."""
-        shared = overlap_counts(linked, given)
+        shared = count_shared_pixels(linked.runs, given.runs)
         self._given_of.append(_majority(shared.a, shared.b, shared.n_px))
         self._count_kept_ids()
         self._linked_of.append(_majority(shared.b, shared.a, shared.n_px))
         frame = len(self._given_of) - 1
-        for one in np.unique(encode_run_lengths(given).ids).tolist():
+        for one in given.regions.ids.tolist():
             self._first.setdefault(one, frame)
             self._last[one] = frame
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from temtrack.analysis.id_mapping import IdMapping
 from temtrack.analysis.renaming import RenamedMerges
+from temtrack.imaging.labels import LabelImage, compact
 from temtrack.linking.masks import link_masks
 from temtrack.masks import Labels, Masks, Run
 from temtrack.progress import Progress, silent
@@ -25,34 +29,59 @@ def relink(run: Run, progress: Progress = silent) -> tuple[Run, bool]:
     """
     linked = link_masks(progress(run.masks, "linking"))
     mapping, renamed, guests = IdMapping(), RenamedMerges(), run.gap_filled or {}
+    ids = _LinkedIds()
     for t, (frame, given) in enumerate(zip(linked, run.masks, strict=True)):
-        mapping.add(frame.labels, given)
-        renamed.add(given, frozenset(guests.get(t, ())))
+        image = LabelImage(given)
+        mapping.add(LabelImage(frame.labels), image)
+        renamed.add(image, frozenset(guests.get(t, ())))
+        ids.add(given, frame.labels)
     if mapping.tells_nothing():
-        return replace(run, masks=relinked(run.masks), lineage=linked.lineage), True
+        return replace(run, masks=ids.given_to(run.masks), lineage=linked.lineage), True
     is_own = run.provenance is not None and run.provenance.action == "track"
     return replace(run, lineage=mapping.translate(linked.lineage, renamed.merges(), is_own)), False
 
 
 def relinked(masks: Masks) -> Masks:
-    """Return masks in the ids that linking gives them; linked anew in each walk, to keep memory small."""
-    frames = _Walk(lambda: (frame.labels for frame in link_masks(masks)))
-    return replace(masks, read_frame=frames.read)
+    """Return masks in the ids that linking gives them; they are linked when a frame is first asked for."""
+
+    @cache
+    def ids() -> _LinkedIds:
+        found = _LinkedIds()
+        for frame, given in zip(link_masks(masks), masks, strict=True):
+            found.add(given, frame.labels)
+        return found
+
+    return replace(masks, read_frame=lambda t: ids().give(masks[t], t))
 
 
-class _Walk:
-    """Frames that can be made only in order: one asked for again begins a new walk."""
+@dataclass(frozen=True)
+class _LinkedIds:
+    """The ids that linking gives to masks, a fraction of a table's row for each particle.
 
-    def __init__(self, begin: Callable[[], Iterator[Labels]]) -> None:
-        self._begin = begin
-        self._frames, self._next = begin(), 0
+    Of each frame: the new ids of the background, which is 0, and of the regions in the order of their given
+    ids; and the flat places of the pixels that have another one, with that.
+    """
 
-    def read(self, t: int) -> Labels:
-        """Return frame ``t``; cheap where frames are asked for in order."""
-        if t < self._next:
-            self._frames, self._next = self._begin(), 0
-        while True:
-            labels = next(self._frames)
-            self._next += 1
-            if self._next > t:
-                return labels
+    _frames: list[tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]] = field(
+        default_factory=list
+    )
+
+    def add(self, given: Labels, linked: NDArray[np.int32]) -> None:
+        """Take the next frame as it was given and as it was linked, both (Y, X)."""
+        regions, ids = compact(given)
+        new_ids = np.zeros(ids.size + 1, np.int32)
+        new_ids[regions] = linked
+        new_ids[0] = 0
+        other = np.flatnonzero(new_ids[regions] != linked)
+        self._frames.append((new_ids, other, linked.ravel()[other]))
+
+    def give(self, given: Labels, t: int) -> NDArray[np.int32]:
+        """Return frame ``t``, (Y, X), in the ids that it was linked in."""
+        new_ids, other, ids_of_other = self._frames[t]
+        labels = new_ids[compact(given)[0]]
+        labels.ravel()[other] = ids_of_other
+        return labels
+
+    def given_to(self, masks: Masks) -> Masks:
+        """Return the masks in these ids."""
+        return replace(masks, read_frame=lambda t: self.give(masks[t], t))

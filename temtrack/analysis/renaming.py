@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import LabelImage, Regions, measure_gaps
+from temtrack.imaging.labels import LabelImage, Regions, measure_run_gaps
 from temtrack.lineage import Merge
 from temtrack.linking.config import LinkingConfig
 from temtrack.linking.contacts import ContactRuns
@@ -51,16 +51,15 @@ class RenamedMerges:
         self._found: list[Merge] = []
         self._frame = 0
 
-    def add(self, labels: NDArray[np.integer], guests: frozenset[int] = frozenset()) -> None:
-        """Take the ids (Y, X) of the next frame; of ``guests`` no contact is seen."""
-        image = LabelImage(labels.astype(np.int32, copy=False))
+    def add(self, image: LabelImage, guests: frozenset[int] = frozenset()) -> None:
+        """Take the ids of the next frame; of ``guests`` no contact is seen."""
         ids = image.regions.ids.tolist()
         if self._last is not None:
             self._find(self._last.regions, image.regions)
         self._ends |= dict.fromkeys(ids, self._frame)
         for one, area in zip(ids, image.regions.area_px.tolist(), strict=True):
             self._areas.setdefault(one, deque(maxlen=N_AREA_FRAMES)).append(area)
-        gaps = measure_gaps(image.labels, LinkingConfig().contact_gap_px).tolist()
+        gaps = measure_run_gaps(image.runs, LinkingConfig().contact_gap_px).tolist()
         near = {(a, b) for a, b, _ in gaps}
         touching = {(a, b) for a, b, gap in gaps if gap == 0 and not {a, b} & guests}
         self._contacts.go_on(self._frame, touching, near)

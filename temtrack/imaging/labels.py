@@ -103,8 +103,8 @@ def encode_run_lengths(labels: Labels) -> RunLengths:
     starts, n_px = _cut(_changes(labels))
     particle = flat[starts] != 0
     starts, n_px = starts[particle], n_px[particle]
-    y, x = np.divmod(starts, labels.shape[1])
-    return RunLengths(flat[starts], y, x, n_px)
+    y = starts // labels.shape[1]
+    return RunLengths(flat[starts], y, starts - y * labels.shape[1], n_px)
 
 
 def compact(labels: Labels) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

@@ -7,6 +7,7 @@ best set of disjoint hypotheses is a set packing: clear cases are taken at once,
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,7 @@ from temtrack.linking.packing import pack
 CLEAR_MARGIN = 6.0
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(NamedTuple):
     """Tracks that are found in detections: one in one, several in one, or one in several."""
 
     tracks: tuple[int, ...]

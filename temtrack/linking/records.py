@@ -26,7 +26,7 @@ MIN_ESTABLISHED_FRAMES = 3
 MAX_STEP_FRAMES = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Observation:
     """A track in a detection of its own, which the border may cut."""
 
@@ -37,7 +37,7 @@ class Observation:
     is_cut: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class TrackState:
     """One live track; it is observed only in a detection of its own, neither shared nor filled in.
 

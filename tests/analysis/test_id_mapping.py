@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from temtrack.analysis.id_mapping import IdMapping
+from temtrack.imaging.labels import LabelImage
 from temtrack.lineage import Lineage, Merge, Track
 
 
@@ -27,7 +28,7 @@ LINEAGE = Lineage(
 def translated(given, lineage=LINEAGE, linked=LINKED):
     mapping = IdMapping()
     for linked_labels, given_labels in zip(linked, given, strict=True):
-        mapping.add(linked_labels, given_labels)
+        mapping.add(LabelImage(linked_labels), LabelImage(given_labels))
     return mapping.translate(lineage)
 
 

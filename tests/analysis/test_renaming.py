@@ -2,6 +2,7 @@ import numpy as np
 from cases.scene import Disc, draw
 
 from temtrack.analysis.renaming import RenamedMerges
+from temtrack.imaging.labels import LabelImage
 
 PAIR = [Disc(1, 32, 30, 9, last=5), Disc(2, 32, 50, 7, last=5)]
 CHILD = [Disc(3, 32, x, 9, first=6) for x in (35, 45)]
@@ -11,7 +12,7 @@ BESIDE = Disc(9, 10, 80, 5)
 def told(masks, guests=frozenset()):
     renamed = RenamedMerges()
     for labels in masks:
-        renamed.add(labels, guests)
+        renamed.add(LabelImage(labels), guests)
     return [(m.frame, m.child, m.parents, m.contact_frame) for m in renamed.merges()]
 
 
