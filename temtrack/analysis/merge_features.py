@@ -35,6 +35,9 @@ _NEAR_SCALES = 2.0
 #: What came into the area of the child from two frames before on is not told by how far it moved.
 _MAX_PULL_FRAMES = 2
 
+#: The confidence was fitted on children that lie at the common centre of their parents.
+_PINNED_FRACTION = 0.0
+
 
 @dataclass(frozen=True)
 class MergeFeatures:
@@ -159,7 +162,7 @@ class MergeScene:
             gap_px=gap_px,
             log_odds=0.0,
         )
-        return nats_for_merge(seen, self.noise, self.radius_px)
+        return nats_for_merge(seen, self.noise, self.radius_px, _PINNED_FRACTION)
 
     def _last_frame(self, particle_id: int, frame: int) -> int:
         """Return the last frame before another in which a particle was seen."""

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from temtrack.linking.noise import MovieNoise, log_t
 
-#: Areas are medians over at most so many frames on either side: one odd outline then changes nothing.
-N_AREA_FRAMES = 5
+#: Areas are medians over at most so many frames on either side: one odd outline then changes nothing. Where
+#: outlines jitter, those of tracks in one detection are medians over more: so many that the ratio scatters by
+#: no more than `WANTED_AREA_SIGMA`.
+N_AREA_FRAMES, MAX_AREA_FRAMES, WANTED_AREA_SIGMA = 5, 12, 0.07
 
 #: However many frames, areas are no surer than this: particles grow and shrink meanwhile.
 LEAST_AREA_SIGMA = 0.03
@@ -32,6 +34,9 @@ LOG_ODDS_STEADY = 0.0
 
 #: A child is off the common centre of its parents by about so much of the way to it.
 PULL_FRACTION = 0.5
+
+#: In this share of the merges a parent that sticks to the support takes up the other and stays where it was.
+PINNED_FRACTION = 0.3
 
 #: The same of one that was dissolving, of one that may have left the field, and of one seen so shortly
 #: that it may be a spurious detection.
@@ -69,10 +74,13 @@ class Vanishing:
     log_odds: float
 
 
-def nats_for_merge(seen: Vanishing, noise: MovieNoise, radius_px: float) -> float:
+def nats_for_merge(
+    seen: Vanishing, noise: MovieNoise, radius_px: float, pinned_fraction: float = PINNED_FRACTION
+) -> float:
     """Return how much likelier a merge is than none, as a logarithm.
 
-    ``radius_px`` is the usual radius of the movie's particles.
+    ``radius_px`` is the usual radius of the movie's particles, ``pinned_fraction`` how many of those that
+    take up others stay where they are.
     """
     motion = noise.motion_px(radius_px)
     sigma = area_sigma(seen, noise)
@@ -84,8 +92,15 @@ def nats_for_merge(seen: Vanishing, noise: MovieNoise, radius_px: float) -> floa
         moved, expected = seen.pull
         loose = np.hypot(motion, PULL_FRACTION * expected)
         merged = log_t(np.array((moved - expected) / loose), 1) - np.log(loose)
-        nats += float(merged - log_t(np.array(moved / motion), 1) + np.log(motion))
+        stayed = log_t(np.array(moved / motion), 1) - np.log(motion)
+        nats += float(np.log((1 - pinned_fraction) * np.exp(merged - stayed) + pinned_fraction))
     return float(nats)
+
+
+def n_area_frames(noise: MovieNoise) -> int:
+    """Return over how many frames the areas of what came to share a detection are medians."""
+    wanted = 2 * (noise.area_log() / WANTED_AREA_SIGMA) ** 2
+    return int(np.clip(np.ceil(wanted), N_AREA_FRAMES, MAX_AREA_FRAMES))
 
 
 def area_sigma(seen: Vanishing, noise: MovieNoise) -> float:

@@ -18,9 +18,9 @@ from temtrack.linking.evidence import (
     LOG_ODDS_DISSOLVING,
     LOG_ODDS_SEEN_SHORTLY,
     LOG_ODDS_STEADY,
-    N_AREA_FRAMES,
     SURE_NATS,
     Vanishing,
+    n_area_frames,
     nats_for_merge,
 )
 from temtrack.linking.noise import MovieNoise
@@ -208,7 +208,8 @@ def _test_areas(
     """Tell the members that bring area along from those that vanish beside the largest, and from guests."""
     frame = window[0].frame
     joint = [sum(r.area_px.get(i, 0) for i in ids) for r in window if r.is_informative and _is_joint(r, ids)]
-    before = {i: tracks[i].area_before(frame) for i in ids}
+    n_frames = n_area_frames(noise)
+    before = {i: tracks[i].area_before(frame, n_frames) for i in ids}
     there = {i for i in ids if before[i] > 0 and was_there(tracks[i], frame)}
     by_area = sorted(ids, key=lambda i: (i not in there, -before[i], i))
     usual_radius = float(np.sqrt(np.median(list(before.values())) / np.pi)) or 1.0
@@ -221,9 +222,9 @@ def _test_areas(
         seen = Vanishing(
             other_px=others,
             gone_px=before[i],
-            after_px=float(np.median(joint[:N_AREA_FRAMES])),
-            n_before=min(len(tracks[i].areas_before(frame)), N_AREA_FRAMES),
-            n_after=len(joint[:N_AREA_FRAMES]),
+            after_px=float(np.median(joint[:n_frames])),
+            n_before=min(len(tracks[i].areas_before(frame)), n_frames),
+            n_after=len(joint[:n_frames]),
             pull=None,
             gap_px=0.0,
             log_odds=LOG_ODDS_SHARED + log_odds_of(tracks[i], window[0], noise, others),

@@ -94,8 +94,8 @@ class TrackState:
         """Return the areas in pixels of the observations before ``frame``, oldest first."""
         return [s.area_px for s in self.observations if s.frame < frame]
 
-    def area_before(self, frame: int) -> float:
-        """Return the median area in pixels of the last three observations before ``frame``, 0 without any.
+    def area_before(self, frame: int, n_frames: int = 3) -> float:
+        """Return the median area in pixels of the last observations before ``frame``, 0 without any.
 
         Of a particle that has come into sight, or is leaving, those since then count.
         """
@@ -107,9 +107,11 @@ class TrackState:
                     break
                 is_cut = observation.is_cut
                 areas.append(observation.area_px)
-                if len(areas) == 3:
-                    return sorted(areas)[1]
-        return float(np.mean(areas)) if areas else 0.0
+                if len(areas) == n_frames:
+                    break
+        areas.sort()
+        middle = areas[(len(areas) - 1) // 2 : len(areas) // 2 + 1]
+        return sum(middle) / len(middle) if middle else 0.0
 
     def observed_in(self, frame: int) -> Observation | None:
         """Return the observation in a frame, ``None`` where it was not seen alone."""
