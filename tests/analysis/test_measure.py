@@ -5,6 +5,7 @@ import pytest
 from known import calibration
 from skimage.draw import disk
 
+from temtrack.analysis import relinking
 from temtrack.analysis.measure import analyze_run
 from temtrack.analysis.relinking import relinked
 from temtrack.calibration import UNCALIBRATED
@@ -106,9 +107,18 @@ def test_masks_renumbered_in_every_frame_are_told_in_ids_of_their_own():
     assert sorted(tables.tracks["n_frames"].to_pylist()) == [8, 8, 8, 16]
     assert not analyze_run(run_of(frames), None, UNCALIBRATED).is_relinked
     masks = relinked(masks_of_arrays(renumbered))
-    backwards = [masks[t] for t in reversed(range(len(frames)))]  # each a walk of its own
+    backwards = [masks[t] for t in reversed(range(len(frames)))]  # in any order
     for labels, again in zip(masks, reversed(backwards), strict=True):
         np.testing.assert_array_equal(labels, again)
+
+
+def test_masks_renumbered_in_every_frame_are_linked_once(monkeypatch):
+    walks, link = [], relinking.link_masks
+    monkeypatch.setattr(relinking, "link_masks", lambda masks: walks.append(masks) or link(masks))
+    rng = np.random.default_rng(0)
+    frames = [np.append(0, 1 + rng.permutation(50))[labels] for labels in merging_discs((7, 3, 21))]
+    assert analyze_run(run_of(frames), None, UNCALIBRATED).is_relinked
+    assert len(walks) == 1
 
 
 @pytest.mark.parametrize(
