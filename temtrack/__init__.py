@@ -14,8 +14,9 @@ __all__ = ["Segmenter", "analyze", "correct", "fit_kinetics", "open_run", "read_
 if TYPE_CHECKING:
     from temtrack.formats.readers import read_movie
     from temtrack.formats.store.run import open_run
-    from temtrack.pipeline.analyze import analyze, fit_kinetics
+    from temtrack.pipeline.analyze import analyze
     from temtrack.pipeline.correct import correct
+    from temtrack.pipeline.kinetics import fit_kinetics
     from temtrack.pipeline.segment import segment
     from temtrack.pipeline.track import track
     from temtrack.segmentation.segmenter import Segmenter
@@ -24,7 +25,7 @@ else:
         "Segmenter": "temtrack.segmentation.segmenter",
         "analyze": "temtrack.pipeline.analyze",
         "correct": "temtrack.pipeline.correct",
-        "fit_kinetics": "temtrack.pipeline.analyze",
+        "fit_kinetics": "temtrack.pipeline.kinetics",
         "open_run": "temtrack.formats.store.run",
         "read_movie": "temtrack.formats.readers",
         "segment": "temtrack.pipeline.segment",

@@ -62,7 +62,8 @@ def analyze(
 
 def _analyze_one(how: AnalyzeOptions, kinetics: bool, movie: str | None, job: Job) -> Row:
     """Measure one masks folder and write its tables, and its kinetics where they are asked for."""
-    from temtrack.pipeline.analyze import KINETICS_FILES, analyze_file, check_tables_folder, kinetics_into
+    from temtrack.pipeline.analyze import analyze_file, check_tables_folder
+    from temtrack.pipeline.kinetics import KINETICS_FILES, kinetics_into
 
     if kinetics:
         check_tables_folder(job.source, job.place, KINETICS_FILES, job.request.may_overwrite)

@@ -67,7 +67,7 @@ def kinetics(
 
     def load() -> Work:
         from temtrack.formats.store.atomic import check_output_file
-        from temtrack.pipeline.analyze import ACTIVATION_FILES, kinetics_file
+        from temtrack.pipeline.kinetics import ACTIVATION_FILES, kinetics_file
 
         if joint is not None:
             for name in ACTIVATION_FILES:
@@ -103,7 +103,7 @@ def _for_each(
 
 def _measure_activation(out: Path | None, shard: slice | None, rows: Sequence[Row]) -> Row:
     """Fit activation energies over the runs; keep them where there is a folder to."""
-    from temtrack.pipeline.analyze import activation_of
+    from temtrack.pipeline.kinetics import activation_of
 
     if len(rows) < 2:
         return {}
@@ -119,7 +119,7 @@ def _measure_activation(out: Path | None, shard: slice | None, rows: Sequence[Ro
 
 def read_kinetics(job: Job) -> Row:
     """Return the estimates of a run that was measured."""
-    from temtrack.pipeline.analyze import KINETICS_FILES, read_estimates
+    from temtrack.pipeline.kinetics import KINETICS_FILES, read_estimates
 
     return {"kinetics": [asdict(one) for one in read_estimates(job.place / KINETICS_FILES[0])]}
 

@@ -16,7 +16,7 @@ from temtrack.kinetics.arrhenius import measure_activation, refuse_activation
 from temtrack.kinetics.comparison import compare_estimates, compare_lifetimes
 from temtrack.kinetics.estimate import Estimate
 from temtrack.kinetics.observed import ObservedRun
-from temtrack.pipeline.analyze import KINETICS_FILES, read_estimates
+from temtrack.pipeline.kinetics import KINETICS_FILES, read_estimates
 from temtrack.pipeline.options import KineticsOptions
 from temtrack.report.plots import write_arrhenius_plot, write_comparison_plot
 

@@ -18,8 +18,9 @@ from temtrack.formats.store.atomic import check_output_folder
 from temtrack.formats.store.masks import list_masks
 from temtrack.formats.store.run import list_beside, movie_source
 from temtrack.models.registry import hash_of_model
-from temtrack.pipeline.analyze import analyze_file, kinetics_file
+from temtrack.pipeline.analyze import analyze_file
 from temtrack.pipeline.correct import correct_file
+from temtrack.pipeline.kinetics import kinetics_file
 from temtrack.pipeline.options import AnalyzeOptions, KineticsOptions, SegmentOptions, TrackOptions
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.segment import SegmentStage
