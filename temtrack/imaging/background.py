@@ -12,10 +12,10 @@ from skimage.morphology import disk
 
 #: Width of the disc whose median is the background, in particle diameters: no particle fills half of it, and
 #: the edge of a support stays where it is.
-BACKGROUND_DIAMETERS = 2.0
+BACKGROUND_DIAMETERS = 3.0
 
 #: Standard deviation of the window in which grey values are brought to one spread, in particle diameters.
-SPREAD_DIAMETERS = 8 / 3
+SPREAD_DIAMETERS = 4.0
 
 #: Spread of the grey values, of an image in [0, 1], that is no more than noise.
 LEAST_SPREAD = 0.02

@@ -15,7 +15,7 @@ from temtrack.errors import ModelError
 from temtrack.imaging.labels import mean_values
 
 #: On a flattened background, texture of the support looks like particles: what is less likely is left out.
-MIN_FLATTENED_SCORE = 0.25
+MIN_FLATTENED_SCORE = 0.3
 
 #: What is around a particle: further from it than the first number of pixels, no further than the second.
 RING_PX = (1, 3)

@@ -101,7 +101,7 @@ def test_a_misspelt_model_is_told_its_neighbour(run, inputs):
 
 @pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_a_stopped_run_leaves_whole_files_only(tmp_path, stop, code):
-    words = ["simulate", "-o", tmp_path / "sim", "--frames", "400", "--size", "96", "--particles", "2"]
+    words = ["simulate", "-o", tmp_path / "sim", "--frames", "6000", "--size", "96", "--particles", "2"]
     none = ["--merges", "", "--dissolutions", "0", "--crossings", "0", "--touches", "0"]
     child = subprocess.Popen([sys.executable, "-c", MAIN, *words, *none], stderr=subprocess.PIPE)
     while child.poll() is None and not list(tmp_path.glob("sim/.writing-*")):
