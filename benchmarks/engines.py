@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from results import BenchmarkResult, ResultTable, add_json_option, publish
 
-from temtrack.nets.device import bf16_where_native, round_weights_once
+from temtrack.nets.device import bf16_where_native
 from temtrack.segmentation.onnx_export import INPUT, MapsNetwork, load_maps_network, write_onnx
 
 CPU = torch.device("cpu")
@@ -29,8 +29,6 @@ Engine = Callable[[], Maps]
 
 def by_torch(network: MapsNetwork, image: torch.Tensor, *, used: bool) -> Engine:
     """Return torch in float32, or as ``segment`` runs it."""
-    if used:
-        round_weights_once(network, CPU)
 
     def predict() -> Maps:
         with torch.inference_mode(), torch.autocast("cpu", enabled=False):

@@ -131,7 +131,8 @@ class _Run:
             return
         work = self.task.load() if any(job.refusal is None for job in pending) else _refuse
         if self.states:
-            self.states.note("todo", *pending)
+            # one that was begun stays so: what lies at its place is its own, whatever stops this process
+            self.states.note("todo", *(job for job in pending if not job.request.begun))
         is_only = len(self.jobs) == 1 and self.jobs[0].alone
         for job in pending if is_only else output.with_progress(pending, command, total=len(self.jobs)):
             self._do(job, partial(_attempt, work if job.refusal is None else _refuse))

@@ -1,7 +1,6 @@
 """Many movies in one command: real runs of `track` with the models that need no network."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -162,20 +161,28 @@ def test_a_result_that_is_gone_is_made_again(run, films, tmp_path):
     assert (tmp_path / "out" / "c" / "run.json").is_file()
 
 
+def track_until(fatal, *more):
+    words = ["track", "a.tif", "b.tif", "c.tif", "-o", "out", *PLAIN, *more]
+    return subprocess.run([sys.executable, "-c", CHILD, fatal, *words], capture_output=True, text=True)
+
+
 def test_a_crash_of_the_process_is_told_and_comes_last_the_next_time(films, tmp_path):
     mend(tmp_path)
-
-    def track(fatal, *more):
-        words = ["track", "a.tif", "b.tif", "c.tif", "-o", "out", *PLAIN, *more]
-        command = [sys.executable, "-c", CHILD, fatal, *words]
-        return subprocess.run(command, capture_output=True, text=True, env={**os.environ})
-
-    assert track("a.tif").returncode == -signal.SIGSEGV
+    assert track_until("a.tif").returncode == -signal.SIGSEGV
     assert states(tmp_path / "out") == {"a": "running", "b": "todo", "c": "todo"}
-    assert track("a.tif", "--resume").returncode == -signal.SIGSEGV
+    assert track_until("a.tif", "--resume").returncode == -signal.SIGSEGV
     assert states(tmp_path / "out") == {"a": "running", "b": "done", "c": "done"}
-    assert track("", "--resume").returncode == 0
+    assert track_until("", "--resume").returncode == 0
     assert set(states(tmp_path / "out").values()) == {"done"}
+
+
+def test_what_was_begun_stays_so_where_the_next_run_dies_before_it(films, tmp_path):
+    mend(tmp_path)
+    assert track_until("a.tif").returncode == -signal.SIGSEGV
+    assert track_until("b.tif", "--resume").returncode == -signal.SIGSEGV
+    assert states(tmp_path / "out") == {"a": "running", "b": "running", "c": "todo"}
+    (tmp_path / "out" / "a" / "left.tif").touch()  # of the first run
+    assert track_until("", "--resume").returncode == 0
 
 
 def test_shards_share_one_folder(run, films, tmp_path):
