@@ -34,8 +34,8 @@ MERGE_TOLERANCE_FRAMES = 3
 SEGMENTERS = ("effsam-tiny", "yolov8n-seg", "swin-unet", "vmamba")
 TRACKER = "deaot-t"
 
-#: A network that takes a second for each image sees every so many of a folder.
-STEPS = {("vmamba", "emps"): 3}
+#: A slow network sees every so many of a folder.
+STEPS = {("vmamba", "emps"): 6, ("swin-unet", "emps"): 2}
 SIMULATED, REAL = ("scenes",), ("paper", "emps", "haadf")
 
 #: What was measured, by name; all are the better the higher, but those that begin with ``n_``.
