@@ -50,8 +50,8 @@ def result_of(figures: dict[str, gate.Figures]) -> BenchmarkResult:
         title="What every change is held to: no figure may fall by more than 0.01",
         data=(
             "12 simulated scenes of 256 px; validation images of the paper (5), EMPS (36, of which swin-unet "
-            "sees 18 and vmamba 6) and HAADF (4, with boxes: a particle is found where its centre lies in one and "
-            "its width is within a factor of 2); "
+            "sees 18 and vmamba 6) and HAADF (4, with boxes: a particle is found where its centre lies in "
+            "one and its width is within a factor of 2); "
             "2 simulated movies of 40 frames with merges; 24 frames of 30 look-alikes, propagated from the "
             "first mask alone"
         ),
