@@ -18,7 +18,7 @@ from scipy import ndimage
 from temtrack.imaging.annotation_bar import SMEAR_PX, find_bar_rows
 from temtrack.imaging.intensity import rescale_intensity
 from temtrack.imaging.lettering import SMEARED, Line, find_lines, written
-from temtrack.imaging.scale_bar import TOLERANCE, detect_scale_bars, scale_grey
+from temtrack.imaging.scale_bar import TOLERANCE, detect_scale_bars, grey_range, scale_grey
 from temtrack.imaging.spans import Box, covered_by, gap, grown, hull, length
 from temtrack.movie import Annotation, Movie
 
@@ -36,7 +36,7 @@ PLATE_RIM_PX, MAX_PLATE_HEIGHT, MAX_PLATE, MIN_PLATE_FILLED = 3, 4.0, 0.15, 0.9
 
 
 def detect_annotations(image: NDArray[Any]) -> list[Annotation]:
-    """Return the annotation bars and lettered scale bars of a grey image (Y, X); none where in doubt.
+    """Return annotation bars, scale bars with letters, and letters of a grey image (Y, X); none in doubt.
 
     They are of the lightest or darkest grey; but where noise or JPEG made a few pixels lighter or darker
     still, only with those left out.
@@ -65,7 +65,7 @@ def detect_movie_annotations(movie: Movie) -> list[Annotation]:
         alike = [next((other for other in of_frame if _is_same(other, one)), None) for of_frame in found]
         seen = [other for other in alike if other is not None]
         if 2 * len(seen) > len(samples) and not any(_is_same(one, known) for known in lasting):
-            rows, columns = hull((each.rows, each.columns) for each in seen)
+            rows, columns = hull(each.box for each in seen)
             lasting.append(Annotation(one.kind, rows, columns, one.ink))
     return lasting
 
@@ -92,18 +92,19 @@ def mask_out(labels: NDArray[np.int32], annotations: Sequence[Annotation]) -> ND
         return labels
     masked = labels.copy()
     for one in covering:
-        masked[one.rows, one.columns] = 0
+        masked[one.box] = 0
     return masked
 
 
 def _fill(image: NDArray[Any], annotations: Sequence[Annotation]) -> NDArray[Any]:
     filled = image.copy()
-    grey = scale_grey(image) if any(one.ink is not None for one in annotations) else None
+    bounds = grey_range(image) if any(one.ink is not None for one in annotations) else None
     for one in annotations:
         if one.ink is None:
             _cover(filled, image, one.box)
-        elif grey is not None:
-            _paint_out(filled, np.abs(grey - one.ink) <= SMEARED * TOLERANCE, one.box)
+        elif bounds is not None:
+            away = np.abs(image[one.box].astype(np.float64) - bounds[round(one.ink)])
+            _paint_out(filled, away <= SMEARED * TOLERANCE * (bounds[1] - bounds[0]), one.box)
     return filled
 
 
@@ -117,7 +118,9 @@ def _cover(filled: NDArray[Any], image: NDArray[Any], box: Box) -> None:
 def _paint_out(image: NDArray[Any], is_ink: NDArray[np.bool_], box: Box) -> None:
     """Give the ink in a box of an image (Y, X) the values beside it, in place."""
     around = grown(box, RIM_PX, image.shape)
-    drawn = ndimage.binary_dilation(is_ink[around] & covered_by(box, around), iterations=SMEAR_PX)
+    drawn = covered_by(box, around)
+    drawn[drawn] = is_ink.ravel()
+    drawn = ndimage.binary_dilation(drawn, iterations=SMEAR_PX)
     is_known = ~drawn & np.isfinite(image[around])
     if is_known.any():
         nearest = ndimage.distance_transform_edt(~is_known, return_distances=False, return_indices=True)

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from temtrack.imaging.labels import Labels
 from temtrack.imaging.registration import Step
+from temtrack.imaging.spans import Box, grown, hull, overlap
 
 #: Standard deviation of the blur (px) after which frames are compared, so that noise of single pixels is low.
 BLUR_PX = 2.0
@@ -42,7 +43,6 @@ _CAUCHY_SCALE = 3.5
 
 _MAD_TO_SIGMA = 1.4826
 
-Box = tuple[slice, slice]
 T = TypeVar("T", bound=np.generic)
 
 
@@ -110,16 +110,16 @@ def boxes_around(changed: NDArray[np.bool_], labels: Labels, margin_px: int) -> 
     """Return boxes, none of which overlap, with a margin around each change and the particles it touches."""
     touched = changed | np.isin(labels, np.unique(labels[changed & (labels != 0)]))
     boxes = [box for box in ndimage.find_objects(ndimage.label(touched, np.ones((3, 3)))[0]) if box]
-    grown = [_grown(box, margin_px, labels.shape) for box in boxes]
+    left = [grown(box, margin_px, labels.shape) for box in boxes]
     apart: list[Box] = []
-    while grown:
-        box = grown.pop()
-        other = next((one for one in apart if _overlap(box, one)), None)
+    while left:
+        box = left.pop()
+        other = next((one for one in apart if overlap(box, one)), None)
         if other is None:
             apart.append(box)
         else:
             apart.remove(other)
-            grown.append(_hull(box, other))
+            left.append(hull([box, other]))
     return apart
 
 
@@ -167,23 +167,6 @@ def _moved(image: NDArray[T], step: tuple[int, int]) -> NDArray[T]:
     rows, columns = (np.clip(np.arange(n) - s, 0, n - 1) for n, s in zip(image.shape, step, strict=True))
     moved: NDArray[T] = image[np.ix_(rows, columns)]
     return moved
-
-
-def _grown(box: Box, margin_px: int, shape: tuple[int, ...]) -> Box:
-    ys, xs = (
-        slice(max(0, span.start - margin_px), min(n, span.stop + margin_px))
-        for span, n in zip(box, shape, strict=True)
-    )
-    return ys, xs
-
-
-def _overlap(one: Box, other: Box) -> bool:
-    return all(a.start < b.stop and b.start < a.stop for a, b in zip(one, other, strict=True))
-
-
-def _hull(one: Box, other: Box) -> Box:
-    ys, xs = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
-    return ys, xs
 
 
 def whole_part(step: Step) -> tuple[int, int]:

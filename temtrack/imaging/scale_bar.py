@@ -66,11 +66,18 @@ def scale_grey(image: NDArray[Any]) -> NDArray[np.float64] | None:
 
     ``None`` where it is constant.
     """
-    grey = np.where(np.isfinite(image), image, np.nan).astype(np.float64)
-    if np.isnan(grey).all():
+    bounds = grey_range(image)
+    if bounds is None:
         return None
-    low, high = np.nanmin(grey), np.nanmax(grey)
-    return (grey - low) / (high - low) if high > low else None
+    low, high = bounds
+    return (np.where(np.isfinite(image), image, np.nan).astype(np.float64) - low) / (high - low)
+
+
+def grey_range(image: NDArray[Any]) -> tuple[float, float] | None:
+    """Return the darkest and the lightest finite grey of an image; ``None`` where it is constant."""
+    known = image[np.isfinite(image)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    return (low, high) if high > low else None
 
 
 def _lines(mask: NDArray[np.bool_]) -> list[Box]:

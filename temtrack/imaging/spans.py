@@ -29,12 +29,16 @@ def hull(boxes: Iterable[Box]) -> Box:
     return rows, columns
 
 
-def grown(box: Box, by_px: int | tuple[int, int], shape: tuple[int, ...]) -> Box:
-    """Return a box that is larger at all sides, by one number or one along each axis, within an image."""
-    by = by_px if isinstance(by_px, tuple) else (by_px, by_px)
+def overlap(one: Box, other: Box) -> bool:
+    """Tell whether two boxes share pixels."""
+    return all(a.start < b.stop and b.start < a.stop for a, b in zip(one, other, strict=True))
+
+
+def grown(box: Box, by_px: int, shape: tuple[int, ...]) -> Box:
+    """Return a box that is larger by so much at all sides, within an image (Y, X) of a shape."""
     rows, columns = (
-        slice(max(span.start - more, 0), min(span.stop + more, n))
-        for span, more, n in zip(box, by, shape, strict=True)
+        slice(max(span.start - by_px, 0), min(span.stop + by_px, n))
+        for span, n in zip(box, shape, strict=True)
     )
     return rows, columns
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +33,6 @@ from temtrack.pipeline.request import Request
 from temtrack.progress import Progress, silent
 from temtrack.provenance import Provenance, Source
 from temtrack.tables import TABLES, Tables
-
-if TYPE_CHECKING:
-    pass
 
 _DEFAULT = AnalyzeOptions()
 

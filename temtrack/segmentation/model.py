@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.errors import UsageError
-from temtrack.imaging.changes import Box
 from temtrack.imaging.labels import compact, filter_fragments
+from temtrack.imaging.spans import Box
 from temtrack.models.registry import ModelSpec, Polarity
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from temtrack.imaging.changes import Box
 from temtrack.imaging.intensity import CENTRING_BLUR_PX, rescale_intensity
 from temtrack.imaging.labels import nearest_pixels
+from temtrack.imaging.spans import Box
 from temtrack.models.registry import ModelSpec, Polarity
 from temtrack.nets.device import bf16_where_native
 from temtrack.segmentation.adapters import Adapter

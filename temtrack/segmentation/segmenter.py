@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.errors import InputError
-from temtrack.imaging.changes import Box
+from temtrack.imaging.spans import Box
 from temtrack.models.catalog import SEGMENTING, find_architecture
 from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_TTA, Polarity, find_model, parts_of
 from temtrack.segmentation.model import Segmentation, SegmentationModel, middle_frame

@@ -13,6 +13,7 @@ from scipy import ndimage
 from skimage.measure import label as connected_parts
 
 from temtrack.datasets.labelled import LabelledImage
+from temtrack.imaging.spans import grown
 from temtrack.simulation.paths import confined_walk
 from temtrack.training.config import TrainConfig
 from temtrack.training.data.clip_source import MARGIN, ClipSource, draw_diameter
@@ -91,11 +92,8 @@ def cut_out(
     walks = confined_walk(rng, n_frames, len(boxes), 1.0)
     gains = np.exp(FLICKER * confined_walk(rng, n_frames, len(boxes), 1.0)[:, :, 0])
     cutouts = []
-    for i, (rows, columns) in enumerate(boxes):
-        box = (
-            slice(max(0, rows.start - RIM_PX), rows.stop + RIM_PX),
-            slice(max(0, columns.start - RIM_PX), columns.stop + RIM_PX),
-        )
+    for i, tight in enumerate(boxes):
+        box = grown(tight, RIM_PX, labels.shape)
         inside = groups[box] == i + 1
         own = np.where(inside, labels[box], 0).astype(np.int32)
         soft = ndimage.gaussian_filter(inside.astype(np.float32), 1.0)
