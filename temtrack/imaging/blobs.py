@@ -7,7 +7,7 @@ particle is one that stands out of all that is as wide around it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ MIN_PROMINENCE, AROUND_DIAMETERS = 4.0, 2.0
 
 #: Grey values, of an image in [0, 1], that are no more than rounding.
 MIN_ANSWER = 0.004
+
+#: A blob and a particle are about as wide where their diameters differ by no more than this factor.
+ALIKE_FACTOR = 2.0
 
 #: Points of the grid on which a Gaussian is computed, in its standard deviation.
 _MAX_SIGMA_POINTS = 2.0
@@ -55,6 +58,19 @@ class Blobs:
     def evidence(self) -> float:
         """How much there is of them: the sum of weight times diameter."""
         return float(np.sum(self.weight * self.diameter_px))
+
+    def shifted(self, y_px: float, x_px: float) -> Blobs:
+        """Return them in an image whose origin lies so far before that of this one."""
+        return replace(self, y_px=self.y_px + y_px, x_px=self.x_px + x_px)
+
+    def confirm(self, labels: NDArray[np.int32]) -> int:
+        """Return how many of the labelled particles (Y, X) hold the centre of a blob about as wide."""
+        y, x = np.rint(self.y_px).astype(int), np.rint(self.x_px).astype(int)
+        is_inside = (y >= 0) & (x >= 0) & (y < labels.shape[0]) & (x < labels.shape[1])
+        ids = np.where(is_inside, labels[np.where(is_inside, y, 0), np.where(is_inside, x, 0)], 0)
+        widths = np.sqrt(4 / np.pi * np.bincount(labels.ravel()))[ids]
+        is_alike = np.maximum(widths, self.diameter_px) <= ALIKE_FACTOR * np.minimum(widths, self.diameter_px)
+        return len(np.unique(ids[(ids > 0) & is_alike]))
 
 
 def find_blobs(grey: NDArray[np.float32]) -> tuple[Blobs, Blobs]:

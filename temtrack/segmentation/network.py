@@ -120,15 +120,19 @@ class NetworkModel(SegmentationModel):
     ) -> SightEstimate | None:
         if self.scale is not None:
             return SightEstimate(Sight(scale or self.scale, is_bright=polarity == "bright"))
-        finder = SightFinder(self._predict_at_scale, self.centring_blur_px, polarity, scale, self.sure)
+        finder = SightFinder(
+            self._predict_at_scale, self._scored, self.centring_blur_px, polarity, scale, self.sure
+        )
         return finder.find(grey)
 
-    @staticmethod
-    def _scored(found: Segmentation, shown: NDArray[np.float32], models: ScoreModels) -> Segmentation:
-        """Give particles the scores of models, and leave out unlikely ones on a flattened background."""
-        is_flat = found.sight is not None and found.sight.background_px is not None
-        model = models.flattened if is_flat else models.plain
-        scored = replace(found, scores=model.score(found.labels, middle_frame(shown), found.scores))
+    def _scored(self, found: Segmentation, shown: NDArray[np.float32], sight: Sight) -> Segmentation:
+        """Tell how likely particles are ones, and leave out unlikely ones on a flattened background."""
+        if self.score_models is None:
+            return replace(found, sight=sight)
+        is_flat = sight.background_px is not None
+        model = self.score_models.flattened if is_flat else self.score_models.plain
+        scores = model.score(found.labels, middle_frame(shown), found.scores)
+        scored = replace(found, scores=scores, sight=sight)
         return scored.without_unsure(MIN_FLATTENED_SCORE) if is_flat else scored
 
     def _predict_at_scale(self, grey: NDArray[np.float32], scale: float) -> Prediction:
@@ -140,8 +144,7 @@ class NetworkModel(SegmentationModel):
         views = [self._forward(shown, View(scale)) if known is None else known.output]
         if self.tta:
             views.append(self._forward(shown, View(scale, shifted=True)))
-        found = replace(self._decode(views, shown, scale), sight=seen.sight)
-        return found if self.score_models is None else self._scored(found, shown, self.score_models)
+        return self._scored(self._decode(views, shown, scale), shown, seen.sight)
 
     def _decode(self, outputs: Sequence[Any], grey: NDArray[np.float32], scale: float) -> Prediction:
         shape = grey.shape[-2:]

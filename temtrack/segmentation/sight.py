@@ -2,14 +2,14 @@
 
 A network knows particles that are dark on a bright, even background. Most images show them so, once their
 intensity is centred. Where it is not sure of what it sees, particles may be bright, or stand on a thick,
-lumpy support: then the image's own blobs tell how wide and of which polarity they are, and the image is tried
-with its background flattened for these. Where they tell nothing clear, it is tried inverted as it is.
+lumpy support: then the image is tried inverted too, and with its background flattened for particles as wide
+as the image's own blobs. The way counts in which the network sees the most particles that likely are ones.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from temtrack.imaging.background import flatten_background
-from temtrack.imaging.blobs import Blobs, find_blobs
+from temtrack.imaging.blobs import ALIKE_FACTOR, Blobs, find_blobs
 from temtrack.imaging.intensity import centre_intensity, rescale_intensity
 from temtrack.imaging.labels import measure_regions
+from temtrack.imaging.spans import Box, length
 from temtrack.models.registry import Polarity
+from temtrack.segmentation.model import Segmentation
 from temtrack.segmentation.scale import (
     MIN_PROBE_DIAMETER_PX,
     PROBE_SIDE_PX,
@@ -36,32 +38,29 @@ from temtrack.segmentation.scale import (
 
 _LOG = logging.getLogger(__name__)
 
-#: A network that was trained for it need not see a background flattened where it is so sure without.
-SURE = 0.75
-
-#: Where it is as sure as this, it is believed whatever the image's blobs tell.
-NO_DOUBT = 0.9
+#: A network that was trained for flattened backgrounds is shown none where it is so sure without.
+SURE = 0.9
 
 #: Below this it is in doubt whether what it sees are particles, and the user is told.
 DOUBT = 0.6
 
-#: Blobs of one polarity tell it clearly where they are so many, and by this factor more than the others.
-MIN_BLOBS, CLEAR_FACTOR = 10, 4.0
+#: Blobs deny a polarity where those of the other are so many, and this factor more.
+MIN_BLOBS, CLEAR_FACTOR = 4, 4.0
 
-#: A lead in confidence: of what clear blobs tell, or where there are none of the image as it is.
-LEAD = 0.1
+#: A particle that a blob confirms, being about as wide, counts for so many more.
+CONFIRMED = 3.0
 
-#: Blobs that are so much smaller than what the network sees make that doubtful.
-MAX_SIZE_FACTOR = 4.0
+#: An image as it is has this lead, where blobs do not deny it: so many times its worth, and a particle.
+LEAD = 0.25
 
-#: Sizes that blobs and network find are averaged where they differ by no more.
-ALIKE_FACTOR = 2.0
+#: Ways of showing an image are compared in a part that is, in the finest, no wider than so many probes.
+MAX_TILES_A_SIDE = 4
 
 #: Blobs are looked for in the middle of an image, in no more than this.
 BLOBS_SIDE_PX = 1024
 
-#: By so much must the network be surer of the other polarity to contradict the one that was given.
-CONTRADICTION = 0.1
+#: By this factor must more be seen of the other polarity to contradict the one that was given.
+CONTRADICTION = 2.0
 
 
 @dataclass(frozen=True)
@@ -98,8 +97,8 @@ class Sight:
 class SightEstimate:
     """A sight that suits an image, how sure the network is, and what it predicts for the whole image already.
 
-    ``is_contradicted`` says that the network would be surer of the other polarity than the one given,
-    ``is_doubtful`` that it is hardly sure of this sight, or that the image itself tells another.
+    ``is_contradicted`` says that the network sees far more in the other polarity than in the one given,
+    ``is_doubtful`` that it is hardly sure of this sight, or that the image's blobs tell the other polarity.
     """
 
     sight: Sight
@@ -107,6 +106,10 @@ class SightEstimate:
     prediction: Prediction | None = None
     is_contradicted: bool = False
     is_doubtful: bool = False
+
+
+#: Tells how likely the particles are that a network predicts from a part (..., Y, X) of an image as shown.
+Scored = Callable[[Prediction, NDArray[np.float32], Sight], Segmentation]
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,8 @@ class SightFinder:
     ----------
     predict
         Predicts from a part (..., Y, X) of a shown image at a scale.
+    scored
+        Tells how likely the particles of such a prediction are ones.
     centring_blur_px
         The blur after which the network's images are centred.
     polarity
@@ -129,6 +134,7 @@ class SightFinder:
     """
 
     predict: PredictAtScale
+    scored: Scored
     centring_blur_px: float
     polarity: Polarity = "auto"
     scale: float | None = None
@@ -136,80 +142,102 @@ class SightFinder:
 
     def find(self, grey: NDArray[np.float32]) -> SightEstimate | None:
         """Return what suits an image (..., Y, X) in [0, 1] best; ``None`` where nothing shows a particle."""
-        own = {"auto": (False, True), "dark": (False,), "bright": (True,)}[self.polarity]
-        plain, seen_px = self._plain(grey, own[0])
-        if plain is not None and plain.confidence >= (NO_DOUBT if self.sure else 0.0):
+        told = None if self.polarity == "auto" else self.polarity == "bright"
+        plain = self._plain(grey, bool(told))
+        if plain is not None and plain.confidence >= self.sure:
             return plain
         blobs = BlobEvidence.of(grey)
-        is_sure = plain is not None and plain.confidence >= self.sure
-        is_denied = blobs.contradict(seen_px, own[0])
-        if is_sure and not is_denied:
-            return plain
-        found = self._best(grey, plain if is_sure or not is_denied else None, blobs, own)
-        if len(own) > 1 and blobs.clear_polarity is None and (found is None or found.confidence < DOUBT):
-            bright, _ = self._plain(grey, True)
-            found = max(filter(None, (found, bright)), key=lambda one: one.confidence, default=None)
-        if len(own) == 1 and (found is None or found.confidence < self.sure):
-            other = self._best(grey, None, blobs, (not own[0],))
-            if other and other.confidence > (found.confidence if found else 0.0) + CONTRADICTION:
-                found = replace(found or SightEstimate(replace(other.sight, is_bright=own[0])))
-                found = replace(found, is_contradicted=True)
-        if found is not None:
-            is_denied &= found.sight.background_px is None
-            found = replace(found, is_doubtful=is_denied or found.confidence < DOUBT)
-            _LOG.info("shown: %s, seen with a confidence of %.2f", found.sight, found.confidence)
-        return found
+        tried = [] if plain is None else [plain]
+        for is_bright in (False, True):
+            if told is None and blobs.deny(is_bright):
+                continue
+            others = [self._flattened(grey, is_bright, blobs.diameter_px(is_bright))]
+            if is_bright is not bool(told):
+                others.append(self._plain(grey, is_bright))
+            tried += [each for each in others if each is not None]
+        if not tried:
+            return None
+        found = _best_of(self._rated(grey, tried, blobs), told)
+        is_denied = told is None and found.sight.background_px is None and blobs.deny(found.sight.is_bright)
+        _LOG.info("shown: %s, seen with a confidence of %.2f", found.sight, found.confidence)
+        return replace(found, is_doubtful=is_denied or found.confidence < DOUBT)
 
-    def _plain(self, grey: NDArray[np.float32], is_bright: bool) -> tuple[SightEstimate | None, float | None]:
-        """Return how an image is seen as it is, and the typical diameter (px) then."""
+    def _plain(self, grey: NDArray[np.float32], is_bright: bool) -> SightEstimate | None:
+        """Return how an image is seen as it is, or inverted."""
         shown = Sight(is_bright=is_bright).show(grey, self.centring_blur_px)
         if self.scale is not None:
-            part = busiest(shown, round(PROBE_SIDE_PX / self.scale))
-            return self._probe(part, Sight(self.scale, is_bright))
+            return self._probe(shown, Sight(self.scale, is_bright))[0]
         estimate = find_scale(shown, self.predict)
         if estimate is None:
-            return None, None
-        sight = Sight(estimate.scale, is_bright)
-        return SightEstimate(sight, estimate.confidence, estimate.prediction), estimate.diameter_px
+            return None
+        return SightEstimate(Sight(estimate.scale, is_bright), estimate.confidence, estimate.prediction)
 
-    def _best(
-        self,
-        grey: NDArray[np.float32],
-        plain: SightEstimate | None,
-        blobs: BlobEvidence,
-        polarities: Sequence[bool],
+    def _flattened(
+        self, grey: NDArray[np.float32], is_bright: bool, blobs_px: float | None
     ) -> SightEstimate | None:
-        """Return the best of an image as it is and of it with its background flattened."""
-        clear = blobs.clear_polarity
-        ranked: list[tuple[float, SightEstimate]] = []
-        if plain is not None:
-            ranked.append((plain.confidence + LEAD * (clear is None), plain))
-        for is_bright in [each for each in polarities if clear not in polarities or each is clear]:
-            diameter = SMALLEST_KEPT_PX / self.scale if self.scale else blobs.diameter_px(is_bright)
-            if diameter is None:
-                continue
-            sight = Sight(self.scale or scale_for(diameter), is_bright, diameter)
-            part = busiest(sight.show(grey, self.centring_blur_px), round(PROBE_SIDE_PX / sight.scale))
-            estimate, found_px = self._probe(part, sight)
-            if estimate is None:
-                if is_bright is not clear:
-                    continue
-                estimate = SightEstimate(sight)
-            if self.scale is None and 1 / ALIKE_FACTOR <= found_px / diameter <= ALIKE_FACTOR:
-                mean_px = float(np.sqrt(found_px * diameter))
-                estimate = replace(estimate, sight=Sight(scale_for(mean_px), is_bright, mean_px))
-            ranked.append((estimate.confidence + LEAD * (is_bright is clear), estimate))
-        return max(ranked, key=lambda each: each[0])[1] if ranked else None
+        """Return how an image is seen with its background flattened for particles as wide as its blobs."""
+        diameter = SMALLEST_KEPT_PX / self.scale if self.scale else blobs_px
+        if diameter is None:
+            return None
+        sight = Sight(self.scale or scale_for(diameter), is_bright, diameter)
+        estimate, found_px = self._probe(sight.show(grey, self.centring_blur_px), sight)
+        if estimate and self.scale is None and 1 / ALIKE_FACTOR <= found_px / diameter <= ALIKE_FACTOR:
+            mean_px = float(np.sqrt(found_px * diameter))
+            return replace(estimate, sight=Sight(scale_for(mean_px), is_bright, mean_px))
+        return estimate
 
-    def _probe(self, part: NDArray[np.float32], sight: Sight) -> tuple[SightEstimate | None, float]:
-        """Return how sure a sight of a part is, and the typical diameter (px) in it."""
-        prediction = self.predict(part, sight.scale)
+    def _probe(self, shown: NDArray[np.float32], sight: Sight) -> tuple[SightEstimate | None, float]:
+        """Return how sure a sight is, judged by an image's busiest part, and the typical diameter (px)."""
+        rows, columns = busiest(shown, round(PROBE_SIDE_PX / sight.scale))
+        prediction = self.predict(shown[..., rows, columns], sight.scale)
         areas = measure_regions(prediction.without_small().labels).area_px
         # the median: many small particles on a support count for more than a few large ones
         diameter = float(np.sqrt(4 * np.median(areas) / np.pi)) if areas.size else 0.0
         if diameter * sight.scale < MIN_PROBE_DIAMETER_PX:
             return None, diameter
         return SightEstimate(sight, prediction.confidence), diameter
+
+    def _rated(
+        self, grey: NDArray[np.float32], tried: Sequence[SightEstimate], blobs: BlobEvidence
+    ) -> list[tuple[float, SightEstimate]]:
+        """Return what each sight is worth, judged by one part of the image that is its busiest.
+
+        The first is that of the image as it is, if it is one.
+        """
+        if len(tried) == 1:
+            return [(0.0, tried[0])]
+        scales = [each.sight.scale for each in tried]
+        side_px = PROBE_SIDE_PX * min(1 / min(scales), MAX_TILES_A_SIDE / max(scales))
+        rows, columns = busiest(grey, round(side_px))
+        is_whole = (length(rows), length(columns)) == grey.shape[-2:]
+        rated = []
+        for each in tried:
+            shown = each.sight.show(grey, self.centring_blur_px)[..., rows, columns]
+            known = each.prediction if is_whole else None
+            found = self.predict(shown, each.sight.scale) if known is None else known
+            kept = self.scored(found, shown, each.sight).without_small(0)
+            n_confirmed = blobs.confirm(kept.labels, (rows, columns), each.sight.is_bright)
+            worth = float(np.sum(2 * kept.scores - 1)) + CONFIRMED * n_confirmed
+            worth *= max(2 * found.confidence - 1, 0.0)
+            if each is tried[0] and each.sight.background_px is None and not blobs.deny(each.sight.is_bright):
+                worth += 1 + LEAD * abs(worth)
+            estimate = replace(each, confidence=found.confidence, prediction=found if is_whole else None)
+            rated.append((worth, estimate))
+        return rated
+
+
+def _best_of(rated: Sequence[tuple[float, SightEstimate]], told: bool | None) -> SightEstimate:
+    """Return what is worth most, of one polarity where it was told."""
+    ours = [each for each in rated if told in (None, each[1].sight.is_bright)]
+    worth, best = max(rated, key=_worth_of)
+    if not ours:
+        return SightEstimate(replace(best.sight, is_bright=bool(told)), is_contradicted=True)
+    own_worth, own = max(ours, key=_worth_of)
+    return replace(own, is_contradicted=worth > max(1.0, CONTRADICTION * own_worth) and own is not best)
+
+
+def _worth_of(rated: tuple[float, SightEstimate]) -> float:
+    return rated[0]
 
 
 @dataclass(frozen=True)
@@ -223,41 +251,38 @@ class BlobEvidence:
     def of(cls, grey: NDArray[np.float32]) -> BlobEvidence:
         """Find the blobs of an image (..., Y, X)."""
         part = middle(grey, BLOBS_SIDE_PX)
-        return cls(*find_blobs(part.reshape(-1, *part.shape[-2:]).mean(axis=0)))
+        y, x = ((n - inner) // 2 for n, inner in zip(grey.shape[-2:], part.shape[-2:], strict=True))
+        bright, dark = find_blobs(part.reshape(-1, *part.shape[-2:]).mean(axis=0))
+        return cls(bright.shifted(y, x), dark.shifted(y, x))
 
-    @property
-    def clear_polarity(self) -> bool | None:
-        """Whether particles are bright; ``None`` where that is not clear."""
-        for is_bright, own, other in ((True, self.bright, self.dark), (False, self.dark, self.bright)):
-            if len(own) >= MIN_BLOBS and own.evidence >= CLEAR_FACTOR * other.evidence:
-                return is_bright
-        return None
+    def deny(self, is_bright: bool) -> bool:
+        """Return whether blobs clearly tell the other polarity."""
+        own, other = (self.bright, self.dark) if is_bright else (self.dark, self.bright)
+        return len(other) >= MIN_BLOBS and other.evidence >= CLEAR_FACTOR * own.evidence
+
+    def confirm(self, labels: NDArray[np.int32], place: Box, is_bright: bool) -> int:
+        """Return how many particles of a part of the image hold a blob that is about as wide."""
+        rows, columns = place
+        blobs = self.bright if is_bright else self.dark
+        return blobs.shifted(-rows.start, -columns.start).confirm(labels)
 
     def diameter_px(self, is_bright: bool) -> float | None:
         """Return the typical diameter of one polarity's blobs; ``None`` without any."""
         return (self.bright if is_bright else self.dark).typical_diameter_px
 
-    def contradict(self, seen_px: float | None, is_bright: bool) -> bool:
-        """Return whether blobs tell another polarity clearly, or a much smaller size than what is seen."""
-        clear = self.clear_polarity
-        if clear is None or clear is not is_bright:
-            return clear is not None
-        told_px = self.diameter_px(is_bright)
-        return told_px is not None and seen_px is not None and seen_px > MAX_SIZE_FACTOR * told_px
 
-
-def busiest(shown: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Return the part of an image (..., Y, X), at most ``side`` px wide, where grey values differ most."""
+def busiest(shown: NDArray[np.float32], side: int) -> Box:
+    """Return where an image (..., Y, X) has its most different grey values, at most ``side`` px wide."""
     height, width = (min(side, n) for n in shown.shape[-2:])
     if (height, width) == shown.shape[-2:]:
-        return shown
+        return slice(0, height), slice(0, width)
     grey = shown.reshape(-1, *shown.shape[-2:]).mean(axis=0)
     power = ndimage.uniform_filter((grey - np.median(grey)) ** 2, (height, width))
     inner = power[
         height // 2 : power.shape[0] - (height - 1) // 2, width // 2 : power.shape[1] - (width - 1) // 2
     ]
-    y, x = np.unravel_index(int(inner.argmax()), inner.shape)
-    return shown[..., y : y + height, x : x + width]
+    y, x = map(int, np.unravel_index(int(inner.argmax()), inner.shape))
+    return slice(y, y + height), slice(x, x + width)
 
 
 def common_sight(estimates: Iterable[SightEstimate | None]) -> Sight | None:

@@ -28,6 +28,18 @@ def test_discs_on_a_support_are_blobs_of_their_width_and_polarity(diameter_px, n
     assert np.count_nonzero(near) == 12
 
 
+def test_blobs_confirm_particles_about_as_wide_as_they_are():
+    labels, n = ndimage.label(discs(12, True) - discs(12, False) > 0.1)
+    bright, dark = find_blobs(discs(12, True))
+    assert n == 12
+    assert bright.confirm(labels) == 12
+    assert dark.confirm(labels) == 0
+    assert bright.shifted(-40, -32).confirm(labels[40:, 32:]) == 12
+    hill = np.zeros(SHAPE, np.int32)
+    hill[20:220, 20:240] = 1
+    assert bright.confirm(hill) == 0
+
+
 def test_there_are_no_blobs_where_nothing_stands_out():
     for grey in (np.zeros((3, 40), np.float32), np.full(SHAPE, 0.5, np.float32)):
         for blobs in find_blobs(grey):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -39,8 +41,12 @@ def find(grey, **settings):
     return find_with(dark_discs, grey, **settings)
 
 
+def scored(found, shown, sight):
+    return replace(found, scores=np.full(len(found.scores), found.confidence, np.float32))
+
+
 def find_with(predict, grey, **settings):
-    return SightFinder(predict, 2.0, **settings).find(grey)
+    return SightFinder(predict, scored, 2.0, **settings).find(grey)
 
 
 def test_dark_particles_on_an_even_background_are_shown_as_they_are():
@@ -71,10 +77,25 @@ def test_a_clear_image_overrules_a_network_that_is_not_sure():
 
     assert find_with(sees_hills, grey).sight.is_bright
     evidence = BlobEvidence.of(grey)
-    assert evidence.clear_polarity is True
-    assert evidence.contradict(12.0, is_bright=False)
-    assert evidence.contradict(120.0, is_bright=True)
-    assert not evidence.contradict(20.0, is_bright=True)
+    assert evidence.deny(is_bright=False)
+    assert not evidence.deny(is_bright=True)
+
+
+def test_many_likely_particles_count_for_more_than_one_of_which_the_network_is_surer():
+    """A hill of the support is seen with a confidence of 0.85, particles that stand out with 0.7."""
+    grey, _ = discs(bright=True, support=True)
+
+    def predict(part, scale):
+        found = dark_discs(part, scale)
+        if found.confidence > 0.5:
+            return Prediction(found.labels, found.scores, 0.7)
+        hill = np.zeros(part.shape, np.int32)
+        hill[10:-10, 10:-10] = 1
+        return Prediction(hill, np.ones(1, np.float32), 0.85)
+
+    found = find_with(predict, grey)
+    assert found.sight.is_bright
+    assert found.sight.background_px is not None
 
 
 @pytest.mark.parametrize(("confidence", "is_doubtful"), [(DOUBT + 0.01, False), (DOUBT - 0.01, True)])
@@ -90,9 +111,8 @@ def test_a_network_that_is_hardly_sure_says_so(confidence, is_doubtful):
 
 def test_an_image_without_blobs_tells_nothing():
     evidence = BlobEvidence.of(np.full((90, 90), 0.5, np.float32))
-    assert evidence.clear_polarity is None
     assert evidence.diameter_px(is_bright=True) is None
-    assert not evidence.contradict(40.0, is_bright=False)
+    assert not evidence.deny(is_bright=False)
 
 
 def test_a_polarity_that_is_given_is_kept_and_one_that_contradicts_the_image_is_told():
@@ -128,7 +148,7 @@ def test_a_frame_with_its_neighbours_is_shown_as_one():
     grey, _ = discs(bright=True, support=True)
     stack, sight = np.stack([grey] * 3), Sight(1.0, True, 12.0)
     np.testing.assert_allclose(sight.show(stack, 2.0)[1], sight.show(grey, 2.0), atol=1e-5)
-    as_one = SightFinder(lambda part, scale: dark_discs(part[1], scale), 2.0).find(stack)
+    as_one = find_with(lambda part, scale: dark_discs(part[1], scale), stack)
     assert as_one.sight == find(grey).sight
 
 
@@ -136,10 +156,10 @@ def test_the_busiest_window_is_where_grey_values_differ():
     grey = np.zeros((100, 140), np.float32)
     grey[70:80, 100:120] = np.random.default_rng(0).random((10, 20))
     window = busiest(grey, 40)
-    assert window.shape == (40, 40)
-    assert window.sum() == pytest.approx(grey.sum())
-    assert busiest(np.stack([grey] * 3), 40).shape == (3, 40, 40)
-    assert busiest(grey, 500) is grey
+    assert grey[window].shape == (40, 40)
+    assert grey[window].sum() == pytest.approx(grey.sum())
+    assert busiest(np.stack([grey] * 3), 40) == window
+    assert grey[busiest(grey, 500)].shape == grey.shape
 
 
 def test_one_sight_for_a_movie_is_that_of_most_frames_at_their_mean_scale():
