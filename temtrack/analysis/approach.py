@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial import cKDTree
 
+from temtrack.imaging.labels import LabelImage
 from temtrack.lineage import Lineage, Merge
 
 #: Parents are watched for so many frames, up to the last before the merge frame.
@@ -27,8 +28,8 @@ class ApproachWatch:
         self._merges = lineage.merges
         self._gaps: dict[Merge, list[float]] = {}
 
-    def add(self, frame: int, labels: Places) -> None:
-        """Take the labels (Y, X) of the next frame."""
+    def add(self, frame: int, labels: LabelImage) -> None:
+        """Take the labels of the next frame."""
         near = [merge for merge in self._merges if merge.frame - WATCHED_FRAMES <= frame < merge.frame]
         if not near:
             return
@@ -42,9 +43,10 @@ class ApproachWatch:
         return self._gaps.get(merge, [])
 
 
-def find_edges(labels: Places, ids: Sequence[int]) -> dict[int, Places]:
+def find_edges(image: LabelImage, ids: Sequence[int]) -> dict[int, Places]:
     """Return the pixels (N, 2) of each id that is there that have a neighbour of another label on a side."""
-    at = np.argwhere(np.isin(labels, ids))
+    labels = image.labels
+    at = image.pixels_of(ids)
     own, last = labels[at[:, 0], at[:, 1]], np.array(labels.shape) - 1
     is_edge = np.zeros(len(at), dtype=bool)
     for step in ((0, 1), (0, -1), (1, 0), (-1, 0)):

@@ -13,6 +13,7 @@ from temtrack.analysis.particles import Columns, ParticleHistory, measure_partic
 from temtrack.analysis.relinking import relink
 from temtrack.analysis.tracks import measure_tracks
 from temtrack.calibration import Calibration
+from temtrack.imaging.labels import LabelImage
 from temtrack.masks import Run
 from temtrack.movie import Movie
 from temtrack.progress import Progress, silent
@@ -80,7 +81,7 @@ def _measure_all_particles(
 ) -> Columns:
     """Return the rows of all frames one after another."""
     parts: list[Columns] = []
-    for frame, labels in enumerate(progress(run.masks, "measuring")):
+    for frame, labels in enumerate(map(LabelImage, progress(run.masks, "measuring"))):
         image = None if movie is None else movie.read_frame(frame)
         filled = None if run.gap_filled is None else run.gap_filled.get(frame, frozenset())
         parts.append(measure_particles(labels, image, frame, filled))

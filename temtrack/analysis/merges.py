@@ -11,6 +11,7 @@ from temtrack.analysis.approach import ApproachWatch, measure_speed
 from temtrack.analysis.confidence import MergeJudge
 from temtrack.analysis.merge_features import measure_area_ratio, measure_ratio
 from temtrack.analysis.particles import ParticleHistory
+from temtrack.imaging.labels import LabelImage
 from temtrack.lineage import Lineage, Merge
 from temtrack.tables import MERGES
 
@@ -74,13 +75,13 @@ class NeckWatch:
         self._areas: dict[Merge, list[int]] = {}
         self._ratios: dict[Merge, list[float]] = {}
 
-    def add(self, frame: int, labels: NDArray[np.integer]) -> None:
-        """Take the labels (Y, X) of the next frame."""
+    def add(self, frame: int, labels: LabelImage) -> None:
+        """Take the labels of the next frame."""
         for merge in self._merges:
             if frame == merge.frame - 1:
-                self._areas[merge] = [int(np.count_nonzero(labels == parent)) for parent in merge.parents]
+                self._areas[merge] = [len(labels.pixels_of([parent])) for parent in merge.parents]
             elif merge.frame <= frame < min(merge.frame + WATCHED_FRAMES, self._end[merge.child] + 1):
-                child = np.argwhere(labels == merge.child)
+                child = labels.pixels_of([merge.child])
                 ratio = measure_neck_ratio(child, self._areas.get(merge, ()))
                 self._ratios.setdefault(merge, []).append(ratio)
 

@@ -9,14 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from temtrack.analysis.shape import (
-    EncodedRegions,
-    Reals,
-    count_hull_pixels,
-    measure_axes,
-    measure_perimeters,
-)
-from temtrack.imaging.labels import border_ids
+from temtrack.analysis.shape import Reals, count_hull_pixels, measure_axes, measure_perimeters
+from temtrack.imaging.labels import LabelImage
 
 #: Below this area (px) a region has no shape worth a number: perimeter, axes and what follows are null.
 MIN_SHAPE_AREA_PX = 4
@@ -34,7 +28,7 @@ Columns = dict[str, NDArray[Any]]
 
 
 def measure_particles(
-    labels: NDArray[np.integer],
+    labels: LabelImage,
     image: NDArray[Any] | None,
     frame: int,
     gap_filled: Set[int] | None = None,
@@ -44,7 +38,7 @@ def measure_particles(
     Parameters
     ----------
     labels
-        Ids (Y, X), 0 background. An id in several fragments is one particle.
+        Ids, 0 background. An id in several fragments is one particle.
     image
         Grey values (Y, X), or ``None``; NaN pixels are left out of the mean.
     frame
@@ -62,26 +56,25 @@ def measure_particles(
     ValueError
         Where image and labels differ in size.
     """
-    regions = EncodedRegions.of(labels)
-    n, area, (y, x) = len(regions.ids), regions.area_px, regions.centre_px
+    regions, n = labels.regions, labels.ids.size
     return {
         "frame": np.full(n, frame, dtype=np.int64),
         "particle_id": regions.ids,
-        "y_px": y,
-        "x_px": x,
-        "area_px": area,
-        "equivalent_diameter_px": 2 * np.sqrt(area / np.pi),
-        **_shape_columns(regions),
-        **_image_columns(regions, image),
-        "touches_border": np.isin(regions.ids, border_ids(labels)),
+        "y_px": regions.y_px,
+        "x_px": regions.x_px,
+        "area_px": regions.area_px,
+        "equivalent_diameter_px": 2 * np.sqrt(regions.area_px / np.pi),
+        **_shape_columns(labels),
+        **_image_columns(labels, image),
+        "touches_border": regions.touches_border,
         "gap_filled": np.full(n, None) if gap_filled is None else np.isin(regions.ids, list(gap_filled)),
     }
 
 
-def _shape_columns(regions: EncodedRegions) -> dict[str, Reals]:
-    area = regions.area_px
-    major, minor = measure_axes(regions)
-    perimeter = measure_perimeters(regions)
+def _shape_columns(labels: LabelImage) -> dict[str, Reals]:
+    area = labels.regions.area_px
+    major, minor = measure_axes(labels)
+    perimeter = measure_perimeters(labels)
     with np.errstate(divide="ignore", invalid="ignore"):
         circularity = np.minimum(4 * np.pi * area / perimeter**2, 1)
     columns = {
@@ -89,33 +82,33 @@ def _shape_columns(regions: EncodedRegions) -> dict[str, Reals]:
         "major_axis_px": major,
         "minor_axis_px": minor,
         "circularity": circularity,
-        "solidity": np.minimum(area / count_hull_pixels(regions), 1),
+        "solidity": np.minimum(area / count_hull_pixels(labels), 1),
     }
     return {name: np.where(area < MIN_SHAPE_AREA_PX, np.nan, values) for name, values in columns.items()}
 
 
-def _image_columns(regions: EncodedRegions, image: NDArray[Any] | None) -> dict[str, Reals]:
+def _image_columns(labels: LabelImage, image: NDArray[Any] | None) -> dict[str, Reals]:
     if image is None:
-        return {name: np.full(len(regions.ids), np.nan) for name in ("mean_intensity", "optical_mass")}
-    if image.shape != regions.small.shape:
-        raise ValueError(f"image {image.shape} and labels {regions.small.shape} differ in size")
+        return {name: np.full(labels.ids.size, np.nan) for name in ("mean_intensity", "optical_mass")}
+    if image.shape != labels.labels.shape:
+        raise ValueError(f"image {image.shape} and labels {labels.labels.shape} differ in size")
     return {
-        "mean_intensity": _mean_intensity(regions, image),
-        "optical_mass": measure_optical_mass(regions, image),
+        "mean_intensity": _mean_intensity(labels, image),
+        "optical_mass": measure_optical_mass(labels, image),
     }
 
 
-def _mean_intensity(regions: EncodedRegions, image: NDArray[Any]) -> Reals:
-    grey = image.ravel()[regions.pixels].astype(np.float64)
+def _mean_intensity(labels: LabelImage, image: NDArray[Any]) -> Reals:
+    grey = image.ravel()[labels.pixels].astype(np.float64)
     finite = np.isfinite(grey)
-    n_finite = regions.total_of_pixels(finite)
-    mean = np.full(len(regions.ids), np.nan)
-    total = regions.total_of_pixels(np.where(finite, grey, 0))
+    n_finite = labels.total_of_pixels(finite)
+    mean = np.full(labels.ids.size, np.nan)
+    total = labels.total_of_pixels(np.where(finite, grey, 0))
     np.divide(total, n_finite, out=mean, where=n_finite > 0)
     return mean
 
 
-def measure_optical_mass(regions: EncodedRegions, image: NDArray[Any]) -> Reals:
+def measure_optical_mass(labels: LabelImage, image: NDArray[Any]) -> Reals:
     """Integrate the optical density ``-ln(I / I0)`` over each region, (N,) in px2; I0 is the support nearby.
 
     This integrated optical density is called optical mass: in bright field it is proportional to the
@@ -124,19 +117,20 @@ def measure_optical_mass(regions: EncodedRegions, image: NDArray[Any]) -> Reals:
     support.
     """
     grey = image.astype(np.float64)
-    is_support = (ndimage.maximum_filter(regions.small, size=2 * _RIM_PX + 1) == 0) & np.isfinite(grey)
-    if not is_support.any() or not len(regions.ids):
-        return np.full(len(regions.ids), np.nan)
-    diameter = 2 * np.sqrt(np.median(regions.area_px) / np.pi)
+    is_covered = ndimage.maximum_filter(labels.labels != 0, size=2 * _RIM_PX + 1)
+    is_support = ~is_covered & np.isfinite(grey)
+    if not is_support.any() or not labels.ids.size:
+        return np.full(labels.ids.size, np.nan)
+    diameter = 2 * np.sqrt(np.median(labels.regions.area_px) / np.pi)
     size = int(np.ceil(_SURROUNDINGS_DIAMETERS * diameter)) + 2 * _RIM_PX
     total = ndimage.uniform_filter(np.where(is_support, grey, 0.0), size)
     fraction = ndimage.uniform_filter(is_support.astype(np.float64), size)
     everywhere = float(np.median(grey[is_support]))
     support = np.where(fraction > 1 / size**2, total / np.maximum(fraction, 1 / size**2), everywhere)
     with np.errstate(divide="ignore", invalid="ignore"):
-        transmitted = grey.ravel()[regions.pixels] / support.ravel()[regions.pixels]
+        transmitted = grey.ravel()[labels.pixels] / support.ravel()[labels.pixels]
         density = -np.log(np.maximum(transmitted, _DARKEST))
-    return regions.total_of_pixels(np.where(np.isfinite(density), density, 0.0))
+    return labels.total_of_pixels(np.where(np.isfinite(density), density, 0.0))
 
 
 class ParticleHistory:

@@ -5,9 +5,10 @@ Everything is linear in pixels and returns new arrays; thousands of ids cost no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,15 +58,69 @@ class LabelImage:
 
     labels: Labels
 
+    @classmethod
+    def of_runs(cls, runs: RunLengths, shape: tuple[int, ...]) -> LabelImage:
+        """Draw runs, which are not encoded again, into an image (Y, X) of int32."""
+        image = cls(_draw(runs, shape))
+        vars(image)["runs"] = runs
+        return image
+
     @cached_property
     def runs(self) -> RunLengths:
         """The labels run-length encoded."""
         return encode_run_lengths(self.labels)
 
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """The ids ascending, (N,)."""
+        return self._index[0]
+
+    @property
+    def region(self) -> NDArray[np.int64]:
+        """The place of each run's id among the ids, (R,)."""
+        return self._index[1]
+
     @cached_property
     def regions(self) -> Regions:
         """One row per id."""
-        return _measure(self.runs, border_ids(self.labels))
+        return _measure(self)
+
+    def total(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Sum values of runs (R,) over each region, (N,)."""
+        return np.bincount(self.region, weights=values, minlength=self.ids.size).astype(np.float64)
+
+    @cached_property
+    def pixels(self) -> NDArray[np.int64]:
+        """Flat places of the pixels of all regions in raster order, (P,)."""
+        return self.runs.pixels(self.labels.shape[1])
+
+    def pixels_of(self, ids: Sequence[int]) -> NDArray[np.int64]:
+        """Return rows and columns of the pixels of some ids in raster order, (P, 2)."""
+        width = self.labels.shape[1]
+        flat = self.runs.take(np.isin(self.runs.ids, ids)).pixels(width)
+        return np.stack(np.divmod(flat, width), axis=1)
+
+    def total_of_pixels(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Sum values of `pixels` (P,) over each region, (N,)."""
+        region = np.repeat(self.region, self.runs.n_px)
+        return np.bincount(region, weights=values, minlength=self.ids.size).astype(np.float64)
+
+    def numbered(self) -> LabelImage:
+        """Return the same with ids 1..N in the order of the ids."""
+        return self.with_ids(np.arange(1, self.ids.size + 1))
+
+    def renamed(self, new_ids: Mapping[int, int]) -> LabelImage:
+        """Return the same with each id that ``new_ids`` names replaced; 0 removes, two may become one."""
+        return self.with_ids(np.array([new_ids.get(i, i) for i in self.ids.tolist()], np.int32))
+
+    def with_ids(self, ids: NDArray[np.integer]) -> LabelImage:
+        """Return the same with all ids (N,) replaced; 0 removes, two may become one."""
+        runs = replace(self.runs, ids=ids.astype(np.int64)[self.region])
+        return LabelImage.of_runs(runs.take(runs.ids != 0).joined(), self.labels.shape)
+
+    @cached_property
+    def _index(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return _index_of(self.runs.ids)
 
 
 @dataclass(frozen=True)
@@ -84,35 +139,50 @@ class RunLengths:
     Parameters
     ----------
     ids
-        (N,) id of each run, in raster order.
+        (N,) int64, id of each run, in raster order.
     y_px, x_px
         (N,) int64, row and first column.
     n_px
         (N,) int64, length.
     """
 
-    ids: NDArray[np.integer]
+    ids: NDArray[np.int64]
     y_px: NDArray[np.int64]
     x_px: NDArray[np.int64]
     n_px: NDArray[np.int64]
 
+    def take(self, keep: NDArray[np.bool_]) -> RunLengths:
+        """Return some of the runs."""
+        return self if keep.all() else RunLengths(*(column[keep] for column in vars(self).values()))
+
+    def joined(self) -> RunLengths:
+        """Return the same with neighbours that bear one id as one run."""
+        follows = (self.x_px[1:] == self.x_px[:-1] + self.n_px[:-1]) & (self.y_px[1:] == self.y_px[:-1])
+        is_first = np.append(True, ~(follows & (self.ids[1:] == self.ids[:-1])))[: self.ids.size]
+        if is_first.all():
+            return self
+        n_px = np.add.reduceat(self.n_px, np.flatnonzero(is_first))
+        return replace(self.take(is_first), n_px=n_px)
+
+    def pixels(self, width: int) -> NDArray[np.int64]:
+        """Return the flat places of all pixels, run by run, in an image of so many columns."""
+        return _ranges(self.y_px * width + self.x_px, self.n_px)
+
 
 def encode_run_lengths(labels: Labels) -> RunLengths:
     """Encode ``labels`` (Y, X) as runs: a twentieth as many as pixels, so all else is cheap."""
-    flat = labels.ravel()
-    starts, n_px = _cut(_changes(labels))
-    particle = flat[starts] != 0
-    starts, n_px = starts[particle], n_px[particle]
-    y = starts // labels.shape[1]
-    return RunLengths(flat[starts], y, starts - y * labels.shape[1], n_px)
+    changes = np.ones(labels.shape, bool)  # begins a row or bears another id than the pixel before
+    np.not_equal(labels[:, 1:], labels[:, :-1], out=changes[:, 1:])
+    starts = np.flatnonzero(changes)
+    ids, n_px = labels.ravel()[starts].astype(np.int64), np.diff(starts, append=labels.size)
+    y, x = np.divmod(starts, labels.shape[1])
+    return RunLengths(ids, y, x, n_px).take(ids != 0)
 
 
 def compact(labels: Labels) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return the labels renumbered 1..N in ascending order, and the N old ids."""
-    starts, n_px = _cut(_changes(labels))
-    ids, place = _index_of(labels.ravel()[starts].astype(np.int64))
-    numbers = (place + (0 not in ids)).astype(np.int32)
-    return np.repeat(numbers, n_px).reshape(labels.shape), ids[ids != 0].astype(np.int64)
+    image = LabelImage(labels)
+    return image.numbered().labels, image.ids
 
 
 def measure_regions(labels: Labels) -> Regions:
@@ -120,16 +190,18 @@ def measure_regions(labels: Labels) -> Regions:
     return LabelImage(labels).regions
 
 
-def _measure(runs: RunLengths, at_border: NDArray[np.int64]) -> Regions:
-    ids, index = _index_of(runs.ids)
-    area = np.bincount(index, weights=runs.n_px, minlength=ids.size)
-    y, x = runs.y_px, runs.x_px + (runs.n_px - 1) / 2
+def _measure(image: LabelImage) -> Regions:
+    runs, (height, width) = image.runs, image.labels.shape
+    area = image.total(runs.n_px)
+    touches_border = np.zeros(image.ids.size, bool)
+    is_first, is_last = (runs.y_px == 0) | (runs.x_px == 0), runs.x_px + runs.n_px == width
+    touches_border[image.region[is_first | is_last | (runs.y_px == height - 1)]] = True
     return Regions(
-        ids=ids,
+        ids=image.ids,
         area_px=area.astype(np.int64),
-        y_px=np.bincount(index, weights=runs.n_px * y, minlength=ids.size) / area,
-        x_px=np.bincount(index, weights=runs.n_px * x, minlength=ids.size) / area,
-        touches_border=np.isin(ids, at_border),
+        y_px=image.total(runs.n_px * runs.y_px) / area,
+        x_px=image.total(runs.n_px * (runs.x_px + (runs.n_px - 1) / 2)) / area,
+        touches_border=touches_border,
     )
 
 
@@ -149,26 +221,9 @@ def typical_diameter(labels: Labels) -> float | None:
     return float(np.sum(areas**1.5) / areas.sum() * 2 / np.sqrt(np.pi))
 
 
-def border_ids(labels: Labels) -> NDArray[np.int64]:
-    """Return the ids, ascending, that have a pixel in the outermost rows or columns."""
-    edges = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
-    ids = np.unique(np.concatenate(edges)).astype(np.int64)
-    return np.asarray(ids[ids != 0])
-
-
 def map_ids(labels: Labels, new_ids: Mapping[int, int]) -> NDArray[np.int32]:
     """Return the labels with each id that ``new_ids`` names replaced; 0 removes, two ids may become one."""
-    if not new_ids:
-        return labels.astype(np.int32)
-    highest = int(labels.max(initial=0))
-    if highest > MAX_TABLE:
-        labels, ids = compact(labels)
-        return np.array([0, *(new_ids.get(old, old) for old in ids.tolist())], dtype=np.int32)[labels]
-    table = np.arange(highest + 1, dtype=np.int32)
-    for old, new in new_ids.items():
-        if old <= highest:
-            table[old] = new
-    return table[labels]
+    return LabelImage(labels).renamed(new_ids).labels if new_ids else labels.astype(np.int32)
 
 
 def overlap_counts(a: Labels, b: Labels) -> Overlaps:
@@ -210,7 +265,7 @@ def measure_run_gaps(runs: RunLengths, max_gap_px: int) -> NDArray[np.int64]:
         differ = runs.ids[i] != runs.ids[j]
         i, j = i[differ], j[differ]
         dx = np.maximum(start[j] - stop[i] - dy * width, start[i] + dy * width - stop[j]) + 1
-        a, b = runs.ids[i].astype(np.int64), runs.ids[j].astype(np.int64)
+        a, b = runs.ids[i], runs.ids[j]
         keys.append(np.minimum(a, b) << 32 | np.maximum(a, b))
         gaps.append(np.maximum(dx, dy) - 1)
     key, gap = np.concatenate(keys), np.concatenate(gaps)
@@ -218,6 +273,20 @@ def measure_run_gaps(runs: RunLengths, max_gap_px: int) -> NDArray[np.int64]:
     key, gap = key[order], gap[order]
     is_first = np.diff(key, prepend=-1) != 0  # with the least gap
     return np.stack([key[is_first] >> 32, key[is_first] & 0xFFFFFFFF, gap[is_first]], axis=1)
+
+
+def count_neighbours_below(image: LabelImage) -> list[NDArray[np.int64]]:
+    """Count the pixels of each region, (N,), that have one of its own below left, below, and below right."""
+    width = _width(image.runs) + 1  # so that no run is beside one of the next row
+    start, stop = _spans(image.runs, width)
+    i, j = _meeting(start + width - 1, stop + width + 1, start, stop)
+    is_one = image.region[i] == image.region[j]
+    i, j = i[is_one], j[is_one]
+    counts = []
+    for step in (width - 1, width, width + 1):
+        n_px = np.minimum(stop[i] + step, stop[j]) - np.maximum(start[i] + step, start[j])
+        counts.append(np.bincount(image.region[i], np.maximum(n_px, 0), image.ids.size).astype(np.int64))
+    return counts
 
 
 def filter_fragments(labels: Labels, min_area_fraction: float, min_area_px: int = 1) -> NDArray[np.int32]:
@@ -249,24 +318,21 @@ def bounding_boxes(labels: Labels) -> dict[int, tuple[slice, slice]]:
     return dict(zip(ids.tolist(), ndimage.find_objects(small), strict=True))
 
 
-def _changes(labels: Labels) -> NDArray[np.bool_]:
-    """Tell for each pixel, flat, whether it begins a row or bears another id than the one before it."""
-    changes = np.ones(labels.shape, bool)
-    np.not_equal(labels[:, 1:], labels[:, :-1], out=changes[:, 1:])
-    return changes.ravel()
+def _draw(runs: RunLengths, shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """Draw runs: the lengths of background and runs by turns, repeated."""
+    start, stop = _spans(runs, shape[1])
+    edges = np.zeros(2 * start.size + 2, np.int64)
+    edges[1:-1:2], edges[2:-1:2], edges[-1] = start, stop, shape[0] * shape[1]
+    ids = np.zeros(2 * start.size + 1, np.int32)
+    ids[1::2] = runs.ids
+    return np.repeat(ids, np.diff(edges)).reshape(shape)
 
 
-def _cut(changes: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the flat starts of the stretches between changes, and their lengths."""
-    starts = np.flatnonzero(changes)
-    return starts, np.diff(starts, append=changes.size)
-
-
-def _index_of(values: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _index_of(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the ids in ``values`` ascending and the place of each value among them."""
     if values.max(initial=0) > MAX_TABLE:
         ids, place = np.unique(values, return_inverse=True)
-        return ids.astype(np.int64), place
+        return ids, place
     counts = np.bincount(values)
     ids = np.flatnonzero(counts)
     place = np.zeros(counts.size, np.int64)
@@ -294,5 +360,10 @@ def _meeting(
     """Return the rows of overlapping intervals of ``a`` and ``b``; those of ``b`` are disjoint and sorted."""
     first = np.searchsorted(stop_b, start_a, side="right")
     n = np.searchsorted(start_b, stop_a, side="left") - first
-    i = np.repeat(np.arange(n.size), n)
-    return i, np.arange(i.size) + np.repeat(first - np.cumsum(n) + n, n)
+    return np.repeat(np.arange(n.size), n), _ranges(first, n)
+
+
+def _ranges(first: NDArray[np.int64], n: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return one after another the ``n`` whole numbers from each ``first`` on."""
+    ends = np.cumsum(n)
+    return np.arange(n.sum()) + np.repeat(first - ends + n, n)
