@@ -30,7 +30,7 @@ from scenarios import Regime, Scenario, any_regime, fitting, judging
 from temtrack.analysis.confidence import FITTED, MODEL, SHORT_FRAMES, Logistic
 from temtrack.analysis.merge_features import MergeFeatures, MergeScene
 from temtrack.analysis.particles import ParticleHistory, measure_particles
-from temtrack.imaging.labels import measure_gaps
+from temtrack.imaging.labels import LabelImage, measure_gaps
 from temtrack.lineage import Lineage, Merge
 from temtrack.linking.masks import link_masks
 from temtrack.metrics.merges import match_merges
@@ -196,7 +196,10 @@ def _told_merges(
     matches: TrackMatches,
 ) -> Iterator[Told]:
     images = frames or [None] * len(masks)
-    parts = [measure_particles(m, image, t) for t, (m, image) in enumerate(zip(masks, images, strict=True))]
+    parts = [
+        measure_particles(LabelImage(m), image, t)
+        for t, (m, image) in enumerate(zip(masks, images, strict=True))
+    ]
     scene = MergeScene(ParticleHistory({name: np.concatenate([p[name] for p in parts]) for name in parts[0]}))
     good = {match.found for match in match_merges(found.merges, true, matches, TOLERANCE_FRAMES).matches}
     conditions = {name: getattr(scene, name) for name in FITTED}

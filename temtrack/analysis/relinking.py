@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import tee
 
 import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.analysis.id_mapping import IdMapping
 from temtrack.analysis.renaming import RenamedMerges
-from temtrack.imaging.labels import LabelImage, compact
-from temtrack.linking.masks import link_masks
+from temtrack.imaging.labels import LabelImage
+from temtrack.linking.masks import link_images
 from temtrack.masks import Labels, Masks, Run
 from temtrack.progress import Progress, silent
 
@@ -27,14 +28,14 @@ def relink(run: Run, progress: Progress = silent) -> tuple[Run, bool]:
     -------
     The run with its lineage, and whether its ids are other ones now.
     """
-    linked = link_masks(progress(run.masks, "linking"))
+    to_link, to_tell = tee(map(LabelImage, progress(run.masks, "linking")))
+    linked = link_images(to_link)
     mapping, renamed, guests = IdMapping(), RenamedMerges(), run.gap_filled or {}
     ids = _LinkedIds()
-    for t, (frame, given) in enumerate(zip(linked, run.masks, strict=True)):
-        image = LabelImage(given)
-        mapping.add(LabelImage(frame.labels), image)
-        renamed.add(image, frozenset(guests.get(t, ())))
-        ids.add(given, frame.labels)
+    for t, (frame, given) in enumerate(zip(linked, to_tell, strict=True)):
+        mapping.add(frame.image, given)
+        renamed.add(given, frozenset(guests.get(t, ())))
+        ids.add(given, frame.image)
     if mapping.tells_nothing():
         return replace(run, masks=ids.given_to(run.masks), lineage=linked.lineage), True
     is_own = run.provenance is not None and run.provenance.action == "track"
@@ -47,8 +48,9 @@ def relinked(masks: Masks) -> Masks:
     @cache
     def ids() -> _LinkedIds:
         found = _LinkedIds()
-        for frame, given in zip(link_masks(masks), masks, strict=True):
-            found.add(given, frame.labels)
+        to_link, to_tell = tee(map(LabelImage, masks))
+        for frame, given in zip(link_images(to_link), to_tell, strict=True):
+            found.add(given, frame.image)
         return found
 
     return replace(masks, read_frame=lambda t: ids().give(masks[t], t))
@@ -58,27 +60,24 @@ def relinked(masks: Masks) -> Masks:
 class _LinkedIds:
     """The ids that linking gives to masks, a fraction of a table's row for each particle.
 
-    Of each frame: the new ids of the background, which is 0, and of the regions in the order of their given
-    ids; and the flat places of the pixels that have another one, with that.
+    Of each frame: the new ids of the regions in the order of their given ids; and the flat places of the
+    pixels that have another one, with that.
     """
 
-    _frames: list[tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]] = field(
-        default_factory=list
-    )
+    _frames: list[tuple[NDArray[np.int32], NDArray[np.int64], Labels]] = field(default_factory=list)
 
-    def add(self, given: Labels, linked: NDArray[np.int32]) -> None:
-        """Take the next frame as it was given and as it was linked, both (Y, X)."""
-        regions, ids = compact(given)
-        new_ids = np.zeros(ids.size + 1, np.int32)
-        new_ids[regions] = linked
-        new_ids[0] = 0
-        other = np.flatnonzero(new_ids[regions] != linked)
-        self._frames.append((new_ids, other, linked.ravel()[other]))
+    def add(self, given: LabelImage, linked: LabelImage) -> None:
+        """Take the next frame as it was given and as it was linked."""
+        labels = linked.labels.ravel()
+        new_ids = np.zeros(given.ids.size, np.int32)
+        new_ids[given.region] = labels[given.runs.y_px * given.labels.shape[1] + given.runs.x_px]
+        other = np.flatnonzero(given.with_ids(new_ids).labels.ravel() != labels)
+        self._frames.append((new_ids, other, labels[other]))
 
-    def give(self, given: Labels, t: int) -> NDArray[np.int32]:
+    def give(self, given: Labels, t: int) -> Labels:
         """Return frame ``t``, (Y, X), in the ids that it was linked in."""
         new_ids, other, ids_of_other = self._frames[t]
-        labels = new_ids[compact(given)[0]]
+        labels = LabelImage(given).with_ids(new_ids).labels
         labels.ravel()[other] = ids_of_other
         return labels
 

@@ -6,9 +6,8 @@ id on for the child; their merges are told by the areas alone.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,26 +43,23 @@ class RenamedMerges:
     """Collects the merges that ids tell of while the masks go by, frame after frame."""
 
     def __init__(self) -> None:
-        self._last: LabelImage | None = None
         self._ends: dict[int, int] = {}
-        self._areas: dict[int, deque[float]] = {}
+        self._shown: list[Regions] = []
         self._contacts = ContactRuns()
         self._found: list[Merge] = []
         self._frame = 0
 
     def add(self, image: LabelImage, guests: frozenset[int] = frozenset()) -> None:
         """Take the ids of the next frame; of ``guests`` no contact is seen."""
-        ids = image.regions.ids.tolist()
-        if self._last is not None:
-            self._find(self._last.regions, image.regions)
-        self._ends |= dict.fromkeys(ids, self._frame)
-        for one, area in zip(ids, image.regions.area_px.tolist(), strict=True):
-            self._areas.setdefault(one, deque(maxlen=N_AREA_FRAMES)).append(area)
+        if self._shown:
+            self._find(self._shown[-1], image.regions)
+        self._shown.append(image.regions)
+        self._ends |= dict.fromkeys(image.ids.tolist(), self._frame)
         gaps = measure_run_gaps(image.runs, LinkingConfig().contact_gap_px).tolist()
         near = {(a, b) for a, b, _ in gaps}
         touching = {(a, b) for a, b, gap in gaps if gap == 0 and not {a, b} & guests}
         self._contacts.go_on(self._frame, touching, near)
-        self._last, self._frame = image, self._frame + 1
+        self._frame += 1
 
     def merges(self) -> tuple[Merge, ...]:
         """Return the merges whose parents did not come back later."""
@@ -76,7 +72,8 @@ class RenamedMerges:
             return
         step = _common_step(before, now)
         reach = REACH_RADII * float(np.median(before.radius_px))
-        areas = np.array([np.median(self._areas[i]) for i in before.ids.tolist()]).astype(np.int64)
+        areas = before.area_px.copy()
+        areas[ended] = [self._usual_area(i) for i in before.ids[ended].tolist()]
         before = replace(before, area_px=areas, y_px=before.y_px + step[0], x_px=before.x_px + step[1])
         candidates = [one for j in born for one in _candidates(before, ended, now, j, reach)]
         used = set[int]()
@@ -89,6 +86,12 @@ class RenamedMerges:
             contact = self._contacts.contact_frame(frozenset(one.parents))
             y, x = float(now.y_px[j]), float(now.x_px[j])
             self._found.append(Merge(self._frame, one.child, one.parents, contact, y, x))
+
+    def _usual_area(self, one: int) -> int:
+        """Return the median area in px of an id over the last frames that show it."""
+        rows = ((regions, np.flatnonzero(regions.ids == one)) for regions in reversed(self._shown))
+        areas = islice((area for regions, row in rows for area in regions.area_px[row]), N_AREA_FRAMES)
+        return int(np.median(list(areas)))
 
 
 def _common_step(before: Regions, now: Regions) -> NDArray[np.float64]:

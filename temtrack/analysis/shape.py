@@ -5,12 +5,10 @@ Nothing loops over regions, nor passes over the pixels: thousands of regions cos
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import LabelImage, count_neighbours_below
+from temtrack.imaging.labels import LabelImage, count_neighbours_below, stable_order
 
 Reals = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -79,7 +77,7 @@ def count_hull_pixels(image: LabelImage) -> Reals:
 def _hull_corners(image: LabelImage) -> tuple[Whole, Whole]:
     """Return rows and columns of the extreme pixels, each (N, directions), in the order of the angle."""
     runs = image.runs
-    order = np.argsort(image.region.astype(np.min_scalar_type(image.ids.size)), kind="stable")
+    order = stable_order(image.region)
     region, y = image.region[order], runs.y_px[order]
     left, right = runs.x_px[order], (runs.x_px + runs.n_px - 1)[order]
     is_new = np.append(True, (np.diff(region) != 0) | (np.diff(y) != 0))[: region.size]
@@ -118,4 +116,3 @@ def _extremes(region: Whole, y: Whole, x: Whole, n: int) -> tuple[Whole, Whole]:
     first = np.searchsorted(region, np.arange(n))
     farthest = first[:, None] + np.cumsum(passed[:, :-1], axis=1)
     return y[farthest], x[farthest]
-

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
+from scipy import sparse
 
 Labels = NDArray[np.integer]
 
@@ -46,6 +46,11 @@ class Regions:
     def radius_px(self) -> NDArray[np.float64]:
         """Radius of the disc of equal area, (N,)."""
         return np.sqrt(self.area_px / np.pi)
+
+    @property
+    def ids_at_border(self) -> NDArray[np.int64]:
+        """The ids that have a pixel in the outermost rows or columns."""
+        return self.ids[self.touches_border]
 
     def take(self, keep: NDArray[np.bool_]) -> Regions:
         """Return some of the rows."""
@@ -84,6 +89,18 @@ class LabelImage:
     def regions(self) -> Regions:
         """One row per id."""
         return _measure(self)
+
+    def boxes(self) -> dict[int, tuple[slice, slice]]:
+        """Return the box (y slice, x slice) of each id."""
+        runs, n = self.runs, self.ids.size
+        top, bottom, left, right = np.zeros((4, n), np.int64)
+        top[self.region[::-1]], bottom[self.region] = runs.y_px[::-1], runs.y_px + 1
+        left[:] = self.labels.shape[1]
+        np.minimum.at(left, self.region, runs.x_px)
+        np.maximum.at(right, self.region, runs.x_px + runs.n_px)
+        sides = np.stack([top, bottom, left, right], axis=1).tolist()
+        boxes = ((slice(*side[:2]), slice(*side[2:])) for side in sides)
+        return dict(zip(self.ids.tolist(), boxes, strict=True))
 
     def total(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Sum values of runs (R,) over each region, (N,)."""
@@ -182,7 +199,7 @@ def encode_run_lengths(labels: Labels) -> RunLengths:
 def compact(labels: Labels) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return the labels renumbered 1..N in ascending order, and the N old ids."""
     image = LabelImage(labels)
-    return image.numbered().labels, image.ids
+    return np.asarray(image.numbered().labels, np.int32), image.ids
 
 
 def measure_regions(labels: Labels) -> Regions:
@@ -223,7 +240,7 @@ def typical_diameter(labels: Labels) -> float | None:
 
 def map_ids(labels: Labels, new_ids: Mapping[int, int]) -> NDArray[np.int32]:
     """Return the labels with each id that ``new_ids`` names replaced; 0 removes, two ids may become one."""
-    return LabelImage(labels).renamed(new_ids).labels if new_ids else labels.astype(np.int32)
+    return np.asarray(LabelImage(labels).renamed(new_ids).labels, np.int32)
 
 
 def overlap_counts(a: Labels, b: Labels) -> Overlaps:
@@ -314,8 +331,12 @@ def nearest_pixels(labels: Labels, shape: tuple[int, ...]) -> Labels:
 
 def bounding_boxes(labels: Labels) -> dict[int, tuple[slice, slice]]:
     """Return the box (y slice, x slice) of each id."""
-    small, ids = compact(labels)
-    return dict(zip(ids.tolist(), ndimage.find_objects(small), strict=True))
+    return LabelImage(labels).boxes()
+
+
+def stable_order(places: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return the stable order of numbers from 0 on: of fewer than 65,536 at once, with a radix sort."""
+    return np.argsort(places.astype(np.min_scalar_type(int(places.max(initial=0)))), kind="stable")
 
 
 def _draw(runs: RunLengths, shape: tuple[int, ...]) -> NDArray[np.int32]:

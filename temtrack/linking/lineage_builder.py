@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from temtrack.imaging.labels import map_ids
+from temtrack.imaging.labels import LabelImage, Labels
 from temtrack.lineage import Fate, Lineage, Merge, Origin, Track
 from temtrack.linking.records import FrameRecord
 
@@ -24,8 +21,8 @@ class LinkedFrame:
     ----------
     frame
         0-based number.
-    labels
-        (Y, X) int32, the same id for the same particle in every frame.
+    image
+        The same id for the same particle in every frame.
     gap_filled_ids
         Ids drawn in free space where they were propagated to, since no detection was found for them.
     n_particles
@@ -33,9 +30,14 @@ class LinkedFrame:
     """
 
     frame: int
-    labels: NDArray[np.int32]
+    image: LabelImage
     gap_filled_ids: tuple[int, ...]
     n_particles: int
+
+    @property
+    def labels(self) -> Labels:
+        """The ids (Y, X), int32."""
+        return self.image.labels
 
 
 @dataclass
@@ -87,8 +89,8 @@ class LineageBuilder:
         drawn = {old: final.get(new, 0) for old, new in record.new_ids.items()}
         self._n_frames = record.frame + 1
         gap_filled = tuple(sorted(final[i] for i in record.gap_filled if i in final))
-        labels = map_ids(record.drawn.labels, {**final, **drawn})
-        return LinkedFrame(record.frame, labels, gap_filled, len(final))
+        image = record.drawn.renamed({**final, **drawn})
+        return LinkedFrame(record.frame, image, gap_filled, len(final))
 
     def lineage(self) -> Lineage:
         """Return all tracks and merges in final ids."""

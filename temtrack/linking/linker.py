@@ -14,7 +14,7 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import LabelImage, Regions, count_shared_pixels, map_ids, measure_run_gaps
+from temtrack.imaging.labels import LabelImage, Regions, count_shared_pixels, measure_run_gaps
 from temtrack.imaging.registration import Step
 from temtrack.lineage import Lineage
 from temtrack.linking.association import Association, Link, associate, leave_out_unlike
@@ -112,7 +112,7 @@ class Linker:
         self.state.n_frames += 1
         self._end_lost_tracks(record)
         self._decide_ready_frames()
-        return LabelImage(map_ids(memory.labels, record.new_ids)) if record.new_ids else memory
+        return memory.renamed(record.new_ids) if record.new_ids else memory
 
     @property
     def unseen(self) -> frozenset[int]:
@@ -128,7 +128,7 @@ class Linker:
     def _live(self, propagated: LabelImage) -> LabelImage:
         """Leave out the tracks that have ended since the frame from which they were propagated."""
         ended = [i for i in propagated.regions.ids.tolist() if i not in self.state.tracks]
-        return LabelImage(map_ids(propagated.labels, dict.fromkeys(ended, 0))) if ended else propagated
+        return propagated.renamed(dict.fromkeys(ended, 0)) if ended else propagated
 
     def _expect(self, regions: Regions) -> Expected:
         """Return the propagated tracks with the areas that they had when last seen alone."""
@@ -255,7 +255,7 @@ class Linker:
         ids = id_of_detection | born
         ratio = self.config.min_neck_ratio
         unmatched = list(links.unmatched_tracks)
-        drawing = render_frame(propagated.labels, detections.labels, ids, under_segmented, unmatched, ratio)
+        drawing = render_frame(propagated.labels, detections, ids, under_segmented, unmatched, ratio)
         drawn = drawing.image.regions
         gaps = measure_run_gaps(drawing.image.runs, self.config.contact_gap_px).tolist()
         guests = set(unmatched)
@@ -272,7 +272,7 @@ class Linker:
             near={(a, b) for a, b, _ in gaps},
             born=list(born.values()),
             fragments=fragments,
-            at_border=frozenset(drawn.ids[drawn.touches_border].tolist()),
+            at_border=frozenset(drawn.ids_at_border.tolist()),
             step_px=step,
             is_informative=not is_blank,
             is_low_recall=is_low_recall,

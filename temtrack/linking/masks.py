@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import LabelImage, compact
+from temtrack.imaging.labels import LabelImage
 from temtrack.imaging.registration import FrameRegistration
 from temtrack.lineage import Lineage
 from temtrack.linking.config import LinkingConfig
@@ -17,17 +17,17 @@ from temtrack.linking.motion import MotionModel
 
 
 class LinkedMasks:
-    """The frames of `link_masks`, to be iterated once, and then their lineage."""
+    """The frames of `link_images`, to be iterated once, and then their lineage."""
 
-    def __init__(self, masks: Iterable[NDArray[np.integer]], config: LinkingConfig | None) -> None:
-        self._masks = masks
+    def __init__(self, images: Iterable[LabelImage], config: LinkingConfig | None) -> None:
+        self._images = images
         self._linker = Linker(config)
         self._lineage: Lineage | None = None
 
     def __iter__(self) -> Iterator[LinkedFrame]:
         motion = MotionModel()
-        for t, mask in enumerate(self._masks):
-            detections = LabelImage(compact(mask)[0])
+        for t, image in enumerate(self._images):
+            detections = image.numbered()
             registration = motion.register(detections) if t else FrameRegistration()
             predicted = motion.predict(registration.step_px).labels if t else None
             labels = self._linker.push(predicted, detections)
@@ -51,4 +51,9 @@ def link_masks(masks: Iterable[NDArray[np.integer]], config: LinkingConfig | Non
 
     Frames are read one at a time and given out with a delay of the look-ahead.
     """
-    return LinkedMasks(masks, config)
+    return link_images(map(LabelImage, masks), config)
+
+
+def link_images(images: Iterable[LabelImage], config: LinkingConfig | None = None) -> LinkedMasks:
+    """Link the same; what is measured of the images is there for others, too."""
+    return LinkedMasks(images, config)

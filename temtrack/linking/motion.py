@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.imaging.constellation import register_regions
-from temtrack.imaging.labels import LabelImage, Regions
+from temtrack.imaging.labels import LabelImage, Regions, RunLengths, stable_order
 from temtrack.imaging.registration import FrameRegistration, Step, find_mask_shift, shift_mask
 
 #: A median step so many times its standard error tells half of the newest drift: of a few particles it may be
@@ -44,8 +44,6 @@ AGREEMENT_RADII = 0.3
 #: A step jumps where it differs from the drift by more of them than this.
 JUMP_RADII = 1.0
 
-_NO_STEPS: tuple[list[int], NDArray[np.float64]] = ([], np.zeros((0, 2)))
-
 
 @dataclass(frozen=True)
 class Prediction:
@@ -66,7 +64,7 @@ class MotionModel:
     """
 
     drift: Step = (0.0, 0.0)
-    _velocity: dict[int, Step] = field(default_factory=dict)
+    _velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
     _last: LabelImage | None = None
     _unseen: frozenset[int] = frozenset()
     _spurious: frozenset[int] = frozenset()
@@ -89,12 +87,17 @@ class MotionModel:
         particle moves is its own motion, and no drift. Nor is the way of ``unseen`` ids, which are drawn
         where they were predicted, and of ``tentative`` ones, which may be no particles at all.
         """
-        doubted = self._unseen | unseen | tentative
+        doubted = list(self._unseen | unseen | tentative)
         self._unseen, self._spurious = unseen, unseen & tentative
-        ids, steps = _steps(self._last.regions, labels.regions, doubted) if self._last else _NO_STEPS
-        if len(ids) == 1 and not is_jump:
+        after = labels.regions
+        before = after.take(np.zeros(after.ids.size, bool)) if self._last is None else self._last.regions
+        ids, i, j = np.intersect1d(before.ids, after.ids, assume_unique=True, return_indices=True)
+        steps = np.stack([after.y_px[j] - before.y_px[i], after.x_px[j] - before.x_px[i]], axis=1)
+        tells = ~(before.touches_border[i] | after.touches_border[j] | np.isin(ids, doubted))
+        steps = steps[tells]
+        if len(steps) == 1 and not is_jump:
             self.drift = (KEPT_FRACTION * self.drift[0], KEPT_FRACTION * self.drift[1])
-        elif ids:
+        elif len(steps):
             common = np.median(steps, axis=0)
             if is_jump:
                 steps = steps - (common - self.drift)
@@ -102,10 +105,9 @@ class MotionModel:
                 newest = _significance(steps, common)
                 dy, dx = self.drift
                 self.drift = (dy + newest * (common[0] - dy), dx + newest * (common[1] - dx))
-        velocity = {i: self._velocity.get(i, self.drift) for i in labels.regions.ids.tolist()}
-        for i, (dy, dx) in zip(ids, steps.tolist(), strict=True):
-            vy, vx = velocity[i]
-            velocity[i] = (vy + NEWEST_WEIGHT * (dy - vy), vx + NEWEST_WEIGHT * (dx - vx))
+        velocity = np.tile(np.array(self.drift), (after.ids.size, 1))
+        velocity[j] = self._velocity[i]
+        velocity[j[tells]] += NEWEST_WEIGHT * (steps - velocity[j[tells]])
         self._velocity, self._last = velocity, labels
 
     def register(
@@ -144,7 +146,7 @@ class MotionModel:
         if self._last is None:
             raise ValueError("predict needs a frame: call learn first")
         step = self.drift if step_px is None else step_px
-        own = np.array([self._velocity[i] for i in self._last.regions.ids.tolist()]).reshape(-1, 2)
+        own = self._velocity
         if len(own):
             own = KEPT_FRACTION * (own - (own.mean(axis=0) if len(own) > 1 else self.drift))
         return Prediction(move_labels(self._last, np.array(step) + own), step)
@@ -165,27 +167,24 @@ def move_labels(image: LabelImage, steps: NDArray[np.float64]) -> LabelImage:
     labels, regions = image.labels, image.regions
     height, width = labels.shape
     runs = image.runs
-    row = np.searchsorted(regions.ids, runs.ids)
+    row = image.region
     whole = np.rint(steps).astype(np.int64)
     y, start = runs.y_px + whole[row, 0], runs.x_px + whole[row, 1]
     stop = np.minimum(start + runs.n_px, width)
     start = np.maximum(start, 0)
     inside = np.flatnonzero((y >= 0) & (y < height) & (start < stop))
-    inside = inside[np.argsort(-regions.area_px[row[inside]], kind="stable")]
-    y, start, n_px = y[inside], start[inside], (stop - start)[inside]
+    rank = np.unique(-regions.area_px, return_inverse=True)[1]
+    inside = inside[stable_order(rank[row[inside]])]
+    moved = RunLengths(runs.ids[inside], y[inside], start[inside], (stop - start)[inside])
     # Where two values go to one pixel the later stands: that of the smaller particle.
-    first_of_run = np.cumsum(n_px) - n_px
-    at = np.arange(n_px.sum()) + np.repeat(y * width + start - first_of_run, n_px)
     out = np.zeros(labels.shape, np.int32)
-    out.ravel()[at] = np.repeat(runs.ids[inside], n_px)
+    out.ravel()[moved.pixels(width)] = np.repeat(moved.ids, moved.n_px)
     return _keep_leavers(LabelImage(out), regions, whole)
 
 
 def _keep_leavers(moved: LabelImage, regions: Regions, steps: NDArray[np.int64]) -> LabelImage:
     """Draw a pixel, the nearest within the field, for each id that moving has left without any."""
-    present = np.zeros(int(regions.ids.max(initial=0)) + 1, bool)
-    present[moved.runs.ids] = True
-    gone = ~present[regions.ids]
+    gone = ~np.isin(regions.ids, moved.ids)
     if not gone.any():
         return moved
     out = moved.labels.copy()
@@ -223,15 +222,3 @@ def _significance(steps: NDArray[np.float64], common: NDArray[np.float64]) -> fl
     doubt_px = DRIFT_SIGMAS * (1 + FEW_STEPS / n_free) * error_px
     length_px = float(np.hypot(*common))
     return 1.0 if doubt_px == 0 else length_px**2 / (length_px**2 + doubt_px**2)
-
-
-def _steps(before: Regions, after: Regions, doubted: frozenset[int]) -> tuple[list[int], NDArray[np.float64]]:
-    """Return the ids in both frames, but for ``doubted`` ones and those cut by the border, and their steps.
-
-    Steps are (y, x), (N, 2).
-    """
-    ids, i, j = np.intersect1d(before.ids, after.ids, assume_unique=True, return_indices=True)
-    whole = ~(before.touches_border[i] | after.touches_border[j] | np.isin(ids, list(doubted)))
-    ids, i, j = ids[whole], i[whole], j[whole]
-    steps = np.stack([after.y_px[j] - before.y_px[i], after.x_px[j] - before.x_px[i]], axis=1)
-    return ids.tolist(), steps

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import LabelImage, bounding_boxes
+from temtrack.imaging.labels import LabelImage
 from temtrack.linking.association import Link
 from temtrack.linking.under_segmentation import divide_detection, neck_clusters
 
@@ -34,7 +34,7 @@ class Drawing:
 
 def render_frame(
     propagated: NDArray[np.integer],
-    detections: NDArray[np.integer],
+    detections: LabelImage,
     id_of_detection: Mapping[int, int],
     under_segmented: list[Link],
     unmatched_tracks: list[int],
@@ -47,7 +47,7 @@ def render_frame(
     propagated
         (Y, X) ids predicted into the frame.
     detections
-        (Y, X) detections, compact ids.
+        What was found.
     id_of_detection
         The track of each detection that is not under-segmented.
     under_segmented
@@ -57,15 +57,17 @@ def render_frame(
     min_neck_ratio
         See `LinkingConfig`.
     """
-    table = np.zeros(int(detections.max(initial=0)) + 1, np.int32)
-    table[list(id_of_detection)] = list(id_of_detection.values())
-    labels = table[detections]
+    ids = [id_of_detection.get(detection, 0) for detection in detections.ids.tolist()]
+    image = detections.with_ids(np.array(ids, np.int64))
+    if not (under_segmented or unmatched_tracks):
+        return Drawing(image, image, [])
+    labels = image.labels
     clusters: list[frozenset[int]] = []
-    boxes = bounding_boxes(detections) if under_segmented else {}
+    boxes = detections.boxes() if under_segmented else {}
     for link in under_segmented:
         (detection,) = link.detections
         box = boxes[detection]
-        mask = detections[box] == detection
+        mask = detections.labels[box] == detection
         shared = divide_detection(mask, _seeds(mask, propagated, link.tracks, box))
         labels[box][mask] = shared[mask]
         clusters += neck_clusters(mask, shared, min_neck_ratio)
@@ -105,7 +107,7 @@ def _seeds(
 
 
 def _paint_guests(
-    labels: NDArray[np.int32], propagated: NDArray[np.integer], unmatched_tracks: list[int]
+    labels: NDArray[np.integer], propagated: NDArray[np.integer], unmatched_tracks: list[int]
 ) -> list[int]:
     """Paint unmatched tracks into the background; one that finds none there gets the nearest free pixel.
 
@@ -128,8 +130,8 @@ def _paint_guests(
 
 
 def _paint_hidden(
-    labels: NDArray[np.int32], propagated: NDArray[np.integer], hidden: list[int]
-) -> NDArray[np.int32]:
+    labels: NDArray[np.integer], propagated: NDArray[np.integer], hidden: list[int]
+) -> NDArray[np.integer]:
     """Return the labels with hidden tracks where they were propagated, but not over most of another one."""
     out = labels.copy()
     for guest in hidden:

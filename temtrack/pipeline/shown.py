@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from temtrack.analysis.particles import measure_particles
 from temtrack.formats.store.atomic import check_output_file, whole_file
 from temtrack.formats.store.tables import calibration_metadata, write_table
+from temtrack.imaging.labels import LabelImage
 from temtrack.movie import Movie
 from temtrack.provenance import Provenance
 from temtrack.tables import SEGMENTED
@@ -95,7 +96,7 @@ def write_sheet(folder: Path, masks: Sequence[tuple[Path, int, bool]]) -> list[P
 
 def table_of(movie: Movie, image: NDArray[Any], found: Segmentation) -> pa.Table:
     """Return the table of an image's particles, each with its score."""
-    columns = measure_particles(found.labels, image, frame=0)
+    columns = measure_particles(LabelImage(found.labels), image, frame=0)
     scores = np.asarray(found.scores, np.float64)[np.asarray(columns["particle_id"]) - 1]
     wanted = {column.name for column in SEGMENTED.columns if column.is_measured}
     measured = {name: values for name, values in columns.items() if name in wanted}

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import LabelImage, compact
+from temtrack.imaging.labels import LabelImage
 from temtrack.imaging.registration import FrameRegistration
 from temtrack.lineage import Lineage
 from temtrack.linking.config import LinkingConfig
@@ -141,7 +141,7 @@ class TrackingEngine:
         """Take the next frame (Y, X) and return those whose ids have become final, in order."""
         is_first, motion = self.state.next_frame == 0, self.state.motion
         quality = self.state.quality.measure(frame)
-        detections = LabelImage(compact(self._segment(frame))[0])
+        detections = LabelImage(self._segment(frame)).numbered()
         is_good = quality.is_good(detections.regions.ids.size, motion.n_particles)
         registration = self.state.drift.measure(frame, is_good)
         propagated = None

@@ -3,6 +3,7 @@ import pytest
 from skimage.draw import disk
 
 from temtrack.analysis.approach import ApproachWatch, find_edges, measure_gap, measure_speed
+from temtrack.imaging.labels import LabelImage
 from temtrack.lineage import Lineage, Merge, Track
 
 
@@ -14,7 +15,7 @@ def discs(*places, size=120):
 
 
 def gap_of(labels):
-    edges = find_edges(labels, np.unique(labels[labels > 0]).tolist())
+    edges = find_edges(LabelImage(labels), np.unique(labels[labels > 0]).tolist())
     return measure_gap([edges[one] for one in edges])
 
 
@@ -37,7 +38,7 @@ def test_of_three_the_widest_gap_that_must_close_counts():
 
 
 def test_a_parent_that_is_not_there_leaves_no_gap():
-    edges = find_edges(discs((30, 30, 6)), [1, 2])
+    edges = find_edges(LabelImage(discs((30, 30, 6))), [1, 2])
     assert np.isnan(measure_gap([edges.get(1), edges.get(2)]))
 
 
@@ -52,6 +53,6 @@ def test_only_the_last_frames_before_the_merge_are_watched():
     tracks = (Track(1, 0, 29, "present", "merged"), Track(2, 5, 29, "present", "merged"))
     watch = ApproachWatch(Lineage(40, tracks, (merge,)))
     for frame in range(40):
-        watch.add(frame, discs((60, 30, 8), (60, 100 - frame, 8)))
+        watch.add(frame, LabelImage(discs((60, 30, 8), (60, 100 - frame, 8))))
     assert len(watch.gaps(merge)) == 20
     assert watch.gaps(merge)[-1] == pytest.approx(100 - 29 - 30 - 16, abs=1.1)

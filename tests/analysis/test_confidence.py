@@ -8,12 +8,13 @@ from temtrack.analysis.confidence import (
 )
 from temtrack.analysis.particles import ParticleHistory, measure_particles
 from temtrack.analysis.relinking import relink
+from temtrack.imaging.labels import LabelImage
 from temtrack.lineage import Lineage, Track
 from temtrack.masks import Run, masks_of_arrays
 
 
 def history_of(masks):
-    parts = [measure_particles(labels, None, t) for t, labels in enumerate(masks)]
+    parts = [measure_particles(LabelImage(labels), None, t) for t, labels in enumerate(masks)]
     return ParticleHistory({name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
 
 

@@ -113,8 +113,8 @@ def test_masks_renumbered_in_every_frame_are_told_in_ids_of_their_own():
 
 
 def test_masks_renumbered_in_every_frame_are_linked_once(monkeypatch):
-    walks, link = [], relinking.link_masks
-    monkeypatch.setattr(relinking, "link_masks", lambda masks: walks.append(masks) or link(masks))
+    walks, link = [], relinking.link_images
+    monkeypatch.setattr(relinking, "link_images", lambda masks: walks.append(masks) or link(masks))
     rng = np.random.default_rng(0)
     frames = [np.append(0, 1 + rng.permutation(50))[labels] for labels in merging_discs((7, 3, 21))]
     assert analyze_run(run_of(frames), None, UNCALIBRATED).is_relinked

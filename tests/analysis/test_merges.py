@@ -8,6 +8,7 @@ from temtrack.analysis.confidence import Logistic, MergeJudge
 from temtrack.analysis.merge_features import MergeScene, measure_area_ratio, measure_ratio
 from temtrack.analysis.merges import NeckWatch, measure_merges, measure_neck_ratio
 from temtrack.analysis.particles import ParticleHistory, measure_particles
+from temtrack.imaging.labels import LabelImage
 from temtrack.lineage import Lineage, Merge, Track
 
 
@@ -80,7 +81,7 @@ def test_confidence_falls_where_nothing_relaxes_and_with_short_lives():
 @pytest.mark.parametrize("case", [two_fuse(), dissolve_while_fused()], ids=lambda case: case.name)
 def test_confidence_of_true_and_false_merges_of_scenes(case):
     masks = list(case.truth)
-    parts = [measure_particles(labels, None, t) for t, labels in enumerate(masks)]
+    parts = [measure_particles(LabelImage(labels), None, t) for t, labels in enumerate(masks)]
     history = ParticleHistory({name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
     false = Merge(frame=10, child=1, parents=(1, 2), contact_frame=4, y_px=0.0, x_px=0.0)
     confidence = predict_confidence(case.lineage.merges[0] if case.merges else false, history)
@@ -158,7 +159,7 @@ def test_the_neck_grows_while_it_is_watched():
     watch = NeckWatch(Lineage(5, tracks, (merge,)))
     before = np.where(two_discs(0), 1, 2 * two_discs(44))
     for t, labels in enumerate([before, before, *(3 * two_discs(d) for d in (38, 30, 20))]):
-        watch.add(t, labels)
+        watch.add(t, LabelImage(labels))
     ratios = watch.ratios(merge)
     assert len(ratios) == 3
     assert ratios == sorted(ratios)

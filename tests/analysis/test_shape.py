@@ -3,7 +3,8 @@ import pytest
 from skimage.draw import disk, ellipse
 from skimage.measure import perimeter_crofton
 
-from temtrack.analysis.shape import EncodedRegions, count_hull_pixels, measure_axes, measure_perimeters
+from temtrack.analysis.shape import count_hull_pixels, measure_axes, measure_perimeters
+from temtrack.imaging.labels import LabelImage
 
 
 @pytest.fixture(scope="module")
@@ -20,37 +21,37 @@ def scene():
 
 
 def test_perimeters_equal_those_of_scikit_image(scene):
-    regions = EncodedRegions.of(scene)
-    expected = [perimeter_crofton(scene == one, directions=4) for one in regions.ids]
-    np.testing.assert_allclose(measure_perimeters(regions), expected)
+    image = LabelImage(scene)
+    expected = [perimeter_crofton(scene == one, directions=4) for one in image.ids]
+    np.testing.assert_allclose(measure_perimeters(image), expected)
 
 
 def test_axes_are_those_of_the_drawn_ellipse(scene):
-    regions = EncodedRegions.of(scene)
-    major, minor = measure_axes(regions)
-    at = np.flatnonzero(regions.ids == 7)[0]
+    image = LabelImage(scene)
+    major, minor = measure_axes(image)
+    at = np.flatnonzero(image.ids == 7)[0]
     assert (major[at], minor[at]) == pytest.approx((44, 24), abs=0.6)
 
 
 def test_axes_of_a_square_are_exact():
-    major, minor = measure_axes(EncodedRegions.of(np.ones((10, 10), dtype=np.int64)))
+    major, minor = measure_axes(LabelImage(np.ones((10, 10), dtype=np.int64)))
     assert (major[0], minor[0]) == pytest.approx([4 * np.sqrt(100 / 12)] * 2)
 
 
 def test_hull_of_convex_shapes_is_the_shape_itself(scene):
-    regions = EncodedRegions.of(scene)
-    hull = dict(zip(regions.ids.tolist(), count_hull_pixels(regions).tolist(), strict=True))
-    area = dict(zip(regions.ids.tolist(), regions.area_px.tolist(), strict=True))
+    image = LabelImage(scene)
+    hull = dict(zip(image.ids.tolist(), count_hull_pixels(image).tolist(), strict=True))
+    area = dict(zip(image.ids.tolist(), image.regions.area_px.tolist(), strict=True))
     assert hull[12] == 400
     assert hull[40000] == 1
     assert hull[300] == pytest.approx(area[300], rel=0.01)
 
 
 def test_hull_of_an_l_spans_its_corners(scene):
-    regions = EncodedRegions.of(scene)
-    at = np.flatnonzero(regions.ids == 5)[0]
+    image = LabelImage(scene)
+    at = np.flatnonzero(image.ids == 5)[0]
     # corners (60,90) (60,94) (95,114) (99,114) (99,90): shoelace 556, 4+5+4+24+39 lattice steps on it
     corners = np.array([(60, 90), (60, 94), (95, 114), (99, 114), (99, 90)])
     step = np.roll(corners, -1, axis=0) - corners
     area = abs((corners[:, 1] * step[:, 0] - corners[:, 0] * step[:, 1]).sum()) / 2
-    assert count_hull_pixels(regions)[at] == area + np.gcd(step[:, 0], step[:, 1]).sum() / 2 + 1
+    assert count_hull_pixels(image)[at] == area + np.gcd(step[:, 0], step[:, 1]).sum() / 2 + 1

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from temtrack.imaging.labels import (
-    border_ids,
     bounding_boxes,
     compact,
     encode_run_lengths,
@@ -92,10 +91,10 @@ def test_map_ids_removes_joins_and_leaves_the_input_alone():
     assert labels.tolist() == [[1, 2, 3, 70000]]
 
 
-def test_border_ids_are_those_at_the_edge():
+def test_ids_at_border_are_those_at_the_edge():
     labels = np.zeros((5, 6), np.int32)
     labels[0, 2], labels[2, 2], labels[3, 5] = 4, 1, 9
-    assert border_ids(labels).tolist() == [4, 9]
+    assert measure_regions(labels).ids_at_border.tolist() == [4, 9]
 
 
 def test_fragments_go_by_the_median_pixel_not_the_median_particle():

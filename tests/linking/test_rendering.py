@@ -1,5 +1,6 @@
 import numpy as np
 
+from temtrack.imaging.labels import LabelImage
 from temtrack.linking.rendering import render_frame
 
 
@@ -13,7 +14,7 @@ def scene(*squares, shape=(20, 30)):
 
 def draw(propagated, detections, guests):
     ids = {one: one for one in np.unique(detections[detections > 0]).tolist()}
-    return render_frame(propagated, detections, ids, [], guests, 0.25)
+    return render_frame(propagated, LabelImage(detections), ids, [], guests, 0.25)
 
 
 def test_a_guest_is_drawn_only_where_nothing_is():

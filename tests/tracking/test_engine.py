@@ -3,7 +3,7 @@ import pytest
 from cases import CASES, Disc, along, draw
 from scipy import ndimage
 
-from temtrack.imaging.labels import LabelImage, border_ids, map_ids
+from temtrack.imaging.labels import LabelImage, map_ids, measure_regions
 from temtrack.linking.config import LinkingConfig
 from temtrack.metrics.tracks import match_tracks
 from temtrack.tables import Calibration
@@ -216,7 +216,8 @@ def test_ids_follow_a_jump_of_a_dense_field_over_several_diameters(dense_field, 
     truth, rng = dense_field, np.random.default_rng(7)
     tracked = track_movie([picture(m, rng) for m in truth], Segmenter(truth), load_tracker(name, "cpu"))
     frames = list(tracked)
-    whole = [np.where(np.isin(labels, border_ids(labels)), 0, labels) for labels in truth]
+    cut = [measure_regions(labels).ids_at_border for labels in truth]
+    whole = [np.where(np.isin(labels, ids), 0, labels) for labels, ids in zip(truth, cut, strict=True)]
     matches = match_tracks((f.labels for f in frames), whole)
     assert matches.n_switches == 0
     assert matches.recall == 1

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from temtrack.formats.store.state import read_state, write_state
-from temtrack.imaging.labels import LabelImage, border_ids
+from temtrack.imaging.labels import LabelImage, measure_regions
 from temtrack.linking.motion import MotionModel, Prediction
 from temtrack.nets.deaot.memory import LayerMemory, LayerView, Memory, View
 from temtrack.nets.deaot.model import Pyramid
@@ -141,10 +141,10 @@ def test_ids_survive_drift_over_many_times_the_reach(tracker):
     tracker.add_reference(picture(truth), truth)
     for t, step in enumerate([(3, 5)] * 8 + [(40, 31), (0, 0), (3, 5), (-2, 60)], 1):
         corner += step
-        whole = np.setdiff1d(truth, [0, *border_ids(truth)])
+        whole = np.setdiff1d(truth, [0, *measure_regions(truth).ids_at_border])
         truth = view()
         labels = tracker.propagate(picture(truth, t))
-        whole = np.setdiff1d(whole, border_ids(truth))
+        whole = np.setdiff1d(whole, measure_regions(truth).ids_at_border)
         assert all_right(labels, np.where(np.isin(truth, whole), truth, 0)), t
         tracker.add_reference(picture(truth, t), truth)
     assert tracker.state.drift_px == pytest.approx((-65, -136), abs=1)
