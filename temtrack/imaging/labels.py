@@ -191,9 +191,10 @@ def encode_run_lengths(labels: Labels) -> RunLengths:
     changes = np.ones(labels.shape, bool)  # begins a row or bears another id than the pixel before
     np.not_equal(labels[:, 1:], labels[:, :-1], out=changes[:, 1:])
     starts = np.flatnonzero(changes)
-    ids, n_px = labels.ravel()[starts].astype(np.int64), np.diff(starts, append=labels.size)
-    y, x = np.divmod(starts, labels.shape[1])
-    return RunLengths(ids, y, x, n_px).take(ids != 0)
+    ids, n_px = labels.ravel()[starts], np.diff(starts, append=labels.size)
+    particle = np.flatnonzero(ids)
+    y, x = np.divmod(starts[particle], labels.shape[1])
+    return RunLengths(ids[particle].astype(np.int64), y, x, n_px[particle])
 
 
 def compact(labels: Labels) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
