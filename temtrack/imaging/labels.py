@@ -380,9 +380,17 @@ def _meeting(
     stop_b: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the rows of overlapping intervals of ``a`` and ``b``; those of ``b`` are disjoint and sorted."""
-    first = np.searchsorted(stop_b, start_a, side="right")
-    n = np.searchsorted(start_b, stop_a, side="left") - first
-    return np.repeat(np.arange(n.size), n), _ranges(first, n)
+    i, j = np.arange(start_a.size), np.searchsorted(stop_b, start_a, side="right")
+    start_b = np.append(start_b, np.iinfo(np.int64).max)  # one that none meets
+    rows: list[NDArray[np.int64]] = []
+    columns: list[NDArray[np.int64]] = []
+    while i.size:
+        meets = start_b[j] < stop_a[i]
+        i, j = i[meets], j[meets]
+        rows.append(i)
+        columns.append(j)
+        j = j + 1
+    return np.concatenate([*rows, i]), np.concatenate([*columns, j])
 
 
 def _ranges(first: NDArray[np.int64], n: NDArray[np.int64]) -> NDArray[np.int64]:
