@@ -133,7 +133,8 @@ class LabelImage:
     def with_ids(self, ids: NDArray[np.integer]) -> LabelImage:
         """Return the same with all ids (N,) replaced; 0 removes, two may become one."""
         runs = replace(self.runs, ids=ids.astype(np.int64)[self.region])
-        return LabelImage.of_runs(runs.take(runs.ids != 0).joined(), self.labels.shape)
+        runs = runs if ids.all() else runs.take(runs.ids != 0)
+        return LabelImage.of_runs(runs.joined(), self.labels.shape)
 
     @cached_property
     def _index(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -168,9 +169,9 @@ class RunLengths:
     x_px: NDArray[np.int64]
     n_px: NDArray[np.int64]
 
-    def take(self, keep: NDArray[np.bool_]) -> RunLengths:
+    def take(self, rows: NDArray[np.bool_ | np.integer]) -> RunLengths:
         """Return some of the runs."""
-        return self if keep.all() else RunLengths(*(column[keep] for column in vars(self).values()))
+        return RunLengths(*(column[rows] for column in vars(self).values()))
 
     def joined(self) -> RunLengths:
         """Return the same with neighbours that bear one id as one run."""
@@ -333,6 +334,20 @@ def nearest_pixels(labels: Labels, shape: tuple[int, ...]) -> Labels:
 def bounding_boxes(labels: Labels) -> dict[int, tuple[slice, slice]]:
     """Return the box (y slice, x slice) of each id."""
     return LabelImage(labels).boxes()
+
+
+def paint(runs: RunLengths, shape: tuple[int, int]) -> NDArray[np.int32]:
+    """Draw runs into an image (Y, X); where some overlap, the later one lies on top."""
+    start, stop = _spans(runs, shape[1])
+    order = np.argsort(start)
+    first, last = start[order], stop[order]
+    is_over = np.append(False, first[1:] < np.maximum.accumulate(last)[:-1])
+    is_under = np.append(first[1:] < last[:-1], False)
+    alone = order[~(is_over | is_under)[: order.size]]
+    image = _draw(runs.take(alone), shape)
+    others = runs.take(np.delete(np.arange(order.size), alone))
+    image.ravel()[others.pixels(shape[1])] = np.repeat(others.ids, others.n_px)
+    return image
 
 
 def stable_order(places: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.imaging.constellation import register_regions
-from temtrack.imaging.labels import LabelImage, Regions, RunLengths, stable_order
+from temtrack.imaging.labels import LabelImage, Regions, RunLengths, paint, stable_order
 from temtrack.imaging.registration import FrameRegistration, Step, find_mask_shift, shift_mask
 
 #: A median step so many times its standard error tells half of the newest drift: of a few particles it may be
@@ -164,10 +164,8 @@ def move_labels(image: LabelImage, steps: NDArray[np.float64]) -> LabelImage:
     steps
         (N, 2) step (y, x) in pixels of each of their regions.
     """
-    labels, regions = image.labels, image.regions
-    height, width = labels.shape
-    runs = image.runs
-    row = image.region
+    regions, runs, row = image.regions, image.runs, image.region
+    height, width = image.labels.shape
     whole = np.rint(steps).astype(np.int64)
     y, start = runs.y_px + whole[row, 0], runs.x_px + whole[row, 1]
     stop = np.minimum(start + runs.n_px, width)
@@ -175,11 +173,8 @@ def move_labels(image: LabelImage, steps: NDArray[np.float64]) -> LabelImage:
     inside = np.flatnonzero((y >= 0) & (y < height) & (start < stop))
     rank = np.unique(-regions.area_px, return_inverse=True)[1]
     inside = inside[stable_order(rank[row[inside]])]
-    moved = RunLengths(runs.ids[inside], y[inside], start[inside], (stop - start)[inside])
-    # Where two values go to one pixel the later stands: that of the smaller particle.
-    out = np.zeros(labels.shape, np.int32)
-    out.ravel()[moved.pixels(width)] = np.repeat(moved.ids, moved.n_px)
-    return _keep_leavers(LabelImage(out), regions, whole)
+    moved = RunLengths(runs.ids, y, start, stop - start).take(inside)
+    return _keep_leavers(LabelImage(paint(moved, (height, width))), regions, whole)
 
 
 def _keep_leavers(moved: LabelImage, regions: Regions, steps: NDArray[np.int64]) -> LabelImage:
