@@ -12,7 +12,8 @@ from itertools import combinations, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import LabelImage, Regions, measure_run_gaps
+from temtrack.imaging.labels import LabelImage, Regions
+from temtrack.imaging.runs import measure_run_gaps
 from temtrack.lineage import Merge
 from temtrack.linking.config import LinkingConfig
 from temtrack.linking.contacts import ContactRuns

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import LabelImage, count_neighbours_below, stable_order
+from temtrack.imaging.labels import LabelImage, count_neighbours_below
+from temtrack.imaging.runs import stable_order
 
 Reals = NDArray[np.float64]
 Whole = NDArray[np.int64]

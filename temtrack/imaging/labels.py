@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from temtrack.imaging.runs import RunLengths, draw_runs, encode_run_lengths, measure_run_gaps, meeting
+
 Labels = NDArray[np.integer]
 
 #: Ids up to this are looked up in a table, higher ones are sorted.
@@ -66,7 +68,7 @@ class LabelImage:
     @classmethod
     def of_runs(cls, runs: RunLengths, shape: tuple[int, ...]) -> LabelImage:
         """Draw runs, which are not encoded again, into an image (Y, X) of int32."""
-        image = cls(_draw(runs, shape))
+        image = cls(draw_runs(runs, shape))
         vars(image)["runs"] = runs
         return image
 
@@ -150,54 +152,6 @@ class Overlaps:
     n_px: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class RunLengths:
-    """A label image run-length encoded: neighbours in a row of one id are a run; no background.
-
-    Parameters
-    ----------
-    ids
-        (N,) int64, id of each run, in raster order.
-    y_px, x_px
-        (N,) int64, row and first column.
-    n_px
-        (N,) int64, length.
-    """
-
-    ids: NDArray[np.int64]
-    y_px: NDArray[np.int64]
-    x_px: NDArray[np.int64]
-    n_px: NDArray[np.int64]
-
-    def take(self, rows: NDArray[np.bool_ | np.integer]) -> RunLengths:
-        """Return some of the runs."""
-        return RunLengths(*(column[rows] for column in vars(self).values()))
-
-    def joined(self) -> RunLengths:
-        """Return the same with neighbours that bear one id as one run."""
-        follows = (self.x_px[1:] == self.x_px[:-1] + self.n_px[:-1]) & (self.y_px[1:] == self.y_px[:-1])
-        is_first = np.append(True, ~(follows & (self.ids[1:] == self.ids[:-1])))[: self.ids.size]
-        if is_first.all():
-            return self
-        n_px = np.add.reduceat(self.n_px, np.flatnonzero(is_first))
-        return replace(self.take(is_first), n_px=n_px)
-
-    def pixels(self, width: int) -> NDArray[np.int64]:
-        """Return the flat places of all pixels, run by run, in an image of so many columns."""
-        return _ranges(self.y_px * width + self.x_px, self.n_px)
-
-
-def encode_run_lengths(labels: Labels) -> RunLengths:
-    """Encode ``labels`` (Y, X) as runs: a twentieth as many as pixels, so all else is cheap."""
-    changes = np.ones(labels.shape, bool)  # begins a row or bears another id than the pixel before
-    np.not_equal(labels[:, 1:], labels[:, :-1], out=changes[:, 1:])
-    starts = np.flatnonzero(changes)
-    ids, n_px = labels.ravel()[starts], np.diff(starts, append=labels.size)
-    particle = np.flatnonzero(ids)
-    y, x = np.divmod(starts[particle], labels.shape[1])
-    return RunLengths(ids[particle].astype(np.int64), y, x, n_px[particle])
-
-
 def compact(labels: Labels) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return the labels renumbered 1..N in ascending order, and the N old ids."""
     image = LabelImage(labels)
@@ -254,9 +208,9 @@ def overlap_counts(a: Labels, b: Labels) -> Overlaps:
 
 def count_shared_pixels(a: RunLengths, b: RunLengths) -> Overlaps:
     """Count the same of two label images of one shape that are encoded."""
-    width = max(_width(a), _width(b))
-    (start_a, stop_a), (start_b, stop_b) = _spans(a, width), _spans(b, width)
-    i, j = _meeting(start_a, stop_a, start_b, stop_b)
+    width = max(a.n_columns, b.n_columns)
+    (start_a, stop_a), (start_b, stop_b) = a.spans(width), b.spans(width)
+    i, j = meeting(start_a, stop_a, start_b, stop_b)
     n_px = np.minimum(stop_a[i], stop_b[j]) - np.maximum(start_a[i], start_b[j])
     (ids_a, rows), (ids_b, columns) = _index_of(a.ids[i]), _index_of(b.ids[j])
     counts = sparse.coo_array((n_px, (rows, columns)), (ids_a.size, ids_b.size)).tocsr()
@@ -273,32 +227,11 @@ def measure_gaps(labels: Labels, max_gap_px: int) -> NDArray[np.int64]:
     return measure_run_gaps(encode_run_lengths(labels), max_gap_px)
 
 
-def measure_run_gaps(runs: RunLengths, max_gap_px: int) -> NDArray[np.int64]:
-    """Measure the same of a label image that is encoded."""
-    reach = max_gap_px + 1
-    width = _width(runs) + reach  # so that no run is near one of the next row
-    start, stop = _spans(runs, width)
-    keys, gaps = [], []  # a key holds the lower id, then the other
-    for dy in range(reach + 1):
-        i, j = _meeting(start + dy * width - reach, stop + dy * width + reach, start, stop)
-        differ = runs.ids[i] != runs.ids[j]
-        i, j = i[differ], j[differ]
-        dx = np.maximum(start[j] - stop[i] - dy * width, start[i] + dy * width - stop[j]) + 1
-        a, b = runs.ids[i], runs.ids[j]
-        keys.append(np.minimum(a, b) << 32 | np.maximum(a, b))
-        gaps.append(np.maximum(dx, dy) - 1)
-    key, gap = np.concatenate(keys), np.concatenate(gaps)
-    order = np.lexsort((gap, key))
-    key, gap = key[order], gap[order]
-    is_first = np.diff(key, prepend=-1) != 0  # with the least gap
-    return np.stack([key[is_first] >> 32, key[is_first] & 0xFFFFFFFF, gap[is_first]], axis=1)
-
-
 def count_neighbours_below(image: LabelImage) -> list[NDArray[np.int64]]:
     """Count the pixels of each region, (N,), that have one of its own below left, below, and below right."""
-    width = _width(image.runs) + 1  # so that no run is beside one of the next row
-    start, stop = _spans(image.runs, width)
-    i, j = _meeting(start + width - 1, stop + width + 1, start, stop)
+    width = image.runs.n_columns + 1  # so that no run is beside one of the next row
+    start, stop = image.runs.spans(width)
+    i, j = meeting(start + width - 1, stop + width + 1, start, stop)
     is_one = image.region[i] == image.region[j]
     i, j = i[is_one], j[is_one]
     counts = []
@@ -336,35 +269,6 @@ def bounding_boxes(labels: Labels) -> dict[int, tuple[slice, slice]]:
     return LabelImage(labels).boxes()
 
 
-def paint(runs: RunLengths, shape: tuple[int, int]) -> NDArray[np.int32]:
-    """Draw runs into an image (Y, X); where some overlap, the later one lies on top."""
-    start, stop = _spans(runs, shape[1])
-    order = np.argsort(start)
-    first, last = start[order], stop[order]
-    is_over = np.append(False, first[1:] < np.maximum.accumulate(last)[:-1])
-    is_under = np.append(first[1:] < last[:-1], False)
-    alone = order[~(is_over | is_under)[: order.size]]
-    image = _draw(runs.take(alone), shape)
-    others = runs.take(np.delete(np.arange(order.size), alone))
-    image.ravel()[others.pixels(shape[1])] = np.repeat(others.ids, others.n_px)
-    return image
-
-
-def stable_order(places: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return the stable order of numbers from 0 on: of fewer than 65,536 at once, with a radix sort."""
-    return np.argsort(places.astype(np.min_scalar_type(int(places.max(initial=0)))), kind="stable")
-
-
-def _draw(runs: RunLengths, shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """Draw runs: the lengths of background and runs by turns, repeated."""
-    start, stop = _spans(runs, shape[1])
-    edges = np.zeros(2 * start.size + 2, np.int64)
-    edges[1:-1:2], edges[2:-1:2], edges[-1] = start, stop, shape[0] * shape[1]
-    ids = np.zeros(2 * start.size + 1, np.int32)
-    ids[1::2] = runs.ids
-    return np.repeat(ids, np.diff(edges)).reshape(shape)
-
-
 def _index_of(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the ids in ``values`` ascending and the place of each value among them."""
     if values.max(initial=0) > MAX_TABLE:
@@ -375,40 +279,3 @@ def _index_of(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.
     place = np.zeros(counts.size, np.int64)
     place[ids] = np.arange(ids.size)
     return ids, place[values]
-
-
-def _width(runs: RunLengths) -> int:
-    """Return the number of columns up to the last labelled one."""
-    return int((runs.x_px + runs.n_px).max(initial=1))
-
-
-def _spans(runs: RunLengths, width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the flat start and stop of each run, (N,), in rows of so many pixels."""
-    start = runs.y_px * width + runs.x_px
-    return start, start + runs.n_px
-
-
-def _meeting(
-    start_a: NDArray[np.int64],
-    stop_a: NDArray[np.int64],
-    start_b: NDArray[np.int64],
-    stop_b: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the rows of overlapping intervals of ``a`` and ``b``; those of ``b`` are disjoint and sorted."""
-    i, j = np.arange(start_a.size), np.searchsorted(stop_b, start_a, side="right")
-    start_b = np.append(start_b, np.iinfo(np.int64).max)  # one that none meets
-    rows: list[NDArray[np.int64]] = []
-    columns: list[NDArray[np.int64]] = []
-    while i.size:
-        meets = start_b[j] < stop_a[i]
-        i, j = i[meets], j[meets]
-        rows.append(i)
-        columns.append(j)
-        j = j + 1
-    return np.concatenate([*rows, i]), np.concatenate([*columns, j])
-
-
-def _ranges(first: NDArray[np.int64], n: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return one after another the ``n`` whole numbers from each ``first`` on."""
-    ends = np.cumsum(n)
-    return np.arange(n.sum()) + np.repeat(first - ends + n, n)

@@ -14,8 +14,9 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import LabelImage, Regions, count_shared_pixels, measure_run_gaps
+from temtrack.imaging.labels import LabelImage, Regions, count_shared_pixels
 from temtrack.imaging.registration import Step
+from temtrack.imaging.runs import measure_run_gaps
 from temtrack.lineage import Lineage
 from temtrack.linking.association import Association, Link, associate, leave_out_unlike
 from temtrack.linking.config import LinkingConfig

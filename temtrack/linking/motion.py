@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.imaging.constellation import register_regions
-from temtrack.imaging.labels import LabelImage, Regions, RunLengths, paint, stable_order
+from temtrack.imaging.labels import LabelImage, Regions
 from temtrack.imaging.registration import FrameRegistration, Step, find_mask_shift, shift_mask
+from temtrack.imaging.runs import RunLengths, paint_runs, stable_order
 
 #: A median step so many times its standard error tells half of the newest drift: of a few particles it may be
 #: their own motion.
@@ -174,7 +175,7 @@ def move_labels(image: LabelImage, steps: NDArray[np.float64]) -> LabelImage:
     rank = np.unique(-regions.area_px, return_inverse=True)[1]
     inside = inside[stable_order(rank[row[inside]])]
     moved = RunLengths(runs.ids, y, start, stop - start).take(inside)
-    return _keep_leavers(LabelImage(paint(moved, (height, width))), regions, whole)
+    return _keep_leavers(LabelImage(paint_runs(moved, (height, width))), regions, whole)
 
 
 def _keep_leavers(moved: LabelImage, regions: Regions, steps: NDArray[np.int64]) -> LabelImage:

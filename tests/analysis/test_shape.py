@@ -55,3 +55,16 @@ def test_hull_of_an_l_spans_its_corners(scene):
     step = np.roll(corners, -1, axis=0) - corners
     area = abs((corners[:, 1] * step[:, 0] - corners[:, 0] * step[:, 1]).sum()) / 2
     assert count_hull_pixels(image)[at] == area + np.gcd(step[:, 0], step[:, 1]).sum() / 2 + 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_hulls_of_scattered_pixels_are_those_of_their_extremes_in_64_directions(seed):
+    labels = np.random.default_rng(seed).integers(0, 12, (30, 40)) % 9
+    image = LabelImage(labels)
+    angles = 2 * np.pi * (np.arange(64) + 0.5) / 64
+    for one, n_px in zip(image.ids, count_hull_pixels(image), strict=True):
+        y, x = np.nonzero(labels == one)
+        farthest = np.argmax(np.outer(np.sin(angles), y) + np.outer(np.cos(angles), x), axis=1)
+        y, x = y[farthest], x[farthest]
+        step_y, step_x = np.roll(y, -1) - y, np.roll(x, -1) - x
+        assert n_px == (abs((x * step_y - y * step_x).sum()) + np.gcd(step_y, step_x).sum()) / 2 + 1

@@ -9,7 +9,6 @@ from hypothesis.extra.numpy import arrays
 from temtrack.imaging.labels import (
     bounding_boxes,
     compact,
-    encode_run_lengths,
     filter_fragments,
     map_ids,
     mean_values,
@@ -18,6 +17,7 @@ from temtrack.imaging.labels import (
     overlap_counts,
     typical_diameter,
 )
+from temtrack.imaging.runs import encode_run_lengths
 
 label_images = arrays(np.int32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 6))
 

@@ -17,7 +17,8 @@ import numpy as np
 from temtrack.formats.export import Exporter
 from temtrack.formats.export.content import ExportContent, describe_lost_merges
 from temtrack.formats.store.atomic import whole_file
-from temtrack.imaging.labels import bounding_boxes, encode_run_lengths
+from temtrack.imaging.labels import bounding_boxes
+from temtrack.imaging.runs import encode_run_lengths
 from temtrack.masks import Labels
 
 _CATEGORIES = [{"id": 1, "name": "particle", "supercategory": "particle"}]

@@ -10,7 +10,7 @@ import numpy as np
 from temtrack.errors import InputError
 from temtrack.formats.store.lineage import LINEAGE_NAME
 from temtrack.formats.store.masks import mask_name
-from temtrack.imaging.labels import encode_run_lengths
+from temtrack.imaging.runs import encode_run_lengths
 from temtrack.lineage import Lineage
 from temtrack.masks import Labels, Masks
 
