@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import tee
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 from temtrack.analysis.id_mapping import IdMapping
 from temtrack.analysis.renaming import RenamedMerges
 from temtrack.imaging.labels import LabelImage
-from temtrack.linking.masks import link_images
+from temtrack.imaging.runs import RunLengths
+from temtrack.linking.lineage_builder import LinkedFrame
+from temtrack.linking.masks import LinkedMasks, link_images
 from temtrack.masks import Labels, Masks, Run
 from temtrack.progress import Progress, silent
 
@@ -28,11 +31,10 @@ def relink(run: Run, progress: Progress = silent) -> tuple[Run, bool]:
     -------
     The run with its lineage, and whether its ids are other ones now.
     """
-    to_link, to_tell = tee(map(LabelImage, progress(run.masks, "linking")))
-    linked = link_images(to_link)
+    linked, frames = _link(progress(run.masks, "linking"))
     mapping, renamed, guests = IdMapping(), RenamedMerges(), run.gap_filled or {}
     ids = _LinkedIds()
-    for t, (frame, given) in enumerate(zip(linked, to_tell, strict=True)):
+    for t, (frame, given) in enumerate(frames):
         mapping.add(frame.image, given)
         renamed.add(given, frozenset(guests.get(t, ())))
         ids.add(given, frame.image)
@@ -48,12 +50,24 @@ def relinked(masks: Masks) -> Masks:
     @cache
     def ids() -> _LinkedIds:
         found = _LinkedIds()
-        to_link, to_tell = tee(map(LabelImage, masks))
-        for frame, given in zip(link_images(to_link), to_tell, strict=True):
+        for frame, given in _link(masks)[1]:
             found.add(given, frame.image)
         return found
 
     return replace(masks, read_frame=lambda t: ids().give(masks[t], t))
+
+
+def _link(masks: Iterable[Labels]) -> tuple[LinkedMasks, Iterator[tuple[LinkedFrame, LabelImage]]]:
+    """Link masks, read once, and return with each frame what it was; only runs wait for the look-ahead."""
+    waiting = deque[RunLengths]()
+
+    def images() -> Iterator[LabelImage]:
+        for image in map(LabelImage, masks):
+            waiting.append(image.runs)
+            yield image
+
+    linked = link_images(images())
+    return linked, ((one, LabelImage.of_runs(waiting.popleft(), one.labels.shape)) for one in linked)
 
 
 @dataclass(frozen=True)
