@@ -125,6 +125,9 @@ class Run:
         A word on each frame, (T,): ``good``, ``blank``, ``blurred`` or ``jump``; ``None`` where unknown.
     reviewed
         Frame and child of the merges that a person accepted, mended or added.
+    refit
+        Offset and slope by which the logit of the merges' confidence was refitted to what a person said of
+        some; ``None`` where it was not.
     provenance
         What was run on what.
     frame_range
@@ -144,6 +147,7 @@ class Run:
     gap_filled: Mapping[int, Set[int]] | None = None
     quality: Sequence[str | None] | None = None
     reviewed: Set[tuple[int, int]] = frozenset()
+    refit: tuple[float, float] | None = None
     provenance: Provenance | None = None
     frame_range: range | None = None
     ctc_parents: Mapping[int, int] = field(default_factory=dict)

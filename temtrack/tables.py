@@ -301,7 +301,13 @@ MERGES = Table(
         _px("y_px", "row of the child's centre in the merge frame"),
         _px("x_px", "column of the child's centre in the merge frame"),
         Column("area_ratio", REAL, "1", "child's area just after / sum of the parents' just before"),
-        Column("confidence", REAL, "1", "how likely the merge is true, calibrated on simulated movies"),
+        Column(
+            "confidence",
+            REAL,
+            "1",
+            "how likely the merge is true: 1 where a person said so, else as `model_confidence`, or as "
+            "that was refitted to what a person said of others",
+        ),
         Column("mass_ratio", REAL, "1", "child's optical mass / sum of the parents'; null without image"),
         Column("neck_ratios", REALS, "1", "neck width / smaller parent's diameter, from the merge frame on"),
         Column("confidence_reason", TEXT, "", "why the confidence is null; null otherwise"),
@@ -319,6 +325,12 @@ MERGES = Table(
             since="contact_frame",
         ),
         Column("reviewed", FLAG, "", "a person accepted, mended or added it, so that its confidence is 1"),
+        Column(
+            "model_confidence",
+            REAL,
+            "1",
+            "how likely the merge is true, calibrated on simulated movies, whatever a person said",
+        ),
     ),
 )
 

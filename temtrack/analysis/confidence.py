@@ -15,6 +15,7 @@ import numpy as np
 
 from temtrack.analysis.merge_features import MergeScene, measure_area_ratio
 from temtrack.analysis.particles import ParticleHistory
+from temtrack.analysis.refit import Refit
 from temtrack.lineage import Lineage, Merge, Track
 
 
@@ -91,12 +92,19 @@ ORIGIN_FRACTIONS: Mapping[str, tuple[float, float]] = {
 class MergeJudge:
     """Tells how sure the merges of a movie are, or why nobody knows.
 
-    Of those that a person ``reviewed``, by frame and child, it is sure.
+    Of those that a person ``reviewed``, by frame and child, it is sure; the others are as sure as a ``refit``
+    to such answers says, where there is one.
     """
 
-    def __init__(self, history: ParticleHistory, reviewed: Set[tuple[int, int]] = frozenset()) -> None:
-        self._scene, self._reviewed = MergeScene(history), reviewed
+    def __init__(
+        self,
+        history: ParticleHistory,
+        reviewed: Set[tuple[int, int]] = frozenset(),
+        refit: Refit | None = None,
+    ) -> None:
+        self._scene, self._reviewed, self._refit = MergeScene(history), reviewed, refit
         self._unlike = self._find_unlike()
+        self._known: dict[Merge, tuple[float, str | None]] = {}
 
     def _find_unlike(self) -> str | None:
         """Return what of the movie is unlike all that was fitted on."""
@@ -106,10 +114,24 @@ class MergeJudge:
                 return f"{what} {value:.3g}: fitted on {low:.3g} to {high:.3g}"
         return None
 
+    def is_reviewed(self, merge: Merge) -> bool:
+        """Return whether a person accepted, mended or added a merge."""
+        return (merge.frame, merge.child) in self._reviewed
+
     def judge(self, merge: Merge) -> tuple[float, str | None]:
         """Return how likely a merge is true, 0 to 1, or NaN and why it is not known."""
-        if (merge.frame, merge.child) in self._reviewed:
+        if self.is_reviewed(merge):
             return 1.0, None
+        fitted, reason = self.judge_unreviewed(merge)
+        return fitted if self._refit is None else self._refit.apply(fitted), reason
+
+    def judge_unreviewed(self, merge: Merge) -> tuple[float, str | None]:
+        """Return the same as fitted on simulated movies, whatever a person said."""
+        if merge not in self._known:
+            self._known[merge] = self._judge(merge)
+        return self._known[merge]
+
+    def _judge(self, merge: Merge) -> tuple[float, str | None]:
         if np.isnan(measure_area_ratio(merge, self._scene.history)):
             return float("nan"), "no mask of the child or of a parent"
         if self._unlike is not None:

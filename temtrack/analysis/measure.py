@@ -7,9 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from temtrack.analysis.approach import ApproachWatch
+from temtrack.analysis.confidence import MergeJudge
 from temtrack.analysis.frames import measure_frames
 from temtrack.analysis.merges import NeckWatch, measure_merges
 from temtrack.analysis.particles import Columns, ParticleHistory, measure_particles
+from temtrack.analysis.refit import Refit
 from temtrack.analysis.relinking import relink
 from temtrack.analysis.tracks import measure_tracks
 from temtrack.calibration import Calibration
@@ -59,15 +61,12 @@ def analyze_run(
     watches = None if lineage is None else (NeckWatch(lineage), ApproachWatch(lineage))
     particles = _measure_all_particles(run, movie, watches or (), progress)
     history, size = ParticleHistory(particles), (run.masks.height, run.masks.width)
-    told = (
-        None
-        if lineage is None or watches is None
-        else measure_merges(history, lineage, *watches, reviewed=run.reviewed)
-    )
+    judge = MergeJudge(history, run.reviewed, None if run.refit is None else Refit(*run.refit))
+    told = None if lineage is None or watches is None else measure_merges(history, lineage, *watches, judge)
     frames = measure_frames(particles, (len(run.masks), *size), lineage, run.quality, run.seen_fraction)
     return Tables(
         particles=PARTICLES.fill(particles, calibration),
-        tracks=TRACKS.fill(measure_tracks(history, lineage, run.reviewed), calibration),
+        tracks=TRACKS.fill(measure_tracks(history, lineage, judge), calibration),
         frames=FRAMES.fill(frames, calibration),
         merges=None if told is None or not merges else MERGES.fill(told, calibration),
         field_px=size,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ def measure_merges(
     lineage: Lineage,
     necks: NeckWatch,
     approaches: ApproachWatch,
-    reviewed: Set[tuple[int, int]] = frozenset(),
+    judge: MergeJudge,
 ) -> dict[str, object]:
     """Measure each merge, in pixels.
 
@@ -39,26 +39,26 @@ def measure_merges(
         The merges, in the ids of the particles.
     necks, approaches
         What was seen of the merges' necks, and of the gaps before.
-    reviewed
-        Frame and child of the merges that a person accepted, mended or added.
+    judge
+        Tells how sure each is.
 
     Returns
     -------
     The measured columns of `temtrack.tables.MERGES`, one row per merge in the order of frames.
     """
-    judge = MergeJudge(history, reviewed)
     rows = [
         {
             "event_id": number,
             **merge.as_row(),
             "area_ratio": measure_area_ratio(merge, history),
             **dict(zip(("confidence", "confidence_reason"), judge.judge(merge), strict=True)),
+            "model_confidence": judge.judge_unreviewed(merge)[0],
             "mass_ratio": measure_ratio(merge, history, "optical_mass"),
             "neck_ratios": necks.ratios(merge),
             "gap_px": next(reversed(approaches.gaps(merge)), None),
             "gaps_px": approaches.gaps(merge),
             "approach_speed": measure_speed(approaches.gaps(merge)),
-            "reviewed": (merge.frame, merge.child) in reviewed,
+            "reviewed": judge.is_reviewed(merge),
         }
         for number, merge in enumerate(sorted(lineage.merges, key=lambda m: (m.frame, m.child)), start=1)
     ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -13,9 +11,7 @@ from temtrack.analysis.particles import ParticleHistory
 from temtrack.lineage import Lineage
 
 
-def measure_tracks(
-    history: ParticleHistory, lineage: Lineage | None, reviewed: Set[tuple[int, int]] = frozenset()
-) -> dict[str, object]:
+def measure_tracks(history: ParticleHistory, lineage: Lineage | None, judge: MergeJudge) -> dict[str, object]:
     """Summarise each particle over its frames, in pixels.
 
     Parameters
@@ -24,8 +20,8 @@ def measure_tracks(
         The particles of all frames.
     lineage
         Fates, origins and merges in the same ids; ``None`` where nobody knows, which leaves them null.
-    reviewed
-        Frame and child of the merges that a person accepted, mended or added.
+    judge
+        Tells how sure merges are.
 
     Returns
     -------
@@ -49,7 +45,7 @@ def measure_tracks(
     return {
         "particle_id": ids,
         **{str(name): column.to_numpy() for name, column in summary.items()},
-        **_family_columns(ids.tolist(), lineage or Lineage(0, (), ()), MergeJudge(history, reviewed)),
+        **_family_columns(ids.tolist(), lineage or Lineage(0, (), ()), judge),
         "path_length_px": _path_lengths(rows),
     }
 

@@ -12,6 +12,7 @@ from temtrack.cli.inputs import Job, gather
 from temtrack.cli.options import MASKS, command
 from temtrack.cli.output import Row
 from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
+from temtrack.pipeline.options import CorrectOptions
 
 
 @command(
@@ -29,13 +30,20 @@ from temtrack.cli.runner import RunOptions, Task, run_each, show_lines
         help="Folder for the corrected run, beside the masks as NAME_corrected where none is named; of many, "
         "the folder for all of them.",
     ),
+    refit_confidence=typer.Option(
+        "--refit-confidence",
+        help="Fit the confidence of the merges that nobody reviewed anew to those reviewed, 20 at least.",
+    ),
 )
-def correct(masks: list[str], run: RunOptions, given: Path | None = None, out: Path | None = None) -> None:
+def correct(
+    masks: list[str], how: CorrectOptions, run: RunOptions, given: Path | None = None, out: Path | None = None
+) -> None:
     """Apply corrections to a run: masks, lineage and tables, in a folder of their own.
 
     The run stays as it is: corrections.jsonl beside its masks tells what a
     person did, as `temtrack review` writes it. Corrections that do not apply,
     as after a new `temtrack track` of the movie, are listed with the reason.
+    What changes is told: merges, shares of coalescence and ripening, rates.
     """
     from temtrack.formats.fingerprint import fingerprint
     from temtrack.formats.store.run import fingerprint_run
@@ -55,8 +63,8 @@ def correct(masks: list[str], run: RunOptions, given: Path | None = None, out: P
         return [fingerprint_run(job.source), fingerprint([log]) if log.is_file() else None]
 
     task = Task(
-        None,
-        load=lambda: lambda job: _correct_one(given, job),
+        how,
+        load=lambda: lambda job: _correct_one(given, how, job),
         target=place,
         content=content,
         show=show_lines if chosen.many else _show,
@@ -64,11 +72,11 @@ def correct(masks: list[str], run: RunOptions, given: Path | None = None, out: P
     run_each("correct", chosen, task, run)
 
 
-def _correct_one(given: Path | None, job: Job) -> Row:
-    """Correct one run; return what it had of each and has, and what does not apply."""
+def _correct_one(given: Path | None, how: CorrectOptions, job: Job) -> Row:
+    """Correct one run; return what it has of each, what changes by that, and what does not apply."""
     from temtrack.pipeline.correct import correct_file
 
-    found = correct_file(job.source, job.place, given, job.request)
+    found, tables = correct_file(job.source, job.place, given, how, job.request)
     assert found.run.lineage is not None
     stale = [
         {"kind": entry.kind, "time": entry.time, "author": entry.author, "reason": reason}
@@ -81,6 +89,8 @@ def _correct_one(given: Path | None, job: Job) -> Row:
         "n_tracks": len(found.run.lineage.tracks),
         "n_merges": len(found.run.lineage.merges),
         "stale": stale,
+        "changes": [one.to_json() for one in found.measure_changes(tables)],
+        "refit": found.refit,
     }
 
 
@@ -88,3 +98,20 @@ def _show(rows: Sequence[Row], together: Row) -> None:
     """Show what the only run has now, and what does not apply to it."""
     show_lines(rows, together, title="Corrected")
     output.show_rows(rows[0]["stale"], as_json=False, title="Corrections that do not apply")
+    told = [_in_words(one) for one in rows[0]["changes"]]
+    output.show_rows([one for one in told if one], as_json=False, title="What they change")
+
+
+def _in_words(change: Row) -> Row:
+    """Return a quantity before and after with intervals, as a person reads them; nothing of an unknown."""
+
+    def side(name: str) -> str | None:
+        value, low, high = (change[f"{name}{end}"] for end in ("", "_low", "_high"))
+        if value is None:
+            return None
+        return f"{value:.3g}" if low is None else f"{value:.3g} [{low:.3g}, {high:.3g}]"
+
+    before, after = side("before"), side("after")
+    if before is after is None:
+        return {}
+    return {"quantity": change["quantity"], "before": before, "after": after, "unit": change["unit"]}

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from temtrack.analysis.measure import analyze_run
 from temtrack.analysis.particles import ParticleHistory
-from temtrack.errors import UsageError
+from temtrack.analysis.refit import fit_refit
+from temtrack.errors import TemtrackWarning, UsageError
 from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.store.atomic import check_output_folder, locked
 from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
 from temtrack.formats.store.masks import mask_writer
 from temtrack.formats.store.run import open_run, sources_of, write_run
 from temtrack.formats.store.tables import write_tables
+from temtrack.kinetics.changes import Change, measure_changes
 from temtrack.kinetics.observed import observe
 from temtrack.masks import Run
 from temtrack.pipeline.analyze import ids_of, tables_of
 from temtrack.pipeline.find_movie import find_movie
-from temtrack.pipeline.options import AnalyzeOptions, TableOptions
+from temtrack.pipeline.options import AnalyzeOptions, CorrectOptions, TableOptions
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.tracking_run import remove_earlier_run
 from temtrack.progress import Progress, silent
@@ -28,8 +31,11 @@ from temtrack.provenance import Provenance, Source
 from temtrack.report.page.lineage import lineage_of
 from temtrack.review.edited import EditedRun
 from temtrack.review.elsewhere import read_elsewhere
+from temtrack.review.estimate import confidences_answered
 from temtrack.review.log import LOG_NAME, Entry, Log, append, read_log, unknown_to
 from temtrack.tables import DRIFT, Tables
+
+_DEFAULT = CorrectOptions()
 
 #: Columns of particles that corrections rest on; the others of a long run are gigabytes.
 _REVIEWED_COLUMNS = ("frame", "particle_id", "y_px", "x_px", "area_px", "gap_filled")
@@ -47,14 +53,29 @@ class Corrected:
         The corrections that it has.
     stale
         Those that do not apply to it, each with the reason.
+    before
+        The tables of the run as it was tracked; of the particles only what a review looks at.
     added
         How many of all were new to the log.
+    refit
+        Where the confidence was to be refitted: ``offset`` and ``slope`` of its logit, and by how many merges
+        that are true and false, ``n_true`` and ``n_false``; or the ``reason`` why it was not.
     """
 
     run: Run
     applied: Sequence[Entry]
     stale: Sequence[tuple[Entry, str]]
+    before: Tables
     added: int = 0
+    refit: Mapping[str, float | str] | None = None
+
+    def measure_changes(self, after: Tables | None = None) -> list[Change]:
+        """Measure what the corrections change: numbers of particles and merges, mechanisms and their rates.
+
+        ``after`` are the tables of the corrected run, as `temtrack.analyze` measures them.
+        """
+        known = after or analyze_run(self.run, None, self.before.calibration)
+        return measure_changes(observe(self.before), observe(known))
 
 
 @dataclass(frozen=True)
@@ -80,6 +101,27 @@ class Reviewed:
         """Return the run with its corrections, and those that do not apply, each with the reason."""
         return self.log.apply(self.edited)
 
+    def as_run(self, edited: EditedRun) -> Run:
+        """Return the run as corrections leave it."""
+        quality = list(edited.quality)
+        return replace(
+            self.run,
+            masks=edited.masks,
+            lineage=edited.lineage(),
+            calibration=self.run.calibration.or_else(self.tables.calibration),
+            gap_filled=edited.gap_filled(),
+            quality=quality if any(quality) else None,
+            reviewed=frozenset((merge.frame, merge.child) for merge in edited.reviewed),
+            ctc_parents={},
+            contours={},
+        )
+
+    def measure_changes(self, edited: EditedRun) -> list[Change]:
+        """Measure what corrections change; it takes as long as `temtrack.analyze`."""
+        run = self.as_run(edited)
+        after = analyze_run(run, None, run.calibration)
+        return measure_changes(observe(self.tables), observe(after))
+
 
 def open_reviewed(masks: Run | Path | str, progress: Progress = silent) -> Reviewed:
     """Open a run with its tables, which are measured where they are missing, and its corrections.
@@ -102,7 +144,11 @@ def open_reviewed(masks: Run | Path | str, progress: Progress = silent) -> Revie
 
 
 def correct(
-    masks: Run | Path | str, given: Path | str | None = None, *, progress: Progress = silent
+    masks: Run | Path | str,
+    given: Path | str | None = None,
+    *,
+    refit_confidence: bool = _DEFAULT.refit_confidence,
+    progress: Progress = silent,
 ) -> Corrected:
     """Apply corrections to a run; its files stay as they are.
 
@@ -113,6 +159,8 @@ def correct(
     given
         A log of corrections of the same movie, edited masks, a TrackMate XML or a GEFF, whose corrections
         come after those of the log beside the masks.
+    refit_confidence
+        See `CorrectOptions`.
     progress
         Shows how far it is; ``tqdm`` does.
 
@@ -124,7 +172,7 @@ def correct(
     reviewed = open_reviewed(masks, progress)
     new = [] if given is None else _entries_of(Path(given), reviewed, progress)
     log = Log(reviewed.log.path, (*reviewed.log.entries, *new))
-    return _corrected(reviewed, log, len(new))
+    return _corrected(reviewed, log, len(new), CorrectOptions(refit_confidence=refit_confidence))
 
 
 def _entries_of(given: Path, reviewed: Reviewed, progress: Progress) -> list[Entry]:
@@ -136,30 +184,40 @@ def _entries_of(given: Path, reviewed: Reviewed, progress: Progress) -> list[Ent
     return [Entry.now(one, why=f"as in {given.name}") for one in found]
 
 
-def _corrected(reviewed: Reviewed, log: Log, n_added: int) -> Corrected:
+def _corrected(reviewed: Reviewed, log: Log, n_added: int, options: CorrectOptions) -> Corrected:
     edited, stale = log.apply(reviewed.edited)
-    run, lost = reviewed.run, {entry.id for entry, _ in stale}
-    quality = list(edited.quality)
-    told = Run(
-        masks=edited.masks,
-        lineage=edited.lineage(),
-        calibration=run.calibration.or_else(reviewed.tables.calibration),
-        gap_filled=edited.gap_filled(),
-        quality=quality if any(quality) else None,
-        reviewed=frozenset((merge.frame, merge.child) for merge in edited.reviewed),
-        provenance=run.provenance,
-        frame_range=run.frame_range,
-        seen_fraction=run.seen_fraction,
-    )
+    lost = {entry.id for entry, _ in stale}
+    told, refit = _refit(reviewed, log) if options.refit_confidence else (None, reviewed.run.refit)
+    run = replace(reviewed.as_run(edited), refit=refit)
     applied = [entry for entry in log.standing() if entry.id not in lost]
-    return Corrected(told, applied, stale, n_added)
+    return Corrected(run, applied, stale, reviewed.tables, n_added, told)
 
 
-def correct_file(masks: Path, target: Path, given: Path | None, request: Request) -> Corrected:
+def _refit(reviewed: Reviewed, log: Log) -> tuple[dict[str, float | str], tuple[float, float] | None]:
+    """Return what is told of a refit of the confidence to the answers in a log, and the refit itself."""
+    assert reviewed.tables.merges is not None
+    confidence, is_true = confidences_answered(log, reviewed.edited, reviewed.tables.merges)
+    try:
+        refit = fit_refit(confidence, is_true)
+    except ValueError as reason:
+        message = f"{reviewed.run.path}: the confidence of merges stays as it is: {reason}"
+        warnings.warn(message, TemtrackWarning, stacklevel=4)
+        return {"reason": str(reason)}, None
+    n_true = int(is_true.sum())
+    return {**refit._asdict(), "n_true": n_true, "n_false": len(is_true) - n_true}, refit
+
+
+def correct_file(
+    masks: Path, target: Path, given: Path | None, options: CorrectOptions, request: Request
+) -> tuple[Corrected, Tables]:
     """Write a run with its corrections into a folder: masks, family tree, ``run.json`` and tables.
 
     What `given` tells joins the log beside the masks first, so that the result always follows from run and
     log. The run itself stays as it is.
+
+    Returns
+    -------
+    The run with its corrections, and its tables.
 
     Raises
     ------
@@ -181,19 +239,21 @@ def correct_file(masks: Path, target: Path, given: Path | None, request: Request
         raise UsageError(
             f"{log.path}: holds no corrections; make some with `temtrack review`, or give --from"
         )
-    found = _corrected(reviewed, log, len(log.entries) - len(reviewed.log.entries))
+    found = _corrected(reviewed, log, len(log.entries) - len(reviewed.log.entries), options)
     inputs = sources_of(reviewed.run) | {"corrections": Source(str(log.path), fingerprint([log.path]))}
     if reviewed.run.movie is not None:
         inputs["movie"] = reviewed.run.movie
     counts = {"n_corrections": len(found.applied), "n_stale_corrections": len(found.stale)}
-    record = Provenance("correct", request.command, inputs, reviewed.run.models, found=counts)
+    told = counts if found.refit is None else {**counts, "refit": dict(found.refit)}
+    models = reviewed.run.models
+    record = Provenance("correct", request.command, inputs, models, options.to_json(), told)
     with locked(target):
         remove_earlier_run(target)
         _write_run(target, found.run, record, request.progress)
         if (drift := reviewed.run.path / f"{DRIFT.name}.parquet").is_file():
             shutil.copyfile(drift, target / drift.name)
-        _write_tables(target, found.run, counts, request)
-    return found
+        tables = _write_tables(target, found.run, counts, request)
+    return found, tables
 
 
 def _write_run(target: Path, run: Run, record: Provenance, progress: Progress) -> None:
@@ -212,11 +272,12 @@ def _write_run(target: Path, run: Run, record: Provenance, progress: Progress) -
         "seen_fraction": run.seen_fraction,
         "gap_filled": filled,
         "reviewed": sorted(run.reviewed),
+        "refit": run.refit,
     }
     write_run(target, record, run.calibration, told)
 
 
-def _write_tables(target: Path, corrected: Run, counts: dict[str, int], request: Request) -> None:
+def _write_tables(target: Path, corrected: Run, counts: dict[str, int], request: Request) -> Tables:
     run = open_run(target)
     movie = find_movie(run, None) if run.movie else None
     tables = analyze_run(run, movie, corrected.calibration, True, request.progress)
@@ -224,3 +285,4 @@ def _write_tables(target: Path, corrected: Run, counts: dict[str, int], request:
     told = {"with_movie": movie is not None, **counts}
     record = Provenance("analyze", request.command, inputs, run.models, AnalyzeOptions().to_json(), told)
     write_tables(target, tables, record)
+    return tables

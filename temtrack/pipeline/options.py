@@ -269,6 +269,19 @@ class TableOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CorrectOptions(Options):
+    """How corrections are applied to a run.
+
+    Parameters
+    ----------
+    refit_confidence
+        Whether the confidence of the merges that nobody reviewed is fitted anew to those reviewed.
+    """
+
+    refit_confidence: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class MeasureOptions(TableOptions):
     """What a user says of the tables of masks, and of their temperature.
 

@@ -21,7 +21,13 @@ from temtrack.models.registry import hash_of_model
 from temtrack.pipeline.analyze import analyze_file
 from temtrack.pipeline.correct import correct_file
 from temtrack.pipeline.kinetics import kinetics_file
-from temtrack.pipeline.options import AnalyzeOptions, KineticsOptions, SegmentOptions, TrackOptions
+from temtrack.pipeline.options import (
+    AnalyzeOptions,
+    CorrectOptions,
+    KineticsOptions,
+    SegmentOptions,
+    TrackOptions,
+)
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.segment import SegmentStage
 from temtrack.pipeline.simulate import simulate_into
@@ -102,7 +108,8 @@ class _Again:
         track_file(self.path("movie"), self.claim(), stage, self.request)
 
     def correct(self) -> None:
-        correct_file(self.path("masks"), self.claim(), None, self.request)
+        options = CorrectOptions.from_json(self.record.options)
+        correct_file(self.path("masks"), self.claim(), None, options, self.request)
 
     def analyze(self) -> None:
         options = AnalyzeOptions.from_json(self.record.options)

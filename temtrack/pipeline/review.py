@@ -87,7 +87,8 @@ def serve_review(
     reviewed = open_reviewed(masks, progress)
     shown = find_movie(reviewed.run, movie)
     queue = make_queue(reviewed.edited, reviewed.tables)
-    session = Session(reviewed.run, shown, reviewed.edited, reviewed.log, queue, _asking(model, device))
+    asked = _asking(model, device), reviewed.measure_changes
+    session = Session(reviewed.run, shown, reviewed.edited, reviewed.log, queue, *asked)
     session.shown.picture(queue[0].frame if queue else 0)  # finds the grey window: the page need not wait
     with serving(session, port) as (address, serve):
 

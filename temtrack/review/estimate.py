@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 from scipy import stats
 
 from temtrack.review.corrections import (
@@ -18,8 +20,13 @@ from temtrack.review.corrections import (
     MergeParents,
     MergeRejected,
 )
+from temtrack.review.edited import EditedRun
 from temtrack.review.log import Log
+from temtrack.review.places import Stale
 from temtrack.review.queue import ENDS, Item
+
+#: What a person does with a merge that is told as it is, and with one that is not.
+_TRUE, _FALSE = (MergeAccepted, MergeFrame), (MergeRejected, MergeParents)
 
 
 @dataclass(frozen=True)
@@ -74,15 +81,48 @@ def answers_of(log: Log) -> tuple[dict[str, bool], dict[str, bool]]:
     merges: dict[str, bool] = {}
     ends: dict[str, bool] = {}
     for entry in log.standing():
-        if isinstance(entry.done, MergeAccepted | MergeFrame):
+        if isinstance(entry.done, _TRUE):
             merges.setdefault(entry.item, True)
-        elif isinstance(entry.done, MergeRejected | MergeParents):
+        elif isinstance(entry.done, _FALSE):
             merges[entry.item] = False
         elif isinstance(entry.done, MergeAdded):
             ends[entry.item] = True
         elif isinstance(entry.done, Confirmed | FateTold | LinkMade):
             ends.setdefault(entry.item, False)
     return merges, ends
+
+
+def merges_answered(log: Log, run: EditedRun) -> dict[tuple[int, int], bool]:
+    """Return by frame and child whether a merge of an uncorrected run is true, as a person said anywhere.
+
+    Answers are matched by place, so those of another run of the movie, or of its report, count too.
+    """
+    found: dict[tuple[int, int], bool] = {}
+    for entry in log.standing():
+        done = entry.done
+        if not isinstance(done, (*_TRUE, *_FALSE)):
+            continue
+        try:
+            merge = run.merge_at(done.child)
+        except Stale:
+            continue
+        found[merge.frame, merge.child] = isinstance(done, _TRUE) and found.get(
+            (merge.frame, merge.child), True
+        )
+    return found
+
+
+def confidences_answered(
+    log: Log, run: EditedRun, merges: pa.Table
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the confidence (N,) of the answered merges, by their table, and whether each is true (N,)."""
+    answers = merges_answered(log, run)
+    known = {
+        (row["frame"], row["child_id"]): row["model_confidence"]
+        for row in merges.select(["frame", "child_id", "model_confidence"]).to_pylist()
+    }
+    both = [(known[key], is_true) for key, is_true in answers.items() if known.get(key) is not None]
+    return np.array([one for one, _ in both]), np.array([is_true for _, is_true in both], bool)
 
 
 def estimate_merges(queue: Sequence[Item], log: Log) -> dict[str, Share]:

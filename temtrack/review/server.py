@@ -110,6 +110,7 @@ def make_app(session: Session, token: str) -> Starlette:
     gets: dict[str, Callable[[Request], Response]] = {
         "run": lambda request: JSONResponse(session.describe()),
         "state": lambda request: JSONResponse(session.state()),
+        "changes": lambda request: JSONResponse(session.changes()),
         "frame/{t:int}": frame,
         "contours/{t:int}": contours,
         "particle/{id:int}": particle,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from threading import Lock
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, TypeAdapter
 
+from temtrack.kinetics.changes import Change
 from temtrack.masks import Labels, Run
 from temtrack.movie import Movie
 from temtrack.report.colors import PALETTE
@@ -47,6 +48,8 @@ class Session:
         What to look at.
     ask
         The model that answers points and boxes; ``None`` where there is none.
+    measure
+        Measures what corrections change in the results; ``None`` where nothing does.
     """
 
     run: Run
@@ -55,6 +58,7 @@ class Session:
     log: Log
     queue: list[Item]
     ask: Ask | None = None
+    measure: Callable[[EditedRun], Sequence[Change]] | None = None
     _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
@@ -111,6 +115,12 @@ class Session:
             "excluded": [t for t, word in enumerate(self.edited.quality) if word == "excluded"],
             "shares": {name: _told(asdict(share)) for name, share in shares.items()},
         }
+
+    def changes(self) -> list[dict[str, Any]]:
+        """Return what the corrections so far change in the results, measured now; others go on meanwhile."""
+        with self._lock:
+            edited = self.edited.copy()
+        return [] if self.measure is None else [one.to_json() for one in self.measure(edited) if one.is_known]
 
     def contours(self, t: int) -> bytes:
         """Return the contours of a frame as corrected, as JSON."""

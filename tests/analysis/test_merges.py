@@ -115,7 +115,7 @@ def test_a_logistic_takes_what_was_not_measured_as_average():
 def test_rows_stand_in_the_order_of_frames():
     first = Merge(frame=5, child=9, parents=(7, 8, 6), contact_frame=5, y_px=0.0, x_px=0.0)
     lineage = Lineage(22, (), (EVENT, first))
-    table = measure_merges(GOOD, lineage, NeckWatch(lineage), ApproachWatch(lineage))
+    table = measure_merges(GOOD, lineage, NeckWatch(lineage), ApproachWatch(lineage), MergeJudge(GOOD))
     assert table["frame"] == [5, 10]
     assert table["event_id"] == [1, 2]
     assert table["parent_ids"] == [[7, 8, 6], [1, 2]]

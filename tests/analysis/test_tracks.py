@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from temtrack.analysis.confidence import MergeJudge
 from temtrack.analysis.particles import ParticleHistory
 from temtrack.analysis.tracks import measure_tracks
 from temtrack.lineage import Lineage, Merge, Track
@@ -29,8 +30,13 @@ LINEAGE = Lineage(
 )
 
 
+def measure(lineage):
+    history = ParticleHistory(ROWS)
+    return measure_tracks(history, lineage, MergeJudge(history))
+
+
 def test_frames_areas_and_path():
-    tracks = measure_tracks(ParticleHistory(ROWS), None)
+    tracks = measure(None)
     assert tracks["particle_id"].tolist() == [1, 2, 3]
     assert tracks["start_frame"].tolist() == [0, 0, 3]
     assert tracks["end_frame"].tolist() == [2, 2, 4]
@@ -42,14 +48,14 @@ def test_frames_areas_and_path():
 
 
 def test_family_comes_from_the_lineage():
-    tracks = measure_tracks(ParticleHistory(ROWS), LINEAGE)
+    tracks = measure(LINEAGE)
     assert tracks["fate"] == ["merged", "merged", "present"]
     assert tracks["child_id"] == [3, 3, None]
     assert tracks["parent_ids"] == [[], [], [1, 2]]
 
 
 def test_without_a_lineage_the_family_is_null():
-    tracks = measure_tracks(ParticleHistory(ROWS), None)
+    tracks = measure(None)
     for name in ("origin", "fate", "parent_ids", "child_id", "origin_confidence", "fate_confidence"):
         assert tracks[name] == [None, None, None]
 
@@ -60,4 +66,4 @@ def test_a_parent_whose_id_was_kept_on_has_no_child():
         (Track(2, 0, 4, "present", "present"), Track(1, 0, 2, "present", "merged")),
         (Merge(3, 2, (1, 2), 2, 4.0, 5.0),),
     )
-    assert measure_tracks(ParticleHistory(ROWS), lineage)["child_id"] == [2, None, None]
+    assert measure(lineage)["child_id"] == [2, None, None]

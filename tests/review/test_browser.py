@@ -11,6 +11,7 @@ from review_scene import MASKS, check, make_edited, make_run, write_scene
 from temtrack.analysis.measure import analyze_run
 from temtrack.calibration import UNCALIBRATED
 from temtrack.formats.store.run import open_run
+from temtrack.pipeline.correct import open_reviewed
 from temtrack.review.log import read_log
 from temtrack.review.queue import make_queue
 
@@ -94,6 +95,19 @@ def test_the_queue_by_keys(page):
     page.wait_for_function(f"document.getElementById('place').textContent.startsWith('{len(keys) - 1} of')")
     assert "answered: " in page.text_content("#answer")
     assert page.locator("#strip canvas").count() == 5
+
+
+def test_what_changed_stands_on_the_page_until_the_next_correction(page):
+    page.session.measure = open_reviewed(page.folder).measure_changes
+    page.keyboard.press("y")
+    done(page, 1)
+    page.click("#measure")
+    page.wait_for_selector("#changes td")
+    row = page.locator("#changes tr", has_text="n merges")
+    assert row.locator("td").all_inner_texts() == ["n merges", "1", "1"]
+    page.keyboard.press("z")
+    done(page, 2)
+    assert page.locator("#changes tr").count() == 0
 
 
 SELECTED = {

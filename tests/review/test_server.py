@@ -17,6 +17,7 @@ from temtrack.analysis.measure import analyze_run
 from temtrack.calibration import UNCALIBRATED
 from temtrack.errors import InputError, OutputError
 from temtrack.formats.store.run import open_run
+from temtrack.pipeline.correct import open_reviewed
 from temtrack.report.page.contours import STEPS
 from temtrack.review.log import read_log
 from temtrack.review.queue import make_queue
@@ -120,6 +121,18 @@ def test_an_answer_is_known_by_its_item(server):
     assert state["answered"] == {"merge 6 3+1+2": "merge_accepted"}
     precision = state["shares"]["precision"]
     assert (precision["value"], precision["low"], precision["n_reviewed"]) == (1.0, 1.0, 1)
+
+
+def test_what_corrections_change_is_measured_when_it_is_asked_for(server, session, folder):
+    session.measure = open_reviewed(folder).measure_changes
+    server("answer", {"key": "merge 6 3+1+2", "yes": False})
+    status, rows = server("changes")
+    assert status == 200
+    found = {row["quantity"]: (row["before"], row["after"]) for row in rows}
+    assert found["n_merges"] == (1, 0)
+    assert found["n_particles"] == (11, 10)
+    assert found["coalescence_fraction"][1] == 0
+    assert "coalescence_rate" not in found  # the times of the frames are unknown
 
 
 REFUSED = {

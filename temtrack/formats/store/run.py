@@ -156,6 +156,7 @@ def _read_record(path: Path, masks: Masks) -> dict[str, Any]:
         "seen_fraction": read("seen_fraction", frames, lambda shares: _shares(shares, n_frames)),
         "frame_range": read("frame_range", frames, lambda numbers: _frame_range(numbers, n_frames)),
         "reviewed": frozenset(read("reviewed", frames, lambda of: [(int(t), int(i)) for t, i in of]) or ()),
+        "refit": read("refit", frames, _refit),
     }
 
 
@@ -179,6 +180,13 @@ def _quality(words: list[str | None], n_frames: int) -> list[str | None]:
     if not is_list or not all(isinstance(word, str | None) for word in words):
         raise ValueError(f"no list of {n_frames} words")
     return words
+
+
+def _refit(numbers: list[float]) -> tuple[float, float]:
+    offset, slope = map(float, numbers)
+    if not (np.isfinite(offset) and 0 < slope < np.inf):
+        raise ValueError("a number is not finite, or the slope not above 0")
+    return offset, slope
 
 
 def _shares(numbers: list[float | None], n_frames: int) -> list[float | None]:

@@ -28,6 +28,7 @@ function connect() {
   }
   const actions = { play: " ", yes: "y", no: "n", next: ".", back: ",", undo: "z", redo: "Z", fit: "0" };
   for (const [id, key] of Object.entries(actions)) $(id).onclick = () => KEYS[key]();
+  $("measure").onclick = showChanges;
   $("slider").oninput = () => goTo(Number($("slider").value));
   $("outlines").onchange = redraw;
   const look = () => { $("picture").style.filter = `brightness(${$("brightness").value}%) contrast(${$("contrast").value}%)`; };

@@ -73,7 +73,32 @@ async function showStrip(one) {
   if (one === current()) $("strip").replaceChildren(...made);
 }
 
+const inWords = (one, side) => {
+  const [value, low, high] = ["", "_low", "_high"].map((end) => one[side + end]), short = (number) => String(Number(number.toPrecision(3)));
+  return value === null ? "–" : low === null || high === null ? short(value) : `${short(value)} [${short(low)}, ${short(high)}]`;
+};
+
+// Measures what the corrections change in the results, which takes as long as the analysis of the run.
+async function showChanges() {
+  $("measure").disabled = true;
+  tell("measuring what changed …");
+  const { revision } = state;
+  try {
+    const rows = (await ask("changes")).map((one) => [one.quantity.replaceAll("_", " ") + (one.unit === "1" ? "" : ` (${one.unit})`), inWords(one, "before"), inWords(one, "after")]);
+    $("changes").replaceChildren(...[["", "as tracked", "as corrected"], ...rows].map((cells, row) => {
+      const line = document.createElement("tr");
+      line.append(...cells.map((words) => Object.assign(document.createElement(row ? "td" : "th"), { textContent: words })));
+      return line;
+    }));
+    tell(revision === state.revision ? "" : "these are of the corrections before the last");
+  } catch (error) {
+    tell(error.message, true);
+  }
+  $("measure").disabled = false;
+}
+
 function showState() {
+  $("changes").replaceChildren(); // of a state that was
   $("undo").disabled = !state.can_undo;
   $("redo").disabled = !state.can_redo;
   $("log").replaceChildren(...state.log.toReversed().map((entry) => {
