@@ -8,7 +8,7 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from temtrack.errors import InputError, TemtrackError, UsageError
@@ -65,6 +65,10 @@ class Inputs:
     jobs: tuple[Job, ...]
     n_given: int
     many: bool
+
+    def as_one(self) -> Inputs:
+        """Return the first of them alone, in whose place all have one result."""
+        return Inputs(tuple(replace(job, alone=True) for job in self.jobs[:1]), self.n_given, many=False)
 
     def refuse_for_many(self, option: str, value: object) -> None:
         """Refuse an option that is about one input where there are many.

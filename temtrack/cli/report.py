@@ -24,8 +24,8 @@ _SUFFIXES = (".html", ".htm")
         "--output",
         "-o",
         metavar="FILE|DIR",
-        help="The page, report.html where none is named; of many, the folder for the pages, which else lie "
-        "beside the masks folders as NAME.html.",
+        help="The page, report.html where none is named; of many one page for all, or the folder for the "
+        "pages, which else lie beside the masks folders as NAME.html.",
     ),
 )
 def report(
@@ -37,15 +37,18 @@ def report(
     beside the masks are used, and measured anew where they are missing. The
     movie is the one that the masks were made from, where it still lies. Of
     many runs each gets its page, and batch.jsonl beside them tells what has
-    become of each.
+    become of each; or all stand on one page, `-o page.html`, with a table of
+    them from which to choose.
     """
     from temtrack.formats.store.run import fingerprint_run
     from temtrack.tables import DRIFT, KINETICS, TABLES
 
     chosen = gather(masks, run.shard, beside=out is None)
     chosen.refuse_for_many("--movie", movie)
-    if out is not None:
-        chosen.refuse_file_for_many(out, _SUFFIXES)
+    if chosen.many and out is not None and out.suffix.lower() in _SUFFIXES:
+        together, chosen = chosen.jobs, chosen.as_one()
+    else:
+        together = ()
 
     def place(job: Job) -> Path:
         if chosen.many:
@@ -54,7 +57,7 @@ def report(
 
     task = Task(
         how,
-        load=lambda: lambda job: _report_one(how, movie, job),
+        load=lambda: lambda job: _report_one(how, movie, job, together),
         target=place,
         content=lambda job: fingerprint_run(job.source, (*TABLES, DRIFT, KINETICS)),
         show=show_lines if chosen.many else _show,
@@ -62,18 +65,24 @@ def report(
     run_each("report", chosen, task, run)
 
 
-def _report_one(how: TableOptions, movie: str | None, job: Job) -> Row:
-    """Write the page of one run."""
+def _report_one(how: TableOptions, movie: str | None, job: Job, together: Sequence[Job]) -> Row:
+    """Write the page of one run, or of all that are to stand ``together`` on it."""
     from temtrack.formats.store.atomic import check_output_file, check_output_folder
-    from temtrack.pipeline.report import write_report
+    from temtrack.pipeline.report import write_report, write_reports
 
     page, request = job.place, job.request
     if page.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"-o {page}: the report is a web page; give a name that ends in .html")
     check_output_folder(page.parent, force=True)  # the page may stand beside other files
     check_output_file(page, request.may_overwrite)
-    run = write_report(page, job.source, movie, how, request)
-    return {"n_frames": len(run.masks), "megabytes": round(page.stat().st_size / 1e6, 1)}
+    for refused in (one.refusal for one in together if one.refusal is not None):
+        raise refused
+    if together:
+        runs = write_reports(page, {one.name: one.source for one in together}, how, request)
+    else:
+        runs = [write_report(page, job.source, movie, how, request)]
+    size = {"n_frames": sum(len(run.masks) for run in runs), "megabytes": round(page.stat().st_size / 1e6, 1)}
+    return {"inputs": [str(one.source) for one in together], **size} if together else size
 
 
 def _show(rows: Sequence[Row], together: Row) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,15 @@ from temtrack.errors import TemtrackWarning
 from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.store.run import open_run
 from temtrack.formats.store.tables import calibration_metadata, read_metadata, read_table
+from temtrack.kinetics.comparison import compare_estimates
 from temtrack.kinetics.observed import ObservedRun, observe
 from temtrack.masks import Run
 from temtrack.pipeline.analyze import facts_of, ids_of, tables_of
 from temtrack.pipeline.find_movie import find_movie
+from temtrack.pipeline.kinetics import read_estimates
 from temtrack.pipeline.options import TableOptions
 from temtrack.pipeline.request import Request
-from temtrack.report.page.build import PageSource, write_page
+from temtrack.report.page.build import Beside, PageSource, write_page
 from temtrack.report.page.lineage import lineage_of
 from temtrack.review.corrections import MergeAccepted, MergeRejected
 from temtrack.review.log import head_of, in_words
@@ -38,12 +42,53 @@ def write_report(page: Path, masks: Path, movie: str | None, options: TableOptio
         Where the page cannot be written.
     """
     run = open_run(masks)
+    write_page(page, [_source(run, None, movie, options, request)], request.progress)
+    return run
+
+
+def write_reports(
+    page: Path, masks: Mapping[str, Path], options: TableOptions, request: Request
+) -> list[Run]:
+    """Write several masks folders, by a title for each, on one page that shows one of them at a time.
+
+    Each with the movie of its tracker's run; where kinetics lie beside the masks of all, these stand beside
+    each other.
+
+    Raises
+    ------
+    InputError
+        Where masks, tables or the movie that was given cannot be read or do not fit.
+    OutputError
+        Where the page cannot be written.
+    """
+    runs = {title: open_run(path) for title, path in masks.items()}
+    sources = (_source(run, title, None, options, request) for title, run in runs.items())
+    write_page(page, sources, request.progress, _beside(runs))
+    return list(runs.values())
+
+
+def _beside(runs: Mapping[str, Run]) -> list[Beside]:
+    """Return the quantities of whole runs beside each other, where the kinetics of all are known."""
+    if any(_read_beside(run, "kinetics", "masks_sha256") is None for run in runs.values()):
+        return []
+    known = {title: read_estimates(run.path / "kinetics.parquet") for title, run in runs.items()}
+    found: dict[str, Beside] = {}
+    for one in compare_estimates(known):
+        row = one.estimate
+        told = found.setdefault(row.quantity, Beside(row.quantity, row.unit, {}))
+        found[row.quantity] = replace(told, values={**told.values, one.run: (row.value, row.low, row.high)})
+    return [told for told in found.values() if any(value for value, *_ in told.values.values())]
+
+
+def _source(
+    run: Run, title: str | None, movie: str | None, options: TableOptions, request: Request
+) -> PageSource:
     shown = find_movie(run, movie)
     tables = tables_of(run, options, shown, request.progress)
     observed = observe(tables)
     facts = facts_of(run, "report", options, request.command)
-    source = PageSource(
-        title=run.path.resolve().name if shown is None else shown.path.name,
+    return PageSource(
+        title=title or (run.path.resolve().name if shown is None else shown.path.name),
         masks=ids_of(run, tables),
         movie=shown,
         run=observed,
@@ -53,8 +98,6 @@ def write_report(page: Path, masks: Path, movie: str | None, options: TableOptio
         facts=facts | calibration_metadata(tables.calibration),
         corrections=_corrections(run, observed),
     )
-    write_page(page, source, request.progress)
-    return run
 
 
 def _corrections(run: Run, observed: ObservedRun) -> dict[str, Any]:

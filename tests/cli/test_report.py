@@ -2,6 +2,7 @@ import base64
 import gzip
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -196,6 +197,26 @@ def test_force_writes_over_an_older_page(run, scene):
     (scene / "r.html").write_text("old")
     assert run("report", scene / "masks", "-o", scene / "r.html", "--force").exit_code == 0
     assert "old" not in (scene / "r.html").read_text(encoding="utf-8")[:10]
+
+
+def test_several_runs_stand_on_one_page(run, scene):
+    shutil.copytree(scene / "masks", scene / "second")
+    for name in ("masks", "second"):
+        assert run("analyze", scene / name, "--frame-time", "2s").exit_code == 0
+        assert run("kinetics", scene / name).exit_code == 0
+    words = ("report", scene / "second", scene / "masks", "-o", scene / "all.html")
+    result = run(*words, "--json")
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(result.stdout)["inputs"]
+    assert row["inputs"] == [str(scene / "masks"), str(scene / "second")]
+    parts = parts_of(scene / "all.html")
+    assert [one["title"] for one in parts["all-runs"]["runs"]] == ["masks", "second"]
+    assert parts["run1-numbers"]["merges"] == parts["numbers"]["merges"]
+    beside = {one["quantity"]: one["values"] for one in parts["all-runs"]["beside"]}
+    assert beside["coalescence_fraction"]["second"][0] == 1
+    failed = run("report", scene / "masks", scene / "none", "-o", scene / "other.html")
+    assert (failed.exit_code, failed.stderr.count("\n")) == (1, 1)
+    assert not (scene / "other.html").exists()
 
 
 @pytest.mark.parametrize(("answer", "n_merges"), [(0, 1), (1, 0)])

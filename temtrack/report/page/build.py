@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -18,7 +18,7 @@ from temtrack.kinetics.observed import ObservedRun
 from temtrack.masks import Masks
 from temtrack.movie import Movie
 from temtrack.progress import Progress, silent
-from temtrack.report.page.encoding import compressed, in_json, plain, records
+from temtrack.report.page.encoding import compressed, in_json, plain, records, rounded
 from temtrack.report.page.frames import draw_frames, list_closeups
 from temtrack.report.page.lineage import lineage_of, list_merges, list_tracks
 from temtrack.report.page.numbers import measure_drift, measure_ridges, measure_sizes
@@ -26,7 +26,7 @@ from temtrack.report.page.pictures import choose_frames
 from temtrack.report.page.tables import describe_table, has_csv, write_csv
 
 #: In the order in which the page runs them.
-_SCRIPTS = ("svg", "data", "view", "zoom", "movie", "figures", "explore", "events", "tables", "page")
+_SCRIPTS = ("svg", "runs", "data", "view", "zoom", "movie", "figures", "explore", "events", "tables", "page")
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,33 @@ class PageSource:
     corrections: Mapping[str, Any] | None = None
 
 
-def write_page(path: Path, source: PageSource, progress: Progress = silent) -> None:
-    """Write the page; ``progress`` stands around the masks while their contours are traced.
+@dataclass(frozen=True)
+class Beside:
+    """What a page shows of a quantity of several runs beside each other.
+
+    Parameters
+    ----------
+    quantity, unit
+        What was measured, and in what.
+    values
+        By the title of the run, value and ends of the 95 % interval; ``None`` where unknown.
+    """
+
+    quantity: str
+    unit: str
+    values: Mapping[str, tuple[float | None, float | None, float | None]]
+
+
+def write_page(
+    path: Path,
+    sources: Iterable[PageSource],
+    progress: Progress = silent,
+    beside: Sequence[Beside] = (),
+) -> None:
+    """Write the page of one run or several; ``progress`` stands around the masks of each.
+
+    Of several runs, each with a title of its own, the page shows one at a time, and what is told of all
+    ``beside`` each other.
 
     Raises
     ------
@@ -76,13 +101,31 @@ def write_page(path: Path, source: PageSource, progress: Progress = silent) -> N
     OutputError
         Where the file cannot be written.
     """
-    content = render_page(source, progress)
+    content = render_page(sources, progress, beside)
     with whole_file(path) as part:
         part.write_text(content, encoding="utf-8")
 
 
-def render_page(source: PageSource, progress: Progress = silent) -> str:
-    """Return the page as HTML; the same source gives the same bytes."""
+def render_page(
+    sources: Iterable[PageSource], progress: Progress = silent, beside: Sequence[Beside] = ()
+) -> str:
+    """Return the page as HTML; the same sources give the same bytes."""
+    data: dict[str, object] = {}
+    parts: dict[str, str] = {}
+    runs = []
+    for k, source in enumerate(sources):
+        of_run, more = _render_run(source, progress)
+        prefix = f"run{k}-" if k else ""
+        data |= {f"{prefix}{name}": one for name, one in of_run.items()}
+        parts |= {f"{prefix}{name}": one for name, one in more.items()}
+        runs.append({"title": source.title, "prefix": prefix} | _summary(source))
+    title = runs[0]["title"] if len(runs) == 1 else f"{len(runs)} runs"
+    told = [asdict(one) for one in beside]
+    return _fill_template(title, {"all-runs": {"runs": runs, "beside": told}, **data}, parts)
+
+
+def _render_run(source: PageSource, progress: Progress) -> tuple[dict[str, object], dict[str, str]]:
+    """Return what a page holds of a run: numbers and contours; and pictures and tables, packed."""
     lineage = lineage_of(source.run)
     merges = list_merges(source.run, lineage)
     always = (frame for merge in merges for frame, _ in merge["keyframes"])
@@ -108,9 +151,7 @@ def render_page(source: PageSource, progress: Progress = silent) -> str:
         for name, table in tables.items()
         if has_csv(table)
     }
-    return _fill_template(
-        source.title, {"numbers": numbers, "contours": drawn.contours}, drawn.pictures | csv
-    )
+    return {"numbers": numbers, "contours": drawn.contours}, drawn.pictures | csv
 
 
 def _fill_template(title: str, data: Mapping[str, object], parts: Mapping[str, str]) -> str:
@@ -128,6 +169,21 @@ def _fill_template(title: str, data: Mapping[str, object], parts: Mapping[str, s
         data="\n".join(above),
         parts="\n".join(below),
     )
+
+
+def _summary(source: PageSource) -> dict[str, Any]:
+    """Return what the table of several runs tells of one: first and last values, and numbers of events."""
+    run, n, coverage = source.run, source.frames["n_particles"], source.frames["coverage"]
+    mean = measure_sizes(run)["mean"].dropna().to_numpy()
+    return {
+        "n_frames": run.n_frames,
+        "seconds": None if run.seconds is None else rounded(run.seconds[-1] - run.seconds[0]),
+        "n_particles": [int(n.iloc[0]), int(n.iloc[-1])],
+        "n_merges": None if run.merges is None else len(run.merges),
+        "mean_diameter": plain(mean[[0, -1]] if mean.size else [None, None], 4),
+        "unit": run.length_unit,
+        "coverage": plain(coverage.iloc[[0, -1]], 4),
+    }
 
 
 def _describe(source: PageSource) -> dict[str, Any]:

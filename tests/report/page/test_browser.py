@@ -2,12 +2,14 @@
 
 import csv
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import page_scene
 import pytest
+from page_scene import EVIL, make_bare_source
 
-from temtrack.report.page.build import write_page
+from temtrack.report.page.build import Beside, write_page
 from temtrack.review.corrections import MergeAccepted
 from temtrack.review.log import Entry
 from temtrack.review.places import Place
@@ -19,7 +21,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "report.html"
-    write_page(path, page_scene.make_source())
+    write_page(path, [page_scene.make_source()])
     return path
 
 
@@ -257,6 +259,35 @@ def test_the_movie_zooms_and_pans(page):
     assert "Particle 12" in page.text_content("#inspector")
 
 
+@pytest.fixture
+def page_of_two(browser, tmp_path):
+    """Open a page of two runs, of which the second has lost its merge."""
+    second = make_bare_source("merges")
+    path = tmp_path / "two.html"
+    beside = [Beside("growth_exponent", "1", {EVIL: (3.0, 2.5, 3.5), "a & b": (None, None, None)})]
+    write_page(path, [page_scene.make_source(), replace(second, title="a & b")], beside=beside)
+    page = open_page(browser, path)
+    yield page
+    page.close()
+    assert page.complaints == []
+
+
+def test_of_several_runs_the_one_that_is_chosen_is_shown(page_of_two):
+    page = page_of_two
+    assert page.text_content("h1") == "2 runs"
+    rows = page.locator("#runs > .scroll tbody tr")
+    assert [rows.nth(i).locator("td").first.text_content() for i in (0, 1)] == [EVIL, "a & b"]
+    assert page.text_content("#summary").startswith("12 frames")
+    page.click("#runs a[href='?run=a%20%26%20b']")
+    page.wait_for_selector("html[data-ready]")
+    assert page.text_content("#summary").startswith("3 frames")
+    assert page.text_content("#runs h2") == "a & b"
+    assert "chosen" in rows.nth(1).get_attribute("class")
+    page.click("#runs summary")
+    cells = page.locator("#runs details tbody td").all_text_contents()
+    assert cells == ["growth exponent", "3 [2.5, 3.5]", "–", ""]
+
+
 def test_refused_kinetics_say_why(page):
     assert "4 to 5" in page.text_content("#kinetics-table table")
     page.click("#kinetics-table summary")
@@ -280,7 +311,7 @@ def test_it_prints(page):
 @pytest.mark.parametrize("lacks", ["movie", "particles", "merges"])
 def test_what_is_not_there_does_no_harm(browser, tmp_path, lacks):
     source = page_scene.make_source(movie=None) if lacks == "movie" else page_scene.make_bare_source(lacks)
-    write_page(tmp_path / "bare.html", source)
+    write_page(tmp_path / "bare.html", [source])
     page = open_page(browser, tmp_path / "bare.html")
     page.locator("#slider").fill("1")
     shown_frame(page, 1)

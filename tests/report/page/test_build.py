@@ -24,7 +24,7 @@ def parts_of(content):
 
 @pytest.fixture(scope="module")
 def content():
-    return render_page(page_scene.make_source())
+    return render_page([page_scene.make_source()])
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_nothing_is_asked_of_the_network(content):
 
 
 def test_the_same_source_gives_the_same_bytes(content):
-    assert render_page(page_scene.make_source()) == content
+    assert render_page([page_scene.make_source()]) == content
 
 
 def test_every_frame_has_a_picture_and_the_contours_of_its_masks(parts):
@@ -95,7 +95,7 @@ def test_tables_come_as_csv_with_the_meaning_of_their_columns(parts):
 
 def test_a_table_too_large_is_named_and_left_out(monkeypatch):
     monkeypatch.setattr(page_tables, "MAX_CELLS", 500)
-    parts = parts_of(render_page(page_scene.make_source()))
+    parts = parts_of(render_page([page_scene.make_source()]))
     assert "csv-particles" not in parts
     assert "csv-tracks" in parts
     told = {one["name"]: one["has_csv"] for one in parts["numbers"]["tables"]}
@@ -103,7 +103,7 @@ def test_a_table_too_large_is_named_and_left_out(monkeypatch):
 
 
 def test_without_a_movie_the_masks_are_shown_and_the_page_says_so():
-    parts = parts_of(render_page(page_scene.make_source(movie=None)))
+    parts = parts_of(render_page([page_scene.make_source(movie=None)]))
     assert "picture-0" not in parts
     assert len(parts["contours"]["n_polylines"]) == 12
     assert "--movie" in parts["numbers"]["notes"][0]
@@ -113,7 +113,7 @@ def test_without_scale_times_and_extras_nothing_is_made_up():
     source = page_scene.make_source(kinetics=None)
     run = replace(source.run, pixel_size_nm=None, seconds=None)
     bare = replace(source, run=run, frames=source.frames.drop(columns="temperature_c").assign(quality=None))
-    numbers = parts_of(render_page(bare))["numbers"]
+    numbers = parts_of(render_page([bare]))["numbers"]
     assert (numbers["unit"], numbers["pixel_size_nm"], numbers["seconds"]) == ("px", None, None)
     assert numbers["kinetics"] is None
     assert numbers["series"]["temperature_c"] is None
@@ -124,12 +124,12 @@ def test_a_drift_that_was_measured_counts_before_that_of_the_particles(parts):
     assert max(map(abs, parts["numbers"]["drift"]["y"])) < 0.2  # nothing moves down
     source = page_scene.make_source()
     known = source.frames[["frame"]].assign(y_px=np.arange(12) * 2.0, x_px=np.nan)
-    numbers = parts_of(render_page(replace(source, drift=known)))["numbers"]
+    numbers = parts_of(render_page([replace(source, drift=known)]))["numbers"]
     assert numbers["drift"]["y"] == list(range(12))  # 2 px of 0.5 nm
     assert numbers["drift"]["x"] == [None] * 12
 
 
 def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path):
     with pytest.raises(OutputError):
-        write_page(tmp_path / "none" / "report.html", page_scene.make_source())
+        write_page(tmp_path / "none" / "report.html", [page_scene.make_source()])
     assert list(tmp_path.iterdir()) == []

@@ -1,7 +1,7 @@
 // What Python put into the page, unpacked when it is asked for.
 "use strict";
 
-const read = (id) => JSON.parse(document.getElementById(id).textContent);
+const read = (id) => JSON.parse(document.getElementById(RUN.prefix + id).textContent);
 const numbers = read("numbers");
 const { n_frames: N_FRAMES, seconds, unit, unit_per_px: UNIT_PER_PX, merges, tracks, series } = numbers;
 const HEIGHT = numbers.height, WIDTH = numbers.width;
@@ -53,7 +53,7 @@ function bytesOf(base64) {
 // is complete once another follows it.
 async function partText(id) {
   for (;;) {
-    const part = document.getElementById(id);
+    const part = document.getElementById(RUN.prefix + id);
     if (part?.nextElementSibling || document.readyState !== "loading") return part?.textContent ?? "";
     await new Promise((resume) => setTimeout(resume, 10));
   }

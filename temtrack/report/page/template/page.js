@@ -24,6 +24,7 @@ function tellFoot() {
 }
 
 async function start() {
+  if (RUNS.length > 1) tellRuns();
   tellHead();
   const contours = await Contours.unpack(), pictures = new Pictures();
   const player = new Player(contours, pictures);
