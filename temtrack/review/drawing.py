@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from temtrack.masks import Labels
+from temtrack.review.regions import divide
 
 #: From an image (Y, X), and points (N, 2) or boxes (N, 4), to labels (Y, X): prompt n's particle is n + 1.
 Ask = Callable[[NDArray[Any], NDArray[Any] | None, NDArray[Any] | None], Labels]
@@ -75,6 +75,5 @@ def parts_at(
         seeds[min(max(int(y), 0), mask.shape[0] - 1), min(max(int(x), 0), mask.shape[1] - 1)] = number
     if answers is not None and len(np.unique(answers[mask & (answers > 0)])) == len(points):
         seeds = np.where(mask, answers, 0)
-    nearest = ndimage.distance_transform_edt(seeds == 0, return_distances=False, return_indices=True)
-    owner = np.where(mask, seeds[tuple(nearest)], 0)
+    owner = divide(mask, seeds)
     return [owner == number for number in range(1, len(points) + 1)]

@@ -10,16 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.analysis.particles import ParticleHistory
-from temtrack.lineage import Fate, Lineage, Merge, Origin, Track
+from temtrack.lineage import Fate, Lineage, Merge, Track
 from temtrack.masks import Labels, Masks
+from temtrack.review.family import EditedFamily
 from temtrack.review.places import AROUND, HERE, MAX_AREA_FACTOR, Missing, Place, Stale, particle_at
-from temtrack.review.regions import Region, Regions, divide
+from temtrack.review.regions import Region, Regions, divide_in_time
 
 #: A merge is that of a place where it lies within so many frames of it.
 MAX_MERGE_FRAMES = 10
 
 
-class EditedRun:
+class EditedRun(EditedFamily):
     """The particles of a run, as corrections leave them.
 
     Parameters
@@ -40,13 +41,10 @@ class EditedRun:
         frames: range | None = None,
         quality: Iterable[str | None] | None = None,
     ) -> None:
+        super().__init__(lineage, len(masks))
         self._regions = Regions(masks, history)
         self.frames = range(len(masks)) if frames is None else frames
         self.quality: list[str | None] = [None] * len(masks) if quality is None else list(quality)
-        self.tracks = {track.id: track for track in lineage.tracks}
-        self.merges = list(lineage.merges)
-        #: Merges that a person accepted, mended or added.
-        self.reviewed: set[Merge] = set()
         self._lives: dict[int, list[Region]] = {}  # of the particles that were changed
         known = history.columns["particle_id"]
         self._highest = max(int(known.max(initial=0)), *self.tracks, 0)
@@ -335,46 +333,6 @@ class EditedRun:
             self.leave_merge(merge, one)
         self._rename_source(one, None)
 
-    def _begin(self, one: int, origin: Origin, parents: tuple[int, ...] = ()) -> None:
-        """Say where a particle came from; what cannot be so by its first frame is mended."""
-        if one not in self.tracks:
-            return
-        is_first = self.tracks[one].start == 0
-        if is_first and origin not in ("merge", "split"):
-            origin = "present"
-        elif origin == "present" and not is_first:
-            origin = "appeared"
-        self.tracks[one] = replace(self.tracks[one], origin=origin, parents=parents)
-
-    def _end(self, one: int, fate: Fate) -> None:
-        """Say how a particle ended; what cannot be so by its last frame is mended."""
-        if one not in self.tracks:
-            return
-        is_last = self.tracks[one].end == len(self.frames) - 1
-        if is_last and fate != "split":
-            fate = "present"
-        elif fate == "present" and not is_last:
-            fate = "lost"
-        self.tracks[one] = replace(self.tracks[one], fate=fate)
-
-    def _change(self, merge: Merge, new: Merge | None) -> None:
-        """Replace a merge, or remove it."""
-        if new == merge or merge not in self.merges:
-            return
-        self.merges.remove(merge)
-        if new is not None:
-            self.merges.append(new)
-        if merge in self.reviewed:
-            self.reviewed = self.reviewed - {merge} | ({new} if new else set())
-
-    def _rename_source(self, old: int, new: int | None, since: int = 0) -> None:
-        """Let fragments that split off a particle from a frame on come from another one."""
-        for track in list(self.tracks.values()):
-            if track.origin == "split" and old in track.parents and track.start >= since:
-                named = (new if p == old else p for p in track.parents)
-                parents = tuple(p for p in named if p is not None)
-                self._begin(track.id, "split" if parents else "appeared", parents)
-
     def _at_its_place(self, merge: Merge) -> Merge:
         """Return a merge with the child's centre, which a correction may have moved."""
         life = self._lives.get(merge.child, ())
@@ -396,11 +354,9 @@ class EditedRun:
         before = np.zeros(self._regions.masks[0].shape, np.int64)
         for one in merge.parents:
             before[self.labels(self.life(one)[-1][0]) == one] = one
-        parts = {}
-        for frame in (frame for frame in dict.fromkeys(life) if frame < t):
-            before = parts[frame] = divide(self.labels(frame) == merge.child, before)
-            if lacking := set(merge.parents) - set(np.unique(before).tolist()):
-                raise Stale(
-                    f"in frame {self.frames[frame]} nothing is left for {len(lacking)} of the parents"
-                )
+        masks = ((frame, self.labels(frame) == merge.child) for frame in dict.fromkeys(life) if frame < t)
+        parts = dict(divide_in_time(masks, before))
+        for frame, divided in parts.items():
+            if lacking := set(merge.parents) - set(np.unique(divided).tolist()):
+                raise Stale(f"in frame {self.frames[frame]} nothing is left for {len(lacking)} parents")
         return parts

@@ -60,7 +60,7 @@ class ParticleDivided(Correction):
             before[fill(rings, mask.shape)] = number
         if not before.any():
             raise Stale("the parts hold no pixel")
-        divided = divide(mask, before)
+        divided = divide(mask, before, is_moved=True)
         parts = [divided == number for number in np.unique(divided[mask]).tolist()]
         if len(parts) < 2:
             raise Stale("less than two parts lie in the particle")

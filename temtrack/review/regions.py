@@ -7,6 +7,7 @@ reading more than the frames in which a person drew.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -130,14 +131,24 @@ class Regions:
         return labels
 
 
-def divide(mask: NDArray[np.bool_], before: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Divide a particle (Y, X) among ids (Y, X) that stood about there: each pixel to the nearest of them.
+def divide(mask: NDArray[np.bool_], seeds: NDArray[np.integer], is_moved: bool = False) -> NDArray[np.int64]:
+    """Divide a particle (Y, X) among ids (Y, X): each pixel to the nearest of theirs.
 
-    The ids are first shifted by the way between both centres.
+    Where the particle ``is_moved`` since the ids stood there they are first shifted by the way between both
+    centres.
     """
-    own, known = np.argwhere(mask), np.argwhere(before)
-    shift = own.mean(axis=0) - known.mean(axis=0)
+    own, known = np.argwhere(mask), np.argwhere(seeds)
+    shift = own.mean(axis=0) - known.mean(axis=0) if is_moved else 0.0
     nearest = cKDTree(known + shift).query(own)[1]
     divided = np.zeros(mask.shape, np.int64)
-    divided[mask] = before[tuple(known[nearest].T)]
+    divided[mask] = seeds[tuple(known[nearest].T)]
     return divided
+
+
+def divide_in_time(
+    masks: Iterable[tuple[int, NDArray[np.bool_]]], before: NDArray[np.integer]
+) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Divide a particle frame by frame, from the ids (Y, X) before its first one on."""
+    for t, mask in masks:
+        before = divide(mask, before, is_moved=True)
+        yield t, before
