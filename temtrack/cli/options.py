@@ -187,7 +187,7 @@ OPTIONS = {
         "--points",
         parser=_read_points,
         metavar="CSV",
-        help="Only the particles at these points (columns x,y in px).",
+        help="Only the particles at these points (columns x,y or y_px,x_px in px).",
     ),
     "boxes": typer.Option(
         "--boxes",
@@ -206,6 +206,12 @@ OPTIONS = {
         "--first-mask",
         metavar="TIFF|PNG",
         help="Only the particles that this mask outlines in the first frame, with their families.",
+    ),
+    "corrections": typer.Option(
+        "--corrections",
+        metavar="MASKS",
+        help="A reviewed run of this movie: frames that were corrected, or said to be right, are taken from "
+        "it in place of the model's.",
     ),
     "min_area_px": typer.Option(
         "--min-area",

@@ -13,14 +13,14 @@ from temtrack.errors import InputError
 
 
 def read_points(path: Path) -> NDArray[np.float64]:
-    """Read columns ``x,y`` in pixels as (N, 2) in the order y, x.
+    """Read columns ``x,y``, or ``y_px,x_px``, in pixels as (N, 2) in the order y, x.
 
     Raises
     ------
     InputError
         If the file is missing, lacks a column, or holds no points.
     """
-    return _read_columns(path, {"x,y": ("y", "x")})
+    return _read_columns(path, {"y_px,x_px": ("y_px", "x_px"), "x,y": ("y", "x")})
 
 
 def read_boxes(path: Path) -> NDArray[np.float64]:
@@ -37,7 +37,9 @@ def read_boxes(path: Path) -> NDArray[np.float64]:
 
 
 def read_prompts(path: Path) -> NDArray[np.float64]:
-    """Read points (N, 3), columns ``frame,y_px,x_px``, or boxes (N, 5), ``frame,y0,x0,y1,x1``, in a movie.
+    """Read points (N, 3) or boxes (N, 5) in a movie.
+
+    Columns are ``frame,y_px,x_px``, or ``frame,x,y``; of boxes ``frame,y0,x0,y1,x1``.
 
     Raises
     ------
@@ -46,7 +48,8 @@ def read_prompts(path: Path) -> NDArray[np.float64]:
     """
     points, boxes = ("frame", "y_px", "x_px"), ("frame", "y0", "x0", "y1", "x1")
     either = f"{','.join(points)} of points, or {','.join(boxes)} of boxes"
-    prompts = _read_columns(path, {",".join(points): points, either: boxes})
+    choices = {",".join(points): points, "frame,x,y": ("frame", "y", "x"), either: boxes}
+    prompts = _read_columns(path, choices)
     if prompts.shape[1] == len(boxes):
         _check_boxes(path, prompts[:, 1:])
     return prompts

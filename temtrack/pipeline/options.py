@@ -228,6 +228,9 @@ class TrackOptions(ModelOptions):
         that is tracked.
     first_mask
         Only the families of the particles in this mask, which is of the first frame.
+    corrections
+        A reviewed run of the same movie: in frames whose outlines a person corrected, or said to be right,
+        these count in place of the model's.
     """
 
     tracker: str = DEFAULT_TRACKER
@@ -239,6 +242,7 @@ class TrackOptions(ModelOptions):
     frames: slice | None = None
     prompts: Places | None = None
     first_mask: Path | None = None
+    corrections: Path | None = None
 
     @property
     def linking(self) -> LinkingConfig:
@@ -432,7 +436,7 @@ def _from_json(name: str, value: Any) -> Any:
     """Read an option back; JSON has no type for some."""
     if name == "frames":
         return slice(*value)
-    if name in ("heater_log", "log", "first_mask"):
+    if name in ("heater_log", "log", "first_mask", "corrections"):
         return Path(value)
     if name not in ("points", "boxes", "prompts"):
         return value

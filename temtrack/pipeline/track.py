@@ -53,6 +53,7 @@ def track(
     frames: slice | None = _DEFAULT.frames,
     prompts: NDArray[np.float64] | None = _DEFAULT.prompts,
     first_mask: Path | None = _DEFAULT.first_mask,
+    corrections: Path | None = _DEFAULT.corrections,
     keep_annotations: bool = _DEFAULT.keep_annotations,
     device: str = "auto",
     force: bool = False,
@@ -78,7 +79,7 @@ def track(
         See `TrackOptions`.
     every_frame, follow, max_gap_frames, pixel_size_nm, scale_bar_nm, frame_time_s, frames, keep_annotations
         See `TrackOptions`.
-    prompts, first_mask
+    prompts, first_mask, corrections
         See `TrackOptions`.
 
     Returns

@@ -33,6 +33,7 @@ from temtrack.tracking.engine import (
 )
 
 if TYPE_CHECKING:
+    from temtrack.pipeline.corrected_frames import CorrectedFrames
     from temtrack.segmentation.segmenter import Segmenter
 
 
@@ -113,6 +114,10 @@ class TrackStage:
             segmentation = segmented_by_masks(self.segmenter, movie)
         else:
             segmentation = segmented_by_model(self.segmenter, movie, self.options)
+        if self.options.corrections is not None:
+            from temtrack.pipeline.corrected_frames import CorrectedFrames  # it imports this
+
+            segmentation = corrected_by(segmentation, CorrectedFrames.of(self.options.corrections, movie))
         if followed is not None:
             segmentation = told_of(segmentation, self.segmenter, followed)
         return TrackingPlan(movie, segmentation, self.tracker, self.options, command, source, followed)
@@ -126,6 +131,19 @@ class TrackStage:
         movie = without_annotations(replace(movie, calibration=scale), plan.movie.burned_in)
         plan.segmentation.grow(movie)
         return replace(plan, movie=movie)
+
+
+def corrected_by(segmentation: MovieSegmentation, corrected: CorrectedFrames) -> MovieSegmentation:
+    """Return a segmentation with the frames that a person corrected in place of its own."""
+    resumed = segmentation.resumed
+    assert resumed is not None
+
+    def resumed_and_corrected(first: int) -> Segment:
+        return corrected.told(resumed(first), first)
+
+    inputs = {**segmentation.inputs, "corrections": corrected.source}
+    own = resumed_and_corrected(0)
+    return replace(segmentation, segment=own, inputs=inputs, resumed=resumed_and_corrected)
 
 
 def told_of(

@@ -5,10 +5,18 @@ import tomllib
 import numpy as np
 import pytest
 import tifffile
+from review_scene import MASKS, make_run, write_scene
 from skimage.draw import disk
 
+from temtrack.formats.readers import read_movie
+from temtrack.formats.store.masks import read_labels
+from temtrack.formats.store.run import movie_source, write_run
 from temtrack.models.registry import write_run_spec
 from temtrack.nets.efficient_sam import EfficientSam
+from temtrack.provenance import Provenance
+from temtrack.review.corrections import Confirmed, ParticleDeleted
+from temtrack.review.log import Entry, Log, append
+from temtrack.review.places import Place
 from temtrack.training.history import EpochRow
 from temtrack.training.recipes import RECIPES
 
@@ -32,6 +40,18 @@ def films(tmp_path):
         tifffile.imwrite(tmp_path / f"films/images/{i}.tif", image)
         tifffile.imwrite(tmp_path / f"films/masks/{i}.tif", labels)
     return tmp_path / "films"
+
+
+@pytest.fixture
+def reviewed(tmp_path):
+    """A tracked run beside its movie, with two frames that a person corrected."""
+    film, masks = tmp_path / "film.tif", write_scene(tmp_path / "masks")
+    tifffile.imwrite(film, np.where(MASKS > 0, 60, 180).astype(np.uint8))
+    source = movie_source(read_movie(film))
+    write_run(masks, Provenance("track", "temtrack track", {"movie": source}))
+    done = [ParticleDeleted(Place(5, 70.0, 70.0)), Confirmed("frame", 5), Confirmed("frame", 9)]
+    append(Log(masks / "corrections.jsonl"), [Entry.now(one) for one in done], make_run())
+    return masks
 
 
 @pytest.fixture
@@ -124,6 +144,23 @@ def test_weights_of_another_network_are_refused(run, films, tmp_path):
         assert result.exit_code == 1
         assert result.stderr.count("\n") == 1
         assert "does not fit the network swin-unet" in result.stderr
+
+
+def test_corrections_of_a_run_make_a_model_that_segments(run, reviewed, small_network, tmp_path):
+    out = tmp_path / "mine"
+    result = run("train", "--corrections", reviewed, "-o", out, *SMALL)
+    assert result.exit_code == 0, result.output
+    assert "learns from 2 frames that were looked at" in " ".join(result.stderr.split())
+    labels = tmp_path / "mine_labels" / "masks" / "masks"
+    assert sorted(path.name for path in labels.iterdir()) == ["masks_0005.tif", "masks_0009.tif"]
+    assert np.array_equal(read_labels(labels / "masks_0005.tif") > 0, (MASKS[5] > 0) & (MASKS[5] != 7))
+    record = json.loads((out / "run.json").read_text())
+    assert record["inputs"]["data0"]["name"] == str(labels.parent)
+    image = labels.parent / "images" / "masks_0009.tif"
+    words = ("--model", out, "--rescale", "1", "--device", "cpu", "-o", tmp_path / "found", "--no-overlay")
+    segmented = run("segment", image, *words)
+    assert segmented.exit_code == 0, segmented.output
+    assert read_labels(tmp_path / "found" / "masks_0009_mask.tif").shape == MASKS[9].shape
 
 
 def test_a_propagator_trains_on_images_that_are_set_in_motion(run, films, tmp_path):

@@ -46,6 +46,13 @@ def test_prompts_of_a_movie_are_points_or_boxes(tmp_path):
     np.testing.assert_array_equal(read_prompts(tmp_path / "boxes.csv"), [[7, 2, 1, 40, 30]])
 
 
+def test_a_list_of_points_serves_images_and_movies_by_either_name(tmp_path):
+    for name, header in (("a", "frame,y_px,x_px"), ("b", "frame,y,x")):
+        (tmp_path / f"{name}.csv").write_text(f"{header}\n3,40,5\n")
+        np.testing.assert_array_equal(read_prompts(tmp_path / f"{name}.csv"), [[3, 40, 5]])
+        np.testing.assert_array_equal(read_points(tmp_path / f"{name}.csv"), [[40, 5]])
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -1,0 +1,66 @@
+"""A movie tracked anew keeps the outlines of the frames that a person corrected."""
+
+import numpy as np
+import pytest
+from review_scene import MASKS, N_FRAMES, make_run, write_scene
+
+import temtrack
+from temtrack.errors import InputError
+from temtrack.formats.store.movies import write_movie
+from temtrack.movie import movie_of_array
+from temtrack.pipeline.corrected_frames import CorrectedFrames
+from temtrack.pipeline.reproduce import reproduce
+from temtrack.review.corrections import Confirmed, FrameExcluded, ParticleDeleted
+from temtrack.review.log import Entry, Log, append
+from temtrack.review.places import Place
+
+#: Particles 4 and 8 are as faint as nothing: no model finds them.
+FRAMES = np.where((MASKS > 0) & (MASKS != 4) & (MASKS != 8), 60, 180).astype(np.uint8)
+DONE = [
+    Confirmed("frame", 4),
+    ParticleDeleted(Place(6, 70.0, 88.0)),
+    Confirmed("frame", 6),
+    Confirmed("frame", 9),
+    FrameExcluded(9),
+]
+
+
+@pytest.fixture
+def reviewed(tmp_path):
+    folder = write_scene(tmp_path / "masks")
+    append(Log(folder / "corrections.jsonl"), list(map(Entry.now, DONE)), make_run())
+    return folder
+
+
+def test_corrected_frames_take_the_place_of_what_a_model_sees(reviewed):
+    movie = movie_of_array(FRAMES)
+    segment = CorrectedFrames.of(reviewed, movie).told(lambda image: np.zeros(image.shape, np.int32), 3)
+    seen = [segment(FRAMES[t]) for t in range(3, N_FRAMES)]
+    assert [t for t, labels in enumerate(seen, start=3) if labels.any()] == [4, 6]
+    assert np.array_equal(seen[1], MASKS[4])
+    assert np.array_equal(seen[3] > 0, (MASKS[6] > 0) & (MASKS[6] != 8))
+
+
+def test_frames_of_a_piece_are_found_by_their_number_in_the_movie(reviewed):
+    piece = movie_of_array(FRAMES).cut(slice(2, None, 2))
+    assert set(CorrectedFrames.of(reviewed, piece).read) == {1, 2}
+
+
+def test_a_faint_particle_is_there_in_the_corrected_frames(reviewed, tmp_path):
+    path = tmp_path / "film.tif"
+    write_movie(path, movie_of_array(FRAMES))
+    how = {"model": "otsu", "tracker": "overlap", "n_neighbours": 0, "corrections": reviewed}
+    run = temtrack.track(temtrack.read_movie(path), tmp_path / "new", **how)
+    assert [bool(run.masks[t][70, 20]) for t in (1, 4)] == [False, True]
+    assert run.provenance.inputs["corrections"].name == str(reviewed / "corrections.jsonl")
+    reproduce(run.provenance, tmp_path / "again")
+    assert np.array_equal(temtrack.open_run(tmp_path / "again").masks[4], run.masks[4])
+
+
+def test_what_does_not_fit_the_movie_is_refused(reviewed, tmp_path):
+    with pytest.raises(InputError, match=r"is of frames of 96x120 px, the movie of 90x120 px"):
+        CorrectedFrames.of(reviewed, movie_of_array(FRAMES[:, :90]))
+    with pytest.raises(InputError, match="none of the frames that were looked at is tracked"):
+        CorrectedFrames.of(reviewed, movie_of_array(FRAMES).cut(slice(10, None)))
+    with pytest.raises(InputError, match="no frame was looked at"):
+        CorrectedFrames.of(write_scene(tmp_path / "other"), movie_of_array(FRAMES))
