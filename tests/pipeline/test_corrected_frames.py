@@ -11,11 +11,11 @@ from temtrack.movie import movie_of_array
 from temtrack.pipeline.corrected_frames import CorrectedFrames
 from temtrack.pipeline.reproduce import reproduce
 from temtrack.review.corrections import Confirmed, FrameExcluded, ParticleDeleted
-from temtrack.review.log import Entry, Log, append
+from temtrack.review.log import Entry, Log, append, read_log
+from temtrack.review.outlines import ParticleOutlined
 from temtrack.review.places import Place
 
-#: Particles 4 and 8 are as faint as nothing: no model finds them.
-FRAMES = np.where((MASKS > 0) & (MASKS != 4) & (MASKS != 8), 60, 180).astype(np.uint8)
+FRAMES = np.where(MASKS > 0, 60, 180).astype(np.uint8)
 DONE = [
     Confirmed("frame", 4),
     ParticleDeleted(Place(6, 70.0, 88.0)),
@@ -46,15 +46,20 @@ def test_frames_of_a_piece_are_found_by_their_number_in_the_movie(reviewed):
     assert set(CorrectedFrames.of(reviewed, piece).read) == {1, 2}
 
 
-def test_a_faint_particle_is_there_in_the_corrected_frames(reviewed, tmp_path):
+def test_a_corrected_outline_is_kept_by_the_tracker(reviewed, tmp_path):
+    ring = ((62.0, 12.0), (62.0, 28.0), (78.0, 28.0), (78.0, 12.0))
+    run = make_run()
+    drawn = ParticleOutlined(4, (ring,), Place(4, 70.0, 20.0))
+    append(read_log(reviewed / "corrections.jsonl", run), [Entry.now(drawn)], run)
     path = tmp_path / "film.tif"
     write_movie(path, movie_of_array(FRAMES))
     how = {"model": "otsu", "tracker": "overlap", "n_neighbours": 0, "corrections": reviewed}
-    run = temtrack.track(temtrack.read_movie(path), tmp_path / "new", **how)
-    assert [bool(run.masks[t][70, 20]) for t in (1, 4)] == [False, True]
-    assert run.provenance.inputs["corrections"].name == str(reviewed / "corrections.jsonl")
-    reproduce(run.provenance, tmp_path / "again")
-    assert np.array_equal(temtrack.open_run(tmp_path / "again").masks[4], run.masks[4])
+    found = temtrack.track(temtrack.read_movie(path), tmp_path / "new", **how)
+    areas = [np.count_nonzero(labels == found.masks[0][70, 20]) for labels in found.masks]
+    assert areas == [256 if t == 4 else np.count_nonzero(MASKS[t] == 4) for t in range(N_FRAMES)]
+    assert found.provenance.inputs["corrections"].name == str(reviewed / "corrections.jsonl")
+    reproduce(found.provenance, tmp_path / "again")
+    assert np.array_equal(temtrack.open_run(tmp_path / "again").masks[4], found.masks[4])
 
 
 def test_what_does_not_fit_the_movie_is_refused(reviewed, tmp_path):

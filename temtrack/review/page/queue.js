@@ -84,7 +84,7 @@ async function showChanges() {
   tell("measuring what changed …");
   const { revision } = state;
   try {
-    const rows = (await ask("changes")).map((one) => [one.quantity.replaceAll("_", " ") + (one.unit === "1" ? "" : ` (${one.unit})`), inWords(one, "before"), inWords(one, "after")]);
+    const rows = (await ask("changes")).map((one) => [one.quantity.replace(/^n_/, "").replaceAll("_", " ") + (one.unit === "1" ? "" : ` (${one.unit})`), inWords(one, "before"), inWords(one, "after")]);
     $("changes").replaceChildren(...[["", "as tracked", "as corrected"], ...rows].map((cells, row) => {
       const line = document.createElement("tr");
       line.append(...cells.map((words) => Object.assign(document.createElement(row ? "td" : "th"), { textContent: words })));
