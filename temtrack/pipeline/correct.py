@@ -25,7 +25,6 @@ from temtrack.pipeline.analyze import ids_of, tables_of
 from temtrack.pipeline.find_movie import find_movie
 from temtrack.pipeline.options import AnalyzeOptions, CorrectOptions, TableOptions
 from temtrack.pipeline.request import Request
-from temtrack.pipeline.tracking_run import remove_earlier_run
 from temtrack.progress import Progress, silent
 from temtrack.provenance import Provenance, Source
 from temtrack.report.page.lineage import lineage_of
@@ -34,6 +33,7 @@ from temtrack.review.elsewhere import read_elsewhere
 from temtrack.review.estimate import confidences_answered
 from temtrack.review.log import LOG_NAME, Entry, Log, append, read_log, unknown_to
 from temtrack.tables import DRIFT, Tables
+from temtrack.tracking.checkpoint import remove_earlier_run
 
 _DEFAULT = CorrectOptions()
 

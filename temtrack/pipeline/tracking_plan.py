@@ -20,6 +20,7 @@ from temtrack.masks import Labels, Masks
 from temtrack.models.catalog import Kind, kind_of
 from temtrack.models.registry import RUN_FILE, find_model, names_for, verify
 from temtrack.movie import Movie
+from temtrack.pipeline.corrected_frames import CorrectedFrames
 from temtrack.pipeline.movie_segmentation import MovieSegmentation, segmented_by_model, told_by
 from temtrack.pipeline.options import TrackOptions
 from temtrack.pipeline.pieces import has_pieces, join_pieces
@@ -33,7 +34,6 @@ from temtrack.tracking.engine import (
 )
 
 if TYPE_CHECKING:
-    from temtrack.pipeline.corrected_frames import CorrectedFrames
     from temtrack.segmentation.segmenter import Segmenter
 
 
@@ -115,8 +115,6 @@ class TrackStage:
         else:
             segmentation = segmented_by_model(self.segmenter, movie, self.options)
         if self.options.corrections is not None:
-            from temtrack.pipeline.corrected_frames import CorrectedFrames  # it imports this
-
             segmentation = corrected_by(segmentation, CorrectedFrames.of(self.options.corrections, movie))
         if followed is not None:
             segmentation = told_of(segmentation, self.segmenter, followed)

@@ -17,17 +17,16 @@ from temtrack.formats.store.masks import (
     MaskWriter,
     mask_writer,
     read_masks,
-    remove_masks,
 )
-from temtrack.formats.store.run import RUN_NAME, write_run
+from temtrack.formats.store.run import write_run
 from temtrack.formats.store.tables import write_table
 from temtrack.masks import Labels, Run, masks_of_arrays
 from temtrack.movie import Movie
 from temtrack.pipeline.prompted import Followed, families_of, only, without_others
 from temtrack.pipeline.tracking_plan import TrackingPlan
 from temtrack.progress import Progress, silent
-from temtrack.tables import DRIFT, KINETICS, TABLES
-from temtrack.tracking.checkpoint import RESUME_NAME, Checkpoint, CheckpointFile
+from temtrack.tables import DRIFT
+from temtrack.tracking.checkpoint import Checkpoint, CheckpointFile, remove_earlier_run
 from temtrack.tracking.engine import (
     TrackedFrame,
     TrackingEngine,
@@ -161,15 +160,6 @@ def _write_record(folder: Path, run: Checkpoint, movie: Movie) -> None:
         "seen_fraction": report.seen_fraction,
     }
     write_run(folder, provenance, movie.calibration, frames)
-
-
-def remove_earlier_run(folder: Path) -> None:
-    """Remove what an earlier run left, so that no file tells of another one."""
-    (folder / RESUME_NAME).unlink(missing_ok=True)  # first: it must never outlive the masks that it counts on
-    remove_masks(folder)
-    tables = [f"{table.name}.parquet" for table in (*TABLES, DRIFT, KINETICS)]
-    for name in (CTC_TABLE_NAME, LINEAGE_NAME, RUN_NAME, "kinetics.png", "kinetics.svg", *tables):
-        (folder / name).unlink(missing_ok=True)
 
 
 def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:

@@ -13,12 +13,16 @@ from pathlib import Path
 from temtrack.errors import InputError, OutputError, UsageError
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.store.atomic import check_output_folder
+from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME
+from temtrack.formats.store.masks import remove_masks
+from temtrack.formats.store.run import RUN_NAME
 from temtrack.formats.store.state import read_state, write_state
 from temtrack.imaging.registration import FrameRegistration
 from temtrack.lineage import Lineage, Track
 from temtrack.linking.motion import MotionModel
 from temtrack.linking.state import STATE_CLASSES
 from temtrack.provenance import Provenance, Source
+from temtrack.tables import DRIFT, KINETICS, TABLES
 from temtrack.tracking.drift import DriftEstimator
 from temtrack.tracking.engine import ResumableTracker, TrackingState
 from temtrack.tracking.frame_quality import FrameQuality, QualityEstimator
@@ -164,3 +168,12 @@ def check_tracking_folder(folder: Path, force: bool, resume: bool) -> None:
             "or another folder"
         )
     check_output_folder(folder, force or resume)
+
+
+def remove_earlier_run(folder: Path) -> None:
+    """Remove what an earlier run left, so that no file tells of another one."""
+    (folder / RESUME_NAME).unlink(missing_ok=True)  # first: it must never outlive the masks that it counts on
+    remove_masks(folder)
+    tables = [f"{table.name}.parquet" for table in (*TABLES, DRIFT, KINETICS)]
+    for name in (CTC_TABLE_NAME, LINEAGE_NAME, RUN_NAME, "kinetics.png", "kinetics.svg", *tables):
+        (folder / name).unlink(missing_ok=True)
