@@ -133,6 +133,8 @@ def test_what_is_written_is_read_back(folder):
         ('{"calibration": {"pixel_size_nm": "wide"}}', "'calibration' is damaged"),
         ('{"calibration": {"frame_times_s": [0, 1]}}', "the times of 2 frames for 3 masks"),
         ('{"frames": {"quality": ["good"]}}', "'quality' is damaged"),
+        ('{"frames": {"refit": [0.1, -1.0]}}', "'refit' is damaged"),
+        ('{"frames": {"refit": 3}}', "'refit' is damaged"),
         ('{"frames": {"gap_filled": [1]}}', "'gap_filled' is damaged"),
         ('{"frames": {"frame_range": [0, 2, 1]}}', "'frame_range' is damaged"),
         ('{"action": "track"}', "'inputs' is damaged"),
