@@ -75,6 +75,7 @@ def test_column_order_is_that_of_the_contract():
         "approach_speed",
         "contact_s",
         "reviewed",
+        "model_confidence",
     ]
     particles = PARTICLES.schema(calibration(1.0)).names
     assert particles[:4] == ["frame", "particle_id", "y_px", "x_px"]
