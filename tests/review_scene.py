@@ -7,6 +7,7 @@ from temtrack.analysis.particles import ParticleHistory, measure_particles
 from temtrack.formats.store.lineage import write_lineage
 from temtrack.formats.store.masks import mask_name, write_mask
 from temtrack.formats.store.run import write_run
+from temtrack.imaging.labels import LabelImage
 from temtrack.lineage import Lineage, Merge, Track
 from temtrack.masks import Run, masks_of_arrays
 from temtrack.provenance import Provenance
@@ -43,7 +44,7 @@ def make_lineage():
 
 def make_edited(masks=MASKS, lineage=None, frames=None):
     """Return a run to correct; of masks alone each id is present all along."""
-    rows = [measure_particles(labels, None, t, frozenset()) for t, labels in enumerate(masks)]
+    rows = [measure_particles(LabelImage(labels), None, t, frozenset()) for t, labels in enumerate(masks)]
     columns = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
     return EditedRun(
         masks_of_arrays(masks),

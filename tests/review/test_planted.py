@@ -6,7 +6,7 @@ import pytest
 from temtrack.analysis.measure import analyze_run
 from temtrack.analysis.particles import ParticleHistory, measure_particles
 from temtrack.calibration import UNCALIBRATED
-from temtrack.imaging.labels import overlap_counts
+from temtrack.imaging.labels import LabelImage, overlap_counts
 from temtrack.masks import Run, masks_of_arrays
 from temtrack.review.corrections import (
     IdsSwapped,
@@ -30,7 +30,7 @@ MAX_ENTRIES = 40
 
 
 def editable(masks, lineage):
-    rows = [measure_particles(labels, None, t, frozenset()) for t, labels in enumerate(masks)]
+    rows = [measure_particles(LabelImage(labels), None, t, frozenset()) for t, labels in enumerate(masks)]
     columns = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
     return EditedRun(masks_of_arrays(masks), ParticleHistory(columns), lineage)
 
