@@ -167,7 +167,8 @@ OPTIONS = {
     ),
     "tta": typer.Option(
         "--tta/--no-tta",
-        help="Test-time augmentation: see each image twice, once shifted; finer, in twice the time.",
+        help="Test-time augmentation: see each image twice, once shifted; finer, in twice the time. Without "
+        "either, a movie is seen once where that shows the same.",
     ),
     "diameter": typer.Option(
         "--diameter",

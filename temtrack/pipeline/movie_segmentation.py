@@ -15,6 +15,7 @@ from temtrack.pipeline.neighbours import FramesWithNeighbours
 from temtrack.pipeline.options import N_FIRST, TrackOptions
 from temtrack.pipeline.reuse import SparingSegmentation
 from temtrack.pipeline.segment import find_common_sight
+from temtrack.pipeline.views import MIN_FRAMES, with_views
 from temtrack.provenance import Source
 from temtrack.tracking.engine import (
     Segment,
@@ -58,9 +59,10 @@ def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions
 
     shown = FramesWithNeighbours(movie, options.n_neighbours)
     first = told_by(movie, options)
-    sight = find_common_sight(
-        segmenter, FramesWithNeighbours(first, options.n_neighbours).show, first, options
-    )
+    sample = FramesWithNeighbours(first, options.n_neighbours).show
+    sight = find_common_sight(segmenter, sample, first, options)
+    min_frames = 1 if options.follow else MIN_FRAMES  # how many will come nobody knows
+    sight = with_views(segmenter, sight, sample, first, options, min_frames)
     last: list[float] = []
 
     def finish(found: Segmentation) -> NDArray[np.int32]:

@@ -78,7 +78,8 @@ class ModelOptions(Options):
         A model that ``temtrack models`` lists, the folder of a training run, or two joined by ``+``.
     tta
         Test-time augmentation: a network sees each image twice, the second time shifted by half a patch, and
-        the mean of both counts. It takes twice as long, and contours are finer.
+        the mean of both counts. It takes twice as long, and contours are finer. Where ``None``, so is each
+        image and each short movie; of a longer one some frames tell whether it would see the same once.
     diameter
         Width of a typical particle, as ``8px`` or ``4nm``, from which follows the size at which the model
         sees the image; found from the image where ``None``.
@@ -99,7 +100,7 @@ class ModelOptions(Options):
     """
 
     model: str = DEFAULT_MODEL
-    tta: bool = DEFAULT_TTA
+    tta: bool | None = None
     diameter: str | None = None
     rescale: float | None = None
     polarity: Polarity = "auto"
@@ -122,6 +123,11 @@ class ModelOptions(Options):
             raise UsageError(f"--min-score {self.min_score:g}: allowed are scores from 0 to 1")
         if self.polarity not in POLARITIES:
             raise UsageError(f"--polarity {self.polarity}: allowed are {', '.join(POLARITIES)}")
+
+    @property
+    def takes_views(self) -> bool:
+        """Whether a network may see images twice."""
+        return DEFAULT_TTA if self.tta is None else self.tta
 
     def diameter_px(self, movie: Movie) -> float | None:
         """Return the given width of a typical particle in the movie's pixels.

@@ -24,6 +24,7 @@ from temtrack.movie import Movie, movie_of_array
 from temtrack.pipeline.options import ModelOptions, SegmentOptions
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.shown import MASK_SUFFIX, NOTHING_SHOWN, Shown
+from temtrack.pipeline.views import sample_frames, with_views
 from temtrack.provenance import Provenance, Source
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def segment(
     image: NDArray[Any],
     model: str = _DEFAULT.model,
     *,
-    tta: bool = _DEFAULT.tta,
+    tta: bool | None = _DEFAULT.tta,
     diameter: str | None = _DEFAULT.diameter,
     rescale: float | None = _DEFAULT.rescale,
     polarity: Polarity = _DEFAULT.polarity,
@@ -141,7 +142,7 @@ class SegmentStage:
         """
         from temtrack.segmentation.segmenter import Segmenter
 
-        segmenter = Segmenter(options.model, device, tta=options.tta)
+        segmenter = Segmenter(options.model, device, tta=options.takes_views)
         if options.is_prompted and not segmenter.takes_prompts:
             raise UsageError(
                 f"--model {options.model}: takes no --points or --boxes; use one that does, as effsam-tiny"
@@ -220,6 +221,7 @@ class SegmentStage:
             remove_masks(folder)
             write = mask_writer(folder, movie, movie.calibration)
             sight = find_common_sight(self.segmenter, movie.read_frame, movie, self.options)
+            sight = with_views(self.segmenter, sight, movie.read_frame, movie, self.options)
             for t in request.progress(range(movie.n_frames), "segmenting"):
                 found = self.segment(movie, movie.read_frame(t), sight)
                 write(t, found.labels)
@@ -274,9 +276,8 @@ def find_common_sight(
     """
     from temtrack.segmentation.sight import common_sight
 
-    samples = sorted({0, movie.n_frames // 2, movie.n_frames - 1})
     scale = given_scale(options, movie)
-    found = [segmenter.find_sight(show(t), options.polarity, scale) for t in samples]
+    found = [segmenter.find_sight(show(t), options.polarity, scale) for t in sample_frames(movie)]
     _tell_doubts(movie, options, found)
     return common_sight(found) or _given_sight(options, movie)
 

@@ -35,7 +35,7 @@ def track(
     output: Path | str | None = None,
     *,
     model: str = _DEFAULT.model,
-    tta: bool = _DEFAULT.tta,
+    tta: bool | None = _DEFAULT.tta,
     diameter: str | None = _DEFAULT.diameter,
     rescale: float | None = _DEFAULT.rescale,
     polarity: Polarity = _DEFAULT.polarity,

@@ -95,7 +95,7 @@ class TrackStage:
             return cls(options, masks, load_tracker(options.tracker, device))
         from temtrack.segmentation.segmenter import Segmenter
 
-        segmenter = Segmenter(options.model, device, tta=options.tta)
+        segmenter = Segmenter(options.model, device, tta=options.takes_views)
         return cls(options, segmenter, load_tracker(options.tracker, device))
 
     def plan(self, movie: Movie, command: str, source: Source | None = None) -> TrackingPlan:

@@ -74,12 +74,14 @@ class SegmentationModel:
 
     They are (Y, X), or (3, Y, X) with the means of a frame's neighbours before and behind it.
 
-    ``min_area_px`` is the model's own least area, ``None`` where each image decides.
+    ``min_area_px`` is the model's own least area, ``None`` where each image decides; ``averages_views`` says
+    that the mean of two views of an image counts, unless a sight says otherwise.
     """
 
     spec: ModelSpec
     sha256: str | None = None
     takes_prompts: bool = False
+    averages_views: bool = False
     min_area_px: float | None = None
 
     def segment(

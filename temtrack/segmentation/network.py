@@ -51,7 +51,7 @@ class NetworkModel(SegmentationModel):
         self.spec = spec
         self.sha256 = sha256
         self.device = device
-        self.tta = tta and adapter.averages_views
+        self.averages_views = tta and adapter.averages_views
         self.takes_prompts = adapter.predict_prompts is not None
         self.scale = spec.number("scale")
         self.min_area_px = spec.number("min_area_px")
@@ -142,7 +142,7 @@ class NetworkModel(SegmentationModel):
         """Find the particles of what is shown from all views; what was predicted is not predicted again."""
         scale, known = seen.sight.scale, seen.prediction
         views = [self._forward(shown, View(scale)) if known is None else known.output]
-        if self.tta:
+        if self.averages_views and seen.sight.n_views != 1:
             views.append(self._forward(shown, View(scale, shifted=True)))
         return self._scored(self._decode(views, shown, scale), shown, seen.sight)
 

@@ -55,6 +55,7 @@ class Segmenter:
         self.spec = self.model.spec
         self.sha256 = self.model.sha256
         self.takes_prompts = self.model.takes_prompts
+        self.averages_views = self.model.averages_views
         self.min_area_px = self.model.min_area_px
 
     def segment(

@@ -75,11 +75,14 @@ class Sight:
         Whether particles are bright, so that grey values are inverted.
     background_px
         Diameter (px) of the particles for which its background is flattened; ``None`` where it stays.
+    n_views
+        Views that count, at most, see `tiling.View`; where ``None`` as many as the model takes.
     """
 
     scale: float = 1.0
     is_bright: bool = False
     background_px: float | None = None
+    n_views: int | None = None
 
     def show(self, grey: NDArray[np.float32], centring_blur_px: float) -> NDArray[np.float32]:
         """Return an image (..., Y, X) in [0, 1] as the network is shown it, at its own size."""
@@ -314,4 +317,6 @@ def facts_of(sights: Sequence[Sight | None]) -> dict[str, Any]:
         "polarity": [sight and ("bright" if sight.is_bright else "dark") for sight in sights],
         "background_px": [sight and sight.background_px for sight in sights],
     }
+    if any(sight and sight.n_views for sight in sights):
+        told["n_views"] = [sight and sight.n_views for sight in sights]
     return {name: values[0] if len(set(values)) == 1 else values for name, values in told.items()}

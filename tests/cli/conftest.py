@@ -14,6 +14,7 @@ class FakeSegmenter:
     """Calls every connected dark patch a particle; notes at which scales it is asked to see."""
 
     takes_prompts = True
+    averages_views = False
 
     def __init__(self):
         self.spec = ModelSpec("fake", "fake", None, None, {})

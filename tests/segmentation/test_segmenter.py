@@ -218,14 +218,14 @@ def test_a_model_of_one_magnification_has_its_own_scale(run_folder):
     write_run_spec(run_folder, "tiny", "temtrack train", {"scale": 2.0, "min_area_px": 7})
     segmenter = Segmenter(str(run_folder), "cpu")
     assert (segmenter.model.scale, segmenter.model.min_area_px) == (2.0, 7.0)
-    assert segmenter.model.tta is DEFAULT_TTA
+    assert segmenter.averages_views is DEFAULT_TTA
 
 
 @pytest.mark.parametrize("tta", [True, False])
 def test_only_a_network_that_predicts_maps_takes_test_time_augmentation(run_folder, monkeypatch, tta):
-    assert Segmenter(str(run_folder), "cpu", tta=tta).model.tta is tta
+    assert Segmenter(str(run_folder), "cpu", tta=tta).averages_views is tta
     monkeypatch.setitem(ADAPTERS, "efficient_sam", YOLO)
-    assert not Segmenter(str(run_folder), "cpu", tta=tta).model.tta
+    assert not Segmenter(str(run_folder), "cpu", tta=tta).averages_views
 
 
 def test_a_model_centres_an_image_after_the_blur_it_was_trained_with(run_folder):
