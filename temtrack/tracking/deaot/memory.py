@@ -18,7 +18,9 @@ from torch import Tensor
 
 from temtrack.imaging.labels import compact, map_ids
 from temtrack.nets.deaot.memory import Memory, View
-from temtrack.nets.deaot.model import N_CHANNELS, N_IDS, STRIDE, Deaot
+from temtrack.nets.deaot.model import N_CHANNELS, N_IDS, STRIDE, Deaot, Pyramid
+from temtrack.nets.device import bf16_where_native
+from temtrack.nets.layers import imagenet_normalize
 from temtrack.tracking.deaot.padding import PaddedInput, shift_onto
 
 #: In place of a colour where nothing is known.
@@ -44,7 +46,7 @@ class MemoryEntry:
         (H, W) int32 ids that came up later, where they then were: what the frame shows there is unknown as
         long as they live.
     tokens
-        Of a frame observed without propagating to it.
+        Of a frame observed without propagating to it, once they are asked for.
     views
         Of a frame propagated to: one a pass.
     colours
@@ -57,6 +59,8 @@ class MemoryEntry:
         The network's memories, by pass.
     stands_for
         The colours of all ids for which all this holds, ``None`` where something has changed since.
+    grey
+        (H, W) float32, the frame on its padded input, where its tokens have yet to be encoded.
     """
 
     number: int
@@ -70,6 +74,7 @@ class MemoryEntry:
     valid: Tensor | None = None
     memories: dict[int, Memory] = field(default_factory=dict)
     stands_for: dict[int, int] | None = None
+    grey: NDArray[np.float32] | None = None
 
     def rename(self, successors: Mapping[int, int]) -> None:
         """Replace ids."""
@@ -108,6 +113,8 @@ class MemoryEntry:
         return shift_memory(self.memories[p], self.valid, (y - to_y, x - to_x))
 
     def _make_memory(self, net: Deaot, p: int) -> Memory:
+        if self.grey is not None:
+            self.tokens, self.grey = encode(net, self.grey).tokens, None
         if self.tokens is not None:
             return net.observe(self.tokens, self.embeddings[p])
         return net.write(self.views[min(p, len(self.views) - 1)], self.embeddings[p])
@@ -122,6 +129,13 @@ class MemoryEntry:
             lives = np.array([False, *(i in colour_of_id for i in ids.tolist())])
             colours[lives[small]] = UNKNOWN
         return colours
+
+
+def encode(net: Deaot, grey: NDArray[np.float32]) -> Pyramid:
+    """Encode an image (H, W) in [0, 1] on its padded input."""
+    device = next(net.parameters()).device
+    with bf16_where_native(device):
+        return net.encode(imagenet_normalize(torch.from_numpy(grey).to(device)[None, None]))
 
 
 def embed(net: Deaot, colours: NDArray[np.uint16], p: int) -> Tensor:

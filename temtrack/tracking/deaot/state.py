@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from temtrack.imaging.labels import LabelImage
@@ -26,18 +28,21 @@ class EncodedFrame:
     padded
         Its place on the network's input.
     tokens
-        What the encoder sees.
+        What the encoder sees; ``None`` where nobody has asked it yet.
     views
         What propagation saw, one a pass; none of a frame that was not propagated to.
     predicted
         The ids where motion predicts them; ``None`` for the first frame.
+    grey
+        (H, W) float32, the frame on the padded input, where the encoder has yet to see it.
     """
 
     drift_px: Step
     padded: PaddedInput
-    tokens: Tensor
+    tokens: Tensor | None
     views: list[View]
     predicted: LabelImage | None
+    grey: NDArray[np.float32] | None = None
 
 
 @dataclass

@@ -8,21 +8,22 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from temtrack.imaging.intensity import rescale_intensity
-from temtrack.imaging.labels import LabelImage, overlap_counts
+from temtrack.imaging.labels import LabelImage, count_shared_pixels, overlap_counts
 from temtrack.linking.motion import Prediction
 from temtrack.nets.deaot.memory import Memory
 from temtrack.nets.deaot.model import N_IDS, STRIDE, Deaot, Pyramid
 from temtrack.nets.device import bf16_where_native
-from temtrack.nets.layers import imagenet_normalize
 from temtrack.tracking.deaot.colouring import colour_particles, find_conflicts
 from temtrack.tracking.deaot.decoding import PassArgmax, assign_ids
 from temtrack.tracking.deaot.gating import Gates, apply_fallback
-from temtrack.tracking.deaot.memory import MemoryEntry, evict, without_gates
+from temtrack.tracking.deaot.memory import MemoryEntry, encode, evict, without_gates
 from temtrack.tracking.deaot.padding import choose_scale, pad_input
 from temtrack.tracking.deaot.state import STATE_CLASSES, DeaotState, EncodedFrame, to_device
+
+#: A particle is found where a detection has this overlap (intersection over union) with its predicted mask.
+MIN_FOUND_IOU = 0.5
 
 #: An id that ends where another takes over at least this share of its place lives on in it.
 SUCCESSOR_FRACTION = 0.5
@@ -47,6 +48,9 @@ class DeaotConfig:
         for farther than this from where it is expected.
     gates
         Which of the network's masks to accept.
+    only_in_doubt
+        Whether the network is asked only of frames where a particle was not found where it was predicted;
+        elsewhere the prediction stands. The memory goes on through all of them.
     """
 
     n_reference_frames: int = 4
@@ -55,6 +59,7 @@ class DeaotConfig:
     max_input_px: int = 1_500_000
     reach_tokens: float = 1.25
     gates: Gates = field(default_factory=Gates)
+    only_in_doubt: bool = True
 
 
 class DeaotTracker:
@@ -99,7 +104,7 @@ class DeaotTracker:
         if state.scale is not None:
             if state.encoded is None and state.newest is not None:
                 raise ValueError("add_reference takes the frame that was propagated to last")
-            encoded = state.encoded or self._encode(frame)[0]
+            encoded = state.encoded or self._placed(frame)
             self._update_ids(encoded, labels)
             self._write_memory(encoded, labels.labels.astype(np.int32))
             state.drift_px, state.encoded = encoded.drift_px, None
@@ -115,7 +120,13 @@ class DeaotTracker:
             raise ValueError("propagate needs a reference: call add_reference first")
         if state.newest is None:
             return prediction.labels
-        state.encoded, pyramid = self._encode(frame, prediction)
+        state.encoded = self._placed(frame, prediction)
+        if self.config.only_in_doubt and are_all_found(prediction.labels, detections):
+            return prediction.labels
+        grey, state.encoded.grey = state.encoded.grey, None
+        assert grey is not None
+        pyramid = encode(self.net, grey)
+        state.encoded.tokens = pyramid.tokens
         with bf16_where_native(self.device):
             colours = self._propagate_colours(state.newest, state.encoded, pyramid)
         predicted = prediction.labels
@@ -127,22 +138,14 @@ class DeaotTracker:
         """How far a particle is looked for, in pixels of the frame."""
         return self.config.reach_tokens * STRIDE / (self._state.scale or 1.0)
 
-    def _encode(
-        self, frame: NDArray[np.generic], prediction: Prediction | None = None
-    ) -> tuple[EncodedFrame, Pyramid]:
-        """Pad a frame so that the specimen rests on its tokens, and encode it."""
+    def _placed(self, frame: NDArray[np.generic], prediction: Prediction | None = None) -> EncodedFrame:
+        """Pad a frame so that the specimen rests on its tokens; it is encoded where that is asked for."""
         state = self._state
         step = prediction.step_px if prediction else (0.0, 0.0)
         drift_px = (state.drift_px[0] + step[0], state.drift_px[1] + step[1])
         padded = pad_input((frame.shape[0], frame.shape[1]), state.scale or 1.0, drift_px)
-        with bf16_where_native(self.device):
-            pyramid = self.net.encode(self._to_input(padded.place_image(rescale_intensity(frame))))
-        predicted = prediction.labels if prediction else None
-        return EncodedFrame(drift_px, padded, pyramid.tokens, [], predicted), pyramid
-
-    def _to_input(self, grey: NDArray[np.float32]) -> Tensor:
-        """Return an image (H, W) in [0, 1] as 1x3xHxW, normalised."""
-        return imagenet_normalize(torch.from_numpy(grey).to(self.device)[None, None])
+        grey = padded.place_image(rescale_intensity(frame))
+        return EncodedFrame(drift_px, padded, None, [], prediction.labels if prediction else None, grey)
 
     def _propagate_colours(
         self, newest: MemoryEntry, encoded: EncodedFrame, pyramid: Pyramid
@@ -188,12 +191,28 @@ class DeaotTracker:
         newer = np.zeros_like(padded_labels)
         tokens = None if encoded.views else encoded.tokens
         last, number = state.newest, state.n_references
-        state.newest = MemoryEntry(number, encoded.padded, padded_labels, newer, tokens, encoded.views)
+        state.newest = MemoryEntry(
+            number, encoded.padded, padded_labels, newer, tokens, encoded.views, grey=encoded.grey
+        )
         if last is None:
             state.references = [state.newest]
         elif last.number != state.references[0].number:
             kept = [*state.references, last]
             state.references = evict(kept, self.config.n_reference_frames, number)
+
+
+def are_all_found(predicted: LabelImage, detections: LabelImage) -> bool:
+    """Tell whether each id is found by a detection of its own where it is predicted.
+
+    One that waits outside as a pixel at the border is not asked for.
+    """
+    expected, found = predicted.regions, detections.regions
+    shared = count_shared_pixels(predicted.runs, detections.runs)
+    areas_px = expected.area_px[np.searchsorted(expected.ids, shared.a)]
+    areas_px = areas_px + found.area_px[np.searchsorted(found.ids, shared.b)]
+    own = shared.a[shared.n_px > MIN_FOUND_IOU * (areas_px - shared.n_px)]  # above a half there is but one
+    is_outside = expected.touches_border & (expected.area_px == 1)
+    return bool(np.isin(expected.ids[~is_outside], own).all())
 
 
 def find_successors(

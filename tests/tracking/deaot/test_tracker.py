@@ -11,7 +11,7 @@ from temtrack.linking.motion import MotionModel, Prediction
 from temtrack.nets.deaot.memory import LayerMemory, LayerView, Memory, View
 from temtrack.nets.deaot.model import Pyramid
 from temtrack.tracking.deaot.state import STATE_CLASSES
-from temtrack.tracking.deaot.tracker import DeaotConfig, DeaotTracker, find_successors
+from temtrack.tracking.deaot.tracker import DeaotConfig, DeaotTracker, are_all_found, find_successors
 from temtrack.tracking.drift import DriftEstimator
 
 
@@ -74,7 +74,7 @@ class Driven:
     """A tracker that is given the predictions that the engine would give, without a linker."""
 
     def __init__(self, **config):
-        config = DeaotConfig(**{"target_diameter_px": 16, **config})
+        config = DeaotConfig(**{"target_diameter_px": 16, "only_in_doubt": False, **config})
         self.tracker = DeaotTracker(FakeNet(), torch.device("cpu"), config)
         self.drift, self.motion = DriftEstimator(), MotionModel()
         self.registration = None
@@ -88,10 +88,11 @@ class Driven:
         self.tracker.add_reference(frame, LabelImage(labels))
         self.motion.learn(LabelImage(labels), self.registration.is_jump)
 
-    def propagate(self, frame, is_good=True):
+    def propagate(self, frame, is_good=True, detections=None):
         self.registration = self.drift.measure(frame, is_good)
         prediction = self.motion.predict(self.registration.step_px)
-        return self.tracker.propagate(frame, None, prediction).labels
+        found = None if detections is None else LabelImage(detections)
+        return self.tracker.propagate(frame, found, prediction).labels
 
 
 @pytest.fixture
@@ -119,6 +120,31 @@ def test_forty_particles_are_propagated_in_one_pass(tracker):
         tracker.add_reference(picture(truth, t), labels)
     assert tracker.tracker.net.n_passes == 5
     assert max(tracker.state.colour_of_id.values()) <= 10
+
+
+def test_the_network_is_asked_only_where_a_particle_was_not_found():
+    tracker, net_is_asked = Driven(only_in_doubt=True), []
+    truth = lattice(3, 4)
+    tracker.add_reference(picture(truth), truth)
+    for t in range(1, 6):
+        truth = lattice(3, 4, step=(t, 0))
+        n_before = tracker.tracker.net.n_passes
+        labels = tracker.propagate(picture(truth, t), detections=np.where((truth == 5) & (t == 4), 0, truth))
+        net_is_asked.append(tracker.tracker.net.n_passes > n_before)
+        assert all_right(labels, truth)
+        tracker.add_reference(picture(truth, t), truth)
+    assert net_is_asked == [False, False, False, True, False]
+
+
+def test_a_particle_is_found_by_a_detection_of_its_own():
+    truth = lattice(2, 2)
+    expected = LabelImage(truth)
+    assert are_all_found(expected, LabelImage(np.where(truth == 0, 0, truth + 7)))
+    assert not are_all_found(expected, LabelImage(np.where(truth == 3, 0, truth)))
+    assert not are_all_found(expected, LabelImage(np.minimum(truth, 1)))
+    outside = truth.copy()
+    outside[0, 0] = 9
+    assert are_all_found(LabelImage(outside), expected)
 
 
 def test_a_crowd_of_more_neighbours_than_colours_takes_more_passes():
