@@ -2,8 +2,8 @@
 
 Run ``python benchmarks/views.py`` (ten minutes on one core). Movies of the generator that thresholds were
 chosen on come first, then scenes of another one; ``--movies 4 --scenes 4`` takes fewer. Told are how far one
-view is from two, both beside the truth, and means over what `temtrack.pipeline.views` would show once, and over
-the rest.
+view is from two, both beside the truth, and means over what `temtrack.pipeline.views` would show once and
+over the rest.
 """
 
 from __future__ import annotations

@@ -13,11 +13,11 @@ from temtrack.imaging.labels import LabelImage, count_shared_pixels
 MIN_IOU = 0.5
 
 #: So many of either way's particles must be the other's too.
-MIN_SHARED_FRACTION = 0.99
+MIN_SHARED_FRACTION = 0.995
 
-#: Outlines may lie apart by so many pixels, the median over the particles of a mean along each, or by this
-#: fraction of the diameter where that is more.
-MAX_APART_PX, MAX_APART_DIAMETERS = 0.25, 0.01
+#: Outlines may lie apart by so many pixels, and by this fraction of the diameter: the median over particles
+#: of a mean along each.
+MAX_APART_PX, MAX_APART_DIAMETERS = 0.5, 0.01
 
 #: Areas may differ by this fraction, in the median.
 MAX_AREA_BIAS = 0.01
@@ -91,5 +91,5 @@ class Agreement:
         if not len(self.shared) or self.shared_fraction < MIN_SHARED_FRACTION:
             return False
         diameter_px = 2 * np.sqrt(self.shared[:, 0] / np.pi)
-        allowed = max(MAX_APART_PX, MAX_APART_DIAMETERS * float(np.median(diameter_px)))
+        allowed = min(MAX_APART_PX, MAX_APART_DIAMETERS * float(np.median(diameter_px)))
         return float(np.median(self.apart_px)) <= allowed and abs(self.area_bias) <= MAX_AREA_BIAS
