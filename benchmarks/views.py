@@ -123,7 +123,7 @@ def look_at_scenes(segmenter: Segmenter, n: int) -> Iterator[Looked]:
     for i in range(n):
         rng = np.random.default_rng([SCENES_SEED, i])
         is_clear = i % 2 == 1
-        dose = log_uniform(rng, *((100.0, 1000.0) if is_clear else (10.0, 300.0)))
+        dose = log_uniform(rng, *((100.0, 1000.0) if is_clear else (10.0, 316.0)))
         config = replace(
             SCENES,
             height=384,
