@@ -18,7 +18,7 @@ from temtrack.tracking.checkpoint import Checkpoint, CheckpointFile
 from temtrack.tracking.overlap import OverlapTracker
 
 WORKFLOW = Path(__file__).parents[2] / "examples" / "cluster"
-N_MOVIES = 12
+N_MOVIES = 4
 TIMEOUT_S = 1800
 SETTINGS = ("model=otsu", "tracker=overlap", "pixel_size=0.5nm", "frame_time=0.5s", "threads=1")
 

@@ -25,10 +25,15 @@ CHECKPOINT = "../inputs/net.pth"
 URL = "https://nowhere.invalid/net.pth"
 AGAIN = ("--force",)
 
-#: What `demo` does with its networks, done without.
+#: What `demo` does with its networks and its movie, done without networks on a smaller one.
 PLAIN_DEMO = """
-from temtrack.cli import options
-options.DEFAULT_TRACKER = "overlap"
+from functools import partial
+from pathlib import Path
+import temtrack.cli.demo, temtrack.demo
+temtrack.cli.demo.TrackOptions = partial(temtrack.cli.demo.TrackOptions, tracker="overlap")
+tracked = Path("../inputs/tracked")
+temtrack.demo.MOVIE = Path("../inputs/film.tif")
+temtrack.demo.LINEAGE, temtrack.demo.FIRST_MASK = tracked / "lineage.json", tracked / "mask0000.tif"
 """
 
 COMMANDS = {
