@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test cases accuracy docs readme pictures format clean
+.PHONY: demo test types pytest cases accuracy docs readme pictures format clean
 
 demo: .venv/installed
 	$(BIN)/temtrack demo -o demo --force
@@ -13,7 +13,12 @@ test: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory -j 2 types pytest
+
+types: .venv/installed
 	$(BIN)/mypy
+
+pytest: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
 cases: .venv/installed

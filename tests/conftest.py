@@ -21,6 +21,12 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("temtrack")
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the modules that hold slow tests, so that none of these starts when all others are done."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="module")
 def browser():
     """Start a browser without a window."""
