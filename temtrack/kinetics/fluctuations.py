@@ -14,15 +14,7 @@ from numpy.typing import NDArray
 
 from temtrack.kinetics.bootstrap import CONTOUR_ERRORS_PX, MIN_FAMILIES, N_OFFSETS, bootstrapped, draw_counts
 from temtrack.kinetics.diffusion import MAX_LAG_FRAMES, MIN_TRACK_FRAMES, frame_interval
-from temtrack.kinetics.estimate import (
-    Estimate,
-    Measured,
-    Outcome,
-    Reals,
-    Refused,
-    fill_rows,
-    require,
-)
+from temtrack.kinetics.estimate import Estimate, Measured, Outcome, Reals, Refused, fill_rows, require
 from temtrack.kinetics.observed import ObservedRun
 
 #: Second differences beyond so many standard deviations of their particle are faults of a mask.

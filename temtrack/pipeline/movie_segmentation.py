@@ -17,9 +17,7 @@ from temtrack.pipeline.reuse import SparingSegmentation
 from temtrack.pipeline.segment import find_common_sight
 from temtrack.pipeline.views import MIN_FRAMES, with_views
 from temtrack.provenance import Source
-from temtrack.tracking.engine import (
-    Segment,
-)
+from temtrack.tracking.engine import Segment
 
 if TYPE_CHECKING:
     from temtrack.segmentation.model import Segmentation

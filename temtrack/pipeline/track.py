@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,6 @@ from temtrack.pipeline.tracking_run import track_in_memory, track_into
 from temtrack.progress import Progress, silent
 from temtrack.tracking.checkpoint import RESUME_NAME, check_tracking_folder
 from temtrack.tracking.report import TrackingReport
-
-if TYPE_CHECKING:
-    pass
 
 _DEFAULT = TrackOptions()
 

@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from temtrack.errors import UsageError, did_you_mean
 from temtrack.formats.fingerprint import fingerprint
-from temtrack.formats.store.masks import (
-    read_masks_in_time,
-)
+from temtrack.formats.store.masks import read_masks_in_time
 from temtrack.formats.store.run import movie_source
 from temtrack.imaging.annotations import without_annotations
 from temtrack.masks import Labels, Masks
@@ -28,10 +26,7 @@ from temtrack.pipeline.prompted import Followed
 from temtrack.pipeline.segment import prepared
 from temtrack.provenance import Provenance, Source
 from temtrack.review.drawing import Ask
-from temtrack.tracking.engine import (
-    ResumableTracker,
-    Segment,
-)
+from temtrack.tracking.engine import ResumableTracker, Segment
 
 if TYPE_CHECKING:
     from temtrack.segmentation.segmenter import Segmenter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,7 @@ from numpy.typing import NDArray
 from temtrack.errors import InputError, InterruptedRunError, UsageError
 from temtrack.formats.store.atomic import locked, remove_leftovers
 from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
-from temtrack.formats.store.masks import (
-    MaskWriter,
-    mask_writer,
-    read_masks,
-)
+from temtrack.formats.store.masks import MaskWriter, mask_writer, read_masks
 from temtrack.formats.store.run import write_run
 from temtrack.formats.store.tables import write_table
 from temtrack.masks import Labels, Run, masks_of_arrays
@@ -27,14 +23,8 @@ from temtrack.pipeline.tracking_plan import TrackingPlan
 from temtrack.progress import Progress, silent
 from temtrack.tables import DRIFT
 from temtrack.tracking.checkpoint import Checkpoint, CheckpointFile, remove_earlier_run
-from temtrack.tracking.engine import (
-    TrackedFrame,
-    TrackingEngine,
-)
+from temtrack.tracking.engine import TrackedFrame, TrackingEngine
 from temtrack.tracking.report import TrackingReport
-
-if TYPE_CHECKING:
-    pass
 
 
 def track_into(
