@@ -9,36 +9,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from temtrack.errors import UsageError
-from temtrack.masks import Run
 from temtrack.models.registry import find_model, parts_of
 from temtrack.pipeline.correct import open_reviewed
 from temtrack.pipeline.find_movie import find_movie
 from temtrack.pipeline.options import SegmentOptions
 from temtrack.progress import Progress, silent
 from temtrack.review.drawing import Ask
-from temtrack.review.queue import as_table, make_queue
+from temtrack.review.queue import make_queue
 
 if TYPE_CHECKING:
     from temtrack.segmentation.segmenter import Segmenter
-
-
-def review_queue(masks: Run | Path | str, seed: int = 0, *, progress: Progress = silent) -> pd.DataFrame:
-    """Return what a person should look at in a run, in order: a row for each question.
-
-    Parameters
-    ----------
-    masks
-        What `track` gave, or a folder of masks of any program.
-    seed
-        Of those that are drawn at random.
-    progress
-        Shows how far it is; ``tqdm`` does.
-    """
-    reviewed = open_reviewed(masks, progress)
-    return as_table(make_queue(reviewed.edited, reviewed.tables, seed))
 
 
 def _asking(model: str, device: str) -> Ask:

@@ -130,14 +130,6 @@ def make_queue(run: EditedRun, tables: Tables, seed: int = 0) -> list[Item]:
 ENDS = ("missed merge", "fate")
 
 
-def as_table(queue: Sequence[Item]) -> pd.DataFrame:
-    """Return a queue as a table, a row for each item."""
-    names = ("key", "kind", "frame", "ids", "question", "doubt", "change", "weight", "is_sample")
-    return pd.DataFrame(
-        [{name: getattr(item, name) for name in names} for item in queue], columns=list(names)
-    )
-
-
 class _Finder:
     """Finds the items of a run."""
 

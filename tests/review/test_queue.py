@@ -11,7 +11,7 @@ from temtrack.review.corrections import Confirmed, MergeAccepted, MergeAdded, Me
 from temtrack.review.estimate import answers_of, estimate_merges, estimate_share, wilson
 from temtrack.review.log import Entry, Log, Reversal
 from temtrack.review.places import Place
-from temtrack.review.queue import SAMPLE_EVERY, Item, as_table, make_queue
+from temtrack.review.queue import SAMPLE_EVERY, Item, make_queue
 
 
 def queue_of(masks=MASKS, **known):
@@ -89,8 +89,6 @@ def test_the_order_is_doubt_times_change_with_a_sample_between():
     weights = [item.weight for item in queue if not item.is_sample]
     assert weights == sorted(weights, reverse=True)
     assert [item.is_sample for item in queue] == [False] * (SAMPLE_EVERY - 1) + [True]
-    assert as_table(queue)["key"].tolist() == [item.key for item in queue]
-    assert as_table([]).empty
 
 
 def test_wilsons_interval_is_the_published_one():

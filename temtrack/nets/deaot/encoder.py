@@ -19,7 +19,7 @@ EPS = 1e-5  # of batch norm
 
 
 class BatchNorm(nn.Module):
-    """Batch norm that learns from the batch until frozen; its state has the same names live and frozen.
+    """Batch norm that learns from the batch in training.
 
     Unlike torch's it keeps no count of batches, which a checkpoint of frozen norms lacks.
     """
@@ -33,27 +33,16 @@ class BatchNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_channels))
         self.register_buffer("running_mean", torch.zeros(n_channels))
         self.register_buffer("running_var", torch.ones(n_channels))
-        self.frozen = False
-
-    def freeze(self, frozen: bool = True) -> None:
-        """Fix the statistics and the affine part (or let them learn again)."""
-        self.frozen = frozen
-        self.weight.requires_grad_(not frozen)
-        self.bias.requires_grad_(not frozen)
-
-    @property
-    def live(self) -> bool:
-        return self.training and not self.frozen
 
     def forward(self, x: Tensor) -> Tensor:
         return F.batch_norm(
-            x, self.running_mean, self.running_var, self.weight, self.bias, self.live, eps=EPS
+            x, self.running_mean, self.running_var, self.weight, self.bias, self.training, eps=EPS
         )
 
 
 def normed_conv(x: Tensor, conv: nn.Conv2d, norm: BatchNorm) -> Tensor:
     """Convolve and normalise; a fixed norm goes into the convolution's weights, which saves a pass."""
-    if norm.live:
+    if norm.training:
         return norm(conv(x))
     scale = norm.weight * torch.rsqrt(norm.running_var + EPS)
     shift = norm.bias - norm.running_mean * scale

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from temtrack.nets.deaot.attention import Grid
-from temtrack.nets.deaot.encoder import BatchNorm, MobileNetV2, ResNet50
+from temtrack.nets.deaot.encoder import MobileNetV2, ResNet50
 from temtrack.nets.deaot.memory import Memory, View
 from temtrack.nets.deaot.propagation import DIM, Branches, GatedPropagationLayer
 from temtrack.nets.layers import chain
@@ -157,12 +157,6 @@ class Deaot(nn.Module):
         """Remember a frame that was propagated to, its ids (BxNx256, embedded) being decided."""
         layers = zip(self.LSTT.stack, view.layers, strict=True)
         return Memory(tuple(layer.remember(seen, id_embedding) for layer, seen in layers), view.grid)
-
-    def freeze_encoder_norms(self, frozen: bool = True) -> None:
-        """Fix the encoder's batch norms, as a pretrained encoder needs; from nothing they learn first."""
-        for module in self.encoder.modules():
-            if isinstance(module, BatchNorm):
-                module.freeze(frozen)
 
     def _init_weights(self) -> None:
         for module in self.encoder.modules():
