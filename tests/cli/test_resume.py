@@ -1,40 +1,31 @@
 """Runs that are stopped and go on: real processes, really killed."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tifffile
 from cases import CASES
+from damage.commands import CHECKPOINT_OFTEN, Nursery
 
 CASE = next(c for c in CASES if c.name == "two fuse")
 
-#: Runs the command line with a checkpoint after every frame and sends itself a signal at some moment: just
-#: before the file of that number is put in its place.
-CHILD = """
-import os, sys
+#: Lets the command send itself a signal at some moment: just before the file of that number is put in its
+#: place.
+STOP_AT = """
+import os
 from pathlib import Path
-from temtrack.tracking import checkpoint
-from temtrack.cli.app import main
-
-moment, number = int(sys.argv[1]), int(sys.argv[2])
-sys.argv = ["temtrack", *sys.argv[3:]]
-checkpoint.INTERVAL_S, checkpoint.MAX_TIME_FRACTION = 0, float("inf")
 replace, n_written = Path.replace, 0
 
 def count(self, target):
     global n_written
     n_written += 1
-    if n_written == moment:
-        os.kill(os.getpid(), number)
+    if n_written == {moment}:
+        os.kill(os.getpid(), {number})
     return replace(self, target)
 
 Path.replace = count
-main()
 """
 
 NEVER = 0
@@ -52,10 +43,18 @@ def source(tmp_path_factory):
     return folder
 
 
-def track(source, folder, *words, moment=NEVER, number=signal.SIGKILL, name="film.tif"):
-    command = ["track", source / name, "--masks", source / "segmented", "-o", "out", *words]
-    words = [sys.executable, "-c", CHILD, str(moment), str(int(number)), *map(str, command)]
-    return subprocess.run(words, cwd=folder, capture_output=True, text=True, env={**os.environ})
+@pytest.fixture(scope="module")
+def track(source):
+    """Run ``temtrack track`` on the film in a folder."""
+    with Nursery() as nursery:
+
+        def track(folder, *words, moment=NEVER, number=signal.SIGKILL):
+            command = ["track", source / "film.tif", "--masks", source / "segmented", "-o", "out"]
+            command += ["--tracker", "overlap", *words]
+            before = CHECKPOINT_OFTEN + STOP_AT.format(moment=moment, number=int(number))
+            return nursery.run(command, folder, before)
+
+        yield track
 
 
 def contents(folder):
@@ -63,45 +62,45 @@ def contents(folder):
 
 
 @pytest.fixture(scope="module")
-def unbroken(source, tmp_path_factory):
+def unbroken(track, tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
-    result = track(source, folder)
-    assert result.returncode == 0, result.stderr
+    result = track(folder)
+    assert result.exit_code == 0, result.stderr
     return contents(folder / "out")
 
 
-def test_a_killed_run_goes_on_to_the_same_bytes(source, unbroken, tmp_path):
-    assert track(source, tmp_path, moment=43).returncode == -signal.SIGKILL
-    refused = track(source, tmp_path)
-    assert refused.returncode == 1
+def test_a_killed_run_goes_on_to_the_same_bytes(track, unbroken, tmp_path):
+    assert track(tmp_path, moment=43).exit_code == -signal.SIGKILL
+    refused = track(tmp_path)
+    assert refused.exit_code == 1
     assert "give --resume to go on" in refused.stderr
-    assert track(source, tmp_path, "--resume", moment=5).returncode == -signal.SIGKILL
-    result = track(source, tmp_path, "--resume")
-    assert result.returncode == 0, result.stderr
+    assert track(tmp_path, "--resume", moment=5).exit_code == -signal.SIGKILL
+    result = track(tmp_path, "--resume")
+    assert result.exit_code == 0, result.stderr
     assert contents(tmp_path / "out") == unbroken
 
 
-def test_ctrl_c_says_how_to_go_on(source, unbroken, tmp_path):
-    stopped = track(source, tmp_path, moment=20, number=signal.SIGINT)
-    assert stopped.returncode == 130
+def test_ctrl_c_says_how_to_go_on(track, unbroken, tmp_path):
+    stopped = track(tmp_path, moment=20, number=signal.SIGINT)
+    assert stopped.exit_code == 130
     assert stopped.stderr.count("\n") == 1
     assert "out: interrupted, unfinished; the same command with --resume goes on" in stopped.stderr
-    other = track(source, tmp_path, "--resume", "--max-gap", "5")
-    assert other.returncode == 2
+    other = track(tmp_path, "--resume", "--max-gap", "5")
+    assert other.exit_code == 2
     assert "holds an unfinished run with max_gap_frames 8, now 5" in other.stderr
-    assert track(source, tmp_path, "--resume").returncode == 0
+    assert track(tmp_path, "--resume").exit_code == 0
     assert contents(tmp_path / "out") == unbroken
 
 
 @pytest.mark.parametrize("change", ["options", "damage"])
-def test_with_force_too_a_run_that_cannot_go_on_starts_again(source, unbroken, tmp_path, change):
+def test_with_force_too_a_run_that_cannot_go_on_starts_again(track, unbroken, tmp_path, change):
     words = ("--max-gap", "5") if change == "options" else ()
-    assert track(source, tmp_path, *words, moment=20).returncode == -signal.SIGKILL
+    assert track(tmp_path, *words, moment=20).exit_code == -signal.SIGKILL
     if change == "damage":
         (tmp_path / "out" / ".resume").write_bytes(b"damaged")
-    assert track(source, tmp_path, "--resume").returncode in (1, 2)
-    result = track(source, tmp_path, "--resume", "--force")
-    assert result.returncode == 0, result.stderr
+    assert track(tmp_path, "--resume").exit_code in (1, 2)
+    result = track(tmp_path, "--resume", "--force")
+    assert result.exit_code == 0, result.stderr
     told = json.loads((tmp_path / "out" / "run.json").read_text())
     assert told["options"]["max_gap_frames"] == 8
     masks = [name for name in unbroken if name.startswith("mask")]
@@ -109,8 +108,8 @@ def test_with_force_too_a_run_that_cannot_go_on_starts_again(source, unbroken, t
     assert all(found[name] == unbroken[name] for name in masks)
 
 
-def test_with_force_too_a_run_that_can_go_on_does(source, tmp_path):
-    assert track(source, tmp_path, moment=43).returncode == -signal.SIGKILL
+def test_with_force_too_a_run_that_can_go_on_does(track, tmp_path):
+    assert track(tmp_path, moment=43).exit_code == -signal.SIGKILL
     first = (tmp_path / "out" / "mask0000.tif").stat().st_mtime_ns
-    assert track(source, tmp_path, "--resume", "--force").returncode == 0
+    assert track(tmp_path, "--resume", "--force").exit_code == 0
     assert (tmp_path / "out" / "mask0000.tif").stat().st_mtime_ns == first
