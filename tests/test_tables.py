@@ -3,7 +3,8 @@ import pyarrow as pa
 import pytest
 from known import calibration
 
-from temtrack.tables import ALL_TABLES, MERGES, PARTICLES, Column, Table
+from temtrack.tables import ALL_TABLES, MERGES, PARTICLES
+from temtrack.tables.column import Column, Table
 
 SMALL = Table(
     "small",

@@ -1,4 +1,4 @@
-"""The page of the tables: every column with its type, unit and meaning, from ``temtrack/tables.py``."""
+"""The page of the tables: every column with its type, unit and meaning, from ``temtrack/tables``."""
 
 from __future__ import annotations
 

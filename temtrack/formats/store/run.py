@@ -21,7 +21,7 @@ from temtrack.formats.store.masks import list_masks, read_masks_in_time
 from temtrack.masks import Masks, Run
 from temtrack.movie import Movie
 from temtrack.provenance import Provenance, Source
-from temtrack.tables import Table
+from temtrack.tables.column import Table
 
 T = TypeVar("T")
 
