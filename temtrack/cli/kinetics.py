@@ -12,8 +12,9 @@ import typer
 from temtrack.cli import output
 from temtrack.cli.command_line import command_line
 from temtrack.cli.inputs import Job, gather
-from temtrack.cli.options import MASKS, OPTIONS, command, parse_temperature
+from temtrack.cli.options import MASKS, OPTIONS, command
 from temtrack.cli.output import Row
+from temtrack.cli.quantities import parse_temperature
 from temtrack.cli.runner import RunOptions, Task, Work, run_each
 from temtrack.errors import UsageError
 from temtrack.pipeline.options import KineticsOptions

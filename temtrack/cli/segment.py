@@ -11,8 +11,9 @@ import typer
 
 from temtrack.cli import output
 from temtrack.cli.inputs import Job, find_path, gather
-from temtrack.cli.options import Device, command, parse_frames
+from temtrack.cli.options import Device, command
 from temtrack.cli.output import Row
+from temtrack.cli.quantities import parse_frames
 from temtrack.cli.runner import RunOptions, Task, Work, run_each, show_lines
 from temtrack.errors import InputError, UsageError
 from temtrack.pipeline.options import SegmentOptions

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_args
 
 from temtrack.errors import InputError, UsageError
-from temtrack.formats.units import length_nm, split_quantity
 from temtrack.linking.config import LinkingConfig
 from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_TRACKER, DEFAULT_TTA, Polarity
+from temtrack.pipeline.given import parse_numbers, parse_width, width_px
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,7 +118,7 @@ class ModelOptions(Options):
                 f"--rescale {self.rescale:g}: allowed are factors from {MIN_RESCALE:g} to {MAX_RESCALE:g}"
             )
         if self.diameter is not None:
-            _parse_diameter(self.diameter)
+            parse_width(self.diameter, "--diameter")
         if not 0 <= self.min_score <= 1:
             raise UsageError(f"--min-score {self.min_score:g}: allowed are scores from 0 to 1")
         if self.polarity not in POLARITIES:
@@ -139,16 +139,8 @@ class ModelOptions(Options):
         """
         if self.diameter is None:
             return None
-        value, nm_per_unit = _parse_diameter(self.diameter)
-        if nm_per_unit is None:
-            diameter = value
-        elif movie.pixel_size is None:
-            raise UsageError(
-                f"--diameter {self.diameter}: the pixel size of {movie.path} is unknown; give --pixel-size "
-                "too, or the diameter in px"
-            )
-        else:
-            diameter = value * nm_per_unit / movie.pixel_size.nm
+        scale = None if movie.pixel_size is None else movie.pixel_size.nm
+        diameter = width_px(self.diameter, "--diameter", scale, f" of {movie.path}")
         if not 1 <= diameter <= max(movie.height, movie.width):
             raise UsageError(
                 f"--diameter {self.diameter}: is {diameter:.3g} px, and {movie.path} is "
@@ -374,18 +366,18 @@ class KineticsOptions(MeasureOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _parse_numbers(self.exclude_frames, "--exclude-frames")
-        _parse_numbers(self.exclude_ids, "--exclude-ids")
+        parse_numbers(self.exclude_frames, "--exclude-frames")
+        parse_numbers(self.exclude_ids, "--exclude-ids")
         if self.min_diameter is not None:
-            _parse_diameter(self.min_diameter, "--min-diameter")
+            parse_width(self.min_diameter, "--min-diameter")
         if self.temperature_k is not None and self.heater_log is not None:
             raise UsageError("--temperature and --heater-log both tell the temperature; give one of them")
 
     @property
     def excluded(self) -> tuple[list[int], list[int]]:
         """Numbers of the frames, and the ids, that are left out."""
-        frames = _parse_numbers(self.exclude_frames, "--exclude-frames")
-        return frames, _parse_numbers(self.exclude_ids, "--exclude-ids")
+        frames = parse_numbers(self.exclude_frames, "--exclude-frames")
+        return frames, parse_numbers(self.exclude_ids, "--exclude-ids")
 
     def min_diameter_px(self, pixel_size_nm: float | None) -> float:
         """Return the least diameter in pixels, 0 where none was given.
@@ -397,37 +389,7 @@ class KineticsOptions(MeasureOptions):
         """
         if self.min_diameter is None:
             return 0.0
-        value, nm_per_unit = _parse_diameter(self.min_diameter, "--min-diameter")
-        if nm_per_unit is None:
-            return value
-        if pixel_size_nm is None:
-            raise UsageError(
-                f"--min-diameter {self.min_diameter}: the pixel size is unknown; give --pixel-size too, or px"
-            )
-        return value * nm_per_unit / pixel_size_nm
-
-
-def _parse_numbers(text: str | None, flag: str) -> list[int]:
-    """Return the numbers of ``0:5,17``: ranges end before their last number."""
-    numbers: list[int] = []
-    for part in [] if text is None else text.split(","):
-        found = re.fullmatch(r"\s*(\d{1,9})(?::(\d{1,9}))?\s*", part)
-        if found is None or (found[2] and int(found[2]) <= int(found[1])):
-            raise UsageError(f"{flag} {text!r}: not understood; give numbers and ranges, as in 0:5,17")
-        numbers += range(int(found[1]), int(found[2] or int(found[1]) + 1))
-    return numbers
-
-
-def _parse_diameter(text: str, flag: str = "--diameter") -> tuple[float, float | None]:
-    """Return the number, and nm per unit where the unit is one of length and not px."""
-    number, unit = split_quantity(text)
-    unit_nm = None if unit == "px" else length_nm(1, unit)
-    if not number > 0 or (unit_nm is None and unit != "px"):
-        raise UsageError(
-            f"{flag} {text!r}: not understood; give the width of a typical particle with its unit, as "
-            "8px or 4nm"
-        )
-    return number, unit_nm
+        return width_px(self.min_diameter, "--min-diameter", pixel_size_nm)
 
 
 def _to_json(value: Any) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from temtrack.cli.options import parse_heater_offset
+from temtrack.cli.quantities import parse_heater_offset
 from temtrack.errors import UsageError
 from temtrack.formats.store.masks import mask_name, write_mask
 

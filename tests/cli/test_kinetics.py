@@ -7,7 +7,7 @@ import pytest
 from skimage.draw import disk
 
 from temtrack.calibration import Calibration
-from temtrack.cli.options import parse_temperature
+from temtrack.cli.quantities import parse_temperature
 from temtrack.errors import UsageError
 from temtrack.formats.store.masks import mask_name, write_mask
 from temtrack.tables import KINETICS

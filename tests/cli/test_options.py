@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from temtrack.cli import options
-from temtrack.cli.options import parse_frame_time, parse_frames, parse_pixel_size
+from temtrack.cli.quantities import parse_frame_time, parse_frames, parse_pixel_size
 from temtrack.errors import UsageError
 
 
