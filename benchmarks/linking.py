@@ -31,9 +31,10 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from real_data import REAL_DATA
 from results import BenchmarkResult, ResultTable, Row, add_json_option, publish, read_result
-from rivals import RIVALS, Labels, Rival, Seen, Settings
+from rivals import RIVALS, Rival
 from scenarios import REGIMES, Regime, Scenario, fitting, judging
 from scipy.ndimage import gaussian_filter
+from seen import Labels, Seen, Settings
 
 from temtrack.formats.store.masks import read_labels
 from temtrack.lineage import Merge

@@ -17,7 +17,8 @@ import numpy as np
 from disturbances import disturbed, shuffled
 from numpy.typing import NDArray
 from results import BenchmarkResult, ResultTable, add_json_option, publish
-from rivals import RIVALS, Seen
+from rivals import RIVALS
+from seen import Seen
 
 from temtrack.analysis.relinking import relink
 from temtrack.imaging.labels import map_ids

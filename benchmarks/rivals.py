@@ -8,81 +8,24 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from importlib.util import find_spec
-from itertools import pairwise, product
+from itertools import product
 from typing import Any
 
 import networkx as nx
 import numpy as np
 import pandas as pd
+from endings import Ending, give_ended_tracks, merges_of
 from numpy.typing import NDArray
-from scipy import fft
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import KDTree
+from seen import Event, Labels, Linked, Seen, Settings
 
-from temtrack.imaging.labels import map_ids, measure_regions, overlap_counts
+from temtrack.imaging.labels import map_ids, overlap_counts
 from temtrack.lineage import Lineage, Merge
 from temtrack.linking.masks import link_masks
-
-Labels = NDArray[np.int32]
-
-#: Labels of each frame in which an id is a particle, and the merges in these ids.
-Linked = tuple[list[Labels], Lineage]
-
-#: What a tracker is given by its settings.
-Settings = Mapping[str, Any]
-
-#: A merge as its frame, its child and its parents.
-Event = tuple[int, int, tuple[int, ...]]
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a tracker sees of a movie: masks, whose ids tell nothing, and the frames where there are any."""
-
-    masks: Sequence[Labels]
-    frames: Sequence[NDArray[np.uint8]] | None = None
-
-    @cached_property
-    def particles(self) -> pd.DataFrame:
-        """One row for each particle and frame: ``frame, label, y, x, area``."""
-        regions = [measure_regions(labels) for labels in self.masks]
-        rows = [
-            pd.DataFrame({"frame": t, "label": r.ids, "y": r.y_px, "x": r.x_px, "area": r.area_px})
-            for t, r in enumerate(regions)
-        ]
-        return pd.concat(rows, ignore_index=True)
-
-    @cached_property
-    def registered(self) -> pd.DataFrame:
-        """The particles with the field's drift taken away, as cross-correlation of the masks tells it."""
-        seen = [fft.rfft2(labels > 0) for labels in self.masks]
-        shape = self.masks[0].shape
-        steps = [(0, 0), *(_shift(a, b, shape) for a, b in pairwise(seen))]
-        place = np.cumsum(steps, axis=0)[self.particles["frame"]]
-        return self.particles.assign(y=self.particles["y"] - place[:, 0], x=self.particles["x"] - place[:, 1])
-
-    @cached_property
-    def diameter_px(self) -> float:
-        """Median diameter of the discs of equal area."""
-        return float(2 * np.sqrt(self.particles["area"].median() / np.pi))
-
-    def linked(self, ids: NDArray[np.integer], merges: Sequence[Event]) -> Linked:
-        """Return the masks with the ids (N,) of the particles, from 1, in place of the labels."""
-        named = self.particles.assign(id=ids).groupby("frame")
-        new = {t: dict(zip(rows["label"].tolist(), rows["id"].tolist(), strict=True)) for t, rows in named}
-        labels = [map_ids(seen, new.get(t, {})) for t, seen in enumerate(self.masks)]
-        events = tuple(Merge(t, child, parents, t, 0.0, 0.0) for t, child, parents in sorted(merges))
-        return labels, Lineage(len(self.masks), (), events)
-
-
-def _shift(a: NDArray[np.complex128], b: NDArray[np.complex128], shape: tuple[int, int]) -> tuple[int, ...]:
-    """Return the whole pixels (y, x) by which the picture moves from one spectrum to the other."""
-    peak = np.unravel_index(np.argmax(fft.irfft2(b * a.conj(), shape)), shape)
-    return tuple(int(k) - n if k > n // 2 else int(k) for k, n in zip(peak, shape, strict=True))
 
 
 def link_by_temtrack(seen: Seen) -> Linked:
@@ -241,7 +184,7 @@ def link_by_tobac(
         kin = [k for k in end.neighbours if of_track[k] == of_track[end.track]]
         return kin[0] if kin else None
 
-    return seen.linked(ids, _merges_of(particles, ids, far_px, nearest))
+    return seen.linked(ids, merges_of(particles, ids, far_px, nearest))
 
 
 def link_by_motile(
@@ -304,79 +247,6 @@ def _tracks_of_graph(graph: nx.DiGraph, particles: pd.DataFrame) -> tuple[NDArra
 def _adaptive(reach_px: float) -> dict[str, float]:
     """Let trackpy's linking fall back on shorter reaches where particles stand too dense for the full one."""
     return {"adaptive_step": 0.9, "adaptive_stop": 0.05 * reach_px}
-
-
-#: Areas before and after a merge are means of so many frames, since outlines jitter.
-N_AREA_FRAMES = 3
-
-
-@dataclass(frozen=True)
-class Ending:
-    """A track that ends before the movie does, and its neighbours in the next frame, the nearest first.
-
-    ``growth`` of each neighbour is by how much its area grew, in units of the ended track's area.
-    """
-
-    track: int
-    neighbours: list[int]
-    growth: list[float]
-
-
-def give_ended_tracks(
-    particles: pd.DataFrame, ids: NDArray[np.integer], reach_px: float, misfit: float
-) -> list[Event]:
-    """Let each track that ends go into the neighbour whose area grew most nearly by its own, as a merge.
-
-    It is the obvious addition to trackers that know no merges. A neighbour lives before and after, within the
-    reach, and its growth differs from the ended track's area by at most ``misfit`` times that area.
-    """
-
-    def grown(end: Ending) -> int | None:
-        fits = [(abs(g - 1), k) for g, k in zip(end.growth, end.neighbours, strict=True)]
-        return min(fits)[1] if fits and min(fits)[0] <= misfit else None
-
-    return _merges_of(particles, ids, reach_px, grown)
-
-
-def _merges_of(
-    particles: pd.DataFrame,
-    ids: NDArray[np.integer],
-    reach_px: float,
-    choose: Callable[[Ending], int | None],
-) -> list[Event]:
-    """Gather the tracks that end in the same neighbour in the same frame; the child has its id."""
-    into: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-    for frame, end in _endings(particles, ids, reach_px):
-        heir = choose(end)
-        if heir is not None:
-            into[frame, heir].append(end.track)
-    return [(frame, heir, (heir, *ended)) for (frame, heir), ended in into.items()]
-
-
-def _endings(
-    particles: pd.DataFrame, ids: NDArray[np.integer], reach_px: float
-) -> Iterator[tuple[int, Ending]]:
-    """Yield the frame after each track's last one, and the ending."""
-    tracks = dict(iter(particles.groupby(np.asarray(ids))))
-    frames = {k: rows["frame"].to_numpy() for k, rows in tracks.items()}
-    areas = {k: rows["area"].to_numpy(float) for k, rows in tracks.items()}
-    n_frames = int(particles["frame"].max()) + 1
-    alive = {t: rows.index.to_numpy() for t, rows in particles.groupby("frame")}
-    place = particles[["y", "x"]].to_numpy()
-    for track, rows in tracks.items():
-        frame = int(frames[track][-1]) + 1
-        if frame not in alive or frame >= n_frames:
-            continue
-        away = np.linalg.norm(place[alive[frame]] - place[rows.index[-1]], axis=1)
-        near = [int(ids[alive[frame][k]]) for k in np.argsort(away) if away[k] <= reach_px]
-        near = [k for k in near if frames[k][0] < frame]
-        own = areas[track][-N_AREA_FRAMES:].mean()
-        growth = []
-        for k in near:
-            cut = int(np.searchsorted(frames[k], frame))
-            before, after = areas[k][max(0, cut - N_AREA_FRAMES) : cut], areas[k][cut : cut + N_AREA_FRAMES]
-            growth.append(float(after.mean() - before.mean()) / own)
-        yield frame, Ending(int(track), near, growth)
 
 
 @dataclass(frozen=True)
