@@ -14,7 +14,12 @@ from PIL import Image
 from typer.main import get_command
 
 from temtrack.cli.app import app
-from temtrack.demo import MOVIE
+from temtrack.demo import FIRST_MASK, LINEAGE, MOVIE
+from temtrack.formats.store.lineage import read_lineage
+from temtrack.formats.store.masks import read_labels
+from temtrack.formats.store.run import open_run
+from temtrack.metrics.merges import match_merges
+from temtrack.metrics.tracks import match_tracks
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -91,6 +96,19 @@ def test_all_of_it_runs_and_prints_what_is_shown(readme, tmp_path):
     found = {one.name: differences(one.output, readme.run(one, tmp_path)) for one in all_shown}
     assert found == {one.name: [] for one in all_shown}
     assert sum(len(one.output.split()) for one in all_shown) > 100
+    check_beside_the_truth(tmp_path / "masks")
+
+
+def check_beside_the_truth(masks):
+    """With their own weights the networks find the demo's merges, particles and fates, and no others."""
+    found, true = open_run(masks), read_lineage(LINEAGE)
+    matches = match_tracks([found.masks[0]], [read_labels(FIRST_MASK)])
+    score = match_merges(found.lineage.merges, true.merges, matches, tolerance_frames=2)
+    assert sorted(sorted(match.true.parents) for match in score.matches) == [[1, 2], [3, 4], [5, 6, 7]]
+    assert all(match.has_exact_parents for match in score.matches)
+    assert score.false == score.missed == ()
+    fates = [sorted(track.fate for track in lineage.tracks) for lineage in (found.lineage, true)]
+    assert fates[0] == fates[1]
 
 
 def test_what_differs_is_found_out():
@@ -102,9 +120,6 @@ def test_what_differs_is_found_out():
 
 
 def test_the_merges_that_it_shows_are_the_true_ones():
-    from temtrack.demo import LINEAGE
-    from temtrack.formats.store.lineage import read_lineage
-
     shown = TEXT.partition("$ temtrack analyze")[2].partition("$ ")[0].partition("\nMerges\n")[2]
     found = [int(row.split("│")[1]) for row in shown.splitlines() if row.startswith("│")]
     true = sorted(merge.frame for merge in read_lineage(LINEAGE).merges)

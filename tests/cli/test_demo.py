@@ -1,4 +1,5 @@
 import json
+from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from temtrack.formats.readers import read_movie
 from temtrack.pipeline.movie_segmentation import MovieSegmentation
+from temtrack.pipeline.options import TrackOptions
 from temtrack.simulation.movie import simulate_movie
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "make_demo_movie.py"
@@ -50,8 +52,17 @@ def test_the_embedded_movie_is_small_and_is_that_of_the_simulation(truth):
         assert abs(movie.read_frame(t).astype(float) - truth.frame(t)).mean() < 10
 
 
+@pytest.fixture
+def without_network(monkeypatch):
+    """The tracker that needs none; with both networks the README's test tracks the movie."""
+    overlap = partial(TrackOptions, tracker="overlap")
+    monkeypatch.setattr("temtrack.cli.demo.TrackOptions", overlap)
+
+
 @pytest.mark.slow
-def test_its_three_merges_are_found_exactly_and_nothing_else(run, true_segmentation, tmp_path):
+def test_its_three_merges_are_found_exactly_and_nothing_else(
+    run, true_segmentation, without_network, tmp_path
+):
     out = tmp_path / "demo"
     result = run("demo", "-o", out, "--json")
     assert result.exit_code == 0, result.output
