@@ -17,6 +17,7 @@ from scipy import ndimage
 
 from temtrack.imaging.annotation_bar import SMEAR_PX, find_bar_rows
 from temtrack.imaging.intensity import rescale_intensity
+from temtrack.imaging.labels import spread
 from temtrack.imaging.lettering import SMEARED, Line, find_lines, written
 from temtrack.imaging.scale_bar import TOLERANCE, detect_scale_bars, grey_range, scale_grey
 from temtrack.imaging.spans import Box, covered_by, gap, grown, hull, length
@@ -123,8 +124,7 @@ def _paint_out(image: NDArray[Any], is_ink: NDArray[np.bool_], box: Box) -> None
     drawn = ndimage.binary_dilation(drawn, iterations=SMEAR_PX)
     is_known = ~drawn & np.isfinite(image[around])
     if is_known.any():
-        nearest = ndimage.distance_transform_edt(~is_known, return_distances=False, return_indices=True)
-        image[around] = np.where(drawn, image[around][tuple(nearest)], image[around])
+        image[around] = np.where(drawn, spread(image[around], is_known), image[around])
 
 
 def _is_same(one: Annotation, other: Annotation) -> bool:

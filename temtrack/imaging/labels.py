@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy import ndimage, sparse
 
 from temtrack.imaging.runs import RunLengths, draw_runs, encode_run_lengths, measure_run_gaps, meeting
 
 Labels = NDArray[np.integer]
+T = TypeVar("T", bound=np.generic)
 
 #: Ids up to this are looked up in a table, higher ones are sorted.
 MAX_TABLE = 1 << 22
@@ -254,6 +255,15 @@ def filter_fragments(labels: Labels, min_area_fraction: float, min_area_px: int 
     median = regions.area_px[order][np.searchsorted(pixels, pixels[-1] / 2)]
     small = regions.area_px < max(min_area_px, min_area_fraction * median)
     return map_ids(labels, dict.fromkeys(regions.ids[small].tolist(), 0))
+
+
+def spread(values: NDArray[T], is_known: NDArray[np.bool_]) -> NDArray[T]:
+    """Return values (Y, X), where they are not known those of the nearest pixel where they are.
+
+    Somewhere they must be.
+    """
+    nearest = ndimage.distance_transform_edt(~is_known, return_distances=False, return_indices=True)
+    return np.asarray(values[tuple(nearest)])
 
 
 def nearest_pixels(labels: Labels, shape: tuple[int, ...]) -> Labels:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+
+from temtrack.imaging.labels import spread
 
 #: Width of the slices, in pixels, over which the neck's width is averaged: one alone is too ragged.
 SLICE_PX = 2
@@ -29,8 +30,7 @@ def divide_detection(detection: NDArray[np.bool_], propagated: NDArray[np.intege
     seeds = np.where(detection, propagated, 0)
     if not seeds.any():
         return np.zeros(detection.shape, np.int32)
-    _, nearest = ndimage.distance_transform_edt(seeds == 0, return_indices=True)
-    return np.where(detection, seeds[tuple(nearest)], 0).astype(np.int32)
+    return np.where(detection, spread(seeds, seeds != 0), 0).astype(np.int32)
 
 
 def neck_clusters(

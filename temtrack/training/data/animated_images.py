@@ -13,6 +13,7 @@ from scipy import ndimage
 from skimage.measure import label as connected_parts
 
 from temtrack.datasets.labelled import LabelledImage
+from temtrack.imaging.labels import spread
 from temtrack.imaging.spans import grown
 from temtrack.simulation.paths import confined_walk
 from temtrack.training.config import TrainConfig
@@ -75,8 +76,7 @@ def fill_in(image: Pixels, holes: NDArray[np.bool_], rng: np.random.Generator) -
     holes = ndimage.binary_dilation(holes, iterations=RIM_PX)
     if holes.all():
         return np.full_like(image, image.max())
-    _, (y, x) = ndimage.distance_transform_edt(holes, return_indices=True)
-    nearest = image[y, x]
+    nearest = spread(image, ~holes)
     smooth = ndimage.gaussian_filter(nearest, 4.0)
     roughness = (nearest - smooth)[~holes]
     return np.where(holes, smooth + rng.choice(roughness, image.shape), image).astype(np.float32)
