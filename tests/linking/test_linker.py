@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 from cases import CASES
@@ -24,23 +26,23 @@ def link(masks, config=None):
     return list(linked), linked.lineage
 
 
-@pytest.fixture(scope="module")
-def results():
-    return {case.name: link(case.segments) for case in CASES}
+@cache
+def linked(name):
+    return link(next(case for case in CASES if case.name == name).segments)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 class TestEveryCase:
-    def test_merges_with_frames_parents_and_contact(self, case, results):
-        frames, lineage = results[case.name]
+    def test_merges_with_frames_parents_and_contact(self, case):
+        frames, lineage = linked(case.name)
         true_of = match_tracks((f.labels for f in frames), case.truth).true_of_found()
         found = [(m.frame, true_of[m.child], {true_of[p] for p in m.parents}) for m in lineage.merges]
         assert found == [(m.frame, m.child, set(m.parents)) for m in case.merges]
         for merge, true in zip(lineage.merges, case.merges, strict=True):
             assert case.is_contact(merge.contact_frame, true.contact_frame)
 
-    def test_every_track_with_fate_origin_and_parents(self, case, results):
-        frames, lineage = results[case.name]
+    def test_every_track_with_fate_origin_and_parents(self, case):
+        frames, lineage = linked(case.name)
         true_of = match_tracks((f.labels for f in frames), case.truth).true_of_found()
 
         def told(track):
@@ -50,13 +52,13 @@ class TestEveryCase:
             t.id: (t.fate, t.origin, set(t.parents)) for t in case.lineage.tracks
         }
 
-    def test_gap_filled_masks_cover_no_particle(self, case, results):
-        frames, _ = results[case.name]
+    def test_gap_filled_masks_cover_no_particle(self, case):
+        frames, _ = linked(case.name)
         for f, seen in zip(frames, case.segments, strict=True):
             assert not seen[np.isin(f.labels, f.gap_filled_ids)].any()
 
-    def test_lineage_and_masks_agree(self, case, results):
-        frames, lineage = results[case.name]
+    def test_lineage_and_masks_agree(self, case):
+        frames, lineage = linked(case.name)
         assert [f.frame for f in frames] == list(range(len(case.truth)))
         seen = {}
         for f in frames:
@@ -67,8 +69,8 @@ class TestEveryCase:
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.observed is None], ids=lambda case: case.name)
-def test_no_particle_of_clean_masks_is_lost(case, results):
-    frames, _ = results[case.name]
+def test_no_particle_of_clean_masks_is_lost(case):
+    frames, _ = linked(case.name)
     matches = match_tracks((f.labels for f in frames), case.truth)
     assert matches.recall == matches.precision == 1
     assert matches.n_switches == 0
