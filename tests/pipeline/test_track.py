@@ -178,19 +178,24 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(simulated, tmp_path, monkeypatc
         assert go(out, "second", True) == unbroken
 
 
-def test_ids_beyond_16_bits_do_not_wrap(simulated, tmp_path):
-    """Six particles, two of which merge, in a run in which many others have been before."""
-    folder, _ = simulated
-    n_before = 65_529
-    movie = read_movie(folder / "film.tif")
-    plan = plan_of(movie, segmented_by_masks(folder / "true", movie))
+def begin_after(n_before, folder, plan):
+    """Begin a run in which so many particles have been before."""
     run = Checkpoint(plan.record())
     run.tracking.linker.last_id = n_before
     lineage_builder = run.tracking.linker.lineage_builder
     lineage_builder._entries = {i: FinalTrack(i, 0, 0) for i in range(1, n_before + 1)}
     lineage_builder._origins = dict.fromkeys(lineage_builder._entries, ("present", ()))
     lineage_builder._fates = dict.fromkeys(lineage_builder._entries, "lost")
-    CheckpointFile(tmp_path, OverlapTracker()).save(run)
+    CheckpointFile(folder, OverlapTracker()).save(run)
+
+
+def test_ids_beyond_16_bits_do_not_wrap(simulated, tmp_path):
+    """Six particles, two of which merge, in a run in which many others have been before."""
+    folder, _ = simulated
+    n_before = 65_529
+    movie = read_movie(folder / "film.tif")
+    plan = plan_of(movie, segmented_by_masks(folder / "true", movie))
+    begin_after(n_before, tmp_path, plan)
     lineage = track_into(tmp_path, plan, resume=True).lineage
     (merge,) = lineage.merges
     assert (merge.child, len(lineage.tracks)) == (n_before + 7, n_before + 7)
@@ -250,13 +255,14 @@ def blinking(n_frames, n_a_side, cell_px=6, n_shown=12, period=16):
 
 @pytest.mark.slow
 def test_more_than_70_000_ids_in_one_run(tmp_path):
-    masks = blinking(n_frames=34, n_a_side=160)
+    masks = blinking(n_frames=34, n_a_side=100)
     path, frames = tmp_path / "film.tif", np.where(np.array(masks) > 0, 60, 200).astype(np.uint8)
     write_movie(path, Movie(path, *frames.shape, frames.dtype, lambda t: frames[t]))
     movie, in_order = read_movie(path), iter(masks)
     segmentation = MovieSegmentation(lambda image: next(in_order))
     plan = plan_of(movie, segmentation, max_gap_frames=3)  # less than they are gone for
-    n_ids = len(track_into(make(tmp_path / "out"), plan).lineage.tracks)
+    begin_after(46_000, make(tmp_path / "out"), plan)
+    n_ids = len(track_into(tmp_path / "out", plan, resume=True).lineage.tracks)
     assert n_ids > 70_000
     found = read_masks(tmp_path / "out")
     highest = 0
