@@ -34,8 +34,14 @@ MERGE_TOLERANCE_FRAMES = 3
 SEGMENTERS = ("effsam-tiny", "yolov8n-seg", "swin-unet", "vmamba")
 TRACKER = "deaot-t"
 
-#: A slow network sees every so many of a folder.
-STEPS = {("vmamba", "emps"): 6, ("swin-unet", "emps"): 2}
+#: A slow network sees every so many of a folder, and of an image the middle alone, so wide (px).
+STEPS = {("vmamba", "emps"): 6, ("vmamba", "scenes"): 3, ("swin-unet", "emps"): 2}
+SIDES_PX = {
+    ("vmamba", "emps"): 384,
+    ("vmamba", "haadf"): 320,
+    ("swin-unet", "emps"): 512,
+    ("swin-unet", "haadf"): 320,
+}
 SIMULATED, REAL = ("scenes",), ("paper", "emps", "haadf")
 
 #: What was measured, by name; all are the better the higher, but those that begin with ``n_``.
@@ -45,7 +51,7 @@ Figures = dict[str, float]
 def score_segmenter(model: str, name: str) -> Figures:
     """Segment examples and return F1 and PQ, pooled over all particles; of boxes F1 alone."""
     total, hits, n_found, n_true = SegmentationScore(), 0, 0, 0
-    for example in read_examples(name, STEPS.get((model, name), 1)):
+    for example in read_examples(name, STEPS.get((model, name), 1), SIDES_PX.get((model, name))):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TemtrackWarning)  # of burned-in bars, and of doubts
             found = temtrack.segment(example.image, model=model)

@@ -18,7 +18,7 @@ from temtrack.simulation.movie import SimulatedMovie, simulate_movie
 from temtrack.simulation.scenes import SceneConfig, simulate_scene
 
 SCENES_SEED, N_SCENES = 4300, 12
-MOVIES_SEED, N_MOVIES = 9400, 2
+MOVIES_SEED, N_MOVIES = 9400, 1
 CROWD_SEED = 9500
 
 SCENES = SceneConfig(
@@ -68,11 +68,31 @@ class Example:
     labels: NDArray[np.int32] | None
     boxes: NDArray[np.float64] | None = None
 
+    def middle(self, side_px: int) -> "Example":
+        """Return its middle, at most so high and wide; of boxes those whose centres lie there."""
+        low = np.array([max(0, n - side_px) // 2 for n in self.image.shape])
+        part = tuple(slice(n, n + side_px) for n in low)
+        image, labels = self.image[part], None if self.labels is None else self.labels[part]
+        if self.boxes is None:
+            return Example(image, labels)
+        boxes = self.boxes - np.tile(low, 2)
+        centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+        return Example(image, labels, boxes[np.all((centres >= 0) & (centres < image.shape), axis=1)])
 
-def read_examples(name: str, step: int = 1) -> Iterator[Example]:
-    """Yield the ``scenes``, or every so many of the validation images of ``paper``, ``emps`` or ``haadf``."""
+
+def read_examples(name: str, step: int = 1, side_px: int | None = None) -> Iterator[Example]:
+    """Yield every so many of the ``scenes`` or of the validation images of ``paper``, ``emps`` or ``haadf``.
+
+    Of an image the middle alone, where a side is given.
+    """
+    for example in read_whole(name, step):
+        yield example if side_px is None else example.middle(side_px)
+
+
+def read_whole(name: str, step: int) -> Iterator[Example]:
+    """Yield the examples as they are."""
     if name == "scenes":
-        for i in range(N_SCENES):
+        for i in range(0, N_SCENES, step):
             scene = simulate_scene(np.random.default_rng([SCENES_SEED, i]), SCENES)
             yield Example(scene.image, np.int32(scene.labels))
         return

@@ -45,3 +45,12 @@ def test_a_box_has_one_particle_of_its_width_with_the_centre_inside():
     boxes = np.array([(5, 5, 15, 15), (11, 41, 21, 51), (34, 14, 52, 26), (50, 2, 60, 12)], float)
     # found, too wide, one of two in the same box, and in none
     assert gate.count_in_boxes(labels, Example(np.zeros((64, 64), np.float32), None, boxes)) == 2
+
+
+def test_of_an_image_the_middle_may_be_seen_alone():
+    image = np.arange(48, dtype=np.float32).reshape(6, 8)
+    boxes = np.array([(0, 0, 2, 2), (2, 3, 4, 5)], float)
+    seen = Example(image, np.int32(image), boxes).middle(4)
+    np.testing.assert_array_equal(seen.image, image[1:5, 2:6])
+    np.testing.assert_array_equal(seen.labels, seen.image)
+    assert seen.boxes.tolist() == [[1, 1, 3, 3]]
