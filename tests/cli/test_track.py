@@ -123,7 +123,10 @@ def test_the_overlay_is_a_film_of_the_movie_with_outlines(run, movie, masks, tmp
     assert not (tmp_path / "again").exists()
 
 
-def test_a_movie_that_is_being_written_is_told_of_line_by_line(run, movie, tmp_path):
+def test_a_movie_that_is_being_written_is_told_of_line_by_line(run, movie, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "temtrack.pipeline.live.TELL_EVERY_S", float("inf")
+    )  # how far it is, on a busy machine
     words = ["track", movie, "--follow", "--model", "otsu", "--tracker", "overlap", "-o", tmp_path / "out"]
     result = run(*words, "--idle", "300ms", "--json")
     assert result.exit_code == 0, result.output
