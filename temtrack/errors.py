@@ -19,6 +19,8 @@ Only these errors become one line on stderr; anything else is a bug and keeps it
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable
 
 
@@ -72,6 +74,14 @@ class TemtrackWarning(UserWarning):
 
 class TemtrackNotice(TemtrackWarning):
     """Something that the user may want to know and that is as it should be."""
+
+
+def warn(message: str, kind: type[TemtrackWarning] = TemtrackWarning) -> None:
+    """Warn the user, at the line that called temtrack."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "temtrack":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, kind, stacklevel=level)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from temtrack.analysis.measure import analyze_run
 from temtrack.calibration import UNCALIBRATED, Calibration
-from temtrack.errors import TemtrackNotice, TemtrackWarning, UsageError
+from temtrack.errors import TemtrackNotice, UsageError, warn
 from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import check_output_file, check_output_folder, locked
@@ -146,9 +145,7 @@ def _sure(run: Run, tables: Tables, options: TableOptions) -> Tables:
     assert tables.merges is not None
     if n_left_out := n_told - tables.merges.num_rows:
         of = f"{n_left_out} of {n_told} merges"
-        _warn(
-            f"{run.path}: left out {of}, of less confidence than {options.min_confidence:g}", TemtrackNotice
-        )
+        warn(f"{run.path}: left out {of}, of less confidence than {options.min_confidence:g}", TemtrackNotice)
     return tables
 
 
@@ -183,7 +180,7 @@ def analyze_file(
         record = Provenance("analyze", request.command, inputs, run.models, options.to_json(), found)
         write_tables(target, tables, record)
     if tables.particles.num_rows == 0:
-        _warn(
+        warn(
             f"{run.path}: the masks hold no particle in any frame; the tables of particles and tracks are"
             " empty"
         )
@@ -211,10 +208,6 @@ def log_sources(options: MeasureOptions) -> dict[str, Source]:
     """Return by name the logs that options name."""
     logs = {"heater_log": options.heater_log, "log": getattr(options, "log", None)}
     return {name: Source(str(log), fingerprint([log])) for name, log in logs.items() if log is not None}
-
-
-def _warn(message: str, kind: type[TemtrackWarning] = TemtrackWarning) -> None:
-    warnings.warn(message, kind, stacklevel=3)
 
 
 def tables_of(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from temtrack.errors import TemtrackWarning, UsageError
+from temtrack.errors import UsageError, warn
 from temtrack.formats.export import find_exporter
 from temtrack.formats.export.content import ExportContent
 from temtrack.formats.store.atomic import check_output_folder
@@ -44,7 +43,7 @@ def export_run(masks: Path, to: str, out: Path, options: TableOptions, request: 
     content = ExportContent(tables, ids_of(run, tables), made_from, facts, request.progress)
     exporter.write(out, content)
     for loss in (*exporter.describe_losses(content), *_gaps(content)):
-        warnings.warn(f"{masks}: {loss}", TemtrackWarning, stacklevel=2)
+        warn(f"{masks}: {loss}")
     return content
 
 

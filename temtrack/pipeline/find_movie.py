@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-
-from temtrack.errors import InputError, TemtrackError, TemtrackWarning
+from temtrack.errors import InputError, TemtrackError, warn
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.run import movie_source
 from temtrack.masks import Run
@@ -16,12 +14,12 @@ def find_movie(run: Run, given: str | None) -> Movie | None:
     if given is not None:
         return run.frames_of(read_movie(given))
     if run.movie is None:
-        _warn("which movie the masks were made from is unknown: they are shown alone; give --movie MOVIE")
+        warn("which movie the masks were made from is unknown: they are shown alone; give --movie MOVIE")
         return None
     try:
         return open_movie(run)
     except TemtrackError as error:
-        _warn(f"{error}; the masks are shown alone")
+        warn(f"{error}; the masks are shown alone")
         return None
 
 
@@ -42,7 +40,3 @@ def open_movie(run: Run) -> Movie:
             f"{recorded.name}: is not what it was when the masks were made; give it with --movie"
         )
     return movie
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, TemtrackWarning, stacklevel=3)

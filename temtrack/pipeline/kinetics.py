@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.constants import zero_Celsius
 
 from temtrack.calibration import Calibration
-from temtrack.errors import InputError, TemtrackNotice, TemtrackWarning
+from temtrack.errors import InputError, TemtrackNotice, warn
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.store.atomic import locked
 from temtrack.formats.store.run import open_run, sources_of
@@ -214,13 +213,11 @@ def _temperature_k(path: Path, calibration: Calibration, options: KineticsOption
         return options.temperature_k
     middle, low, high = (k - zero_Celsius for k in (found.median, found.lowest, found.highest))
     told = f"{path}: {middle:.4g} °C, from {calibration.temperatures.source}"
-    warnings.warn(told, TemtrackNotice, stacklevel=3)
+    warn(told, TemtrackNotice)
     if high - low > STEADY_WITHIN_K:
-        warnings.warn(
+        warn(
             f"{path}: goes from {low:.4g} to {high:.4g} °C, and the median stands for all of it; "
-            "`temtrack track --frames` takes the part at one temperature",
-            TemtrackWarning,
-            stacklevel=3,
+            "`temtrack track --frames` takes the part at one temperature"
         )
     return found.median
 

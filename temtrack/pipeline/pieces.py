@@ -8,7 +8,6 @@ on how a movie is divided. A piece writes the masks of its frames under their ow
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from hashlib import sha256
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from temtrack.errors import InputError, OutputError, TemtrackWarning, UsageError
+from temtrack.errors import InputError, OutputError, UsageError, warn
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import locked, remove_leftovers, whole_file
 from temtrack.formats.store.masks import mask_name, read_labels, write_mask
@@ -244,11 +243,9 @@ def _check_frames(folder: Path, pieces: Iterable[Piece], numbers: Sequence[int])
             f"them with `temtrack segment MOVIE --frames {first[0]}:{first[-1] + 1} -o {folder} --resume`"
         )
     if twice := known[counts > 1].tolist():
-        warnings.warn(
+        warn(
             f"{folder}: pieces overlap in frame {_told(twice)}, {len(twice)} in all; as they are of the same "
-            "settings, so are the masks",
-            TemtrackWarning,
-            stacklevel=3,
+            "settings, so are the masks"
         )
 
 

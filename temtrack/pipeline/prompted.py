@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.errors import InputError, TemtrackWarning
+from temtrack.errors import InputError, warn
 from temtrack.formats.store.masks import read_labels
 from temtrack.imaging.labels import map_ids, overlap_counts
 from temtrack.lineage import Lineage
@@ -112,7 +111,7 @@ class Followed:
                 if not one:
                     place = ", ".join(f"{n:g}" for n in prompt)
                     message = f"{self.movie.path}: no particle is found in frame {t} at {place} (y, x)"
-                    warnings.warn(message, TemtrackWarning, stacklevel=5)
+                    warn(message)
         return ids
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from temtrack.errors import TemtrackWarning
+from temtrack.errors import warn
 from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.store.run import open_run
 from temtrack.formats.store.tables import calibration_metadata, read_metadata, read_table
@@ -128,10 +127,6 @@ def _read_beside(run: Run, name: str, made_from: str) -> pd.DataFrame | None:
         return None
     known = {"masks_sha256": fingerprint(run.masks.files), "movie_sha256": run.movie and run.movie.sha256}
     if read_metadata(path).get(made_from) != known[made_from]:
-        _warn(f"{path}: tells of another run than the masks in the folder; it is left out")
+        warn(f"{path}: tells of another run than the masks in the folder; it is left out")
         return None
     return read_table(path)
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, TemtrackWarning, stacklevel=3)

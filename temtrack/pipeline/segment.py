@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.analysis.out_of_line import frames_out_of_line
-from temtrack.errors import InputError, TemtrackNotice, TemtrackWarning, UsageError
+from temtrack.errors import InputError, TemtrackNotice, UsageError, warn
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import check_output_file, check_output_folder, locked, remove_leftovers
 from temtrack.formats.store.masks import MaskWriter, mask_writer, remove_masks, write_mask
@@ -111,10 +110,8 @@ def prepared(movie: Movie, options: ModelOptions, examined: Movie | None = None)
     hidden = hide_annotations(movie, examined)
     if hidden.burned_in:
         named = ", ".join(map(str, hidden.burned_in))
-        warnings.warn(
-            f"{movie.path}: burned in, left out: {named} (--keep-annotations looks there too)",
-            TemtrackNotice,
-            stacklevel=2,
+        warn(
+            f"{movie.path}: burned in, left out: {named} (--keep-annotations looks there too)", TemtrackNotice
         )
     return hidden
 
@@ -311,7 +308,7 @@ def _tell_doubts(movie: Movie, options: ModelOptions, found: Sequence[SightEstim
             "the result, or say what you know by --diameter and --polarity"
         )
     if told:
-        warnings.warn(f"{movie.path}: {told}", TemtrackWarning, stacklevel=3)
+        warn(f"{movie.path}: {told}")
 
 
 @dataclass(frozen=True)
@@ -354,12 +351,12 @@ class SegmentationSummary:
             where = "" if n_frames == 1 else f" in {n_empty} of {n_frames} frames"
             left = "the mask is empty" if n_frames == 1 else "their masks are empty"
             message = f"{self.movie.path}: the model finds no particle{where}; {left}"
-            warnings.warn(message, TemtrackWarning, stacklevel=2)
+            warn(message)
         odd = {t: usual for t, usual in frames_out_of_line(self.counts).items() if self.counts[t]}
         if odd:
             named = ", ".join(f"{t} ({self.counts[t]} for {usual:g})" for t, usual in [*odd.items()][:10])
             message = f"{self.movie.path}: unlike its neighbours in the number of particles: frame {named}"
-            warnings.warn(message, TemtrackWarning, stacklevel=2)
+            warn(message)
 
     def row(self) -> dict[str, object]:
         """Return count (a mean over the frames of a movie), covered fraction of the field, mean diameter."""

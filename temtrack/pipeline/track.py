@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.analysis.out_of_line import frames_out_of_line
-from temtrack.errors import TemtrackWarning, UsageError
+from temtrack.errors import UsageError, warn
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.run import open_run
 from temtrack.masks import Run
@@ -143,18 +142,14 @@ def _tell_of_frames(source: Path, report: TrackingReport) -> None:
     """Name the frames that were bridged and those at which the field jumped."""
     if bad := report.frames_flagged("blank", "blurred"):
         named = ", ".join(f"{t} ({flag})" for t, flag in list(bad.items())[:10])
-        _warn(f"{source}: bridged {len(bad)} blank or blurred frame{'s'[: len(bad) > 1]}: {named}")
+        warn(f"{source}: bridged {len(bad)} blank or blurred frame{'s'[: len(bad) > 1]}: {named}")
     if jumps := report.frames_flagged("jump"):
         named = ", ".join(map(str, list(jumps)[:10]))
-        _warn(f"{source}: the field of view jumps at {len(jumps)} frame{'s'[: len(jumps) > 1]}: {named}")
+        warn(f"{source}: the field of view jumps at {len(jumps)} frame{'s'[: len(jumps) > 1]}: {named}")
     if odd := frames_out_of_line(report.n_particles):
         named = ", ".join(
             f"{t} ({report.n_particles[t]} for {usual:g})" for t, usual in list(odd.items())[:10]
         )
-        _warn(f"{source}: unlike its neighbours in the number of particles: frame {named}")
+        warn(f"{source}: unlike its neighbours in the number of particles: frame {named}")
     if report.n_masks == 0:
-        _warn(f"{source}: no particle was found in any frame; all masks are empty")
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, TemtrackWarning, stacklevel=4)
+        warn(f"{source}: no particle was found in any frame; all masks are empty")

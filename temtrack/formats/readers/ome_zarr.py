@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.calibration import Calibration
-from temtrack.errors import InputError, TemtrackWarning
+from temtrack.errors import InputError, warn
 from temtrack.formats.decoding import MAX_FRAME_PX, refused_as
 from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.locations import Url
@@ -205,7 +204,7 @@ class ZarrImage:
             if not self._told:
                 told = f"{what}: lacks a chunk, as a frame of one value may; it counts as such"
                 self._told.add(told)
-                warnings.warn(told, TemtrackWarning, stacklevel=5)
+                warn(told)
             return
 
     @property

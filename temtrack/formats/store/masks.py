@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from temtrack.calibration import Calibration
-from temtrack.errors import InputError, TemtrackWarning
+from temtrack.errors import InputError, warn
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.locations import Url, as_path
 from temtrack.formats.readers import images, ome_zarr, tiff
@@ -165,11 +164,9 @@ def read_masks_in_time(source: Path | str) -> Masks:
         return masks
     if missing := sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers)):
         named = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
-        warnings.warn(
+        warn(
             f"{masks.path}: the names of its masks leave out {len(missing)} of the numbers ({named});"
-            " all masks count as neighbours in time",
-            TemtrackWarning,
-            stacklevel=2,
+            " all masks count as neighbours in time"
         )
     return masks
 
