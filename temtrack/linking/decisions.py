@@ -60,13 +60,18 @@ def _decide_merges(state: LinkerState, config: LinkingConfig) -> None:
         state.noise.n_passing += max(n_sharing - len(merges), 0)
     if not is_proven:
         return  # what the last frames lack may just be missed
-    for decision in decide_vanished(state.window, state.known(), state.last_informative, state.noise, config):
+    vanished, later = decide_vanished(
+        state.window, state.known(), state.last_informative, state.noise, config
+    )
+    for decision in vanished:
         for i in sorted(decision.gone):
             track = state.known()[i]
             track.last_seen = state.last_informative
             if i in state.tracks:
                 state.end([track])
         _apply_merge(state, decision)
+    for i, frame in later.items():
+        state.keep_until(i, frame)
 
 
 def _resolve_fragments(state: LinkerState, config: LinkingConfig) -> None:

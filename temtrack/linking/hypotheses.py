@@ -23,7 +23,7 @@ from temtrack.linking.evidence import (
     n_area_frames,
     nats_for_merge,
 )
-from temtrack.linking.noise import MovieNoise
+from temtrack.linking.noise import SHARED_AGAIN, MovieNoise
 from temtrack.linking.records import FrameRecord, TrackState
 
 #: Before anything is measured, tracks that go on in one detection have merged so much likelier, in nats, than
@@ -34,14 +34,14 @@ LOG_ODDS_SHARED = 1.0
 #: frames, and by so many standard deviations of what outlines jitter; halves of a frame prove nothing.
 N_SHRINKING_FRAMES, MIN_SHRINKING_LOG, SHRINKING_SIGMAS, N_HALF_MIN = 8, 0.2, 3.0, 2
 
-#: A parent was seen alone in so many frames,
-MIN_PARENT_FRAMES = 3
+#: A parent was seen alone in so many frames, of which it may have missed one,
+MIN_PARENT_FRAMES, MIN_SEEN_FRAMES = 3, 2
 
 #: and one of less than this share of the other's area in so many before it is taken for a particle,
 SPECK_AREA, MIN_SPECK_FRAMES = 0.15, 10
 
 #: and not longer ago than so many frames: what was only carried along since merges with nobody.
-MAX_UNSEEN_FRAMES = 4
+MAX_UNSEEN_FRAMES = 8
 
 #: One so near the border that so many standard deviations of motion bring it there may have left the field.
 LEAVING_SIGMAS = 2.0
@@ -49,6 +49,9 @@ LEAVING_SIGMAS = 2.0
 #: Two in contact whose centres are nearer than this share of the sum of their radii are rather one particle:
 #: halves of one are about 0.6 of it apart, particles that touch 1.
 ONE_BODY_FRACTION = 0.8
+
+#: A merge begins in a later frame only where that is likelier by so much, in nats: ties go to the earlier.
+MIN_LATER_NATS = 0.1
 
 #: A track is dissolving where it is below this share of its peak area ...
 SHRUNK_FRACTION = 0.5
@@ -82,21 +85,21 @@ def decide_merges(
 
     A merge that takes in more parents within `MIN_CHILD_FRAMES` is left for the frame in which it has grown.
     """
-    lasting = find_merge_hypotheses(window, noise, config)
+    lasting = find_merge_hypotheses(window, tracks, noise, config)
     if len(window) < config.look_ahead_frames:  # the movie ends: these may yet part
         lasting = [ids for ids in lasting if noise.log_odds_lasting(_n_joint(window, ids)) >= 0]
     decisions = [_test_areas(ids, window, tracks, noise, config) for ids in lasting]
     grown = [
         _test_areas(ids, window[later:], tracks, noise, config).parents
         for later in range(1, min(MIN_CHILD_FRAMES, len(window)))
-        for ids in find_merge_hypotheses(window[later:], noise, config)
+        for ids in find_merge_hypotheses(window[later:], tracks, noise, config)
     ]
     here = window[0].area_px.keys()
     return [v for v in decisions if not any(v.parents & g and (g - v.parents) & here for g in grown)]
 
 
 def find_merge_hypotheses(
-    window: list[FrameRecord], noise: MovieNoise, config: LinkingConfig
+    window: list[FrameRecord], tracks: Mapping[int, TrackState], noise: MovieNoise, config: LinkingConfig
 ) -> list[frozenset[int]]:
     """Return the sets of ids that share a detection from the first frame on, and through most frames."""
     informative = [r for r in window if r.is_informative]
@@ -106,7 +109,7 @@ def find_merge_hypotheses(
             (a, b)
             for a, b in combinations(sorted(ids), 2)
             if is_lasting(_shown_as_one(informative, a, b), config)
-            and _begins_now(informative, a, b, noise.weight_of_apart())
+            and _begins_now(informative, tracks[a], tracks[b], noise)
         ]
         found += connected(lasting)
     return found
@@ -146,22 +149,36 @@ def _shown_as_one(informative: list[FrameRecord], a: int, b: int) -> Iterator[bo
     return (not r.shows_apart(a, b) for r in informative if r.is_seen(a) or r.is_seen(b))
 
 
-def _begins_now(informative: list[FrameRecord], a: int, b: int, apart: float) -> bool:
+def _begins_now(informative: list[FrameRecord], a: TrackState, b: TrackState, noise: MovieNoise) -> bool:
     """Tell whether no later frame is the likelier beginning of a pair's merge.
 
     Before a merge a pair in contact is often enough segmented as one, while after it the child is seldom
-    taken for two: so a frame apart speaks against the merge as ``apart`` shared ones speak for it. One in
-    which the two halves are joined by a thick neck says nothing.
+    taken for two. A frame in which the two halves are joined by a thick neck says nothing.
     """
-    balance = 0.0
+    frame, balance = informative[0].frame, 0.0
     for record in informative:
-        if record.shows_apart(a, b):
-            balance -= 0 if _is_one_body(record, a, b) else apart
-        elif record.is_seen(a) or record.is_seen(b):
-            balance += 1
-        if balance < 0:
+        if record.shows_apart(a.id, b.id):
+            balance += 0 if _is_one_body(record, a.id, b.id) else noise.log_odds_apart()
+        elif record.is_seen(a.id) or record.is_seen(b.id):
+            balance += _log_odds_shown(frame, record, a, b, noise)
+        if balance < -MIN_LATER_NATS:
             return False
     return True
+
+
+def _log_odds_shown(
+    frame: int, record: FrameRecord, a: TrackState, b: TrackState, noise: MovieNoise
+) -> float:
+    """Return how a detection in which two may be one, or be one and the other missed, speaks for a merge.
+
+    ``frame`` is that of the merge. Where the detection is no larger than one of them, the other was missed.
+    """
+    pair = {a.id, b.id}
+    own = [track.area_before(frame) for track in (a, b)]
+    others = (record.sharing_with(a.id) | record.sharing_with(b.id)) - pair
+    if others or not all(own) or pair & record.at_border:
+        return -float(np.log(SHARED_AGAIN))
+    return noise.log_odds_joint(sum(record.area_px[i] for i in pair if record.is_seen(i)), *own)
 
 
 def _is_one_body(record: FrameRecord, a: int, b: int) -> bool:
@@ -253,14 +270,22 @@ def was_there(track: TrackState, frame: int) -> bool:
     if track.is_fading:
         return False
     own = [o.frame for o in track.observations if o.frame < frame]
-    return len(own) >= min(MIN_PARENT_FRAMES, frame) and own[-1] >= frame - MAX_UNSEEN_FRAMES
+    return len(own) >= min(MIN_SEEN_FRAMES, frame) and own[-1] >= frame - MAX_UNSEEN_FRAMES
 
 
 def log_odds_of(track: TrackState, record: FrameRecord, noise: MovieNoise, other_px: float) -> float:
     """Return what is known beforehand, in nats, of a track that vanishes beside another in a frame.
 
-    ``other_px`` is the area of that one: what is a speck beside it may well be one.
+    ``other_px`` is the area of that one: what is a speck beside it may well be one. One that was not seen for
+    longer than particles are missed may have been gone before.
     """
+    seen = (o.frame for o in reversed(track.observations) if o.frame < record.frame)
+    n_unseen = record.frame - 1 - next(seen, record.frame - 1)
+    return _log_odds_at_last(track, record, noise, other_px) + min(-noise.log_odds_gone(n_unseen), 0.0)
+
+
+def _log_odds_at_last(track: TrackState, record: FrameRecord, noise: MovieNoise, other_px: float) -> float:
+    """Return the same of one that was seen in the frame before."""
     is_speck = track.area_before(record.frame) < SPECK_AREA * other_px
     if len(track.areas_before(record.frame)) < (MIN_SPECK_FRAMES if is_speck else MIN_PARENT_FRAMES):
         return LOG_ODDS_SEEN_SHORTLY

@@ -41,6 +41,9 @@ N_KEPT, LEAST_KEPT_WEIGHT = 5, 0.01
 #: No movie is so quiet that less than this can be counted on: pixels are whole.
 LEAST_MOTION_PX, LEAST_AREA = 0.4, 0.03
 
+#: Standard deviations of an area in the ratio of two.
+_SIGMAS_OF_RATIO = 2**0.5
+
 #: From the median of a magnitude to a standard deviation, along one axis and in the plane.
 _SIGMA_OF_MEDIAN, SIGMA_OF_MEDIAN_LENGTH = 1.4826, 0.8493
 
@@ -118,12 +121,25 @@ class MovieNoise:
         seen = np.log((1 + self.n_lasting) / (1 + self.n_passing))
         return float(seen - (n_frames - 1) * np.log(SHARED_AGAIN))
 
-    def weight_of_apart(self) -> float:
-        """Return against how many frames that show a pair as one a frame that shows it apart stands.
+    def log_odds_apart(self) -> float:
+        """Return how a frame that shows a pair apart speaks for that it has merged before, in nats.
 
-        At least two, and more the oftener pairs have shared a detection in passing.
+        It speaks against it at least as two frames do for it that show the pair as one, and more the oftener
+        pairs have shared a detection in passing.
         """
-        return 2 + 2 * self.n_passing / (2 + self.n_passing + self.n_lasting)
+        weight = 2 + 2 * self.n_passing / (2 + self.n_passing + self.n_lasting)
+        return float(weight * np.log(SHARED_AGAIN))
+
+    def log_odds_joint(self, area_px: float, a_px: float, b_px: float) -> float:
+        """Return how a detection of some area speaks for that a pair has merged before, in nats.
+
+        If not, it is both of the pair, which look the same, or one of them and the other is missed.
+        """
+        sigma = self.area_log() * _SIGMAS_OF_RATIO
+        both = self.log_density_after(a_px, b_px, area_px, sigma)
+        one = log_t(np.log(area_px / np.array([a_px, b_px])) / sigma, 1) - np.log(sigma)
+        missed = np.log(self.miss_fraction()) + float(np.logaddexp(*one)) - both
+        return -float(np.logaddexp(np.log(SHARED_AGAIN), missed))
 
     def log_parting(self, n_frames: int) -> float:
         """Return the log probability that tracks which have shared so many frames part in the next one."""
@@ -132,8 +148,13 @@ class MovieNoise:
 
     def log_odds_gone(self, n_frames: int) -> float:
         """Return the log odds that a track missing in so many frames is gone, and not only missed."""
-        missed = np.log(self.miss_fraction()) + (n_frames - 1) * np.log(MISSED_AGAIN)
-        return float(np.log(GONE_FRACTION) - missed)
+        return float(np.log(GONE_FRACTION) - self.log_missed(n_frames))
+
+    def log_missed(self, n_frames: int) -> float:
+        """Return the log probability that a track is missed in so many frames in a row."""
+        return (
+            float(np.log(self.miss_fraction()) + (n_frames - 1) * np.log(MISSED_AGAIN)) if n_frames else 0.0
+        )
 
     def motion_px(self, radius_px: float) -> float:
         """Return the standard deviation of a step beside its prediction along an axis, in pixels.

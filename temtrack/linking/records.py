@@ -42,6 +42,7 @@ class TrackState:
     """One live track; it is observed only in a detection of its own, neither shared nor filled in.
 
     ``n_seen`` and ``n_missed`` are the good frames with a detection, its own or a shared one, and without.
+    ``merges_in`` is the frame in which it will have merged, having been missed in the ones before; else -1.
     """
 
     id: int
@@ -56,6 +57,7 @@ class TrackState:
     peak_area_px: float = 0.0
     velocity_px: tuple[float, float] = (0.0, 0.0)
     is_fading: bool = False
+    merges_in: int = -1
 
     def is_established(self, n_frames: int) -> bool:
         """Tell whether it is surely a particle: seen alone often enough, and oftener than missed.
@@ -199,6 +201,13 @@ class FrameRecord:
         self.contacts.add(pair)
         self.near.add(pair)
         self.born.append(part)
+
+    def restore(self, track_id: int) -> None:
+        """Take back that an id, drawn where it was predicted, was removed."""
+        if self.new_ids.get(track_id) == 0:
+            del self.new_ids[track_id]
+            self.area_px[track_id] = int((self.drawn.labels == track_id).sum())
+            self.gap_filled.add(track_id)
 
     def rename(self, new_ids: Mapping[int, int]) -> None:
         """Replace ids; several may become one, 0 removes."""

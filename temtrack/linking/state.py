@@ -109,6 +109,14 @@ class LinkerState:
             self.tracks.pop(track.id, None)
             self.ended[track.id] = track
 
+    def keep_until(self, track_id: int, frame: int) -> None:
+        """Draw a track that is seen no more where it was predicted, up to the frame in which it merges."""
+        track = self.known()[track_id]
+        track.merges_in, track.last_seen = frame, frame - 1
+        for record in self.window:
+            if record.frame < frame:
+                record.restore(track_id)
+
     def known(self) -> Mapping[int, TrackState]:
         """Return the tracks in undecided frames, live or ended, by id."""
         return ChainMap(self.tracks, self.ended)

@@ -16,12 +16,12 @@ from temtrack.linking.config import LinkingConfig
 from temtrack.linking.evidence import N_AREA_FRAMES, SURE_NATS, Vanishing, nats_for_merge, tree_gaps
 from temtrack.linking.hypotheses import (
     MAX_UNSEEN_FRAMES,
-    MIN_PARENT_FRAMES,
+    MIN_SEEN_FRAMES,
     MergeDecision,
     log_odds_of,
     was_there,
 )
-from temtrack.linking.noise import MovieNoise
+from temtrack.linking.noise import MovieNoise, log_t
 from temtrack.linking.records import FrameRecord, Observation, TrackState
 
 #: A merge over a gap is looked for among neighbours whose gap is at most so many usual radii, however little
@@ -40,14 +40,31 @@ class _Gone:
     last: Observation
 
 
+@dataclass(frozen=True)
+class _Hypothesis:
+    """Gone tracks merge with a child, now or in a later frame up to which they are only missed."""
+
+    nats: float
+    child: int
+    gone: tuple[_Gone, ...]
+    frame: int
+    seen: Vanishing
+
+    @property
+    def parents(self) -> frozenset[int]:
+        return frozenset(one.track.id for one in self.gone)
+
+
 def decide_vanished(
     window: list[FrameRecord],
     tracks: Mapping[int, TrackState],
     last_frame: int,
     noise: MovieNoise,
     config: LinkingConfig,
-) -> list[MergeDecision]:
+) -> tuple[list[MergeDecision], dict[int, int]]:
     """Return the merges, in the window's first frame, of tracks that were seen before and are not any more.
+
+    And of those that merge later, having been missed before, in which frame they do.
 
     Parameters
     ----------
@@ -60,13 +77,13 @@ def decide_vanished(
     """
     record = window[0]
     if record.frame == 0 or not record.is_informative or record.is_low_recall:
-        return []
+        return [], {}
     gone = _find_gone(window, tracks, last_frame, config)
     if not gone:
-        return []
+        return [], {}
     seen = _find_children(window, tracks, {one.track.id for one in gone})
     if not seen:
-        return []
+        return [], {}
     ids = list(seen)
     radii = np.sqrt(np.array([o.area_px for o in seen.values()]) / np.pi)
     usual = float(np.median(radii))
@@ -78,22 +95,64 @@ def decide_vanished(
         reach = np.sqrt(one.last.area_px / np.pi) + float(radii.max()) + widest
         for row in tree.query_ball_point(at, reach):
             near.setdefault(ids[row], []).append(one)
-    doubt = min(noise.log_odds_gone(sum(r.is_informative and not r.is_low_recall for r in window)), 0.0)
-    scored = [
-        (nats, child, some, seen_of)
+    weighed = (
+        _weigh(child, some, window, tracks, widest, usual, noise)
         for child, candidates in near.items()
         for size in range(1, min(len(candidates), MAX_GONE) + 1)
         for some in combinations(candidates, size)
-        if (seen_of := _look(tracks[child], some, record, widest, noise)) is not None
-        and (nats := nats_for_merge(seen_of, noise, usual) + doubt) > 0
-    ]
-    return _best_apart(scored)
+    )
+    return _best_apart([one for one in weighed if one is not None and one.nats > 0], record.frame)
+
+
+def _weigh(
+    child: int,
+    gone: tuple[_Gone, ...],
+    window: list[FrameRecord],
+    tracks: Mapping[int, TrackState],
+    widest_gap: float,
+    radius_px: float,
+    noise: MovieNoise,
+) -> _Hypothesis | None:
+    """Return how likely some gone tracks merge with a child, in nats; ``None`` where they cannot."""
+    shown = [r for r in window if r.is_informative and not r.is_low_recall]
+    n_missed = _n_missed(tracks[child], gone, shown, noise)
+    seen = _look(tracks[child], gone, shown[n_missed], widest_gap, noise)
+    if seen is None:
+        return None
+    nats = nats_for_merge(seen, noise, radius_px) + min(noise.log_odds_gone(len(shown)), 0.0)
+    nats += len(gone) * noise.log_missed(n_missed)
+    return _Hypothesis(nats, child, gone, shown[n_missed].frame, seen)
+
+
+def _n_missed(child: TrackState, gone: tuple[_Gone, ...], shown: list[FrameRecord], noise: MovieNoise) -> int:
+    """Return how many frames missed some gone tracks before they merged with a child.
+
+    As long as its area is rather what it was than what theirs adds, they have not.
+    """
+    frame = shown[0].frame
+    before = [o.area_px for o in child.observations if o.frame < frame][-N_AREA_FRAMES:]
+    if not before or any(one.track.merges_in == frame for one in gone):
+        return 0
+    other, gone_px = float(np.median(before)), sum(one.track.area_before(frame) for one in gone)
+    sigma = noise.area_log() * float(np.sqrt(1 + 1 / len(before)))
+    balance, best, n_missed = 0.0, 0.0, 0
+    for n, record in enumerate(shown[: min(MAX_UNSEEN_FRAMES, len(shown) - 1)], start=1):
+        if (own := child.observed_in(record.frame)) is not None:
+            alone = float(log_t(np.array(np.log(own.area_px / other) / sigma), 1)) - np.log(sigma)
+            balance += alone - noise.log_density_after(other, gone_px, own.area_px, sigma)
+        nats = balance + len(gone) * noise.log_missed(n)
+        if nats > best:
+            best, n_missed = nats, n
+    return n_missed
 
 
 def _find_gone(
     window: list[FrameRecord], tracks: Mapping[int, TrackState], last_frame: int, config: LinkingConfig
 ) -> list[_Gone]:
-    """Return the tracks that were alone in the last informative frame and hardly in any from now on."""
+    """Return the tracks that were alone in the last informative frame and hardly in any from now on.
+
+    And those of which is known that they merge now.
+    """
     frame = window[0].frame
     informative = [r for r in window if r.is_informative and not r.is_low_recall]
     shared = frozenset[int]().union(*window[0].under_segmented)
@@ -101,7 +160,11 @@ def _find_gone(
     for i in sorted(tracks.keys() - window[0].alone() - shared):
         track = tracks[i]
         last = next((o for o in reversed(track.observations) if o.frame < frame), None)
-        if last is None or last.frame < last_frame or len(track.areas_before(frame)) < MIN_PARENT_FRAMES:
+        if (
+            last is None
+            or (last.frame < last_frame and track.merges_in != frame)
+            or len(track.areas_before(frame)) < MIN_SEEN_FRAMES
+        ):
             continue
         again = [track.observed_in(r.frame) is not None for r in informative]
         if np.mean(again) <= 1 - config.lasting_fraction and not any(again[-2:]):
@@ -135,9 +198,11 @@ def _look(
     frame = record.frame
     before = [o for o in child.observations if o.frame < frame][-N_AREA_FRAMES:]
     after = [o for o in child.observations if o.frame >= frame][:N_AREA_FRAMES]
-    if not was_there(child, frame) if before else len(gone) < 2:
+    if not after or (not was_there(child, frame) if before else len(gone) < 2):
         return None  # a guest is no parent
-    members = [*(one.last for one in gone), *before[-1:]]
+    last_frame = max(one.last.frame for one in gone)
+    beside = [o for o in child.observations if o.frame <= last_frame][-1:] or before[-1:]
+    members = [*(one.last for one in gone), *beside]
     at = np.array([(o.y_px, o.x_px) for o in members])
     gap = float(tree_gaps(at, np.sqrt(np.array([o.area_px for o in members]) / np.pi)).max(initial=-np.inf))
     if gap > widest_gap:
@@ -146,7 +211,7 @@ def _look(
     areas = [one.track.area_before(frame) for one in gone]
     n_before = min(len(before) or N_AREA_FRAMES, *(len(one.track.areas_before(frame)) for one in gone))
     pull = _pull(before[-1], [one.last for one in gone], areas, after[0], record.step_px) if before else None
-    if pull is not None and (before[-1].frame < frame - 2 or after[0].frame > frame):
+    if pull is not None and (min(last_frame, before[-1].frame) < frame - 2 or after[0].frame > frame):
         pull = None
     return Vanishing(
         other_px=other,
@@ -178,19 +243,24 @@ def _pull(
     return float(moved @ way / length), length
 
 
-def _best_apart(
-    scored: list[tuple[float, int, tuple[_Gone, ...], Vanishing]],
-) -> list[MergeDecision]:
-    """Choose the best hypotheses, best first, that have no track in common."""
-    chosen, used = [], set[int]()
-    for nats, child, gone, seen in sorted(scored, key=lambda one: -one[0]):
-        parents, host = frozenset(one.track.id for one in gone), frozenset({child})
+def _best_apart(weighed: list[_Hypothesis], frame: int) -> tuple[list[MergeDecision], dict[int, int]]:
+    """Choose the best hypotheses, best first, that have no track in common: those of this frame and of later.
+
+    Of later ones only the frame stands, for each of the gone.
+    """
+    chosen, later, used = [], dict[int, int](), set[int]()
+    for one in sorted(weighed, key=lambda one: -one.nats):
+        parents, host = one.parents, frozenset({one.child})
         if (parents | host) & used:
             continue
-        used |= parents | host
-        if seen.other_px:
-            sure = (seen,) if nats >= SURE_NATS else ()
+        used |= parents
+        if one.frame > frame:
+            later |= dict.fromkeys(parents, one.frame)
+            continue
+        used |= host
+        if one.seen.other_px:
+            sure = (one.seen,) if one.nats >= SURE_NATS else ()
             chosen.append(MergeDecision(parents | host, frozenset(), gone=parents, sure=sure))
         else:
             chosen.append(MergeDecision(parents, frozenset(), gone=parents, newborn=host))
-    return chosen
+    return chosen, later
