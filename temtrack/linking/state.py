@@ -112,7 +112,7 @@ class LinkerState:
     def keep_until(self, track_id: int, frame: int) -> None:
         """Draw a track that is seen no more where it was predicted, up to the frame in which it merges."""
         track = self.known()[track_id]
-        track.merges_in, track.last_seen = frame, frame - 1
+        track.merges_in, track.last_seen = frame, max(track.last_seen, frame - 1)
         for record in self.window:
             if record.frame < frame:
                 record.restore(track_id)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from temtrack.linking.masks import link_masks
+from temtrack.linking.records import TrackState
+from temtrack.linking.state import LinkerState
 
 RADIUS = 5.0
 
@@ -57,3 +59,12 @@ def test_a_detection_no_larger_than_one_of_two_that_shared_the_last_is_no_child(
 
 def test_a_parent_seen_twice_in_the_first_three_frames_is_one():
     assert merges_of(merge=3, missed=[(2, 1)]) == [(3, [2, 2])]
+
+
+def test_a_track_that_merges_later_is_remembered_as_long_as_it_is_seen():
+    state = LinkerState(
+        tracks={1: TrackState(1, born=0, last_seen=30), 2: TrackState(2, born=0, last_seen=15)}
+    )
+    for track_id in (1, 2):
+        state.keep_until(track_id, 20)
+    assert [state.tracks[i].last_seen for i in (1, 2)] == [30, 19]
