@@ -2,8 +2,8 @@
 
 A network knows particles that are dark on a bright, even background. Most images show them so, once their
 intensity is centred. Where it is not sure of what it sees, particles may be bright, or stand on a thick,
-lumpy support: then the image is tried inverted too, and with its background flattened for particles as wide
-as the image's own blobs. The way counts in which the network sees the most particles that likely are ones.
+lumpy support: then the image is tried inverted too, and where its own blobs are clear, with its background
+flattened for these. The way counts in which the network sees the most particles that likely are ones.
 """
 
 from __future__ import annotations
@@ -154,7 +154,9 @@ class SightFinder:
         for is_bright in (False, True):
             if told is None and blobs.deny(is_bright):
                 continue
-            others = [self._flattened(grey, is_bright, blobs.diameter_px(is_bright))]
+            others = []
+            if told is not None or plain is None or blobs.deny(not is_bright):
+                others.append(self._flattened(grey, is_bright, blobs.diameter_px(is_bright)))
             if is_bright is not bool(told):
                 others.append(self._plain(grey, is_bright))
             tried += [each for each in others if each is not None]
