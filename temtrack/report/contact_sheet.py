@@ -12,10 +12,13 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from temtrack.errors import OutputError
-from temtrack.formats.store.atomic import whole_file
+from temtrack.formats.store.atomic import locked, remove_leftovers, whole_file
 
 #: Side of an overlay on the sheet, height of the line below it, and overlays on one sheet.
 THUMBNAIL_PX, CAPTION_PX, MAX_CELLS = 256, 20, 100
+
+#: Seconds that another process may take to write a sheet of the same name.
+LONGEST_WAIT_S = 60.0
 
 _PAPER, _INK, _ODD = (250, 250, 250), (20, 20, 24), (200, 30, 30)
 _MAKER = {"Software": "temtrack contact sheet"}
@@ -46,8 +49,11 @@ def write_contact_sheets(path: Path, cells: Sequence[Cell]) -> list[Path]:
         facts = PngInfo()
         for key, value in _MAKER.items():
             facts.add_text(key, value)
-        with whole_file(name) as whole:
-            draw_contact_sheet(part).save(whole, format="PNG", pnginfo=facts)
+        sheet = draw_contact_sheet(part)
+        with locked(name.parent, f".{name.name}.lock", LONGEST_WAIT_S):  # others may be at work in the folder
+            remove_leftovers(name.parent, name.name)
+            with whole_file(name) as whole:
+                sheet.save(whole, format="PNG", pnginfo=facts)
     return names[: len(parts)]
 
 

@@ -34,6 +34,7 @@ class Moody:
     """In the place of a model: finds dark pixels only where an image is shown as suits it."""
 
     takes_prompts = False
+    averages_views = False
     sha256 = None
 
     def __init__(self, spec, blind):

@@ -119,7 +119,6 @@ def test_one_input_and_many_give_the_same_objects(run, folders, tmp_path, name):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["report", "out/a", "out/c", "-o", "r.html"], "give a folder for them"),
         (["export", "out/a", "out/c", "--to", "coco", "-o", "r.json"], "give a folder for them"),
         (["report", "out/a", "out/c", "--movie", "film.tif"], "is about one input"),
     ],

@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from temtrack.errors import OutputError
+from temtrack.formats.store.atomic import whole_file
 from temtrack.report.contact_sheet import (
     CAPTION_PX,
     MAX_CELLS,
@@ -40,3 +41,15 @@ def test_many_go_to_several_sheets_and_no_other_picture_is_overwritten(overlay, 
     overlay.replace(path)
     with pytest.raises(OutputError, match=r"contact_sheet\.png: is no contact sheet"):
         write_contact_sheets(path, [Cell(path, "a")])
+
+
+def test_what_a_killed_run_left_of_a_sheet_goes(overlay, tmp_path):
+    path = tmp_path / "contact_sheet.png"
+    with whole_file(path) as part:
+        part.touch()
+        left = part.with_stem(part.stem + "left")
+        left.touch()
+    path.unlink()
+    write_contact_sheets(path, [Cell(overlay, "a: 1")])
+    assert not left.exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a_overlay.png", path.name]
