@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from temtrack.analysis.measure import analyze_run
 from temtrack.analysis.particles import ParticleHistory
 from temtrack.analysis.refit import fit_refit
-from temtrack.errors import TemtrackWarning, UsageError
+from temtrack.errors import UsageError, warn
 from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.store.atomic import check_output_folder, locked
 from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
@@ -201,7 +200,7 @@ def _refit(reviewed: Reviewed, log: Log) -> tuple[dict[str, float | str], tuple[
         refit = fit_refit(confidence, is_true)
     except ValueError as reason:
         message = f"{reviewed.run.path}: the confidence of merges stays as it is: {reason}"
-        warnings.warn(message, TemtrackWarning, stacklevel=4)
+        warn(message)
         return {"reason": str(reason)}, None
     n_true = int(is_true.sum())
     return {**refit._asdict(), "n_true": n_true, "n_false": len(is_true) - n_true}, refit

@@ -6,7 +6,6 @@ TrackMate and GEFF tell links, and which particles are gone; new outlines are no
 
 from __future__ import annotations
 
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -16,7 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 from scipy.spatial import cKDTree
 
-from temtrack.errors import InputError, TemtrackWarning, UsageError
+from temtrack.errors import InputError, UsageError, warn
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.readers import ome_zarr
 from temtrack.formats.store.masks import read_masks
@@ -178,11 +177,7 @@ def _from_links(
             gone.append(ParticleDeleted(run.place(one, t)))
             gone[-1].apply(edited)
     if n_strange := len(spots) - len(node_of):
-        warnings.warn(
-            f"{path}: {n_strange} of {len(spots)} spots lie at no particle of the run; they are left out",
-            TemtrackWarning,
-            stacklevel=3,
-        )
+        warn(f"{path}: {n_strange} of {len(spots)} spots lie at no particle of the run; they are left out")
     wanted = {(node_of[a], node_of[b]) for a, b in links if a in node_of and b in node_of}
     wanted = {(min(a, b), max(a, b)) for a, b in wanted if a[0] != b[0]}
     # a deleted parent may have joined another to its child, which then has that one's name

@@ -11,7 +11,6 @@ import getpass
 import json
 import os
 import secrets
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from temtrack.errors import InputError, OutputError, TemtrackWarning
+from temtrack.errors import InputError, OutputError, warn
 from temtrack.formats.store.atomic import locked
 from temtrack.masks import Run
 from temtrack.review.corrections import Correction
@@ -182,11 +181,7 @@ def read_log(path: Path, run: Run, must_exist: bool = False) -> Log:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     whole = _whole_lines(content)
     if len(whole) < len(content):
-        warnings.warn(
-            f"{path}: its last line is unfinished, as where a process died; it is left out",
-            TemtrackWarning,
-            stacklevel=2,
-        )
+        warn(f"{path}: its last line is unfinished, as where a process died; it is left out")
     entries = []
     for number, line in enumerate(whole.splitlines(), start=1):
         try:
