@@ -220,6 +220,19 @@ def count_shared_pixels(a: RunLengths, b: RunLengths) -> Overlaps:
     return Overlaps(ids_a[found.row], ids_b[found.col], found.data)
 
 
+def match_regions(
+    one: LabelImage, other: LabelImage
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows of the regions that two label images share, and the pixels in both, (N,) each.
+
+    They are the same where their intersection over union is above a half: so each has one partner at most.
+    """
+    shared = count_shared_pixels(one.runs, other.runs)
+    i, j = np.searchsorted(one.regions.ids, shared.a), np.searchsorted(other.regions.ids, shared.b)
+    is_same = 3 * shared.n_px > one.regions.area_px[i] + other.regions.area_px[j]
+    return i[is_same], j[is_same], shared.n_px[is_same]
+
+
 def measure_gaps(labels: Labels, max_gap_px: int) -> NDArray[np.int64]:
     """Return the pairs of ids, the lower first, and the background pixels between them: (N, 3), sorted.
 

@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.labels import LabelImage, count_shared_pixels
-
-#: Two outlines are of one particle where they share this much (intersection over union).
-MIN_IOU = 0.5
+from temtrack.imaging.labels import LabelImage, match_regions
 
 #: So many of either way's particles must be the other's too.
 MIN_SHARED_FRACTION = 0.995
@@ -49,15 +46,10 @@ class Agreement:
     @classmethod
     def of(cls, one: NDArray[np.integer], other: NDArray[np.integer]) -> Agreement:
         """Compare labels (Y, X) with others of the same picture."""
-        images = LabelImage(one), LabelImage(other)
-        first, second = (image.regions for image in images)
-        overlaps = count_shared_pixels(images[0].runs, images[1].runs)
-        area_px = first.area_px[np.searchsorted(first.ids, overlaps.a)]
-        other_px = second.area_px[np.searchsorted(second.ids, overlaps.b)]
-        shared = np.stack([area_px, other_px, overlaps.n_px], axis=1)
-        # above a half, a particle has one partner at most
-        is_same = overlaps.n_px > MIN_IOU * (area_px + other_px - overlaps.n_px)
-        return cls(first.ids.size, second.ids.size, shared[is_same])
+        first, second = LabelImage(one), LabelImage(other)
+        i, j, both_px = match_regions(first, second)
+        shared = np.stack([first.regions.area_px[i], second.regions.area_px[j], both_px], axis=1)
+        return cls(first.ids.size, second.ids.size, shared)
 
     def __add__(self, more: Agreement) -> Agreement:
         """Return the agreement over both pictures."""

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from temtrack.imaging.intensity import rescale_intensity
-from temtrack.imaging.labels import LabelImage, count_shared_pixels, overlap_counts
+from temtrack.imaging.labels import LabelImage, match_regions, overlap_counts
 from temtrack.linking.motion import Prediction
 from temtrack.nets.deaot.memory import Memory
 from temtrack.nets.deaot.model import N_IDS, STRIDE, Deaot, Pyramid
@@ -21,9 +21,6 @@ from temtrack.tracking.deaot.gating import Gates, apply_fallback
 from temtrack.tracking.deaot.memory import MemoryEntry, encode, evict, without_gates
 from temtrack.tracking.deaot.padding import choose_scale, pad_input
 from temtrack.tracking.deaot.state import STATE_CLASSES, DeaotState, EncodedFrame, to_device
-
-#: A particle is found where a detection has this overlap (intersection over union) with its predicted mask.
-MIN_FOUND_IOU = 0.5
 
 #: An id that ends where another takes over at least this share of its place lives on in it.
 SUCCESSOR_FRACTION = 0.5
@@ -206,13 +203,11 @@ def are_all_found(predicted: LabelImage, detections: LabelImage) -> bool:
 
     One that waits outside as a pixel at the border is not asked for.
     """
-    expected, found = predicted.regions, detections.regions
-    shared = count_shared_pixels(predicted.runs, detections.runs)
-    areas_px = expected.area_px[np.searchsorted(expected.ids, shared.a)]
-    areas_px = areas_px + found.area_px[np.searchsorted(found.ids, shared.b)]
-    own = shared.a[shared.n_px > MIN_FOUND_IOU * (areas_px - shared.n_px)]  # above a half there is but one
+    expected = predicted.regions
+    is_found = np.zeros(expected.ids.size, bool)
+    is_found[match_regions(predicted, detections)[0]] = True
     is_outside = expected.touches_border & (expected.area_px == 1)
-    return bool(np.isin(expected.ids[~is_outside], own).all())
+    return bool((is_found | is_outside).all())
 
 
 def find_successors(
