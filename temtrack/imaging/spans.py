@@ -20,6 +20,12 @@ def gap(one: slice, other: slice) -> int:
     return max(int(one.start) - int(other.stop), int(other.start) - int(one.stop), 0)
 
 
+def middle_box(shape: tuple[int, ...], side: int) -> Box:
+    """Return the middle of an image (..., Y, X) of a shape, at most ``side`` px high and wide."""
+    rows, columns = (slice(start := max(0, (n - side) // 2), start + min(n, side)) for n in shape[-2:])
+    return rows, columns
+
+
 def hull(boxes: Iterable[Box]) -> Box:
     """Return the box around boxes."""
     rows, columns = (

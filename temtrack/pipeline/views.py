@@ -8,7 +8,6 @@ decided depends on the whole movie alone, so a run that goes on and each piece o
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -16,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.errors import TemtrackNotice
-from temtrack.imaging.spans import Box
+from temtrack.errors import TemtrackNotice, warn
+from temtrack.imaging.spans import Box, middle_box
 from temtrack.movie import Movie
 from temtrack.pipeline.options import ModelOptions
 from temtrack.segmentation.agreement import MIN_PARTICLES, Agreement
@@ -62,7 +61,7 @@ def with_views(
     once, twice = replace(sight, n_views=1), replace(sight, n_views=2)
     total = Agreement()
     for image in map(show, sample_frames(movie)):
-        box = _middle_box(image.shape[-2:], sight.scale)
+        box = middle_box(image.shape, round(TRIED_SIDE_PX / sight.scale))
         found = [_seen(segmenter, image, box, each, options) for each in (twice, once)]
         total += Agreement.of(*found)
         if total.n_one and not total.is_close:
@@ -73,11 +72,10 @@ def with_views(
     _LOG.info(told, total.n_other, total.n_one, len(total.shared), apart_px, 100 * total.area_bias)
     if not is_enough:
         return twice
-    warnings.warn(
+    warn(
         f"{movie.path}: a second view of its frames shows nothing else, so each is shown once, in half the "
         "time (--tta shows each twice)",
         TemtrackNotice,
-        stacklevel=2,
     )
     return once
 
@@ -94,9 +92,3 @@ def _seen(
     found = segmenter.segment_parts(image, [box], sight).without_unsure(options.min_score)
     least_px = segmenter.min_area_px if options.min_area_px is None else options.min_area_px
     return drop_small(found.labels, least_px)
-
-
-def _middle_box(shape: tuple[int, ...], scale: float) -> Box:
-    side = round(TRIED_SIDE_PX / scale)
-    ys, xs = (slice(max(0, (n - side) // 2), max(0, (n - side) // 2) + min(n, side)) for n in shape)
-    return ys, xs

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.imaging.labels import typical_diameter
+from temtrack.imaging.spans import middle_box
 from temtrack.segmentation.model import Segmentation
 
 _LOG = logging.getLogger(__name__)
@@ -131,5 +132,5 @@ def foreground_confidence(foreground: NDArray[np.float32]) -> float:
 
 def middle(grey: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     """Return the middle of an image (..., Y, X), at most ``side`` px high and wide."""
-    y, x = (max(0, (n - side) // 2) for n in grey.shape[-2:])
-    return grey[..., y : y + side, x : x + side]
+    rows, columns = middle_box(grey.shape, side)
+    return grey[..., rows, columns]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from temtrack.imaging.background import flatten_background
 from temtrack.imaging.blobs import ALIKE_FACTOR, Blobs, find_blobs
 from temtrack.imaging.intensity import centre_intensity, rescale_intensity
 from temtrack.imaging.labels import measure_regions
-from temtrack.imaging.spans import Box, length
+from temtrack.imaging.spans import Box, length, middle_box
 from temtrack.models.registry import Polarity
 from temtrack.segmentation.model import Segmentation
 from temtrack.segmentation.scale import (
@@ -32,7 +33,6 @@ from temtrack.segmentation.scale import (
     Prediction,
     common_scale,
     find_scale,
-    middle,
     scale_for,
 )
 
@@ -234,15 +234,11 @@ class SightFinder:
 def _best_of(rated: Sequence[tuple[float, SightEstimate]], told: bool | None) -> SightEstimate:
     """Return what is worth most, of one polarity where it was told."""
     ours = [each for each in rated if told in (None, each[1].sight.is_bright)]
-    worth, best = max(rated, key=_worth_of)
+    worth, best = max(rated, key=itemgetter(0))
     if not ours:
         return SightEstimate(replace(best.sight, is_bright=bool(told)), is_contradicted=True)
-    own_worth, own = max(ours, key=_worth_of)
+    own_worth, own = max(ours, key=itemgetter(0))
     return replace(own, is_contradicted=worth > max(1.0, CONTRADICTION * own_worth) and own is not best)
-
-
-def _worth_of(rated: tuple[float, SightEstimate]) -> float:
-    return rated[0]
 
 
 @dataclass(frozen=True)
@@ -255,10 +251,10 @@ class BlobEvidence:
     @classmethod
     def of(cls, grey: NDArray[np.float32]) -> BlobEvidence:
         """Find the blobs of an image (..., Y, X)."""
-        part = middle(grey, BLOBS_SIDE_PX)
-        y, x = ((n - inner) // 2 for n, inner in zip(grey.shape[-2:], part.shape[-2:], strict=True))
+        rows, columns = middle_box(grey.shape, BLOBS_SIDE_PX)
+        part = grey[..., rows, columns]
         bright, dark = find_blobs(part.reshape(-1, *part.shape[-2:]).mean(axis=0))
-        return cls(bright.shifted(y, x), dark.shifted(y, x))
+        return cls(bright.shifted(rows.start, columns.start), dark.shifted(rows.start, columns.start))
 
     def deny(self, is_bright: bool) -> bool:
         """Return whether blobs clearly tell the other polarity."""
