@@ -78,7 +78,8 @@ def decide_vanished(
     record = window[0]
     if record.frame == 0 or not record.is_informative or record.is_low_recall:
         return [], {}
-    gone = _find_gone(window, tracks, last_frame, config)
+    shown = [r for r in window if r.is_informative and not r.is_low_recall]
+    gone = _find_gone(record, shown, tracks, last_frame, config)
     if not gone:
         return [], {}
     seen = _find_children(window, tracks, {one.track.id for one in gone})
@@ -96,7 +97,7 @@ def decide_vanished(
         for row in tree.query_ball_point(at, reach):
             near.setdefault(ids[row], []).append(one)
     weighed = (
-        _weigh(child, some, window, tracks, widest, usual, noise)
+        _weigh(tracks[child], some, shown, widest, usual, noise)
         for child, candidates in near.items()
         for size in range(1, min(len(candidates), MAX_GONE) + 1)
         for some in combinations(candidates, size)
@@ -105,23 +106,21 @@ def decide_vanished(
 
 
 def _weigh(
-    child: int,
+    child: TrackState,
     gone: tuple[_Gone, ...],
-    window: list[FrameRecord],
-    tracks: Mapping[int, TrackState],
+    shown: list[FrameRecord],
     widest_gap: float,
     radius_px: float,
     noise: MovieNoise,
 ) -> _Hypothesis | None:
     """Return how likely some gone tracks merge with a child, in nats; ``None`` where they cannot."""
-    shown = [r for r in window if r.is_informative and not r.is_low_recall]
-    n_missed = _n_missed(tracks[child], gone, shown, noise)
-    seen = _look(tracks[child], gone, shown[n_missed], widest_gap, noise)
+    n_missed = _n_missed(child, gone, shown, noise)
+    seen = _look(child, gone, shown[n_missed], widest_gap, noise)
     if seen is None:
         return None
     nats = nats_for_merge(seen, noise, radius_px) + min(noise.log_odds_gone(len(shown)), 0.0)
     nats += len(gone) * noise.log_missed(n_missed)
-    return _Hypothesis(nats, child, gone, shown[n_missed].frame, seen)
+    return _Hypothesis(nats, child.id, gone, shown[n_missed].frame, seen)
 
 
 def _n_missed(child: TrackState, gone: tuple[_Gone, ...], shown: list[FrameRecord], noise: MovieNoise) -> int:
@@ -147,17 +146,20 @@ def _n_missed(child: TrackState, gone: tuple[_Gone, ...], shown: list[FrameRecor
 
 
 def _find_gone(
-    window: list[FrameRecord], tracks: Mapping[int, TrackState], last_frame: int, config: LinkingConfig
+    record: FrameRecord,
+    shown: list[FrameRecord],
+    tracks: Mapping[int, TrackState],
+    last_frame: int,
+    config: LinkingConfig,
 ) -> list[_Gone]:
     """Return the tracks that were alone in the last informative frame and hardly in any from now on.
 
     And those of which is known that they merge now.
     """
-    frame = window[0].frame
-    informative = [r for r in window if r.is_informative and not r.is_low_recall]
-    shared = frozenset[int]().union(*window[0].under_segmented)
+    frame = record.frame
+    shared = frozenset[int]().union(*record.under_segmented)
     gone = []
-    for i in sorted(tracks.keys() - window[0].alone() - shared):
+    for i in sorted(tracks.keys() - record.alone() - shared):
         track = tracks[i]
         last = next((o for o in reversed(track.observations) if o.frame < frame), None)
         if (
@@ -166,7 +168,7 @@ def _find_gone(
             or len(track.areas_before(frame)) < MIN_SEEN_FRAMES
         ):
             continue
-        again = [track.observed_in(r.frame) is not None for r in informative]
+        again = [track.observed_in(r.frame) is not None for r in shown]
         if np.mean(again) <= 1 - config.lasting_fraction and not any(again[-2:]):
             gone.append(_Gone(track, last))
     return gone
