@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from kinetic_laws import NM_PER_PX, World, evaporate, fluctuate, grow, lose_dispersion, ripen
-from kinetics import holds
+from kinetics_apart import holds
 from law_movies import DIFFUSION, FIELD, simulate_coalescence, simulate_sizes
 from results import BenchmarkResult, ResultTable, Row, add_json_option, publish
 from scipy import constants

@@ -1,4 +1,4 @@
-"""Scale, time and temperature of a movie's frames, and who said so."""
+"""Scale, time, temperature and dose rate of a movie's frames, and who said so."""
 
 from __future__ import annotations
 
@@ -38,12 +38,20 @@ class FrameTemperatures:
 
 
 @dataclass(frozen=True)
+class DoseRate:
+    """Electrons on a pixel of the movie in a second, the same in all frames, and who said so."""
+
+    per_px_s: float
+    source: str
+
+
+@dataclass(frozen=True)
 class Calibration:
-    """What is known of scale, time and temperature; what nobody said is ``None``, never a default.
+    """What is known of scale, time, temperature and dose; what nobody said is ``None``, never a default.
 
     Parameters
     ----------
-    pixel_size, frame_times, temperatures
+    pixel_size, frame_times, temperatures, dose_rate
         Each with its source.
     started
         The microscope's clock at the time 0 s, in its own time zone.
@@ -59,6 +67,7 @@ class Calibration:
     frame_times: FrameTimes | None = None
     temperatures: FrameTemperatures | None = None
     started: datetime | None = None
+    dose_rate: DoseRate | None = None
 
     @property
     def pixel_size_nm(self) -> float | None:
@@ -100,6 +109,7 @@ class Calibration:
             self.frame_times or other.frame_times,
             self.temperatures or other.temperatures,
             self.started or other.started,
+            self.dose_rate or other.dose_rate,
         )
 
 

@@ -55,7 +55,7 @@ def info(
 
 def _describe(movie: Movie, format_name: str) -> Row:
     """Return the facts by name, ``None`` where the file states none; units stand in the names."""
-    scale, times = movie.pixel_size, movie.frame_times
+    scale, times, dose = movie.pixel_size, movie.frame_times, movie.calibration.dose_rate
     return {
         "format": format_name,
         "n_frames": movie.n_frames,
@@ -66,6 +66,8 @@ def _describe(movie: Movie, format_name: str) -> Row:
         "pixel_size_source": scale.source if scale else None,
         "field_width_nm": movie.width * scale.nm if scale else None,
         **_describe_times(times if movie.n_frames > 1 else None),
+        "dose_rate_e_px_s": dose.per_px_s if dose else None,
+        "dose_rate_source": dose.source if dose else None,
     }
 
 
@@ -98,6 +100,8 @@ def _show(rows: Sequence[Row], together: Row) -> None:
         shown.append(("field width", f"{width_nm:.4g} nm", "size and pixel size"))
     if facts["n_frames"] > 1:
         shown.append(("frame time", _span(facts), facts["frame_time_source"]))
+    if facts["dose_rate_e_px_s"] is not None:
+        shown.append(("dose rate", f"{facts['dose_rate_e_px_s']:.5g} e/px/s", facts["dose_rate_source"]))
     lines = [dict(zip(("what", "value", "from"), line, strict=True)) for line in shown]
     output.show_rows(lines, as_json=False, title=facts["input"])
 
@@ -106,7 +110,7 @@ def _span(facts: Row) -> str | None:
     """Write the interval, with its range where frames are not evenly spaced, and the whole span."""
     if facts["frame_time_s"] is None:
         return None
-    text = {name: f"{value:.5g} s" for name, value in facts.items() if name.endswith("_s")}
+    text = {name: f"{facts[name]:.5g} s" for name in facts if name.endswith(("frame_time_s", "span_s"))}
     shortest, longest = text["shortest_frame_time_s"], text["longest_frame_time_s"]
     varying = "" if shortest == longest else f" ({shortest} to {longest})"
     return f"{text['frame_time_s']}{varying}, {text['span_s']} in all"

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from temtrack.kinetics.estimate import Estimate, Reals, Refused, fill_rows, require
+from temtrack.calibration import DoseRate
+from temtrack.kinetics.estimate import NO_SCALE, Estimate, Measured, Reals, Refused, fill_rows, require
 from temtrack.kinetics.events import count_present, event_rate, frame_steps, gather_events
 from temtrack.kinetics.observed import ObservedRun
 from temtrack.kinetics.sizes import POISSON_SOURCE
@@ -44,6 +45,23 @@ def measure_conditions(run: ObservedRun, name: str, unit: str, values: Reals) ->
             at = replace(row, at=float(values[group == one].mean()))
             found += fill_rows([at], event_rate, count, held)
     return found
+
+
+def measure_dose(run: ObservedRun, known: DoseRate) -> list[Estimate]:
+    """Tell the dose rate that the movie's file states, the dose of all of it, and rates over the dose."""
+    method = f"electrons on a pixel in a second, by {known.source}, over the pixel's area"
+    rows = [Estimate("dose_rate", "e/nm2/s", method, "by definition")]
+    rows.append(Estimate("total_dose", "e/nm2", f"{method}, x time", "by definition"))
+    try:
+        if run.pixel_size_nm is None:
+            raise Refused(NO_SCALE)
+        per_nm2_s, seconds = known.per_px_s / run.pixel_size_nm**2, run.known_seconds
+    except Refused as refused:
+        return [row.filled(refused) for row in rows]
+    dose = per_nm2_s * (seconds - seconds[0])
+    told = (Measured(value, (None, None), run.n_frames) for value in (per_nm2_s, float(dose[-1])))
+    filled = [row.filled(one) for row, one in zip(rows, told, strict=True)]
+    return [*filled, *measure_conditions(run, "cumulative dose", "e/nm2", dose)]
 
 
 def _edges(values: Reals) -> Reals:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.constants import zero_Celsius
 
-from temtrack.calibration import Calibration
+from temtrack.calibration import Calibration, DoseRate
 from temtrack.errors import InputError, TemtrackNotice, warn
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.store.atomic import locked
@@ -108,6 +108,7 @@ def _measure(tables: Tables, options: KineticsOptions) -> tuple[ObservedRun, lis
     run = leave_out(observe(tables), *options.excluded, least)
     logged = [
         *_measure_log(run, options.log),
+        *_measure_dose(run, tables.calibration.dose_rate, options.log),
         *_measure_temperature(run, tables.calibration.frame_celsius),
     ]
     rows = [*measure_kinetics(run, np.random.default_rng(options.seed)), *logged]
@@ -152,6 +153,16 @@ def _measure_log(run: ObservedRun, log: Path | None) -> list[Estimate]:
         if one.dose is not None:
             rows += measure_conditions(run, one.dose.name, one.dose.unit, one.dose.at(run.seconds))
     return rows
+
+
+def _measure_dose(run: ObservedRun, known: DoseRate | None, log: Path | None) -> list[Estimate]:
+    """Tell rates over the dose where the movie's file states its rate and no log says more of it."""
+    from temtrack.formats.run_log import read_run_log
+    from temtrack.kinetics.conditions import measure_dose
+
+    if known is None or (log is not None and any(one.dose is not None for one in read_run_log(log))):
+        return []
+    return measure_dose(run, known)
 
 
 def _measure_temperature(run: ObservedRun, celsius: NDArray[np.float64] | None) -> list[Estimate]:

@@ -6,10 +6,12 @@ import pyarrow.parquet as pq
 import pytest
 from skimage.draw import disk
 
-from temtrack.calibration import Calibration
+from temtrack.calibration import Calibration, DoseRate
 from temtrack.cli.quantities import parse_temperature
 from temtrack.errors import UsageError
 from temtrack.formats.store.masks import mask_name, write_mask
+from temtrack.formats.store.run import write_run
+from temtrack.provenance import Provenance
 from temtrack.tables import KINETICS
 
 
@@ -186,6 +188,18 @@ def test_frames_ids_and_small_particles_are_left_out(run, masks):
     unscaled = run("kinetics", masks, "--force", "--min-diameter", "6nm")
     assert unscaled.exit_code == 2
     assert "give --pixel-size too" in " ".join(unscaled.stderr.split())
+
+
+def test_the_dose_that_the_movies_file_states(run, masks):
+    write_run(masks, Provenance("track", "temtrack track"), Calibration(dose_rate=DoseRate(5.0, "a file")))
+    assert run("analyze", masks, "--frame-time", "2s").exit_code == 0
+    assert run("kinetics", masks).exit_code == 0
+    assert "--pixel-size" in value_of(rows_of(masks), "dose_rate")["reason"]
+    assert run("kinetics", masks, "--pixel-size", "0.5nm", "--force").exit_code == 0
+    rows = rows_of(masks)
+    told = {name: value_of(rows, name) for name in ("dose_rate", "total_dose")}
+    assert [(row["value"], row["unit"]) for row in told.values()] == [(20, "e/nm2/s"), (360, "e/nm2")]
+    assert value_of(rows, "dissolution_rate_over_cumulative_dose")["at"] == pytest.approx(40)
 
 
 def test_the_kinetics_of_runs_stand_beside_each_other(run, tmp_path):

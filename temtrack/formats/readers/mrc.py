@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from temtrack.calibration import Calibration, FrameTimes, PixelSize
+from temtrack.calibration import Calibration, DoseRate, FrameTimes, PixelSize
 from temtrack.errors import InputError
 from temtrack.formats.decoding import read_head, refused_as
 from temtrack.formats.readers.frames import even_times, open_movie, pixel_size_along_x, raw_frames
@@ -39,7 +39,7 @@ def read_movie(path: Path, *, is_growing: bool = False) -> Movie:
 
     The scale is the header's; 1 angstrom a pixel, which programs write where they know none, counts as
     none. Where it has none, FEI's extended header tells it, or Direct Electron's info file, which also tells
-    the interval.
+    the interval and the dose rate.
 
     Raises
     ------
@@ -67,7 +67,8 @@ def read_movie(path: Path, *, is_growing: bool = False) -> Movie:
     sides = ((_number(info, f"Specimen Pixel Size {axis} (nanometers)"), "nm") for axis in "XY")
     by_info = pixel_size_along_x(sides, "Specimen Pixel Size in the info file")
     pixel_size = _header_pixel_size(header) or _fei_pixel_size(path, header) or by_info
-    return open_movie(path, n_frames, decode, Calibration(pixel_size, _info_times(info, n_frames)))
+    known = Calibration(pixel_size, _info_times(info, n_frames), dose_rate=_info_dose_rate(info))
+    return open_movie(path, n_frames, decode, known)
 
 
 def _read_header(path: Path) -> Any:
@@ -136,6 +137,12 @@ def _info_times(info: dict[str, str], n_frames: int) -> FrameTimes | None:
     if rate <= 0:
         return None
     return even_times(n_frames, n_summed / rate, "s", "Frames Per Second in the info file")
+
+
+def _info_dose_rate(info: dict[str, str]) -> DoseRate | None:
+    """Return the dose rate, for which the camera writes 0 or -1 where it does not know it."""
+    rate = _number(info, "Exposure Rate (e-/pix/s)")
+    return DoseRate(rate, "Exposure Rate in the info file") if 0 < rate < np.inf else None
 
 
 def _number(info: dict[str, str], name: str) -> float:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from temtrack.calibration import UNCALIBRATED, Calibration, FrameTimes, PixelSize
+from temtrack.calibration import UNCALIBRATED, Calibration, DoseRate, FrameTimes, PixelSize
 from temtrack.errors import InputError
 from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.store.atomic import whole_file
@@ -77,12 +77,15 @@ def write_run(
         If it cannot be written.
     """
     size, times, started = calibration.pixel_size, calibration.frame_times, calibration.started
+    dose = calibration.dose_rate
     known = {
         "pixel_size_nm": size and size.nm,
         "pixel_size_source": size and size.source,
         "frame_times_s": times and times.seconds.tolist(),
         "frame_times_source": times and times.source,
         "started": started and started.isoformat(),
+        "dose_rate_e_px_s": dose and dose.per_px_s,
+        "dose_rate_source": dose and dose.source,
     }
     record = {**provenance.to_json(), "calibration": known, "frames": frames or {}}
     with whole_file(folder / RUN_NAME) as part:
@@ -161,17 +164,21 @@ def _read_record(path: Path, masks: Masks) -> dict[str, Any]:
 
 
 def _calibration(record: dict[str, Any], n_frames: int) -> Calibration:
-    size, times, started = (record.get(name) for name in ("pixel_size_nm", "frame_times_s", "started"))
+    names = ("pixel_size_nm", "frame_times_s", "started", "dose_rate_e_px_s")
+    size, times, started, dose = (record.get(name) for name in names)
     nm = None if size is None else float(size)
+    rate = None if dose is None else float(dose)
     seconds = None if times is None else np.asarray(times, dtype=np.float64)
-    if not (nm is None or 0 < nm < np.inf) or not (seconds is None or np.isfinite(seconds).all()):
-        raise ValueError("a number is not finite, or the pixel size not above 0")
+    above_0 = all(one is None or 0 < one < np.inf for one in (nm, rate))
+    if not above_0 or not (seconds is None or np.isfinite(seconds).all()):
+        raise ValueError("a number is not finite, or the pixel size or dose rate not above 0")
     if seconds is not None and seconds.shape != (n_frames,):
         raise ValueError(f"the times of {seconds.size} frames for {n_frames} masks")
     return Calibration(
         None if nm is None else PixelSize(nm, str(record.get("pixel_size_source") or "")),
         None if seconds is None else FrameTimes(seconds, str(record.get("frame_times_source") or "")),
         started=None if started is None else datetime.fromisoformat(started),
+        dose_rate=None if rate is None else DoseRate(rate, str(record.get("dose_rate_source") or "")),
     )
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import tifffile
 
-from temtrack.calibration import Calibration, FrameTemperatures, FrameTimes, PixelSize
+from temtrack.calibration import Calibration, DoseRate, FrameTemperatures, FrameTimes, PixelSize
 from temtrack.errors import InputError
 from temtrack.formats.decoding import refused_as
 from temtrack.formats.fingerprint import fingerprint
@@ -53,13 +53,15 @@ def write_tables(folder: Path, tables: Tables, provenance: Provenance) -> None:
 
 
 def calibration_metadata(known: Calibration) -> dict[str, str]:
-    """Return scale and the sources of scale, time and temperature as texts by name."""
-    size = known.pixel_size
+    """Return scale, dose rate and the sources of scale, time, temperature and dose as texts by name."""
+    size, dose = known.pixel_size, known.dose_rate
+    of_dose = {"dose_rate_e_px_s": repr(dose.per_px_s), "dose_rate_source": dose.source} if dose else {}
     return {
         "pixel_size_nm": "unknown" if size is None else repr(size.nm),
         "pixel_size_source": "" if size is None else size.source,
         "frame_times_source": "" if known.frame_times is None else known.frame_times.source,
         "temperature_source": "" if known.temperatures is None else known.temperatures.source,
+        **of_dose,
     }
 
 
@@ -95,6 +97,7 @@ def read_tables(folder: Path, masks: Masks) -> Tables | None:
 def _calibration(frames: pa.Table, facts: Mapping[str, str]) -> Calibration:
     stored = facts.get("pixel_size_nm", "unknown")
     size = None if stored == "unknown" else PixelSize(float(stored), facts.get("pixel_size_source", ""))
+    dose = facts.get("dose_rate_e_px_s")
     seconds, celsius = (
         frames[name].to_numpy().astype(np.float64) if name in frames.column_names else None
         for name in ("time_s", "temperature_c")
@@ -103,6 +106,7 @@ def _calibration(frames: pa.Table, facts: Mapping[str, str]) -> Calibration:
         size,
         None if seconds is None else FrameTimes(seconds, facts.get("frame_times_source", "")),
         None if celsius is None else FrameTemperatures(celsius, facts.get("temperature_source", "")),
+        dose_rate=None if dose is None else DoseRate(float(dose), facts.get("dose_rate_source", "")),
     )
 
 

@@ -2,6 +2,7 @@ import mrcfile
 import numpy as np
 import pytest
 
+from temtrack.calibration import UNCALIBRATED, DoseRate
 from temtrack.errors import InputError
 from temtrack.formats.readers import read_format, read_movie
 
@@ -44,11 +45,13 @@ def test_direct_electrons_info_tells_what_the_header_does_not(tmp_path, frames, 
     (tmp_path / "20260101_00007_info.txt").write_text(
         "Frames Per Second                  = 40\nAutosave Movie Sum Count = 10\n"
         "Specimen Pixel Size X (nanometers) = 0.3\nSpecimen Pixel Size Y (nanometers) = 0.3\nnonsense\n"
+        "Exposure Rate (e-/pix/s) = 22.5\n"
     )
     movie = read_movie(write(tmp_path / name, frames.astype(np.uint16)))
     np.testing.assert_allclose(movie.frame_times.seconds, 0.25 * np.arange(12))
     assert movie.pixel_size.nm == pytest.approx(0.3)
     assert "info file" in movie.pixel_size.source
+    assert movie.calibration.dose_rate == DoseRate(22.5, "Exposure Rate in the info file")
 
 
 def test_feis_extended_header_tells_the_scale_where_the_header_does_not(tmp_path, frames):
@@ -64,9 +67,11 @@ def test_feis_extended_header_tells_the_scale_where_the_header_does_not(tmp_path
 
 
 def test_an_info_with_nothing_usable_tells_nothing(tmp_path, frames):
-    (tmp_path / "a_info.txt").write_text("Frames Per Second = -1\nSpecimen Pixel Size X (nanometers) = -1\n")
+    (tmp_path / "a_info.txt").write_text(
+        "Frames Per Second = -1\nSpecimen Pixel Size X (nanometers) = -1\nExposure Rate (e-/pix/s) = 0\n"
+    )
     movie = read_movie(write(tmp_path / "a_movie.mrc", frames.astype(np.uint16)))
-    assert (movie.pixel_size, movie.frame_times) == (None, None)
+    assert movie.calibration == UNCALIBRATED
 
 
 def test_files_older_than_the_map_id_are_known_by_their_suffix(tmp_path, frames):

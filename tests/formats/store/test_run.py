@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 
 import imagecodecs
 import numpy as np
 import pytest
 import tifffile
 
-from temtrack.calibration import PixelSize
+from temtrack.calibration import DoseRate, PixelSize
 from temtrack.errors import InputError, TemtrackWarning
 from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.store.lineage import ctc_parents, write_lineage
@@ -117,8 +118,10 @@ def test_what_is_written_is_read_back(folder):
     provenance = Provenance(
         "track", "temtrack track", {"movie": Source("film.tif", "ab")}, options={"tta": True}
     )
-    write_run(folder, provenance, open_run(folder).calibration, frames)
+    known = replace(open_run(folder).calibration, dose_rate=DoseRate(22.5, "info file"))
+    write_run(folder, provenance, known, frames)
     run = open_run(folder)
+    assert run.calibration.dose_rate == known.dose_rate
     assert run.provenance == provenance
     assert run.calibration.pixel_size == PixelSize(0.5, "ImageJ")
     assert run.frame_range == range(4, 10, 2)
