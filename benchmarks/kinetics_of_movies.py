@@ -221,7 +221,7 @@ def main() -> None:
     rows = [row for name in given.only for row in try_experiment(known[name], seeds, given.model)]
     title = f"Intervals that hold the true value, and their width beside that on true masks: {given.model}"
     result = BenchmarkResult(
-        title="Kinetics from movies",
+        title=f"Kinetics from movies, segmented by {given.model}",
         data="simulated movies of 24 frames of 320 px with some 35 particles of 10 to 20 px, of known laws",
         split="-",
         seed=f"{seeds.start} to {seeds.stop - 1}",

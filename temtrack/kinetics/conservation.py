@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from temtrack.kinetics.bootstrap import CONTOUR_ERRORS_PX, N_OFFSETS, N_RESAMPLES, bootstrapped, draw_counts
+from temtrack.kinetics.bootstrap import (
+    N_RESAMPLES,
+    ContourError,
+    bootstrapped,
+    draw_contour_errors,
+    draw_counts,
+)
 from temtrack.kinetics.estimate import (
     MIN_MEDIAN,
     NO_EVENTS,
@@ -44,9 +50,11 @@ class MergedSizes:
     child: Reals
     confidence: Reals
 
-    def moved(self, offset: float) -> MergedSizes:
-        """Return diameters that are larger by an offset."""
-        parents, child = (np.maximum(one + offset, one / 4) for one in (self.parents, self.child))
+    def moved(self, error: ContourError | None, pixel: float) -> MergedSizes:
+        """Return diameters whose contours are off; what has no contour stays."""
+        if error is None:
+            return self
+        parents, child = (error.moved(one, pixel) for one in (self.parents, self.child))
         return MergedSizes(parents, child, self.confidence)
 
     def log_ratios(self, power: int) -> Reals:
@@ -111,10 +119,12 @@ def _bootstrap(
     """
     n = sizes.child.size
     require(n, MIN_MEDIAN, "merges whose parents and child are seen whole")
-    offsets = CONTOUR_ERRORS_PX[0] * pixel * rng.standard_normal(N_OFFSETS)
+    errors = draw_contour_errors(sizes.child, pixel, rng) if pixel else [None]
     counts = draw_counts(n, rng) * (rng.random((N_RESAMPLES, n)) < sizes.confidence)
-    parts = zip(offsets.tolist(), np.array_split(counts[counts.any(axis=1)], N_OFFSETS), strict=True)
-    drawn = np.concatenate([fit(sizes.moved(offset), counts) for offset, counts in parts])
+    parts = np.array_split(counts[counts.any(axis=1)], len(errors))
+    drawn = np.concatenate(
+        [fit(sizes.moved(error, pixel), some) for error, some in zip(errors, parts, strict=True)]
+    )
     return bootstrapped([fit(sizes, sizes.confidence[None])], [drawn], n)
 
 

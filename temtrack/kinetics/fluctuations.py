@@ -12,16 +12,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.kinetics.bootstrap import CONTOUR_ERRORS_PX, MIN_FAMILIES, N_OFFSETS, bootstrapped, draw_counts
+from temtrack.kinetics.bootstrap import (
+    FAULT_SIGMAS,
+    MIN_FAMILIES,
+    SIGMA_OF_MAD,
+    ContourError,
+    bootstrapped,
+    draw_contour_errors,
+    draw_counts,
+)
 from temtrack.kinetics.diffusion import MAX_LAG_FRAMES, MIN_TRACK_FRAMES, frame_interval
 from temtrack.kinetics.estimate import Estimate, Measured, Outcome, Reals, Refused, fill_rows, require
 from temtrack.kinetics.observed import ObservedRun
-
-#: Second differences beyond so many standard deviations of their particle are faults of a mask.
-FAULT_SIGMAS = 6.0
-
-#: A standard deviation is so many median absolute deviations, where values are Gaussian.
-_SIGMA_OF_MAD = 1.4826
 
 MAX_BINS = 4
 
@@ -57,10 +59,12 @@ class Wanders:
         squares, n, diameter = self.squares[held], self.n[held], self.diameter[held]
         return replace(self, squares=squares, n=n, diameter=diameter, family=family)
 
-    def moved(self, offset: float) -> Reals:
-        """Return the sums where each diameter is larger by an offset: a change of V grows with d^2."""
-        diameter = np.maximum(self.diameter + offset, self.diameter / 4)
-        scaled: Reals = self.squares * ((diameter / self.diameter) ** 4)[:, None]
+    def moved(self, error: ContourError) -> Reals:
+        """Return the sums where all contours are off: a change of V is one of d, times d^2."""
+        wider = error.moved(self.diameter, self.pixel) / self.diameter
+        scaled: Reals = (
+            self.squares * ((wider**2 * error.speed_factor(self.diameter, self.pixel)) ** 2)[:, None]
+        )
         return scaled
 
     def by_family(self, values: Reals) -> Reals:
@@ -125,7 +129,7 @@ def _squares(volumes: Reals, lag: int, pixels: Reals) -> tuple[Reals, Reals]:
     w = volumes[:, 2 * lag :] - 2 * volumes[:, lag:-lag] + volumes[:, : -2 * lag]
     size = np.abs(w)
     typical = np.array([np.median(one[~np.isnan(one)]) if (~np.isnan(one)).any() else 0.0 for one in size])
-    is_sound = size <= FAULT_SIGMAS * np.maximum(_SIGMA_OF_MAD * typical, pixels)[:, None]
+    is_sound = size <= FAULT_SIGMAS * np.maximum(SIGMA_OF_MAD * typical, pixels)[:, None]
     return (np.where(is_sound, w, 0.0) ** 2).sum(axis=1), is_sound.sum(axis=1).astype(np.float64)
 
 
@@ -135,12 +139,11 @@ def _fit(wanders: Wanders, rng: np.random.Generator) -> list[Outcome]:
     n_steps = wanders.by_family(wanders.n)
     require(int((n_steps.sum(axis=0) > 0).sum()), MAX_LAG_FRAMES, "lags")
     value = _line(wanders.by_family(wanders.squares).sum(axis=0)[None], n_steps.sum(axis=0)[None], wanders)
-    offsets = CONTOUR_ERRORS_PX[0] * wanders.pixel * rng.standard_normal(N_OFFSETS)
+    errors = draw_contour_errors(wanders.diameter, wanders.pixel, rng)
+    parts = np.array_split(draw_counts(n, rng), len(errors))
     drawn = [
-        _line(counts @ wanders.by_family(wanders.moved(offset)), counts @ n_steps, wanders)
-        for offset, counts in zip(
-            offsets.tolist(), np.array_split(draw_counts(n, rng), N_OFFSETS), strict=True
-        )
+        _line(counts @ wanders.by_family(wanders.moved(error)), counts @ n_steps, wanders)
+        for error, counts in zip(errors, parts, strict=True)
     ]
     diffusion, power = bootstrapped(value, [np.concatenate(one) for one in zip(*drawn, strict=True)], n)
     low, high = (end or 0.0 for end in diffusion.interval)

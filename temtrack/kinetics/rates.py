@@ -10,21 +10,30 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
 
-from temtrack.kinetics.bootstrap import CONTOUR_ERRORS_PX, MIN_FAMILIES, N_OFFSETS, bootstrapped, draw_counts
+from temtrack.kinetics.bootstrap import (
+    FAULT_SIGMAS,
+    MIN_FAMILIES,
+    SIGMA_OF_MAD,
+    ContourError,
+    bootstrapped,
+    draw_contour_errors,
+    draw_counts,
+)
 from temtrack.kinetics.estimate import Estimate, Measured, Reals, Refused, fill_rows, require
 from temtrack.kinetics.observed import ObservedRun
 
 #: A run is cut into so many windows at most, of so many frames at least, in so many of which it is seen.
 MAX_WINDOWS, MIN_WINDOW_FRAMES, MIN_FRAMES_SEEN = 6, 8, 5
 
+#: A diameter that changes by more pixels in a frame may be a fault of the mask.
+MIN_LEAP_PX = 2.0
+
 #: Bins of radius hold equal numbers of rates: so many bins at most, so many rates in each at least.
 MAX_BINS, MIN_BIN_RATES = 8, 10
-
-#: Contours are off by `CONTOUR_ERRORS_PX` over the span of diameters, and over no less than this.
-MIN_SPAN_PX = 5.0
 
 _METHOD = "slope of each particle over a window, mean in a bin of radius; bootstrap of families, contours"
 _SOURCE = "Simonsen et al. 2011, J. Catal. 281, 147"
@@ -65,11 +74,12 @@ class ParticleRates:
         """Number of families, which are what is independent."""
         return int(self.family.max(initial=-1)) + 1
 
-    def moved(self, offset: float, tilt: float = 0.0) -> ParticleRates:
-        """Return the rates where each diameter is larger by an offset, and changes by a fraction more."""
-        radius = np.maximum(self.radius + offset / 2, self.radius / 4)
-        rate = self.rate * (radius / self.radius) ** 2 * (1 + tilt)
-        return replace(self, radius=radius, rate=rate, speed=self.speed * (1 + tilt))
+    def moved(self, error: ContourError) -> ParticleRates:
+        """Return the rates where all contours are off."""
+        radius = error.moved(2 * self.radius, self.pixel) / 2
+        faster = error.speed_factor(2 * self.radius, self.pixel)
+        rate = self.rate * (radius / self.radius) ** 2 * faster
+        return replace(self, radius=radius, rate=rate, speed=self.speed * faster)
 
     def sums(self, values: Reals, group: NDArray[np.intp], n_groups: int) -> Reals:
         """Sum values (N,) by family and group, (F, G)."""
@@ -85,22 +95,27 @@ class ParticleRates:
         ``counts`` (R, F) tells how often each family is drawn; in each draw all contours are moved together,
         small particles otherwise than large ones.
         """
-        far_px, bent_px = CONTOUR_ERRORS_PX[:2]
-        span = 2 * float(np.subtract(*np.quantile(self.radius, [0.95, 0.05]))) / self.pixel
-        tilts = 2 * bent_px / max(span, MIN_SPAN_PX) * rng.standard_normal(N_OFFSETS)
-        offsets = far_px * self.pixel * rng.standard_normal(N_OFFSETS)
-        parts = zip(offsets, tilts, np.array_split(draw_counts(self.n_families, rng), N_OFFSETS), strict=True)
-        drawn = np.concatenate([fit(self.moved(*errors), counts) for *errors, counts in parts])
+        errors = draw_contour_errors(2 * self.radius, self.pixel, rng)
+        parts = np.array_split(draw_counts(self.n_families, rng), len(errors))
+        drawn = np.concatenate(
+            [fit(self.moved(error), counts) for error, counts in zip(errors, parts, strict=True)]
+        )
         return fit(self, np.ones((1, self.n_families)))[0], drawn
 
 
 def gather_rates(run: ObservedRun) -> ParticleRates:
-    """Fit a line to each particle's volume in each window; refused where there are too few."""
-    seconds, rows = run.known_seconds, run.whole
+    """Fit a line to each particle's volume in each window; refused where there are too few.
+
+    Where a diameter leaps, by a fault of a mask or as two merge under one id, another line begins.
+    """
+    seconds, rows = run.known_seconds, run.whole.sort_values(["particle_id", "frame"])
     n_windows = max(1, min(MAX_WINDOWS, run.n_frames // MIN_WINDOW_FRAMES))
-    frame = rows["frame"].to_numpy(dtype=np.intp)
-    particles, particle = np.unique(rows["particle_id"].to_numpy(dtype=np.int64), return_inverse=True)
-    cell, size = particle * n_windows + frame * n_windows // max(run.n_frames, 1), particles.size * n_windows
+    frame, particle = (rows[name].to_numpy(dtype=np.int64) for name in ("frame", "particle_id"))
+    piece = _number_pieces(rows, MIN_LEAP_PX * run.unit_per_px)
+    n_pieces = int(piece.max(initial=-1)) + 1
+    cell, size = piece * n_windows + frame * n_windows // max(run.n_frames, 1), n_pieces * n_windows
+    particle_of = np.zeros(n_pieces, dtype=np.int64)
+    particle_of[piece] = particle
     diameter, t = rows["diameter"].to_numpy(dtype=np.float64), seconds[frame]
     volume = np.pi / 6 * diameter**3
     n = np.bincount(cell, minlength=size)
@@ -114,7 +129,7 @@ def gather_rates(run: ObservedRun) -> ParticleRates:
     require(held.size, MIN_FAMILIES, f"particles seen whole in {MIN_FRAMES_SEEN} frames of a window")
     n, spread, rate, radius = n[held], spread[held], cross[held] / spread[held], mean_d[held] / 2
     variance = np.maximum(power[held] - rate**2 * spread, 0) / (n - 2) / spread
-    families = run.families.reindex(particles[held // n_windows]).to_numpy()
+    families = run.families.reindex(particle_of[held // n_windows]).to_numpy()
     rates = ParticleRates(
         radius=radius,
         rate=rate,
@@ -128,6 +143,20 @@ def gather_rates(run: ObservedRun) -> ParticleRates:
     )
     require(rates.n_families, MIN_FAMILIES, "independent particles", held.size)
     return rates
+
+
+def _number_pieces(rows: pd.DataFrame, least: float) -> NDArray[np.intp]:
+    """Return the piece (N,) of a track that each row is of, rows in the order of particles and frames.
+
+    Pieces end at leaps: steps of the diameter beyond ``least`` and six standard deviations of the particle's.
+    """
+    ids = rows["particle_id"]
+    step = rows["diameter"].groupby(ids).diff() / rows["frame"].groupby(ids).diff()
+    off = (step - step.groupby(ids).transform("median")).abs()
+    limit = FAULT_SIGMAS * SIGMA_OF_MAD * off.groupby(ids).transform("median")
+    leaps = (off > np.maximum(limit, least)).to_numpy()
+    begins = step.isna().to_numpy() | leaps
+    return np.cumsum(begins) - 1
 
 
 def _smooth(radius: Reals, variance: Reals) -> Reals:

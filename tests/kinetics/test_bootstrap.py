@@ -1,8 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from kinetic_laws import NM_PER_PX, growing
 
-from temtrack.kinetics.bootstrap import CONTOUR_ERRORS_PX, PowerSums, gather_power_sums
+from temtrack.kinetics.bootstrap import (
+    CONTOUR_ERRORS_PX,
+    PowerSums,
+    draw_contour_errors,
+    gather_power_sums,
+)
 
 rng = np.random.default_rng
 
@@ -30,3 +37,13 @@ def test_particles_that_do_not_grow_are_off_by_one_and_the_same():
 
 def test_the_error_of_contours_is_in_the_runs_unit():
     assert gather_power_sums(growing(rng(0))).pixel == NM_PER_PX
+
+
+def test_contours_of_small_particles_are_off_more_and_what_that_does_to_speeds():
+    errors = draw_contour_errors(np.linspace(4.0, 40.0, 50), pixel=0.5, rng=rng(0))
+    small, large = (np.array([e.speed_factor(np.array([d]), 0.5)[0] for e in errors]) for d in (5.0, 30.0))
+    assert small.std() > 10 * large.std() > 0.01
+    (one,) = (e for e in errors if e.small_px2 == max(e.small_px2 for e in errors))
+    before, after = (one.moved(np.array([d]), 0.5)[0] for d in (10.0, 9.99))
+    steeper = replace(one, tilt=0.0).speed_factor(np.array([10.0]), 0.5)[0]
+    assert (before - after) / 0.01 == pytest.approx(steeper, rel=0.01)

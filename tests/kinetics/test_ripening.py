@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from kinetic_laws import World, evaporating, growing, ripening, ripening_constant
 
-from temtrack.kinetics.rates import measure_rates
+from temtrack.kinetics.rates import gather_rates, measure_rates
 from temtrack.kinetics.ripening import measure_ripening
 
 rng = np.random.default_rng
@@ -50,6 +50,17 @@ def test_the_rates_cross_zero_at_it():
 def test_the_rate_of_what_shrinks_at_one_speed_is_that_speed():
     rows = [row for row in measure_rates(evaporating(rng(0), 0.05), rng(0)) if row.quantity == "radius_rate"]
     assert sum(row.low < -0.025 < row.high for row in rows) >= len(rows) - 1
+
+
+def test_a_diameter_that_leaps_is_no_speed():
+    run = evaporating(rng(0), 0.05)
+    leaping = run.particles["particle_id"].isin([3, 8, 20]) & (run.particles["frame"] >= 25)
+    wrong = run.particles.assign(
+        equivalent_diameter_px=run.particles["equivalent_diameter_px"] + 9.0 * leaping.to_numpy()
+    )
+    with_leaps = replace(run, particles=wrong)
+    assert gather_rates(with_leaps).speed.max() < 0
+    assert gather_rates(run).speed.size == pytest.approx(gather_rates(with_leaps).speed.size, abs=4)
 
 
 def test_evaporation_that_small_particles_speed_up_is_told_from_one_that_they_do_not():
