@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from temtrack.errors import InputError
 from temtrack.kinetics.estimate import Estimate
@@ -17,16 +18,17 @@ def leave_out(
     frames: Iterable[int] = (),
     ids: Iterable[int] = (),
     min_diameter_px: float = 0.0,
+    min_score: float = 0.0,
 ) -> ObservedRun:
-    """Return a run without some frames and particles, and without particles while they are small.
+    """Return a run without some frames and particles, and without particles while they are small or unsure.
 
-    Nothing is measured in such frames, as in bad ones. Merges of which a particle is left out altogether are
-    left out too.
+    What has no score is kept. Nothing is measured in such frames, as in bad ones. Merges of which a particle
+    is left out altogether are left out too.
 
     Raises
     ------
     InputError
-        Where a frame or an id does not exist, or nothing is left.
+        Where a frame or an id does not exist, there is no score, or nothing is left.
     """
     frames, ids = frozenset(frames), frozenset(ids)
     if unknown := sorted(one for one in frames if not 0 <= one < run.n_frames):
@@ -40,6 +42,8 @@ def leave_out(
         )
     rows = run.particles
     keeps = ~rows["particle_id"].isin(ids) & (rows["equivalent_diameter_px"] >= min_diameter_px)
+    if min_score > 0:
+        keeps &= ~(_scores(rows) < min_score)
     kept = set(rows.loc[keeps, "particle_id"].tolist())
     if (known and not kept) or len(frames | run.bad_frames) >= run.n_frames:
         raise InputError(
@@ -59,6 +63,15 @@ def leave_out(
         merges=merges,
         bad_frames=run.bad_frames | frames,
     )
+
+
+def _scores(rows: pd.DataFrame) -> pd.Series:
+    if "score" not in rows or rows["score"].isna().all():
+        raise InputError(
+            "--min-score: particles.parquet has no scores; give it to `temtrack track`, which leaves such"
+            " particles out before it links them"
+        )
+    return rows["score"]
 
 
 def measure_sensitivity(rows: Sequence[Estimate], varied: Mapping[str, Sequence[Estimate]]) -> list[Estimate]:

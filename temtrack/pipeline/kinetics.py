@@ -52,6 +52,7 @@ def fit_kinetics(
     exclude_frames: str | None = _KINETICS.exclude_frames,
     exclude_ids: str | None = _KINETICS.exclude_ids,
     min_diameter: str | None = _KINETICS.min_diameter,
+    min_score: float = _KINETICS.min_score,
     material: str | None = _KINETICS.material,
     sensitivity: bool = _KINETICS.sensitivity,
 ) -> pa.Table:
@@ -63,7 +64,7 @@ def fit_kinetics(
         From `analyze`.
     seed
         Of the draws behind the intervals.
-    min_confidence, exclude_frames, exclude_ids, min_diameter, material, sensitivity
+    min_confidence, exclude_frames, exclude_ids, min_diameter, min_score, material, sensitivity
         See `KineticsOptions`.
 
     Returns
@@ -89,6 +90,7 @@ def fit_kinetics(
         exclude_frames=exclude_frames,
         exclude_ids=exclude_ids,
         min_diameter=min_diameter,
+        min_score=min_score,
         material=material,
         sensitivity=sensitivity,
     )
@@ -105,7 +107,7 @@ def _measure(tables: Tables, options: KineticsOptions) -> tuple[ObservedRun, lis
 
     check_material(options.material)
     least = options.min_diameter_px(tables.calibration.pixel_size_nm)
-    run = leave_out(observe(tables), *options.excluded, least)
+    run = leave_out(observe(tables), *options.excluded, least, options.min_score)
     logged = [
         *_measure_log(run, options.log),
         *_measure_dose(run, tables.calibration.dose_rate, options.log),
@@ -120,7 +122,8 @@ def _measure(tables: Tables, options: KineticsOptions) -> tuple[ObservedRun, lis
         return run, rows
     small = float(run.particles["equivalent_diameter_px"].quantile(SMALLEST_FRACTION))
     first = range(max(1, round(SMALLEST_FRACTION * run.n_frames)))
-    sure = leave_out(observe(leave_out_doubtful(tables, SURE)), *options.excluded, least)
+    doubted = observe(leave_out_doubtful(tables, SURE))
+    sure = leave_out(doubted, *options.excluded, least, options.min_score)
     varied = {
         f"without merges of a confidence below {SURE:g}": sure,
         f"without particles below {small:.3g} px, the smallest tenth": leave_out(run, min_diameter_px=small),

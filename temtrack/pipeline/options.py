@@ -119,8 +119,7 @@ class ModelOptions(Options):
             )
         if self.diameter is not None:
             parse_width(self.diameter, "--diameter")
-        if not 0 <= self.min_score <= 1:
-            raise UsageError(f"--min-score {self.min_score:g}: allowed are scores from 0 to 1")
+        _check_score(self.min_score)
         if self.polarity not in POLARITIES:
             raise UsageError(f"--polarity {self.polarity}: allowed are {', '.join(POLARITIES)}")
 
@@ -346,6 +345,8 @@ class KineticsOptions(MeasureOptions):
         Frames, and particles, that are left out, as ``0:5,17``; a range ends before its last number.
     min_diameter
         Particles are left out while they are smaller, as ``8px`` or ``4nm``.
+    min_score
+        Particles are left out in frames where their score is lower, of tables with a column ``score``.
     log
         CSV of what else was logged, with a column ``time (s)``: rates are told over each of its columns.
     material
@@ -360,12 +361,14 @@ class KineticsOptions(MeasureOptions):
     exclude_frames: str | None = None
     exclude_ids: str | None = None
     min_diameter: str | None = None
+    min_score: float = 0.0
     material: str | None = None
     log: Path | None = None
     sensitivity: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_score(self.min_score)
         parse_numbers(self.exclude_frames, "--exclude-frames")
         parse_numbers(self.exclude_ids, "--exclude-ids")
         if self.min_diameter is not None:
@@ -390,6 +393,11 @@ class KineticsOptions(MeasureOptions):
         if self.min_diameter is None:
             return 0.0
         return width_px(self.min_diameter, "--min-diameter", pixel_size_nm)
+
+
+def _check_score(min_score: float) -> None:
+    if not 0 <= min_score <= 1:
+        raise UsageError(f"--min-score {min_score:g}: allowed are scores from 0 to 1")
 
 
 def _to_json(value: Any) -> Any:

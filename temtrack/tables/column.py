@@ -136,8 +136,13 @@ class Table:
         return {column.name for column in self.columns if column.is_measured} <= set(table.column_names)
 
     def recalibrated(self, table: pa.Table, calibration: Calibration) -> pa.Table:
-        """Return a filled table with the twins and times of another calibration."""
-        return self.fill({c.name: table[c.name] for c in self.columns if c.is_measured}, calibration)
+        """Return a filled table with the twins and times of another calibration; columns of others stay."""
+        filled = self.fill({c.name: table[c.name] for c in self.columns if c.is_measured}, calibration)
+        own = {name for c in self.columns for name in (c.name, c.twin and c.twin.name)}
+        for field in table.schema:
+            if field.name not in own:
+                filled = filled.append_column(field, table[field.name])
+        return filled
 
     def describe(self) -> str:
         """Return the columns as a Markdown table, for the README."""

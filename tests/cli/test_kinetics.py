@@ -181,6 +181,7 @@ def test_frames_ids_and_small_particles_are_left_out(run, masks):
         (("--exclude-frames", "5:2"), 2, "give numbers and ranges, as in 0:5,17"),
         (("--min-diameter", "6"), 2, "8px or 4nm"),
         (("--material", "Xx"), 2, "known are Ag, Au"),
+        (("--min-score", "0.5"), 1, "has no scores"),
     ):
         refused = run(*given, *wrong)
         assert refused.exit_code == code
@@ -188,6 +189,16 @@ def test_frames_ids_and_small_particles_are_left_out(run, masks):
     unscaled = run("kinetics", masks, "--force", "--min-diameter", "6nm")
     assert unscaled.exit_code == 2
     assert "give --pixel-size too" in " ".join(unscaled.stderr.split())
+
+
+def test_scores_that_others_added_to_the_table_count(run, masks):
+    assert run("analyze", masks, "--pixel-size", "0.5nm", "--frame-time", "2s").exit_code == 0
+    path = masks / "particles.parquet"
+    table = pq.read_table(path)
+    scores = [0.9 if one > 3 else 0.2 for one in table["particle_id"].to_pylist()]
+    pq.write_table(table.append_column("score", [scores]), path)
+    assert run("kinetics", masks, "--min-score", "0.5").exit_code == 0
+    assert max(row["n"] for row in rows_of(masks) if row["quantity"] == "mean_diameter") == 13
 
 
 def test_the_dose_that_the_movies_file_states(run, masks):

@@ -32,12 +32,21 @@ def test_particles_are_left_out_while_they_are_small():
     assert 0 < len(less.particles) < len(run.particles)
 
 
+def test_particles_are_left_out_where_they_are_unsure():
+    run = growing(rng(0))
+    score = np.where(run.particles["particle_id"] == 3, 0.2, 0.9)
+    score[run.particles["particle_id"] == 4] = np.nan
+    less = leave_out(replace(run, particles=run.particles.assign(score=score)), min_score=0.5)
+    assert set(run.particles["particle_id"]) - set(less.particles["particle_id"]) == {3}
+
+
 @pytest.mark.parametrize(
     ("what", "words"),
     [
         ({"frames": [60]}, "no frame 60; frames are 0 to 59"),
         ({"ids": [5, 900]}, "no particle has the id 900"),
         ({"min_diameter_px": 1e4}, "nothing is left"),
+        ({"min_score": 0.5}, "has no scores; give it to `temtrack track`"),
         ({"frames": range(60)}, "nothing is left"),
     ],
 )
