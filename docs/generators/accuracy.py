@@ -25,6 +25,9 @@ ORDER = (
     "confidence",
     "kinetics",
     "kinetics-of-movies",
+    "kinetics-of-movies-effsam",
+    "kinetics-of-faults",
+    "kinetics-cost",
     "kinetics-of-platinum",
 )
 
