@@ -135,7 +135,7 @@ def draw_contour_errors(diameter: Reals, pixel: float, rng: np.random.Generator)
     tilt = 2 * bent_px / max(span_px, MIN_SPAN_PX) * tilt
     middle_px = max(float(np.median(diameter)) / pixel, SMALL_PX)
     errors = zip(far_px * offset, tilt, SMALL_ERROR_PX2 * small, strict=True)
-    return [ContourError(*map(float, error), middle_px) for error in errors]
+    return [ContourError(float(by), float(bent), float(narrow), middle_px) for by, bent, narrow in errors]
 
 
 def require_law(sums: PowerSums | None) -> PowerSums:
