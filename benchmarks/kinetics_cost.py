@@ -21,6 +21,8 @@ from results import BenchmarkResult, ResultTable, add_json_option, publish
 
 SEED = 0
 
+NOTE = "More time passes than a core works where other programs run beside, as here."
+
 
 def write_run(path: str, n_particles: int, n_frames: int) -> None:
     """Write what was observed in a made-up run."""
@@ -46,20 +48,21 @@ def main() -> None:
         made = spawn.Process(target=write_run, args=(str(path), given.particles, given.frames))
         made.start()
         made.join()
-        start = time.perf_counter()
+        start, began = time.process_time(), time.perf_counter()
         run = pickle.loads(path.read_bytes())
         rows = measure_kinetics(run, np.random.default_rng(SEED))
-        fitted = time.perf_counter() - start
+        fitted = time.process_time() - start
         fill_kinetics(rows)
         write_kinetics_plots(Path(name), run, rows)
-        seconds = time.perf_counter() - start
+        seconds, passed = time.process_time() - start, time.perf_counter() - began
     row = {
         "particles": given.particles,
         "frames": given.frames,
         "rows of particles": len(run.particles),
         "quantities": len(rows),
-        "fits, s": fitted,
-        "fits and plots, s": seconds,
+        "fits, s of a core": fitted,
+        "fits and plots, s of a core": seconds,
+        "passed, s": passed,
         "peak memory, MiB": told_peak_mib(Path("/proc/self/status").read_text()),
     }
     result = BenchmarkResult(
@@ -67,7 +70,7 @@ def main() -> None:
         data="a made-up table of particles, a fifth of which merge in pairs",
         split="-",
         seed=str(SEED),
-        tables=[ResultTable("All quantities of a large run", [row])],
+        tables=[ResultTable("All quantities of a large run", [row], NOTE)],
     )
     publish(result, given.json)
 
