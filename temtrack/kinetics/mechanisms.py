@@ -34,6 +34,9 @@ from temtrack.lineage import MIN_CHILD_FRAMES
 #: The others' gain over a vanishing particle's loss, from which on it has ripened.
 RIPENING_GAIN = 0.5
 
+#: From this chance on, that others gained so much more or so much less than that, it counts as certain.
+SURE_OF_GAIN = 0.975
+
 #: Projected area of the relaxed child over the sum of its parents', beside k^(-1/3): what still closes.
 CLOSURE_MARGIN = 0.2
 
@@ -60,6 +63,9 @@ class Vanished:
     mechanism, number, confidence
         Of each event (E,): the place of its mechanism in `MECHANISMS`, how many particles vanish in it, and
         how likely it is true.
+    ripened
+        Of each event (E,) how likely, by the noise of the others' volumes, what dissolved has ripened rather
+        than evaporated; 0 for merges.
     n_unclosed
         Merges that are left out.
     """
@@ -67,6 +73,7 @@ class Vanished:
     mechanism: NDArray[np.intp]
     number: Reals
     confidence: Reals
+    ripened: Reals
     n_unclosed: int
 
     @property
@@ -75,10 +82,29 @@ class Vanished:
         totals = np.bincount(self.mechanism, self.number, len(MECHANISMS)).astype(int)
         return dict(zip(MECHANISMS, totals.tolist(), strict=True))
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether all events are true, and of the mechanism told."""
+        return bool((self.confidence == 1).all() and np.isin(self.ripened, (0, 1)).all())
+
+    @property
+    def expected(self) -> Reals:
+        """Numbers (3,) of particles that vanish by each mechanism, as far as that is sure."""
+        number = self.number * self.confidence
+        ripened = number @ self.ripened
+        merged = number[self.mechanism == 0].sum()
+        return np.array([merged, ripened, number.sum() - merged - ripened])
+
     def draw(self, rng: np.random.Generator) -> Reals:
-        """Return the numbers (R, 3) by mechanism where each event is true as often as its confidence says."""
-        is_true = rng.random((N_RESAMPLES, self.confidence.size)) < self.confidence
-        return np.stack([(is_true * self.number) @ (self.mechanism == k) for k in range(3)], axis=1)
+        """Return the numbers (R, 3) by mechanism where each event is true as often as its confidence says.
+
+        Whether the others gained enough is drawn once for all events, as they are the same others.
+        """
+        number = (rng.random((N_RESAMPLES, self.confidence.size)) < self.confidence) * self.number
+        ripens = rng.random((N_RESAMPLES, 1)) < self.ripened
+        merges = self.mechanism == 0
+        parts = (merges, ripens & ~merges, ~ripens & ~merges)
+        return np.stack([(number * part).sum(axis=1) for part in parts], axis=1)
 
 
 def measure_mechanisms(run: ObservedRun, rng: np.random.Generator) -> list[Estimate]:
@@ -93,7 +119,7 @@ def measure_mechanisms(run: ObservedRun, rng: np.random.Generator) -> list[Estim
 def _tell(run: ObservedRun, rng: np.random.Generator) -> list[Outcome]:
     """Return the outcomes of all fractions, then of all rates."""
     vanished = count_vanished(run)
-    if (vanished.confidence < 1).any():
+    if not vanished.is_sure:
         return _tell_doubtful(vanished, run, rng)
     counts, total = [vanished.counts[name] for name in MECHANISMS], sum(vanished.counts.values())
     unclosed = f"; {vanished.n_unclosed} merges do not close" * (vanished.n_unclosed > 0)
@@ -132,7 +158,7 @@ def _tell_doubtful(vanished: Vanished, run: ObservedRun, rng: np.random.Generato
 
     The share is drawn from Jeffreys' beta distribution of what was counted, the rate from his gamma.
     """
-    expected = np.bincount(vanished.mechanism, vanished.number * vanished.confidence, len(MECHANISMS))
+    expected = vanished.expected
     drawn = vanished.draw(rng)
     rest = drawn.sum(axis=1, keepdims=True) - drawn
     shares, rates = rng.beta(drawn + 0.5, rest + 0.5), rng.gamma(drawn + 0.5)
@@ -140,7 +166,7 @@ def _tell_doubtful(vanished: Vanished, run: ObservedRun, rng: np.random.Generato
     outcomes: list[Outcome] = []
     for k in range(3):
         low, high = _drawn_interval(shares[:, k], n[k])
-        interval = (low, 1.0 if n[k] == sum(n) else high)
+        interval = (low, 1.0 if expected[k] == expected.sum() else high)
         outcomes.append(Measured(expected[k] / expected.sum(), interval, sum(n)))
     try:
         exposure = _exposure(run)
@@ -176,16 +202,17 @@ def count_vanished(run: ObservedRun) -> Vanished:
     dissolved = run.tracks[run.tracks["fate"] == "dissolved"]
     ids = dissolved["particle_id"].to_numpy(dtype=np.int64)
     is_dissolved = np.isin(volumes.ids, ids)
-    gains = np.array([_gain_of_others(volumes, is_dissolved, one) for one in ids.tolist()])
+    chances = np.array([_chance_of_ripening(volumes, is_dissolved, one) for one in ids.tolist()])
     lost = run.merges["n_parents"].to_numpy(dtype=np.float64)[closed] - 1
     return Vanished(
         mechanism=np.append(
-            np.zeros(lost.size, dtype=np.intp), np.where(gains >= RIPENING_GAIN, 1, 2).astype(np.intp)
+            np.zeros(lost.size, dtype=np.intp), np.where(chances >= 0.5, 1, 2).astype(np.intp)
         ),
         number=np.append(lost, np.ones(ids.size)),
         confidence=np.append(
             event_confidence(run.merges, "confidence")[closed], event_confidence(dissolved, "fate_confidence")
         ),
+        ripened=np.append(np.zeros(lost.size), chances),
         n_unclosed=int(np.count_nonzero(~closed)),
     )
 
@@ -218,6 +245,9 @@ class _Volumes:
         rolling = pd.DataFrame(self.values.T).rolling(SMOOTH_FRAMES, center=True, min_periods=1)
         #: Median volume of each particle about each frame; NaN before it is first seen, and after the last.
         self.around = np.where(_lives(self.values), rolling.median().ffill().to_numpy().T, np.nan)
+        n_seen = np.maximum(np.isfinite(self.values).sum(axis=1), 1)
+        #: Variance (N,) of the difference of two of them: medians of that many values each.
+        self.noise = np.pi / SMOOTH_FRAMES * np.nansum((self.values - self.around) ** 2, axis=1) / n_seen
 
     def area(self, particle_id: int, frames: slice) -> float:
         """Return a particle's median area in some frames; NaN where it is not seen whole in any."""
@@ -249,9 +279,10 @@ def _closes(volumes: _Volumes, merge: pd.Series) -> bool:
     return bool(len(parents) ** (-1 / 3) - CLOSURE_MARGIN <= ratio <= 1 + CLOSURE_MARGIN)
 
 
-def _gain_of_others(volumes: _Volumes, is_dissolved: NDArray[np.bool_], particle_id: int) -> float:
-    """Return the others' gain over what vanishing particles lost, while this one shrank; 0 where unseen.
+def _chance_of_ripening(volumes: _Volumes, is_dissolved: NDArray[np.bool_], particle_id: int) -> float:
+    """Return how likely the others gained what vanishing particles lost while this one shrank.
 
+    That is `RIPENING_GAIN` of it or more; 0 where it is unseen, 0 or 1 where the noise leaves little doubt.
     It shrinks from the frame of its largest volume on. The others are the particles that are there at
     both ends of that time.
     """
@@ -266,7 +297,11 @@ def _gain_of_others(volumes: _Volumes, is_dissolved: NDArray[np.bool_], particle
     loss = np.nansum(before[vanishing] - np.nan_to_num(after[vanishing]))
     stays = ~vanishing & ~np.isnan(before) & ~np.isnan(after)
     gain = np.sum(after[stays] - before[stays])
-    return float(gain / loss) if loss > 0 else 0.0
+    if not loss > 0:
+        return 0.0
+    more = float(gain - RIPENING_GAIN * loss)
+    chance = float(stats.norm.cdf(more / max(np.sqrt(volumes.noise[stays].sum()), 1e-9)))
+    return float(chance > 0.5) if max(chance, 1 - chance) >= SURE_OF_GAIN else chance
 
 
 def _compare_volumes(run: ObservedRun, rng: np.random.Generator) -> list[Measured]:

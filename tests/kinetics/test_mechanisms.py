@@ -63,6 +63,19 @@ def test_the_interval_holds_a_share_of_all_or_of_none():
     assert (rows["ripening_fraction"].value, rows["ripening_fraction"].low) == (0, 0)
 
 
+def test_where_the_others_are_too_noisy_ripening_and_evaporation_are_both_possible():
+    few = coalescing(rng(3), n_merges=12)
+    fates = few.tracks["fate"].where(~few.tracks["particle_id"].isin([101, 102]), "dissolved")
+    gone = few.particles["particle_id"].isin([101, 102]) & (few.particles["frame"] > 30)
+    noise = rng(0).normal(1, 0.2, len(few.particles))
+    noisy = few.particles.assign(area_px=few.particles["area_px"] * noise)[~gone]
+    rows = measure(replace(few, particles=noisy, tracks=few.tracks.assign(fate=fates)))
+    assert rows["coalescence_fraction"].low < 12 / 14 < rows["coalescence_fraction"].high
+    for name in ("ripening", "evaporation"):
+        assert 0 < rows[f"{name}_fraction"].value < 2 / 14
+        assert rows[f"{name}_fraction"].high > 2 / 14
+
+
 def test_nothing_vanished_and_nothing_known_are_refused():
     assert measure(growing(rng(0)))["ripening_fraction"].reason == "no particle vanished"
     unknown = measure(replace(growing(rng(0)), merges=None))

@@ -10,7 +10,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 #: What benchmarks share, and is none itself.
-PARTS = {"disturbances", "endings", "law_movies", "results", "rivals", "seen"}
+PARTS = {"disturbances", "endings", "kinetics_apart", "law_movies", "results", "rivals", "seen"}
 SCRIPTS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem not in PARTS)
 
 #: Imports all scripts in one process, where each of them alone would begin torch anew.
