@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import count
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from temtrack.analysis.frames import measure_frames
 from temtrack.analysis.merges import NeckWatch, measure_merges
 from temtrack.analysis.particles import Columns, ParticleHistory, measure_particles
 from temtrack.analysis.refit import Refit
-from temtrack.analysis.relinking import relink
+from temtrack.analysis.relinking import Renumber, relink
 from temtrack.analysis.tracks import measure_tracks
 from temtrack.calibration import Calibration
 from temtrack.imaging.labels import LabelImage
@@ -52,14 +53,17 @@ def analyze_run(
     InputError
         Where masks are no integer images of one size, or do not fit the movie.
     """
-    is_relinked = False
+    renumber: Renumber | None = None
     if merges and run.lineage is None:
-        run, is_relinked = relink(run, progress)
+        run, renumber = relink(run, progress)
     if movie is not None:
         run.masks.check_fit(movie)
     lineage = run.lineage
     watches = None if lineage is None else (NeckWatch(lineage), ApproachWatch(lineage))
-    particles = _measure_all_particles(run, movie, watches or (), progress)
+    images = map(LabelImage, progress(run.masks, "measuring"))
+    if renumber is not None:
+        images = map(renumber, images, count())
+    particles = _measure_all_particles(run, images, movie, watches or ())
     history, size = ParticleHistory(particles), (run.masks.height, run.masks.width)
     judge = MergeJudge(history, run.reviewed, None if run.refit is None else Refit(*run.refit))
     told = None if lineage is None or watches is None else measure_merges(history, lineage, *watches, judge)
@@ -71,16 +75,19 @@ def analyze_run(
         merges=None if told is None or not merges else MERGES.fill(told, calibration),
         field_px=size,
         calibration=calibration,
-        is_relinked=is_relinked,
+        is_relinked=renumber is not None,
     )
 
 
 def _measure_all_particles(
-    run: Run, movie: Movie | None, watches: Iterable[NeckWatch | ApproachWatch], progress: Progress
+    run: Run,
+    images: Iterable[LabelImage],
+    movie: Movie | None,
+    watches: Iterable[NeckWatch | ApproachWatch],
 ) -> Columns:
     """Return the rows of all frames one after another."""
     parts: list[Columns] = []
-    for frame, labels in enumerate(map(LabelImage, progress(run.masks, "measuring"))):
+    for frame, labels in enumerate(images):
         image = None if movie is None else movie.read_frame(frame)
         filled = None if run.gap_filled is None else run.gap_filled.get(frame, frozenset())
         parts.append(measure_particles(labels, image, frame, filled))

@@ -90,8 +90,8 @@ def _shape_columns(labels: LabelImage) -> dict[str, Reals]:
 def _image_columns(labels: LabelImage, image: NDArray[Any] | None) -> dict[str, Reals]:
     if image is None:
         return {name: np.full(labels.ids.size, np.nan) for name in ("mean_intensity", "optical_mass")}
-    if image.shape != labels.labels.shape:
-        raise ValueError(f"image {image.shape} and labels {labels.labels.shape} differ in size")
+    if image.shape != labels.shape:
+        raise ValueError(f"image {image.shape} and labels {labels.shape} differ in size")
     return {
         "mean_intensity": _mean_intensity(labels, image),
         "optical_mass": measure_optical_mass(labels, image),

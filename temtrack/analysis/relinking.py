@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from temtrack.analysis.id_mapping import IdMapping
 from temtrack.analysis.renaming import RenamedMerges
 from temtrack.imaging.labels import LabelImage
-from temtrack.imaging.runs import RunLengths
 from temtrack.linking.lineage_builder import LinkedFrame
 from temtrack.linking.masks import LinkedMasks, link_images
 from temtrack.masks import Labels, Masks, Run
 from temtrack.progress import Progress, silent
 
+#: Gives a frame's labels, as they are read, in other ids: ``(image, t)``.
+Renumber = Callable[[LabelImage, int], LabelImage]
 
-def relink(run: Run, progress: Progress = silent) -> tuple[Run, bool]:
+
+def relink(run: Run, progress: Progress = silent) -> tuple[Run, Renumber | None]:
     """Find a run's family tree from its masks, in the ids that they carry.
 
     So merges come out also where a tracker kept a parent's id on for the child; where it gives the child a
@@ -29,7 +31,7 @@ def relink(run: Run, progress: Progress = silent) -> tuple[Run, bool]:
 
     Returns
     -------
-    The run with its lineage, and whether its ids are other ones now.
+    The run with its lineage; and, where its ids are other ones now, what gives them to its masks as read.
     """
     linked, frames = _link(progress(run.masks, "linking"))
     mapping, renamed, guests = IdMapping(), RenamedMerges(), run.gap_filled or {}
@@ -39,9 +41,9 @@ def relink(run: Run, progress: Progress = silent) -> tuple[Run, bool]:
         renamed.add(given, frozenset(guests.get(t, ())))
         ids.add(given, frame.image)
     if mapping.tells_nothing():
-        return replace(run, masks=ids.given_to(run.masks), lineage=linked.lineage), True
+        return replace(run, lineage=linked.lineage), ids.give
     is_own = run.provenance is not None and run.provenance.action == "track"
-    return replace(run, lineage=mapping.translate(linked.lineage, renamed.merges(), is_own)), False
+    return replace(run, lineage=mapping.translate(linked.lineage, renamed.merges(), is_own)), None
 
 
 def relinked(masks: Masks) -> Masks:
@@ -54,20 +56,21 @@ def relinked(masks: Masks) -> Masks:
             found.add(given, frame.image)
         return found
 
-    return replace(masks, read_frame=lambda t: ids().give(masks[t], t))
+    return replace(masks, read_frame=lambda t: ids().give(LabelImage(masks[t]), t).labels)
 
 
 def _link(masks: Iterable[Labels]) -> tuple[LinkedMasks, Iterator[tuple[LinkedFrame, LabelImage]]]:
-    """Link masks, read once, and return with each frame what it was; only runs wait for the look-ahead."""
-    waiting = deque[RunLengths]()
+    """Link masks, read once, and return with each frame what it was; no pixels wait for the look-ahead."""
+    waiting = deque[LabelImage]()
 
     def images() -> Iterator[LabelImage]:
         for image in map(LabelImage, masks):
-            waiting.append(image.runs)
-            yield image
+            known = image.without_pixels()
+            waiting.append(known)
+            yield known
 
     linked = link_images(images())
-    return linked, ((one, LabelImage.of_runs(waiting.popleft(), one.labels.shape)) for one in linked)
+    return linked, ((one, waiting.popleft()) for one in linked)
 
 
 @dataclass(frozen=True)
@@ -82,19 +85,30 @@ class _LinkedIds:
 
     def add(self, given: LabelImage, linked: LabelImage) -> None:
         """Take the next frame as it was given and as it was linked."""
-        labels = linked.labels.ravel()
         new_ids = np.zeros(given.ids.size, np.int32)
-        new_ids[given.region] = labels[given.runs.y_px * given.labels.shape[1] + given.runs.x_px]
-        other = np.flatnonzero(given.with_ids(new_ids).labels.ravel() != labels)
-        self._frames.append((new_ids, other, labels[other]))
+        new_ids[given.region] = _ids_at_starts(given, linked)
+        renumbered, other = given.with_ids(new_ids), np.zeros(0, np.int64)
+        if not renumbered.runs.equals(linked.runs):
+            other = np.flatnonzero(renumbered.labels.ravel() != linked.labels.ravel())
+        ids_of_other = linked.labels.ravel()[other] if other.size else np.zeros(0, np.int32)
+        self._frames.append((new_ids, other, ids_of_other))
 
-    def give(self, given: Labels, t: int) -> Labels:
-        """Return frame ``t``, (Y, X), in the ids that it was linked in."""
+    def give(self, given: LabelImage, t: int) -> LabelImage:
+        """Return frame ``t`` in the ids that it was linked in."""
         new_ids, other, ids_of_other = self._frames[t]
-        labels = LabelImage(given).with_ids(new_ids).labels
+        image = given.with_ids(new_ids)
+        if not other.size:
+            return image
+        labels = image.labels
         labels.ravel()[other] = ids_of_other
-        return labels
+        return LabelImage(labels)
 
-    def given_to(self, masks: Masks) -> Masks:
-        """Return the masks in these ids."""
-        return replace(masks, read_frame=lambda t: self.give(masks[t], t))
+
+def _ids_at_starts(given: LabelImage, linked: LabelImage) -> NDArray[np.int64]:
+    """Return the linked ids, 0 for none, at the first pixel of each given run, (R,)."""
+    width = given.shape[1]
+    (start, _), (begin, end) = given.runs.spans(width), linked.runs.spans(width)
+    run = np.searchsorted(begin, start, side="right") - 1
+    is_in = run >= 0
+    is_in[is_in] = start[is_in] < end[run[is_in]]
+    return np.where(is_in, np.append(linked.runs.ids, 0)[run], 0)

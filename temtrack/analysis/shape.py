@@ -5,6 +5,8 @@ Nothing loops over regions, nor passes over the pixels: thousands of regions cos
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,17 +68,56 @@ def count_hull_pixels(image: LabelImage) -> Reals:
     The hull's corners are pixel centres, found as the regions' extremes in 64 directions; Pick's theorem
     then counts the pixels inside it and on its contour: ``A + B/2 + 1``.
     """
-    corner_y, corner_x = _hull_corners(image)
-    step_y = np.roll(corner_y, -1, axis=1) - corner_y
-    step_x = np.roll(corner_x, -1, axis=1) - corner_x
-    twice_area = np.abs((corner_x * step_y - corner_y * step_x).sum(axis=1))
-    on_contour = np.gcd(step_y, step_x).sum(axis=1)
+    n, (right, left) = image.ids.size, _hull_corners(image)
+    area_right, edge_right = _sums_along(right, n)
+    area_left, edge_left = _sums_along(left, n)
+    # the contour goes up on the right, and down again on the left
+    lower_area, lower_edge = _cross_and_gcd(left.first, right.first)
+    upper_area, upper_edge = _cross_and_gcd(right.last, left.last)
+    twice_area = np.abs(area_right + upper_area - area_left + lower_area)
+    on_contour = edge_right + upper_edge + edge_left + lower_edge
     n_pixels: Reals = twice_area / 2 + on_contour / 2 + 1
     return n_pixels
 
 
-def _hull_corners(image: LabelImage) -> tuple[Whole, Whole]:
-    """Return rows and columns of the extreme pixels, each (N, directions), in the order of the angle."""
+@dataclass(frozen=True)
+class _Corners:
+    """Corners of hulls on one side, (K,) each: by region and then row, at least one of each region."""
+
+    region: Whole
+    y: Whole
+    x: Whole
+
+    def take(self, keep: NDArray[np.bool_ | np.integer]) -> _Corners:
+        return _Corners(self.region[keep], self.y[keep], self.x[keep])
+
+    @property
+    def first(self) -> _Corners:
+        """The lowest row's of each region."""
+        return self.take(np.diff(self.region, prepend=-1) != 0)
+
+    @property
+    def last(self) -> _Corners:
+        """The highest row's of each region."""
+        return self.take(np.append(self.region[1:], -1) != self.region)
+
+
+def _cross_and_gcd(a: _Corners, b: _Corners) -> tuple[Whole, Whole]:
+    """Return twice the area between steps and the origin, and the pixels that they pass but for the first."""
+    return a.x * b.y - a.y * b.x, np.gcd(b.y - a.y, b.x - a.x)
+
+
+def _sums_along(corners: _Corners, n: int) -> tuple[Reals, Reals]:
+    """Return the sums of both over the steps between the corners of each region, (N,)."""
+    step = np.flatnonzero(corners.region[1:] == corners.region[:-1])
+    region = corners.region[step]
+    cross, gcd = _cross_and_gcd(corners.take(step), corners.take(step + 1))
+    area, contour = (np.bincount(region, values, n).astype(np.float64) for values in (cross, gcd))
+    return area, contour
+
+
+def _hull_corners(image: LabelImage) -> tuple[_Corners, _Corners]:
+    """Return the extreme pixels on the right and on the left."""
     runs = image.runs
     order = stable_order(image.region)
     region, y = image.region[order], runs.y_px[order]
@@ -84,36 +125,26 @@ def _hull_corners(image: LabelImage) -> tuple[Whole, Whole]:
     is_new = np.append(True, (np.diff(region) != 0) | (np.diff(y) != 0))[: region.size]
     first = np.flatnonzero(is_new)  # of a region's runs in a row
     last = np.append(first[1:], region.size)[: first.size] - 1
-    y_of_right, right = _extremes(region[first], y[first], right[last], image.ids.size)
-    y_of_left, left = _extremes(region[first], y[first], -left[first], image.ids.size)
-    return np.hstack([y_of_right, y_of_left[:, ::-1]]), np.hstack([right, -left[:, ::-1]])
+    on_right = _extremes(_Corners(region[first], y[first], right[last]))
+    on_left = _extremes(_Corners(region[first], y[first], -left[first]))
+    return on_right, replace(on_left, x=-on_left.x)
 
 
-def _extremes(region: Whole, y: Whole, x: Whole, n: int) -> tuple[Whole, Whole]:
-    """Return rows and columns of the pixels farthest to the right and up or down, each (n, directions / 2).
-
-    Parameters
-    ----------
-    region, y, x
-        (R,) places of pixels, by region and then row, one pixel in a row.
-    n
-        Number of regions.
-    """
+def _extremes(pixels: _Corners) -> _Corners:
+    """Return the pixels, of one in each row, that are farthest in any direction to the right, up or down."""
     while True:  # to the hull: leave out who lies on the chord of its neighbours, or left of it
-        dy, dx = np.diff(y), np.diff(x)
-        is_inside = np.zeros(y.size, bool)
-        is_inside[1:-1] = (dx[:-1] * dy[1:] <= dx[1:] * dy[:-1]) & (region[2:] == region[:-2])
+        dy, dx = np.diff(pixels.y), np.diff(pixels.x)
+        is_inside = np.zeros(pixels.y.size, bool)
+        is_inside[1:-1] = (dx[:-1] * dy[1:] <= dx[1:] * dy[:-1]) & (pixels.region[2:] == pixels.region[:-2])
         if not is_inside.any():
             break
-        region, y, x = (one[~is_inside] for one in (region, y, x))
+        pixels = pixels.take(~is_inside)
     # Half a step off the axes, so that a straight edge's two ends are never tied.
     n_directions = _HULL_DIRECTIONS // 2
     slopes = np.tan(np.pi * ((np.arange(n_directions) + 0.5) / n_directions - 0.5))
-    # The next corner of the hull is farther in all directions from one on.
-    within = np.flatnonzero(np.diff(region) == 0)
-    from_direction = np.searchsorted(slopes, -dx[within] / dy[within])
-    width = n_directions + 1
-    passed = np.bincount(region[within] * width + from_direction, minlength=n * width).reshape(n, width)
-    first = np.searchsorted(region, np.arange(n))
-    farthest = first[:, None] + np.cumsum(passed[:, :-1], axis=1)
-    return y[farthest], x[farthest]
+    # A corner is farthest in the directions from this one on, up to that from which the next one is.
+    within = np.flatnonzero(np.diff(pixels.region) == 0)
+    turn = np.searchsorted(slopes, -dx[within] / dy[within])
+    begin, end = np.zeros(pixels.y.size, np.int64), np.full(pixels.y.size, n_directions)
+    begin[within + 1], end[within] = turn, turn
+    return pixels.take(begin < end)

@@ -22,6 +22,9 @@ T = TypeVar("T", bound=np.generic)
 #: Ids up to this are looked up in a table, higher ones are sorted.
 MAX_TABLE = 1 << 22
 
+#: What a label image knows of its runs alone, by name.
+_OF_RUNS = ("runs", "_index", "regions")
+
 
 @dataclass(frozen=True)
 class Regions:
@@ -55,28 +58,40 @@ class Regions:
         """The ids that have a pixel in the outermost rows or columns."""
         return self.ids[self.touches_border]
 
-    def take(self, keep: NDArray[np.bool_]) -> Regions:
+    def take(self, keep: NDArray[np.bool_ | np.integer]) -> Regions:
         """Return some of the rows."""
         return Regions(*(column[keep] for column in vars(self).values()))
 
 
 @dataclass(frozen=True)
 class LabelImage:
-    """Labels (Y, X) with their runs and regions, which are measured once: when they are first asked for."""
+    """Labels (Y, X), their runs and regions; each is made once, when it is first asked for.
 
-    labels: Labels
+    Parameters
+    ----------
+    source
+        The labels (Y, X), or their runs, joined and in raster order.
+    shape_of_runs
+        (Y, X) of the image, where runs are given.
+    """
 
-    @classmethod
-    def of_runs(cls, runs: RunLengths, shape: tuple[int, ...]) -> LabelImage:
-        """Draw runs, which are not encoded again, into an image (Y, X) of int32."""
-        image = cls(draw_runs(runs, shape))
-        vars(image)["runs"] = runs
-        return image
+    source: Labels | RunLengths
+    shape_of_runs: tuple[int, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(Y, X) in pixels."""
+        return self.shape_of_runs if isinstance(self.source, RunLengths) else self.source.shape
+
+    @cached_property
+    def labels(self) -> Labels:
+        """The labels (Y, X), int32 where they are drawn from runs."""
+        return draw_runs(self.source, self.shape) if isinstance(self.source, RunLengths) else self.source
 
     @cached_property
     def runs(self) -> RunLengths:
         """The labels run-length encoded."""
-        return encode_run_lengths(self.labels)
+        return self.source if isinstance(self.source, RunLengths) else encode_run_lengths(self.source)
 
     @property
     def ids(self) -> NDArray[np.int64]:
@@ -93,12 +108,18 @@ class LabelImage:
         """One row per id."""
         return _measure(self)
 
+    def without_pixels(self) -> LabelImage:
+        """Return the same, with all that is known of it but the pixels: a twentieth of the memory."""
+        image = LabelImage(self.runs, self.shape)
+        vars(image).update({name: value for name, value in vars(self).items() if name in _OF_RUNS})
+        return image
+
     def boxes(self) -> dict[int, tuple[slice, slice]]:
         """Return the box (y slice, x slice) of each id."""
         runs, n = self.runs, self.ids.size
         top, bottom, left, right = np.zeros((4, n), np.int64)
         top[self.region[::-1]], bottom[self.region] = runs.y_px[::-1], runs.y_px + 1
-        left[:] = self.labels.shape[1]
+        left[:] = self.shape[1]
         np.minimum.at(left, self.region, runs.x_px)
         np.maximum.at(right, self.region, runs.x_px + runs.n_px)
         sides = np.stack([top, bottom, left, right], axis=1).tolist()
@@ -112,11 +133,11 @@ class LabelImage:
     @cached_property
     def pixels(self) -> NDArray[np.int64]:
         """Flat places of the pixels of all regions in raster order, (P,)."""
-        return self.runs.pixels(self.labels.shape[1])
+        return self.runs.pixels(self.shape[1])
 
     def pixels_of(self, ids: Sequence[int]) -> NDArray[np.int64]:
         """Return rows and columns of the pixels of some ids in raster order, (P, 2)."""
-        width = self.labels.shape[1]
+        width = self.shape[1]
         flat = self.runs.take(np.isin(self.runs.ids, ids)).pixels(width)
         return np.stack(np.divmod(flat, width), axis=1)
 
@@ -135,9 +156,26 @@ class LabelImage:
 
     def with_ids(self, ids: NDArray[np.integer]) -> LabelImage:
         """Return the same with all ids (N,) replaced; 0 removes, two may become one."""
-        runs = replace(self.runs, ids=ids.astype(np.int64)[self.region])
-        runs = runs if ids.all() else runs.take(runs.ids != 0)
-        return LabelImage.of_runs(runs.joined(), self.labels.shape)
+        new = ids.astype(np.int64)
+        order = np.argsort(new)
+        ascending = new[order]
+        if (np.diff(ascending, prepend=0) > 0).all():
+            return self._with_own_ids(new, order, ascending)
+        runs = replace(self.runs, ids=new[self.region])
+        runs = runs if new.all() else runs.take(runs.ids != 0)
+        return LabelImage(runs.joined(), self.shape)
+
+    def _with_own_ids(
+        self, ids: NDArray[np.int64], order: NDArray[np.intp], ascending: NDArray[np.int64]
+    ) -> LabelImage:
+        """Return the same with ids of which none is 0 and no two are one: nothing is measured anew."""
+        image = LabelImage(replace(self.runs, ids=ids[self.region]), self.shape)
+        place = np.empty(ids.size, np.int64)
+        place[order] = np.arange(ids.size)
+        vars(image)["_index"] = ascending, place[self.region]
+        if "regions" in vars(self):
+            vars(image)["regions"] = replace(self.regions.take(order), ids=ascending)
+        return image
 
     @cached_property
     def _index(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -165,7 +203,7 @@ def measure_regions(labels: Labels) -> Regions:
 
 
 def _measure(image: LabelImage) -> Regions:
-    runs, (height, width) = image.runs, image.labels.shape
+    runs, (height, width) = image.runs, image.shape
     area = image.total(runs.n_px)
     touches_border = np.zeros(image.ids.size, bool)
     is_first, is_last = (runs.y_px == 0) | (runs.x_px == 0), runs.x_px + runs.n_px == width

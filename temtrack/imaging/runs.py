@@ -31,6 +31,10 @@ class RunLengths:
         """Return some of the runs."""
         return RunLengths(*(column[rows] for column in vars(self).values()))
 
+    def equals(self, other: RunLengths) -> bool:
+        """Tell whether they draw the same image, given that both are joined."""
+        return all(map(np.array_equal, vars(self).values(), vars(other).values()))
+
     def joined(self) -> RunLengths:
         """Return the same with neighbours that bear one id as one run."""
         follows = (self.x_px[1:] == self.x_px[:-1] + self.n_px[:-1]) & (self.y_px[1:] == self.y_px[:-1])
@@ -78,18 +82,40 @@ def draw_runs(runs: RunLengths, shape: tuple[int, ...]) -> NDArray[np.int32]:
     return np.repeat(ids, np.diff(edges)).reshape(shape)
 
 
-def paint_runs(runs: RunLengths, shape: tuple[int, int]) -> NDArray[np.int32]:
-    """Draw runs into an image (Y, X); where some overlap, the later one lies on top."""
-    start, stop = runs.spans(shape[1])
+def paint_runs(runs: RunLengths, width: int) -> RunLengths:
+    """Lay runs over one another in an image of so many columns; where some overlap, the later one is on top.
+
+    Returns
+    -------
+    What is seen of them, joined and in raster order.
+    """
+    start, stop = runs.spans(width)
     order = np.argsort(start)
     first, last = start[order], stop[order]
     is_over = np.append(False, first[1:] < np.maximum.accumulate(last)[:-1])
     is_under = np.append(first[1:] < last[:-1], False)
-    alone = order[~(is_over | is_under)[: order.size]]
-    image = draw_runs(runs.take(alone), shape)
-    others = runs.take(np.delete(np.arange(order.size), alone))
-    image.ravel()[others.pixels(shape[1])] = np.repeat(others.ids, others.n_px)
-    return image
+    is_alone = ~(is_over | is_under)[: order.size]
+    alone, others = runs.take(order[is_alone]), runs.take(np.sort(order[~is_alone]))
+    seen = _topmost(others, width)
+    seen = RunLengths(
+        *(np.concatenate(pair) for pair in zip(vars(alone).values(), vars(seen).values(), strict=True))
+    )
+    return seen.take(np.argsort(seen.spans(width)[0])).joined()
+
+
+def _topmost(runs: RunLengths, width: int) -> RunLengths:
+    """Return the pieces between any two ends of runs, of the last of those that cover each, in order."""
+    start, stop = runs.spans(width)
+    edges = np.sort(np.concatenate([start, stop]))
+    edges = edges[np.diff(edges, prepend=-1) > 0]
+    from_piece, n_pieces = np.searchsorted(edges, start), np.searchsorted(edges, stop)
+    n_pieces -= from_piece
+    pieces = np.arange(n_pieces.sum()) + np.repeat(from_piece - np.cumsum(n_pieces) + n_pieces, n_pieces)
+    ids = np.zeros(edges.size, np.int64)
+    ids[pieces] = np.repeat(runs.ids, n_pieces)  # of several the last one stays
+    shown = np.flatnonzero(ids)
+    y, x = np.divmod(edges[shown], width)
+    return RunLengths(ids[shown], y, x, edges[shown + 1] - edges[shown] if shown.size else shown)
 
 
 def measure_run_gaps(runs: RunLengths, max_gap_px: int) -> NDArray[np.int64]:
@@ -100,20 +126,25 @@ def measure_run_gaps(runs: RunLengths, max_gap_px: int) -> NDArray[np.int64]:
     reach = max_gap_px + 1
     width = runs.n_columns + reach  # so that no run is near one of the next row
     start, stop = runs.spans(width)
-    keys, gaps = [], []  # a key holds the lower id, then the other
+    keys = []  # the lower id, then the other, then the gap
+    least, base = int(runs.ids.min(initial=0)), int(runs.ids.max(initial=0)) + 1
+    if least < 0 or base**2 * reach >= 1 << 63:
+        ids, place = np.unique(runs.ids, return_inverse=True)
+        gaps = measure_run_gaps(replace(runs, ids=place), max_gap_px)
+        return np.concatenate([ids[gaps[:, :2]], gaps[:, 2:]], axis=1)
     for dy in range(reach + 1):
         i, j = meeting(start + dy * width - reach, stop + dy * width + reach, start, stop)
         differ = runs.ids[i] != runs.ids[j]
         i, j = i[differ], j[differ]
         dx = np.maximum(start[j] - stop[i] - dy * width, start[i] + dy * width - stop[j]) + 1
         a, b = runs.ids[i], runs.ids[j]
-        keys.append(np.minimum(a, b) << 32 | np.maximum(a, b))
-        gaps.append(np.maximum(dx, dy) - 1)
-    key, gap = np.concatenate(keys), np.concatenate(gaps)
-    order = np.lexsort((gap, key))
-    key, gap = key[order], gap[order]
-    is_first = np.diff(key, prepend=-1) != 0  # with the least gap
-    return np.stack([key[is_first] >> 32, key[is_first] & 0xFFFFFFFF, gap[is_first]], axis=1)
+        pair = np.minimum(a, b) * base + np.maximum(a, b)
+        keys.append(pair * reach + np.maximum(dx, dy) - 1)
+    key = np.sort(np.concatenate(keys))  # one key, since to sort by several takes ten times as long
+    pair, gap = np.divmod(key, reach)
+    is_first = np.diff(pair, prepend=-1) != 0  # with the least gap
+    low, high = np.divmod(pair[is_first], base)
+    return np.stack([low, high, gap[is_first]], axis=1)
 
 
 def meeting(

@@ -7,6 +7,8 @@ best set of disjoint hypotheses is a set packing: clear cases are taken at once,
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -75,14 +77,11 @@ def associate(
         none = np.zeros(candidates.score.size, bool)
         candidates = replace(candidates, may_be_member=none, may_be_fragment=none)
     clear = _find_clear(candidates, likelihood)
-    links = [
-        Link((track,), (detection,))
-        for track, detection in zip(
-            tracks.ids[candidates.track[clear]].tolist(),
-            detections.ids[candidates.detection[clear]].tolist(),
-            strict=True,
-        )
-    ]
+    linked, found = tracks.ids[candidates.track[clear]], detections.ids[candidates.detection[clear]]
+    pairs = zip(zip(linked.tolist(), strict=True), zip(found.tolist(), strict=True), strict=True)
+    links = list(
+        map(partial(tuple.__new__, Link), pairs)
+    )  # as Link(...), but without a call of Python for each
     is_open = ~np.isin(candidates.track, candidates.track[clear]) & ~np.isin(
         candidates.detection, candidates.detection[clear]
     )
@@ -90,13 +89,20 @@ def associate(
         Link(tuple(tracks.ids[list(i)].tolist()), tuple(detections.ids[list(j)].tolist()))
         for i, j, _ in pack(candidates.take(is_open), likelihood)
     ]
-    linked_tracks = {t for link in links for t in link.tracks}
-    linked_detections = {s for link in links for s in link.detections}
     return Association(
-        tuple(sorted(links, key=lambda link: min(link.tracks))),
-        unmatched_tracks=tuple(t for t in tracks.ids.tolist() if t not in linked_tracks),
-        unmatched_detections=tuple(s for s in detections.ids.tolist() if s not in linked_detections),
+        tuple(sorted(links, key=_lowest_track)),
+        unmatched_tracks=_others(tracks.ids, [link.tracks for link in links]),
+        unmatched_detections=_others(detections.ids, [link.detections for link in links]),
     )
+
+
+def _lowest_track(link: Link) -> int:
+    return link.tracks[0] if len(link.tracks) == 1 else min(link.tracks)
+
+
+def _others(ids: NDArray[np.int64], groups: list[tuple[int, ...]]) -> tuple[int, ...]:
+    """Return the ids that are in none of the groups."""
+    return tuple(ids[~np.isin(ids, list(chain.from_iterable(groups)))].tolist())
 
 
 def leave_out_unlike(

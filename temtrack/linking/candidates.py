@@ -59,11 +59,7 @@ def find_candidates(likelihood: Likelihood, overlaps: Overlaps, config: LinkingC
     shared = np.zeros(key.size)
     shared[np.searchsorted(key, over_i * n + over_j)] = n_px
     i, j = np.divmod(key, n)
-    gap = (
-        np.linalg.norm(likelihood.found_at[j] - tracks.at[i], axis=1)
-        - likelihood.found_radius[j]
-        - 0.5 * tracks.radius_px[i]
-    )
+    gap = likelihood.distance_px(i, j) - likelihood.found_radius[j] - 0.5 * tracks.radius_px[i]
     beside = gap <= widest_gap
     member = shared >= config.min_member_fraction * tracks.area_px[i]
     fragment = shared >= config.min_member_fraction * likelihood.found_area[j]

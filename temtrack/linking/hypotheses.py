@@ -301,7 +301,7 @@ def _may_have_left(track: TrackState, record: FrameRecord, noise: MovieNoise) ->
         return track.touches_border
     at, radius = (before[-1].y_px, before[-1].x_px), float(np.sqrt(before[-1].area_px / np.pi))
     steps = ((0.0, 0.0), track.velocity_px, record.step_px)
-    places = [(at[k] + step[k], record.drawn.labels.shape[k] - 1) for step in steps for k in (0, 1)]
+    places = [(at[k] + step[k], record.drawn.shape[k] - 1) for step in steps for k in (0, 1)]
     way = min(min(place, end - place) for place, end in places)
     return bool(way < radius + LEAVING_SIGMAS * noise.motion_px(radius))
 

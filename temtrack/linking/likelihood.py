@@ -193,6 +193,13 @@ class Likelihood:
             leaving[row] = self._log_leaving(set(self.tracks.ids[members[row]].tolist()))
         return np.asarray(leaving)
 
+    def distance_px(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return how far detection rows ``j`` are from where track rows ``i`` are predicted, (N,)."""
+        y, x = (
+            found[j] - expected[i] for found, expected in zip(self.found_at.T, self.tracks.at.T, strict=True)
+        )
+        return np.asarray(np.sqrt(y * y + x * x))
+
     def one_to_one(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the score of track row ``i`` in detection row ``j``, (N,)."""
         at_border = self.tracks.touches_border[i] | self.detections.touches_border[j]
@@ -200,7 +207,7 @@ class Likelihood:
             at_border, np.hypot(self.track_sigma[i], 0.5 * self.found_radius[j]), self.track_sigma[i]
         )
         log_area = np.log(self.found_area[j] / self.tracks.area_px[i])
-        distance = np.linalg.norm(self.found_at[j] - self.tracks.at[i], axis=1)
+        distance = self.distance_px(i, j)
         # what the border cuts may show less of itself, and what it did cut more
         cut, was_cut = self.detections.touches_border[j], self.tracks.touches_border[i]
         area = np.where(

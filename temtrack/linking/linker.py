@@ -8,6 +8,7 @@ waiting frames are renamed accordingly.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import permutations
 
@@ -86,7 +87,7 @@ class Linker:
         is_blank
             The frame is known to be bad: tracks go on through it; nothing ends, begins or merges.
         """
-        propagated = self._live(propagated or LabelImage(np.zeros_like(detections.labels)))
+        propagated = self._live(propagated or LabelImage(np.zeros(detections.shape, np.int32)))
         found, expected = detections.regions, propagated.regions
         tracks = self._expect(expected)
         is_excused = self.state.n_blank < self.config.max_blank_frames
@@ -96,7 +97,13 @@ class Linker:
         is_blank = self.state.is_bridged = seems_blank and is_excused
         overlaps = count_shared_pixels(propagated.runs, detections.runs)
         links = associate(
-            tracks, found, overlaps, float(detections.labels.size), self.state.noise, self.config, is_blank
+            tracks,
+            found,
+            overlaps,
+            float(math.prod(detections.shape)),
+            self.state.noise,
+            self.config,
+            is_blank,
         )
         links = reidentify_after_occlusion(links, self.state.window, self.state.tracks, found)
         links = self._without_occluded(links, found)
@@ -191,7 +198,7 @@ class Linker:
 
     @property
     def _shape(self) -> tuple[int, int]:
-        height, width = self.state.window[-1].drawn.labels.shape
+        height, width = self.state.window[-1].drawn.shape
         return height, width
 
     def _seems_blank(self, expected: Regions, found: Regions, known: NDArray[np.bool_]) -> bool:
@@ -256,7 +263,7 @@ class Linker:
         ids = id_of_detection | born
         ratio = self.config.min_neck_ratio
         unmatched = list(links.unmatched_tracks)
-        drawing = render_frame(propagated.labels, detections, ids, under_segmented, unmatched, ratio)
+        drawing = render_frame(propagated, detections, ids, under_segmented, unmatched, ratio)
         drawn = drawing.image.regions
         gaps = measure_run_gaps(drawing.image.runs, self.config.contact_gap_px).tolist()
         guests = set(unmatched)

@@ -166,7 +166,7 @@ def move_labels(image: LabelImage, steps: NDArray[np.float64]) -> LabelImage:
         (N, 2) step (y, x) in pixels of each of their regions.
     """
     regions, runs, row = image.regions, image.runs, image.region
-    height, width = image.labels.shape
+    height, width = image.shape
     whole = np.rint(steps).astype(np.int64)
     y, start = runs.y_px + whole[row, 0], runs.x_px + whole[row, 1]
     stop = np.minimum(start + runs.n_px, width)
@@ -175,7 +175,7 @@ def move_labels(image: LabelImage, steps: NDArray[np.float64]) -> LabelImage:
     rank = np.unique(-regions.area_px, return_inverse=True)[1]
     inside = inside[stable_order(rank[row[inside]])]
     moved = RunLengths(runs.ids, y, start, stop - start).take(inside)
-    return _keep_leavers(LabelImage(paint_runs(moved, (height, width))), regions, whole)
+    return _keep_leavers(LabelImage(paint_runs(moved, width), (height, width)), regions, whole)
 
 
 def _keep_leavers(moved: LabelImage, regions: Regions, steps: NDArray[np.int64]) -> LabelImage:

@@ -33,7 +33,7 @@ class Drawing:
 
 
 def render_frame(
-    propagated: NDArray[np.integer],
+    propagated: LabelImage,
     detections: LabelImage,
     id_of_detection: Mapping[int, int],
     under_segmented: list[Link],
@@ -45,7 +45,7 @@ def render_frame(
     Parameters
     ----------
     propagated
-        (Y, X) ids predicted into the frame.
+        Ids predicted into the frame.
     detections
         What was found.
     id_of_detection
@@ -61,19 +61,19 @@ def render_frame(
     image = detections.with_ids(np.array(ids, np.int64))
     if not (under_segmented or unmatched_tracks):
         return Drawing(image, image, [])
-    labels = image.labels
+    labels, expected = image.labels, propagated.labels
     clusters: list[frozenset[int]] = []
     boxes = detections.boxes() if under_segmented else {}
     for link in under_segmented:
         (detection,) = link.detections
         box = boxes[detection]
         mask = detections.labels[box] == detection
-        shared = divide_detection(mask, _seeds(mask, propagated, link.tracks, box))
+        shared = divide_detection(mask, _seeds(mask, expected, link.tracks, box))
         labels[box][mask] = shared[mask]
         clusters += neck_clusters(mask, shared, min_neck_ratio)
-    hidden = _paint_guests(labels, propagated, unmatched_tracks)
+    hidden = _paint_guests(labels, expected, unmatched_tracks)
     image = LabelImage(labels)
-    memory = LabelImage(_paint_hidden(labels, propagated, hidden)) if hidden else image
+    memory = LabelImage(_paint_hidden(labels, expected, hidden)) if hidden else image
     return Drawing(image, memory, clusters)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from temtrack.imaging.labels import LabelImage
+from temtrack.imaging.runs import RunLengths
 from temtrack.lineage import Merge
 from temtrack.linking.contacts import ContactRuns
 from temtrack.linking.fates import classify_fate
@@ -98,7 +99,7 @@ class LinkerState:
         """End tracks where they were last seen and take back what was filled in since."""
         if not tracks:
             return
-        height, width = self.window[-1].drawn.labels.shape
+        height, width = self.window[-1].drawn.shape
         for track in tracks:
             self.lineage_builder.add_fate(track.id, classify_fate(track, (height, width)))
         for record in self.window:
@@ -131,6 +132,7 @@ class LinkerState:
 #: The dataclasses that a linker's state is made of, for whoever writes it to a file.
 STATE_CLASSES = (
     LabelImage,
+    RunLengths,
     LinkerState,
     MovieNoise,
     TrackState,

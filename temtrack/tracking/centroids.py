@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 
 from temtrack.imaging.labels import LabelImage, Regions
 from temtrack.imaging.registration import Step
+from temtrack.imaging.runs import RunLengths
 from temtrack.linking.motion import Prediction, move_labels
 
 #: A particle is looked for within so many median radii of where it was,
@@ -32,7 +33,7 @@ class CentroidTracker:
     Crocker and Grier 1996, DOI 10.1006/jcis.1996.0217.
     """
 
-    state_classes: tuple[type, ...] = (LabelImage,)
+    state_classes: tuple[type, ...] = (LabelImage, RunLengths)
 
     def __init__(self) -> None:
         trackpy.quiet()

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from temtrack.imaging.labels import LabelImage
+from temtrack.imaging.labels import LabelImage, measure_gaps
 from temtrack.imaging.runs import RunLengths, encode_run_lengths, paint_runs
 
 label_images = arrays(np.int32, (5, 9), elements=st.integers(0, 4))
@@ -24,8 +24,17 @@ def test_renamed_labels_have_the_runs_that_they_show(labels, new_ids):
 @given(label_images, label_images)
 def test_runs_painted_later_lie_on_top(below, above):
     runs = [vars(encode_run_lengths(labels)).values() for labels in (below, above)]
-    painted = paint_runs(RunLengths(*map(np.concatenate, zip(*runs, strict=True))), below.shape)
-    np.testing.assert_array_equal(painted, np.where(above > 0, above, below))
+    both = RunLengths(*map(np.concatenate, zip(*runs, strict=True)))
+    painted, seen = paint_runs(both, below.shape[1]), encode_run_lengths(np.where(above > 0, above, below))
+    for known, shown in zip(vars(painted).values(), vars(seen).values(), strict=True):
+        np.testing.assert_array_equal(known, shown)
+
+
+@given(label_images, st.integers(0, 2))
+def test_ids_too_high_for_a_key_of_two_have_the_same_gaps(labels, max_gap):
+    high = np.where(labels > 0, labels + (np.int64(1) << 40), 0)
+    off = np.array([1 << 40, 1 << 40, 0])
+    np.testing.assert_array_equal(measure_gaps(high, max_gap), measure_gaps(labels, max_gap) + off)
 
 
 @given(label_images)

@@ -14,7 +14,7 @@ def scene(*squares, shape=(20, 30)):
 
 def draw(propagated, detections, guests):
     ids = {one: one for one in np.unique(detections[detections > 0]).tolist()}
-    return render_frame(propagated, LabelImage(detections), ids, [], guests, 0.25)
+    return render_frame(LabelImage(propagated), LabelImage(detections), ids, [], guests, 0.25)
 
 
 def test_a_guest_is_drawn_only_where_nothing_is():

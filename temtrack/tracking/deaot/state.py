@@ -12,6 +12,7 @@ from torch import Tensor
 
 from temtrack.imaging.labels import LabelImage
 from temtrack.imaging.registration import Step
+from temtrack.imaging.runs import RunLengths
 from temtrack.nets.deaot.memory import LayerMemory, LayerView, Memory, View
 from temtrack.tracking.deaot.memory import MemoryEntry
 from temtrack.tracking.deaot.padding import PaddedInput
@@ -78,7 +79,7 @@ class DeaotState:
 
 #: The classes that a state is made of.
 STATE_CLASSES = (
-    *(DeaotState, EncodedFrame, MemoryEntry, PaddedInput, LabelImage),
+    *(DeaotState, EncodedFrame, MemoryEntry, PaddedInput, LabelImage, RunLengths),
     *(Memory, LayerMemory, View, LayerView),
 )
 
