@@ -1,4 +1,4 @@
-"""Time the network of one tile by torch, ONNX Runtime and OpenVINO in turns, on one core.
+"""Time the network of one tile by torch, compiled or not, ONNX Runtime and OpenVINO in turns, on one core.
 
 Run ``python benchmarks/engines.py`` where the packages onnx, onnxruntime and openvino are. The engines take
 turns, and processor time is counted, so that whatever else the machine does slows down all.
@@ -18,16 +18,17 @@ from numpy.typing import NDArray
 from results import BenchmarkResult, ResultTable, add_json_option, publish
 
 from temtrack.nets.device import bf16_where_native
-from temtrack.segmentation.onnx_export import INPUT, MapsNetwork, load_maps_network, write_onnx
+from temtrack.segmentation.onnx_export import INPUT, load_maps_network, write_onnx
 
 CPU = torch.device("cpu")
 SEED = 0
 
 Maps = NDArray[np.float32]
 Engine = Callable[[], Maps]
+Network = Callable[[torch.Tensor], torch.Tensor]
 
 
-def by_torch(network: MapsNetwork, image: torch.Tensor, *, used: bool) -> Engine:
+def by_torch(network: Network, image: torch.Tensor, *, used: bool) -> Engine:
     """Return torch in float32, or as ``segment`` runs it."""
 
     def predict() -> Maps:
@@ -38,6 +39,12 @@ def by_torch(network: MapsNetwork, image: torch.Tensor, *, used: bool) -> Engine
             return network(image).numpy()
 
     return predict
+
+
+def compiled(model: str) -> Network:
+    """Return a network that torch compiles when it is first asked, for which a compiler of C++ must be there."""
+    network: Network = torch.compile(load_maps_network(model))
+    return network
 
 
 def by_onnx_runtime(path: Path, image: Maps) -> Engine:
@@ -74,6 +81,7 @@ def engines(folder: Path, model: str, side: int) -> dict[str, Engine]:
     quantize_dynamic(path, small, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul", "Gemm"])
     return {
         "torch, as segment runs it": by_torch(load_maps_network(model), image, used=True),
+        "torch.compile, as segment runs it": by_torch(compiled(model), image, used=True),
         "torch, float32": by_torch(network, image, used=False),
         "ONNX Runtime, float32": by_onnx_runtime(path, image.numpy()),
         "ONNX Runtime, int8 weights": by_onnx_runtime(small, image.numpy()),

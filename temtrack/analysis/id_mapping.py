@@ -48,9 +48,9 @@ class IdMapping:
         self._count_kept_ids()
         self._linked_of.append(_majority(shared.b, shared.a, shared.n_px))
         frame = len(self._given_of) - 1
-        for one in given.regions.ids.tolist():
-            self._first.setdefault(one, frame)
-            self._last[one] = frame
+        shown = dict.fromkeys(given.ids.tolist(), frame)
+        self._first |= dict.fromkeys(shown.keys() - self._first.keys(), frame)
+        self._last |= shown
 
     def tells_nothing(self) -> bool:
         """Tell whether the given ids change so often within linked tracks that they name no particles."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from temtrack.analysis.id_mapping import IdMapping
 from temtrack.analysis.renaming import RenamedMerges
 from temtrack.imaging.labels import LabelImage
+from temtrack.linking.config import LinkingConfig
 from temtrack.linking.lineage_builder import LinkedFrame
 from temtrack.linking.masks import LinkedMasks, link_images
 from temtrack.masks import Labels, Masks, Run
@@ -65,6 +66,7 @@ def _link(masks: Iterable[Labels]) -> tuple[LinkedMasks, Iterator[tuple[LinkedFr
 
     def images() -> Iterator[LabelImage]:
         for image in map(LabelImage, masks):
+            image.gaps(LinkingConfig().contact_gap_px)  # known to linking, too, in other ids
             known = image.without_pixels()
             waiting.append(known)
             yield known

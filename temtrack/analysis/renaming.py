@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.imaging.labels import LabelImage, Regions
-from temtrack.imaging.runs import measure_run_gaps
 from temtrack.lineage import Merge
 from temtrack.linking.config import LinkingConfig
 from temtrack.linking.contacts import ContactRuns
@@ -56,7 +55,7 @@ class RenamedMerges:
             self._find(self._shown[-1], image.regions)
         self._shown.append(image.regions)
         self._ends |= dict.fromkeys(image.ids.tolist(), self._frame)
-        gaps = measure_run_gaps(image.runs, LinkingConfig().contact_gap_px).tolist()
+        gaps = image.gaps(LinkingConfig().contact_gap_px).tolist()
         near = {(a, b) for a, b, _ in gaps}
         touching = {(a, b) for a, b, gap in gaps if gap == 0 and not {a, b} & guests}
         self._contacts.go_on(self._frame, touching, near)

@@ -23,7 +23,7 @@ T = TypeVar("T", bound=np.generic)
 MAX_TABLE = 1 << 22
 
 #: What a label image knows of its runs alone, by name.
-_OF_RUNS = ("runs", "_index", "regions")
+_OF_RUNS = ("runs", "_index", "regions", "_gaps")
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,12 @@ class LabelImage:
         """One row per id."""
         return _measure(self)
 
+    def gaps(self, max_gap_px: int) -> NDArray[np.int64]:
+        """Return the pairs of ids and the pixels between them as `measure_gaps` does, (N, 3)."""
+        if max_gap_px not in self._gaps:
+            self._gaps[max_gap_px] = measure_run_gaps(self.runs, max_gap_px)
+        return self._gaps[max_gap_px]
+
     def without_pixels(self) -> LabelImage:
         """Return the same, with all that is known of it but the pixels: a twentieth of the memory."""
         image = LabelImage(self.runs, self.shape)
@@ -175,7 +181,15 @@ class LabelImage:
         vars(image)["_index"] = ascending, place[self.region]
         if "regions" in vars(self):
             vars(image)["regions"] = replace(self.regions.take(order), ids=ascending)
+        for max_gap_px, gaps in self._gaps.items():
+            pairs = np.sort(ids[np.searchsorted(self.ids, gaps[:, :2])], axis=1)
+            first, second = pairs.T
+            image._gaps[max_gap_px] = np.column_stack([pairs, gaps[:, 2]])[np.lexsort((second, first))]
         return image
+
+    @cached_property
+    def _gaps(self) -> dict[int, NDArray[np.int64]]:
+        return {}
 
     @cached_property
     def _index(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

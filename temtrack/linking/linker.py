@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from temtrack.imaging.labels import LabelImage, Regions, count_shared_pixels
 from temtrack.imaging.registration import Step
-from temtrack.imaging.runs import measure_run_gaps
 from temtrack.lineage import Lineage
 from temtrack.linking.association import Association, Link, associate, leave_out_unlike
 from temtrack.linking.config import LinkingConfig
@@ -265,7 +264,7 @@ class Linker:
         unmatched = list(links.unmatched_tracks)
         drawing = render_frame(propagated, detections, ids, under_segmented, unmatched, ratio)
         drawn = drawing.image.regions
-        gaps = measure_run_gaps(drawing.image.runs, self.config.contact_gap_px).tolist()
+        gaps = drawing.image.gaps(self.config.contact_gap_px).tolist()
         guests = set(unmatched)
         step = self._update_tracks(drawing, guests, is_blank)
         if not (is_blank or is_low_recall):

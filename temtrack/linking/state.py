@@ -129,7 +129,7 @@ class LinkerState:
         self.ended = {i: track for i, track in self.ended.items() if track.last_seen >= first}
 
 
-#: The dataclasses that a linker's state is made of, for whoever writes it to a file.
+#: The dataclasses and named tuples that a linker's state is made of, for whoever writes it to a file.
 STATE_CLASSES = (
     LabelImage,
     RunLengths,

@@ -6,7 +6,7 @@ A *window* is the list of undecided frames, the one in question first.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -188,7 +188,7 @@ def _find_children(
         step += record.step_px
         for i in sorted(missed):
             if o := tracks[i].observed_in(record.frame):
-                seen[i] = replace(o, y_px=o.y_px - step[0], x_px=o.x_px - step[1])
+                seen[i] = o._replace(y_px=o.y_px - step[0], x_px=o.x_px - step[1])
         missed -= record.area_px.keys() - record.gap_filled
     return seen
 

@@ -30,6 +30,7 @@ from temtrack.pipeline.options import N_FIRST
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.tracking_plan import TrackStage
 from temtrack.pipeline.tracking_run import begin_run, finish_run, interrupts_told, take, write_frames
+from temtrack.pipeline.writing import written_beside
 from temtrack.provenance import Provenance, Source
 from temtrack.tracking.checkpoint import RESUME_NAME, check_tracking_folder, files_of_unfinished
 from temtrack.tracking.report import TrackingReport
@@ -140,11 +141,11 @@ class _Live:
             raise InputError(f"{self.source}: no frame came; give the folder or file that is being written")
         plan = self.stage.plan(self.shown, self.request.command, _first_of(self.shown))
         file, run, engine = begin_run(self.folder, plan, goes_on, self.request.force)
-        write = mask_writer(self.folder, plan.movie, plan.movie.calibration)
+        masks = mask_writer(self.folder, plan.movie, plan.movie.calibration)
         self._n_merges = len(engine.lineage().merges)
         self.left_out[:0] = run.provenance.found.get("left_out", [])
         is_kept = True  # whether a checkpoint may still be written
-        with interrupts_told(self.folder):
+        with interrupts_told(self.folder), written_beside(masks) as write:
             for t in self._numbers(growing, engine.state.next_frame):
                 plan = self.stage.grown(plan, self.shown)
                 if is_kept and self._is_last(t):
@@ -152,6 +153,7 @@ class _Live:
                     is_kept = False
                 decided = take(engine, plan, t, run.report)
                 write_frames(write, decided, run.report)
+                write.wait()  # before anybody is told of them
                 self._tell_merges(engine.lineage().merges if decided else ())
                 run.files = growing.names()
                 run.provenance = self._with_left_out(run.provenance)

@@ -20,6 +20,7 @@ from temtrack.masks import Labels, Run, masks_of_arrays
 from temtrack.movie import Movie
 from temtrack.pipeline.prompted import Followed, families_of, only, without_others
 from temtrack.pipeline.tracking_plan import TrackingPlan
+from temtrack.pipeline.writing import MasksInTurn, written_beside
 from temtrack.progress import Progress, silent
 from temtrack.tables import DRIFT
 from temtrack.tracking.checkpoint import Checkpoint, CheckpointFile, remove_earlier_run
@@ -32,9 +33,10 @@ def track_into(
 ) -> TrackingReport:
     """Track a movie and write masks, family tree, drift and ``run.json`` into a folder.
 
-    Each mask is written as soon as its ids are final. With ``resume`` an unfinished run of the same plan goes
-    on where it stopped, with the same bytes as one that was never stopped; without, what an earlier run left
-    is removed first. With ``force`` too, so is an unfinished run that cannot go on.
+    Each mask is written as soon as its ids are final, beside the work on the next frames. With ``resume`` an
+    unfinished run of the same plan goes on where it stopped, with the same bytes as one that was never
+    stopped; without, what an earlier run left is removed first. With ``force`` too, so is an unfinished run
+    that cannot go on.
 
     Raises
     ------
@@ -48,11 +50,12 @@ def track_into(
     with locked(folder):
         remove_leftovers(folder)
         file, run, engine = begin_run(folder, plan, resume, force)
-        write = mask_writer(folder, plan.movie, plan.movie.calibration)
-        with interrupts_told(folder):
+        masks = mask_writer(folder, plan.movie, plan.movie.calibration)
+        with interrupts_told(folder), written_beside(masks) as write:
             for t in progress(range(engine.state.next_frame, plan.movie.n_frames), "tracking"):
                 write_frames(write, take(engine, plan, t, run.report), run.report)
                 if file.is_due():
+                    write.wait()  # the checkpoint counts on them
                     file.save(run)
             finish_run(folder, write, engine, run, plan, progress)
         file.remove()
@@ -94,7 +97,7 @@ def write_frames(write: MaskWriter, frames: list[TrackedFrame], report: Tracking
 
 def finish_run(
     folder: Path,
-    write: MaskWriter,
+    write: MasksInTurn,
     engine: TrackingEngine,
     run: Checkpoint,
     plan: TrackingPlan,
@@ -103,8 +106,10 @@ def finish_run(
     """Write the last frames, and what lies beside the masks; leave out what was not asked for."""
     last, run.report.lineage = engine.finish()
     write_frames(write, last, run.report)
+    write.wait()
     if plan.followed is not None:
         _remove_others(read_masks(folder).__getitem__, write, plan.followed, run.report, progress)
+        write.wait()
     _write_record(folder, run, plan.movie)
 
 

@@ -30,6 +30,19 @@ def test_runs_painted_later_lie_on_top(below, above):
         np.testing.assert_array_equal(known, shown)
 
 
+@given(label_images, st.permutations([1, 2, 3, 4]), st.integers(0, 2))
+def test_what_was_measured_is_right_in_other_ids(labels, new_ids, max_gap):
+    image = LabelImage(labels)
+    assert image.regions.ids.size == image.ids.size
+    image.gaps(max_gap)
+    renamed = image.without_pixels().renamed(dict(zip([1, 2, 3, 4], new_ids, strict=True)))
+    plain = LabelImage(renamed.labels)
+    np.testing.assert_array_equal(renamed.gaps(max_gap), plain.gaps(max_gap))
+    np.testing.assert_array_equal(renamed.region, plain.region)
+    for known, measured in zip(vars(renamed.regions).values(), vars(plain.regions).values(), strict=True):
+        np.testing.assert_array_equal(known, measured)
+
+
 @given(label_images, st.integers(0, 2))
 def test_ids_too_high_for_a_key_of_two_have_the_same_gaps(labels, max_gap):
     high = np.where(labels > 0, labels + (np.int64(1) << 40), 0)

@@ -10,7 +10,7 @@ import sys
 import zipfile
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,9 @@ def write_state(path: Path, parts: Mapping[str, object], classes: Sequence[type]
         The file.
     parts
         By name: ``None``, truth values, numbers, texts, NumPy arrays and scalars, torch tensors, lists,
-        tuples, sets, deques and dicts of them, and dataclasses whose fields hold such.
+        tuples, sets, deques and dicts of them, and dataclasses and named tuples whose fields hold such.
     classes
-        The dataclasses that may occur.
+        The dataclasses and named tuples that may occur.
 
     Raises
     ------
@@ -89,11 +89,16 @@ def read_state(path: Path, names: Iterable[str], classes: Sequence[type]) -> lis
         ) from error
 
 
+def _fields_of(cls: type) -> tuple[str, ...]:
+    """Return the names of the fields of a dataclass or a named tuple."""
+    return tuple(field.name for field in fields(cls)) if is_dataclass(cls) else cls._fields  # type: ignore[attr-defined]
+
+
 class _Encoder:
     """Turns a state into what JSON can hold, and collects its arrays."""
 
     def __init__(self, classes: Sequence[type]) -> None:
-        self._fields = {cls: [field.name for field in fields(cls)] for cls in classes}
+        self._fields = {cls: _fields_of(cls) for cls in classes}
         self.arrays: list[NDArray[Any]] = []
         self._place_of: dict[int, int] = {}
 
