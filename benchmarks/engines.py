@@ -42,7 +42,7 @@ def by_torch(network: Network, image: torch.Tensor, *, used: bool) -> Engine:
 
 
 def compiled(model: str) -> Network:
-    """Return a network that torch compiles when it is first asked, for which a compiler of C++ must be there."""
+    """Return a network that torch compiles when it is first asked; that needs a compiler of C++."""
     network: Network = torch.compile(load_maps_network(model))
     return network
 

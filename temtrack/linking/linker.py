@@ -346,7 +346,9 @@ class Linker:
 
         if not is_blank:
             self.state.last_shown = frame
-        dy, dx = np.median(steps, axis=0).tolist() if steps else (0.0, 0.0)
+        if not steps:
+            return 0.0, 0.0
+        dy, dx = (float(np.median(along)) for along in zip(*steps, strict=True))  # faster than of an array
         return dy, dx
 
     def _lengthen_gaps(self) -> None:

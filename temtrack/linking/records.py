@@ -69,22 +69,22 @@ class TrackState:
 
     def see(self, observation: Observation) -> None:
         """Remember an observation, update the mean velocity (pixels per frame) and the peak area."""
+        frame, area_px, y_px, x_px, is_cut = observation
         if self.observations:
-            self._learn_velocity(self.observations[-1], observation)
-            self.smooth_area_px += NEWEST_WEIGHT * (observation.area_px - self.smooth_area_px)
+            last = self.observations[-1]
+            steps = frame - last.frame
+            if 0 < steps <= MAX_STEP_FRAMES:
+                vy, vx = self.velocity_px
+                vy += NEWEST_WEIGHT * ((y_px - last.y_px) / steps - vy)
+                vx += NEWEST_WEIGHT * ((x_px - last.x_px) / steps - vx)
+                self.velocity_px = (vy, vx)
+            self.smooth_area_px += NEWEST_WEIGHT * (area_px - self.smooth_area_px)
         else:
-            self.smooth_area_px = observation.area_px
-        self.peak_area_px = max(self.peak_area_px, self.smooth_area_px)
-        self.touches_border, self.is_fading = observation.is_cut, False
+            self.smooth_area_px = area_px
+        if self.smooth_area_px > self.peak_area_px:
+            self.peak_area_px = self.smooth_area_px
+        self.touches_border, self.is_fading = is_cut, False
         self.observations.append(observation)
-
-    def _learn_velocity(self, last: Observation, new: Observation) -> None:
-        steps = new.frame - last.frame
-        if 0 < steps <= MAX_STEP_FRAMES:
-            vy, vx = self.velocity_px
-            vy += NEWEST_WEIGHT * ((new.y_px - last.y_px) / steps - vy)
-            vx += NEWEST_WEIGHT * ((new.x_px - last.x_px) / steps - vx)
-            self.velocity_px = (vy, vx)
 
     def forget(self, frame: int) -> None:
         """Forget what was observed in a frame."""
