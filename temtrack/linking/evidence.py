@@ -62,6 +62,8 @@ class Vanishing:
         Between the outlines, before.
     log_odds
         What is known beforehand, in nats.
+    is_cut
+        The border cuts the one that goes on, before or in all frames after: its area says nothing.
     """
 
     other_px: float
@@ -72,6 +74,7 @@ class Vanishing:
     pull: tuple[float, float] | None
     gap_px: float
     log_odds: float
+    is_cut: bool = False
 
 
 def nats_for_merge(
@@ -87,7 +90,8 @@ def nats_for_merge(
     merged = noise.log_density_after(seen.other_px, seen.gone_px, seen.after_px, sigma)
     change = np.log(seen.after_px / seen.other_px) / sigma if seen.other_px else None
     alone = -np.log(AREA_RANGE_LOG) if change is None else float(log_t(np.array(change), 1)) - np.log(sigma)
-    nats = merged - alone + seen.log_odds - max(seen.gap_px, 0.0) / noise.gap_scale_px(radius_px)
+    by_area = 0.0 if seen.is_cut else merged - alone
+    nats = by_area + seen.log_odds - max(seen.gap_px, 0.0) / noise.gap_scale_px(radius_px)
     if seen.pull is not None:
         moved, expected = seen.pull
         loose = np.hypot(motion, PULL_FRACTION * expected)
