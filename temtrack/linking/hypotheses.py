@@ -247,7 +247,7 @@ def _test_areas(
             pull=None,
             gap_px=0.0,
             log_odds=LOG_ODDS_SHARED + log_odds_of(tracks[i], window[0], noise, others),
-            is_cut=not whole or any(tracks[j].is_cut_before(frame) for j in ids - vanished - {i}),
+            n_cut=int(not whole) + int(any(tracks[j].is_cut_before(frame) for j in ids - vanished - {i})),
         )
         nats = nats_for_merge(seen, noise, usual_radius)
         if nats <= 0:

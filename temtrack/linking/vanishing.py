@@ -225,7 +225,7 @@ def _look(
         pull=pull,
         gap_px=gap,
         log_odds=sum(log_odds_of(one.track, record, noise, other) for one in gone),
-        is_cut=not whole or any(o.is_cut for o in before[-1:]),
+        n_cut=int(not whole) + int(bool(before) and before[-1].is_cut),
     )
 
 
