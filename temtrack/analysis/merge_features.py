@@ -60,8 +60,6 @@ class MergeFeatures:
     child_life, parent_life
         How long the child, and the parent seen most briefly, lasted; from 0 to 1. One that is there in the
         movie's first or last frame may have lasted.
-    cut_short
-        How much of these lives the movie's ends leave open; from 0 to 1.
     waist
         What the child lacks of its convex hull just after the merge: 1 - solidity.
     relaxation
@@ -81,7 +79,6 @@ class MergeFeatures:
     area_misfit: float
     child_life: float
     parent_life: float
-    cut_short: float
     waist: float
     relaxation: float
     parent_stretch: float
@@ -119,7 +116,7 @@ class MergeScene:
         last = history.before(merge.parents[int(np.argmin(areas))], frame, "area_px")
         stretches = _stretches(merge.child, frame, history)
         own = [_stretch_before(i, frame, history) for i in merge.parents]
-        child_life, parent_life, cut_short = self._lives(merge)
+        child_life, parent_life = self._lives(merge)
         at = np.array([self._place_before(i, frame) for i in merge.parents])
         gap = float(tree_gaps(at, radii / np.sqrt(np.pi)).max(initial=-np.inf))
         scale = self.noise.gap_scale_px(self.radius_px)
@@ -131,7 +128,6 @@ class MergeScene:
             area_misfit=max(relaxed - ratio, ratio - 1, 0.0),
             child_life=child_life,
             parent_life=parent_life,
-            cut_short=cut_short,
             waist=1 - _median(history.since(merge.child, frame, "solidity")[:N_FRAMES]),
             relaxation=_relaxation(stretches),
             parent_stretch=float(np.nanmax(own)) if np.isfinite(own).any() else np.nan,
@@ -140,17 +136,13 @@ class MergeScene:
         least, most = np.array([_LIMITS_OF.get(one.name, _LIMITS) for one in fields(MergeFeatures)]).T
         return MergeFeatures(*np.clip(astuple(features), least, most).tolist())
 
-    def _lives(self, merge: Merge) -> tuple[float, float, float]:
-        """Return how long the child and the briefest parent lasted, and how much of it was left open."""
+    def _lives(self, merge: Merge) -> tuple[float, float]:
+        """Return how long the child and the briefest parent lasted, from 0 to 1, for all that is seen."""
         first, last = self._ends
         since = self.history.since(merge.child, merge.frame, "frame")
         before = [self.history.before(i, merge.frame, "frame") for i in merge.parents]
-        lives = [
-            (_lasting(len(since)), since[-1] == last),
-            *((_lasting(len(b)), b[0] == first) for b in before),
-        ]
-        child, *parents = (1.0 if is_open else life for life, is_open in lives)
-        return child, min(parents), max(1 - life if is_open else 0.0 for life, is_open in lives)
+        child = 1.0 if since[-1] == last else _lasting(len(since))
+        return child, min(1.0 if frames[0] == first else _lasting(len(frames)) for frames in before)
 
     def _share_at_border(self, merge: Merge) -> float:
         """Return in which share of its first frames the child, or of their last a parent, is cut."""
