@@ -58,11 +58,13 @@ class MergeFeatures:
         How far the child's area over that of its parents lies outside of what conserved volume allows: 1
         at contact, ``(sum r^3)^(2/3) / sum r^2`` once relaxed, r being the parents' radii.
     child_life, parent_life
-        How long the child, and the parent seen most briefly, lasted; from 0 to 1.
+        How long the child, and the parent seen most briefly, lasted; from 0 to 1. One that is there in the
+        movie's first or last frame may have lasted.
     waist
         What the child lacks of its convex hull just after the merge: 1 - solidity.
     relaxation
-        Logarithm of the child's aspect ratio just after the merge over that some frames later.
+        Logarithm of the child's aspect ratio just after the merge over that some frames later; NaN where
+        none was seen later.
     parent_stretch
         Logarithm of the greatest aspect ratio among the parents: halves of one particle are long.
     shrinkage
@@ -91,6 +93,8 @@ class MergeScene:
         area = history.columns["area_px"]
         self.radius_px = float(np.sqrt(np.median(area) / np.pi)) if len(area) else float("nan")
         self.noise, self._field_yx = _measure_noise(history)
+        frames = history.columns["frame"]
+        self._ends = (int(frames.min()), int(frames.max())) if len(frames) else (0, 0)
 
     @property
     def area_scatter(self) -> float:
@@ -112,7 +116,7 @@ class MergeScene:
         last = history.before(merge.parents[int(np.argmin(areas))], frame, "area_px")
         stretches = _stretches(merge.child, frame, history)
         own = [_stretch_before(i, frame, history) for i in merge.parents]
-        lives = [len(history.before(i, frame, "area_px")) for i in merge.parents]
+        child_life, parent_life = self._lives(merge)
         at = np.array([self._place_before(i, frame) for i in merge.parents])
         gap = float(tree_gaps(at, radii / np.sqrt(np.pi)).max(initial=-np.inf))
         scale = self.noise.gap_scale_px(self.radius_px)
@@ -122,15 +126,23 @@ class MergeScene:
             n_rivals=self._count_rivals(merge, at, radii / np.sqrt(np.pi), _NEAR_SCALES * scale),
             at_border=self._share_at_border(merge),
             area_misfit=max(relaxed - ratio, ratio - 1, 0.0),
-            child_life=_lasting(len(stretches)),
-            parent_life=_lasting(min(lives)),
+            child_life=child_life,
+            parent_life=parent_life,
             waist=1 - _median(history.since(merge.child, frame, "solidity")[:N_FRAMES]),
-            relaxation=_median(stretches[:N_FRAMES]) - _median(stretches[:_RELAXED_AFTER_FRAMES][-N_FRAMES:]),
+            relaxation=_relaxation(stretches),
             parent_stretch=float(np.nanmax(own)) if np.isfinite(own).any() else np.nan,
             shrinkage=max(float(np.log(last.max() / np.median(last[-N_FRAMES:]))) - _JITTER_LOG, 0.0),
         )
         least, most = np.array([_LIMITS_OF.get(one.name, _LIMITS) for one in fields(MergeFeatures)]).T
         return MergeFeatures(*np.clip(astuple(features), least, most).tolist())
+
+    def _lives(self, merge: Merge) -> tuple[float, float]:
+        """Return how long the child and the briefest parent lasted, from 0 to 1, for all that is seen."""
+        first, last = self._ends
+        since = self.history.since(merge.child, merge.frame, "frame")
+        before = [self.history.before(i, merge.frame, "frame") for i in merge.parents]
+        child = 1.0 if since[-1] == last else _lasting(len(since))
+        return child, min(1.0 if frames[0] == first else _lasting(len(frames)) for frames in before)
 
     def _share_at_border(self, merge: Merge) -> float:
         """Return in which share of its first frames the child, or of their last a parent, is cut."""
@@ -227,6 +239,12 @@ def _stretches(particle_id: int, frame: int, history: ParticleHistory) -> Reals:
     """Return the logarithm of the aspect ratio from a frame on."""
     major = history.since(particle_id, frame, "major_axis_px")
     return np.asarray(np.log(major / history.since(particle_id, frame, "minor_axis_px")))
+
+
+def _relaxation(stretches: Reals) -> float:
+    """Return how much less stretched a child is some frames after the merge, NaN where none was seen then."""
+    later = stretches[N_FRAMES:_RELAXED_AFTER_FRAMES]
+    return _median(stretches[:N_FRAMES]) - _median(later[-N_FRAMES:])
 
 
 def _stretch_before(particle_id: int, frame: int, history: ParticleHistory) -> float:

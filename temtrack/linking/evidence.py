@@ -22,6 +22,9 @@ N_AREA_FRAMES, MAX_AREA_FRAMES, WANTED_AREA_SIGMA = 5, 12, 0.07
 #: However many frames, areas are no surer than this: particles grow and shrink meanwhile.
 LEAST_AREA_SIGMA = 0.03
 
+#: What is seen of one that the border cuts scatters so much, as a logarithm.
+CUT_AREA_SIGMA = 0.2
+
 #: Logarithms of the areas of new particles spread over about so much.
 AREA_RANGE_LOG = 3.0
 
@@ -62,6 +65,9 @@ class Vanishing:
         Between the outlines, before.
     log_odds
         What is known beforehand, in nats.
+    n_cut
+        Of the one that goes on, the sides, before and after, of which the border cuts all frames: areas on
+        two say little, and on one nothing.
     """
 
     other_px: float
@@ -72,6 +78,7 @@ class Vanishing:
     pull: tuple[float, float] | None
     gap_px: float
     log_odds: float
+    n_cut: int = 0
 
 
 def nats_for_merge(
@@ -87,7 +94,8 @@ def nats_for_merge(
     merged = noise.log_density_after(seen.other_px, seen.gone_px, seen.after_px, sigma)
     change = np.log(seen.after_px / seen.other_px) / sigma if seen.other_px else None
     alone = -np.log(AREA_RANGE_LOG) if change is None else float(log_t(np.array(change), 1)) - np.log(sigma)
-    nats = merged - alone + seen.log_odds - max(seen.gap_px, 0.0) / noise.gap_scale_px(radius_px)
+    by_area = 0.0 if seen.n_cut == 1 else merged - alone
+    nats = by_area + seen.log_odds - max(seen.gap_px, 0.0) / noise.gap_scale_px(radius_px)
     if seen.pull is not None:
         moved, expected = seen.pull
         loose = np.hypot(motion, PULL_FRACTION * expected)
@@ -106,7 +114,8 @@ def n_area_frames(noise: MovieNoise) -> int:
 def area_sigma(seen: Vanishing, noise: MovieNoise) -> float:
     """Return the standard deviation of the logarithm of the area after over that before."""
     frames = 1 / max(seen.n_before, 1) + 1 / seen.n_after
-    return float(max(LEAST_AREA_SIGMA, noise.area_log() * np.sqrt(frames)))
+    least = CUT_AREA_SIGMA if seen.n_cut else LEAST_AREA_SIGMA
+    return float(max(least, noise.area_log() * np.sqrt(frames)))
 
 
 def tree_gaps(at: NDArray[np.float64], radius: NDArray[np.float64]) -> NDArray[np.float64]:

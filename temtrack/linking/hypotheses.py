@@ -224,7 +224,9 @@ def _test_areas(
 ) -> MergeDecision:
     """Tell the members that bring area along from those that vanish beside the largest, and from guests."""
     frame = window[0].frame
-    joint = [sum(r.area_px.get(i, 0) for i in ids) for r in window if r.is_informative and _is_joint(r, ids)]
+    shown = [r for r in window if r.is_informative and _is_joint(r, ids)]
+    whole = [r for r in shown if not ids & r.at_border]
+    joint = [sum(r.area_px.get(i, 0) for i in ids) for r in whole or shown]
     n_frames = n_area_frames(noise)
     before = {i: tracks[i].area_before(frame, n_frames) for i in ids}
     there = {i for i in ids if before[i] > 0 and was_there(tracks[i], frame)}
@@ -245,6 +247,7 @@ def _test_areas(
             pull=None,
             gap_px=0.0,
             log_odds=LOG_ODDS_SHARED + log_odds_of(tracks[i], window[0], noise, others),
+            n_cut=int(not whole) + int(any(tracks[j].is_cut_before(frame) for j in ids - vanished - {i})),
         )
         nats = nats_for_merge(seen, noise, usual_radius)
         if nats <= 0:

@@ -115,6 +115,10 @@ class TrackState:
         middle = areas[(len(areas) - 1) // 2 : len(areas) // 2 + 1]
         return sum(middle) / len(middle) if middle else 0.0
 
+    def is_cut_before(self, frame: int) -> bool:
+        """Tell whether the border cut it when it was last observed before ``frame``."""
+        return next((o.is_cut for o in reversed(self.observations) if o.frame < frame), False)
+
     def observed_in(self, frame: int) -> Observation | None:
         """Return the observation in a frame, ``None`` where it was not seen alone."""
         for observation in reversed(self.observations):

@@ -210,6 +210,7 @@ def _look(
     if gap > widest_gap:
         return None
     other = float(np.median([o.area_px for o in before])) if before else 0.0
+    whole = [o for o in after if not o.is_cut]
     areas = [one.track.area_before(frame) for one in gone]
     n_before = min(len(before) or N_AREA_FRAMES, *(len(one.track.areas_before(frame)) for one in gone))
     pull = _pull(before[-1], [one.last for one in gone], areas, after[0], record.step_px) if before else None
@@ -218,12 +219,13 @@ def _look(
     return Vanishing(
         other_px=other,
         gone_px=sum(areas),
-        after_px=float(np.median([o.area_px for o in after])),
+        after_px=float(np.median([o.area_px for o in whole or after])),
         n_before=min(n_before, N_AREA_FRAMES),
-        n_after=len(after),
+        n_after=len(whole or after),
         pull=pull,
         gap_px=gap,
         log_odds=sum(log_odds_of(one.track, record, noise, other) for one in gone),
+        n_cut=int(not whole) + int(bool(before) and before[-1].is_cut),
     )
 
 

@@ -23,7 +23,7 @@ def rows(*tracks):
     columns = {"frame": frame, "particle_id": ids, "area_px": area, "major_axis_px": aspect}
     columns |= {"minor_axis_px": np.ones(len(ids)), "solidity": 1 - 0.1 * (aspect - 1)}
     columns |= {"optical_mass": 0.5 * area, "touches_border": np.zeros(len(ids), bool)}
-    columns |= {"y_px": np.zeros(len(ids)), "x_px": np.choose(ids - 1, [-5.0, 5.0, 0.0])}
+    columns |= {"y_px": np.zeros(len(ids)), "x_px": np.choose(ids - 1, [-5.0, 5.0, 0.0, 60.0])}
     return ParticleHistory({name: values[order] for name, values in columns.items()})
 
 
@@ -65,9 +65,20 @@ def test_features_of_a_good_merge_and_of_what_is_none():
     bad = measure_features(EVENT, dissolving)
     assert bad.shrinkage == pytest.approx(np.log(100 / 20) - 0.3)
     assert (bad.waist, bad.relaxation) == (0, 0)
-    halves = rows((1, 8, [50] * 2, 2.0), (2, 8, [50] * 2, 2.0), (3, 10, [100], 1.0))
-    assert measure_features(EVENT, halves).parent_stretch == pytest.approx(np.log(2))
-    assert measure_features(EVENT, halves).parent_life < good.parent_life
+    halves = (1, 8, [50] * 2, 2.0), (2, 8, [50] * 2, 2.0), (3, 10, [100], 1.0)
+    assert measure_features(EVENT, rows(*halves)).parent_stretch == pytest.approx(np.log(2))
+    longer = rows(*halves, (4, 0, [100] * 20, 1.0))
+    assert measure_features(EVENT, longer).parent_life < good.parent_life
+
+
+def test_lives_that_the_movies_ends_cut_are_left_open():
+    brief = (1, 8, [100] * 2, 1.0), (2, 8, [100] * 2, 1.0), (3, 10, [180] * 2, 1.0)
+    alone, longer = (
+        measure_features(EVENT, rows(*brief, *more)) for more in ((), ((4, 0, [100] * 20, 1.0),))
+    )
+    assert (alone.child_life, alone.parent_life) == (1, 1)
+    assert longer.child_life == longer.parent_life == pytest.approx(1 - np.exp(-2 / 5))
+    assert np.isnan(alone.relaxation)
 
 
 def test_confidence_falls_where_nothing_relaxes_and_with_short_lives():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,3 +41,12 @@ def test_areas_are_medians_over_more_frames_where_outlines_jitter():
     assert n_area_frames(noise_of(0.03)) == N_AREA_FRAMES
     assert N_AREA_FRAMES < n_area_frames(noise_of(0.14)) <= MAX_AREA_FRAMES
     assert n_area_frames(noise_of(0.5)) == MAX_AREA_FRAMES
+
+
+def test_what_the_border_cuts_tells_little_of_a_merge_by_its_area():
+    noise = noise_of(0.05)
+    whole, cut_after, cut = (
+        nats_for_merge(replace(vanishing(96, 3.0), pull=None, n_cut=n), noise, 4.0) for n in range(3)
+    )
+    alone = nats_for_merge(replace(vanishing(52, 3.0), pull=None, n_cut=1), noise, 4.0)
+    assert cut_after == alone < 0 < cut < whole
