@@ -52,8 +52,8 @@ class Settings:
     recipe=typer.Option(
         "--recipe",
         metavar="NAME",
-        help="Train by the recipe of that name, as effsam-tiny, on folders emps, paper and haadf: with its "
-        "fractions and settings where none are given.",
+        help="Train by the recipe of that network on folders emps, paper and, for effsam-tiny, haadf: with "
+        "its fractions and settings where none are given.",
     ),
     corrections=typer.Option(
         "--corrections",

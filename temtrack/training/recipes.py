@@ -59,26 +59,53 @@ class Recipe:
         ]
 
 
+_EFFSAM_TINY = Recipe(
+    model="effsam-tiny",
+    fractions={"emps": 0.25, "paper": 0.2, "haadf": 0.25},
+    synthetic_fraction=0.3,
+    settings={
+        "n_steps": 20_000,
+        "min_diameter_px": 10.0,
+        "flattened_fraction": 0.15,
+        "supported_fraction": 0.4,
+        "movie_fraction": 0.35,
+        "unaugmented_fraction": 0.7,
+    },
+    fine_tuning={
+        "n_steps": 2400,
+        "steps_per_epoch": 100,
+        "batch_size": 4,
+        "learning_rate": 1.5e-4,
+        "ema_decay": 0.998,
+    },
+)
+
+#: That of networks which see particles as they are, dark, and no background flattened.
+_SWIN_UNET = Recipe(
+    model="swin-unet",
+    fractions={"emps": 0.35, "paper": 0.35},
+    synthetic_fraction=0.3,
+    settings={"n_steps": 5500, "unaugmented_fraction": 0.7},
+    fine_tuning={"n_steps": 1500, "learning_rate": 2.5e-4},
+)
+
 RECIPES = {
-    "effsam-tiny": Recipe(
-        model="effsam-tiny",
-        fractions={"emps": 0.25, "paper": 0.2, "haadf": 0.25},
-        synthetic_fraction=0.3,
-        settings={
-            "n_steps": 20_000,
-            "min_diameter_px": 10.0,
-            "flattened_fraction": 0.15,
-            "supported_fraction": 0.4,
-            "movie_fraction": 0.35,
-            "unaugmented_fraction": 0.7,
-        },
-        fine_tuning={
-            "n_steps": 2400,
-            "steps_per_epoch": 100,
-            "batch_size": 4,
-            "learning_rate": 1.5e-4,
-            "ema_decay": 0.998,
-        },
+    recipe.model: recipe
+    for recipe in (
+        _EFFSAM_TINY,
+        _SWIN_UNET,
+        replace(
+            _SWIN_UNET,
+            model="vmamba",
+            settings={"n_steps": 4000, "crop_px": 192, "unaugmented_fraction": 0.7},
+            fine_tuning={"n_steps": 1000, "learning_rate": 3e-4},
+        ),
+        replace(
+            _SWIN_UNET,
+            model="yolov8n-seg",
+            settings={"n_steps": 6500, "unaugmented_fraction": 0.7},
+            fine_tuning={"n_steps": 1500, "learning_rate": 3e-4},
+        ),
     )
 }
 
