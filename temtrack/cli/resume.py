@@ -19,7 +19,7 @@ from temtrack.errors import BusyError, InterruptedRunError, OutputError, Temtrac
 from temtrack.formats.store.ledger import Ledger, Record, State
 
 if TYPE_CHECKING:
-    from temtrack.pipeline.options import Options
+    from temtrack.pipeline.recorded import Options
 
 #: Options that name a model.
 _MODELS = ("model", "tracker")

@@ -26,7 +26,7 @@ from temtrack.errors import InterruptedRunError, PartialFailureError, TemtrackEr
 
 if TYPE_CHECKING:
     from temtrack.cli.resume import JobStates
-    from temtrack.pipeline.options import Options
+    from temtrack.pipeline.recorded import Options
 
 #: Does one job and returns what is shown of it on one line.
 Work = Callable[[Job], Row]

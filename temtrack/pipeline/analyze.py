@@ -19,7 +19,8 @@ from temtrack.formats.store.run import movie_source, open_run, sources_of
 from temtrack.formats.store.tables import read_tables, write_tables
 from temtrack.masks import Masks, Run, masks_of_arrays
 from temtrack.movie import Movie, movie_of_array
-from temtrack.pipeline.options import AnalyzeOptions, MeasureOptions, Options, TableOptions
+from temtrack.pipeline.options import AnalyzeOptions, MeasureOptions, TableOptions
+from temtrack.pipeline.recorded import Options
 from temtrack.pipeline.request import Request
 from temtrack.progress import Progress, silent
 from temtrack.provenance import Provenance, Source

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from temtrack.errors import InputError, UsageError
 from temtrack.linking.config import LinkingConfig
 from temtrack.models.registry import DEFAULT_MODEL, DEFAULT_TRACKER, DEFAULT_TTA, Polarity
 from temtrack.pipeline.given import parse_numbers, parse_width, width_px
+from temtrack.pipeline.recorded import Options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,43 +29,10 @@ _TWO_NAMES = re.compile(r"\s*[^,\s][^,]*(,\s*[^,\s][^,]*){1,2}")
 #: Factors by which an image may be resized for a model.
 MIN_RESCALE, MAX_RESCALE = 0.05, 20.0
 
-
 #: Where frames are taken as they come so many tell how all are shown.
 N_FIRST = 5
 
 POLARITIES: tuple[Polarity, ...] = get_args(Polarity)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """Options that decide on a result, as they stand in its provenance."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the options as JSON values."""
-        return {option.name: _to_json(getattr(self, option.name)) for option in fields(self)}
-
-    @classmethod
-    def among(cls, parameters: Mapping[str, Any]) -> Self:
-        """Return the options that a function has among its parameters, which `locals` gives by name."""
-        return cls(**{option.name: parameters[option.name] for option in fields(cls)})
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Self:
-        """Return the options that `to_json` wrote.
-
-        Raises
-        ------
-        ValueError
-            Where one is unknown or of another kind.
-        """
-        unknown = set(record) - {option.name for option in fields(cls)}
-        if unknown:
-            raise ValueError(f"unknown options {', '.join(sorted(unknown))}")
-        read = {name: _from_json(name, value) for name, value in record.items() if value is not None}
-        try:
-            return cls(**read)
-        except TypeError as error:
-            raise ValueError(str(error)) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -398,24 +365,3 @@ class KineticsOptions(MeasureOptions):
 def _check_score(min_score: float) -> None:
     if not 0 <= min_score <= 1:
         raise UsageError(f"--min-score {min_score:g}: allowed are scores from 0 to 1")
-
-
-def _to_json(value: Any) -> Any:
-    if isinstance(value, slice):
-        return [value.start, value.stop, value.step]
-    if isinstance(value, Path):
-        return str(value)
-    return value.tolist() if hasattr(value, "tolist") else value
-
-
-def _from_json(name: str, value: Any) -> Any:
-    """Read an option back; JSON has no type for some."""
-    if name == "frames":
-        return slice(*value)
-    if name in ("heater_log", "log", "first_mask", "corrections"):
-        return Path(value)
-    if name not in ("points", "boxes", "prompts"):
-        return value
-    import numpy as np
-
-    return np.array(value, dtype=np.float64)

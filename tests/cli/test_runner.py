@@ -12,7 +12,7 @@ from temtrack.cli.inputs import gather
 from temtrack.cli.options import command
 from temtrack.cli.runner import RunOptions, Task, run_each
 from temtrack.errors import InputError, InterruptedRunError, TemtrackError
-from temtrack.pipeline.options import Options
+from temtrack.pipeline.recorded import Options
 
 
 @dataclass(frozen=True, kw_only=True)
