@@ -86,6 +86,13 @@ def check(run):
             np.testing.assert_allclose([y, x, area], [*pixels.mean(axis=0), len(pixels)])
 
 
+def did(run, correction):
+    """Apply a correction, check what it leaves, and return the tracks by their ids."""
+    correction.apply(run)
+    check(run)
+    return {track.id: track for track in run.lineage().tracks}
+
+
 def write_scene(folder, **frames):
     """Write masks, lineage and record, as `temtrack track` leaves them."""
     folder.mkdir(parents=True)

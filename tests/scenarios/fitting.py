@@ -13,8 +13,9 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from scenarios import observing
-from scenarios.discs import Camera, Grown, disc_radius, unit
+from scenarios.discs import Camera, Grown, disc_radius
 from scenarios.regime import REGIMES, Floats, Labels, Regime, Scenario
+from scenarios.stages import move_stage_by_decay, spread
 from scenarios.truth import LEAST_AREA_PX, Body, tell_truth
 from temtrack.simulation.packing import pack
 
@@ -55,7 +56,7 @@ class _Movie:
     def __init__(self, regime: Regime, rng: np.random.Generator) -> None:
         self.regime, self.rng = regime, rng
         self.tilt = float(rng.uniform(0, np.pi / 3))
-        self.positions, self.magnification = _stage(rng, regime, self.tilt)
+        self.positions, self.magnification = move_stage_by_decay(rng, regime, self.tilt)
         side = regime.side
         margin = 0.0 if regime.confined else 2 * regime.diameter_px
         zoom = 0.5 * side * max(0.0, 1 / self.magnification.min() - 1)
@@ -113,7 +114,7 @@ class _Movie:
             *((3, "once") for _ in range(regime.at_once)),
             *((int(rng.integers(3, 5)), "steps") for _ in range(regime.cascades)),
         ]
-        times = _spread(rng, len(sizes), 3, regime.n_frames - _REST_FRAMES)
+        times = spread(rng, len(sizes), 3, regime.n_frames - _REST_FRAMES)
         free = set(self._inside(self.start, 0, 0.0).nonzero()[0].tolist())
         meetings: list[Meeting] = []
         for i in rng.permutation(len(sizes)):
@@ -173,7 +174,7 @@ class _Movie:
         idle = rng.permutation([k for k in range(self.n) if k not in busy])
         share = min(1.0, regime.dissolutions / max(regime.n_particles, 1))
         doomed = idle[: round(share * self.n) if share == 1 else regime.dissolutions].tolist()
-        for k, end in zip(doomed, _spread(rng, len(doomed), 6, regime.n_frames - 2), strict=True):
+        for k, end in zip(doomed, spread(rng, len(doomed), 6, regime.n_frames - 2), strict=True):
             grown = self.grown[k]
             grown.span = float(rng.uniform(8, 40))
             vanishes = rng.random() < regime.vanishing
@@ -184,7 +185,7 @@ class _Movie:
                 else int(np.flatnonzero(self._areas(grown) >= LEAST_AREA_PX).max(initial=0))
             )
             grown.body.fate = "dissolved"
-        for birth in _spread(rng, regime.births, 3, regime.n_frames - 4).tolist():
+        for birth in spread(rng, regime.births, 3, regime.n_frames - 4).tolist():
             grown = self._newborn(Body(int(birth), regime.n_frames - 1, origin="nucleated"))
             grown.birth, grown.span = float(birth) - 0.5, float(rng.uniform(4, 20))
             alive = np.flatnonzero(self._areas(grown) >= LEAST_AREA_PX)
@@ -368,11 +369,6 @@ def _to_contact(lobes: Floats, radius: Floats) -> float:
     return float(min(1.0, (0.9 * (radius[0] + radius[1 : len(lobes)]) / np.maximum(apart, 1e-6)).min()))
 
 
-def _spread(rng: np.random.Generator, n: int, first: int, last: int) -> Labels:
-    """Draw n frames, one in each of n equal parts of [first, last)."""
-    return (first + (last - first) * (np.arange(n) + rng.random(n)) / max(n, 1)).astype(int)
-
-
 def _hexagons(rng: np.random.Generator, low: Floats, high: Floats, pitch: float, angle: float) -> Floats:
     """Return the sites of a hexagonal film, disordered by a tenth of its pitch, some of them empty."""
     size = high - low
@@ -386,19 +382,3 @@ def _hexagons(rng: np.random.Generator, low: Floats, high: Floats, pitch: float,
     sites = sites + low + size / 2 + rng.normal(0, 0.1 * pitch, sites.shape)
     sites = sites[np.all((sites > low) & (sites < high), axis=1)]
     return sites[rng.random(len(sites)) > 0.02]
-
-
-def _stage(rng: np.random.Generator, regime: Regime, tilt: float) -> tuple[Floats, Floats]:
-    """Return shift (T, 2) px and magnification (T,): drift, settling that decays, shaking, jumps, zoom."""
-    t = np.arange(regime.n_frames)
-    settled = regime.settle_px * (1 - np.exp(-t / (0.15 * regime.n_frames)))
-    shift = t[:, None] * np.array(regime.drift_px) + settled[:, None] * unit(rng.uniform(0, 2 * np.pi))
-    if regime.wobble_px:
-        shift = shift + rng.normal(0, regime.wobble_px, shift.shape)
-    for frame in _spread(rng, regime.n_jumps, 3, regime.n_frames - 3):
-        length = regime.jump_px or (regime.lattice_px or regime.diameter_px) * rng.uniform(0.9, 1.1)
-        row = tilt + rng.integers(0, 6) * np.pi / 3
-        shift[frame:] += length * unit(row if regime.lattice_px else rng.uniform(0, 2 * np.pi))
-    zoom = (1 + regime.magnification_per_frame) ** t
-    zoom = zoom * np.where(t >= regime.n_frames // 2, 1 + regime.magnification_step, 1.0)
-    return shift - shift[0], zoom

@@ -8,13 +8,13 @@ are random Fourier modes; areas err with a memory, and misses come in bursts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.spatial import cKDTree
 
+from scenarios.encounter import Encounter
 from scenarios.outlines import draw_modes, film
 from scenarios.regime import REGIMES, Floats, Labels, Regime, Scenario
+from scenarios.stages import move_stage_by_power_law
 from scenarios.truth import LEAST_AREA_PX, Body
 
 _STREAM = 2
@@ -29,22 +29,6 @@ _STICKING_GAP_PX = -0.2
 _STRANGERS_GAP_PX = 0.6
 _REST_FRAMES = 5
 _LATEST_WAIT = 40
-
-
-@dataclass
-class Encounter:
-    """Particles that are drawn to each other, the first of them the host, and how far they have come."""
-
-    kind: str
-    begin: int
-    members: list[int]
-    capture_px: float
-    hold: int
-    n_more: int = 0
-    phase: str = "approach"
-    until: int = 0
-    touched: int | None = None
-    n_touches: int = 0
 
 
 def scenario(name_or_regime: str | Regime, seed: int) -> Scenario:
@@ -62,7 +46,7 @@ class World:
     def __init__(self, regime: Regime, rng: np.random.Generator) -> None:
         self.regime, self.rng = regime, rng
         self.tilt = float(rng.uniform(0, np.pi / 2))
-        self.shift, self.zoom = _move_stage(rng, regime, self.tilt)
+        self.shift, self.zoom = move_stage_by_power_law(rng, regime, self.tilt)
         rim = 0.0 if regime.confined else 2.5 * regime.diameter_px + 2 * regime.sigma_px
         rim += 0.5 * regime.side * max(0.0, 1 / float(self.zoom.min()) - 1)
         self.low, self.high = -self.shift.max(axis=0) - rim, regime.side - self.shift.min(axis=0) + rim
@@ -403,21 +387,3 @@ class World:
             self.busy[child] = True
         else:
             self.encounters.remove(encounter)
-
-
-def _move_stage(rng: np.random.Generator, regime: Regime, tilt: float) -> tuple[Floats, Floats]:
-    """Return shift (T, 2) and magnification (T,): a drift that wavers, power-law settling, jolts, zoom."""
-    t = np.arange(regime.n_frames)
-    waver = np.cumsum(rng.normal(0, 0.15, (t.size, 2)), axis=0) * np.abs(regime.drift_px)
-    shift = t[:, None] * np.array(regime.drift_px) + waver
-    angle = rng.uniform(0, 2 * np.pi)
-    settled = regime.settle_px * (1 - 1 / (1 + t / (0.06 * t.size)))
-    shift = shift + settled[:, None] * np.array([np.sin(angle), np.cos(angle)])
-    shift = shift + regime.wobble_px * rng.standard_t(4, shift.shape) / 2**0.5
-    for frame in rng.permutation(np.arange(3, max(4, t.size - 3)))[: regime.n_jumps]:
-        length = regime.jump_px or (regime.lattice_px or regime.diameter_px) * rng.uniform(0.9, 1.1)
-        row = rng.integers(0, 4) * np.pi / 2 + tilt + rng.normal(0, 0.1)
-        way = row if regime.lattice_px else rng.uniform(0, 2 * np.pi)
-        shift[frame:] += length * np.array([np.cos(way), np.sin(way)])
-    steps = np.where(t >= t.size // 2, 1 + regime.magnification_step, 1.0)
-    return shift - shift[0], (1 + regime.magnification_per_frame * t) * steps
