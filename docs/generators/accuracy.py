@@ -16,6 +16,7 @@ GATE = ROOT / "tests" / "accuracy" / "recorded.json"
 #: The order of the page; what is not named here comes last.
 ORDER = (
     "segmentation",
+    "low-dose",
     "paper-tiles",
     "large-image",
     "tracking",

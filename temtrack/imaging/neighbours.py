@@ -53,7 +53,7 @@ def register(frame: NDArray[Any], others: Sequence[NDArray[Any]]) -> list[Neighb
     return [
         (other, (shift.step[0] * spacing, shift.step[1] * spacing))
         for other, shift in shifts
-        if shift.is_sure
+        if shift.is_sure_of_place
     ]
 
 

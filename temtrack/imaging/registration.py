@@ -21,8 +21,11 @@ BLUR = 1.5
 #: Uneven illumination, which stays where it is, is left out: what is wider than this blur, in grid points.
 GROUND_BLUR = 16.0
 
-#: A registration is sure where the correlation is so many times that of noise,
+#: A registration is sure where the correlation is so many times that of noise;
 MIN_SIGNIFICANCE = 8.0
+
+#: where the picture has hardly moved, chance would seldom point there: so few grid points, and so many times;
+NEAR, MIN_NEAR_SIGNIFICANCE = 3.0, 4.5
 
 #: and where the frames share at least so much of the field.
 MIN_COMMON_FRACTION = 0.2
@@ -61,11 +64,22 @@ class FrameRegistration:
 
 @dataclass(frozen=True)
 class Shift:
-    """Grid points (y, x) by which an image is shifted, the correlation then, and whether it is sure."""
+    """Grid points (y, x) by which an image is shifted, the correlation then, and that over that of noise."""
 
     step: Step
     correlation: float
-    is_sure: bool
+    significance: float
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it is sure."""
+        return self.significance >= MIN_SIGNIFICANCE
+
+    @property
+    def is_sure_of_place(self) -> bool:
+        """Whether it is sure, or surely shows the same field hardly moved, be the step as exact as it may."""
+        is_near = float(np.hypot(*self.step)) <= NEAR
+        return self.is_sure or (is_near and self.significance >= MIN_NEAR_SIGNIFICANCE)
 
 
 def grid_spacing(shape: tuple[int, ...]) -> int:
@@ -98,7 +112,7 @@ def find_shift(before: NDArray[np.float32], after: NDArray[np.float32]) -> Shift
     y = whole[0] + _vertex(nearby[-1, 0], correlation, nearby[1, 0])
     x = whole[1] + _vertex(nearby[0, -1], correlation, nearby[0, 1])
     significance = correlation * np.sqrt(n_common[whole] / (4 * np.pi * BLUR**2))
-    return Shift((y, x), correlation, bool(significance >= MIN_SIGNIFICANCE))
+    return Shift((y, x), correlation, float(significance))
 
 
 def find_mask_shift(

@@ -90,5 +90,6 @@ class FramesWithNeighbours:
                     self._details[each] = details_on_grid(self.frame(each))
             shift = find_shift(self._details[n], self._details[n + 1])
             spacing = grid_spacing(self.frame(n).shape)
-            self._steps[n] = (shift.step[0] * spacing, shift.step[1] * spacing) if shift.is_sure else None
+            is_known = shift.is_sure_of_place
+            self._steps[n] = (shift.step[0] * spacing, shift.step[1] * spacing) if is_known else None
         return self._steps[n]

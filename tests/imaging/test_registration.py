@@ -1,9 +1,13 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from cases import Disc, draw
 
 from temtrack.imaging.registration import (
     MAX_GRID,
+    MIN_NEAR_SIGNIFICANCE,
+    MIN_SIGNIFICANCE,
     details_on_grid,
     find_mask_shift,
     find_shift,
@@ -60,3 +64,15 @@ def test_a_jump_is_found_and_noise_is_not_sure():
     assert not find_shift(still, noise).is_sure
     assert not find_shift(noise, details_on_grid(rng.normal(size=labels.shape))).is_sure
     assert not find_shift(still, np.zeros_like(still)).is_sure
+
+
+def test_a_field_that_hardly_moves_is_known_in_noise_that_hides_the_exact_step():
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[:256, :256]
+    discs = sum(np.hypot(y - a, x - b) < 14 for a, b in rng.uniform(20, 236, (14, 2)))
+    frames = [details_on_grid(rng.poisson(4.0 - 0.6 * np.minimum(discs, 1))) for _ in range(4)]
+    shifts = [find_shift(before, after) for before, after in pairwise(frames)]
+    assert all(MIN_NEAR_SIGNIFICANCE <= shift.significance < MIN_SIGNIFICANCE for shift in shifts)
+    assert all(shift.is_sure_of_place and not shift.is_sure for shift in shifts)
+    empty = [details_on_grid(rng.poisson(4.0, (256, 256))) for _ in range(8)]
+    assert not any(find_shift(before, after).is_sure_of_place for before, after in pairwise(empty))
