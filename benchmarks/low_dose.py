@@ -28,7 +28,7 @@ from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector
 from temtrack.simulation.movie import SimulatedMovie, simulate_movie
 
-FIRST_SEED = 9700
+FIRST_SEED = 9800
 SIDE_PX, N_FRAMES = 288, 12
 SEEN = (0.1, 3.3)  # electrons per px times contrast squared
 RADII_PX = (8.0, 17.0)

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
+
 from temtrack.analysis.measure import analyze_run
 from temtrack.analysis.particles import ParticleHistory
 from temtrack.analysis.refit import fit_refit
@@ -136,6 +138,7 @@ def open_reviewed(masks: Run | Path | str, progress: Progress = silent) -> Revie
         tables = analyze_run(run, None, tables.calibration, True, progress)
     lineage = lineage_of(observe(tables)) if run.lineage is None else run.lineage
     tables = replace(tables, particles=tables.particles.select([*_REVIEWED_COLUMNS, "touches_border"]))
+    pa.default_memory_pool().release_unused()  # of the other columns: as much again in a long run
     columns = {name: tables.particles[name].to_numpy(zero_copy_only=False) for name in _REVIEWED_COLUMNS}
     edited = EditedRun(ids_of(run, tables), ParticleHistory(columns), lineage, run.frame_range, run.quality)
     folder = run.path if run.path.is_dir() else run.path.parent

@@ -136,10 +136,10 @@ class _Finder:
     def __init__(self, run: EditedRun, tables: Tables) -> None:
         self.run, self.tables = run, tables
         columns = ["particle_id", "frame", "y_px", "x_px", "area_px", "touches_border"]
-        rows = tables.particles.select(columns).to_pandas().sort_values(["particle_id", "frame"])
-        self.rows = rows.set_index(["particle_id", "frame"], drop=False)
+        rows = tables.particles.select(columns).sort_by([(name, "ascending") for name in columns[:2]])
+        self.rows = rows.to_pandas().set_index(columns[:2], drop=False)
         self.lineage = run.lineage()
-        self._by_frame = rows.groupby("frame")
+        self._by_frame = self.rows.groupby(level="frame")
         self._began = [t for t in self.lineage.tracks if t.origin in ("appeared", "nucleated", "entered")]
         self.confidence = _by(tables.merges, ("frame", "child_id"), "confidence")
         self.fates = _by(tables.tracks, ("particle_id",), "fate_confidence")
