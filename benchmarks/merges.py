@@ -3,7 +3,7 @@
 Run ``python benchmarks/merges.py`` (100 movies, about half an hour on one core) or with ``--movies 10``;
 ``pip install .[benchmark]`` first. The true masks come with ids permuted in every frame, once as they are and
 once disturbed as a poor segmentation would (see ``disturbances.py``). ``--doses 100 30 10`` segments smaller
-movies by the network instead, at so many electrons per pixel.
+movies by the network instead, at so many electrons per pixel, with frames shown as ``temtrack track`` does.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ from temtrack.metrics.fates import FateScore
 from temtrack.metrics.merges import MergeScore, match_merges, true_parents
 from temtrack.metrics.overlaps import measure_overlaps
 from temtrack.metrics.tracks import match_detections
+from temtrack.movie import Movie
+from temtrack.pipeline.neighbours import FramesWithNeighbours
+from temtrack.pipeline.options import TrackOptions
+from temtrack.pipeline.segment import find_common_sight
 from temtrack.segmentation.segmenter import Segmenter
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.imaging import Detector
@@ -234,6 +238,15 @@ def run(seeds: Sequence[int], failures: bool) -> list[ResultTable]:
     ]
 
 
+def segment_as_track_does(segmenter: Segmenter, movie: Movie) -> Masks:
+    """Segment frame after frame, each shown with its neighbours, all of them at one scale."""
+    options = TrackOptions()
+    show = FramesWithNeighbours(movie, options.n_neighbours).show
+    sight = find_common_sight(segmenter, show, movie, options)
+    show = FramesWithNeighbours(movie, options.n_neighbours).show
+    return [segmenter.segment(show(t), sight).labels for t in range(movie.n_frames)]
+
+
 def run_segmented(
     seeds: Sequence[int], doses_e_px: Sequence[float], model: str, failures: bool
 ) -> list[ResultTable]:
@@ -245,8 +258,7 @@ def run_segmented(
         for seed in seeds:
             movie = small_movie_of(seed, dose)
             true, truth, config = [movie.labels(t) for t in range(len(movie))], movie.lineage, movie.config
-            scale = segmenter.find_scale(movie.frame(0)) or 1.0
-            masks = [segmenter.segment(movie.frame(t), scale).labels for t in range(len(movie))]
+            masks = segment_as_track_does(segmenter, movie.to_movie())
             ones = {name: tally(*link(Seen(masks)), true, truth) for name, link in LINKERS.items()}
             told = {name: told[name] + one for name, one in ones.items()}
             if failures:
@@ -273,12 +285,14 @@ def main() -> None:
     arguments = parser.parse_args()
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.movies)
     if arguments.doses:
+        title, what = "Merges from images", f"at each dose, segmented by {arguments.model}"
         tables = run_segmented(seeds, arguments.doses, arguments.model, arguments.failures)
     else:
+        title, what = "Merges", "ids of the masks are permuted in every frame"
         tables = run(seeds, arguments.failures)
     result = BenchmarkResult(
-        title="Merges",
-        data=f"{len(seeds)} simulated movies; ids of the masks are permuted in every frame",
+        title=title,
+        data=f"{len(seeds)} simulated movies; {what}",
         split="no threshold was set on them",
         seed=f"{seeds.start} to {seeds.stop - 1}",
         tables=tables,
