@@ -12,12 +12,13 @@ import argparse
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from disturbances import disturbed, shuffled
 from numpy.typing import NDArray
 from results import BenchmarkResult, ResultTable, add_json_option, publish
-from rivals import RIVALS
+from rivals import RIVALS, link_by_temtrack
 from seen import Seen
 
 from temtrack.analysis.relinking import relink
@@ -253,13 +254,14 @@ def run_segmented(
     """Simulate, segment and link movie after movie, dose after dose; return a table for each."""
     tables = []
     segmenter = Segmenter(model, tta=False)
+    linkers = LINKERS | {"temtrack": partial(link_by_temtrack, config=TrackOptions().linking)}
     for dose in doses_e_px:
-        told, planned = {name: Tally() for name in LINKERS}, Planned()
+        told, planned = {name: Tally() for name in linkers}, Planned()
         for seed in seeds:
             movie = small_movie_of(seed, dose)
             true, truth, config = [movie.labels(t) for t in range(len(movie))], movie.lineage, movie.config
             masks = segment_as_track_does(segmenter, movie.to_movie())
-            ones = {name: tally(*link(Seen(masks)), true, truth) for name, link in LINKERS.items()}
+            ones = {name: tally(*link(Seen(masks)), true, truth) for name, link in linkers.items()}
             told = {name: told[name] + one for name, one in ones.items()}
             if failures:
                 show_failures(seed, f"dose {dose:g}", ones["temtrack"])

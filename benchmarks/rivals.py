@@ -25,12 +25,13 @@ from seen import Event, Labels, Linked, Seen, Settings
 
 from temtrack.imaging.labels import map_ids, overlap_counts
 from temtrack.lineage import Lineage, Merge
+from temtrack.linking.config import LinkingConfig
 from temtrack.linking.masks import link_masks
 
 
-def link_by_temtrack(seen: Seen) -> Linked:
+def link_by_temtrack(seen: Seen, config: LinkingConfig | None = None) -> Linked:
     """Link by `temtrack.linking`, which has no settings."""
-    linked = link_masks(seen.masks)
+    linked = link_masks(seen.masks, config)
     return [frame.labels for frame in linked], linked.lineage
 
 

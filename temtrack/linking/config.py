@@ -29,6 +29,9 @@ class LinkingConfig:
     min_neck_ratio
         An under-segmented detection whose neck's half width, over the smaller radius, is below this is
         contact only. Below ``lineage.NECK_RATIO``, since here the segmentation already says one particle.
+    necks_join
+        Two detections that a neck joins count as one already, where they are one soon and for good: a network
+        draws two until they nearly are one. Masks that others drew tell themselves what is one particle.
     contact_gap_px
         Contact, once begun with touching masks, goes on while no more pixels than this lie between them.
     blank_fraction
@@ -48,6 +51,7 @@ class LinkingConfig:
     min_member_fraction: float = 0.4
     reach_radii: float = 1.5
     min_neck_ratio: float = 0.25
+    necks_join: bool = False
     contact_gap_px: int = 1
     blank_fraction: float = 0.4
     min_detection_rate: float = 0.7

@@ -25,6 +25,7 @@ from temtrack.linking.evidence import (
 )
 from temtrack.linking.noise import SHARED_AGAIN, MovieNoise
 from temtrack.linking.records import FrameRecord, TrackState
+from temtrack.linking.welding import find_welded, is_welded
 
 #: Before anything is measured, tracks that go on in one detection have merged so much likelier, in nats, than
 #: that one has vanished beside the other.
@@ -101,15 +102,19 @@ def decide_merges(
 def find_merge_hypotheses(
     window: list[FrameRecord], tracks: Mapping[int, TrackState], noise: MovieNoise, config: LinkingConfig
 ) -> list[frozenset[int]]:
-    """Return the sets of ids that share a detection from the first frame on, and through most frames."""
+    """Return the sets of ids that share a detection from the first frame on, and through most frames.
+
+    In the first frames they may be missed, or, if necks count, be drawn apart though a neck joins them.
+    """
     informative = [r for r in window if r.is_informative]
     found = []
-    for ids in [*window[0].under_segmented, *_missed_at_first(window)]:
+    welded = connected(find_welded(window)) if config.necks_join else []
+    for ids in [*window[0].under_segmented, *_missed_at_first(window), *welded]:
         lasting = [
             (a, b)
             for a, b in combinations(sorted(ids), 2)
             if is_lasting(_shown_as_one(informative, a, b), config)
-            and _begins_now(informative, tracks[a], tracks[b], noise)
+            and _begins_now(informative, tracks[a], tracks[b], noise, config)
         ]
         found += connected(lasting)
     return found
@@ -149,7 +154,9 @@ def _shown_as_one(informative: list[FrameRecord], a: int, b: int) -> Iterator[bo
     return (not r.shows_apart(a, b) for r in informative if r.is_seen(a) or r.is_seen(b))
 
 
-def _begins_now(informative: list[FrameRecord], a: TrackState, b: TrackState, noise: MovieNoise) -> bool:
+def _begins_now(
+    informative: list[FrameRecord], a: TrackState, b: TrackState, noise: MovieNoise, config: LinkingConfig
+) -> bool:
     """Tell whether no later frame is the likelier beginning of a pair's merge.
 
     Before a merge a pair in contact is often enough segmented as one, while after it the child is seldom
@@ -158,7 +165,9 @@ def _begins_now(informative: list[FrameRecord], a: TrackState, b: TrackState, no
     frame, balance = informative[0].frame, 0.0
     for record in informative:
         if record.shows_apart(a.id, b.id):
-            balance += 0 if _is_one_body(record, a.id, b.id) else noise.log_odds_apart()
+            is_joined = config.necks_join and is_welded(record, a.id, b.id)
+            is_joined = is_joined or _is_one_body(record, a.id, b.id)
+            balance += 0 if is_joined else noise.log_odds_apart()
         elif record.is_seen(a.id) or record.is_seen(b.id):
             balance += _log_odds_shown(frame, record, a, b, noise)
         if balance < -MIN_LATER_NATS:

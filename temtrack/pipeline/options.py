@@ -210,9 +210,11 @@ class TrackOptions(ModelOptions):
 
     @property
     def linking(self) -> LinkingConfig:
-        """Thresholds of linking; it looks as far ahead as a gap may last."""
+        """Thresholds of linking what a model found; it looks as far ahead as a gap may last."""
         look_ahead = max(LinkingConfig.look_ahead_frames, self.max_gap_frames + 2)
-        return LinkingConfig(look_ahead_frames=look_ahead, max_gap_frames=self.max_gap_frames)
+        return LinkingConfig(
+            look_ahead_frames=look_ahead, max_gap_frames=self.max_gap_frames, necks_join=True
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
