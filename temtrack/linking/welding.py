@@ -21,7 +21,7 @@ from temtrack.linking.records import FrameRecord
 BORDERING_PX = 0.8
 
 #: A pair is welded for no longer than so many frames before it is one detection.
-MAX_WELDED_FRAMES = 6
+MAX_WELDED_FRAMES = 3
 
 
 def find_welded(window: list[FrameRecord]) -> Iterator[tuple[int, int]]:

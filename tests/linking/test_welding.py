@@ -30,7 +30,9 @@ def film(n_welded, welded_px):
     return [*masks, *[one] * (N_FRAMES - MERGED)]
 
 
-@pytest.mark.parametrize(("n_welded", "frame"), [(0, MERGED), (1, MERGED - 1), (4, MERGED - 4)])
+@pytest.mark.parametrize(
+    ("n_welded", "frame"), [(0, MERGED), (1, MERGED - 1), (3, MERGED - 3), (5, MERGED - 3)]
+)
 def test_a_merge_begins_where_the_contact_is_a_neck(n_welded, frame):
     linked = link_masks(film(n_welded, 16.0), OF_A_NETWORK)
     frames = [one.labels for one in linked]
