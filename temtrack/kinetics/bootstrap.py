@@ -138,6 +138,14 @@ def draw_contour_errors(diameter: Reals, pixel: float, rng: np.random.Generator)
     return [ContourError(float(by), float(bent), float(narrow), middle_px) for by, bent, narrow in errors]
 
 
+def draw_families_and_errors(
+    diameter: Reals, pixel: float, n_families: int, rng: np.random.Generator
+) -> list[tuple[ContourError, Reals]]:
+    """Draw how often each family is drawn (R, F), in parts, each with its common error of the contours."""
+    errors = draw_contour_errors(diameter, pixel, rng)
+    return list(zip(errors, np.array_split(draw_counts(n_families, rng), len(errors)), strict=True))
+
+
 def require_law(sums: PowerSums | None) -> PowerSums:
     """Return sums to which a law can be fitted over time; refuse others."""
     if sums is None:

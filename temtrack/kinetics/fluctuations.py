@@ -18,8 +18,7 @@ from temtrack.kinetics.bootstrap import (
     SIGMA_OF_MAD,
     ContourError,
     bootstrapped,
-    draw_contour_errors,
-    draw_counts,
+    draw_families_and_errors,
 )
 from temtrack.kinetics.diffusion import MAX_LAG_FRAMES, MIN_TRACK_FRAMES, frame_interval
 from temtrack.kinetics.estimate import Estimate, Measured, Outcome, Reals, Refused, fill_rows, require
@@ -139,11 +138,9 @@ def _fit(wanders: Wanders, rng: np.random.Generator) -> list[Outcome]:
     n_steps = wanders.by_family(wanders.n)
     require(int((n_steps.sum(axis=0) > 0).sum()), MAX_LAG_FRAMES, "lags")
     value = _line(wanders.by_family(wanders.squares).sum(axis=0)[None], n_steps.sum(axis=0)[None], wanders)
-    errors = draw_contour_errors(wanders.diameter, wanders.pixel, rng)
-    parts = np.array_split(draw_counts(n, rng), len(errors))
     drawn = [
         _line(counts @ wanders.by_family(wanders.moved(error)), counts @ n_steps, wanders)
-        for error, counts in zip(errors, parts, strict=True)
+        for error, counts in draw_families_and_errors(wanders.diameter, wanders.pixel, n, rng)
     ]
     diffusion, power = bootstrapped(value, [np.concatenate(one) for one in zip(*drawn, strict=True)], n)
     low, high = (end or 0.0 for end in diffusion.interval)

@@ -20,8 +20,7 @@ from temtrack.kinetics.bootstrap import (
     SIGMA_OF_MAD,
     ContourError,
     bootstrapped,
-    draw_contour_errors,
-    draw_counts,
+    draw_families_and_errors,
 )
 from temtrack.kinetics.estimate import Estimate, Measured, Reals, Refused, fill_rows, require
 from temtrack.kinetics.observed import ObservedRun
@@ -95,11 +94,8 @@ class ParticleRates:
         ``counts`` (R, F) tells how often each family is drawn; in each draw all contours are moved together,
         small particles otherwise than large ones.
         """
-        errors = draw_contour_errors(2 * self.radius, self.pixel, rng)
-        parts = np.array_split(draw_counts(self.n_families, rng), len(errors))
-        drawn = np.concatenate(
-            [fit(self.moved(error), counts) for error, counts in zip(errors, parts, strict=True)]
-        )
+        draws = draw_families_and_errors(2 * self.radius, self.pixel, self.n_families, rng)
+        drawn = np.concatenate([fit(self.moved(error), counts) for error, counts in draws])
         return fit(self, np.ones((1, self.n_families)))[0], drawn
 
 

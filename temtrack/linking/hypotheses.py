@@ -165,8 +165,8 @@ def _begins_now(
     frame, balance = informative[0].frame, 0.0
     for record in informative:
         if record.shows_apart(a.id, b.id):
-            is_joined = config.necks_join and is_welded(record, a.id, b.id)
-            is_joined = is_joined or _is_one_body(record, a.id, b.id)
+            is_neck = config.necks_join and is_welded(record, a.id, b.id)
+            is_joined = is_neck or _is_one_body(record, a.id, b.id)
             balance += 0 if is_joined else noise.log_odds_apart()
         elif record.is_seen(a.id) or record.is_seen(b.id):
             balance += _log_odds_shown(frame, record, a, b, noise)
@@ -192,7 +192,7 @@ def _log_odds_shown(
 
 def _is_one_body(record: FrameRecord, a: int, b: int) -> bool:
     """Tell whether two in contact lie so deep in each other that they are rather halves of one."""
-    if (min(a, b), max(a, b)) not in record.contacts:
+    if not record.in_contact(a, b):
         return False
     part_a, part_b = np.argwhere(record.mask_of(a)), np.argwhere(record.mask_of(b))
     distance = np.linalg.norm(part_a.mean(axis=0) - part_b.mean(axis=0))

@@ -185,6 +185,10 @@ class FrameRecord:
         """Tell whether two ids have a detection each."""
         return self.is_seen(a) and self.is_seen(b) and b not in self.sharing_with(a)
 
+    def in_contact(self, a: int, b: int) -> bool:
+        """Tell whether the masks of two ids touch here."""
+        return (min(a, b), max(a, b)) in self.contacts
+
     def sharing_with(self, track_id: int) -> frozenset[int]:
         """Return the set that shares the detection of an id, empty where it has none or has it alone."""
         return next((ids for ids in self.under_segmented if track_id in ids), frozenset())

@@ -30,14 +30,14 @@ def find_welded(window: list[FrameRecord]) -> Iterator[tuple[int, int]]:
     if not first.is_informative or not first.contacts:
         return
     shown = [record for record in window[: 1 + MAX_WELDED_FRAMES] if record.is_informative]
-    for n, record in enumerate(shown):
+    for n, record in enumerate(shown[1:], start=1):
         pairs = (pair for ids in record.under_segmented for pair in combinations(sorted(ids), 2))
-        yield from (pair for pair in pairs if all(is_welded(before, *pair) for before in shown[:n]) and n)
+        yield from (pair for pair in pairs if all(is_welded(before, *pair) for before in shown[:n]))
 
 
 def is_welded(record: FrameRecord, a: int, b: int) -> bool:
     """Tell whether a frame shows two apart, in a contact that is as wide as a neck."""
-    if (min(a, b), max(a, b)) not in record.contacts or not record.shows_apart(a, b):
+    if not record.in_contact(a, b) or not record.shows_apart(a, b):
         return False
     masks = record.mask_of(a), record.mask_of(b)
     radii = [float(np.sqrt(mask.sum() / np.pi)) for mask in masks]
