@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from temtrack.imaging.labels import bounding_boxes
+from temtrack.imaging.spans import grown
 from temtrack.lineage import NECK_RATIO
 from temtrack.linking.records import FrameRecord
 
@@ -56,7 +58,10 @@ def neck_px(contact: float, radius_a: float, radius_b: float) -> float:
 
 def contact_px(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
     """Return how long the contact of two masks (Y, X) is: the span of what of ``a`` borders on ``b``."""
-    touching = np.argwhere(a & ndimage.binary_dilation(b, np.ones((3, 3), bool)))
+    if not a.any():
+        return 0.0
+    around = grown(bounding_boxes(a.view(np.uint8))[1], 1, a.shape)
+    touching = np.argwhere(a[around] & ndimage.binary_dilation(b[around], np.ones((3, 3), bool)))
     if not len(touching):
         return 0.0
     return float(np.hypot(*np.ptp(touching, axis=0))) + 1.0
