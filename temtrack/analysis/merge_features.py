@@ -231,7 +231,7 @@ def _measure_noise(history: ParticleHistory) -> tuple[MovieNoise, NDArray[np.flo
     for frame in np.unique(into):
         field[frame] = np.median(steps[into == frame], axis=0)
     noise = MovieNoise()
-    noise.learn(steps - field[into], np.log(area[1:] / area[:-1])[follows], 0, 0)
+    noise.learn(steps - field[into], np.log(area[1:] / area[:-1])[follows])
     return noise, field
 
 

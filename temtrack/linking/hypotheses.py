@@ -39,7 +39,11 @@ N_SHRINKING_FRAMES, MIN_SHRINKING_LOG, SHRINKING_SIGMAS, N_HALF_MIN = 8, 0.2, 3.
 MIN_PARENT_FRAMES, MIN_SEEN_FRAMES = 3, 2
 
 #: and one of less than this share of the other's area in so many before it is taken for a particle,
-SPECK_AREA, MIN_SPECK_FRAMES = 0.15, 10
+SPECK_AREA, MIN_SPECK_FRAMES = 0.2, 10
+
+#: if its areas do not change, from one time to the next, by more than so many standard deviations of the
+#: movie's: specks that come and go make a track of all sizes.
+ERRATIC_SIGMAS = 2.0
 
 #: and not longer ago than so many frames: what was only carried along since merges with nobody.
 MAX_UNSEEN_FRAMES = 8
@@ -298,12 +302,22 @@ def log_odds_of(track: TrackState, record: FrameRecord, noise: MovieNoise, other
 
 def _log_odds_at_last(track: TrackState, record: FrameRecord, noise: MovieNoise, other_px: float) -> float:
     """Return the same of one that was seen in the frame before."""
-    is_speck = track.area_before(record.frame) < SPECK_AREA * other_px
-    if len(track.areas_before(record.frame)) < (MIN_SPECK_FRAMES if is_speck else MIN_PARENT_FRAMES):
+    areas = track.areas_before(record.frame)
+    is_small = track.area_before(record.frame) < SPECK_AREA * other_px
+    if len(areas) < (MIN_SPECK_FRAMES if is_small else MIN_PARENT_FRAMES):
         return LOG_ODDS_SEEN_SHORTLY
+    if is_small and _is_erratic(areas, noise):
+        return LOG_ODDS_SEEN_SHORTLY
+    beforehand = noise.log_odds_no_speck() if is_small else 0.0
     if is_dissolving(track, record.frame) or is_shrinking(track, record.frame, noise):
-        return LOG_ODDS_DISSOLVING
-    return LOG_ODDS_AT_BORDER if _may_have_left(track, record, noise) else LOG_ODDS_STEADY
+        return beforehand + LOG_ODDS_DISSOLVING
+    return beforehand + (LOG_ODDS_AT_BORDER if _may_have_left(track, record, noise) else LOG_ODDS_STEADY)
+
+
+def _is_erratic(areas: list[float], noise: MovieNoise) -> bool:
+    """Tell whether areas, oldest first, are rather those of specks that come and go than of one particle."""
+    changes = np.abs(np.diff(np.log(areas[-MIN_SPECK_FRAMES:])))
+    return float(np.median(changes)) > ERRATIC_SIGMAS * noise.area_log()
 
 
 def _may_have_left(track: TrackState, record: FrameRecord, noise: MovieNoise) -> bool:

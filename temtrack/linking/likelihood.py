@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from temtrack.imaging.labels import Regions
-from temtrack.linking.noise import SIGMA_OF_MEDIAN_LENGTH, MovieNoise, log_t
+from temtrack.linking.noise import HOP_FRACTION, SIGMA_OF_MEDIAN_LENGTH, MovieNoise, log_t
 
 #: A frame's own motion is told by steps of at most so many usual radii.
 WIDE_STEP_RADII = 5.0
 
-#: One step in so many is a hop of its own, anywhere within so many usual radii.
-HOP_PROBABILITY = 1e-3
+#: A hop leads anywhere within so many usual radii.
 HOP_RADII = 8.0
 
 #: The usual radius is that of the larger particles that make up this share of the area.
@@ -126,7 +125,11 @@ class Expected:
     @cached_property
     def is_large(self) -> NDArray[np.bool_]:
         """Tell which tell of the movie: what are surely particles, and no specks, (N,)."""
-        return self._sure & (self.radius_px >= SPECK_RADII * self.usual_radius_px)
+        return self._sure & ~self.are_specks(self.radius_px)
+
+    def are_specks(self, radius_px: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which radii (N,) are so much below the usual one that they may be no particle's."""
+        return radius_px < SPECK_RADII * self.usual_radius_px
 
     @property
     def _sure(self) -> NDArray[np.bool_]:
@@ -144,15 +147,19 @@ class Likelihood:
         usual = tracks.usual_radius_px if tracks.ids.size else usual_radius(self.found_radius)
         self.area_sigma = noise.area_log()
         self.hop_px = HOP_RADII * usual
-        self.motion = max(noise.motion_px(usual), self._motion_here(tracks.is_large, usual))
+        motion_here = self._motion_here(tracks.is_large, usual)
+        self.motion = max(noise.motion_px(usual), motion_here)
         missed = np.where(tracks.is_established, min(noise.miss_fraction(), 0.5), TENTATIVE_MISSED)
         missed[tracks.is_outside] = OUTSIDE_MISSED
         self.log_odds_seen = np.log((1 - missed) / missed)
         is_known = len(self.found_area) >= MIN_AREAS
         spread = np.log(self.found_area).std() if is_known else AREA_RANGE_LOG
         area_range = min(AREA_RANGE_SIGMAS * max(float(spread), self.area_sigma), AREA_RANGE_LOG)
-        self.log_new = np.log(noise.births() / field_px / area_range)
-        self.log_hop = np.log(HOP_PROBABILITY / (np.pi * self.hop_px**2))
+        particles, specks = noise.births()
+        births = np.where(tracks.are_specks(self.found_radius), specks, particles)
+        self.log_new = np.log(births / field_px / area_range)
+        hops = HOP_FRACTION if motion_here else noise.hop_fraction()
+        self.log_hop = np.log(hops / (np.pi * self.hop_px**2))
         self.gap_scale = noise.gap_scale_px(usual)
         self.log_leaving = np.zeros(tracks.ids.size)
         for i in tracks.company:
@@ -217,7 +224,7 @@ class Likelihood:
         )
         step = log_t(distance / sigma, 2) - 2 * np.log(sigma)
         place = np.where(distance <= self.hop_px, np.logaddexp(step, self.log_hop), step)
-        return np.asarray(place + area + self.log_odds_seen[i] + self.log_leaving[i] - self.log_new)
+        return np.asarray(place + area + self.log_odds_seen[i] + self.log_leaving[i] - self.log_new[j])
 
     def several_in_one(self, members: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the score of track rows ``members`` (N, k) in detection row ``j`` (N,).
@@ -243,7 +250,7 @@ class Likelihood:
         area = self._log_of_area(np.log(self.found_area[j] / total), np.log(least / total), at_border)
         prior = n_more * np.log(SHARE_PROBABILITY) - _scales_apart(at, radii, self.gap_scale)
         prior += self._log_leaving_of(members)
-        return np.asarray(place + area + prior + self.log_odds_seen[members].sum(axis=1) - self.log_new)
+        return np.asarray(place + area + prior + self.log_odds_seen[members].sum(axis=1) - self.log_new[j])
 
     def one_in_several(self, i: NDArray[np.int64], fragments: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the score of track row ``i`` (N,) in detection rows ``fragments`` (N, k)."""
@@ -253,14 +260,15 @@ class Likelihood:
             self.tracks.at[i] - (areas[..., None] / total[:, None, None] * at).sum(axis=1), axis=1
         )
         sigma = np.hypot(self.track_sigma[i], 3 * OUTLINE_FRACTION * radius)
-        at_border = self.tracks.touches_border[i] | self.detections.touches_border[fragments].any(axis=1)
+        was_cut, is_cut = self.tracks.touches_border[i], self.detections.touches_border[fragments].any(axis=1)
+        at_border = np.where(total < self.tracks.area_px[i], is_cut, was_cut)
         place = log_t(off / sigma, 2) - 2 * np.log(sigma) - n_more * np.log(4 * self.tracks.area_px[i])
         area = self._log_of_area(np.log(total / self.tracks.area_px[i]), np.zeros(len(i)), at_border)
         prior = n_more * np.log(FRAGMENT_PROBABILITY / AREA_RANGE_LOG) - _scales_apart(
             at, radii, np.maximum(FRAGMENT_GAP_RADII * radius, 1.0)
         )
         seen = self.log_odds_seen[i] + self.log_leaving[i]
-        return np.asarray(place + area + prior + seen - (n_more + 1) * self.log_new)
+        return np.asarray(place + area + prior + seen - self.log_new[fragments].sum(axis=1))
 
     def _log_of_area(
         self, log_ratio: NDArray[np.float64], log_least: NDArray[np.float64], at_border: NDArray[np.bool_]

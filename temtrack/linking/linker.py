@@ -90,8 +90,8 @@ class Linker:
         found, expected = detections.regions, propagated.regions
         tracks = self._expect(expected)
         is_excused = self.state.n_blank < self.config.max_blank_frames
-        seems_blank = is_blank or self._seems_blank(expected, found, tracks.is_established)
-        n_known = int(tracks.is_established.sum())
+        seems_blank = is_blank or self._seems_blank(expected, found, tracks.is_large)
+        n_known = int(tracks.is_large.sum())
         seems_blank = seems_blank or self._seems_double(propagated, detections, n_known)
         is_blank = self.state.is_bridged = seems_blank and is_excused
         overlaps = count_shared_pixels(propagated.runs, detections.runs)
@@ -179,7 +179,9 @@ class Linker:
         gone = np.searchsorted(tracks.ids, links.unmatched_tracks)
         is_missed = (tracks.gap_frames[gone] == 0) & tracks.is_large[gone]
         n_missed = int(is_missed.sum())
-        self.state.noise.learn(steps, ratios, n_missed, len(links.unmatched_detections))
+        born = np.searchsorted(found.ids, links.unmatched_detections)
+        n_specks = int(tracks.are_specks(found.radius_px[born]).sum())
+        self.state.noise.learn(steps, ratios, n_missed, len(born) - n_specks, n_specks)
 
     def finished(self) -> Iterator[LinkedFrame]:
         """Yield, once each and in order, the frames whose ids have become final."""
@@ -213,7 +215,7 @@ class Linker:
 
     def _has_low_recall(self, links: Association, tracks: Expected) -> bool:
         """Tell whether so many tracks lack a detection that the segmentation must have failed."""
-        lately = tracks.ids[tracks.is_established & (tracks.gap_frames == 0)]
+        lately = tracks.ids[tracks.is_large & (tracks.gap_frames == 0)]
         n_linked = lately.size - int(np.isin(lately, links.unmatched_tracks).sum())
         is_known = lately.size >= MIN_TRACKS_FOR_BLANK
         return bool(is_known and n_linked < self.config.min_detection_rate * lately.size)

@@ -26,6 +26,9 @@ GONE_FRACTION = 2e-3
 #: What was missed, or shared a detection in passing, does so again in this share of the next frames.
 MISSED_AGAIN, SHARED_AGAIN = 0.3, 0.5
 
+#: One step in so many is a hop, far beyond the others; before anything is known, so many may be.
+HOP_FRACTION, UNKNOWN_HOP_FRACTION = 1e-3, 0.1
+
 #: What is known at first counts as so many particles.
 PRIOR_WEIGHT = 4.0
 
@@ -60,7 +63,7 @@ class MovieNoise:
     area
         Of each frame: particles seen, and the standard deviation of the logarithm of their areas' ratio.
     counts
-        Of each frame: particles expected, missed and born.
+        Of each frame: particles expected, missed and born, and specks born.
     n_lasting, n_passing
         Tracks that came to share a detection and did so for good, and such that did it in passing.
     kept
@@ -69,13 +72,18 @@ class MovieNoise:
 
     motion: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=N_FRAMES_KNOWN))
     area: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=N_FRAMES_KNOWN))
-    counts: deque[tuple[int, int, int]] = field(default_factory=lambda: deque(maxlen=N_FRAMES_KNOWN))
+    counts: deque[tuple[int, int, int, int]] = field(default_factory=lambda: deque(maxlen=N_FRAMES_KNOWN))
     n_lasting: int = 0
     n_passing: int = 0
     kept: list[float] = field(default_factory=lambda: [1.0] * N_KEPT)
 
     def learn(
-        self, steps_px: NDArray[np.float64], log_ratios: NDArray[np.float64], n_missed: int, n_born: int
+        self,
+        steps_px: NDArray[np.float64],
+        log_ratios: NDArray[np.float64],
+        n_missed: int = 0,
+        n_born: int = 0,
+        n_specks: int = 0,
     ) -> None:
         """Take a frame's links of one to one into account.
 
@@ -85,15 +93,15 @@ class MovieNoise:
             (N, 2) way (y, x) from where each was predicted to where it was found.
         log_ratios
             (N,) logarithm of the area found over that before.
-        n_missed, n_born
-            Tracks without a detection, and detections without a track.
+        n_missed, n_born, n_specks
+            Tracks without a detection, and detections without a track: those of a particle's size, and less.
         """
         n = len(steps_px)
         if n:
             length = float(np.median(np.hypot(*steps_px.T)))
             self.motion.append((n, SIGMA_OF_MEDIAN_LENGTH * length))
             self.area.append((n, _SIGMA_OF_MEDIAN * float(np.median(np.abs(log_ratios)))))
-        self.counts.append((n + n_missed, n_missed, n_born))
+        self.counts.append((n + n_missed, n_missed, n_born, n_specks))
 
     def learn_merge(self, other_px: float, gone_px: float, after_px: float, sigma: float) -> None:
         """Take a merge beyond doubt into account: how much of the area it kept.
@@ -163,6 +171,11 @@ class MovieNoise:
         """
         return max(LEAST_MOTION_PX, _pooled(self.motion, PRIOR_MOTION_RADII * radius_px))
 
+    def hop_fraction(self) -> float:
+        """Return the share of the steps that may be hops: the fewer steps were seen, the more."""
+        unknown = PRIOR_WEIGHT / (PRIOR_WEIGHT + sum(n for n, _ in self.motion))
+        return max(HOP_FRACTION, unknown * UNKNOWN_HOP_FRACTION)
+
     def gap_scale_px(self, radius_px: float) -> float:
         """Return over which gap between particles a merge of them in the next frame becomes e times rarer.
 
@@ -176,12 +189,19 @@ class MovieNoise:
 
     def miss_fraction(self) -> float:
         """Return the share of the particles that a frame misses."""
-        expected = sum(n for n, _, _ in self.counts)
-        return (PRIOR_MISSED + sum(m for _, m, _ in self.counts)) / (PRIOR_SEEN + expected)
+        expected = sum(n for n, *_ in self.counts)
+        return (PRIOR_MISSED + sum(m for _, m, *_ in self.counts)) / (PRIOR_SEEN + expected)
 
-    def births(self) -> float:
-        """Return the detections of a frame that no track explains, on average."""
-        return (PRIOR_BORN + sum(b for _, _, b in self.counts)) / (1 + len(self.counts))
+    def births(self) -> tuple[float, float]:
+        """Return the detections of a frame that no track explains, on average: particles, and specks."""
+        born = np.array([frame[2:] for frame in self.counts]).reshape(-1, 2).sum(axis=0)
+        particles, specks = (PRIOR_BORN + born) / (1 + len(self.counts))
+        return float(particles), float(specks)
+
+    def log_odds_no_speck(self) -> float:
+        """Return the log odds that what is as small as a speck is none: by how much oftener these begin."""
+        particles, specks = self.births()
+        return -float(np.log1p(specks / particles))
 
 
 def log_areas_kept(other_px: float, gone_px: float) -> NDArray[np.float64]:

@@ -12,7 +12,8 @@ from temtrack.imaging.labels import Regions
 from temtrack.linking.association import Association, Link
 from temtrack.linking.records import FrameRecord, TrackState
 
-#: Tracks change places only where that fits better by this much; the unit is one radius, or e^(1/2) in area.
+#: Tracks change places only where that fits better by this much; the unit is a radius of the largest, or
+#: e^(1/2) in area.
 MIN_ADVANTAGE = 0.75
 
 #: Cost of a difference of one in the logarithm of the area, in radii of distance.
@@ -155,7 +156,7 @@ def _best_fit(separation: Separation, detections: Regions, frame: int) -> dict[i
     # Drift since then moved all alike, so only places relative to each other count.
     gap = (expected - expected.mean(axis=0))[:, None] - (found - found.mean(axis=0))[None]
     area = np.array([s.area_px for s in last])
-    distance = np.linalg.norm(gap, axis=2) / np.sqrt(area / np.pi)[:, None]
+    distance = np.linalg.norm(gap, axis=2) / np.sqrt(area.max() / np.pi)
     cost = distance + COST_OF_LOG_AREA * np.abs(np.log(detections.area_px[rows][None] / area[:, None]))
     order = linear_sum_assignment(cost)[1]
     if np.trace(cost) - cost[np.arange(len(order)), order].sum() < MIN_ADVANTAGE:

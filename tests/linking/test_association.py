@@ -54,7 +54,7 @@ def test_a_merge_beside_a_spurious_detection_is_still_a_merge():
     assert result.unmatched_detections == (5,)
 
 
-@pytest.mark.parametrize(("step", "size", "linked"), [(8, 5, True), (20, 5, False), (8, 10, False)])
+@pytest.mark.parametrize(("step", "size", "linked"), [(8, 5, True), (30, 5, False), (8, 10, False)])
 def test_without_overlap_the_nearest_in_reach_and_of_like_size_is_linked(step, size, linked):
     propagated = image(_1=(10, 15, 5, 10))
     links, _ = link(propagated, image(_3=(10, 10 + size, 5 + step, 5 + step + size)))
