@@ -13,8 +13,6 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from temtrack.kinetics.changes import Change
 from temtrack.masks import Labels, Run
-from temtrack.movie import Movie
-from temtrack.report.colors import PALETTE
 from temtrack.review.corrections import Correction
 from temtrack.review.drawing import Ask, answered, brushed, parts_at
 from temtrack.review.edited import EditedRun
@@ -38,8 +36,8 @@ class Session:
 
     Parameters
     ----------
-    run, movie
-        As tracked; ``None`` where the movie is not at hand.
+    shown
+        The run as tracked, and its movie.
     base
         The run without corrections.
     log
@@ -52,8 +50,7 @@ class Session:
         Measures what corrections change in the results; ``None`` where nothing does.
     """
 
-    run: Run
-    movie: Movie | None
+    shown: ShownFrames
     base: EditedRun
     log: Log
     queue: list[Item]
@@ -62,25 +59,24 @@ class Session:
     _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
-        self.shown = ShownFrames(self.run.masks, self.movie)
         self.base = self.base.reading(self.shown.one_at_a_time)
         self.edited, self.stale = self.log.apply(self.base)
         self._changed: list[int] = []
 
+    @property
+    def run(self) -> Run:
+        """The run as tracked."""
+        return self.shown.run
+
+    @property
+    def has_model(self) -> bool:
+        """Whether points and boxes are answered."""
+        return self.ask is not None and self.shown.movie is not None
+
     def describe(self) -> dict[str, Any]:
-        """Return size and times of the movie, and the queue."""
-        masks, calibration = self.run.masks, self.run.calibration
-        seconds = calibration.frame_seconds
+        """Return the queue, and whether points and boxes are answered."""
         return {
-            "name": masks.path.resolve().name,
-            "n_frames": len(masks),
-            "height": masks.height,
-            "width": masks.width,
-            "has_model": self.ask is not None and self.movie is not None,
-            "first_frame": self.base.frames.start,
-            "frame_step": self.base.frames.step,
-            "seconds": None if seconds is None else seconds.tolist(),
-            "colors": ["#{:02x}{:02x}{:02x}".format(*color) for color in PALETTE.tolist()],
+            "has_model": self.has_model,
             "queue": [
                 {
                     "key": item.key,
@@ -165,7 +161,7 @@ class Session:
             own = labels == one if one is not None else np.zeros(labels.shape, bool)
             at = None if one is None else self.edited.place(one, t)
             if how == "divide" and at is not None and len(points) > 1:
-                answers = None if self.ask is None or self.movie is None else self._answer(t, points)
+                answers = self._answer(t, points) if self.has_model else None
                 parts = [rings_of(part) for part in parts_at(own, points, answers) if part.any()]
                 self._make(ParticleDivided(at, tuple(parts)), "", str(told.get("why", "")))
                 return
@@ -199,7 +195,7 @@ class Session:
         self, t: int, points: list[tuple[float, float]], boxes: Sequence[Sequence[float]] = ()
     ) -> Labels:
         """Return what the model says of points or boxes in a frame."""
-        if self.ask is None or self.movie is None:
+        if self.ask is None or not self.has_model:
             raise ValueError("there is no model, or no movie, to answer a point or a box")
         areas = [area for _, _, area in self.edited.particles(t).values()]
         diameter = 2 * np.sqrt(np.median(areas) / np.pi) if areas else 0.0

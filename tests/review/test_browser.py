@@ -1,6 +1,7 @@
 """The page in a real browser: each correction that a person can make is made, undone, made again and kept."""
 
 import threading
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -10,16 +11,24 @@ from review_scene import MASKS, check, make_edited, make_run, write_scene
 
 from temtrack.analysis.measure import analyze_run
 from temtrack.calibration import UNCALIBRATED
+from temtrack.errors import InputError
 from temtrack.formats.store.run import open_run
 from temtrack.pipeline.correct import open_reviewed
 from temtrack.review.log import read_log
 from temtrack.review.queue import make_queue
+from temtrack.review.shown import ShownFrames
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def page(browser, tmp_path):
+def unmade():
+    """Stand for a session that is not ready yet."""
+    return Future()
+
+
+@pytest.fixture
+def opened(browser, tmp_path, unmade):
     """Open the page of a run; what the browser complains of gathers in ``complaints``."""
     uvicorn = need_module("uvicorn")
     from temtrack.review.server import make_app
@@ -28,8 +37,10 @@ def page(browser, tmp_path):
     folder = write_scene(tmp_path / "masks")
     run, base = open_run(folder), make_edited()
     queue = make_queue(base, analyze_run(make_run(), None, UNCALIBRATED))
-    session = Session(run, make_movie(MASKS), base, read_log(folder / "corrections.jsonl", run), queue)
-    server = uvicorn.Server(uvicorn.Config(make_app(session, "secret"), port=0, log_level="error"))
+    log = read_log(folder / "corrections.jsonl", run)
+    session = Session(ShownFrames(run, make_movie(MASKS)), base, log, queue)
+    app = make_app(session.shown, unmade, "secret")
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -41,12 +52,41 @@ def page(browser, tmp_path):
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     page.on("request", lambda one: None if one.url.startswith(origin) else page.complaints.append(one.url))
     page.goto(f"{origin}secret/")
-    page.wait_for_selector("html[data-ready]")
     yield page
     page.close()
     server.should_exit = True
     thread.join()
     assert page.complaints == []
+
+
+@pytest.fixture
+def page(opened, unmade):
+    """Open the page of a run whose tables are read."""
+    unmade.set_result(opened.session)
+    opened.wait_for_selector("html[data-ready]")
+    return opened
+
+
+def test_the_movie_shows_while_tables_are_read(opened, unmade):
+    opened.wait_for_selector("#stage[data-frame='0']")
+    opened.keyboard.press("ArrowRight")
+    opened.wait_for_selector("#stage[data-frame='1']")
+    opened.keyboard.press("y")  # no question stands yet
+    assert opened.text_content("#question") == "Reading what was tracked …"
+    assert not opened.is_visible("#undo")
+    unmade.set_result(opened.session)
+    opened.wait_for_selector("html[data-ready]")
+    assert opened.text_content("#question") == opened.session.queue[0].question
+    assert opened.is_visible("#undo")
+    assert opened.session.log.entries == ()
+
+
+def test_a_run_that_cannot_be_read_says_so(opened, unmade):
+    opened.wait_for_selector("#stage[data-frame='0']")
+    unmade.set_exception(InputError("tracks.parquet is damaged"))
+    opened.wait_for_selector("#question:text-is('tracks.parquet is damaged')")
+    opened.wait_for_timeout(50)
+    opened.complaints[:] = [one for one in opened.complaints if "500" not in one]  # the browser's own words
 
 
 def go_to(page, t):

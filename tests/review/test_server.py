@@ -3,7 +3,7 @@
 import http.client
 import json
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -31,7 +31,8 @@ from temtrack.review.session import Session  # noqa: E402
 def make_session(folder):
     run, base = open_run(folder), make_edited()
     queue = make_queue(base, analyze_run(make_run(), None, UNCALIBRATED))
-    return Session(run, make_movie(MASKS), base, read_log(folder / "corrections.jsonl", run), queue)
+    log = read_log(folder / "corrections.jsonl", run)
+    return Session(ShownFrames(run, make_movie(MASKS)), base, log, queue)
 
 
 @pytest.fixture
@@ -45,11 +46,28 @@ def session(folder):
 
 
 @pytest.fixture
-def server(session):
+def unmade():
+    """Stand for a session that is not ready yet."""
+    return Future()
+
+
+@pytest.fixture
+def made(session, unmade):
+    unmade.set_result(session)
+    return unmade
+
+
+@pytest.fixture
+def server(made, asking):
+    return asking
+
+
+@pytest.fixture
+def asking(session, unmade):
     """Serve the session; yields what asks it: path, body and headers to status and answer."""
     import uvicorn
 
-    config = uvicorn.Config(make_app(session, "secret"), port=0, log_level="error")
+    config = uvicorn.Config(make_app(session.shown, unmade, "secret"), port=0, log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -96,9 +114,27 @@ def test_it_shows_page_frames_and_contours(server):
     assert server("frame/3")[1].startswith(b"BM")
     assert np.array_equal(abs(fill_contours(server("contours/5")[1])), MASKS[5])
     told = server("run")[1]
-    assert (told["n_frames"], told["height"], told["width"], len(told["queue"])) == (12, 96, 120, 4)
+    assert (told["n_frames"], told["height"], told["width"]) == (12, 96, 120)
+    assert len(server("queue")[1]["queue"]) == 4
     assert server("particle/3")[1]["parents"] == [1, 2]
     assert server("particle/99")[0] == 404
+
+
+def test_pictures_are_shown_while_tables_are_read(asking, session, unmade):
+    assert asking("run")[1]["n_frames"] == 12
+    assert asking("frame/3")[0] == asking("page.js")[0] == 200
+    assert asking("queue") == (200, {})
+    answers = [asking("contours/5"), asking("answer", {"key": "merge 6 3+1+2", "yes": True})]
+    assert answers == [(503, {"error": "the run is still being read"})] * 2
+    unmade.set_result(session)
+    assert len(asking("queue")[1]["queue"]) == 4
+    assert asking("contours/5")[0] == 200
+    assert session.log.entries == ()
+
+
+def test_who_waits_for_tables_is_told_that_they_cannot_be_read(asking, unmade):
+    unmade.set_exception(InputError("tracks.parquet is damaged"))
+    assert asking("queue") == (500, {"error": "tracks.parquet is damaged"})
 
 
 def test_a_correction_is_on_the_disk_and_seen_at_once(server, session, folder):
@@ -192,11 +228,12 @@ def test_another_one_who_corrects_meanwhile_is_told_of(server, folder):
     assert len(read_log(folder / "corrections.jsonl", other.run).entries) == 1
 
 
-def test_a_port_that_is_taken_is_one_line(session):
-    with serving(session) as (address, _):
+def test_a_port_that_is_taken_is_one_line(session, made):
+    with serving(session.shown, made) as (address, _):
         assert address.startswith("http://127.0.0.1:")
         assert len(urlsplit(address).path) > 30
-        with pytest.raises(OutputError, match="cannot be used"), serving(session, urlsplit(address).port):
+        port = urlsplit(address).port
+        with pytest.raises(OutputError, match="cannot be used"), serving(session.shown, made, port):
             pass
 
 
@@ -212,7 +249,7 @@ def test_only_frames_that_a_correction_changed_are_asked_for_again(server):
 
 def test_readers_of_files_are_asked_by_one_thread_at_a_time(session):
     inside = threading.Lock()
-    read, masks = session.movie.read_frame, session.run.masks
+    movie, masks = session.shown.movie, session.run.masks
 
     def read_alone(read):
         def alone(t):
@@ -223,8 +260,7 @@ def test_readers_of_files_are_asked_by_one_thread_at_a_time(session):
 
         return alone
 
-    movie = replace(session.movie, read_frame=read_alone(read))
-    shown = ShownFrames(masks, movie)
+    shown = ShownFrames(session.run, replace(movie, read_frame=read_alone(movie.read_frame)))
     alone = shown.one_at_a_time(replace(masks, read_frame=read_alone(masks.read_frame)))
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda t: (shown.picture(t), alone[t]), range(12)))
@@ -235,5 +271,5 @@ def test_a_damaged_frame_is_told(session, server):
     def read(t):
         raise InputError("frame 3 is damaged")
 
-    session.shown = ShownFrames(session.run.masks, replace(session.movie, read_frame=read))
+    session.shown.movie = replace(session.shown.movie, read_frame=read)
     assert server("frame/3") == (500, {"error": "frame 3 is damaged"})

@@ -3,7 +3,7 @@
 
 let item = 0;
 
-const current = () => run.queue[item];
+const current = () => run.queue?.[item];
 
 async function go(step) {
   item = Math.max(0, Math.min(run.queue.length - 1, item + step));
@@ -31,7 +31,7 @@ const nextOpen = () => run.queue.findIndex((other, i) => i > item && !state.answ
 
 // The frames of the question that comes next, that of its strip too.
 function framesOfNext() {
-  const one = run.queue[nextOpen()];
+  const one = run.queue?.[nextOpen()];
   return one ? [0, ...STRIP].map((step) => one.t + step) : [];
 }
 
