@@ -102,6 +102,11 @@ class Item:
         """Doubt times what it changes."""
         return self.doubt * self.change
 
+    @property
+    def mend(self) -> Correction | None:
+        """The answer that changes the run; the other one says that it is right."""
+        return self.no if isinstance(self.yes, Confirmed | MergeAccepted) else self.yes
+
 
 def make_queue(run: EditedRun, tables: Tables, seed: int = 0) -> list[Item]:
     """Return what to look at in an uncorrected run, in order.

@@ -124,7 +124,7 @@ def make_app(shown: ShownFrames, session: Future[Session], token: str) -> Starle
         "frame/{t:int}": frame,
         "queue": queue,
         "state": lambda request: JSONResponse(known().state()),
-        "changes": lambda request: JSONResponse(known().changes()),
+        "changes": lambda request: JSONResponse(known().changes(request.query_params.get("if"))),
         "contours/{t:int}": contours,
         "particle/{id:int}": particle,
         "{name}": page,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from threading import Lock
 from typing import Annotated, Any
@@ -102,9 +103,9 @@ class Session:
         return {
             "revision": len(self.log.entries),
             "changed": self._changed,
-            "log": [{"kind": e.kind, "item": e.item, "author": e.author, "time": e.time} for e in standing],
+            "log": [self._listed(entry) for entry in standing],
             "answered": {e.item: e.kind for e in standing if e.item},
-            "stale": [{"kind": entry.kind, "reason": reason} for entry, reason in self.stale],
+            "n_stale": len(self.stale),
             "can_undo": self.log.next_reversal("undo") is not None,
             "can_redo": self.log.next_reversal("redo") is not None,
             "n_merges": len(self.edited.merges),
@@ -112,11 +113,37 @@ class Session:
             "shares": {name: _told(asdict(share)) for name, share in shares.items()},
         }
 
-    def changes(self) -> list[dict[str, Any]]:
-        """Return what the corrections so far change in the results, measured now; others go on meanwhile."""
+    def _listed(self, entry: Entry) -> dict[str, Any]:
+        """Return what the page lists of an entry; ``t`` is its frame, ``stale`` why it does not apply."""
+        fields, frames = asdict(entry.done), self.base.frames
+        frame = fields["frame"] if "frame" in fields else next(_places(fields))["frame"]
+        stale = {one.id: reason for one, reason in self.stale}
+        return {
+            "kind": entry.kind,
+            "item": entry.item,
+            "t": frames.index(frame) if frame in frames else None,
+            "told": f"{entry.author}, {entry.time}{entry.why and f': {entry.why}'}",
+            "stale": stale.get(entry.id),
+        }
+
+    def changes(self, kind: str | None = None) -> list[dict[str, Any]]:
+        """Return what the corrections so far change in the results, measured now; others go on meanwhile.
+
+        With a ``kind`` of the queue: what they would if every open question of it showed a mistake.
+        """
         with self._lock:
-            edited = self.edited.copy()
+            edited = self.edited.copy() if kind is None else self._mended(kind)
         return [] if self.measure is None else [one.to_json() for one in self.measure(edited) if one.is_known]
+
+    def _mended(self, kind: str) -> EditedRun:
+        edited, answered = self.edited, {entry.item for entry in self.log.standing()}
+        for item in self.queue:
+            if item.kind == kind and item.key not in answered and item.mend is not None:
+                trial = edited.copy()
+                with suppress(Stale):
+                    item.mend.apply(trial)
+                    edited = trial
+        return edited
 
     def contours(self, t: int) -> bytes:
         """Return the contours of a frame as corrected, as JSON."""

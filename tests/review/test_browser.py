@@ -148,6 +148,10 @@ def test_what_changed_stands_on_the_page_until_the_next_correction(page):
     page.keyboard.press("z")
     done(page, 2)
     assert page.locator("#changes tr").count() == 0
+    page.evaluate("(n) => go(n - item)", [item.kind for item in page.session.queue].index("merge"))
+    page.click("#whatif:text-is('What if all 1 open merge questions show mistakes?')")
+    page.wait_for_selector("#changes th:text-is('if all 1 are mended')")
+    assert row.locator("td").all_inner_texts() == ["merges", "1", "1", "0"]
 
 
 SELECTED = {
@@ -202,8 +206,8 @@ def draw(page, points):
 
 def test_a_line_and_outlines_are_drawn(page):
     click(page, 4, 5)
-    page.click("[data-tool='line']")
-    draw(page, [(58, 20), (82, 20)])
+    page.click("[data-tool='split by line']")
+    draw(page, [(58, 20), (60, 21), (82, 20)])
     done(page, 1)
     assert len(page.session.edited.particles(5)) == len(np.unique(MASKS[5]))
     click(page, 9, 5)
@@ -227,13 +231,30 @@ def test_a_merge_gets_other_parents_and_another_frame(page):
     page.click("[data-tool='merged here']")
     done(page, 1)
     assert [m.frame for m in page.session.edited.lineage().merges] == [8]
-    page.keyboard.press("z")
-    done(page, 2)
     click(page, 1, 5)
     click(page, 5, 5, add=True)
     page.click("[data-tool='other parents']")
-    done(page, 3)
-    assert page.session.edited.lineage().merges[0].parents == (1, 5)
+    done(page, 2)
+    (merge,) = page.session.edited.lineage().merges
+    assert (merge.frame, merge.parents) == (8, (1, 5))
+    page.keyboard.press("z")
+    page.keyboard.press("z")
+    done(page, 4)
+    assert page.session.edited.lineage().merges[0].parents == (1, 2)
+    page.keyboard.press("Z")
+    done(page, 5)
+    go_to(page, 2)
+    page.click("#log li:text-is('merge frame, frame 8')")
+    page.wait_for_selector("#stage[data-frame='8']")
+
+
+def test_a_line_divides_what_is_selected_in_the_frame_shown(page):
+    click(page, 4, 5)
+    page.click("[data-tool='split by line']")
+    go_to(page, 7)
+    draw(page, [(58, 20), (60, 21), (82, 20)])
+    page.wait_for_selector("#message.error:has-text('select a particle of this frame first')")
+    assert page.session.log.entries == ()
 
 
 def test_what_cannot_be_is_told(page):
@@ -293,6 +314,15 @@ def test_outlines_are_mended_by_polygon_and_brush(page):
     done(page, 3)
     assert page.session.edited.labels(5)[70, 35] == 0
     assert page.session.edited.particles(5)[4][2] < grown
+    page.keyboard.press("Escape")
+    page.keyboard.press("b")  # one that lacks, in two strokes
+    draw(page, [(50, 5), (50, 15)])
+    done(page, 4)
+    new = page.session.edited.labels(5)[50, 10]
+    draw(page, [(50, 15), (58, 15)])
+    done(page, 5)
+    assert new > 11
+    assert page.session.edited.labels(5)[57, 15] == new
     check(page.session.edited)
 
 

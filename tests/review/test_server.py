@@ -19,7 +19,9 @@ from temtrack.errors import InputError, OutputError
 from temtrack.formats.store.run import open_run
 from temtrack.pipeline.correct import open_reviewed
 from temtrack.report.page.contours import STEPS
-from temtrack.review.log import read_log
+from temtrack.review.corrections import Note, ParticleDeleted
+from temtrack.review.log import Entry, append, read_log
+from temtrack.review.places import Place
 from temtrack.review.queue import make_queue
 from temtrack.review.shown import ShownFrames
 
@@ -169,6 +171,26 @@ def test_what_corrections_change_is_measured_when_it_is_asked_for(server, sessio
     assert found["n_particles"] == (11, 10)
     assert found["coalescence_fraction"][1] == 0
     assert "coalescence_rate" not in found  # the times of the frames are unknown
+
+
+def test_what_mended_questions_would_change_is_measured_and_not_done(server, session, folder):
+    session.measure = open_reviewed(folder).measure_changes
+    rows = {row["quantity"]: row["after"] for row in server("changes?if=merge")[1]}
+    assert (rows["n_merges"], rows["n_particles"]) == (0, 10)
+    assert len(session.edited.merges) == 1
+    assert session.log.entries == ()
+    server("answer", {"key": "merge 6 3+1+2", "yes": True})
+    rows = {row["quantity"]: row["after"] for row in server("changes?if=merge")[1]}
+    assert rows["n_merges"] == 1  # no merge is open any more
+
+
+def test_the_log_tells_frames_and_what_does_not_apply(server, session, folder):
+    done = [ParticleDeleted(Place(5, 70.0, 20.0)), ParticleDeleted(Place(40, 70.0, 20.0)), Note("dirt", 3)]
+    append(session.log, [Entry.now(one, author="Ann") for one in done], session.run)
+    told = make_session(folder).state()["log"]
+    assert [one["t"] for one in told] == [5, None, 3]
+    assert [one["stale"] for one in told] == [None, "frame 40 is not in this run", None]
+    assert told[0]["told"].startswith("Ann, ")
 
 
 REFUSED = {

@@ -9,9 +9,7 @@ const LOOK_KEYS = {
 const KEYS = {
   y: () => answer(true), n: () => answer(false), ".": () => go(1), ",": () => go(-1),
   z: () => did("reverse", { redo: false }, "undone"), Z: () => did("reverse", { redo: true }, "made again"),
-  d: () => use("delete here"), D: () => use("delete everywhere"), c: () => use("cut link"),
-  l: () => use("link"), s: () => use("swap"), j: () => use("join here"), m: () => use("merged"), x: () => use("exclude frame"),
-  b: () => use("brush"), e: () => use("eraser"), p: () => use("polygon"), a: () => use("point"),
+  ...Object.fromEntries(Object.entries(TOOL_KEYS).map(([key, name]) => [key, () => use(name)])),
   "[": () => resizeBrush(-1), "]": () => resizeBrush(1), Enter: () => finish(),
   Backspace: () => { drawn = drawn.slice(0, -1); redraw(); },
   Escape: () => { selected = []; setTool(null); showSelected(); },
@@ -41,19 +39,28 @@ function connectMovie() {
   $("stage").onpointerdown = (event) => (tool ? drawWith(event) : pan(event));
   $("stage").onpointermove = (event) => { pointer = placeOf(event); if (isBrush()) redraw(); };
   $("stage").addEventListener("wheel", zoom, { passive: false });
-  addEventListener("resize", () => { resize(); redraw(); });
+  new ResizeObserver(() => { resize(); redraw(); }).observe($("stage"));
 }
 
 function connectTools() {
-  for (const name of Object.keys(TOOLS)) {
-    const button = document.createElement("button");
-    button.textContent = button.dataset.tool = name;
-    button.onclick = () => { button.blur(); use(name); }; // else Enter would press it again
-    button.disabled = !run.has_model && (name === "point" || name === "box");
-    $("tools").append(button);
+  const keyOf = Object.fromEntries(Object.entries(TOOL_KEYS).map(([key, name]) => [name, key]));
+  for (const [group, tools] of Object.entries(TOOLS)) {
+    const [row, set] = [0, 1].map(() => document.createElement("div"));
+    row.append(Object.assign(document.createElement("span"), { textContent: group }), set);
+    for (const [name, [, , meaning]] of Object.entries(tools)) {
+      const button = document.createElement("button");
+      button.textContent = keyOf[name] ? `${name} (${keyOf[name]})` : name;
+      button.dataset.tool = name;
+      button.title = meaning;
+      button.onclick = () => { button.blur(); use(name); }; // else Enter would press it again
+      button.disabled = !run.has_model && (name === "point" || name === "box");
+      set.append(button);
+    }
+    $("tools").append(row);
   }
   listen(KEYS, { yes: "y", no: "n", next: ".", back: ",", undo: "z", redo: "Z" });
-  $("measure").onclick = showChanges;
+  $("measure").onclick = () => showChanges(null);
+  $("whatif").onclick = () => showChanges(current().kind);
   document.querySelector("aside").inert = false;
 }
 

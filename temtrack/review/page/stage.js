@@ -119,11 +119,16 @@ const placeOf = (event) => {
   return [(event.clientY - box.top - view.y) / view.scale, (event.clientX - box.left - view.x) / view.scale];
 };
 
+// The particle at a pixel of the frame that is shown, 0 where there is none.
+async function particleAt(y, x) {
+  const pen = $("overlay").getContext("2d");
+  pen.setTransform(1, 0, 0, 1, 0, 0);
+  return (await contours.get(t)).at(y, x, pen);
+}
+
 async function select(event) {
   if (!state) return;
-  const [y, x] = placeOf(event), pen = $("overlay").getContext("2d");
-  pen.setTransform(1, 0, 0, 1, 0, 0);
-  const hit = (await contours.get(t)).at(y, x, pen);
+  const hit = await particleAt(...placeOf(event));
   selected = event.shiftKey ? selected : [];
   if (hit) selected = [...selected.filter((one) => one.id !== hit || one.t !== t), { id: hit, t }];
   showSelected();
