@@ -237,6 +237,8 @@ def correct_file(
     log = reviewed.log
     if given is not None and (new := _entries_of(given, reviewed, request.progress)):
         log = append(log, new, reviewed.run)
+    if not log.entries and given is not None:
+        raise UsageError(f"--from {given}: tells nothing else than the run; there is nothing to correct")
     if not log.entries:
         raise UsageError(
             f"{log.path}: holds no corrections; make some with `temtrack review`, or give --from"
