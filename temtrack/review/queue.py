@@ -147,7 +147,11 @@ class _Finder:
         self.rows = rows.to_pandas().set_index(_COLUMNS[:2], drop=False)
         self.lineage = run.lineage()
         self._by_frame = self.rows.groupby(level="frame")
-        self._began = [t for t in self.lineage.tracks if t.origin in ("appeared", "nucleated", "entered")]
+        began = [t for t in self.lineage.tracks if t.origin in ("appeared", "nucleated", "entered")]
+        self._began = sorted(began, key=lambda track: track.start)
+        self._starts = [track.start for track in self._began]
+        firsts = pd.MultiIndex.from_arrays([[track.id for track in self._began], self._starts])
+        self._firsts = self.rows[["y_px", "x_px", "area_px"]].reindex(firsts).to_numpy()  # NaN where hidden
         self.confidence = _by(tables.merges, ("frame", "child_id"), "confidence")
         self.fates = _by(tables.tracks, ("particle_id",), "fate_confidence")
         words = tables.frames["quality"].to_pylist()
@@ -253,16 +257,13 @@ class _Finder:
     def _heir(self, track: Track, last: Place) -> Track | None:
         """Return what begins soon after a particle ended, about there and as large."""
         assert last.area_px is not None
-        found = []
-        for other in self._began:
-            if not track.end < other.start <= track.end + MAX_GAP_FRAMES:
-                continue
-            first = self._place(other.id, other.start)
-            assert first.area_px is not None
-            away = np.hypot(first.y_px - last.y_px, first.x_px - last.x_px)
-            factor = max(first.area_px / last.area_px, last.area_px / first.area_px)
-            if away < np.sqrt(last.area_px / np.pi) and factor < MAX_AREA_FACTOR:
-                found.append((away, other.start, other.id, other))
+        low, high = np.searchsorted(self._starts, [track.end + 1, track.end + 1 + MAX_GAP_FRAMES])
+        y, x, area = self._firsts[low:high].T
+        away = np.hypot(y - last.y_px, x - last.x_px)
+        factor = np.maximum(area / last.area_px, last.area_px / area)
+        is_like = (away < np.sqrt(last.area_px / np.pi)) & (factor < MAX_AREA_FACTOR)
+        near = [(away[i], self._began[low + i]) for i in np.flatnonzero(is_like)]
+        found = [(way, other.start, other.id, other) for way, other in near]
         return min(found)[-1] if found else None
 
     def _host(self, track: Track) -> tuple[int | None, float]:
