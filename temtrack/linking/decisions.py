@@ -139,7 +139,8 @@ def _resolve_appearances(state: LinkerState, config: LinkingConfig) -> None:
     for new in record.born:
         n_seen = sum(r.is_seen(new) for r in informative)
         needs = min(config.min_seen_frames, len(informative))
-        if record.frame == 0 or new in record.at_border or n_seen >= needs:
+        is_sure = record.frame == 0 or new in record.at_border or state.known()[new].is_told
+        if is_sure or n_seen >= needs:
             state.lineage_builder.add_origin(new, classify_origin(new, state.window, usual_area_px))
         else:
             spurious[new] = 0
@@ -183,6 +184,7 @@ def _replace(state: LinkerState, old_ids: tuple[int, ...], new: int) -> None:
         gap_frames=min(t.gap_frames for t in old),
         n_seen=max(t.n_seen for t in old),
         touches_border=any(t.touches_border for t in old),
+        is_told=any(t.is_told for t in old),
     )
     for record in state.window:
         if record.is_informative and record.is_seen(new) and not record.sharing_with(new):

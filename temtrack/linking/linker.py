@@ -73,7 +73,11 @@ class Linker:
         self.state = state or LinkerState()
 
     def push(
-        self, propagated: LabelImage | None, detections: LabelImage, is_blank: bool = False
+        self,
+        propagated: LabelImage | None,
+        detections: LabelImage,
+        is_blank: bool = False,
+        is_told: bool = False,
     ) -> LabelImage:
         """Link the next frame and return its provisional labels.
 
@@ -85,6 +89,8 @@ class Linker:
             This frame's segmentation, ids from 1 on without gaps.
         is_blank
             The frame is known to be bad: tracks go on through it; nothing ends, begins or merges.
+        is_told
+            A person said what particles are there: each is one, though no other frame shows it.
         """
         propagated = self._live(propagated or LabelImage(np.zeros(detections.shape, np.int32)))
         found, expected = detections.regions, propagated.regions
@@ -115,6 +121,9 @@ class Linker:
         record, memory = self._record(
             propagated, detections, links, is_blank, has_low_recall and is_excused and not is_blank
         )
+        if is_told:
+            for i in record.area_px.keys() - record.gap_filled:
+                self.state.tracks[i].is_told = True
         self.state.window.append(record)
         self.state.n_frames += 1
         self._end_lost_tracks(record)

@@ -43,6 +43,7 @@ class TrackState:
 
     ``n_seen`` and ``n_missed`` are the good frames with a detection, its own or a shared one, and without.
     ``merges_in`` is the frame in which it will have merged, having been missed in the ones before; else -1.
+    ``is_told`` of one that a person pointed at or outlined.
     """
 
     id: int
@@ -58,14 +59,15 @@ class TrackState:
     velocity_px: tuple[float, float] = (0.0, 0.0)
     is_fading: bool = False
     merges_in: int = -1
+    is_told: bool = False
 
     def is_established(self, n_frames: int) -> bool:
-        """Tell whether it is surely a particle: seen alone often enough, and oftener than missed.
+        """Tell whether it is surely a particle: told, or seen alone often enough, and oftener than missed.
 
         ``n_frames`` is how many frames there were.
         """
         is_often = len(self.observations) >= min(MIN_ESTABLISHED_FRAMES, n_frames)
-        return is_often and self.n_seen >= self.n_missed
+        return self.is_told or (is_often and self.n_seen >= self.n_missed)
 
     def see(self, observation: Observation) -> None:
         """Remember an observation, update the mean velocity (pixels per frame) and the peak area."""

@@ -94,6 +94,7 @@ class LinkerState:
                 track.see(observation)
         track.last_seen, track.gap_frames = live.last_seen, live.gap_frames
         track.n_seen += live.n_seen
+        track.is_told |= live.is_told
 
     def end(self, tracks: Sequence[TrackState]) -> None:
         """End tracks where they were last seen and take back what was filled in since."""

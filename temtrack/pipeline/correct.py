@@ -118,10 +118,8 @@ class Reviewed:
         )
 
     def measure_changes(self, edited: EditedRun) -> list[Change]:
-        """Measure what corrections change; it takes as long as `temtrack.analyze`."""
-        run = self.as_run(edited)
-        after = analyze_run(run, None, run.calibration)
-        return measure_changes(observe(self.tables), observe(after))
+        """Measure what corrections change, which takes as long as `temtrack.analyze`."""
+        return Corrected(self.as_run(edited), (), (), self.tables).measure_changes()
 
 
 def open_reviewed(masks: Run | Path | str, progress: Progress = silent) -> Reviewed:
@@ -237,6 +235,8 @@ def correct_file(
     log = reviewed.log
     if given is not None and (new := _entries_of(given, reviewed, request.progress)):
         log = append(log, new, reviewed.run)
+    if not log.entries and given is not None:
+        raise UsageError(f"--from {given}: tells nothing else than the run; there is nothing to correct")
     if not log.entries:
         raise UsageError(
             f"{log.path}: holds no corrections; make some with `temtrack review`, or give --from"

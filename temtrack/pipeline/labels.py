@@ -65,8 +65,8 @@ def looked_at(masks: Run | Path | str, progress: Progress = silent) -> LookedAt:
     frames = [t for t in frames if edited.quality[t] != "excluded"]
     if not frames:
         raise InputError(
-            f"{log.path}: no frame was looked at; draw outlines in `temtrack review`, or say there that a"
-            " frame is right"
+            f"{log.path}: no frame was looked at that is not excluded; draw outlines in `temtrack review`, or"
+            " say there that a frame is right"
         )
     return LookedAt(reviewed.run, edited, frames, Source(str(log.path), fingerprint([log.path])))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,8 @@ class MovieSegmentation:
         Returns the share of the last frame that the model saw; ``None`` where there is no model.
     grow
         Is given the movie with frames added to it.
+    told
+        The frames of which a person said what particles are there.
     """
 
     segment: Segment
@@ -49,6 +51,7 @@ class MovieSegmentation:
     resumed: Callable[[int], Segment] | None = None
     seen_fraction: Callable[[], float | None] = lambda: None
     grow: Callable[[Movie], None] = lambda movie: None
+    told: Set[int] = frozenset()
 
 
 def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions) -> MovieSegmentation:

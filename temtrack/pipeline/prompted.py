@@ -92,6 +92,11 @@ class Followed:
 
         return segment_and_tell
 
+    def frames(self, can_ask: bool) -> set[int]:
+        """Return the frames of which something is told, by prompts where a model answers them."""
+        prompted = () if self.prompts is None or not can_ask else self.prompts[:, 0].astype(int).tolist()
+        return {*prompted, *([] if self.first_mask is None else [0])}
+
     def _prompts_of(self, t: int) -> NDArray[np.float64]:
         found = np.empty((0, 2)) if self.prompts is None else self.prompts
         return found[found[:, 0] == t, 1:] if len(found) else found

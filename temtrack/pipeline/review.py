@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from temtrack.errors import UsageError
+from temtrack.formats.store.run import open_run
 from temtrack.models.registry import find_model, parts_of
-from temtrack.pipeline.correct import open_reviewed
 from temtrack.pipeline.find_movie import find_movie
 from temtrack.pipeline.options import SegmentOptions
 from temtrack.progress import Progress, silent
-from temtrack.review.drawing import Ask
-from temtrack.review.queue import make_queue
+from temtrack.review.shown import ShownFrames
 
 if TYPE_CHECKING:
+    from temtrack.review.drawing import Ask
+    from temtrack.review.session import Session
     from temtrack.segmentation.segmenter import Segmenter
 
 
@@ -32,6 +35,31 @@ def _asking(model: str, device: str) -> Ask:
         return Segmenter(model, device)
 
     return lambda image, points, boxes: load().predict_prompts(image, points, boxes).labels
+
+
+def _session(shown: ShownFrames, ask: Ask, progress: Progress) -> Session:
+    """Read the tables of a run, measure them where they lack, and list what is to be looked at."""
+    from temtrack.pipeline.correct import open_reviewed
+    from temtrack.review.queue import make_queue
+    from temtrack.review.session import Session
+
+    reviewed = open_reviewed(shown.run, progress)
+    queue = make_queue(reviewed.edited, reviewed.tables)
+    return Session(shown, reviewed.edited, reviewed.log, queue, ask, reviewed.measure_changes)
+
+
+def _meanwhile(make: Callable[[], Session]) -> Future[Session]:
+    """Let another thread make what takes seconds to import and to read; the process need not wait for it."""
+    made: Future[Session] = Future()
+
+    def run() -> None:
+        try:
+            made.set_result(make())
+        except BaseException as error:
+            made.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return made
 
 
 @contextmanager
@@ -61,20 +89,18 @@ def serve_review(
     if missing := [name for name in ("starlette", "uvicorn") if find_spec(name) is None]:
         raise UsageError(f"review: needs {' and '.join(missing)}; pip install 'temtrack[review]'")
     from temtrack.review.server import serving
-    from temtrack.review.session import Session
 
     for part in parts_of(model):
         find_model(part)
-    reviewed = open_reviewed(masks, progress)
-    shown = find_movie(reviewed.run, movie)
-    queue = make_queue(reviewed.edited, reviewed.tables)
-    asked = _asking(model, device), reviewed.measure_changes
-    session = Session(reviewed.run, shown, reviewed.edited, reviewed.log, queue, *asked)
-    session.shown.picture(queue[0].frame if queue else 0)  # finds the grey window: the page need not wait
-    with serving(session, port) as (address, serve):
+    run = open_run(masks)
+    shown = ShownFrames(run, find_movie(run, movie))
+    session = _meanwhile(lambda: _session(shown, _asking(model, device), progress))
+    with serving(shown, session, port) as (address, serve):
 
         def until_interrupted() -> None:
             with suppress(KeyboardInterrupt):
                 serve()
+            if session.done():
+                session.result()  # or why there is none
 
         yield address, until_interrupted

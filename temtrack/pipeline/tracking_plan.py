@@ -136,7 +136,8 @@ def corrected_by(segmentation: MovieSegmentation, corrected: CorrectedFrames) ->
 
     inputs = {**segmentation.inputs, "corrections": corrected.source}
     own = resumed_and_corrected(0)
-    return replace(segmentation, segment=own, inputs=inputs, resumed=resumed_and_corrected)
+    told = segmentation.told | corrected.read.keys()
+    return replace(segmentation, segment=own, inputs=inputs, resumed=resumed_and_corrected, told=told)
 
 
 def told_of(
@@ -157,7 +158,10 @@ def told_of(
     def resumed_and_told(first: int) -> Segment:
         return followed.told(resumed(first), ask, first)
 
-    return replace(segmentation, segment=resumed_and_told(0), inputs=inputs, resumed=resumed_and_told)
+    told = segmentation.told | followed.frames(can_ask=ask is not None)
+    return replace(
+        segmentation, segment=resumed_and_told(0), inputs=inputs, resumed=resumed_and_told, told=told
+    )
 
 
 def segmented_by_masks(folder: Path, movie: Movie) -> MovieSegmentation:

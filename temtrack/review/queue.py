@@ -52,6 +52,9 @@ MIN_UNLIKE = 0.5
 #: Of the queue every so-manieth item is drawn at random, so that all can be judged by those reviewed.
 SAMPLE_EVERY = 4
 
+#: What is looked at of particles; by the first two they are sorted.
+_COLUMNS = ["particle_id", "frame", "y_px", "x_px", "area_px", "touches_border"]
+
 #: Doubt of what nobody gave a confidence.
 _UNKNOWN_DOUBT = 0.5
 
@@ -99,6 +102,11 @@ class Item:
         """Doubt times what it changes."""
         return self.doubt * self.change
 
+    @property
+    def mend(self) -> Correction | None:
+        """The answer that changes the run; the other one says that it is right."""
+        return self.no if isinstance(self.yes, Confirmed | MergeAccepted) else self.yes
+
 
 def make_queue(run: EditedRun, tables: Tables, seed: int = 0) -> list[Item]:
     """Return what to look at in an uncorrected run, in order.
@@ -135,12 +143,15 @@ class _Finder:
 
     def __init__(self, run: EditedRun, tables: Tables) -> None:
         self.run, self.tables = run, tables
-        columns = ["particle_id", "frame", "y_px", "x_px", "area_px", "touches_border"]
-        rows = tables.particles.select(columns).sort_by([(name, "ascending") for name in columns[:2]])
-        self.rows = rows.to_pandas().set_index(columns[:2], drop=False)
+        rows = tables.particles.select(_COLUMNS).sort_by([(name, "ascending") for name in _COLUMNS[:2]])
+        self.rows = rows.to_pandas().set_index(_COLUMNS[:2], drop=False)
         self.lineage = run.lineage()
         self._by_frame = self.rows.groupby(level="frame")
-        self._began = [t for t in self.lineage.tracks if t.origin in ("appeared", "nucleated", "entered")]
+        began = [t for t in self.lineage.tracks if t.origin in ("appeared", "nucleated", "entered")]
+        self._began = sorted(began, key=lambda track: track.start)
+        self._starts = [track.start for track in self._began]
+        firsts = pd.MultiIndex.from_arrays([[track.id for track in self._began], self._starts])
+        self._firsts = self.rows[["y_px", "x_px", "area_px"]].reindex(firsts).to_numpy()  # NaN where hidden
         self.confidence = _by(tables.merges, ("frame", "child_id"), "confidence")
         self.fates = _by(tables.tracks, ("particle_id",), "fate_confidence")
         words = tables.frames["quality"].to_pylist()
@@ -246,16 +257,13 @@ class _Finder:
     def _heir(self, track: Track, last: Place) -> Track | None:
         """Return what begins soon after a particle ended, about there and as large."""
         assert last.area_px is not None
-        found = []
-        for other in self._began:
-            if not track.end < other.start <= track.end + MAX_GAP_FRAMES:
-                continue
-            first = self._place(other.id, other.start)
-            assert first.area_px is not None
-            away = np.hypot(first.y_px - last.y_px, first.x_px - last.x_px)
-            factor = max(first.area_px / last.area_px, last.area_px / first.area_px)
-            if away < np.sqrt(last.area_px / np.pi) and factor < MAX_AREA_FACTOR:
-                found.append((away, other.start, other.id, other))
+        low, high = np.searchsorted(self._starts, [track.end + 1, track.end + 1 + MAX_GAP_FRAMES])
+        y, x, area = self._firsts[low:high].T
+        away = np.hypot(y - last.y_px, x - last.x_px)
+        factor = np.maximum(area / last.area_px, last.area_px / area)
+        is_like = (away < np.sqrt(last.area_px / np.pi)) & (factor < MAX_AREA_FACTOR)
+        near = [(away[i], self._began[low + i]) for i in np.flatnonzero(is_like)]
+        found = [(way, other.start, other.id, other) for way, other in near]
         return min(found)[-1] if found else None
 
     def _host(self, track: Track) -> tuple[int | None, float]:
@@ -283,30 +291,27 @@ class _Finder:
 
     def _jumps(self) -> Iterator[Item]:
         """Yield what is unlike itself a frame before: swapped, badly outlined, or another one."""
-        rows = self.rows.reset_index(drop=True)
-        steps = rows.groupby("particle_id")[["frame", "y_px", "x_px"]].diff()
-        log_area = np.log(rows["area_px"])
-        grown = log_area.groupby(rows["particle_id"]).diff()
-        is_cut = rows["touches_border"].astype(bool)
-        grown = grown.where(~is_cut & ~is_cut.shift(fill_value=False), 0.0)
-        is_good = ~rows["frame"].isin(self.bad)
-        follows = (steps["frame"] == 1) & is_good & is_good.shift(fill_value=False)
-        common = steps[follows].groupby(rows["frame"][follows])[["y_px", "x_px"]].transform("median")
-        off = np.hypot(*(steps[follows][["y_px", "x_px"]] - common).to_numpy().T)
-        table = rows[follows].assign(off=off, grown=grown[follows].abs())
-        scales = {
-            name: max(float(table[name].median()), least) for name, least in (("off", 0.2), ("grown", 0.02))
-        }
-        table["jump"] = table["off"] / scales["off"] + table["grown"] / scales["grown"]
-        odd = table[table["jump"] > MIN_JUMP]
+        ones, frames, *yx, area, is_cut = (self.rows[name].to_numpy() for name in _COLUMNS)
+        is_good = ~np.isin(frames, list(self.bad))
+        later = np.flatnonzero((np.diff(ones) == 0) & (np.diff(frames) == 1) & is_good[1:] & is_good[:-1]) + 1
+        ones, frames = ones[later], frames[later]
+        if not len(later):
+            return
+        steps = pd.DataFrame(np.column_stack([at[later] - at[later - 1] for at in yx]))
+        off = np.hypot(*(steps - steps.groupby(frames).transform("median")).to_numpy().T)
+        grown = np.abs(np.log(area[later] / area[later - 1]))
+        grown[is_cut[later] | is_cut[later - 1]] = 0.0
+        jump = off / max(np.median(off), 0.2) + grown / max(np.median(grown), 0.02)
+        odd = np.flatnonzero(jump > MIN_JUMP)
+        odd = odd[np.argsort(-jump[odd], kind="stable")]
         done: set[tuple[int, int]] = set()
-        for row in odd.sort_values("jump", ascending=False).itertuples():
-            t, one = int(row.frame), int(row.particle_id)
+        for i in odd:
+            t, one = int(frames[i]), int(ones[i])
             before, now = self.rows.loc[(one, t - 1)], self.rows.loc[(one, t)]
             if {(t, one), (t - 1, one)} & done or self._unlike(before, now) < MIN_UNLIKE:
                 continue
-            doubt = float(row.jump / (row.jump + MIN_JUMP))
-            other = self._swapped(one, t, odd[odd["frame"] == t].particle_id.tolist())
+            doubt = float(jump[i] / (jump[i] + MIN_JUMP))
+            other = self._swapped(one, t, [int(ones[j]) for j in odd if frames[j] == t])
             done |= {(t, one), (t, other or one)}
             yield self._jump(one, t, other, doubt)
 

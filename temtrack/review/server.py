@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import secrets
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -24,7 +25,12 @@ from starlette.routing import Route
 
 from temtrack.errors import OutputError, TemtrackError
 from temtrack.review.places import Stale
-from temtrack.review.session import Session
+from temtrack.review.shown import ShownFrames
+
+if TYPE_CHECKING:
+    from temtrack.review.session import Session
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 #: Names under which a browser reaches this machine, also through ``ssh -L``.
 _HOSTS = ("127.0.0.1", "localhost")
@@ -42,8 +48,11 @@ _HEADERS = {
 }
 
 
-def make_app(session: Session, token: str) -> Starlette:
-    """Return the server of a session; ``token`` is the first part of every path."""
+def make_app(shown: ShownFrames, session: Future[Session], token: str) -> Starlette:
+    """Return the server of a run; ``token`` is the first part of every path.
+
+    Pictures are shown before there is a ``session``; until then its queue is an empty answer.
+    """
 
     def page(request: Request) -> Response:
         name = request.path_params.get("name", "")
@@ -53,79 +62,84 @@ def make_app(session: Session, token: str) -> Starlette:
         return Response(file.read_bytes(), media_type=_PAGES[name])
 
     def frame(request: Request) -> Response:
-        t = _frame(request, session)
+        t = _frame(request, shown)
         return Response(
-            session.shown.picture(t),
-            media_type="image/bmp",
-            headers={"Cache-Control": "private, max-age=3600"},
+            shown.picture(t), media_type="image/bmp", headers={"Cache-Control": "private, max-age=3600"}
         )
 
+    def queue(request: Request) -> Response:
+        return JSONResponse(session.result().describe() if session.done() else {})
+
     def contours(request: Request) -> Response:
-        return Response(session.contours(_frame(request, session)), media_type="application/json")
+        return Response(known().contours(_frame(request, shown)), media_type="application/json")
 
     def particle(request: Request) -> Response:
         try:
-            return JSONResponse(session.particle(request.path_params["id"]))
+            return JSONResponse(known().particle(request.path_params["id"]))
         except ValueError:
             return _refused(404, "there is no such particle")
 
-    def doing(act: Callable[[Mapping[str, Any]], None]) -> Callable[[Request], Any]:
+    def known() -> Session:
+        return session.result(timeout=0)
+
+    def doing(name: str) -> Endpoint:
         async def do(request: Request) -> Response:
             try:
                 told = json.loads(await request.body())
                 if not isinstance(told, dict):
                     raise ValueError("a JSON object is needed")
-                await run_in_threadpool(act, told)
+                await run_in_threadpool(getattr(known(), name), told)
             except (ValueError, TypeError, AttributeError, KeyError) as error:
                 return _refused(400, str(error))
             except Stale as reason:
                 return _refused(409, str(reason))
-            except TemtrackError as error:
-                return _refused(500, str(error))
-            return JSONResponse(session.state())
+            return JSONResponse(known().state())
 
         return do
 
-    def checked(endpoint: Callable[[Request], Any]) -> Callable[[Request], Any]:
+    def checked(endpoint: Endpoint) -> Endpoint:
         async def check(request: Request) -> Response:
             if (refusal := _refusal(request, token)) is not None:
                 return refusal
-            response: Response = await endpoint(request)
+            try:
+                response = await endpoint(request)
+            except TimeoutError:
+                return _refused(503, "the run is still being read")
+            except TemtrackError as error:  # as of a damaged frame
+                return _refused(500, str(error))
             for name, value in _HEADERS.items():
                 response.headers.setdefault(name, value)
             return response
 
         return check
 
-    def looking(look: Callable[[Request], Response]) -> Callable[[Request], Any]:
+    def looking(look: Callable[[Request], Response]) -> Endpoint:
         async def answer(request: Request) -> Response:
-            try:
-                return await run_in_threadpool(look, request)
-            except TemtrackError as error:  # a damaged frame
-                return _refused(500, str(error))
+            return await run_in_threadpool(look, request)
 
         return answer
 
-    posts = {name: getattr(session, name) for name in ("correct", "answer", "draw", "reverse")}
     gets: dict[str, Callable[[Request], Response]] = {
-        "run": lambda request: JSONResponse(session.describe()),
-        "state": lambda request: JSONResponse(session.state()),
-        "changes": lambda request: JSONResponse(session.changes()),
+        "run": lambda request: JSONResponse(shown.describe()),
         "frame/{t:int}": frame,
+        "queue": queue,
+        "state": lambda request: JSONResponse(known().state()),
+        "changes": lambda request: JSONResponse(known().changes(request.query_params.get("if"))),
         "contours/{t:int}": contours,
         "particle/{id:int}": particle,
         "{name}": page,
         "": page,
     }
+    posts = {name: doing(name) for name in ("correct", "answer", "draw", "reverse")}
     routes = [
-        *(Route(f"/{{token}}/{path}", checked(doing(act)), methods=["POST"]) for path, act in posts.items()),
+        *(Route(f"/{{token}}/{path}", checked(act), methods=["POST"]) for path, act in posts.items()),
         *(Route(f"/{{token}}/{path}", checked(looking(look))) for path, look in gets.items()),
     ]
     return Starlette(routes=routes)
 
 
-def _frame(request: Request, session: Session) -> int:
-    return min(int(request.path_params["t"]), len(session.run.masks) - 1)
+def _frame(request: Request, shown: ShownFrames) -> int:
+    return min(int(request.path_params["t"]), len(shown.run.masks) - 1)
 
 
 def _refusal(request: Request, token: str) -> Response | None:
@@ -151,9 +165,9 @@ def _refused(status: int, reason: str) -> Response:
 
 @contextmanager
 def serving(
-    session: Session, port: int = 0, token: str | None = None
+    shown: ShownFrames, session: Future[Session], port: int = 0
 ) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Give the address of a session's page, and what serves it until it is interrupted.
+    """Give the address of a run's page, and what serves it until interrupted, or until its session fails.
 
     Raises
     ------
@@ -168,8 +182,13 @@ def serving(
             bound.listen()
         except OSError as error:
             raise OutputError(f"--port {port}: cannot be used: {error.strerror}; give another one") from error
-        config = uvicorn.Config(make_app(session, token), log_level="error", access_log=False)
+        config = uvicorn.Config(make_app(shown, session, token), log_level="error", access_log=False)
         server = uvicorn.Server(config)
+
+        def end_if_failed(session: Future[Session]) -> None:
+            server.should_exit |= session.exception() is not None
+
+        session.add_done_callback(end_if_failed)
         address = f"http://127.0.0.1:{bound.getsockname()[1]}/{token}/"
         try:
             yield address, lambda: server.run(sockets=[bound])

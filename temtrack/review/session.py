@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from threading import Lock
 from typing import Annotated, Any
@@ -13,8 +14,6 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from temtrack.kinetics.changes import Change
 from temtrack.masks import Labels, Run
-from temtrack.movie import Movie
-from temtrack.report.colors import PALETTE
 from temtrack.review.corrections import Correction
 from temtrack.review.drawing import Ask, answered, brushed, parts_at
 from temtrack.review.edited import EditedRun
@@ -38,8 +37,8 @@ class Session:
 
     Parameters
     ----------
-    run, movie
-        As tracked; ``None`` where the movie is not at hand.
+    shown
+        The run as tracked, and its movie.
     base
         The run without corrections.
     log
@@ -52,8 +51,7 @@ class Session:
         Measures what corrections change in the results; ``None`` where nothing does.
     """
 
-    run: Run
-    movie: Movie | None
+    shown: ShownFrames
     base: EditedRun
     log: Log
     queue: list[Item]
@@ -62,25 +60,24 @@ class Session:
     _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
-        self.shown = ShownFrames(self.run.masks, self.movie)
         self.base = self.base.reading(self.shown.one_at_a_time)
         self.edited, self.stale = self.log.apply(self.base)
         self._changed: list[int] = []
 
+    @property
+    def run(self) -> Run:
+        """The run as tracked."""
+        return self.shown.run
+
+    @property
+    def has_model(self) -> bool:
+        """Whether points and boxes are answered."""
+        return self.ask is not None and self.shown.movie is not None
+
     def describe(self) -> dict[str, Any]:
-        """Return size and times of the movie, and the queue."""
-        masks, calibration = self.run.masks, self.run.calibration
-        seconds = calibration.frame_seconds
+        """Return the queue, and whether points and boxes are answered."""
         return {
-            "name": masks.path.resolve().name,
-            "n_frames": len(masks),
-            "height": masks.height,
-            "width": masks.width,
-            "has_model": self.ask is not None and self.movie is not None,
-            "first_frame": self.base.frames.start,
-            "frame_step": self.base.frames.step,
-            "seconds": None if seconds is None else seconds.tolist(),
-            "colors": ["#{:02x}{:02x}{:02x}".format(*color) for color in PALETTE.tolist()],
+            "has_model": self.has_model,
             "queue": [
                 {
                     "key": item.key,
@@ -106,9 +103,9 @@ class Session:
         return {
             "revision": len(self.log.entries),
             "changed": self._changed,
-            "log": [{"kind": e.kind, "item": e.item, "author": e.author, "time": e.time} for e in standing],
+            "log": [self._listed(entry) for entry in standing],
             "answered": {e.item: e.kind for e in standing if e.item},
-            "stale": [{"kind": entry.kind, "reason": reason} for entry, reason in self.stale],
+            "n_stale": len(self.stale),
             "can_undo": self.log.next_reversal("undo") is not None,
             "can_redo": self.log.next_reversal("redo") is not None,
             "n_merges": len(self.edited.merges),
@@ -116,11 +113,37 @@ class Session:
             "shares": {name: _told(asdict(share)) for name, share in shares.items()},
         }
 
-    def changes(self) -> list[dict[str, Any]]:
-        """Return what the corrections so far change in the results, measured now; others go on meanwhile."""
+    def _listed(self, entry: Entry) -> dict[str, Any]:
+        """Return what the page lists of an entry; ``t`` is its frame, ``stale`` why it does not apply."""
+        fields, frames = asdict(entry.done), self.base.frames
+        frame = fields["frame"] if "frame" in fields else next(_places(fields))["frame"]
+        stale = {one.id: reason for one, reason in self.stale}
+        return {
+            "kind": entry.kind,
+            "item": entry.item,
+            "t": frames.index(frame) if frame in frames else None,
+            "told": f"{entry.author}, {entry.time}{entry.why and f': {entry.why}'}",
+            "stale": stale.get(entry.id),
+        }
+
+    def changes(self, kind: str | None = None) -> list[dict[str, Any]]:
+        """Return what the corrections so far change in the results, measured now; others go on meanwhile.
+
+        With a ``kind`` of the queue: what they would if every open question of it showed a mistake.
+        """
         with self._lock:
-            edited = self.edited.copy()
+            edited = self.edited.copy() if kind is None else self._mended(kind)
         return [] if self.measure is None else [one.to_json() for one in self.measure(edited) if one.is_known]
+
+    def _mended(self, kind: str) -> EditedRun:
+        edited, answered = self.edited, {entry.item for entry in self.log.standing()}
+        for item in self.queue:
+            if item.kind == kind and item.key not in answered and item.mend is not None:
+                trial = edited.copy()
+                with suppress(Stale):
+                    item.mend.apply(trial)
+                    edited = trial
+        return edited
 
     def contours(self, t: int) -> bytes:
         """Return the contours of a frame as corrected, as JSON."""
@@ -165,7 +188,7 @@ class Session:
             own = labels == one if one is not None else np.zeros(labels.shape, bool)
             at = None if one is None else self.edited.place(one, t)
             if how == "divide" and at is not None and len(points) > 1:
-                answers = None if self.ask is None or self.movie is None else self._answer(t, points)
+                answers = self._answer(t, points) if self.has_model else None
                 parts = [rings_of(part) for part in parts_at(own, points, answers) if part.any()]
                 self._make(ParticleDivided(at, tuple(parts)), "", str(told.get("why", "")))
                 return
@@ -199,7 +222,7 @@ class Session:
         self, t: int, points: list[tuple[float, float]], boxes: Sequence[Sequence[float]] = ()
     ) -> Labels:
         """Return what the model says of points or boxes in a frame."""
-        if self.ask is None or self.movie is None:
+        if self.ask is None or not self.has_model:
             raise ValueError("there is no model, or no movie, to answer a point or a box")
         areas = [area for _, _, area in self.edited.particles(t).values()]
         diameter = 2 * np.sqrt(np.median(areas) / np.pi) if areas else 0.0

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from temtrack.masks import Labels, Masks
+from temtrack.masks import Labels, Masks, Run
 from temtrack.movie import Movie
+from temtrack.report.colors import PALETTE
 from temtrack.report.display import GreyWindow
 from temtrack.report.page.contours import trace_contours
 
@@ -27,22 +28,37 @@ class ShownFrames:
 
     Parameters
     ----------
-    masks
-        Of the run; they give the size.
+    run
+        Its masks give the size.
     movie
         ``None`` where it is not at hand: then all is grey.
     """
 
-    def __init__(self, masks: Masks, movie: Movie | None) -> None:
+    def __init__(self, run: Run, movie: Movie | None) -> None:
         self._reading = RLock()
-        self._movie, self._shape = movie, (masks.height, masks.width)
-        n_kept = max(_KEPT_BYTES // (masks.height * masks.width), _KEPT_PICTURES)
+        self.run, self.movie = run, movie
+        n_kept = max(_KEPT_BYTES // (run.masks.height * run.masks.width), _KEPT_PICTURES)
         self.picture = lru_cache(maxsize=n_kept)(self._picture)
+
+    def describe(self) -> dict[str, Any]:
+        """Return name, size and times of the movie, and the colours of its particles."""
+        masks, seconds = self.run.masks, self.run.calibration.frame_seconds
+        frames = range(len(masks)) if self.run.frame_range is None else self.run.frame_range
+        return {
+            "name": masks.path.resolve().name,
+            "n_frames": len(masks),
+            "height": masks.height,
+            "width": masks.width,
+            "first_frame": frames.start,
+            "frame_step": frames.step,
+            "seconds": None if seconds is None else seconds.tolist(),
+            "colors": ["#{:02x}{:02x}{:02x}".format(*color) for color in PALETTE.tolist()],
+        }
 
     @cached_property
     def _window(self) -> GreyWindow:
-        assert self._movie is not None
-        return GreyWindow.of(self._movie)
+        assert self.movie is not None
+        return GreyWindow.of(self.movie)
 
     def one_at_a_time(self, masks: Masks) -> Masks:
         """Return masks that are read by one thread at a time."""
@@ -55,14 +71,14 @@ class ShownFrames:
 
     def frame(self, t: int) -> NDArray[Any]:
         """Return the grey values (Y, X) of a frame of the movie, which must be there."""
-        assert self._movie is not None
+        assert self.movie is not None
         with self._reading:
-            return self._movie.read_frame(t)
+            return self.movie.read_frame(t)
 
     def _picture(self, t: int) -> bytes:
         """Return a frame as a BMP: as large as a PNG, since noise cannot be packed, and made at once."""
-        if self._movie is None:
-            grey = np.full(self._shape, 128, np.uint8)
+        if self.movie is None:
+            grey = np.full((self.run.masks.height, self.run.masks.width), 128, np.uint8)
         else:
             with self._reading:
                 window = self._window

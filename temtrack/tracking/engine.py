@@ -7,7 +7,7 @@ knows stands in one dataclass, so that a run can stop after any frame and go on 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -123,6 +123,8 @@ class TrackingEngine:
         Thresholds of linking.
     state
         What an earlier engine knew after its last frame; nothing where ``None``.
+    told
+        The frames of which a person said what particles are there.
     """
 
     def __init__(
@@ -131,15 +133,18 @@ class TrackingEngine:
         tracker: Tracker,
         config: LinkingConfig | None = None,
         state: TrackingState | None = None,
+        told: Container[int] = (),
     ) -> None:
         self.state = state or TrackingState()
         self._segment = segment
         self._tracker = tracker
+        self._told = told
         self._linker = Linker(config, self.state.linker)
 
     def push(self, frame: NDArray[np.generic]) -> list[TrackedFrame]:
         """Take the next frame (Y, X) and return those whose ids have become final, in order."""
         is_first, motion = self.state.next_frame == 0, self.state.motion
+        is_told = self.state.next_frame in self._told
         quality = self.state.quality.measure(frame)
         detections = LabelImage(self._segment(frame)).numbered()
         is_good = quality.is_good(detections.regions.ids.size, motion.n_particles)
@@ -151,7 +156,9 @@ class TrackingEngine:
             prediction = motion.predict(registration.step_px)
             propagated = self._tracker.propagate(frame, detections, prediction)
         self.state.waiting.append((quality, registration))
-        labels = self._linker.push(propagated, detections, is_blank=not is_good)
+        labels = self._linker.push(
+            propagated, detections, is_blank=not is_good and not is_told, is_told=is_told
+        )
         if is_first or (is_good and not self.state.linker.is_bridged):
             self._tracker.add_reference(frame, labels)
             motion.learn(labels, registration.is_jump, self._linker.unseen, self._linker.tentative)

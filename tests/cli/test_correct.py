@@ -132,6 +132,12 @@ def test_without_corrections_it_says_how_to_make_some(run, masks):
     assert "holds no corrections; make some with `temtrack review`" in " ".join(result.stderr.split())
 
 
+def test_masks_that_nobody_edited_correct_nothing(run, masks):
+    result = run("correct", masks, "--from", masks)
+    assert result.exit_code == 2
+    assert "tells nothing else than the run" in " ".join(result.stderr.split())
+
+
 def test_a_damaged_log_is_one_line(run, masks, log):
     log.path.write_text("{}\n")
     result = run("correct", masks)

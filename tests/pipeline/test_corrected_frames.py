@@ -62,6 +62,22 @@ def test_a_corrected_outline_is_kept_by_the_tracker(reviewed, tmp_path):
     assert np.array_equal(temtrack.open_run(tmp_path / "again").masks[4], found.masks[4])
 
 
+@pytest.mark.parametrize("tracker", ["overlap", "trackpy"])
+@pytest.mark.parametrize(("told", "shown"), [([2], {2}), ([2, 6], set(range(2, 7))), ([0, 5], set(range(6)))])
+def test_what_only_a_person_sees_is_kept(tmp_path, tracker, told, shown):
+    folder = write_scene(tmp_path / "masks")
+    said = [Entry.now(Confirmed("frame", t)) for t in told]
+    append(Log(folder / "corrections.jsonl"), said, make_run())
+    frames = np.where((MASKS > 0) & (MASKS != 7), 60, 180).astype(np.uint8)
+    frames = np.concatenate([frames, frames[-1:].repeat(9, axis=0)])  # until a gap is too long
+    write_movie(tmp_path / "film.tif", movie_of_array(frames))
+    how = {"model": "otsu", "tracker": tracker, "n_neighbours": 0, "corrections": folder}
+    found = temtrack.track(temtrack.read_movie(tmp_path / "film.tif"), tmp_path / "new", **how)
+    one = found.masks[told[0]][70, 70]
+    assert {t for t, labels in enumerate(found.masks) if labels[70, 70]} == shown
+    assert all(np.array_equal(found.masks[t] == one, MASKS[t] == 7) for t in told)
+
+
 def test_what_does_not_fit_the_movie_is_refused(reviewed, tmp_path):
     with pytest.raises(InputError, match=r"is of frames of 96x120 px, the movie of 90x120 px"):
         CorrectedFrames.of(reviewed, movie_of_array(FRAMES[:, :90]))

@@ -70,6 +70,12 @@ def test_a_model_that_takes_prompts_is_asked_in_their_frames():
     assert [len(np.unique(labels)) - 1 for labels in seen] == [1, 2, 1]
 
 
+def test_frames_are_told_where_there_is_an_answer():
+    followed = Followed(movie_of_array(FRAMES), np.array([ONE, FOUR], float))
+    assert followed.frames(can_ask=True) == {0, 5}
+    assert followed.frames(can_ask=False) == set()
+
+
 def test_what_is_told_takes_the_place_of_what_it_covers():
     labels, told = np.array([[1, 1, 1, 0, 2, 2, 2, 2]]), np.array([[0, 1, 1, 1, 2, 0, 0, 0]])
     assert put_in_place(labels, told).tolist() == [[0, 3, 3, 3, 4, 2, 2, 2]]

@@ -1,6 +1,7 @@
 """The page in a real browser: each correction that a person can make is made, undone, made again and kept."""
 
 import threading
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -10,16 +11,24 @@ from review_scene import MASKS, check, make_edited, make_run, write_scene
 
 from temtrack.analysis.measure import analyze_run
 from temtrack.calibration import UNCALIBRATED
+from temtrack.errors import InputError
 from temtrack.formats.store.run import open_run
 from temtrack.pipeline.correct import open_reviewed
 from temtrack.review.log import read_log
 from temtrack.review.queue import make_queue
+from temtrack.review.shown import ShownFrames
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def page(browser, tmp_path):
+def unmade():
+    """Stand for a session that is not ready yet."""
+    return Future()
+
+
+@pytest.fixture
+def opened(browser, tmp_path, unmade):
     """Open the page of a run; what the browser complains of gathers in ``complaints``."""
     uvicorn = need_module("uvicorn")
     from temtrack.review.server import make_app
@@ -28,8 +37,10 @@ def page(browser, tmp_path):
     folder = write_scene(tmp_path / "masks")
     run, base = open_run(folder), make_edited()
     queue = make_queue(base, analyze_run(make_run(), None, UNCALIBRATED))
-    session = Session(run, make_movie(MASKS), base, read_log(folder / "corrections.jsonl", run), queue)
-    server = uvicorn.Server(uvicorn.Config(make_app(session, "secret"), port=0, log_level="error"))
+    log = read_log(folder / "corrections.jsonl", run)
+    session = Session(ShownFrames(run, make_movie(MASKS)), base, log, queue)
+    app = make_app(session.shown, unmade, "secret")
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -41,12 +52,41 @@ def page(browser, tmp_path):
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     page.on("request", lambda one: None if one.url.startswith(origin) else page.complaints.append(one.url))
     page.goto(f"{origin}secret/")
-    page.wait_for_selector("html[data-ready]")
     yield page
     page.close()
     server.should_exit = True
     thread.join()
     assert page.complaints == []
+
+
+@pytest.fixture
+def page(opened, unmade):
+    """Open the page of a run whose tables are read."""
+    unmade.set_result(opened.session)
+    opened.wait_for_selector("html[data-ready]")
+    return opened
+
+
+def test_the_movie_shows_while_tables_are_read(opened, unmade):
+    opened.wait_for_selector("#stage[data-frame='0']")
+    opened.keyboard.press("ArrowRight")
+    opened.wait_for_selector("#stage[data-frame='1']")
+    opened.keyboard.press("y")  # no question stands yet
+    assert opened.text_content("#question") == "Reading what was tracked …"
+    assert not opened.is_visible("#undo")
+    unmade.set_result(opened.session)
+    opened.wait_for_selector("html[data-ready]")
+    assert opened.text_content("#question") == opened.session.queue[0].question
+    assert opened.is_visible("#undo")
+    assert opened.session.log.entries == ()
+
+
+def test_a_run_that_cannot_be_read_says_so(opened, unmade):
+    opened.wait_for_selector("#stage[data-frame='0']")
+    unmade.set_exception(InputError("tracks.parquet is damaged"))
+    opened.wait_for_selector("#question:text-is('tracks.parquet is damaged')")
+    opened.wait_for_timeout(50)
+    opened.complaints[:] = [one for one in opened.complaints if "500" not in one]  # the browser's own words
 
 
 def go_to(page, t):
@@ -108,6 +148,10 @@ def test_what_changed_stands_on_the_page_until_the_next_correction(page):
     page.keyboard.press("z")
     done(page, 2)
     assert page.locator("#changes tr").count() == 0
+    page.evaluate("(n) => go(n - item)", [item.kind for item in page.session.queue].index("merge"))
+    page.click("#whatif:text-is('What if all 1 open merge questions show mistakes?')")
+    page.wait_for_selector("#changes th:text-is('if all 1 are mended')")
+    assert row.locator("td").all_inner_texts() == ["merges", "1", "1", "0"]
 
 
 SELECTED = {
@@ -162,8 +206,8 @@ def draw(page, points):
 
 def test_a_line_and_outlines_are_drawn(page):
     click(page, 4, 5)
-    page.click("[data-tool='line']")
-    draw(page, [(58, 20), (82, 20)])
+    page.click("[data-tool='split by line']")
+    draw(page, [(58, 20), (60, 21), (82, 20)])
     done(page, 1)
     assert len(page.session.edited.particles(5)) == len(np.unique(MASKS[5]))
     click(page, 9, 5)
@@ -187,13 +231,30 @@ def test_a_merge_gets_other_parents_and_another_frame(page):
     page.click("[data-tool='merged here']")
     done(page, 1)
     assert [m.frame for m in page.session.edited.lineage().merges] == [8]
-    page.keyboard.press("z")
-    done(page, 2)
     click(page, 1, 5)
     click(page, 5, 5, add=True)
     page.click("[data-tool='other parents']")
-    done(page, 3)
-    assert page.session.edited.lineage().merges[0].parents == (1, 5)
+    done(page, 2)
+    (merge,) = page.session.edited.lineage().merges
+    assert (merge.frame, merge.parents) == (8, (1, 5))
+    page.keyboard.press("z")
+    page.keyboard.press("z")
+    done(page, 4)
+    assert page.session.edited.lineage().merges[0].parents == (1, 2)
+    page.keyboard.press("Z")
+    done(page, 5)
+    go_to(page, 2)
+    page.click("#log li:text-is('merge frame, frame 8')")
+    page.wait_for_selector("#stage[data-frame='8']")
+
+
+def test_a_line_divides_what_is_selected_in_the_frame_shown(page):
+    click(page, 4, 5)
+    page.click("[data-tool='split by line']")
+    go_to(page, 7)
+    draw(page, [(58, 20), (60, 21), (82, 20)])
+    page.wait_for_selector("#message.error:has-text('select a particle of this frame first')")
+    assert page.session.log.entries == ()
 
 
 def test_what_cannot_be_is_told(page):
@@ -253,6 +314,15 @@ def test_outlines_are_mended_by_polygon_and_brush(page):
     done(page, 3)
     assert page.session.edited.labels(5)[70, 35] == 0
     assert page.session.edited.particles(5)[4][2] < grown
+    page.keyboard.press("Escape")
+    page.keyboard.press("b")  # one that lacks, in two strokes
+    draw(page, [(50, 5), (50, 15)])
+    done(page, 4)
+    new = page.session.edited.labels(5)[50, 10]
+    draw(page, [(50, 15), (58, 15)])
+    done(page, 5)
+    assert new > 11
+    assert page.session.edited.labels(5)[57, 15] == new
     check(page.session.edited)
 
 

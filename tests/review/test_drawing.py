@@ -15,6 +15,7 @@ from temtrack.review.outlines import ParticleDivided, rings_of
 from temtrack.review.places import Stale
 from temtrack.review.queue import make_queue
 from temtrack.review.session import Session
+from temtrack.review.shown import ShownFrames
 
 
 def test_a_stroke_covers_what_is_near_its_path():
@@ -90,7 +91,7 @@ def session(tmp_path):
     run, base = open_run(folder), make_edited()
     queue = make_queue(base, analyze_run(make_run(), None, UNCALIBRATED))
     log = read_log(folder / "corrections.jsonl", run)
-    return Session(run, make_movie(MASKS), base, log, queue, _asking("effsam-tiny", "cpu"))
+    return Session(ShownFrames(run, make_movie(MASKS)), base, log, queue, _asking("effsam-tiny", "cpu"))
 
 
 def test_the_network_outlines_what_is_pointed_at(session):

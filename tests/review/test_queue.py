@@ -37,6 +37,14 @@ def test_both_answers_apply():
             check(run)
 
 
+def test_what_is_hidden_in_its_first_frame_goes_on_from_nothing():
+    masks = MASKS.copy()
+    masks[7][masks[7] == 6] = 0
+    asked = {item.question for item in queue_of(masks).values()}
+    assert "Was 5 lost after frame 6?" in asked
+    assert not any("go on as 6" in question for question in asked)
+
+
 def test_swapped_names_a_bad_outline_and_a_gap_are_found():
     masks = MASKS.copy()
     tail = masks[5:].copy()

@@ -3,7 +3,7 @@
 import http.client
 import json
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -19,7 +19,9 @@ from temtrack.errors import InputError, OutputError
 from temtrack.formats.store.run import open_run
 from temtrack.pipeline.correct import open_reviewed
 from temtrack.report.page.contours import STEPS
-from temtrack.review.log import read_log
+from temtrack.review.corrections import Note, ParticleDeleted
+from temtrack.review.log import Entry, append, read_log
+from temtrack.review.places import Place
 from temtrack.review.queue import make_queue
 from temtrack.review.shown import ShownFrames
 
@@ -31,7 +33,8 @@ from temtrack.review.session import Session  # noqa: E402
 def make_session(folder):
     run, base = open_run(folder), make_edited()
     queue = make_queue(base, analyze_run(make_run(), None, UNCALIBRATED))
-    return Session(run, make_movie(MASKS), base, read_log(folder / "corrections.jsonl", run), queue)
+    log = read_log(folder / "corrections.jsonl", run)
+    return Session(ShownFrames(run, make_movie(MASKS)), base, log, queue)
 
 
 @pytest.fixture
@@ -45,11 +48,28 @@ def session(folder):
 
 
 @pytest.fixture
-def server(session):
+def unmade():
+    """Stand for a session that is not ready yet."""
+    return Future()
+
+
+@pytest.fixture
+def made(session, unmade):
+    unmade.set_result(session)
+    return unmade
+
+
+@pytest.fixture
+def server(made, asking):
+    return asking
+
+
+@pytest.fixture
+def asking(session, unmade):
     """Serve the session; yields what asks it: path, body and headers to status and answer."""
     import uvicorn
 
-    config = uvicorn.Config(make_app(session, "secret"), port=0, log_level="error")
+    config = uvicorn.Config(make_app(session.shown, unmade, "secret"), port=0, log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -96,9 +116,27 @@ def test_it_shows_page_frames_and_contours(server):
     assert server("frame/3")[1].startswith(b"BM")
     assert np.array_equal(abs(fill_contours(server("contours/5")[1])), MASKS[5])
     told = server("run")[1]
-    assert (told["n_frames"], told["height"], told["width"], len(told["queue"])) == (12, 96, 120, 4)
+    assert (told["n_frames"], told["height"], told["width"]) == (12, 96, 120)
+    assert len(server("queue")[1]["queue"]) == 4
     assert server("particle/3")[1]["parents"] == [1, 2]
     assert server("particle/99")[0] == 404
+
+
+def test_pictures_are_shown_while_tables_are_read(asking, session, unmade):
+    assert asking("run")[1]["n_frames"] == 12
+    assert asking("frame/3")[0] == asking("page.js")[0] == 200
+    assert asking("queue") == (200, {})
+    answers = [asking("contours/5"), asking("answer", {"key": "merge 6 3+1+2", "yes": True})]
+    assert answers == [(503, {"error": "the run is still being read"})] * 2
+    unmade.set_result(session)
+    assert len(asking("queue")[1]["queue"]) == 4
+    assert asking("contours/5")[0] == 200
+    assert session.log.entries == ()
+
+
+def test_who_waits_for_tables_is_told_that_they_cannot_be_read(asking, unmade):
+    unmade.set_exception(InputError("tracks.parquet is damaged"))
+    assert asking("queue") == (500, {"error": "tracks.parquet is damaged"})
 
 
 def test_a_correction_is_on_the_disk_and_seen_at_once(server, session, folder):
@@ -133,6 +171,26 @@ def test_what_corrections_change_is_measured_when_it_is_asked_for(server, sessio
     assert found["n_particles"] == (11, 10)
     assert found["coalescence_fraction"][1] == 0
     assert "coalescence_rate" not in found  # the times of the frames are unknown
+
+
+def test_what_mended_questions_would_change_is_measured_and_not_done(server, session, folder):
+    session.measure = open_reviewed(folder).measure_changes
+    rows = {row["quantity"]: row["after"] for row in server("changes?if=merge")[1]}
+    assert (rows["n_merges"], rows["n_particles"]) == (0, 10)
+    assert len(session.edited.merges) == 1
+    assert session.log.entries == ()
+    server("answer", {"key": "merge 6 3+1+2", "yes": True})
+    rows = {row["quantity"]: row["after"] for row in server("changes?if=merge")[1]}
+    assert rows["n_merges"] == 1  # no merge is open any more
+
+
+def test_the_log_tells_frames_and_what_does_not_apply(server, session, folder):
+    done = [ParticleDeleted(Place(5, 70.0, 20.0)), ParticleDeleted(Place(40, 70.0, 20.0)), Note("dirt", 3)]
+    append(session.log, [Entry.now(one, author="Ann") for one in done], session.run)
+    told = make_session(folder).state()["log"]
+    assert [one["t"] for one in told] == [5, None, 3]
+    assert [one["stale"] for one in told] == [None, "frame 40 is not in this run", None]
+    assert told[0]["told"].startswith("Ann, ")
 
 
 REFUSED = {
@@ -192,11 +250,12 @@ def test_another_one_who_corrects_meanwhile_is_told_of(server, folder):
     assert len(read_log(folder / "corrections.jsonl", other.run).entries) == 1
 
 
-def test_a_port_that_is_taken_is_one_line(session):
-    with serving(session) as (address, _):
+def test_a_port_that_is_taken_is_one_line(session, made):
+    with serving(session.shown, made) as (address, _):
         assert address.startswith("http://127.0.0.1:")
         assert len(urlsplit(address).path) > 30
-        with pytest.raises(OutputError, match="cannot be used"), serving(session, urlsplit(address).port):
+        port = urlsplit(address).port
+        with pytest.raises(OutputError, match="cannot be used"), serving(session.shown, made, port):
             pass
 
 
@@ -212,7 +271,7 @@ def test_only_frames_that_a_correction_changed_are_asked_for_again(server):
 
 def test_readers_of_files_are_asked_by_one_thread_at_a_time(session):
     inside = threading.Lock()
-    read, masks = session.movie.read_frame, session.run.masks
+    movie, masks = session.shown.movie, session.run.masks
 
     def read_alone(read):
         def alone(t):
@@ -223,8 +282,7 @@ def test_readers_of_files_are_asked_by_one_thread_at_a_time(session):
 
         return alone
 
-    movie = replace(session.movie, read_frame=read_alone(read))
-    shown = ShownFrames(masks, movie)
+    shown = ShownFrames(session.run, replace(movie, read_frame=read_alone(movie.read_frame)))
     alone = shown.one_at_a_time(replace(masks, read_frame=read_alone(masks.read_frame)))
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda t: (shown.picture(t), alone[t]), range(12)))
@@ -235,5 +293,5 @@ def test_a_damaged_frame_is_told(session, server):
     def read(t):
         raise InputError("frame 3 is damaged")
 
-    session.shown = ShownFrames(session.run.masks, replace(session.movie, read_frame=read))
+    session.shown.movie = replace(session.shown.movie, read_frame=read)
     assert server("frame/3") == (500, {"error": "frame 3 is damaged"})

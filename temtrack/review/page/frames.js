@@ -5,7 +5,7 @@ const $ = (id) => document.getElementById(id);
 const STEPS = [[0, 1], [1, 0], [0, -1], [-1, 0]]; // right, down, left, up, as (dy, dx)
 const KEPT_BYTES = 256e6, MIN_KEPT = 8, MAX_KEPT = 60;
 
-let run, state;
+let run, state; // the state is known once the tables are read
 
 async function ask(path, body) {
   const options = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
@@ -108,6 +108,9 @@ class Outlines {
   }
 }
 
+const NO_OUTLINES = new Outlines({ polylines: [], steps: "" });
+const outlinesOf = async (frame) => (state ? contours.get(frame) : NO_OUTLINES);
+
 const colorOf = (id) => run.colors[(id - 1) % run.colors.length];
 const movieFrame = (frame) => run.first_frame + frame * run.frame_step;
 
@@ -115,12 +118,12 @@ const movieFrame = (frame) => run.first_frame + frame * run.frame_step;
 let ahead = [], isFetching = false;
 
 async function fetchAhead(frames) {
-  ahead = frames.filter((frame) => frame >= 0 && frame < run.n_frames && !(pictures.has(frame) && contours.has(frame)));
+  ahead = frames.filter((frame) => frame >= 0 && frame < run.n_frames && !(pictures.has(frame) && (contours.has(frame) || !state)));
   if (isFetching) return;
   isFetching = true;
   while (ahead.length) {
     const frame = ahead.shift();
-    await Promise.allSettled([pictures.get(frame), contours.get(frame)]);
+    await Promise.allSettled([pictures.get(frame), outlinesOf(frame)]);
   }
   isFetching = false;
 }

@@ -3,7 +3,7 @@
 
 let item = 0;
 
-const current = () => run.queue[item];
+const current = () => run.queue?.[item];
 
 async function go(step) {
   item = Math.max(0, Math.min(run.queue.length - 1, item + step));
@@ -31,7 +31,7 @@ const nextOpen = () => run.queue.findIndex((other, i) => i > item && !state.answ
 
 // The frames of the question that comes next, that of its strip too.
 function framesOfNext() {
-  const one = run.queue[nextOpen()];
+  const one = run.queue?.[nextOpen()];
   return one ? [0, ...STRIP].map((step) => one.t + step) : [];
 }
 
@@ -50,6 +50,7 @@ function showItem() {
   $("question").textContent = one ? one.question : "Nothing is doubtful.";
   $("yes").disabled = !one;
   $("no").disabled = !one?.has_no;
+  showWhatIf();
   $("answer").textContent = one && state.answered[one.key] ? `answered: ${state.answered[one.key].replaceAll("_", " ")}` : "";
 }
 
@@ -78,14 +79,27 @@ const inWords = (one, side) => {
   return value === null ? "–" : low === null || high === null ? short(value) : `${short(value)} [${short(low)}, ${short(high)}]`;
 };
 
-// Measures what the corrections change in the results, which takes as long as the analysis of the run.
-async function showChanges() {
-  $("measure").disabled = true;
-  tell("measuring what changed …");
-  const { revision } = state;
+const openOf = (kind) => run.queue.filter((one) => one.kind === kind && !state.answered[one.key]).length;
+
+function showWhatIf() {
+  const kind = current()?.kind, n = openOf(kind);
+  $("whatif").hidden = !n;
+  $("whatif").textContent = `What if all ${n} open ${kind} questions show mistakes?`;
+}
+
+// Measures what the corrections change in the results, and what they would if all open questions of a kind
+// showed mistakes; each takes as long as the analysis of the run.
+async function showChanges(kind) {
+  $("measure").disabled = $("whatif").disabled = true;
+  tell("measuring what changes …");
+  const { revision } = state, n = openOf(kind);
   try {
-    const rows = (await ask("changes")).map((one) => [one.quantity.replace(/^n_/, "").replaceAll("_", " ") + (one.unit === "1" ? "" : ` (${one.unit})`), inWords(one, "before"), inWords(one, "after")]);
-    $("changes").replaceChildren(...[["", "as tracked", "as corrected"], ...rows].map((cells, row) => {
+    const now = await ask("changes"), then = kind && await ask(`changes?if=${encodeURIComponent(kind)}`);
+    const mended = new Map((then || []).map((one) => [one.quantity, one]));
+    const named = (one) => one.quantity.replace(/^n_/, "").replaceAll("_", " ") + (one.unit === "1" ? "" : ` (${one.unit})`);
+    const last = (one) => (!then ? [] : mended.has(one.quantity) ? [inWords(mended.get(one.quantity), "after")] : ["–"]);
+    const rows = now.map((one) => [named(one), inWords(one, "before"), inWords(one, "after"), ...last(one)]);
+    $("changes").replaceChildren(...[["", "as tracked", "as corrected", ...(then ? [`if all ${n} are mended`] : [])], ...rows].map((cells, row) => {
       const line = document.createElement("tr");
       line.append(...cells.map((words) => Object.assign(document.createElement(row ? "td" : "th"), { textContent: words })));
       return line;
@@ -94,7 +108,7 @@ async function showChanges() {
   } catch (error) {
     tell(error.message, true);
   }
-  $("measure").disabled = false;
+  $("measure").disabled = $("whatif").disabled = false;
 }
 
 function showState() {
@@ -103,13 +117,16 @@ function showState() {
   $("redo").disabled = !state.can_redo;
   $("log").replaceChildren(...state.log.toReversed().map((entry) => {
     const line = document.createElement("li");
-    line.textContent = `${entry.kind.replaceAll("_", " ")}${entry.item ? `: ${entry.item}` : ""}`;
-    line.title = `${entry.author}, ${entry.time}`;
+    const words = entry.kind.replaceAll("_", " ") + (entry.t === null ? "" : `, frame ${movieFrame(entry.t)}`);
+    line.textContent = words + (entry.stale ? `: does not apply, ${entry.stale}` : "");
+    line.title = entry.told;
+    line.className = entry.stale ? "error" : "";
+    if (entry.t !== null) line.onclick = () => goTo(entry.t);
     return line;
   }));
   const words = Object.entries(state.shares).map(([name, one]) => one.value === null
     ? `${name} unknown yet (${one.n_reviewed} of ${one.n} reviewed)`
     : `${name} ${one.value.toFixed(2)} [${one.low.toFixed(2)}, ${one.high.toFixed(2)}] (${one.n_reviewed} of ${one.n} reviewed)`);
-  const stale = state.stale.length ? `; ${state.stale.length} corrections do not apply` : "";
+  const stale = state.n_stale ? `; ${state.n_stale} corrections do not apply` : "";
   $("shares").textContent = `Merges: ${state.n_merges} now; of those told, ${words.join("; ")}${stale}.`;
 }

@@ -47,10 +47,10 @@ function draw() {
   drawNames(pen, outlines, marked);
   drawTool(pen);
   const time = run.seconds ? ` · ${Number(run.seconds[frame].toPrecision(5))} s` : "";
-  const out = state.excluded.includes(frame) ? " · excluded" : "";
-  $("now").textContent = `frame ${movieFrame(frame)}${time} · ${outlines.size} particles${out}`;
+  const known = state ? ` · ${outlines.size} particles${state.excluded.includes(frame) ? " · excluded" : ""}` : "";
+  $("now").textContent = `frame ${movieFrame(frame)}${time}${known}`;
   $("stage").dataset.frame = frame;
-  $("stage").dataset.revision = state.revision;
+  $("stage").dataset.revision = state?.revision ?? "";
 }
 
 function drawNames(pen, outlines, marked) {
@@ -80,7 +80,7 @@ async function show() {
   const frame = t;
   $("slider").value = frame;
   try {
-    const [image, outlines] = await Promise.all([pictures.get(frame), contours.get(frame)]);
+    const [image, outlines] = await Promise.all([pictures.get(frame), outlinesOf(frame)]);
     if (frame !== t) return;
     shown = { frame, image, outlines };
   } catch (error) {
@@ -119,10 +119,16 @@ const placeOf = (event) => {
   return [(event.clientY - box.top - view.y) / view.scale, (event.clientX - box.left - view.x) / view.scale];
 };
 
-async function select(event) {
-  const [y, x] = placeOf(event), pen = $("overlay").getContext("2d");
+// The particle at a pixel of the frame that is shown, 0 where there is none.
+async function particleAt(y, x) {
+  const pen = $("overlay").getContext("2d");
   pen.setTransform(1, 0, 0, 1, 0, 0);
-  const hit = (await contours.get(t)).at(y, x, pen);
+  return (await contours.get(t)).at(y, x, pen);
+}
+
+async function select(event) {
+  if (!state) return;
+  const hit = await particleAt(...placeOf(event));
   selected = event.shiftKey ? selected : [];
   if (hit) selected = [...selected.filter((one) => one.id !== hit || one.t !== t), { id: hit, t }];
   showSelected();

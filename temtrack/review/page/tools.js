@@ -45,32 +45,36 @@ const here = () => selected.find((one) => one.t === t);
 const outlined = (points, one) => correct("particle_outlined", { frame: { t }, rings: [points], ...(one ? { at: one } : {}) });
 const byServer = (how, points, one, more = {}, after = refresh) => did("draw", { how, t, points, ...(one ? { id: one.id } : {}), ...more, why: $("why").value }, how, after);
 
+// Do something with the selected particle of the frame that is shown.
+function withOneHere(act) {
+  const one = here();
+  return one ? act(one) : tell("select a particle of this frame first", true);
+}
+
 const DRAWN = { // by tool: points that it needs, and what it does with them
-  "line": [2, (points) => correct("particle_split", { at: selected[0], line: points })],
+  "split by line": [2, (points) => withOneHere((at) => correct("particle_split", { at, line: points }))],
   "outline": [3, (points) => outlined(points, selected[0])],
   "new outline": [3, (points) => outlined(points)],
   "box": [2, (points) => byServer("box", points, here())],
-  "brush": [1, (points) => paint(points)],
-  "eraser": [1, (points) => paint(points)],
+  "brush": [1, (points) => paint("brush", points, here())],
+  "eraser": [1, (points) => withOneHere((one) => paint("eraser", points, one))],
 };
 
 const CLICKED = {
   "polygon": [3, (points) => outlined(points, selected[0])],
   "point": [1, (points) => byServer("point", points, here())],
-  "split at points": [2, (points) => byServer("divide", points, here())],
+  "split at points": [2, (points) => withOneHere((one) => byServer("divide", points, one))],
 };
 
 const isBrush = () => tool === "brush" || tool === "eraser";
 
-// A stroke, after which brush and particle stay in the hand.
-function paint(points) {
-  const one = here(), name = tool;
-  if (name === "eraser" && !one) return tell("eraser: select a particle of this frame first", true);
-  if (!one) setTool(null);
-  return byServer(name, points, one, { radius: Number($("radius").value) }, () => {
-    selected = one ? [one] : [];
+// A stroke, after which brush and particle stay in the hand, also one that it has just begun.
+function paint(name, points, one) {
+  return byServer(name, points, one, { radius: Number($("radius").value) }, async () => {
+    const id = one ? one.id : await particleAt(...points[0]);
+    selected = id ? [{ id, t }] : [];
     showSelected();
-    return refresh();
+    await refresh();
   });
 }
 
@@ -101,7 +105,7 @@ function drawWith(event) {
   }
   drawn = [placeOf(event)];
   const move = (now) => {
-    drawn = tool === "line" || tool === "box" ? [drawn[0], placeOf(now)] : [...drawn, placeOf(now)];
+    drawn = tool === "split by line" || tool === "box" ? [drawn[0], placeOf(now)] : [...drawn, placeOf(now)];
     redraw();
   };
   addEventListener("pointermove", move);
@@ -126,51 +130,71 @@ function finish() {
 function setTool(name) {
   tool = tool === name ? null : name;
   drawn = [];
-  for (const button of $("tools").children) button.setAttribute("aria-pressed", button.dataset.tool === tool);
+  for (const button of $("tools").querySelectorAll("button")) button.setAttribute("aria-pressed", button.dataset.tool === tool);
   if (tool in CLICKED && tool !== "point") tell(`${tool}: click in the picture, Backspace takes the last point back, Enter ends`);
   redraw();
 }
 
 const inOrder = () => [...selected].sort((a, b) => a.t - b.t);
 
-const TOOLS = {
-  "delete here": [1, ([at]) => correct("particle_deleted", { at, everywhere: false })],
-  "delete everywhere": [1, ([at]) => correct("particle_deleted", { at, everywhere: true })],
-  "cut link": [1, ([at]) => correct("link_cut", { at })],
-  "link": [2, ([before, after]) => correct("link_made", { before, after })],
-  "fragment of": [2, ([before, after]) => correct("link_made", { before, after, as_split: true })],
-  "swap": [2, ([one, other]) => correct("ids_swapped", { one, other })],
-  "join here": [2, ([one, other]) => correct("particles_joined", { one, other })],
-  "join everywhere": [2, ([one, other]) => correct("particles_joined", { one, other, everywhere: true })],
-  "merged": [3, (all) => correct("merge_added", { child: all.at(-1), parents: all.slice(0, -1) })],
-  "other parents": [2, (parents) => ofMerge((child) => correct("merge_parents", { child, parents }))],
-  "merged here": [0, () => ofMerge((child) => correct("merge_frame", { child, frame: { t } }))],
-  "line": [1, () => setTool("line")],
-  "outline": [1, () => setTool("outline")],
-  "new outline": [0, () => setTool("new outline")],
-  "polygon": [0, () => setTool("polygon")],
-  "brush": [0, () => setTool("brush")],
-  "eraser": [1, () => setTool("eraser")],
-  "point": [0, () => setTool("point")],
-  "box": [0, () => setTool("box")],
-  "split at points": [1, () => setTool("split at points")],
-  "copy here": [1, ([at]) => correct("particle_copied", { at, frame: { t } })],
-  "dissolved": [1, ([at]) => correct("fate_told", { at, fate: "dissolved" })],
-  "left": [1, ([at]) => correct("fate_told", { at, fate: "left" })],
-  "lost": [1, ([at]) => correct("fate_told", { at, fate: "lost" })],
-  "frame is right": [0, () => correct("confirmed", { what: "frame", frame: { t } })],
-  "exclude frame": [0, () => correct("frame_excluded", { frame: { t } })],
-  "note": [0, () => correct("note", { text: $("why").value, frame: { t }, ...(selected[0] ? { at: selected[0] } : {}) })],
+const TOOLS = { // by group and name: how many particles are selected for it, what it does, and what that says
+  Links: {
+    "link": [2, ([before, after]) => correct("link_made", { before, after }), "the earlier one goes on as the later one"],
+    "cut link": [1, ([at]) => correct("link_cut", { at }), "it is not what it is said to come from: itself before, a merge, a split"],
+    "swap": [2, ([one, other]) => correct("ids_swapped", { one, other }), "from here on the two are each other"],
+    "fragment of": [2, ([before, after]) => correct("link_made", { before, after, as_split: true }), "the later one split off the earlier one, which lives on"],
+  },
+  Merge: {
+    "merged": [3, (all) => correct("merge_added", { child: all.at(-1), parents: all.slice(0, -1) }), "two or more became one: select them, and last the child in its first frame"],
+    "other parents": [2, (parents) => ofMerge((child) => correct("merge_parents", { child, parents })), "the selected ones are the parents of the merge in the queue"],
+    "merged here": [0, () => ofMerge((child) => correct("merge_frame", { child, frame: { t } })), "the child of the merge in the queue stands as one from this frame on"],
+  },
+  Particle: {
+    "delete here": [1, ([at]) => correct("particle_deleted", { at, everywhere: false }), "it is no particle in this frame"],
+    "delete everywhere": [1, ([at]) => correct("particle_deleted", { at, everywhere: true }), "it is no particle at all"],
+    "join here": [2, ([one, other]) => correct("particles_joined", { one, other }), "they are fragments of one particle in this frame"],
+    "join everywhere": [2, ([one, other]) => correct("particles_joined", { one, other, everywhere: true }), "they are fragments of one particle"],
+  },
+  Outline: {
+    "split by line": [1, () => setTool("split by line"), "it is two: draw the line between them"],
+    "split at points": [1, () => setTool("split at points"), "it is several: click into each, then Enter"],
+    "outline": [1, () => setTool("outline"), "draw its outline anew with the button held down"],
+    "new outline": [0, () => setTool("new outline"), "draw a particle that lacks"],
+    "polygon": [0, () => setTool("polygon"), "outline the selected one, or one that lacks, click by click, then Enter"],
+    "brush": [0, () => setTool("brush"), "add pixels to the selected one, or paint one that lacks"],
+    "eraser": [1, () => setTool("eraser"), "take pixels from the selected one"],
+    "point": [0, () => setTool("point"), "the model outlines what you click on: the selected one, or one that lacks"],
+    "box": [0, () => setTool("box"), "the model outlines what you draw a box around"],
+    "copy here": [1, ([at]) => correct("particle_copied", { at, frame: { t } }), "in this frame it looks as in the one where it was selected"],
+  },
+  End: {
+    "dissolved": [1, ([at]) => correct("fate_told", { at, fate: "dissolved" }), "it shrank until nothing was left"],
+    "left": [1, ([at]) => correct("fate_told", { at, fate: "left" }), "it left the field"],
+    "lost": [1, ([at]) => correct("fate_told", { at, fate: "lost" }), "nobody knows how it ended"],
+  },
+  Frame: {
+    "frame is right": [0, () => correct("confirmed", { what: "frame", frame: { t } }), "all outlines of this frame are as they should be"],
+    "exclude frame": [0, () => correct("frame_excluded", { frame: { t } }), "nothing is to be measured in this frame"],
+    "note": [0, () => correct("note", { text: $("why").value, frame: { t }, ...(selected[0] ? { at: selected[0] } : {}) }), "words, from the field below, on the frame or the selected particle"],
+  },
 };
 
-function ofMerge(act) {
+const TOOL_KEYS = {
+  d: "delete here", D: "delete everywhere", c: "cut link", l: "link", s: "swap", j: "join here", m: "merged",
+  x: "exclude frame", b: "brush", e: "eraser", p: "polygon", a: "point",
+};
+
+// The merge in the queue, wherever corrections have moved it.
+async function ofMerge(act) {
   const one = current();
   if (one?.kind !== "merge") return tell("go to the merge in the queue first", true);
-  return act({ id: one.ids[0], t: one.t });
+  const [id] = one.ids, child = await ask(`particle/${id}`).catch(() => null);
+  if (!child) return tell(`${id} is there no more; undo what took it away, or use "merged"`, true);
+  return act({ id, t: one.ids.indexOf(id, 1) < 0 ? child.start : one.t }); // some programs call it like a parent
 }
 
 function use(name) {
-  const [n, act] = TOOLS[name];
+  const [n, act] = Object.assign({}, ...Object.values(TOOLS))[name];
   if (selected.length < n) return tell(`${name}: select ${n} ${n === 1 ? "particle" : "particles"} first`, true);
   return act(inOrder());
 }

@@ -288,6 +288,11 @@ def test_of_several_runs_the_one_that_is_chosen_is_shown(page_of_two):
     assert cells == ["growth exponent", "3 [2.5, 3.5]", "–", ""]
 
 
+def test_numbers_of_any_size_fit_beside_an_axis(page):
+    told = page.evaluate("[6e-6, -0.00025, -0.0025, 0, 12.5, 1e5].map((one) => short(one))")
+    assert told == ["6e−6", "−2.5e−4", "−0.0025", "0", "12.5", "100000"]
+
+
 def test_refused_kinetics_say_why(page):
     assert "4 to 5" in page.text_content("#kinetics-table table")
     page.click("#kinetics-table summary")

@@ -31,7 +31,8 @@ const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 // Four significant digits, without the zeros that say nothing.
 function short(value, digits = 4) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
-  return String(Number(value.toPrecision(digits))).replace("-", "−");
+  const rounded = Number(value.toPrecision(digits)), isTiny = rounded !== 0 && Math.abs(rounded) < 1e-3;
+  return (isTiny ? rounded.toExponential() : String(rounded)).replaceAll("-", "−");
 }
 
 // Round numbers (1, 2 or 5 times a power of ten) across a range, about `count` of them.
