@@ -56,7 +56,9 @@ def _errors_in_one_line() -> Iterator[None]:
         output.fail(str(error))
         raise typer.Exit(error.exit_code) from error
     except typer.TyperException as error:
-        output.fail(f"{error.format_message().rstrip('.')}; see temtrack --help")
+        ctx = getattr(error, "ctx", None)
+        command = f" {ctx.info_name}" if ctx is not None and ctx.parent is not None else ""
+        output.fail(f"{error.format_message().rstrip('.')}; see temtrack{command} --help")
         raise typer.Exit(error.exit_code) from error
 
 
@@ -94,9 +96,9 @@ class _Commands(TyperGroup):
         super(_Commands, listed).format_help(ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        remember(args)
         output.set_verbose(False)
         with _errors_in_one_line():
+            remember(args)
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> object:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 
 from temtrack.cli.output import with_progress
+from temtrack.errors import UsageError
 from temtrack.pipeline.request import Request
 
 _WORDS: ContextVar[tuple[str, ...]] = ContextVar("words", default=())
@@ -21,7 +22,15 @@ def remember(words: Sequence[str]) -> None:
     """Take the words after ``temtrack`` as those that were typed.
 
     ``--resume`` is left out: what is made is the same, however often it stopped on the way.
+
+    Raises
+    ------
+    UsageError
+        Where one is not in UTF-8, in which the records are written.
     """
+    for word in words:
+        if any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise UsageError(f"{word!a}: is not in UTF-8, as all records are; give the file another name")
     _WORDS.set(tuple(word for word in words if word != "--resume"))
 
 

@@ -147,5 +147,5 @@ def show_estimates(rows: Sequence[Row], title: str) -> None:
     for row in rows:
         if row["value"] is None and row["high"] is None:
             refused.setdefault(row["reason"] or "", []).append(row["quantity"])
-    reasons = [{"refused": list(dict.fromkeys(names)), "reason": why} for why, names in refused.items()]
-    output.show_rows(reasons, as_json=False)
+    for why, names in refused.items():
+        output.show_text(f"refused, {why}: {', '.join(dict.fromkeys(names))}")

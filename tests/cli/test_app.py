@@ -165,3 +165,14 @@ def test_a_reader_that_has_gone_is_no_error():
     child.stderr.close()
     child.wait()
     assert stderr == b""
+
+
+def test_a_wrong_option_names_the_help_of_its_command(run):
+    assert "see temtrack track --help" in run("track", "movie.tif").stderr
+    assert "see temtrack --help" in run("trak").stderr
+
+
+def test_a_name_that_is_not_utf8_is_one_line(run):
+    result = run("info", "f\udcfcr.tif")
+    assert result.exit_code == 2
+    assert "is not in UTF-8" in result.stderr

@@ -232,3 +232,9 @@ def test_the_kinetics_of_runs_stand_beside_each_other(run, tmp_path):
     once = run("compare", folders[0], "-o", tmp_path / "one")
     assert once.exit_code == 2
     assert "two or more runs" in " ".join(once.stderr.split())
+
+
+def test_what_is_refused_fits_a_page(run, masks):
+    shown = run("kinetics", masks).stdout
+    assert "refused, frame times unknown: give --frame-time 0.5s, say: growth_exponent, " in shown
+    assert max(len(line) for line in shown.splitlines() if line[0] in "┏│└") <= 120

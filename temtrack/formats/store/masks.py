@@ -28,6 +28,9 @@ _OWN_NAME = re.compile(r"mask\d+\.tiff?", re.IGNORECASE)
 
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
+#: Pairs of foreground pixels side by side from which on a mask can be told from an image.
+MIN_BESIDE = 1000
+
 #: Numbers that lie further apart are dates or the like.
 _MAX_NUMBERS = 1_000_000
 
@@ -189,4 +192,17 @@ def _as_labels(plane: NDArray[Any], what: str) -> NDArray[np.int32]:
         raise InputError(f"{what}: holds values that are no whole numbers; a mask holds an id in each pixel")
     if labels.min(initial=0) < 0 or labels.max(initial=0) > limit:
         raise InputError(f"{what}: holds ids from {labels.min()} to {labels.max()}; allowed are 0 to {limit}")
+    if _is_picture(labels):
+        raise InputError(
+            f"{what}: most pixels differ from the ones beside them, as in an image; a mask holds one id in "
+            "all pixels of a particle; give the masks, not the movie"
+        )
     return labels.astype(np.int32, copy=False)
+
+
+def _is_picture(labels: NDArray[Any]) -> bool:
+    """Tell whether grey values stand where ids should: few pixels are as those to the right of them."""
+    left, right = labels[..., :-1], labels[..., 1:]
+    is_beside = (left != 0) & (right != 0)
+    n_beside = int(np.count_nonzero(is_beside))
+    return n_beside >= MIN_BESIDE and 2 * int(np.count_nonzero(is_beside & (left != right))) > n_beside

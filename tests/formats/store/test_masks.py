@@ -94,3 +94,16 @@ def test_remove_masks_leaves_the_rest(tmp_path):
     write_mask(tmp_path / "image_mask.tif", scene(1))
     remove_masks(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["image_mask.tif"]
+
+
+def test_an_image_given_for_a_mask_is_refused(tmp_path):
+    grey = np.random.default_rng(0).integers(50, 200, (64, 64))
+    write_mask(tmp_path / "frame.tif", grey)
+    with pytest.raises(InputError, match="give the masks, not the movie"):
+        read_labels(tmp_path / "frame.tif")
+
+
+def test_narrow_particles_side_by_side_are_no_image(tmp_path):
+    stripes = np.repeat(np.arange(1, 33), 2) * np.ones((64, 1), int)
+    write_mask(tmp_path / "mask0000.tif", stripes)
+    assert np.array_equal(read_labels(tmp_path / "mask0000.tif"), stripes)
