@@ -78,7 +78,7 @@ def begin_run(
         file.save(run)
     resumed = plan.segmentation.resumed
     segment = resumed(run.tracking.next_frame) if resumed else plan.segmentation.segment
-    return file, run, TrackingEngine(segment, tracker, plan.options.linking, run.tracking)
+    return file, run, TrackingEngine(segment, tracker, plan.linking, run.tracking)
 
 
 def take(engine: TrackingEngine, plan: TrackingPlan, t: int, report: TrackingReport) -> list[TrackedFrame]:
@@ -160,7 +160,7 @@ def _write_record(folder: Path, run: Checkpoint, movie: Movie) -> None:
 def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:
     """Track a movie and keep its masks, each in the smallest type that holds its ids."""
     movie, report = plan.movie, TrackingReport()
-    engine = TrackingEngine(plan.segmentation.segment, plan.tracker.build(), plan.options.linking)
+    engine = TrackingEngine(plan.segmentation.segment, plan.tracker.build(), plan.linking)
     masks: dict[int, NDArray[np.integer]] = {}
 
     def keep(frame: int, labels: NDArray[Any]) -> None:
