@@ -7,6 +7,9 @@ memory does not depend on the movie's length.
 ``PYTHONPATH=tests python benchmarks/memory.py --huge`` writes a TIFF and a dm4 of 2048 x 2048 px and over
 4 GB, which take little room on the disk since all but their first 20 frames are a hole, and runs ``info`` on
 them and ``track --frames 0:20``, once with true masks and once with ``--model otsu``.
+
+``python benchmarks/memory.py --wide 2 4`` tracks movies of as many frames of 4096 px, some 5,000 particles,
+64 fields beside each other, with the network and all defaults.
 """
 
 from __future__ import annotations
@@ -166,6 +169,23 @@ def measure_huge() -> Iterator[Row]:
                 yield {"peak MiB": peak, "seconds": seconds, "command": shown, "size of the file": size}
 
 
+def measure_wide(lengths: list[int]) -> Iterator[Row]:
+    """Yield the peak memory of ``track`` with its defaults on movies of 4096 px."""
+    config = MovieConfig(height=512, width=512, n_particles=79, radius_px=12.0, n_frames=max(lengths))
+    movie = simulate_movie(SEED, config)
+    n_particles = 64 * len(np.unique(movie.labels(0))) - 64
+    for n in lengths:
+        with tempfile.TemporaryDirectory() as name:
+            film = Path(name) / "wide.tif"
+            shape = (n, 4096, 4096)
+            whole = tifffile.memmap(film, shape=shape, dtype=np.uint8, photometric="minisblack")
+            for t in range(n):
+                whole[t] = np.tile(movie.frame(t), (8, 8))
+            del whole
+            peak, seconds = peak_mib("track", film, "-o", Path(name) / "out", "--json")
+        yield {"frames": n, "particles": n_particles, "peak MiB": peak, "seconds": seconds}
+
+
 def main() -> None:
     """Simulate, track, print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -173,9 +193,14 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=512, help="px")
     parser.add_argument("--tracker", default="deaot-t")
     parser.add_argument("--huge", action="store_true", help="files of more than 4 GB instead")
+    parser.add_argument("--wide", type=int, nargs="+", metavar="FRAMES", help="movies of 4096 px instead")
     add_json_option(parser)
     arguments = parser.parse_args()
-    if arguments.huge:
+    if arguments.wide:
+        table = ResultTable(
+            "Peak memory of `temtrack track` on frames of 4096 px", list(measure_wide(arguments.wide))
+        )
+    elif arguments.huge:
         table = ResultTable("Peak memory on files of more than 4 GB", list(measure_huge()))
     else:
         title = f"Peak memory of `temtrack track` with {arguments.tracker} on its way through a movie"
@@ -185,7 +210,7 @@ def main() -> None:
         table = ResultTable(title, rows, "True masks stand in for a model.")
     result = BenchmarkResult(
         title="Memory",
-        data=f"a simulated movie of {512 if arguments.huge else arguments.side} px",
+        data=f"a simulated movie of {512 if arguments.huge or arguments.wide else arguments.side} px",
         split="-",
         seed=str(SEED),
         tables=[table],

@@ -55,7 +55,7 @@ def _tell(event: Event, as_json: bool) -> None:
     """Print an event: as a line of JSON on stdout, or merges there and the rest as messages."""
     if as_json:
         output.show_text(json.dumps(event, ensure_ascii=False))
-    elif event["event"] == "left_out":
+    elif event["event"] in ("left_out", "slow"):
         output.warn(event["message"])
     elif event["event"] == "merge":
         parents = " + ".join(map(str, event["parent_ids"]))

@@ -110,29 +110,34 @@ def import_model(
 @command(
     model=typer.Argument(metavar="MODEL", help="A model's name or a run's folder."),
     kind=typer.Option("--to", help="The format."),
-    out=typer.Option("--output", "-o", metavar="FILE", help="Where to; MODEL.onnx if not given."),
+    out=typer.Option("--output", "-o", metavar="FILE", help="Where to; named after MODEL if not given."),
 )
 def export_model(
     model: str,
-    kind: Literal["onnx"],
+    kind: Literal["onnx", "bioimageio"],
     out: Path | None = None,
     force: bool = False,
     rows_as_json: bool = False,
 ) -> None:
-    """Write a network for other programs (ONNX Runtime, OpenVINO, Fiji).
+    """Write a network for other programs (ONNX Runtime, OpenVINO, Fiji, ilastik).
 
     It makes maps (1, 3, Y, X) of foreground, particle markers and touching
     boundaries, 0 to 1, of an image (1, 1, Y, X) whose sides are multiples of
     16 px, particles about 40 px wide and dark: grey values from 0 to 1, the
-    level halfway between background and particles at 0.5.
+    level halfway between background and particles at 0.5. With --to bioimageio
+    it is a zip file with the description that ilastik, Fiji and QuPath read.
     """
     from temtrack.formats.store.atomic import check_output_file
+    from temtrack.segmentation.bioimageio_export import SUFFIX, write_bioimageio
     from temtrack.segmentation.onnx_export import load_maps_network, write_onnx
 
     network = load_maps_network(model)
-    path = out or Path(f"{Path(model).name}.{kind}")
+    path = out or Path(Path(model).name + (SUFFIX if kind == "bioimageio" else f".{kind}"))
     check_output_file(path, force)
-    write_onnx(path, network)
+    if kind == "bioimageio":
+        write_bioimageio(path, model, network)
+    else:
+        write_onnx(path, network)
     output.show_rows([{"model": model, "file": str(path)}], as_json=rows_as_json)
 
 

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from temtrack.imaging.labels import Labels
 from temtrack.imaging.registration import Step
-from temtrack.imaging.spans import Box, grown, hull, overlap
+from temtrack.imaging.spans import Box, grown, hull, size
 
 #: Standard deviation of the blur (px) after which frames are compared, so that noise of single pixels is low.
 BLUR_PX = 2.0
@@ -107,14 +107,17 @@ def find_changes(reference: Reference, picture: NDArray[np.float32]) -> NDArray[
 
 
 def boxes_around(changed: NDArray[np.bool_], labels: Labels, margin_px: int) -> list[Box]:
-    """Return boxes, none of which overlap, with a margin around each change and the particles it touches."""
+    """Return boxes with a margin around each change and the particles it touches.
+
+    Two become one where that holds no more pixels than they hold together; so margins may overlap.
+    """
     touched = changed | np.isin(labels, np.unique(labels[changed & (labels != 0)]))
     boxes = [box for box in ndimage.find_objects(ndimage.label(touched, np.ones((3, 3)))[0]) if box]
     left = [grown(box, margin_px, labels.shape) for box in boxes]
     apart: list[Box] = []
     while left:
         box = left.pop()
-        other = next((one for one in apart if overlap(box, one)), None)
+        other = next((one for one in apart if size(hull([box, one])) <= size(box) + size(one)), None)
         if other is None:
             apart.append(box)
         else:

@@ -15,6 +15,9 @@ CENTRING_BLUR_PX = 2.0  # noise of single pixels would fill the valley between t
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.5, 99.5
 
+#: So many pixels are stretched at once: they stay in the cache, and large images need no copies.
+_PIXELS_AT_ONCE = 65_536
+
 
 def rescale_intensity(image: NDArray[Any]) -> NDArray[np.float32]:
     """Stretch an image (..., Y, X) of any type to [0, 1] between its 0.5 and 99.5 percentiles.
@@ -32,8 +35,11 @@ def rescale_intensity(image: NDArray[Any]) -> NDArray[np.float32]:
         low, high = float(grey.min()), float(grey.max())
     if high <= low:
         return np.zeros(grey.shape, np.float32)
-    stretched: NDArray[np.float32] = np.clip((grey - low) / (high - low), 0, 1).astype(np.float32)
-    return stretched
+    pixels, stretched = grey.ravel(), np.empty(grey.size, np.float32)
+    for start in range(0, grey.size, _PIXELS_AT_ONCE):  # in float64, as the percentiles are
+        part = slice(start, start + _PIXELS_AT_ONCE)
+        stretched[part] = np.clip((pixels[part] - low) / (high - low), 0, 1)
+    return stretched.reshape(grey.shape)
 
 
 def centre_intensity(grey: NDArray[np.float32], blur_px: float = CENTRING_BLUR_PX) -> NDArray[np.float32]:

@@ -322,6 +322,21 @@ def filter_fragments(labels: Labels, min_area_fraction: float, min_area_px: int 
     return map_ids(labels, dict.fromkeys(regions.ids[small].tolist(), 0))
 
 
+def without_small(labels: NDArray[np.int32], min_area_px: float) -> NDArray[np.int32]:
+    """Return labels (Y, X) without those of a smaller area, numbered 1..N in their order.
+
+    Other than `filter_fragments` it is made for images that are mostly background, with specks of noise in
+    thousands.
+    """
+    (places,) = np.nonzero(labels.ravel())
+    ids = labels.ravel()[places]
+    is_kept = np.bincount(ids, minlength=1) >= min_area_px
+    is_kept[0] = False
+    kept = np.zeros(labels.size, np.int32)
+    kept[places] = (np.cumsum(is_kept) * is_kept)[ids]
+    return kept.reshape(labels.shape)
+
+
 def spread(values: NDArray[T], is_known: NDArray[np.bool_]) -> NDArray[T]:
     """Return values (Y, X), where they are not known those of the nearest pixel where they are.
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
+from temtrack.imaging.labels import without_small
 from temtrack.imaging.scale_bar import TOLERANCE
 from temtrack.imaging.spans import Box, grown, hull, length
 
@@ -121,13 +122,14 @@ def _find_characters(grey: NDArray[np.floating], ink: float) -> list[Character]:
     away = np.abs(np.nan_to_num(grey, nan=1 - ink) - ink)
     pieces, _ = ndimage.label(away <= SMEARED * TOLERANCE, np.ones((3, 3)))
     lowest = max(MIN_HEIGHT_PX, MIN_HEIGHT * grey.shape[0])
-    is_speck = (np.bincount(pieces.ravel()) < lowest)[pieces]
+    large = without_small(pieces, lowest)
+    is_speck = (pieces > 0) & (large == 0)
     found = []
-    for number, box in enumerate(ndimage.find_objects(pieces), start=1):
+    for number, box in enumerate(ndimage.find_objects(large), start=1):
         height, width = map(length, box)
         if lowest <= height <= MAX_HEIGHT * grey.shape[0] and width <= MAX_WIDTH * height:
             around = grown(box, BESIDE_PX, grey.shape)
-            drawn = pieces[around] == number
+            drawn = large[around] == number
             if _stands_out(drawn, away[around], is_speck[around]):
                 character = _describe(box, drawn, away[around])
                 if character.stroke_px <= MAX_STROKE * height and character.smear <= MAX_SMEAR:

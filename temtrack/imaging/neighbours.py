@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,12 +11,16 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from temtrack.imaging.registration import Step, details_on_grid, find_shift, grid_spacing
+from temtrack.imaging.spans import Box, grown, within
 
 #: Frames on either side of one whose mean is shown beside it, at most.
 N_NEIGHBOURS = 3
 
 #: Standard deviation (px) of the blur after which two frames are compared, and of the window around a pixel.
 _COMPARED_BLUR_PX, _WINDOW_PX = 1.0, 4.0
+
+#: What lies farther from a pixel than four standard deviations of both decides nothing there.
+_REACH_PX = 20
 
 #: A neighbour counts in full where its difference to the frame has so much more power than noise, as a part
 #: of that, and no longer where so much: something has moved there.
@@ -44,6 +49,25 @@ def stack_with_neighbours(
     """
     grey = frame.astype(np.float32)
     return np.stack([mean_like(grey, before), grey, mean_like(grey, after)])
+
+
+def stack_in_boxes(
+    before: Sequence[Neighbour], frame: NDArray[Any], after: Sequence[Neighbour], boxes: Sequence[Box]
+) -> NDArray[np.float32]:
+    """Return what `stack_with_neighbours` does in some boxes, each as an image of its own.
+
+    Elsewhere all three are the frame.
+    """
+    grey = frame.astype(np.float32)
+    stack = np.stack([grey, grey, grey])
+    steps = [abs(s) for _, step in (*before, *after) for s in step]
+    reach_px = _REACH_PX + math.ceil(max(steps, default=0.0))
+    for box in boxes:
+        place = grown(box, reach_px, grey.shape)
+        sides = [[(other[place], step) for other, step in side] for side in (before, after)]
+        part = stack_with_neighbours(sides[0], grey[place], sides[1])
+        stack[:, *box] = part[:, *within(box, place)]
+    return stack
 
 
 def register(frame: NDArray[Any], others: Sequence[NDArray[Any]]) -> list[Neighbour]:

@@ -7,6 +7,7 @@ at. All shifts are (y, x), and positive where the picture has moved down and to 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,9 @@ MIN_COMMON_FRACTION = 0.2
 
 #: From the peak of the cross-correlation it is seldom more than a step to the best correlation coefficient.
 MAX_CLIMBS = 5
+
+#: So many frames on their grid are kept: a frame is asked for again until its last neighbour was shown.
+N_KEPT = 8
 
 #: Steps to the neighbours of a grid point, and none.
 _NEARBY = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
@@ -88,11 +92,21 @@ def grid_spacing(shape: tuple[int, ...]) -> int:
 
 
 def details_on_grid(frame: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Return a frame (Y, X) on its grid: smoothed, and without what is as wide as the illumination."""
+    """Return a frame (Y, X) on its grid: smoothed, and without what is as wide as the illumination.
+
+    Quality, drift and neighbours ask for those of the same frames: the last ones are kept, and are read-only.
+    """
     spacing = grid_spacing(frame.shape)
-    grid = np.nan_to_num(frame.astype(np.float32), posinf=0, neginf=0)[::spacing, ::spacing]
-    smooth = ndimage.gaussian_filter(grid, BLUR)
-    return np.asarray(smooth - ndimage.gaussian_filter(smooth, GROUND_BLUR), dtype=np.float32)
+    grid = np.nan_to_num(frame[::spacing, ::spacing].astype(np.float32), posinf=0, neginf=0)
+    return _details(grid.tobytes(), grid.shape)
+
+
+@lru_cache(maxsize=N_KEPT)
+def _details(grid: bytes, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    smooth = ndimage.gaussian_filter(np.frombuffer(grid, np.float32).reshape(shape), BLUR)
+    details = np.asarray(smooth - ndimage.gaussian_filter(smooth, GROUND_BLUR), dtype=np.float32)
+    details.flags.writeable = False
+    return details
 
 
 def find_shift(before: NDArray[np.float32], after: NDArray[np.float32]) -> Shift:
@@ -150,6 +164,7 @@ def _cross_correlation(before: NDArray[np.float32], after: NDArray[np.float32]) 
     return sums
 
 
+@lru_cache(maxsize=2)
 def _common_sizes(image: tuple[int, ...], shifts: tuple[int, ...]) -> NDArray[np.int64]:
     """Return how many points two images have in common at each shift, as `_cross_correlation` orders them."""
     height, width = (

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from temtrack.calibration import Calibration, PixelSize
 from temtrack.errors import InputError
+from temtrack.imaging.labels import without_small
 from temtrack.imaging.spans import Box, length
 from temtrack.movie import Movie
 
@@ -82,8 +83,8 @@ def grey_range(image: NDArray[Any]) -> tuple[float, float] | None:
 
 def _lines(mask: NDArray[np.bool_]) -> list[Box]:
     """Return the connected parts of a mask (Y, X) that are lines of a bar's length and free of the border."""
-    labels, _ = ndimage.label(mask)
     height, width = mask.shape
+    labels = without_small(ndimage.label(mask)[0], MIN_LENGTH * width)
     found = []
     for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
         is_free = rows.start > 0 and columns.start > 0 and rows.stop < height and columns.stop < width

@@ -15,6 +15,11 @@ def length(span: slice) -> int:
     return int(span.stop) - int(span.start)
 
 
+def size(box: Box) -> int:
+    """Return how many pixels a box holds."""
+    return length(box[0]) * length(box[1])
+
+
 def gap(one: slice, other: slice) -> int:
     """Return how many pixels lie between two slices; 0 where they overlap."""
     return max(int(one.start) - int(other.stop), int(other.start) - int(one.stop), 0)
@@ -35,9 +40,13 @@ def hull(boxes: Iterable[Box]) -> Box:
     return rows, columns
 
 
-def overlap(one: Box, other: Box) -> bool:
-    """Tell whether two boxes share pixels."""
-    return all(a.start < b.stop and b.start < a.stop for a, b in zip(one, other, strict=True))
+def within(inner: Box, box: Box) -> Box:
+    """Return a box as it lies in one that holds it."""
+    rows, columns = (
+        slice(span.start - whole.start, span.stop - whole.start)
+        for span, whole in zip(inner, box, strict=True)
+    )
+    return rows, columns
 
 
 def grown(box: Box, by_px: int, shape: tuple[int, ...]) -> Box:
@@ -52,9 +61,5 @@ def grown(box: Box, by_px: int, shape: tuple[int, ...]) -> Box:
 def covered_by(inner: Box, box: Box) -> NDArray[np.bool_]:
     """Return which pixels (Y, X) of a box lie in one within it."""
     is_covered = np.zeros([length(span) for span in box], bool)
-    rows, columns = (
-        slice(span.start - whole.start, span.stop - whole.start)
-        for span, whole in zip(inner, box, strict=True)
-    )
-    is_covered[rows, columns] = True
+    is_covered[within(inner, box)] = True
     return is_covered

@@ -41,6 +41,14 @@ STOP_NAME = "stop"
 #: Between two looks for new frames lie so many seconds.
 POLL_S = 0.25
 
+#: So many frames beyond the look-ahead may wait before it is said what would be faster.
+MAX_BEHIND = 5
+
+_SLOW = (
+    "frames come faster than they are tracked; those that wait are not lost, and merges are told later; "
+    "--no-tta is faster, with --tracker overlap faster still, with --neighbours 0 too fastest"
+)
+
 #: How far it is, what is waited for, or how many frames are not yet taken, is told every so many seconds.
 TELL_EVERY_S = 10.0
 
@@ -58,8 +66,8 @@ class Watch:
     stop
         Is set where the user wants an end: what came is finished.
     emit
-        Is given what happens: an ``event``, which is ``frames``, ``merge`` or ``left_out``, with what
-        belongs to it.
+        Is given what happens: an ``event``, which is ``frames``, ``merge``, ``left_out`` or, once, ``slow``,
+        with what belongs to it.
     """
 
     idle_s: float | None = None
@@ -133,6 +141,7 @@ class _Live:
     _came_s: float = field(default_factory=time.monotonic)
     _n_bytes: int = 0
     _told_s: float = field(default_factory=time.monotonic)
+    _is_slow_told: bool = False
 
     def run(self, growing: GrowingMovie, goes_on: bool) -> tuple[Movie, TrackingReport]:
         """Take frames until the end, and write what a run writes."""
@@ -245,6 +254,9 @@ class _Live:
         n_frames = 0 if self.shown is None else len(self.shown)
         n_behind = max(n_frames - n_done - self.stage.options.n_neighbours, 0)
         self.watch.emit({"event": "frames", "n_done": n_done, "n_behind": n_behind, "waiting_for": waiting})
+        if n_behind > self.stage.options.linking.look_ahead_frames + MAX_BEHIND and not self._is_slow_told:
+            self._is_slow_told = True
+            self.watch.emit({"event": "slow", "message": f"{self.source}: {_SLOW}"})
 
 
 def _first_of(movie: Movie) -> Source:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temtrack.imaging.neighbours import Neighbour, stack_with_neighbours
+from temtrack.imaging.neighbours import Neighbour, stack_in_boxes, stack_with_neighbours
 from temtrack.imaging.registration import Step, details_on_grid, find_shift, grid_spacing
+from temtrack.imaging.spans import Box
 from temtrack.movie import Movie
 
 
@@ -35,12 +36,19 @@ class FramesWithNeighbours:
     _details: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     _steps: dict[int, Step | None] = field(default_factory=dict)
 
-    def show(self, t: int) -> NDArray[Any]:
-        """Return frame ``t`` (Y, X), or with the means of its neighbours (3, Y, X) where they show more."""
+    def show(self, t: int, boxes: Sequence[Box] | None = None) -> NDArray[Any]:
+        """Return frame ``t`` (Y, X), or with the means of its neighbours (3, Y, X) where they show more.
+
+        With boxes, these means count only there.
+        """
         self.forget(t)
         if self.n_neighbours == 0:
             return self.frame(t)
-        stack = stack_with_neighbours(self._before(t), self.frame(t), self._after(t))
+        before, frame, after = self._before(t), self.frame(t), self._after(t)
+        if boxes is None:
+            stack = stack_with_neighbours(before, frame, after)
+        else:
+            stack = stack_in_boxes(before, frame, after, boxes)
         is_alone = np.array_equal(stack[0], stack[1]) and np.array_equal(stack[1], stack[2])
         return self.frame(t) if is_alone else stack
 

@@ -24,6 +24,7 @@ from temtrack.imaging.changes import (
     whole_part,
 )
 from temtrack.imaging.registration import Step
+from temtrack.imaging.spans import size
 from temtrack.pipeline.neighbours import FramesWithNeighbours
 from temtrack.segmentation.model import Segmentation, drop_small
 
@@ -124,10 +125,10 @@ class SparingSegmentation:
     def _parts(self, t: int, changed: NDArray[np.bool_], labels: NDArray[np.int32]) -> SeenFrame | None:
         """Segment what has changed; ``None`` where that is too much of the frame."""
         boxes = boxes_around(changed, labels, round(MARGIN_PX / self.sight.scale))
-        n_px = sum((ys.stop - ys.start) * (xs.stop - xs.start) for ys, xs in boxes)
+        n_px = sum(map(size, boxes))
         if n_px > MAX_PARTS_FRACTION * labels.size:
             return None
-        found = self.finish(self.segmenter.segment_parts(self.shown.show(t), boxes, self.sight))
+        found = self.finish(self.segmenter.segment_parts(self.shown.show(t, boxes), boxes, self.sight))
         least_px = self.segmenter.min_area_px if self.min_area_px is None else self.min_area_px
         whole = drop_small(replace_particles(labels, found, changed), least_px)
         return SeenFrame(whole, n_px / labels.size)

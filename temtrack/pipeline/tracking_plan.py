@@ -14,6 +14,7 @@ from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.store.masks import read_masks_in_time
 from temtrack.formats.store.run import movie_source
 from temtrack.imaging.annotations import without_annotations
+from temtrack.linking.config import LinkingConfig
 from temtrack.masks import Labels, Masks
 from temtrack.models.catalog import Kind, kind_of
 from temtrack.models.registry import RUN_FILE, find_model, names_for, verify
@@ -51,6 +52,12 @@ class TrackingPlan:
     command: str
     source: Source | None = None
     followed: Followed | None = None
+
+    @property
+    def linking(self) -> LinkingConfig:
+        """Thresholds of linking that suit the model; of pieces, the one that made them."""
+        model = self.segmentation.models.get("model")
+        return self.options.linking if model is None else replace(self.options, model=model.name).linking
 
     def record(self) -> Provenance:
         """Return what decides on the result, and where the inputs lie.

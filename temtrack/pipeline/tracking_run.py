@@ -78,7 +78,7 @@ def begin_run(
         file.save(run)
     resumed = plan.segmentation.resumed
     segment = resumed(run.tracking.next_frame) if resumed else plan.segmentation.segment
-    engine = TrackingEngine(segment, tracker, plan.options.linking, run.tracking, plan.segmentation.told)
+    engine = TrackingEngine(segment, tracker, plan.linking, run.tracking, plan.segmentation.told)
     return file, run, engine
 
 
@@ -162,7 +162,7 @@ def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:
     """Track a movie and keep its masks, each in the smallest type that holds its ids."""
     movie, report = plan.movie, TrackingReport()
     how = plan.segmentation
-    engine = TrackingEngine(how.segment, plan.tracker.build(), plan.options.linking, told=how.told)
+    engine = TrackingEngine(how.segment, plan.tracker.build(), plan.linking, told=how.told)
     masks: dict[int, NDArray[np.integer]] = {}
 
     def keep(frame: int, labels: NDArray[Any]) -> None:

@@ -18,6 +18,7 @@ from temtrack.models.registry import ModelSpec, Polarity
 from temtrack.nets.device import bf16_where_native
 from temtrack.segmentation.adapters import Adapter
 from temtrack.segmentation.model import Segmentation, SegmentationModel, middle_frame
+from temtrack.segmentation.parts import join_parts
 from temtrack.segmentation.prompts import Prompts
 from temtrack.segmentation.scale import Prediction, scale_for
 from temtrack.segmentation.score import MIN_FLATTENED_SCORE, ScoreModels
@@ -71,18 +72,14 @@ class NetworkModel(SegmentationModel):
 
     def segment_parts(self, image: NDArray[Any], boxes: Sequence[Box], sight: SightEstimate) -> Segmentation:
         """Find what lies in some boxes of an image, whose grey values are scaled as those of the whole."""
-        found = Segmentation.empty(image.shape[-2:])
+        shape = image.shape[-2:]
         grey = _contrast_of(image)
         if grey is None:
-            return found
+            return Segmentation.empty(shape)
         shown = sight.sight.show(grey, self.centring_blur_px)
-        scores = [found.scores]
-        for ys, xs in boxes:
-            part = self._see(np.ascontiguousarray(shown[..., ys, xs]), SightEstimate(sight.sight))
-            n_before = sum(map(len, scores))
-            found.labels[ys, xs] = np.where(part.labels > 0, part.labels + n_before, 0)
-            scores.append(part.scores)
-        return replace(found, scores=np.concatenate(scores), sight=sight.sight)
+        alone = SightEstimate(sight.sight)
+        parts = [self._see(np.ascontiguousarray(shown[..., ys, xs]), alone) for ys, xs in boxes]
+        return replace(join_parts(shape, boxes, parts), sight=sight.sight)
 
     def find_sight(
         self, image: NDArray[Any], polarity: Polarity = "auto", scale: float | None = None

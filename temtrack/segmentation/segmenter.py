@@ -95,7 +95,7 @@ class Segmenter:
         return found.without_small(self.min_area_px if min_area_px is None else min_area_px)
 
     def segment_parts(self, image: NDArray[Any], boxes: Sequence[Box], sight: Sight) -> Segmentation:
-        """Find the particles in some boxes of an image, which do not overlap, as `segment` would.
+        """Find the particles in some boxes of an image as `segment` would.
 
         Returns
         -------

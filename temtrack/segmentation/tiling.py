@@ -148,14 +148,19 @@ def scaled_input(
     It is mirrored out to a multiple at the far sides, and shifted off the near sides by some pixels, mirrored
     out there too.
     """
-    grey = torch.from_numpy(np.ascontiguousarray(image)).to(device).reshape(1, -1, *image.shape[-2:])
+    grey = torch.from_numpy(np.ascontiguousarray(image)).reshape(1, -1, *image.shape[-2:])
     size = [scaled_length(n, scale) for n in image.shape[-2:]]
-    if list(image.shape[-2:]) != size:
-        grey = F.interpolate(grey, size, mode="bilinear", align_corners=False, antialias=scale < 1)
     missing = [-(shift_px + n) % multiple for n in size]
     fits = all(max(m, shift_px) < n for m, n in zip(missing, size, strict=True))
     mode = "reflect" if fits else "replicate"
-    return F.pad(grey, (shift_px, missing[1], shift_px, missing[0]), mode=mode).expand(-1, 3, -1, -1)
+    height, width = (shift_px + n + m for n, m in zip(size, missing, strict=True))
+    scaled = torch.empty(1, grey.shape[1], height, width, device=device)
+    for i in range(grey.shape[1]):  # large images take much memory all at once
+        one = grey[:, i : i + 1].to(device)
+        if list(image.shape[-2:]) != size:
+            one = F.interpolate(one, size, mode="bilinear", align_corners=False, antialias=scale < 1)
+        scaled[:, i] = F.pad(one, (shift_px, missing[1], shift_px, missing[0]), mode=mode)[:, 0]
+    return scaled.expand(-1, 3, -1, -1)
 
 
 def scaled_length(n_px: int, scale: float) -> int:

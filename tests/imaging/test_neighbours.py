@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from temtrack.imaging.neighbours import mean_like, register, stack_with_neighbours
+from temtrack.imaging.neighbours import mean_like, register, stack_in_boxes, stack_with_neighbours
 
 
 @pytest.fixture
@@ -78,3 +78,21 @@ def test_the_channels_are_before_frame_and_after(scene):
     stack = stack_with_neighbours([(before, (0.0, 0.0))], frame, [(after, (0.0, 0.0))])
     for channel, expected in zip(stack, (before, frame, after), strict=True):
         assert np.corrcoef((channel - clean).ravel(), (expected - clean).ravel())[0, 1] > 0.9
+
+
+def test_in_boxes_neighbours_count_as_in_the_whole_and_elsewhere_the_frame_stands(scene):
+    frame = cut(scene, 20, 20, seed=9)
+    sides = [register(frame, [cut(scene, 20 + k, 20 - k, seed=k)]) for k in (1, 2)]
+    boxes = [(slice(0, 80), slice(60, 150)), (slice(60, 130), slice(100, 200))]
+    found = stack_in_boxes(sides[0], frame, sides[1], boxes)
+    whole = stack_with_neighbours(sides[0], frame, sides[1])
+    is_inside = np.zeros(frame.shape, bool)
+    for box in boxes:
+        is_inside[box] = True
+    for place in (0, 2):
+        gained = np.abs(whole[place] - frame)[is_inside].mean()
+        assert (
+            np.abs(found[place] - whole[place])[is_inside].mean() < 0.1 * gained
+        )  # noise is told by the box
+        np.testing.assert_array_equal(found[place][~is_inside], frame[~is_inside])
+    np.testing.assert_array_equal(found[1], frame)

@@ -240,3 +240,16 @@ def test_a_number_that_comes_twice_is_told(frames, tmp_path):
 def test_what_cannot_be_followed_is_refused(stage, tmp_path):
     with pytest.raises(UsageError, match=r"--follow .*film\.mp4: cannot be followed; allowed are a folder"):
         follow(tmp_path / "film.mp4", tmp_path / "out", stage)
+
+
+@pytest.mark.parametrize(("max_behind", "n_told"), [(-18, 1), (30, 0)])
+def test_it_says_once_that_frames_come_too_fast(frames, stage, tmp_path, monkeypatch, max_behind, n_told):
+    monkeypatch.setattr(live, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(live, "MAX_BEHIND", max_behind)
+    write_stack(tmp_path / "film.tif", frames)
+    events = []
+    follow(tmp_path / "film.tif", tmp_path / "out", stage, idle_s=0.1, events=events)
+    told = [event["message"] for event in events if event["event"] == "slow"]
+    assert len(told) == n_told
+    assert all(str(tmp_path / "film.tif") in message and "--no-tta" in message for message in told)
+    assert sum(event["event"] == "frames" for event in events) > 1
