@@ -31,7 +31,7 @@ _MESSAGES = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 _is_verbose = False
 
 #: Ends of names that are units, and how a table's head writes them.
-_UNITS = {"nm2": "nm²", "um2": "µm²", "nm": "nm", "px": "px", "s": "s", "percent": "%"}
+_UNITS = {"e_px_s": "e/px/s", "nm2": "nm²", "um2": "µm²", "nm": "nm", "px": "px", "s": "s", "percent": "%"}
 
 
 def show_rows(rows: Sequence[Row], *, as_json: bool, title: str | None = None) -> None:
@@ -172,8 +172,9 @@ def byte_progress(description: str) -> AbstractContextManager[ByteBar]:
 def _heading(name: str) -> str:
     """Write ``mean_diameter_nm`` as ``mean diameter (nm)`` and ``n_frames`` as ``frames``."""
     name = name.removeprefix("n_")
-    stem, _, end = name.rpartition("_")
-    return f"{stem} ({_UNITS[end]})".replace("_", " ") if stem and end in _UNITS else name.replace("_", " ")
+    end = next((end for end in _UNITS if name.endswith(f"_{end}")), None)
+    title = name.removesuffix(f"_{end}").replace("_", " ")
+    return f"{title} ({_UNITS[end]})" if end else title
 
 
 def _cell(value: object) -> str:

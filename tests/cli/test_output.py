@@ -6,7 +6,14 @@ import numpy as np
 from temtrack.cli import output
 
 ROWS = [
-    {"input": Path("a.tif"), "mean_diameter_nm": 4.25, "merged": True, "parent_ids": [1, 2], "note": None},
+    {
+        "input": Path("a.tif"),
+        "mean_diameter_nm": 4.25,
+        "dose_rate_e_px_s": 8.0,
+        "merged": True,
+        "parent_ids": [1, 2],
+        "note": None,
+    },
     {"input": Path("b" * 120 + ".tif"), "mean_diameter_nm": float("nan"), "merged": False, "parent_ids": []},
 ]
 
@@ -15,6 +22,7 @@ def test_a_table_in_a_pipe_breaks_no_cell_and_names_units(capsys):
     output.show_rows(ROWS, as_json=False)
     shown = capsys.readouterr()
     assert "mean diameter (nm)" in shown.out
+    assert "dose rate (e/px/s)" in shown.out
     assert "b" * 120 + ".tif" in shown.out
     assert "4.25" in shown.out
     assert "1, 2" in shown.out
