@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -254,7 +254,9 @@ def run_segmented(
     """Simulate, segment and link movie after movie, dose after dose; return a table for each."""
     tables = []
     segmenter = Segmenter(model, tta=False)
-    linkers = LINKERS | {"temtrack": partial(link_by_temtrack, config=TrackOptions().linking)}
+    linkers = LINKERS | {
+        "temtrack": partial(link_by_temtrack, config=replace(TrackOptions().linking, necks_join=True))
+    }
     for dose in doses_e_px:
         told, planned = {name: Tally() for name in linkers}, Planned()
         for seed in seeds:

@@ -210,15 +210,9 @@ class TrackOptions(ModelOptions):
 
     @property
     def linking(self) -> LinkingConfig:
-        """Thresholds of linking what a model found; it looks as far ahead as a gap may last.
-
-        The blur of ``otsu`` joins outlines before the particles touch, so its necks tell nothing.
-        """
-        return LinkingConfig(
-            look_ahead_frames=max(LinkingConfig.look_ahead_frames, self.max_gap_frames + 2),
-            max_gap_frames=self.max_gap_frames,
-            necks_join=self.model != "otsu",
-        )
+        """Thresholds of linking what was found; it looks as far ahead as a gap may last."""
+        look_ahead = max(LinkingConfig.look_ahead_frames, self.max_gap_frames + 2)
+        return LinkingConfig(look_ahead_frames=look_ahead, max_gap_frames=self.max_gap_frames)
 
 
 @dataclass(frozen=True, kw_only=True)

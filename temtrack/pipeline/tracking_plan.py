@@ -55,9 +55,13 @@ class TrackingPlan:
 
     @property
     def linking(self) -> LinkingConfig:
-        """Thresholds of linking that suit the model; of pieces, the one that made them."""
+        """Thresholds of linking that suit the model, that of the pieces where these are joined.
+
+        A network draws two until their neck is wide. The blur of ``otsu`` joins outlines before the particles
+        touch, and masks of others are believed: their necks tell nothing.
+        """
         model = self.segmentation.models.get("model")
-        return self.options.linking if model is None else replace(self.options, model=model.name).linking
+        return replace(self.options.linking, necks_join=model is not None and model.name != "otsu")
 
     def record(self) -> Provenance:
         """Return what decides on the result, and where the inputs lie.
