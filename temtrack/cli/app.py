@@ -57,7 +57,7 @@ def _errors_in_one_line() -> Iterator[None]:
         raise typer.Exit(error.exit_code) from error
     except typer.TyperException as error:
         ctx = getattr(error, "ctx", None)
-        command = f" {ctx.info_name}" if ctx is not None and ctx.parent is not None else ""
+        command = ctx.command_path.removeprefix(ctx.find_root().command_path) if ctx is not None else ""
         output.fail(f"{error.format_message().rstrip('.')}; see temtrack{command} --help")
         raise typer.Exit(error.exit_code) from error
 

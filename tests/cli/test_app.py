@@ -169,6 +169,7 @@ def test_a_reader_that_has_gone_is_no_error():
 
 def test_a_wrong_option_names_the_help_of_its_command(run):
     assert "see temtrack track --help" in run("track", "movie.tif").stderr
+    assert "see temtrack models export --help" in run("models", "export", "--foo").stderr
     assert "see temtrack --help" in run("trak").stderr
 
 
