@@ -93,8 +93,8 @@ def run_all(commands: list[list[str]]) -> Took:
 
 
 def masks(folder: Path) -> dict[str, bytes]:
-    """Return the masks of all movies by name."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("*/mask*.tif")}
+    """Return the masks in a folder and those below, by name."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("mask*.tif")}
 
 
 if __name__ == "__main__":

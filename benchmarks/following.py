@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from batches import MAIN, masks
 from numpy.typing import NDArray
 from PIL import Image
 from results import BenchmarkResult, ResultTable, Row, add_json_option, publish, told
@@ -30,7 +31,6 @@ from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import simulate_movie
 
 SEED = 5
-MAIN = "import sys; from temtrack.cli.app import main; sys.argv[0] = 'temtrack'; main()"
 
 #: The options of `track` by the name of a way.
 WAYS = {
@@ -132,11 +132,6 @@ def processor_s() -> float:
     """Return the processor time of all children that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
-
-
-def masks(folder: Path) -> dict[str, bytes]:
-    """Return the masks of a run by name."""
-    return {path.name: path.read_bytes() for path in folder.glob("mask*.tif")}
 
 
 def main() -> None:

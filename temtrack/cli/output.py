@@ -172,9 +172,10 @@ def byte_progress(description: str) -> AbstractContextManager[ByteBar]:
 def _heading(name: str) -> str:
     """Write ``mean_diameter_nm`` as ``mean diameter (nm)`` and ``n_frames`` as ``frames``."""
     name = name.removeprefix("n_")
-    end = next((end for end in _UNITS if name.endswith(f"_{end}")), None)
-    title = name.removesuffix(f"_{end}").replace("_", " ")
-    return f"{title} ({_UNITS[end]})" if end else title
+    for end, unit in _UNITS.items():
+        if name.endswith(f"_{end}"):
+            return f"{name.removesuffix(f'_{end}').replace('_', ' ')} ({unit})"
+    return name.replace("_", " ")
 
 
 def _cell(value: object) -> str:

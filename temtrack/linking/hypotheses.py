@@ -304,9 +304,8 @@ def _log_odds_at_last(track: TrackState, record: FrameRecord, noise: MovieNoise,
     """Return the same of one that was seen in the frame before."""
     areas = track.areas_before(record.frame)
     is_small = track.area_before(record.frame) < SPECK_AREA * other_px
-    if len(areas) < (MIN_SPECK_FRAMES if is_small else MIN_PARENT_FRAMES):
-        return LOG_ODDS_SEEN_SHORTLY
-    if is_small and _is_erratic(areas, noise):
+    is_short = len(areas) < (MIN_SPECK_FRAMES if is_small else MIN_PARENT_FRAMES)
+    if is_short or (is_small and _is_erratic(areas, noise)):
         return LOG_ODDS_SEEN_SHORTLY
     beforehand = noise.log_odds_no_speck() if is_small else 0.0
     if is_dissolving(track, record.frame) or is_shrinking(track, record.frame, noise):

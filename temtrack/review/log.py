@@ -143,15 +143,20 @@ class Log:
         stale = []
         for entry in self.standing():
             assert isinstance(entry.done, Correction)
-            trial = run.copy()
             try:
-                entry.done.apply(trial)
-                run = trial
+                run = corrected(run, entry.done)
             except Needless:
                 continue
             except Stale as reason:
                 stale.append((entry, str(reason)))
         return run, stale
+
+
+def corrected(run: EditedRun, correction: Correction) -> EditedRun:
+    """Return a copy of a run with a correction applied; ``Stale`` where it does not apply."""
+    trial = run.copy()
+    correction.apply(trial)
+    return trial
 
 
 def head_of(run: Run) -> dict[str, Any]:

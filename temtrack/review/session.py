@@ -18,7 +18,7 @@ from temtrack.review.corrections import Correction
 from temtrack.review.drawing import Ask, answered, brushed, parts_at
 from temtrack.review.edited import EditedRun
 from temtrack.review.estimate import estimate_merges
-from temtrack.review.log import Entry, Log, append, parse
+from temtrack.review.log import Entry, Log, append, corrected, parse
 from temtrack.review.outlines import ParticleDivided, ParticleOutlined, rings_of
 from temtrack.review.places import Stale
 from temtrack.review.queue import Item
@@ -98,12 +98,12 @@ class Session:
 
         ``changed`` are the frames that look otherwise since the last correction.
         """
-        standing = self.log.standing()
+        standing, stale = self.log.standing(), {entry.id: reason for entry, reason in self.stale}
         shares = estimate_merges(self.queue, self.log)
         return {
             "revision": len(self.log.entries),
             "changed": self._changed,
-            "log": [self._listed(entry) for entry in standing],
+            "log": [self._listed(entry, stale.get(entry.id)) for entry in standing],
             "answered": {e.item: e.kind for e in standing if e.item},
             "n_stale": len(self.stale),
             "can_undo": self.log.next_reversal("undo") is not None,
@@ -113,17 +113,16 @@ class Session:
             "shares": {name: _told(asdict(share)) for name, share in shares.items()},
         }
 
-    def _listed(self, entry: Entry) -> dict[str, Any]:
+    def _listed(self, entry: Entry, stale: str | None) -> dict[str, Any]:
         """Return what the page lists of an entry; ``t`` is its frame, ``stale`` why it does not apply."""
         fields, frames = asdict(entry.done), self.base.frames
         frame = fields["frame"] if "frame" in fields else next(_places(fields))["frame"]
-        stale = {one.id: reason for one, reason in self.stale}
         return {
             "kind": entry.kind,
             "item": entry.item,
             "t": frames.index(frame) if frame in frames else None,
             "told": f"{entry.author}, {entry.time}{entry.why and f': {entry.why}'}",
-            "stale": stale.get(entry.id),
+            "stale": stale,
         }
 
     def changes(self, kind: str | None = None) -> list[dict[str, Any]]:
@@ -139,10 +138,8 @@ class Session:
         edited, answered = self.edited, {entry.item for entry in self.log.standing()}
         for item in self.queue:
             if item.kind == kind and item.key not in answered and item.mend is not None:
-                trial = edited.copy()
                 with suppress(Stale):
-                    item.mend.apply(trial)
-                    edited = trial
+                    edited = corrected(edited, item.mend)
         return edited
 
     def contours(self, t: int) -> bytes:
