@@ -37,6 +37,9 @@ MAX_CLIMBS = 5
 #: So many frames on their grid are kept: a frame is asked for again until its last neighbour was shown.
 N_KEPT = 8
 
+#: So are so many spectra, of 4 MB each: of a frame, its neighbours after it, and the keyframe.
+N_SPECTRA_KEPT = 6
+
 #: Steps to the neighbours of a grid point, and none.
 _NEARBY = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
 
@@ -118,8 +121,9 @@ def find_shift(before: NDArray[np.float32], after: NDArray[np.float32]) -> Shift
     neighbours.
     """
     sums = _cross_correlation(before, after)
-    n_common = _common_sizes(before.shape, sums.shape)
-    means = np.where(n_common >= MIN_COMMON_FRACTION * before.size, sums / np.maximum(n_common, 1), -np.inf)
+    n_common, has_few = _common_sizes(before.shape, sums.shape)
+    means = sums / n_common
+    means[has_few] = -np.inf
     climbed = [_climb(before, after, peak) for peak in {_peak(sums): None, _peak(means): None}]
     whole, nearby = max(climbed, key=lambda found: found[1][0, 0] * np.sqrt(n_common[found[0]]))
     correlation = nearby[0, 0]
@@ -160,18 +164,52 @@ def _slices(step: int, n: int) -> tuple[slice, slice]:
 def _cross_correlation(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the sum of products at each whole shift (y, x), negative ones from the end; outside all is 0."""
     shape = [fft.next_fast_len(2 * n, real=True) for n in before.shape]
-    sums: NDArray[np.float32] = fft.irfft2(fft.rfft2(after, shape) * np.conj(fft.rfft2(before, shape)), shape)
+    sums: NDArray[np.float32] = fft.irfft2(_spectrum(after) * np.conj(_spectrum(before)), shape)
     return sums
 
 
+def _spectrum(grid: NDArray[np.float32]) -> NDArray[np.complex64]:
+    """Return the spectrum of an image between zeros; that of one that stays as it is, is kept."""
+    return _transformed(grid) if grid.flags.writeable else _kept_spectrum(_Itself(grid))
+
+
+def _transformed(grid: NDArray[np.float32]) -> NDArray[np.complex64]:
+    shape = [fft.next_fast_len(2 * n, real=True) for n in grid.shape]
+    return np.asarray(fft.rfft2(grid, shape))
+
+
+@dataclass(frozen=True, eq=False)
+class _Itself:
+    """An array as a key: the same only as itself."""
+
+    array: NDArray[np.float32]
+
+    def __hash__(self) -> int:
+        return id(self.array)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.array is other.array
+
+
+@lru_cache(maxsize=N_SPECTRA_KEPT)
+def _kept_spectrum(grid: _Itself) -> NDArray[np.complex64]:
+    return _transformed(grid.array)
+
+
 @lru_cache(maxsize=2)
-def _common_sizes(image: tuple[int, ...], shifts: tuple[int, ...]) -> NDArray[np.int64]:
-    """Return how many points two images have in common at each shift, as `_cross_correlation` orders them."""
+def _common_sizes(
+    image: tuple[int, ...], shifts: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return how many points two images have in common at each shift, and where those are too few.
+
+    They are in the order of `_cross_correlation`, and at least 1.
+    """
     height, width = (
         np.maximum(n - np.abs(fft.fftfreq(m, 1 / m)).astype(np.int64), 0)
         for n, m in zip(image, shifts, strict=True)
     )
-    return np.asarray(height[:, None] * width)
+    n_common = height[:, None] * width
+    return np.maximum(n_common, 1), n_common < MIN_COMMON_FRACTION * image[0] * image[1]
 
 
 def _peak(values: NDArray[np.floating]) -> tuple[int, int]:
