@@ -29,6 +29,9 @@ _STILL_EXCESS, _MOVED_EXCESS = 0.3, 1.0
 #: Noise below this fraction of the spread of grey values needs no mean.
 _LEAST_NOISE = 0.01
 
+#: Every so many-th pixel of both axes tells a median.
+_TELLING = 2
+
 #: From a median of absolute values to the standard deviation of a normal distribution.
 _MAD_TO_SIGMA = 1.4826
 
@@ -86,28 +89,66 @@ def mean_like(frame: NDArray[np.float32], neighbours: Sequence[Neighbour]) -> ND
     total, weights = np.zeros_like(frame), np.zeros_like(frame)
     least_noise = _LEAST_NOISE * float(np.nanstd(frame))
     for other, step in neighbours:
-        moved = ndimage.shift(other.astype(np.float32), [-s for s in step], order=1, cval=np.nan)
-        if not np.isfinite(moved).any():
+        difference = _moved(other.astype(np.float32), step) - frame
+        known = np.isfinite(difference)
+        told = difference[::_TELLING, ::_TELLING][known[::_TELLING, ::_TELLING]]
+        if not told.size:
             continue
-        difference = moved - frame
-        difference -= np.float32(np.nanmedian(difference))  # the beam may have become brighter
-        weight = _weight(difference, least_noise)
+        difference -= np.float32(np.median(told))  # the beam may have become brighter
+        difference[~known] = 0
+        weight = _weight(difference, known, least_noise)
         if weight.mean() >= _MIN_WEIGHT:
-            total += weight * np.where(np.isfinite(difference), difference, 0)
+            total += weight * difference
             weights += weight
     return np.asarray(frame + total / np.maximum(weights, 1), np.float32)
 
 
-def _weight(difference: NDArray[np.float32], least_noise: float) -> NDArray[np.float32]:
+def _moved(other: NDArray[np.float32], step: Step) -> NDArray[np.float32]:
+    """Return a picture (Y, X) moved back by a step (y, x) in pixels, bilinearly, NaN beyond it."""
+    for axis, s in enumerate(step):
+        whole = math.floor(s)
+        part = np.float32(s - whole)
+        near = _rolled(other, whole, axis)
+        other = (1 - part) * near + part * _rolled(other, whole + 1, axis) if part else near
+    return other
+
+
+def _rolled(picture: NDArray[np.float32], n_px: int, axis: int) -> NDArray[np.float32]:
+    """Return a picture (Y, X) moved back by whole pixels along an axis, NaN beyond it."""
+    out = np.full_like(picture, np.nan)
+    to = slice(max(-n_px, 0), max(picture.shape[axis] - max(n_px, 0), 0))
+    origin = slice(max(n_px, 0), max(picture.shape[axis] + min(n_px, 0), 0))
+    if axis == 0:
+        out[to] = picture[origin]
+    else:
+        out[:, to] = picture[:, origin]
+    return out
+
+
+def _weight(
+    difference: NDArray[np.float32], known: NDArray[np.bool_], least_noise: float
+) -> NDArray[np.float32]:
     """Return by how much a neighbour counts at each pixel, 0 to 1, from its difference to the frame.
 
     Noise is told by the median: what moves is the smaller part of an image, and noise is everywhere.
     """
-    known = np.isfinite(difference)
-    smooth = ndimage.gaussian_filter(np.where(known, difference, 0), _COMPARED_BLUR_PX)
-    sigma = _MAD_TO_SIGMA * float(np.median(np.abs(smooth[known]))) if known.any() else 0.0
+    smooth = ndimage.gaussian_filter(difference, _COMPARED_BLUR_PX)
+    told = smooth[::_TELLING, ::_TELLING][known[::_TELLING, ::_TELLING]]
+    sigma = _MAD_TO_SIGMA * float(np.median(np.abs(told)))
     if sigma <= least_noise:
         return np.zeros_like(difference)
-    excess = ndimage.gaussian_filter((smooth / sigma) ** 2, _WINDOW_PX) - 1
+    excess = _blurred((smooth / np.float32(sigma)) ** 2, _WINDOW_PX) - 1
     weight = np.clip((_MOVED_EXCESS - excess) / (_MOVED_EXCESS - _STILL_EXCESS), 0, 1)
-    return np.asarray(np.where(known, weight, 0), np.float32)
+    weight[~known] = 0
+    return np.asarray(weight, np.float32)
+
+
+def _blurred(picture: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
+    """Return a picture (Y, X) blurred by a wide window, from the means of two by two pixels."""
+    height, width = (n + n % 2 for n in picture.shape)
+    even = np.pad(picture, ((0, height - picture.shape[0]), (0, width - picture.shape[1])), "edge")
+    rows = even[::2] + even[1::2]
+    coarse = (rows[:, ::2] + rows[:, 1::2]) / 4
+    blurred = ndimage.gaussian_filter(coarse, sigma_px / 2)
+    wide = blurred.repeat(2, 0).repeat(2, 1)[: picture.shape[0], : picture.shape[1]]
+    return np.asarray(wide, np.float32)
