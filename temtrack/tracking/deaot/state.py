@@ -66,6 +66,8 @@ class DeaotState:
         Short-term memory.
     encoded
         The frame that was propagated to last.
+    doubts
+        Ids of which that frame left a doubt, in groups, and for how many frames each is settled.
     """
 
     scale: float | None = None
@@ -75,6 +77,7 @@ class DeaotState:
     references: list[MemoryEntry] = field(default_factory=list)
     newest: MemoryEntry | None = None
     encoded: EncodedFrame | None = None
+    doubts: dict[tuple[int, ...], int] = field(default_factory=dict)
 
 
 #: The classes that a state is made of.

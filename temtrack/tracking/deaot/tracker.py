@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from temtrack.imaging.intensity import rescale_intensity
-from temtrack.imaging.labels import LabelImage, match_regions, overlap_counts
+from temtrack.imaging.labels import LabelImage, count_shared_pixels, match_regions, overlap_counts
 from temtrack.linking.motion import Prediction
 from temtrack.nets.deaot.memory import Memory
 from temtrack.nets.deaot.model import N_IDS, STRIDE, Deaot, Pyramid
@@ -48,6 +48,12 @@ class DeaotConfig:
     only_in_doubt
         Whether the network is asked only of frames where a particle was not found where it was predicted;
         elsewhere the prediction stands. The memory goes on through all of them.
+    min_agreement
+        A doubt is settled where the network finds all its particles where they are predicted: twice the
+        pixels in both over the sum of both areas is at least this.
+    n_settled_frames
+        Of a settled doubt the network is not asked again for so many frames, as long as the same particles
+        are in it.
     """
 
     n_reference_frames: int = 4
@@ -57,6 +63,8 @@ class DeaotConfig:
     reach_tokens: float = 1.25
     gates: Gates = field(default_factory=Gates)
     only_in_doubt: bool = True
+    min_agreement: float = 0.85
+    n_settled_frames: int = 7
 
 
 class DeaotTracker:
@@ -118,7 +126,7 @@ class DeaotTracker:
         if state.newest is None:
             return prediction.labels
         state.encoded = self._placed(frame, prediction)
-        if self.config.only_in_doubt and are_all_found(prediction.labels, detections):
+        if self.config.only_in_doubt and not self._is_asked(find_doubts(prediction.labels, detections)):
             return prediction.labels
         grey, state.encoded.grey = state.encoded.grey, None
         assert grey is not None
@@ -128,7 +136,21 @@ class DeaotTracker:
             colours = self._propagate_colours(state.newest, state.encoded, pyramid)
         predicted = prediction.labels
         labels = assign_ids(colours, predicted.labels, state.colour_of_id, self._reach_px)
+        self._settle(predicted, labels)
         return LabelImage(apply_fallback(labels, predicted, self.config.gates))
+
+    def _is_asked(self, doubts: Set[tuple[int, ...]]) -> bool:
+        """Tell whether the network is asked of a frame with such doubts, and take note of them."""
+        before = self._state.doubts
+        self._state.doubts = {doubt: max(before.get(doubt, 0) - 1, 0) for doubt in sorted(doubts)}
+        return any(before.get(doubt, 0) == 0 for doubt in doubts)
+
+    def _settle(self, predicted: LabelImage, found: NDArray[np.int32]) -> None:
+        """Take note of the doubts in which the network finds what was predicted."""
+        agreement = measure_agreement(predicted, LabelImage(found))
+        for doubt in self._state.doubts:
+            if min(agreement[id_] for id_ in doubt) >= self.config.min_agreement:
+                self._state.doubts[doubt] = self.config.n_settled_frames
 
     @property
     def _reach_px(self) -> float:
@@ -198,16 +220,37 @@ class DeaotTracker:
             state.references = evict(kept, self.config.n_reference_frames, number)
 
 
-def are_all_found(predicted: LabelImage, detections: LabelImage) -> bool:
-    """Tell whether each id is found by a detection of its own where it is predicted.
+def find_doubts(predicted: LabelImage, detections: LabelImage) -> set[tuple[int, ...]]:
+    """Return the ids without a detection of their own where they are predicted, ascending, in groups.
 
-    One that waits outside as a pixel at the border is not asked for.
+    Those of which most lies in one detection are a group, with who else is mostly there. One that waits
+    outside as a pixel at the border is no doubt.
     """
     expected = predicted.regions
-    is_found = np.zeros(expected.ids.size, bool)
+    is_found = expected.touches_border & (expected.area_px == 1)
     is_found[match_regions(predicted, detections)[0]] = True
-    is_outside = expected.touches_border & (expected.area_px == 1)
-    return bool((is_found | is_outside).all())
+    if is_found.all():
+        return set()
+    shared = count_shared_pixels(predicted.runs, detections.runs)
+    is_most = 2 * shared.n_px > expected.area_px[np.searchsorted(expected.ids, shared.a)]
+    holder = dict(zip(shared.a[is_most].tolist(), shared.b[is_most].tolist(), strict=True))
+    held: dict[int, list[int]] = {}
+    for id_, detection in holder.items():
+        held.setdefault(detection, []).append(id_)
+    missing = expected.ids[~is_found].tolist()
+    return {tuple(sorted(held[holder[id_]])) if id_ in holder else (id_,) for id_ in missing}
+
+
+def measure_agreement(predicted: LabelImage, found: LabelImage) -> dict[int, float]:
+    """Return, of each id, twice the pixels in both over the sum of both areas."""
+    agreement = dict.fromkeys(predicted.ids.tolist(), 0.0)
+    shared = count_shared_pixels(predicted.runs, found.runs)
+    same = shared.a == shared.b
+    i, j = (np.searchsorted(image.ids, shared.a[same]) for image in (predicted, found))
+    area_px = predicted.regions.area_px[i] + found.regions.area_px[j]
+    return agreement | dict(
+        zip(shared.a[same].tolist(), (2 * shared.n_px[same] / area_px).tolist(), strict=True)
+    )
 
 
 def find_successors(

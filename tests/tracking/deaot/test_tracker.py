@@ -11,7 +11,13 @@ from temtrack.linking.motion import MotionModel, Prediction
 from temtrack.nets.deaot.memory import LayerMemory, LayerView, Memory, View
 from temtrack.nets.deaot.model import Pyramid
 from temtrack.tracking.deaot.state import STATE_CLASSES
-from temtrack.tracking.deaot.tracker import DeaotConfig, DeaotTracker, are_all_found, find_successors
+from temtrack.tracking.deaot.tracker import (
+    DeaotConfig,
+    DeaotTracker,
+    find_doubts,
+    find_successors,
+    measure_agreement,
+)
 from temtrack.tracking.drift import DriftEstimator
 
 
@@ -136,15 +142,46 @@ def test_the_network_is_asked_only_where_a_particle_was_not_found():
     assert net_is_asked == [False, False, False, True, False]
 
 
-def test_a_particle_is_found_by_a_detection_of_its_own():
+def asked_with_missing(missing, **config):
+    """Tell for each frame whether the network is asked where one particle is not found."""
+    tracker, is_asked = Driven(only_in_doubt=True, **config), []
+    truth = lattice(3, 4)
+    tracker.add_reference(picture(truth), truth)
+    for t, one in enumerate(missing, start=1):
+        n_before = tracker.tracker.net.n_passes
+        tracker.propagate(picture(truth, t), detections=np.where(truth == one, 0, truth))
+        is_asked.append(tracker.tracker.net.n_passes > n_before)
+        tracker.add_reference(picture(truth, t), truth)
+    return is_asked
+
+
+def test_of_a_doubt_in_which_the_network_finds_what_is_predicted_it_rests():
+    missing = [5, 5, 5, 5, 9, 9, 0, 9, 9]
+    expected = [True, False, False, True, True, False, False, True, False]
+    assert asked_with_missing(missing, n_settled_frames=2) == expected
+    assert asked_with_missing(missing, n_settled_frames=2, min_agreement=1.1) == [one > 0 for one in missing]
+
+
+def test_agreement_is_that_of_each_id_with_itself():
+    truth = lattice(1, 3)
+    found = LabelImage(np.where(truth == 3, 2, truth))
+    assert measure_agreement(LabelImage(truth), found) == {
+        1: 1.0,
+        2: pytest.approx(2 / 3),
+        3: 0.0,
+    }
+
+
+def test_a_doubt_is_of_all_in_one_detection():
     truth = lattice(2, 2)
     expected = LabelImage(truth)
-    assert are_all_found(expected, LabelImage(np.where(truth == 0, 0, truth + 7)))
-    assert not are_all_found(expected, LabelImage(np.where(truth == 3, 0, truth)))
-    assert not are_all_found(expected, LabelImage(np.minimum(truth, 1)))
+    assert find_doubts(expected, LabelImage(np.where(truth == 0, 0, truth + 7))) == set()
+    assert find_doubts(expected, LabelImage(np.where(truth == 3, 0, truth))) == {(3,)}
+    assert find_doubts(expected, LabelImage(np.where(truth > 2, 3, truth))) == {(3, 4)}
+    assert find_doubts(expected, LabelImage(np.minimum(truth, 1))) == {(1, 2, 3, 4)}
     outside = truth.copy()
     outside[0, 0] = 9
-    assert are_all_found(LabelImage(outside), expected)
+    assert find_doubts(LabelImage(outside), expected) == set()
 
 
 def test_a_crowd_of_more_neighbours_than_colours_takes_more_passes():
