@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from temtrack.imaging.tiles import blend, tile_slices
+from temtrack.nets.threads import side_by_side
 from temtrack.segmentation.detections import Detection
 
 Predict = Callable[[Tensor], Tensor]  # Bx3xHxW in [0, 1] -> BxCxH/gxW/g, g the tiling's grid
@@ -87,7 +89,8 @@ def predict_logits(
     grid = tiling.grid
     shape = (scaled.shape[-2] // grid, scaled.shape[-1] // grid)
     cuts = input_tiles((scaled.shape[-2], scaled.shape[-1]), tiling)
-    logits = blend(shape, ((_on_grid(cut, grid), _tile(predict, scaled, cut)) for cut in cuts))
+    predicted = side_by_side(partial(_tile, predict, scaled), cuts, device)
+    logits = blend(shape, zip((_on_grid(cut, grid) for cut in cuts), predicted, strict=True))
     bounds = [
         (shift_px / (n_cells * grid), (shift_px + scaled_length(n, view.scale)) / (n_cells * grid))
         for n, n_cells in zip(image.shape[-2:], shape, strict=True)
