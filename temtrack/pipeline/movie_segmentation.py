@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from temtrack.imaging.annotations import mask_out
 from temtrack.movie import Movie
+from temtrack.pipeline.ahead import may_go_ahead, one_ahead
 from temtrack.pipeline.neighbours import FramesWithNeighbours
 from temtrack.pipeline.options import N_FIRST, TrackOptions
 from temtrack.pipeline.reuse import SparingSegmentation
@@ -71,8 +72,14 @@ def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions
 
     sparing = SparingSegmentation(segmenter, sight, options.min_area_px, shown, finish, options.every_frame)
 
+    def may_begin(t: int) -> bool:
+        n_later = options.n_neighbours if options.follow else 0
+        return t + n_later < shown.movie.n_frames
+
     def resumed(first: int) -> Segment:
         left = sparing.frames(first)
+        if may_go_ahead(movie):
+            left = one_ahead(left, first, may_begin)
 
         def segment(image: NDArray[np.generic]) -> NDArray[np.integer]:
             frame = next(left)

@@ -19,6 +19,7 @@ from temtrack.masks import Labels, Masks
 from temtrack.models.catalog import Kind, kind_of
 from temtrack.models.registry import RUN_FILE, find_model, names_for, verify
 from temtrack.movie import Movie
+from temtrack.pipeline.ahead import read_in_turn
 from temtrack.pipeline.corrected_frames import CorrectedFrames
 from temtrack.pipeline.movie_segmentation import MovieSegmentation, segmented_by_model, told_by
 from temtrack.pipeline.options import TrackOptions
@@ -112,7 +113,7 @@ class TrackStage:
         movie = movie.calibrated(None, self.options.frame_time_s)
         if self.options.frames is not None:
             movie = movie.cut(self.options.frames)
-        movie = prepared(movie, self.options, told_by(movie, self.options))
+        movie = read_in_turn(prepared(movie, self.options, told_by(movie, self.options)))
         followed = None
         if self.options.prompts is not None or self.options.first_mask is not None:
             followed = Followed(movie, self.options.prompts, self.options.first_mask)
@@ -132,7 +133,7 @@ class TrackStage:
             return plan
         movie = movie.calibrated(None, self.options.frame_time_s)
         scale = replace(movie.calibration, pixel_size=plan.movie.pixel_size)
-        movie = without_annotations(replace(movie, calibration=scale), plan.movie.burned_in)
+        movie = read_in_turn(without_annotations(replace(movie, calibration=scale), plan.movie.burned_in))
         plan.segmentation.grow(movie)
         return replace(plan, movie=movie)
 
