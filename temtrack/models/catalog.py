@@ -83,6 +83,8 @@ ARCHITECTURES = {
         Architecture("vmamba", _SEGMENTER, "vm_unet", "vm_unet", "vm_unet", 32),
         Architecture("vmamba-base", _SEGMENTER, "vm_unet", "vm_unet_base", "vm_unet_base", 32),
         Architecture("yolov8n-seg", _DETECTOR, "yolo", "yolov8n_seg", "yolo", 32, extra="yolo"),
+        Architecture("fastsam-s", _DETECTOR, "fastsam", "fastsam_s", crop_multiple=32, extra="yolo"),
+        Architecture("fastsam-x", _DETECTOR, "fastsam", "fastsam_x", crop_multiple=32, extra="yolo"),
         Architecture("sam-vit-b", _DETECTOR, "sam", "sam_vit_b", extra="sam"),
         Architecture("sam-vit-l", _DETECTOR, "sam", "sam_vit_l", extra="sam"),
         Architecture("sam-vit-h", _DETECTOR, "sam", "sam_vit_h", extra="sam"),

@@ -21,7 +21,7 @@ from temtrack.imaging.labels import mean_values, nearest_pixels
 from temtrack.nets.device import bf16_where_native
 from temtrack.nets.efficient_sam import PATCH, EfficientSam
 from temtrack.segmentation import dense_maps, detections, prompts
-from temtrack.segmentation.automatic import detect_by_points
+from temtrack.segmentation.automatic import detect_by_points, detect_objects
 from temtrack.segmentation.detections import Detection
 from temtrack.segmentation.model import Segmentation
 from temtrack.segmentation.prompts import Prompts
@@ -133,6 +133,7 @@ EFFICIENT_SAM = DenseAdapter(
 SWIN_UNET = DenseAdapter(Tiling(448, 96, multiple=32, grid=1, whole=True), predict_directly)
 VM_UNET = DenseAdapter(Tiling(512 + 32, 128, multiple=32, grid=1), predict_directly)
 YOLO = DetectionAdapter(Tiling(640, 160, multiple=32, grid=4), detections.detect)
+FASTSAM = DetectionAdapter(Tiling(1024, 256, multiple=32, grid=4), detect_objects)
 SAM = DetectionAdapter(Tiling(1024, 256, multiple=16, grid=1), detect_by_points)
 
 #: By the families of `temtrack.models.catalog`.
@@ -141,5 +142,6 @@ ADAPTERS: dict[str, Adapter] = {
     "swin_unet": SWIN_UNET,
     "vm_unet": VM_UNET,
     "yolo": YOLO,
+    "fastsam": FASTSAM,
     "sam": SAM,
 }

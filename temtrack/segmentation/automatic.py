@@ -1,4 +1,4 @@
-"""Segment Anything prompted everywhere, by a grid of points; of its masks those of particles are kept."""
+"""Networks that outline everything in a picture, Segment Anything among them: no background is kept."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from temtrack.segmentation.detections import Detection
+from temtrack.segmentation.detections import CELL_PX, Detection, detect
 
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam
+
+    from temtrack.nets.yolo import YoloSeg
 
 MAX_BACKGROUND_FRACTION = 0.5  # of a tile: what covers more is background
 N_BACKGROUND_SIDES = 3  # of a tile: what touches as many is background too
@@ -25,6 +27,20 @@ def detect_by_points(net: Sam, tile: Tensor) -> list[Detection]:
     found = SamAutomaticMaskGenerator(net).generate(np.ascontiguousarray(image))
     scores = [min(1.0, each["predicted_iou"] * each["stability_score"]) for each in found]
     return detections_of([each["segmentation"] for each in found], scores)
+
+
+def detect_objects(net: YoloSeg, tile: Tensor) -> list[Detection]:
+    """Detect what may be particles in a tile, 1x3xHxW, by FastSAM."""
+    height, width = tile.shape[-2:]
+    return [found for found in detect(net, tile) if not _covers(found, height, width)]
+
+
+def _covers(found: Detection, height: int, width: int) -> bool:
+    """Tell whether a detection is the background of a tile."""
+    y0, x0, y1, x1 = found.box
+    n_sides = sum((y0 < CELL_PX, x0 < CELL_PX, y1 > height - CELL_PX, x1 > width - CELL_PX))
+    area_px = float((found.logits > 0).sum()) * CELL_PX**2
+    return n_sides >= N_BACKGROUND_SIDES or area_px > MAX_BACKGROUND_FRACTION * height * width
 
 
 def detections_of(masks: list[NDArray[np.bool_]], scores: list[float]) -> list[Detection]:

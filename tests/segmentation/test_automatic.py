@@ -5,12 +5,14 @@ import pytest
 import torch
 from needs import need_module
 from skimage.draw import disk
+from typer.testing import CliRunner
 
+from temtrack.cli.app import app
 from temtrack.models.registry import ModelSpec
 from temtrack.segmentation import automatic
 from temtrack.segmentation.adapters import SAM
 from temtrack.segmentation.automatic import detect_by_points, detections_of
-from temtrack.segmentation.detections import decode
+from temtrack.segmentation.detections import Detection, decode
 from temtrack.segmentation.network import NetworkModel
 from temtrack.segmentation.segmenter import Segmenter
 
@@ -93,3 +95,19 @@ def test_masks_of_the_network_become_detections_as_they_are(tiny_sam, monkeypatc
         assert 0 <= x0 < x1 <= 64
         assert detection.logits.shape == (y1 - y0, x1 - x0)
         assert detection.score <= 1
+
+
+def test_fastsam_is_imported_and_its_background_left_out(tmp_path, monkeypatch):
+    nets = need_module("temtrack.nets.fastsam")
+    monkeypatch.setenv("TEMTRACK_CACHE", str(tmp_path / "cache"))
+    torch.manual_seed(0)
+    torch.save({"model": nets.fastsam_s(), "ema": None}, tmp_path / "FastSAM-s.pt")
+    result = CliRunner().invoke(app, ["models", "import", "fastsam-s", str(tmp_path / "FastSAM-s.pt")])
+    assert result.exit_code == 0, result.output
+    segmenter = Segmenter("fastsam-s", "cpu")
+    noise = np.random.default_rng(0).normal(size=(90, 130))
+    assert segmenter.segment(noise, 1.0).labels.shape == (90, 130)
+    particle = Detection((20, 30, 60, 80), np.ones((10, 13), np.float32), (20, 28), 4, 0.9)
+    whole = Detection((0, 0, 96, 128), np.ones((24, 32), np.float32), (0, 0), 4, 0.9)
+    monkeypatch.setattr(automatic, "detect", lambda net, tile: [whole, particle])
+    assert automatic.detect_objects(segmenter.model.net, torch.zeros(1, 3, 96, 128)) == [particle]
