@@ -68,7 +68,7 @@ def rows_of(tracker: DeaotTracker, seed: int) -> Iterator[Row]:
             "masks": kind,
             "asked": "in doubt" if only else "of every frame",
             "merge F1": told.merges[TOLERANCE_FRAMES].f1,
-            "id switches": match_tracks(labels, true).n_switches,
+            "id switches": int(match_tracks(labels, true).n_switches),
             "frames that differ": sum((a != b).any() for a, b in zip(before or labels, labels, strict=True)),
             "processor s a frame": cpu_s / len(movie),
         }
