@@ -49,8 +49,8 @@ class DeaotConfig:
         Whether the network is asked only of frames where a particle was not found where it was predicted;
         elsewhere the prediction stands. The memory goes on through all of them.
     min_agreement
-        A doubt is settled where the network finds all its particles where they are predicted: twice the
-        pixels in both over the sum of both areas is at least this.
+        A doubt of several particles in one detection is settled where the network finds all of them where
+        they are predicted: twice the pixels in both over the sum of both areas is at least this.
     n_settled_frames
         Of a settled doubt the network is not asked again for so many frames, as long as the same particles
         are in it.
@@ -146,10 +146,13 @@ class DeaotTracker:
         return any(before.get(doubt, 0) == 0 for doubt in doubts)
 
     def _settle(self, predicted: LabelImage, found: NDArray[np.int32]) -> None:
-        """Take note of the doubts in which the network finds what was predicted."""
+        """Take note of the doubts in which the network finds what was predicted.
+
+        Where no detection holds a particle, only the network tells how it moves on: so nothing is settled.
+        """
         agreement = measure_agreement(predicted, LabelImage(found))
         for doubt in self._state.doubts:
-            if min(agreement[id_] for id_ in doubt) >= self.config.min_agreement:
+            if len(doubt) > 1 and min(agreement[id_] for id_ in doubt) >= self.config.min_agreement:
                 self._state.doubts[doubt] = self.config.n_settled_frames
 
     @property

@@ -142,24 +142,32 @@ def test_the_network_is_asked_only_where_a_particle_was_not_found():
     assert net_is_asked == [False, False, False, True, False]
 
 
-def asked_with_missing(missing, **config):
-    """Tell for each frame whether the network is asked where one particle is not found."""
+def asked_with(ids_of, **config):
+    """Tell for each frame whether the network is asked where ids of a lattice are found as others."""
     tracker, is_asked = Driven(only_in_doubt=True, **config), []
     truth = lattice(3, 4)
     tracker.add_reference(picture(truth), truth)
-    for t, one in enumerate(missing, start=1):
+    for t, ids in enumerate(ids_of, start=1):
         n_before = tracker.tracker.net.n_passes
-        tracker.propagate(picture(truth, t), detections=np.where(truth == one, 0, truth))
+        found = truth.copy()
+        for one, other in ids.items():
+            found[truth == one] = other
+        tracker.propagate(picture(truth, t), detections=found)
         is_asked.append(tracker.tracker.net.n_passes > n_before)
         tracker.add_reference(picture(truth, t), truth)
     return is_asked
 
 
-def test_of_a_doubt_in_which_the_network_finds_what_is_predicted_it_rests():
-    missing = [5, 5, 5, 5, 9, 9, 0, 9, 9]
+def test_of_several_in_one_detection_it_rests_where_it_finds_what_is_predicted():
+    two, others, none = {5: 6}, {9: 10}, {}
+    ids_of = [two, two, two, two, others, others, none, others, others]
     expected = [True, False, False, True, True, False, False, True, False]
-    assert asked_with_missing(missing, n_settled_frames=2) == expected
-    assert asked_with_missing(missing, n_settled_frames=2, min_agreement=1.1) == [one > 0 for one in missing]
+    assert asked_with(ids_of, n_settled_frames=2) == expected
+    assert asked_with(ids_of, n_settled_frames=2, min_agreement=1.1) == [bool(ids) for ids in ids_of]
+
+
+def test_it_never_rests_while_no_detection_holds_a_particle():
+    assert asked_with([{5: 0}] * 4, n_settled_frames=2) == [True] * 4
 
 
 def test_agreement_is_that_of_each_id_with_itself():
