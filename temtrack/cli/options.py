@@ -161,7 +161,7 @@ OPTIONS = {
     "n_neighbours": typer.Option(
         "--neighbours",
         min=0,
-        max=3,
+        max=4,
         help="Frames on either side whose means a network is shown with each, where they show the same.",
     ),
     "every_frame": typer.Option(

@@ -1,9 +1,10 @@
-"""A frame of a movie beside the means of its neighbours, which show the same with less noise."""
+"""A frame of a movie with its neighbours, which show the same with other noise."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,27 +14,34 @@ from scipy import ndimage
 from temtrack.imaging.registration import Step, details_on_grid, find_shift, grid_spacing
 from temtrack.imaging.spans import Box, grown, within
 
-#: Frames on either side of one whose mean is shown beside it, at most.
-N_NEIGHBOURS = 3
+#: Frames on either side of one that are shown with it, at most.
+N_NEIGHBOURS = 4
 
-#: Standard deviation (px) of the blur after which two frames are compared, and of the window around a pixel.
-_COMPARED_BLUR_PX, _WINDOW_PX = 1.0, 4.0
+#: Two frames are compared in the mean over a window of this standard deviation, on squares of so many pixels.
+_WINDOW_PX, _SQUARE_PX = 4.0, 2
 
-#: What lies farther from a pixel than four standard deviations of both decides nothing there.
+#: What lies farther from a pixel than four standard deviations of the window decides nothing there.
 _REACH_PX = 20
 
-#: A neighbour counts in full where its difference to the frame has so much more power than noise, as a part
-#: of that, and no longer where so much: something has moved there.
-_STILL_EXCESS, _MOVED_EXCESS = 0.3, 1.0
+#: A neighbour counts in full where its difference to the frame is so many standard deviations of noise, and
+#: no longer where it is so many: something has moved there.
+_STILL_SIGMA, _MOVED_SIGMA = 1.0, 2.5
 
 #: Noise below this fraction of the spread of grey values needs no mean.
-_LEAST_NOISE = 0.01
-
-#: Every so many-th pixel of both axes tells a median.
-_TELLING = 2
+_LEAST_NOISE = 0.035
 
 #: From a median of absolute values to the standard deviation of a normal distribution.
 _MAD_TO_SIGMA = 1.4826
+
+#: In place of no noise at all.
+_LEAST_SIGMA = float(np.finfo(np.float32).tiny)
+
+#: What stands out of a frame lies between these percentiles of its means over the window.
+_CONTRAST_PERCENT = (1.0, 99.0)
+
+#: A frame is shown as the mean with its neighbours where that is at most so many times its noise, and as it
+#: is where it is so many.
+_FAINT, _CLEAR = 9.0, 14.0
 
 #: A neighbour of which so little counts shows another field, or a bad frame.
 _MIN_WEIGHT = 0.2
@@ -44,14 +52,22 @@ Neighbour = tuple[NDArray[Any], Step]
 def stack_with_neighbours(
     before: Sequence[Neighbour], frame: NDArray[Any], after: Sequence[Neighbour]
 ) -> NDArray[np.float32]:
-    """Return the mean of the frames before, the frame, and the mean of those after (3, Y, X) float32.
+    """Return the mean of the frames before, that of all with the frame, and that of those after.
 
     Each neighbour comes with the step (y, x) in pixels from the frame to it. Where none of them shows what
     the frame shows, the frame itself stands in their place: so all three are equal where noise is low, or
     everything moves.
+
+    Returns
+    -------
+    (3, Y, X) float32; NaN where the frame is.
     """
     grey = frame.astype(np.float32)
-    return np.stack([mean_like(grey, before), grey, mean_like(grey, after)])
+    early, late = Excess.of(grey, before), Excess.of(grey, after)
+    both = early + late
+    mean = grey + both.total / (1 + both.weight)
+    share = _need_of_mean(mean, both.noise)
+    return np.stack([early.mean_beside(grey), grey + share * (mean - grey), late.mean_beside(grey)])
 
 
 def stack_in_boxes(
@@ -84,71 +100,87 @@ def register(frame: NDArray[Any], others: Sequence[NDArray[Any]]) -> list[Neighb
     ]
 
 
-def mean_like(frame: NDArray[np.float32], neighbours: Sequence[Neighbour]) -> NDArray[np.float32]:
-    """Return the mean of neighbours as they lie in a frame (Y, X), where they show the same."""
-    total, weights = np.zeros_like(frame), np.zeros_like(frame)
-    least_noise = _LEAST_NOISE * float(np.nanstd(frame))
-    for other, step in neighbours:
-        difference = _moved(other.astype(np.float32), step) - frame
-        known = np.isfinite(difference)
-        told = difference[::_TELLING, ::_TELLING][known[::_TELLING, ::_TELLING]]
-        if not told.size:
-            continue
-        difference -= np.float32(np.median(told))  # the beam may have become brighter
-        difference[~known] = 0
-        weight = _weight(difference, known, least_noise)
-        if weight.mean() >= _MIN_WEIGHT:
-            total += weight * difference
-            weights += weight
-    return np.asarray(frame + total / np.maximum(weights, 1), np.float32)
+@dataclass(frozen=True)
+class Excess:
+    """By how much the neighbours of a frame are brighter than it.
 
-
-def _moved(other: NDArray[np.float32], step: Step) -> NDArray[np.float32]:
-    """Return a picture (Y, X) moved back by a step (y, x) in pixels, bilinearly, NaN beyond it."""
-    for axis, s in enumerate(step):
-        whole = math.floor(s)
-        part = np.float32(s - whole)
-        near = _rolled(other, whole, axis)
-        other = (1 - part) * near + part * _rolled(other, whole + 1, axis) if part else near
-    return other
-
-
-def _rolled(picture: NDArray[np.float32], n_px: int, axis: int) -> NDArray[np.float32]:
-    """Return a picture (Y, X) moved back by whole pixels along an axis, NaN beyond it."""
-    out = np.full_like(picture, np.nan)
-    to = slice(max(-n_px, 0), max(picture.shape[axis] - max(n_px, 0), 0))
-    origin = slice(max(n_px, 0), max(picture.shape[axis] + min(n_px, 0), 0))
-    if axis == 0:
-        out[to] = picture[origin]
-    else:
-        out[:, to] = picture[:, origin]
-    return out
-
-
-def _weight(
-    difference: NDArray[np.float32], known: NDArray[np.bool_], least_noise: float
-) -> NDArray[np.float32]:
-    """Return by how much a neighbour counts at each pixel, 0 to 1, from its difference to the frame.
-
-    Noise is told by the median: what moves is the smaller part of an image, and noise is everywhere.
+    Parameters
+    ----------
+    total
+        (Y, X), the weighted sum of the differences.
+    weight
+        (Y, X), the sum of their weights, each between 0 and 1.
+    noise
+        Standard deviation that noise makes in a frame's means over the window; 0 where no neighbour counts.
     """
-    smooth = ndimage.gaussian_filter(difference, _COMPARED_BLUR_PX)
-    told = smooth[::_TELLING, ::_TELLING][known[::_TELLING, ::_TELLING]]
-    sigma = _MAD_TO_SIGMA * float(np.median(np.abs(told)))
-    if sigma <= least_noise:
-        return np.zeros_like(difference)
-    excess = _blurred((smooth / np.float32(sigma)) ** 2, _WINDOW_PX) - 1
-    weight = np.clip((_MOVED_EXCESS - excess) / (_MOVED_EXCESS - _STILL_EXCESS), 0, 1)
-    weight[~known] = 0
-    return np.asarray(weight, np.float32)
+
+    total: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    noise: float
+
+    @classmethod
+    def of(cls, frame: NDArray[np.float32], neighbours: Sequence[Neighbour]) -> Excess:
+        """Add up neighbours as they lie in a frame (Y, X).
+
+        Each counts at each pixel by how surely it shows the same there. Noise is told by the median: what
+        moves is the smaller part of an image, and noise is everywhere.
+        """
+        total, weights, noises = np.zeros_like(frame), np.zeros_like(frame), []
+        least_noise = _LEAST_NOISE * float(np.nanstd(frame))
+        for other, step in neighbours:
+            moved = ndimage.shift(other.astype(np.float32), [-s for s in step], order=1, cval=np.nan)
+            difference = moved - frame
+            sample = difference[::2, ::2]
+            if not np.isfinite(sample).any():
+                continue
+            brighter = np.nanmedian(sample)  # the beam may have become so
+            if _MAD_TO_SIGMA * float(np.nanmedian(np.abs(sample - brighter))) <= least_noise:
+                continue
+            difference -= np.float32(brighter)
+            is_known = np.isfinite(difference)
+            difference[~is_known] = 0
+            smooth = _smoothed(difference)
+            sigma = max(_MAD_TO_SIGMA * float(np.median(np.abs(smooth))), _LEAST_SIGMA)
+            weight = _weight(smooth, sigma, frame.shape) * is_known
+            if weight.mean() >= _MIN_WEIGHT:
+                total += weight * difference
+                weights += weight
+                noises.append(sigma / math.sqrt(2))
+        return cls(total, weights, float(np.median(noises)) if noises else 0.0)
+
+    def __add__(self, other: Excess) -> Excess:
+        noise = max(self.noise, other.noise)
+        return Excess(self.total + other.total, self.weight + other.weight, noise)
+
+    def mean_beside(self, frame: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the mean of the neighbours, or of them and the frame where less than one counts."""
+        return np.asarray(frame + self.total / np.maximum(self.weight, 1))
 
 
-def _blurred(picture: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
-    """Return a picture (Y, X) blurred by a wide window, from the means of two by two pixels."""
-    height, width = (n + n % 2 for n in picture.shape)
-    even = np.pad(picture, ((0, height - picture.shape[0]), (0, width - picture.shape[1])), "edge")
-    rows = even[::2] + even[1::2]
-    coarse = (rows[:, ::2] + rows[:, 1::2]) / 4
-    blurred = ndimage.gaussian_filter(coarse, sigma_px / 2)
-    wide = blurred.repeat(2, 0).repeat(2, 1)[: picture.shape[0], : picture.shape[1]]
-    return np.asarray(wide, np.float32)
+def _need_of_mean(mean: NDArray[np.float32], noise: float) -> float:
+    """Return how much a frame needs its neighbours' help, 0 to 1: by what stands out of it beside its noise.
+
+    In a mean a merge is seen over several frames; so a frame that shows its particles is shown as it is.
+    """
+    if not noise:
+        return 0.0
+    known = np.where(np.isfinite(mean), mean, np.nanmedian(mean))
+    low, high = np.percentile(_smoothed(known), _CONTRAST_PERCENT)
+    seen = float(high - low) / noise
+    return float(np.clip((_CLEAR - seen) / (_CLEAR - _FAINT), 0, 1))
+
+
+def _smoothed(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of an image (Y, X) over the window, for every square."""
+    n = _SQUARE_PX
+    height, width = image.shape
+    squares = np.pad(image, ((0, -height % n), (0, -width % n)), mode="edge")
+    squares = squares.reshape(-(-height // n), n, -(-width // n), n).mean(axis=(1, 3))
+    return np.asarray(ndimage.gaussian_filter(squares, _WINDOW_PX / n))
+
+
+def _weight(smooth: NDArray[np.float32], sigma: float, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return by how much a neighbour counts at each pixel, 0 to 1, by its smoothed difference."""
+    weight = np.clip((_MOVED_SIGMA - np.abs(smooth) / sigma) / (_MOVED_SIGMA - _STILL_SIGMA), 0, 1)
+    n = _SQUARE_PX
+    return np.asarray(np.repeat(np.repeat(weight, n, axis=0), n, axis=1)[: shape[0], : shape[1]])

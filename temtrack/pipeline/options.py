@@ -198,7 +198,7 @@ class TrackOptions(ModelOptions):
     """
 
     tracker: str = DEFAULT_TRACKER
-    n_neighbours: int = 3
+    n_neighbours: int = 4
     every_frame: bool = False
     follow: bool = False
     max_gap_frames: int = LinkingConfig.max_gap_frames
