@@ -128,8 +128,7 @@ class Excess:
         total, weights, noises = np.zeros_like(frame), np.zeros_like(frame), []
         least_noise = _LEAST_NOISE * float(np.nanstd(frame))
         for other, step in neighbours:
-            moved = ndimage.shift(other.astype(np.float32), [-s for s in step], order=1, cval=np.nan)
-            difference = moved - frame
+            difference = _moved(other.astype(np.float32), step) - frame
             sample = difference[::2, ::2]
             if not np.isfinite(sample).any():
                 continue
@@ -155,6 +154,28 @@ class Excess:
     def mean_beside(self, frame: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the mean of the neighbours, or of them and the frame where less than one counts."""
         return np.asarray(frame + self.total / np.maximum(self.weight, 1))
+
+
+def _moved(other: NDArray[np.float32], step: Step) -> NDArray[np.float32]:
+    """Return a picture (Y, X) moved back by a step (y, x) in pixels, bilinearly, NaN beyond it."""
+    for axis, s in enumerate(step):
+        whole = math.floor(s)
+        part = np.float32(s - whole)
+        near = _rolled(other, whole, axis)
+        other = (1 - part) * near + part * _rolled(other, whole + 1, axis) if part else near
+    return other
+
+
+def _rolled(picture: NDArray[np.float32], n_px: int, axis: int) -> NDArray[np.float32]:
+    """Return a picture (Y, X) moved back by whole pixels along an axis, NaN beyond it."""
+    out = np.full_like(picture, np.nan)
+    to = slice(max(-n_px, 0), max(picture.shape[axis] - max(n_px, 0), 0))
+    origin = slice(max(n_px, 0), max(picture.shape[axis] + min(n_px, 0), 0))
+    if axis == 0:
+        out[to] = picture[origin]
+    else:
+        out[:, to] = picture[:, origin]
+    return out
 
 
 def _need_of_mean(mean: NDArray[np.float32], noise: float) -> float:
