@@ -129,14 +129,14 @@ class Excess:
         least_noise = _LEAST_NOISE * float(np.nanstd(frame))
         for other, step in neighbours:
             difference = _moved(other.astype(np.float32), step) - frame
-            sample = difference[::2, ::2]
-            if not np.isfinite(sample).any():
-                continue
-            brighter = np.nanmedian(sample)  # the beam may have become so
-            if _MAD_TO_SIGMA * float(np.nanmedian(np.abs(sample - brighter))) <= least_noise:
-                continue
-            difference -= np.float32(brighter)
             is_known = np.isfinite(difference)
+            told = difference[::2, ::2][is_known[::2, ::2]]
+            if not told.size:
+                continue
+            brighter = np.median(told)  # the beam may have become so
+            if _MAD_TO_SIGMA * float(np.median(np.abs(told - brighter))) <= least_noise:
+                continue
+            difference -= brighter
             difference[~is_known] = 0
             smooth = _smoothed(difference)
             sigma = max(_MAD_TO_SIGMA * float(np.median(np.abs(smooth))), _LEAST_SIGMA)
