@@ -35,14 +35,17 @@ def info(
 ) -> None:
     """Show what is understood of movies: frames, type, scale, frame times, and where each comes from.
 
-    Only the first frame is read.
+    Only the first frame is read, and of a folder of images the size of each.
     """
     from temtrack.formats.readers import read_format, read_movie
+    from temtrack.pipeline.unfit import tell_other_sizes, why_unfit
 
     chosen = gather(movies, shard)
 
     def look(job: Job) -> Row:
         movie = read_movie(job.source, pixel_size_nm, frame_time_s, scale_bar_nm)
+        for reason in filter(None, (why_unfit(movie), tell_other_sizes(movie))):
+            output.tell(f"{movie.path}: {reason}")
         if job.alone and movie.pixel_size is None:
             output.tell("pixel size unknown: the file states none; give --pixel-size 0.21nm, say")
         if job.alone and movie.frame_times is None and movie.n_frames > 1:

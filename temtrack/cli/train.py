@@ -47,7 +47,10 @@ class Settings:
         "--model", help=f"The network to train. By default that of --pretrained, else {DEFAULT_MODEL}."
     ),
     synthetic=typer.Option(
-        "--synthetic", min=0, metavar="FRACTION", help="Fraction of freshly simulated samples."
+        "--synthetic",
+        min=0,
+        metavar="FRACTION",
+        help="Fraction of freshly simulated samples; a folder without one has 1; all are scaled to sum to 1.",
     ),
     recipe=typer.Option(
         "--recipe",

@@ -97,7 +97,7 @@ def to_grey(pixels: NDArray[Any], *, sample_axis: int | None, what: str) -> NDAr
     Raises
     ------
     InputError
-        If the pixels are complex or have more than four samples.
+        If the pixels are complex, have more than four samples, or finite values beyond those of 32 bits.
     """
     if np.iscomplexobj(pixels):
         raise InputError(
@@ -118,7 +118,19 @@ def to_grey(pixels: NDArray[Any], *, sample_axis: int | None, what: str) -> NDAr
         return pixels.astype(np.float64)
     if pixels.dtype == np.float16:
         return pixels.astype(np.float32)
+    if pixels.dtype.kind == "f" and pixels.dtype.itemsize > 4:
+        _check_magnitude(pixels, what)
     return np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
+
+
+def _check_magnitude(pixels: NDArray[Any], what: str) -> None:
+    """Refuse finite values that 32-bit floats, in which everything is computed, cannot hold."""
+    largest = float(np.abs(pixels).max(where=np.isfinite(pixels), initial=0))
+    if largest > float(np.finfo(np.float32).max):
+        raise InputError(
+            f"{what}: holds values up to {largest:.3g}; allowed are those of 32-bit floats, up to 3.4e+38; "
+            "divide them by a constant"
+        )
 
 
 def check_samples(n_samples: int, what: Path | str) -> None:

@@ -22,6 +22,9 @@ T = TypeVar("T", bound=np.generic)
 #: Ids up to this are looked up in a table, higher ones are sorted.
 MAX_TABLE = 1 << 22
 
+#: Pairs of foreground pixels side by side from which on ids can be told from grey values.
+MIN_BESIDE = 1000
+
 #: What a label image knows of its runs alone, by name.
 _OF_RUNS = ("runs", "_index", "regions", "_gaps")
 
@@ -203,6 +206,13 @@ class Overlaps:
     a: NDArray[np.int64]
     b: NDArray[np.int64]
     n_px: NDArray[np.int64]
+
+
+def count_beside(labels: Labels) -> tuple[int, int]:
+    """Return how many pairs of foreground pixels (Y, X) stand side by side, and how many of them differ."""
+    left, right = labels[..., :-1], labels[..., 1:]
+    is_beside = (left != 0) & (right != 0)
+    return int(np.count_nonzero(is_beside)), int(np.count_nonzero(is_beside & (left != right)))
 
 
 def compact(labels: Labels) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

@@ -23,6 +23,7 @@ from temtrack.movie import Movie, movie_of_array
 from temtrack.pipeline.options import ModelOptions, SegmentOptions
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.shown import MASK_SUFFIX, NOTHING_SHOWN, Shown
+from temtrack.pipeline.unfit import refuse_unfit
 from temtrack.pipeline.views import sample_frames, with_views
 from temtrack.provenance import Provenance, Source
 
@@ -99,7 +100,13 @@ def prepared(movie: Movie, options: ModelOptions, examined: Movie | None = None)
     """Return a movie with the scale that the user gave, and without what is burned in.
 
     That is looked for in the frames of ``examined``, its own where ``None``.
+
+    Raises
+    ------
+    InputError
+        Where it is surely no movie or image.
     """
+    refuse_unfit(movie)
     if options.scale_bar_nm is not None:
         from temtrack.imaging.scale_bar import calibrate_by_scale_bar
 

@@ -231,6 +231,7 @@ def test_a_score_of_nothing_is_null(run, tmp_path, monkeypatch):
         (["{films}=lots"], 2, "fraction 'lots' is no number; give DIR=0.5"),
         (["{films}=0"], 2, "give positive numbers"),
         (["{films}=-1", "--synthetic", "2"], 2, "give positive numbers"),
+        (["--synthetic", "2"], 2, "give positive numbers up to 1"),
         (["{films}=nan"], 2, "give positive numbers"),
         (["{films}=inf"], 2, "give positive numbers"),
         (["{films}/images"], 1, "holds no images"),

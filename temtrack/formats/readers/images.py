@@ -108,6 +108,21 @@ def read_image(path: Path) -> NDArray[Any]:
     return to_grey(pixels, sample_axis=2 if pixels.ndim == 3 else None, what=str(path))
 
 
+def read_size(path: Path) -> tuple[int, int]:
+    """Return the size (Y, X) of an image file, by its head alone.
+
+    Raises
+    ------
+    InputError
+        If the file is no image, or damaged.
+    """
+    plugin = _plugin(path)
+    if plugin is None:
+        return tiff.read_size(path)
+    with refused_as(f"{path}: image is damaged"), plugin(path) as image:
+        return image.height, image.width
+
+
 def _plugin(path: Path) -> type[ImageFile] | None:
     """Return the class that reads the size of a picture before its pixels, ``None`` where there is none."""
     head = read_head(path, 4)

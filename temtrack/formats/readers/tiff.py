@@ -46,6 +46,21 @@ def can_read(path: Path) -> bool:
     return read_head(path, 4) in _SIGNATURES
 
 
+def read_size(path: Path) -> tuple[int, int]:
+    """Return the size (Y, X) of a file's first plane, by its head alone.
+
+    Raises
+    ------
+    InputError
+        If the file is no TIFF, or damaged.
+    """
+    import tifffile
+
+    with refused_as(f"{path}: TIFF is damaged"), tifffile.TiffFile(path) as file:
+        page = file.pages.first
+        return page.imagelength, page.imagewidth
+
+
 def read_movie(path: Path) -> Movie:
     """Open a TIFF file as a movie whose frames are read one at a time; colour becomes grey.
 

@@ -18,6 +18,7 @@ from temtrack.formats.locations import Url, as_path
 from temtrack.formats.readers import images, ome_zarr, tiff
 from temtrack.formats.store import zarr_masks
 from temtrack.formats.store.atomic import whole_file
+from temtrack.imaging.labels import MIN_BESIDE, count_beside
 from temtrack.masks import Masks
 from temtrack.movie import Movie
 
@@ -27,9 +28,6 @@ MaskWriter = Callable[[int, NDArray[Any]], None]
 _OWN_NAME = re.compile(r"mask\d+\.tiff?", re.IGNORECASE)
 
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
-
-#: Pairs of foreground pixels side by side from which on a mask can be told from an image.
-MIN_BESIDE = 1000
 
 #: Numbers that lie further apart are dates or the like.
 _MAX_NUMBERS = 1_000_000
@@ -72,6 +70,11 @@ def write_mask(path: Path, labels: NDArray[Any], facts: Mapping[str, object] | N
         )
 
 
+def is_own_mask(path: Path) -> bool:
+    """Tell by its name whether a file is a mask of a movie as temtrack writes them."""
+    return _OWN_NAME.fullmatch(path.name) is not None
+
+
 def remove_masks(folder: Path) -> None:
     """Delete masks as temtrack writes them, so that a shorter movie leaves none of a longer one behind.
 
@@ -82,7 +85,7 @@ def remove_masks(folder: Path) -> None:
     """
     zarr_masks.remove_image(folder)
     for path in folder.iterdir():
-        if _OWN_NAME.fullmatch(path.name):
+        if is_own_mask(path):
             path.unlink()
 
 
@@ -202,7 +205,5 @@ def _as_labels(plane: NDArray[Any], what: str) -> NDArray[np.int32]:
 
 def _is_picture(labels: NDArray[Any]) -> bool:
     """Tell whether grey values stand where ids should: few pixels are as those to the right of them."""
-    left, right = labels[..., :-1], labels[..., 1:]
-    is_beside = (left != 0) & (right != 0)
-    n_beside = int(np.count_nonzero(is_beside))
-    return n_beside >= MIN_BESIDE and 2 * int(np.count_nonzero(is_beside & (left != right))) > n_beside
+    n_beside, n_different = count_beside(labels)
+    return n_beside >= MIN_BESIDE and 2 * n_different > n_beside

@@ -192,8 +192,11 @@ def mix(sources: Sequence[tuple[Draw[T], float]]) -> Draw[T]:
             "nothing to train on: name folders with images/ and masks/, or give --synthetic a fraction"
         )
     fractions = np.array([fraction for _, fraction in sources], float)
-    if not np.isfinite(fractions).all() or fractions.min() < 0 or fractions.sum() <= 0:
-        raise UsageError(f"fractions of the training data are {fractions.tolist()}: give positive numbers")
+    if not np.isfinite(fractions).all() or fractions.min() < 0 or not 0 < fractions.max() <= 1:
+        raise UsageError(
+            f"fractions of the training data are {fractions.tolist()}: give positive numbers up to 1, which "
+            "are scaled to sum to 1"
+        )
 
     def draw(rng: np.random.Generator) -> T:
         return sources[rng.choice(len(sources), p=fractions / fractions.sum())][0](rng)

@@ -134,6 +134,15 @@ def test_complex_and_mixed_planes_are_refused(tmp_path, frames):
         read_movie(tmp_path / "mixed.tif")
 
 
+def test_values_that_32_bits_cannot_hold_are_refused_and_infinite_ones_are_not(tmp_path, frames):
+    path = tmp_path / "large.tif"
+    tifffile.imwrite(path, frames * 1e300)
+    with pytest.raises(InputError, match=r"holds values up to .*e\+30\d; allowed are those of 32-bit floats"):
+        read_movie(path)
+    tifffile.imwrite(path, np.where(frames > frames.mean(), np.inf, frames.astype(np.float64)))
+    assert np.isinf(read_movie(path).read_frame(11)).all()
+
+
 @pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"metadata": None}, {"imagej": True}])
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.7, 0.98])
 def test_a_truncated_file_ends_in_one_line(tmp_path, options, share):
