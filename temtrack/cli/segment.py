@@ -79,7 +79,7 @@ def segment(
         if out is not None and piece is not None:
             return partial(_segment_piece, stage, piece)
         if out is not None:  # of many, each one's own place in it is looked at in its turn
-            check_output_folder(out, run.force or chosen.many)
+            check_output_folder(out, run.force or run.resume or chosen.many)
         return lambda job: _segment_one(stage, "_masks" if out is None else "", job)
 
     task = Task(
@@ -95,7 +95,10 @@ def segment(
 
 def _segment_one(stage: SegmentStage, movie_suffix: str, job: Job) -> Row:
     """Segment one image or movie; return its counts."""
-    summary = stage.segment_file(job.source, job.place, job.request, movie_suffix)
+    from temtrack.pipeline.tracking_run import interrupts_told
+
+    with interrupts_told(job.place):
+        summary = stage.segment_file(job.source, job.place, job.request, movie_suffix)
     return {"output": str(summary.place), **summary.row()}
 
 

@@ -56,6 +56,18 @@ def read_head(path: Path, n_bytes: int) -> bytes:
         return file.read(n_bytes)
 
 
+def check_name(path: Path) -> None:
+    """Refuse a path that is not in UTF-8, as old disks have them: records and tables cannot name it.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):
+        raise InputError(f"{str(path)!a}: its name is not in UTF-8, as all records are; rename it")
+
+
 def list_folder(folder: Path) -> list[Path]:
     """Return what lies in a folder, hidden names left out, in natural order.
 

@@ -15,7 +15,7 @@ from temtrack.errors import InputError, TemtrackNotice, UsageError, warn
 from temtrack.formats.readers import read_movie
 from temtrack.formats.store.atomic import check_output_file, check_output_folder, locked, remove_leftovers
 from temtrack.formats.store.masks import MaskWriter, mask_writer, remove_masks, write_mask
-from temtrack.formats.store.run import movie_source, write_run
+from temtrack.formats.store.run import RUN_NAME, movie_source, write_run
 from temtrack.imaging.annotations import hide_annotations, mask_out
 from temtrack.imaging.labels import filter_fragments, measure_regions
 from temtrack.models.registry import Polarity
@@ -198,12 +198,14 @@ class SegmentStage:
         self.options.check_prompts(movie)
         place = target.with_name(target.name + (MASK_SUFFIX if movie.n_frames == 1 else movie_suffix))
         summary = SegmentationSummary(movie, place)
+        last = place if movie.n_frames == 1 else place / RUN_NAME  # what is written last
+        may_overwrite = request.may_overwrite or (request.resume and not last.exists())
         if movie.n_frames == 1:
-            check_output_file(place, request.may_overwrite)
-            self.shown.check(target, request.may_overwrite)
+            check_output_file(place, may_overwrite)
+            self.shown.check(target, may_overwrite)
             self._write_image(summary, request, target)
         else:
-            check_output_folder(place, request.may_overwrite)
+            check_output_folder(place, may_overwrite)
             self._write_movie(summary, request)
         summary.warn_of_emptiness()
         return summary

@@ -20,6 +20,7 @@ from temtrack.pipeline.request import Request
 from temtrack.pipeline.tracking_plan import TrackStage
 from temtrack.pipeline.tracking_run import track_in_memory, track_into
 from temtrack.progress import Progress, silent
+from temtrack.tables import BAD_FRAMES
 from temtrack.tracking.checkpoint import RESUME_NAME, check_tracking_folder
 from temtrack.tracking.report import TrackingReport
 
@@ -140,9 +141,9 @@ def track_file(
 
 def _tell_of_frames(source: Path, report: TrackingReport) -> None:
     """Name the frames that were bridged and those at which the field jumped."""
-    if bad := report.frames_flagged("blank", "blurred"):
+    if bad := report.frames_flagged(*BAD_FRAMES):
         named = ", ".join(f"{t} ({flag})" for t, flag in list(bad.items())[:10])
-        warn(f"{source}: bridged {len(bad)} blank or blurred frame{'s'[: len(bad) > 1]}: {named}")
+        warn(f"{source}: bridged {len(bad)} bad frame{'s'[: len(bad) > 1]}: {named}")
     if jumps := report.frames_flagged("jump"):
         named = ", ".join(map(str, list(jumps)[:10]))
         warn(f"{source}: the field of view jumps at {len(jumps)} frame{'s'[: len(jumps) > 1]}: {named}")

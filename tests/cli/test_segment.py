@@ -195,3 +195,16 @@ def test_many_images_are_shown_on_one_sheet(run, segmenter, tmp_path, image):
         run("segment", tmp_path, "--force", "--no-overlay", "--json").stdout
     )
     assert "contact_sheets" not in json.loads(run("segment", tmp_path / "a.tif", "--force", "--json").stdout)
+
+
+@pytest.mark.parametrize("n_frames", [1, 3])
+def test_resume_does_an_unfinished_input_again_and_no_finished_one(run, tmp_path, image, n_frames):
+    tifffile.imwrite(tmp_path / "gold.tif", np.stack([image] * n_frames), photometric="minisblack")
+    words = ("segment", tmp_path / "gold.tif", "--model", "otsu", "-o", tmp_path / "out")
+    assert run(*words).exit_code == 0
+    whole = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert run(*words, "--resume").exit_code == 1
+    next(path for path in whole if path.name in ("gold_mask.tif", "run.json")).unlink()
+    assert run(*words).exit_code == 1
+    assert run(*words, "--resume").exit_code == 0
+    assert {path: path.read_bytes() for path in whole} == whole

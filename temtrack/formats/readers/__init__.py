@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from temtrack.errors import InputError
-from temtrack.formats.decoding import refused_as
+from temtrack.formats.decoding import check_name, refused_as
 from temtrack.formats.locations import as_path
 from temtrack.formats.readers import (
     digital_micrograph,
@@ -64,8 +64,8 @@ def read_movie(
     Raises
     ------
     InputError
-        If there is nothing at `source`, it is empty, damaged, or of no known format; no bar is found; or the
-        piece holds no frame.
+        If there is nothing at `source`, it is empty, damaged, of no known format, or not named in UTF-8; no
+        bar is found; or the piece holds no frame.
     """
     path = as_path(source)
     movie: Movie = _find_reader(path).read_movie(path)
@@ -89,6 +89,7 @@ def read_format(source: Path | str) -> str:
 
 
 def _find_reader(path: Path) -> ModuleType:
+    check_name(path)
     with refused_as(f"{path}: cannot be read"):
         reader = next((reader for reader in _READERS if reader.can_read(path)), None)
     if reader is None:

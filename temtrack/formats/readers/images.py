@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from temtrack.calibration import Calibration
 from temtrack.errors import InputError
-from temtrack.formats.decoding import check_frame_size, list_folder, read_head, refused_as, to_grey
+from temtrack.formats.decoding import (
+    check_frame_size,
+    check_name,
+    list_folder,
+    read_head,
+    refused_as,
+    to_grey,
+)
 from temtrack.formats.readers import tiff
 from temtrack.formats.readers.frames import open_files
 from temtrack.movie import Movie
@@ -48,7 +55,7 @@ def list_images(source: Path) -> list[Path]:
     Raises
     ------
     InputError
-        If there is none.
+        If there is none, or the name of one is not in UTF-8.
     """
     if is_pattern(source):
         from natsort import natsorted  # here: other formats start without it
@@ -61,6 +68,8 @@ def list_images(source: Path) -> list[Path]:
         missing = f"{source}: folder holds no image; allowed are {', '.join(SUFFIXES)}"
     if not files:
         raise InputError(missing)
+    for file in files:
+        check_name(file)
     return files
 
 

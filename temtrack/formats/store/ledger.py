@@ -105,7 +105,7 @@ class Ledger:
                     if file.tell():
                         file.seek(-1, os.SEEK_END)
                         lines = lines if file.read(1) == b"\n" else "\n" + lines
-                    file.write(lines.encode())
+                    file.write(lines.encode(errors="backslashreplace"))  # of names not in UTF-8
             except OSError as error:
                 raise OutputError(f"{self._path}: cannot be written: {error.strerror}") from error
 

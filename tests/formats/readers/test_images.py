@@ -97,3 +97,12 @@ def test_a_bmp_of_colours_in_a_palette_is_read(tmp_path):
     image.putpalette([0, 0, 0, 255, 0, 0])
     image.save(tmp_path / "a.bmp")
     assert (read_movie(tmp_path / "a.bmp").read_frame(0) == 76).all()  # red, as the eye weighs it
+
+
+def test_a_name_in_a_folder_that_is_not_utf8_is_refused(tmp_path, frames):
+    try:
+        write_png(tmp_path / "f\udcfcr.png", frames[0])
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    with pytest.raises(InputError, match=r"f\\udcfcr.png': its name is not in UTF-8"):
+        list_images(tmp_path)
