@@ -6,10 +6,6 @@ import numpy as np
 
 from temtrack.errors import InputError, warn
 from temtrack.formats.readers.images import SUFFIXES, read_size
-from temtrack.formats.store.masks import is_own_mask
-from temtrack.formats.store.run import RUN_NAME
-from temtrack.formats.store.zarr_masks import SUFFIX as ZARR_SUFFIX
-from temtrack.imaging.labels import MIN_BESIDE, count_beside
 from temtrack.movie import Movie
 
 #: In a mask hardly any pixel of a particle has another value beside it, where no particle touches another.
@@ -40,9 +36,18 @@ def why_unfit(movie: Movie) -> str | None:
         return (
             f"is {movie.height} x {movie.width} px, as a spectrum or a line profile; give an image or a movie"
         )
+    if movie.origins[0].name.lower().startswith("mask") or movie.path.suffix.lower() == ".zarr":
+        return _why_of_a_run(movie)
+    return None
+
+
+def _why_of_a_run(movie: Movie) -> str | None:
+    from temtrack.formats.store.masks import is_own_mask  # here: `temtrack info` starts without them
+    from temtrack.formats.store.run import RUN_NAME
+
+    is_zarr = movie.path.suffix.lower() == ".zarr"
     folder = movie.path if movie.path.is_dir() else movie.path.parent
-    is_own = movie.path.suffix.lower() == ZARR_SUFFIX or all(is_own_mask(path) for path in movie.origins)
-    if is_own and (folder / RUN_NAME).is_file():
+    if (is_zarr or all(map(is_own_mask, movie.origins))) and (folder / RUN_NAME).is_file():
         return "these are the masks of a run, not a movie; give the movie that they were made from"
     return None
 
@@ -70,6 +75,8 @@ def tell_other_sizes(movie: Movie) -> str | None:
 
 def looks_like_masks(movie: Movie) -> bool:
     """Tell whether the first frame holds ids: several whole numbers, each in patches, 0 between them."""
+    from temtrack.imaging.labels import MIN_BESIDE, count_beside
+
     if movie.dtype.kind not in "ui":
         return False
     frame = movie.read_frame(0)
