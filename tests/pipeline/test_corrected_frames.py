@@ -46,6 +46,7 @@ def test_frames_of_a_piece_are_found_by_their_number_in_the_movie(reviewed):
     assert set(CorrectedFrames.of(reviewed, piece).read) == {1, 2}
 
 
+@pytest.mark.filterwarnings("ignore:.*half-read:temtrack.errors.TemtrackWarning")  # without noise rows repeat
 def test_a_corrected_outline_is_kept_by_the_tracker(reviewed, tmp_path):
     ring = ((62.0, 12.0), (62.0, 28.0), (78.0, 28.0), (78.0, 12.0))
     run = make_run()
