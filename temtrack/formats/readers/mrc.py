@@ -140,9 +140,17 @@ def _info_times(info: dict[str, str], n_frames: int) -> FrameTimes | None:
 
 
 def _info_dose_rate(info: dict[str, str]) -> DoseRate | None:
-    """Return the dose rate, for which the camera writes 0 or -1 where it does not know it."""
+    """Return the dose rate, for which the camera writes 0 or -1 where it does not know it.
+
+    It is that of a pixel of the camera; a pixel of the movie gathers so many of these as it is binned. The
+    specimen pixel size is that of the movie (directelectron/deapi, tests of e-/A^2).
+    """
     rate = _number(info, "Exposure Rate (e-/pix/s)")
-    return DoseRate(rate, "Exposure Rate in the info file") if 0 < rate < np.inf else None
+    n_binned = (_number(info, "Binning X") or 1.0) * (_number(info, "Binning Y") or 1.0)
+    if not 0 < rate * n_binned < np.inf:
+        return None
+    binned = "" if n_binned == 1 else f" x {n_binned:g} binned pixels"
+    return DoseRate(rate * n_binned, f"Exposure Rate in the info file{binned}")
 
 
 def _number(info: dict[str, str], name: str) -> float:

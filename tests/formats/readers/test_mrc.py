@@ -54,6 +54,13 @@ def test_direct_electrons_info_tells_what_the_header_does_not(tmp_path, frames, 
     assert movie.calibration.dose_rate == DoseRate(22.5, "Exposure Rate in the info file")
 
 
+def test_a_binned_pixel_gathers_the_dose_of_all_it_was_made_of(tmp_path, frames):
+    (tmp_path / "a_info.txt").write_text("Exposure Rate (e-/pix/s) = 2.5\nBinning X = 4\nBinning Y = 2\n")
+    movie = read_movie(write(tmp_path / "a_movie.mrc", frames.astype(np.uint16)))
+    told = DoseRate(20.0, "Exposure Rate in the info file x 8 binned pixels")
+    assert movie.calibration.dose_rate == told
+
+
 def test_feis_extended_header_tells_the_scale_where_the_header_does_not(tmp_path, frames):
     path = write(tmp_path / "a.mrc", frames.astype(np.int16))
     with mrcfile.open(path, "r+") as mrc:
