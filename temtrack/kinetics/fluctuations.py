@@ -1,8 +1,9 @@
 """How volumes fluctuate beside their drift, told from the noise of the measurement: an MSD on V.
 
-A volume that drifts evenly, wanders as a Brownian walk and is measured with an error has second differences
-``w = V(t + 2k) - 2 V(t + k) + V(t)`` that the drift leaves alone: ``<w^2> = 4 D k + 6 sigma^2``, where an MSD
-would be ``2 D k + 2 sigma^2`` and the square of the drift.
+A volume that drifts, wanders as a Brownian walk and is measured with an error has third differences
+``w = V(t + 3k) - 3 V(t + 2k) + 3 V(t + k) - V(t)`` that a drift leaves alone, also one that speeds up or
+slows down evenly: ``<w^2> = 12 D k + 20 sigma^2``, where an MSD would be ``2 D k + 2 sigma^2`` and the square
+of the drift. Second differences take what ripens or evaporates for a fluctuation.
 """
 
 from __future__ import annotations
@@ -20,22 +21,25 @@ from temtrack.kinetics.bootstrap import (
     bootstrapped,
     draw_families_and_errors,
 )
-from temtrack.kinetics.diffusion import MAX_LAG_FRAMES, MIN_TRACK_FRAMES, frame_interval
+from temtrack.kinetics.diffusion import MIN_TRACK_FRAMES, frame_interval
 from temtrack.kinetics.estimate import Estimate, Measured, Outcome, Reals, Refused, fill_rows, require
 from temtrack.kinetics.observed import ObservedRun
 
 MAX_BINS = 4
 
+#: Lags in frames, those that the movie is long enough for, and how many of them a line needs.
+LAGS, MIN_LAGS = range(1, 6), 3
+
 _METHOD = (
-    "<(V(t + 2k) - 2 V(t + k) + V(t))^2> = 4 D k + 6 sigma^2, lags k of 1 to 5 frames;"
+    "<(V(t + 3k) - 3 V(t + 2k) + 3 V(t + k) - V(t))^2> = 12 D k + 20 sigma^2, lags k of 1 to 5 frames;"
     " bootstrap of families and contours"
 )
-_SOURCE = "Zakharov et al. 2026, arXiv 2603.20635; second differences: Allan 1966, doi:10.1109/PROC.1966.4634"
+_SOURCE = "Zakharov et al. 2026, arXiv 2603.20635; differences: Allan 1966, doi:10.1109/PROC.1966.4634"
 
 
 @dataclass(frozen=True)
 class Wanders:
-    """Sums of squared second differences of volume and their number by particle and lag (N, L).
+    """Sums of squared third differences of volume and their number by particle and lag (N, L).
 
     With the median diameter and the number of the family (N,) of each particle.
     """
@@ -93,7 +97,7 @@ def measure_fluctuations(run: ObservedRun, rng: np.random.Generator) -> list[Est
 
 
 def gather_wanders(run: ObservedRun) -> Wanders:
-    """Return the second differences of all particles followed long enough; refused where there are few."""
+    """Return the third differences of all particles followed long enough; refused where there are few."""
     interval_s = frame_interval(run)
     rows = run.whole[["frame", "particle_id", "diameter"]]
     rows = rows[rows.groupby("particle_id")["frame"].transform("size") >= MIN_TRACK_FRAMES]
@@ -105,7 +109,7 @@ def gather_wanders(run: ObservedRun) -> Wanders:
     middle = np.nanmedian(diameters, axis=1)
     volumes = np.pi / 6 * _cut_at_merges(run, ids, diameters) ** 3
     pixels = middle * run.unit_per_px**2  # by which V changes with one pixel of area
-    parts = [_squares(volumes, lag, pixels) for lag in range(1, MAX_LAG_FRAMES + 1)]
+    parts = [_squares(volumes, lag, pixels) for lag in LAGS]
     squares, n = (np.stack(part, axis=1) for part in zip(*parts, strict=True))
     return Wanders(squares, n, middle, family, run.unit_per_px, interval_s)
 
@@ -122,10 +126,11 @@ def _cut_at_merges(run: ObservedRun, ids: NDArray[np.int64], diameters: Reals) -
 
 
 def _squares(volumes: Reals, lag: int, pixels: Reals) -> tuple[Reals, Reals]:
-    """Return, by particle (N,), the sum of squared second differences and their number, faults left out."""
-    if volumes.shape[1] <= 2 * lag:
+    """Return, by particle (N,), the sum of squared third differences and their number, faults left out."""
+    if volumes.shape[1] <= 3 * lag:
         return np.zeros(len(volumes)), np.zeros(len(volumes))
-    w = volumes[:, 2 * lag :] - 2 * volumes[:, lag:-lag] + volumes[:, : -2 * lag]
+    first, second, third, last = (volumes[:, k * lag : volumes.shape[1] - (3 - k) * lag] for k in range(4))
+    w = last - 3 * third + 3 * second - first
     size = np.abs(w)
     typical = np.array([np.median(one[~np.isnan(one)]) if (~np.isnan(one)).any() else 0.0 for one in size])
     is_sound = size <= FAULT_SIGMAS * np.maximum(SIGMA_OF_MAD * typical, pixels)[:, None]
@@ -136,7 +141,7 @@ def _fit(wanders: Wanders, rng: np.random.Generator) -> list[Outcome]:
     n = wanders.n_families
     require(n, MIN_FAMILIES, "families of this size")
     n_steps = wanders.by_family(wanders.n)
-    require(int((n_steps.sum(axis=0) > 0).sum()), MAX_LAG_FRAMES, "lags")
+    require(int(np.count_nonzero(n_steps.sum(axis=0))), MIN_LAGS, "lags")
     value = _line(wanders.by_family(wanders.squares).sum(axis=0)[None], n_steps.sum(axis=0)[None], wanders)
     drawn = [
         _line(counts @ wanders.by_family(wanders.moved(error)), counts @ n_steps, wanders)
@@ -153,10 +158,11 @@ def _fit(wanders: Wanders, rng: np.random.Generator) -> list[Outcome]:
 
 def _line(squares: Reals, n: Reals, wanders: Wanders) -> tuple[Reals, Reals]:
     """Return D (R,) and sigma^2 (R,) of a line through the mean squares (R, L), one over lag as weight."""
-    y = squares / np.maximum(n, 1)
-    lags = wanders.interval_s * np.arange(1, y.shape[1] + 1)
+    told = n.sum(axis=0) > 0
+    y = squares[:, told] / np.maximum(n[:, told], 1)
+    lags = wanders.interval_s * np.array(LAGS)[told]
     w = 1 / lags / (1 / lags).sum()
     off = lags - w @ lags
     slope = y @ (w * off) / (off**2 @ w)
     offset = y @ w - slope * (w @ lags)
-    return slope / 4, offset / 6
+    return slope / 12, offset / 20

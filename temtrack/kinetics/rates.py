@@ -107,7 +107,7 @@ def gather_rates(run: ObservedRun) -> ParticleRates:
     seconds, rows = run.known_seconds, run.whole.sort_values(["particle_id", "frame"])
     n_windows = max(1, min(MAX_WINDOWS, run.n_frames // MIN_WINDOW_FRAMES))
     frame, particle = (rows[name].to_numpy(dtype=np.int64) for name in ("frame", "particle_id"))
-    piece = _number_pieces(rows, MIN_LEAP_PX * run.unit_per_px)
+    piece = number_pieces(rows, MIN_LEAP_PX * run.unit_per_px)
     n_pieces = int(piece.max(initial=-1)) + 1
     cell, size = piece * n_windows + frame * n_windows // max(run.n_frames, 1), n_pieces * n_windows
     particle_of = np.zeros(n_pieces, dtype=np.int64)
@@ -141,7 +141,7 @@ def gather_rates(run: ObservedRun) -> ParticleRates:
     return rates
 
 
-def _number_pieces(rows: pd.DataFrame, least: float) -> NDArray[np.intp]:
+def number_pieces(rows: pd.DataFrame, least: float) -> NDArray[np.intp]:
     """Return the piece (N,) of a track that each row is of, rows in the order of particles and frames.
 
     Pieces end at leaps: steps of the diameter beyond ``least`` and six standard deviations of the particle's.

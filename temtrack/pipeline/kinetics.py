@@ -109,9 +109,9 @@ def _measure(tables: Tables, options: KineticsOptions) -> tuple[ObservedRun, lis
     least = options.min_diameter_px(tables.calibration.pixel_size_nm)
     run = leave_out(observe(tables), *options.excluded, least, options.min_score)
     logged = [
-        *_measure_log(run, options.log),
-        *_measure_dose(run, tables.calibration.dose_rate, options.log),
-        *_measure_temperature(run, tables.calibration.frame_celsius),
+        *_measure_log(run, options),
+        *_measure_dose(run, tables.calibration.dose_rate, options),
+        *_measure_temperature(run, tables.calibration.frame_celsius, options),
     ]
     rows = [*measure_kinetics(run, np.random.default_rng(options.seed)), *logged]
     if options.material is not None:
@@ -135,8 +135,9 @@ def _measure(tables: Tables, options: KineticsOptions) -> tuple[ObservedRun, lis
     return run, [*rows, *measure_sensitivity(rows, others)]
 
 
-def _measure_log(run: ObservedRun, log: Path | None) -> list[Estimate]:
+def _measure_log(run: ObservedRun, options: KineticsOptions) -> list[Estimate]:
     """Tell rates over each column of a log, read off at the times of the frames."""
+    log = options.log
     if log is None:
         return []
     from temtrack.formats.run_log import read_run_log
@@ -145,6 +146,7 @@ def _measure_log(run: ObservedRun, log: Path | None) -> list[Estimate]:
     if run.seconds is None:
         raise InputError(f"{log}: the times of the frames are unknown; give --frame-time 0.5s, say")
     rows: list[Estimate] = []
+    rng = np.random.default_rng(options.seed)
     for one in read_run_log(log):
         values = one.at(run.seconds)
         if np.isnan(values).all():
@@ -152,23 +154,27 @@ def _measure_log(run: ObservedRun, log: Path | None) -> list[Estimate]:
                 f"{log}: covers {one.seconds[0]:g} to {one.seconds[-1]:g} s, the movie {run.seconds[0]:g} to"
                 f" {run.seconds[-1]:g} s; give the log on the clock of the movie, whose first frame is at 0 s"
             )
-        rows += measure_conditions(run, one.name, one.unit, values)
+        rows += measure_conditions(run, one.name, one.unit, values, rng)
         if one.dose is not None:
-            rows += measure_conditions(run, one.dose.name, one.dose.unit, one.dose.at(run.seconds))
+            dose = one.dose.at(run.seconds)
+            rows += measure_conditions(run, one.dose.name, one.dose.unit, dose, rng)
     return rows
 
 
-def _measure_dose(run: ObservedRun, known: DoseRate | None, log: Path | None) -> list[Estimate]:
+def _measure_dose(run: ObservedRun, known: DoseRate | None, options: KineticsOptions) -> list[Estimate]:
     """Tell rates over the dose where the movie's file states its rate and no log says more of it."""
     from temtrack.formats.run_log import read_run_log
     from temtrack.kinetics.conditions import measure_dose
 
+    log = options.log
     if known is None or (log is not None and any(one.dose is not None for one in read_run_log(log))):
         return []
-    return measure_dose(run, known)
+    return measure_dose(run, known, np.random.default_rng(options.seed))
 
 
-def _measure_temperature(run: ObservedRun, celsius: NDArray[np.float64] | None) -> list[Estimate]:
+def _measure_temperature(
+    run: ObservedRun, celsius: NDArray[np.float64] | None, options: KineticsOptions
+) -> list[Estimate]:
     """Tell rates over the temperature of the frames, where it is not steady."""
     from temtrack.kinetics.conditions import measure_conditions
 
@@ -178,7 +184,7 @@ def _measure_temperature(run: ObservedRun, celsius: NDArray[np.float64] | None) 
         or np.nanmax(celsius) - np.nanmin(celsius) < STEADY_WITHIN_K
     ):
         return []
-    return measure_conditions(run, "temperature", "°C", celsius)
+    return measure_conditions(run, "temperature", "°C", celsius, np.random.default_rng(options.seed))
 
 
 def kinetics_file(masks: Path, target: Path, options: KineticsOptions, request: Request) -> float | None:

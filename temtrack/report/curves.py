@@ -43,7 +43,8 @@ CURVES = (
         "time",
         "hazard",
     ),
-    CurvePlot(("survival",), "Survival of the first frame (Kaplan-Meier)", "time", "fraction left"),
+    CurvePlot(("nucleation_rate_over_time",), "Nucleation over time", "time", "rate"),
+    CurvePlot(("survival",), "Survival (Kaplan-Meier)", "time", "fraction left"),
 )
 
 
@@ -51,17 +52,16 @@ def curves_of(estimates: Sequence[Estimate]) -> list[CurvePlot]:
     """Return the curves to be drawn: those of every run, and rates over each thing that was logged."""
     logged = {row.quantity.partition("_rate_over_")[2] for row in estimates if row.at_unit is not None}
     words = sorted(word for word in logged if word not in ("", "time"))
+    return [*CURVES, *(plot for word in words for plot in _over(word, word.replace("_", " ")))]
+
+
+def _over(word: str, x: str) -> list[CurvePlot]:
+    """Return the curves over something that was logged, by its word in the names of quantities."""
+    events = (f"coalescence_rate_over_{word}", f"dissolution_rate_over_{word}")
     return [
-        *CURVES,
-        *(
-            CurvePlot(
-                (f"coalescence_rate_over_{word}", f"dissolution_rate_over_{word}"),
-                f"Rates per particle over {word.replace('_', ' ')}",
-                word.replace("_", " "),
-                "rate",
-            )
-            for word in words
-        ),
+        CurvePlot(events, f"Rates per particle over {x}", x, "rate"),
+        CurvePlot((f"nucleation_rate_over_{word}",), f"Nucleation over {x}", x, "rate"),
+        CurvePlot((f"radius_rate_over_{word}",), f"Growth rate over {x}", x, "dr/dt"),
     ]
 
 

@@ -20,6 +20,7 @@ from temtrack.kinetics.distributions import lsw_density, smoluchowski_density, w
 from temtrack.kinetics.estimate import Estimate
 from temtrack.kinetics.mechanisms import MECHANISMS
 from temtrack.kinetics.observed import ObservedRun
+from temtrack.report import panels
 from temtrack.report.curves import curves_of, draw_curves, points_of, say_why, unit_words
 
 #: Okabe and Ito's colours that stand out on white.
@@ -37,10 +38,13 @@ def write_kinetics_plots(folder: Path, run: ObservedRun, estimates: Sequence[Est
         Where the files cannot be written.
     """
     curves = curves_of(estimates)
-    n_rows = 2 + -(-len(curves) // 3)
+    has_sensitivity = any(row.quantity.startswith("sensitivity_of_") for row in estimates)
+    n_rows = 2 + -(-(3 + has_sensitivity + len(curves)) // 3)
     figure = Figure(figsize=(12, 3.5 * n_rows), layout="constrained")
     figure.suptitle("Bands and bars: 95 % intervals; D10 to D90 in the first panel", fontsize=9, color="0.4")
-    size, law, number, loss, fractions, motion, *others = figure.subplots(n_rows, 3).ravel()
+    size, law, number, loss, fractions, motion, neighbours, necks, conserved, *others = figure.subplots(
+        n_rows, 3
+    ).ravel()
     found = {row.quantity: row.value for row in estimates if row.value is not None and row.frame is None}
     sums = gather_power_sums(run)
     _draw_sizes(size, run, sums, found)
@@ -49,6 +53,11 @@ def write_kinetics_plots(folder: Path, run: ObservedRun, estimates: Sequence[Est
     _draw_dispersion(loss, sums, found)
     _draw_fractions(fractions, estimates)
     _draw_motion(motion, run, found)
+    panels.draw_neighbours(neighbours, run, estimates)
+    panels.draw_necks(necks, run, estimates)
+    panels.draw_conserved(conserved, estimates)
+    if has_sensitivity:
+        panels.draw_sensitivity(others.pop(len(curves)), estimates)
     for axes, curve in zip(others, curves, strict=False):
         draw_curves(axes, curve, estimates)
     for axes in others[len(curves) :]:

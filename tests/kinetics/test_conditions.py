@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from kinetic_laws import disappearing
+from kinetic_laws import World, disappearing, observe
 
 from temtrack.errors import InputError
 from temtrack.formats.run_log import read_run_log
@@ -16,7 +16,7 @@ def test_rates_follow_what_was_logged():
     pressure = np.where(run.seconds > 100, 8.0, 2.0) + run.seconds / 1e3
     rows = [
         row
-        for row in measure_conditions(run, "Gas pressure", "mbar", pressure)
+        for row in measure_conditions(run, "Gas pressure", "mbar", pressure, rng(0))
         if "coalescence" in row.quantity
     ]
     assert {row.quantity for row in rows} == {"coalescence_rate_over_gas_pressure"}
@@ -24,19 +24,39 @@ def test_rates_follow_what_was_logged():
     low, high = (row for row in (rows[0], rows[-1]))
     assert low.at < 3 < 7 < high.at
     assert low.low < 0.003 < low.high < high.low < 0.012 < high.high
-    (same, _) = measure_conditions(run, "dose", "1", np.full(run.n_frames, 3.0))
+    same, *_ = measure_conditions(run, "dose", "1", np.full(run.n_frames, 3.0), rng(0))
     assert same.reason == "dose is the same in all frames"
-    (few, _) = measure_conditions(run, "dose", "1", np.where(np.arange(run.n_frames) < 5, 1.0, np.nan))
+    some = np.where(np.arange(run.n_frames) < 5, 1.0, np.nan)
+    few, *_ = measure_conditions(run, "dose", "1", some, rng(0))
     assert "too few frames with a dose" in few.reason
-    assert "--merges" in measure_conditions(replace(run, merges=None), "dose", "1", pressure)[0].reason
+    unknown = measure_conditions(replace(run, merges=None), "dose", "1", pressure, rng(0))
+    assert "--merges" in unknown[0].reason
+    assert unknown[-1].value is not None  # growth needs no merges
 
 
 def test_levels_of_what_was_logged_are_kept_apart():
     run = disappearing(rng(0), 1.0, 0.003, change_s=60, change=4.0)
     level = np.where(run.seconds > 60, 300.0, 100.0)
-    rows = [r for r in measure_conditions(run, "dose rate", "e/nm2/s", level) if "coalescence" in r.quantity]
+    told = measure_conditions(run, "dose rate", "e/nm2/s", level, rng(0))
+    rows = [row for row in told if "coalescence" in row.quantity]
     assert [row.at for row in rows] == [100, 300]
     assert rows[0].high < rows[1].low
+
+
+def test_growth_follows_what_was_logged():
+    world = World(n_frames=40)
+    slow, fast = 0.01, 0.06  # nm/s of the radius
+    speed = np.where(np.arange(world.n_frames) < 20, slow, fast)
+    gained = np.append(0.0, 2 * np.cumsum(speed * world.frame_time_s)[:-1])
+    sizes = world.diameter_nm * world.relative_sizes(rng(1))[:, None] + gained
+    run = observe(world, sizes, rng(2))
+    heat = np.where(np.arange(world.n_frames) < 20, 300.0, 700.0)
+    told = measure_conditions(run, "temperature", "°C", heat, rng(0))
+    cold, hot = (row for row in told if row.quantity == "radius_rate_over_temperature")
+    assert (cold.at, hot.at, hot.unit, hot.at_unit) == (300, 700, "nm/s", "°C")
+    assert cold.low < slow < cold.high < hot.low < fast < hot.high
+    nucleation = [row for row in told if row.quantity == "nucleation_rate_over_temperature"]
+    assert [(row.value, row.unit) for row in nucleation] == [(0, "1/nm2/s")] * 2
 
 
 def test_a_dose_rate_gives_the_dose(tmp_path):

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from kinetic_laws import World, coalescing, fluctuating, uncalibrated
+from kinetic_laws import World, coalescing, evaporating, fluctuating, uncalibrated
 
 from temtrack.kinetics.fluctuations import measure_fluctuations
 
@@ -25,6 +25,11 @@ def test_a_drift_alone_is_no_fluctuation():
     told = found(fluctuating(rng(2), diffusion=0.0, rate=5.0))["volume_diffusion"]
     assert told.value is None
     assert told.reason.startswith("no fluctuation beyond drift and noise: D at most ")
+
+
+def test_what_evaporates_ever_faster_does_not_fluctuate():
+    run = evaporating(rng(1), 0.05, World(size_noise_nm=0.05))
+    assert found(run)["volume_diffusion"].value is None  # second differences told 0.3 to 1.4 nm6/s
 
 
 def test_faults_of_single_masks_are_left_out():

@@ -27,6 +27,9 @@ MaskWriter = Callable[[int, NDArray[Any]], None]
 
 _OWN_NAME = re.compile(r"mask\d+\.tiff?", re.IGNORECASE)
 
+#: What `temtrack kinetics` draws beside the masks.
+_PICTURES = frozenset({"kinetics.png", "arrhenius.png", "compare.png"})
+
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
 #: Numbers that lie further apart are dates or the like.
@@ -93,7 +96,7 @@ def list_masks(source: Path) -> list[Path]:
     """Return the files that hold the masks of a folder, in the order of frames, or the stack itself.
 
     Of an OME-Zarr these are its metadata and chunks. In another folder ``mask*.tif`` count where there are
-    any, else every TIFF, else every other image; natural order is the order of frames.
+    any, else every TIFF, else every other image but temtrack's plots; natural order is the order of frames.
 
     Raises
     ------
@@ -104,7 +107,9 @@ def list_masks(source: Path) -> list[Path]:
         return [source]
     if ome_zarr.can_read(source):
         return list(ome_zarr.list_files(source))
-    found = images.list_images(source)
+    found = [p for p in images.list_images(source) if p.name not in _PICTURES]
+    if not found:
+        raise InputError(f"{source}: folder holds no masks, only plots of temtrack")
     tiffs = [p for p in found if p.suffix.lower() in tiff.SUFFIXES]
     named = [p for p in tiffs if p.name.lower().startswith("mask")]
     return named or tiffs or found

@@ -56,6 +56,9 @@ def test_the_likeliest_files_of_a_folder_are_its_masks(tmp_path):
     def names():
         return [path.name for path in list_masks(tmp_path)]
 
+    (tmp_path / "kinetics.png").touch()
+    with pytest.raises(InputError, match="only plots"):
+        names()
     (tmp_path / "b10.png").touch()
     (tmp_path / "b9.png").touch()
     assert names() == ["b9.png", "b10.png"]

@@ -184,7 +184,8 @@ function drawCurves() {
 
 function drawCurve(rows, width) {
   const [xs, values, lows, highs] = ["at", "value", "low", "high"].map((end) => rows.map((row) => row[end]));
-  const { unit: yUnit, at_unit: xUnit } = rows[0], xName = xUnit === "s" ? "time (s)" : xUnit === "frame" ? "frame" : `radius (${xUnit})`;
+  const { unit: yUnit, at_unit: xUnit } = rows[0], over = rows[0].quantity.split("_over_")[1]?.replaceAll("_", " ");
+  const what = over ?? (xUnit === "s" ? "time" : "radius"), xName = xUnit === "frame" ? "frame" : xUnit === "1" ? what : `${what} (${xUnit})`;
   return new Axes({ width, height: 240, x: [xs[0], xs.at(-1)], xName, y: extent([...values, ...lows, ...highs]), yName: yUnit === "1" ? "" : yUnit })
     .band(xs, lows, highs, BLUE, 0.18).line(xs, values, BLUE);
 }
