@@ -103,10 +103,13 @@ def profile_interval(
     return (low, high)
 
 
-def variance_inflation(residuals: Reals) -> float:
-    """Return by how much the correlation of neighbouring residuals (T,) widens a variance, at least 1."""
+def variance_inflation(residuals: Reals, least: float = 0.0) -> float:
+    """Return by how much the correlation of neighbouring residuals (T,) widens a variance, at least 1.
+
+    A correlation of ``least`` is taken for granted, as a fit to few points takes much of it away.
+    """
     centred = residuals - residuals.mean()
     power = float(centred @ centred)
     lag = float(centred[1:] @ centred[:-1]) / power if power > 0 else 0.0
-    lag = min(max(lag, 0.0), 0.9)
+    lag = min(max(lag, least), 0.9)
     return (1 + lag) / (1 - lag)
