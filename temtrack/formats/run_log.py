@@ -65,6 +65,10 @@ def read_run_log(path: Path) -> list[Condition]:
     if factor is None:
         raise InputError(f"{path}: column {times[0]!r} has no unit of time; name it with one, as 'time (s)'")
     seconds = pd.to_numeric(table[times[0]], errors="coerce").to_numpy(np.float64) * factor
+    if np.isnan(seconds).all():
+        raise InputError(
+            f"{path}: column {times[0]!r} holds no numbers; give the time since the first frame of the movie"
+        )
     found = []
     for column, (name, unit) in headings.items():
         values = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64)

@@ -245,7 +245,8 @@ def _fit_order(kind: Events, run: ObservedRun, present: Reals) -> list[Outcome]:
     rate = Measured(count / second, (low / second, high / second), n)
     if likely[0] == 0 or likely[-1] == ORDERS.size - 1:
         return [Refused("the number of particles changes too little to tell an order", n), rate]
-    return [Measured(float(ORDERS[best]), (float(ORDERS[likely[0]]), float(ORDERS[likely[-1]])), n), rate]
+    ends = float(ORDERS[likely[0] - 1]), float(ORDERS[likely[-1] + 1])
+    return [Measured(float(ORDERS[best]), ends, n), rate]
 
 
 def lifetimes(run: ObservedRun) -> stats.CensoredData:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,9 +113,7 @@ def _activation(
 def _methods(files: Mapping[str, Path]) -> str:
     """Return a paragraph to paste: version, models, scale, and options that are not the usual ones."""
     records = [read_provenance(file) for file in files.values()]
-    scales = [
-        f"{name} {read_metadata(file).get('pixel_size_nm')} nm per pixel" for name, file in files.items()
-    ]
+    runs = [f"{name}: {', '.join(_facts(file))}" for name, file in files.items()]
     models = {model.name for record in records for model in record.models.values()}
     usual = KineticsOptions().to_json()
     options = {
@@ -125,13 +123,29 @@ def _methods(files: Mapping[str, Path]) -> str:
         if value != usual.get(name)
     }
     return (
-        f"Kinetics of {len(files)} runs ({', '.join(scales)}) were measured with temtrack"
+        f"Kinetics of {len(files)} runs ({'; '.join(runs)}) were measured with temtrack"
         f" {', '.join(sorted({record.version for record in records}))}"
         + (f", masks by {', '.join(sorted(models))}" if models else "")
         + (f", options {', '.join(sorted(options))}" if options else "")
         + ". Intervals are 95 %, from drawing families of particles anew. Runs are compared with the first by"
         " the difference of their values, and by the log-rank test of how long particles live."
     )
+
+
+def _facts(file: Path) -> Iterator[str]:
+    """Yield what a reader wants to know of a run: scale, length, temperature, how many particles and merges."""
+    facts = read_metadata(file)
+    size, kelvin = facts.get("pixel_size_nm"), facts.get("temperature_K")
+    yield "pixel size unknown" if size is None else f"{float(size):.4g} nm per pixel"
+    if (file.parent / "tracks.parquet").is_file() and (file.parent / "frames.parquet").is_file():
+        run = _observe(file.parent)
+        span = "" if run.seconds is None else f" in {float(run.seconds[-1] - run.seconds[0]):.4g} s"
+        yield f"{run.n_frames} frames{span}"
+        yield f"{len(run.tracks)} particles"
+        if run.merges is not None:
+            yield f"{len(run.merges)} merges"
+    if kelvin is not None:
+        yield f"{float(kelvin):.4g} K"
 
 
 def _page(found: Comparison) -> str:

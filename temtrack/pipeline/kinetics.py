@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.constants import zero_Celsius
 
@@ -129,6 +130,11 @@ def _measure(tables: Tables, options: KineticsOptions) -> tuple[ObservedRun, lis
         f"without particles below {small:.3g} px, the smallest tenth": leave_out(run, min_diameter_px=small),
         "without the first tenth of the frames": leave_out(run, frames=first),
     }
+    scores = run.particles["score"].dropna() if "score" in run.particles else pd.Series(dtype=float)
+    if not scores.empty:
+        least = float(scores.quantile(SMALLEST_FRACTION))
+        words = f"without particles of a score below {least:.3g}, the lowest tenth"
+        varied[words] = leave_out(run, min_score=least)
     others = {
         words: measure_kinetics(one, np.random.default_rng(options.seed)) for words, one in varied.items()
     }

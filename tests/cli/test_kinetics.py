@@ -199,6 +199,28 @@ def test_scores_that_others_added_to_the_table_count(run, masks):
     pq.write_table(table.append_column("score", [scores]), path)
     assert run("kinetics", masks, "--min-score", "0.5").exit_code == 0
     assert max(row["n"] for row in rows_of(masks) if row["quantity"] == "mean_diameter") == 13
+    assert run("kinetics", masks, "--sensitivity", "--force").exit_code == 0
+    varied = {row["method"] for row in rows_of(masks) if row["quantity"].startswith("sensitivity_of_")}
+    assert "change of the value without particles of a score below 0.2, the lowest tenth" in varied
+
+
+def test_a_log_that_does_not_fit_the_movie_is_one_clear_line(run, masks, tmp_path):
+    assert run("analyze", masks, "--pixel-size", "0.5nm").exit_code == 0
+    log = tmp_path / "run.csv"
+    for text, more, words in (
+        ("time (s),pressure (mbar)\n0,1\n9,2\n", (), "the times of the frames are unknown"),
+        (
+            "time (s),pressure (mbar)\n1780000000,1\n1780000009,2\n",
+            ("--frame-time", "2s"),
+            "give the log on the clock of the movie",
+        ),
+        ("when,pressure (mbar)\n0,1\n9,2\n", ("--frame-time", "2s"), "no column of time among"),
+    ):
+        log.write_text(text)
+        refused = run("kinetics", masks, "--log", log, *more)
+        assert refused.exit_code == 1
+        assert words in " ".join(refused.stderr.split())
+        assert not (masks / "kinetics.parquet").exists()
 
 
 def test_the_dose_that_the_movies_file_states(run, masks):
@@ -225,7 +247,7 @@ def test_the_kinetics_of_runs_stand_beside_each_other(run, tmp_path):
     assert float(fast["difference"]) > 0
     page = (tmp_path / "both" / "compare.md").read_text()
     assert "were measured with temtrack" in page
-    assert "slow 0.5 nm per pixel" in page
+    assert "(slow: 0.5 nm per pixel, 10 frames in 18 s, " in page
     assert (tmp_path / "both" / "compare.png").read_bytes()[1:4] == b"PNG"
     told = json.loads(run("compare", *folders, "-o", tmp_path / "both", "--json").stdout)
     assert {row["run"] for row in told["runs"]} == {"slow", "fast"}

@@ -82,6 +82,10 @@ def test_a_log_is_read_with_its_units(tmp_path):
         ("a,b\n1,2\n", "no column of time among 'a', 'b'"),
         ("time,b\n1,2\n", "'time' has no unit of time"),
         ("time (s),b\n1,x\n2,y\n", "no column of numbers beside the time"),
+        (
+            "time (s),b\n2026-05-01 12:00:00,1\n2026-05-01 12:00:09,2\n",
+            "holds no numbers; give the time since",
+        ),
     ],
 )
 def test_a_log_that_says_too_little_is_one_clear_line(tmp_path, text, words):
