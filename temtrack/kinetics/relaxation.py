@@ -27,9 +27,9 @@ MIN_FALL_SIGMAS = 3.0
 
 N_TIMES = 300
 
-#: Correlation of a child's shape in one frame with that in the next, beside its relaxation: on simulated movies
-#: (seeds 400 to 403 and 900 to 902) 0.4 in masks of `effsam-tiny`, and 0.2 still after five frames. A fit to
-#: some 15 frames sees little of it, and its interval held 8 s in 55 of 70 merges.
+#: Correlation of a child's shape in one frame with that in the next, beside its relaxation: 0.4 in masks of
+#: `effsam-tiny` of simulated movies (seeds 400 to 403 and 900 to 902), and 0.2 still after five frames. A fit
+#: to some 15 frames sees little of it, and its interval held 8 s in 55 of 70 merges.
 SHAPE_CORRELATION = 0.4
 
 _RELAXATION = "aspect ratio a = a_s + (a_0 - a_s) exp(-t/tau) of the child; interval from the profile"

@@ -133,7 +133,7 @@ def _methods(files: Mapping[str, Path]) -> str:
 
 
 def _facts(file: Path) -> Iterator[str]:
-    """Yield what a reader wants to know of a run: scale, length, temperature, how many particles and merges."""
+    """Yield scale, length and temperature of a run, and how many particles and merges it has."""
     facts = read_metadata(file)
     size, kelvin = facts.get("pixel_size_nm"), facts.get("temperature_K")
     yield "pixel size unknown" if size is None else f"{float(size):.4g} nm per pixel"
