@@ -91,7 +91,7 @@ def _growth_rates(
         seconds = run.known_seconds
     except Refused as refused:
         return [row.filled(refused)]
-    seen = run.whole.sort_values(["particle_id", "frame"])
+    seen = run.settled.sort_values(["particle_id", "frame"])
     piece = number_pieces(seen, MIN_LEAP_PX * run.unit_per_px)
     first = np.flatnonzero(np.diff(piece) == 0)
     frame, diameter = seen["frame"].to_numpy(dtype=np.intp), seen["diameter"].to_numpy(dtype=np.float64)

@@ -99,7 +99,7 @@ def measure_fluctuations(run: ObservedRun, rng: np.random.Generator) -> list[Est
 def gather_wanders(run: ObservedRun) -> Wanders:
     """Return the third differences of all particles followed long enough; refused where there are few."""
     interval_s = frame_interval(run)
-    rows = run.whole[["frame", "particle_id", "diameter"]]
+    rows = run.settled[["frame", "particle_id", "diameter"]]
     rows = rows[rows.groupby("particle_id")["frame"].transform("size") >= MIN_TRACK_FRAMES]
     ids, row = np.unique(rows["particle_id"].to_numpy(dtype=np.int64), return_inverse=True)
     family = np.unique(run.families.reindex(ids).to_numpy(), return_inverse=True)[1]

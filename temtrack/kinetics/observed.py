@@ -15,6 +15,10 @@ from temtrack.kinetics.estimate import NO_TIMES, Reals, Refused
 from temtrack.tables import BAD_FRAMES, Tables
 
 
+#: Frames after a merge in which the child may still become round: its outline shrinks meanwhile, not its volume.
+RELAXING_FRAMES = 20
+
+
 @dataclass(frozen=True)
 class ObservedRun:
     """The tables of a masks folder and what is known of the movie.
@@ -94,6 +98,15 @@ class ObservedRun:
         rows["y"], rows["x"] = rows["y_px"] * self.unit_per_px, rows["x_px"] * self.unit_per_px
         rows["family"] = self.families.reindex(rows["particle_id"]).to_numpy()
         return rows
+
+    @cached_property
+    def settled(self) -> pd.DataFrame:
+        """Rows of `whole` but for those of a child within `RELAXING_FRAMES` of its merge."""
+        if self.merges is None or self.merges.empty:
+            return self.whole
+        last = self.merges.groupby("child_id")["frame"].max()
+        since = self.whole["frame"] - self.whole["particle_id"].map(last)
+        return self.whole[~since.between(0, RELAXING_FRAMES - 1)]
 
     @cached_property
     def _by_particle(self) -> tuple[pd.DataFrame, NDArray[np.int64]]:

@@ -23,7 +23,7 @@ from temtrack.kinetics.bootstrap import (
     draw_families_and_errors,
 )
 from temtrack.kinetics.estimate import Estimate, Measured, Reals, Refused, fill_rows, require
-from temtrack.kinetics.observed import ObservedRun
+from temtrack.kinetics.observed import RELAXING_FRAMES, ObservedRun
 
 #: A run is cut into so many windows at most, of so many frames at least, in so many of which it is seen.
 MAX_WINDOWS, MIN_WINDOW_FRAMES, MIN_FRAMES_SEEN = 6, 8, 5
@@ -102,9 +102,10 @@ class ParticleRates:
 def gather_rates(run: ObservedRun) -> ParticleRates:
     """Fit a line to each particle's volume in each window; refused where there are too few.
 
-    Where a diameter leaps, by a fault of a mask or as two merge under one id, another line begins.
+    Where a diameter leaps, by a fault of a mask or as two merge under one id, another line begins. A child
+    tells none while it becomes round.
     """
-    seconds, rows = run.known_seconds, run.whole.sort_values(["particle_id", "frame"])
+    seconds, rows = run.known_seconds, run.settled.sort_values(["particle_id", "frame"])
     n_windows = max(1, min(MAX_WINDOWS, run.n_frames // MIN_WINDOW_FRAMES))
     frame, particle = (rows[name].to_numpy(dtype=np.int64) for name in ("frame", "particle_id"))
     piece = number_pieces(rows, MIN_LEAP_PX * run.unit_per_px)
@@ -144,14 +145,16 @@ def gather_rates(run: ObservedRun) -> ParticleRates:
 def number_pieces(rows: pd.DataFrame, least: float) -> NDArray[np.intp]:
     """Return the piece (N,) of a track that each row is of, rows in the order of particles and frames.
 
-    Pieces end at leaps: steps of the diameter beyond ``least`` and six standard deviations of the particle's.
+    Pieces end at leaps, steps of the diameter beyond ``least`` and six standard deviations of the particle's,
+    and where a particle is unseen for as long as a child takes to become round.
     """
     ids = rows["particle_id"]
-    step = rows["diameter"].groupby(ids).diff() / rows["frame"].groupby(ids).diff()
+    passed = rows["frame"].groupby(ids).diff()
+    step = rows["diameter"].groupby(ids).diff() / passed
     off = (step - step.groupby(ids).transform("median")).abs()
     limit = FAULT_SIGMAS * SIGMA_OF_MAD * off.groupby(ids).transform("median")
     leaps = (off > np.maximum(limit, least)).to_numpy()
-    begins = step.isna().to_numpy() | leaps
+    begins = step.isna().to_numpy() | leaps | (passed > RELAXING_FRAMES).to_numpy()
     return np.cumsum(begins) - 1
 
 

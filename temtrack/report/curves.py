@@ -97,7 +97,10 @@ def draw_curves(axes: Axes, plot: CurvePlot, estimates: Sequence[Estimate]) -> N
             for end in ("value", "low", "high")
         )
         axes.plot(x, y, ".-", color=colour, label=name.split("_")[0])
-        axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+        if x.size > 1:
+            axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+        else:
+            axes.vlines(x, low, high, color=colour, alpha=0.5)
     first = next(iter(drawn.values()))[0]
     unit = "" if first.unit == "1" else f" ({unit_words(first.unit)})"
     of_x = "" if first.at_unit in (None, "1") else f" ({unit_words(first.at_unit or '')})"

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from kinetic_laws import World, evaporating, growing, ripening, ripening_constant
+from kinetic_laws import World, coalescing, evaporating, growing, ripening, ripening_constant
 
 from temtrack.kinetics.rates import gather_rates, measure_rates
 from temtrack.kinetics.ripening import measure_ripening
@@ -89,3 +89,14 @@ def test_what_is_missing_is_named():
         assert all("too few" in row.reason for row in measure(few, rng(0)))
         units = {row.unit for row in measure(replace(run, pixel_size_nm=None), rng(0))}
         assert units <= {"px3/s", "px4/s", "px/s", "px", "1"}
+
+
+def test_a_child_that_becomes_round_does_not_shrink():
+    run = coalescing(rng(2), n_merges=40)
+    aspect = run.particles["major_axis_px"] / run.particles["minor_axis_px"]
+    wider = run.particles["equivalent_diameter_px"] * aspect ** (1 / 6)  # a spheroid of the same volume
+    run = replace(run, particles=run.particles.assign(equivalent_diameter_px=wider))
+    told = [row for row in measure_rates(run, rng(0)) if row.quantity == "radius_rate"]
+    assert all(row.low < 0 < row.high for row in told)
+    whole = replace(run, merges=run.merges.iloc[:0])
+    assert min(row.high for row in measure_rates(whole, rng(0)) if row.quantity == "radius_rate") < 0
