@@ -32,6 +32,7 @@ from temtrack.kinetics.fluctuations import measure_fluctuations
 from temtrack.kinetics.growth import measure_growth
 from temtrack.kinetics.mechanisms import MECHANISMS, measure_mechanisms
 from temtrack.kinetics.motion import measure_motion
+from temtrack.kinetics.neighbours import measure_neighbours
 from temtrack.kinetics.observed import observe
 from temtrack.kinetics.rates import measure_rates
 from temtrack.kinetics.relaxation import measure_relaxations
@@ -116,13 +117,19 @@ def experiments() -> dict[str, Experiment]:
         "coalescence": Experiment(
             FIELD,
             lambda rng, seed: [simulate_coalescence(FIELD, 10, RELAX_S, rng, seed)],
-            {"relaxation_time": RELAX_S, "relaxation_time_median": RELAX_S, "merge_conserved_power": 3.0},
+            {
+                "relaxation_time": RELAX_S,
+                "relaxation_time_median": RELAX_S,
+                "merge_conserved_power": 3.0,
+                "merge_volume_ratio": 1.0,
+                "radius_rate": 0.0,
+            },
             "coalescence",
         ),
         "ripening": Experiment(
             UNEQUAL,
             lambda rng, seed: [simulate_sizes(UNEQUAL, ripen(UNEQUAL, rng, 2.0, 1.7), rng, seed)],
-            {"ripening_power": 2.0},
+            {"ripening_power": 2.0, "neighbour_correlation": 0.0},
             mechanism="ripening",
         ),
         "evaporation": Experiment(
@@ -134,7 +141,11 @@ def experiments() -> dict[str, Experiment]:
         "fluctuation": Experiment(
             FIELD,
             lambda rng, seed: [simulate_sizes(FIELD, fluctuate(FIELD, rng, WANDERING), rng, seed)],
-            {"volume_diffusion": WANDERING},
+            {
+                "volume_diffusion": WANDERING,
+                "velocity_correlation": 0.0,
+                "non_gaussian_parameter": 0.0,
+            },
         ),
     }
 
@@ -166,6 +177,7 @@ def fit(tables: Tables, rng: Rng) -> list[Estimate]:
         *measure_conservation(run, rng),
         *measure_ripening(run, rng),
         *measure_rates(run, rng),
+        *measure_neighbours(run, rng),
         *measure_fluctuations(run, rng),
     ]
 

@@ -14,8 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from temtrack.kinetics.estimate import NO_TIMES, Reals, Refused
 from temtrack.tables import BAD_FRAMES, Tables
 
-
-#: Frames after a merge in which the child may still become round: its outline shrinks meanwhile, not its volume.
+#: Frames after a merge in which the child may still become round: its outline shrinks, not its volume.
 RELAXING_FRAMES = 20
 
 
