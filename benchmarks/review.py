@@ -20,15 +20,14 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 from playwright.sync_api import Page, sync_playwright
 from results import BenchmarkResult, ResultTable, Row, add_json_option, publish
 
 from temtrack.formats.store.lineage import write_lineage
 from temtrack.formats.store.masks import mask_name, write_mask
-from temtrack.formats.store.movies import write_movie
 from temtrack.lineage import Lineage, Merge, Track
-from temtrack.movie import Movie
 
 CELL_PX = 32
 MERGE_EVERY = 20  # of so many particles, two are a pair that merges
@@ -48,6 +47,8 @@ class Field:
         self.yx = np.column_stack([cells // n_columns, cells % n_columns]) * CELL_PX + CELL_PX / 2
         self.yx += rng.uniform(-3, 3, self.yx.shape)
         self.radii = rng.uniform(6, 10, n_particles)
+        #: Of few levels, so that a long movie stays small; uint8 wraps around as sums of signed values do.
+        self.noise = (rng.standard_normal((self.side, self.side)).round() * 14).astype(np.int8).view(np.uint8)
         firsts = np.arange(0, n_particles - 1, MERGE_EVERY)
         firsts = firsts[firsts % n_columns < n_columns - 1]
         self.merges = dict(
@@ -71,25 +72,25 @@ class Field:
 
     def labels(self, t: int) -> NDArray[np.int32]:
         """Return the ids (Y, X) of a frame."""
-        rng, n = np.random.default_rng((2, t)), len(self.radii)
-        labels = np.zeros((self.side, self.side), np.int32)
-        places = self.yx + rng.normal(0, 0.3, self.yx.shape)
-        discs = [(i + 1, *places[i], self.radii[i]) for i in range(n)]
+        yx = self.yx + np.random.default_rng((2, t)).normal(0, 0.3, self.yx.shape)
+        radii, ids = self.radii.copy(), np.arange(1, len(self.radii) + 1)
         for i, start in self.merges.items():
             if t >= start:
-                both = (*places[i : i + 2].mean(0), float(np.hypot(*self.radii[i : i + 2])))
-                discs[i], discs[i + 1] = (n + i + 1, *both), (0, 0.0, 0.0, 0.0)
-        for one, y, x, radius in discs:
-            top, left = max(int(y - radius), 0), max(int(x - radius), 0)
-            part = labels[top : int(y + radius) + 2, left : int(x + radius) + 2]
-            rows, columns = np.ogrid[top : top + part.shape[0], left : left + part.shape[1]]
-            part[(rows - y) ** 2 + (columns - x) ** 2 <= radius**2] = one
+                yx[i], radii[i] = self.yx[i : i + 2].mean(0), np.hypot(*radii[i : i + 2])
+                radii[i + 1], ids[i] = 0.0, len(radii) + i + 1
+        around = np.arange(-CELL_PX // 2, CELL_PX // 2)
+        rows = yx[:, 0].astype(int)[:, None, None] + around[:, None]
+        columns = yx[:, 1].astype(int)[:, None, None] + around
+        far = (rows - yx[:, :1, None]) ** 2 + (columns - yx[:, 1:, None]) ** 2
+        which, y, x = np.nonzero(far <= radii[:, None, None] ** 2)
+        labels = np.zeros((self.side, self.side), np.int32)
+        labels[rows[which, y, 0], columns[which, 0, x]] = ids[which]
         return labels
 
-    def frame(self, t: int) -> NDArray[np.uint8]:
+    def frame(self, t: int, labels: NDArray[np.int32]) -> NDArray[np.uint8]:
         """Return the grey values (Y, X) of a frame."""
-        noise = np.random.default_rng((3, t)).standard_normal((self.side, self.side), np.float32) * 14
-        return (np.where(self.labels(t) > 0, 90, 160) + noise).clip(0, 255).astype(np.uint8)
+        shift = np.random.default_rng((3, t)).integers(0, self.side, 2).tolist()
+        return np.where(labels > 0, np.uint8(90), np.uint8(160)) + np.roll(self.noise, shift, (0, 1))
 
 
 def temtrack(*words: object) -> None:
@@ -102,10 +103,24 @@ def make_run(folder: Path, n_frames: int, n_particles: int) -> tuple[Path, Path]
     field, movie, masks = Field(n_frames, n_particles), folder / "movie.tif", folder / "masks"
     masks.mkdir(parents=True, exist_ok=True)
     if not (masks / "lineage.json").is_file():
-        for t in range(n_frames):
-            write_mask(masks / mask_name(t), field.labels(t))
-        dtype = np.dtype(np.uint8)
-        write_movie(movie, Movie(movie, n_frames, field.side, field.side, dtype, field.frame))
+
+        def draw(t: int) -> NDArray[np.uint8]:
+            labels = field.labels(t)
+            write_mask(masks / mask_name(t), labels)
+            return field.frame(t, labels)
+
+        shape = (n_frames, field.side, field.side)
+        tifffile.imwrite(  # ImageJ's stacks of more than 4 GiB may not be compressed
+            movie,
+            map(draw, range(n_frames)),
+            shape=shape,
+            dtype=np.uint8,
+            compression="zlib",
+            bigtiff=True,
+            compressionargs={"level": 1},
+            photometric="minisblack",
+            metadata={"axes": "TYX"},
+        )
         write_lineage(masks / "lineage.json", field.lineage())
     if not (masks / "merges.parquet").is_file():
         temtrack("analyze", masks)

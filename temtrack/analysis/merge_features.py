@@ -228,8 +228,10 @@ def _measure_noise(history: ParticleHistory) -> tuple[MovieNoise, NDArray[np.flo
     at = np.stack([columns["y_px"][rows], columns["x_px"][rows]], axis=1)
     into, steps = frames[1:][follows], (at[1:] - at[:-1])[follows]
     field = np.zeros((int(frames.max(initial=0)) + 1, 2))
-    for frame in np.unique(into):
-        field[frame] = np.median(steps[into == frame], axis=0)
+    by_frame = np.argsort(into, kind="stable")
+    moved, starts = np.unique(into[by_frame], return_index=True)
+    for frame, rows in zip(moved, np.split(by_frame, starts[1:]), strict=False):
+        field[frame] = np.median(steps[rows], axis=0)
     noise = MovieNoise()
     noise.learn(steps - field[into], np.log(area[1:] / area[:-1])[follows])
     return noise, field

@@ -144,26 +144,53 @@ class ParticleHistory:
 
     def __init__(self, particles: Columns) -> None:
         self.columns = particles
-        self.by_particle = np.lexsort((particles["frame"], particles["particle_id"]))
-        self._ids = particles["particle_id"][self.by_particle]
-        self._by_frame = np.argsort(particles["frame"], kind="stable")
-        self._frames = particles["frame"][self._by_frame]
+        frames, ids = particles["frame"], particles["particle_id"]
+        by_frame = _order(frames)
+        self._by_frame = None if by_frame is None else _narrow(by_frame)
+        in_order = ids if by_frame is None else ids[by_frame]
+        by_particle = np.argsort(in_order, kind="stable")  # so the frames of each are in order
+        self.by_particle = _narrow(by_particle if by_frame is None else by_frame[by_particle])
+        self._frames, self._of_frame = _runs(frames if by_frame is None else frames[by_frame])
+        self._ids, self._of_id = _runs(in_order[by_particle])
 
-    def in_frame(self, frame: int) -> NDArray[np.intp]:
+    def in_frame(self, frame: int) -> NDArray[np.integer]:
         """Return the rows of a frame."""
-        start, stop = np.searchsorted(self._frames, [frame, frame + 1])
-        return self._by_frame[start:stop]
+        start, stop = _run_of(frame, self._frames, self._of_frame)
+        return np.arange(start, stop) if self._by_frame is None else self._by_frame[start:stop]
 
     def before(self, particle_id: int, frame: int, column: str) -> NDArray[Any]:
         """Return a column's values in the frames before ``frame``, oldest first."""
-        rows = self._rows(particle_id)
-        return self.columns[column][rows[self.columns["frame"][rows] < frame]]
+        rows = self.rows_of(particle_id)
+        return np.asarray(self.columns[column][rows[self.columns["frame"][rows] < frame]])
 
     def since(self, particle_id: int, frame: int, column: str) -> NDArray[Any]:
         """Return a column's values from ``frame`` on."""
-        rows = self._rows(particle_id)
-        return self.columns[column][rows[self.columns["frame"][rows] >= frame]]
+        rows = self.rows_of(particle_id)
+        return np.asarray(self.columns[column][rows[self.columns["frame"][rows] >= frame]])
 
-    def _rows(self, particle_id: int) -> NDArray[np.intp]:
-        start, stop = np.searchsorted(self._ids, [particle_id, particle_id + 1])
+    def rows_of(self, particle_id: int) -> NDArray[np.integer]:
+        """Return the rows of a particle, in the order of frames."""
+        start, stop = _run_of(particle_id, self._ids, self._of_id)
         return self.by_particle[start:stop]
+
+
+def _order(values: NDArray[Any]) -> NDArray[np.intp] | None:
+    """Return what sorts values and keeps the order of equal ones; ``None`` where they are in order."""
+    return None if (values[1:] >= values[:-1]).all() else np.argsort(values, kind="stable")
+
+
+def _narrow(rows: NDArray[np.intp]) -> NDArray[np.integer]:
+    return rows.astype(np.int32) if rows.size < np.iinfo(np.int32).max else rows
+
+
+def _runs(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return the values (N,) that sorted ones take, and where each begins, and the last ends (N + 1,)."""
+    starts = np.flatnonzero(np.append(True, values[1:] != values[:-1])[: values.size])
+    return values[starts], np.append(starts, values.size)
+
+
+def _run_of(value: int, values: NDArray[Any], starts: NDArray[np.intp]) -> tuple[int, int]:
+    place = int(np.searchsorted(values, value))
+    if place == values.size or values[place] != value:
+        return 0, 0
+    return int(starts[place]), int(starts[place + 1])

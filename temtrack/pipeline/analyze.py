@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from temtrack.pipeline.recorded import Options
 from temtrack.pipeline.request import Request
 from temtrack.progress import Progress, silent
 from temtrack.provenance import Provenance, Source
-from temtrack.tables import TABLES, Tables
+from temtrack.tables import PARTICLES, TABLES, Tables
 
 _DEFAULT = AnalyzeOptions()
 
@@ -212,11 +213,16 @@ def log_sources(options: MeasureOptions) -> dict[str, Source]:
 
 
 def tables_of(
-    run: Run, options: TableOptions, movie: Movie | None = None, progress: Progress = silent
+    run: Run,
+    options: TableOptions,
+    movie: Movie | None = None,
+    progress: Progress = silent,
+    of_particles: Sequence[str] | None = None,
 ) -> Tables:
     """Return the tables that lie beside a run's masks; measured anew where they are missing or out of date.
 
-    Scale and time are those of the options, the masks and the movie, and what only the tables know.
+    Scale and time are those of the options, the masks and the movie, and what only the tables know. Of the
+    particles there are the columns that are named, see `Table.part`, or all.
 
     Raises
     ------
@@ -224,9 +230,11 @@ def tables_of(
         Where masks or tables cannot be read.
     """
     calibration = calibrate(run, movie, options)
-    tables = read_tables(run.path, run.masks)
+    tables = read_tables(run.path, run.masks, of_particles)
     if tables is None:
         tables = analyze_run(run, movie, calibration, True, progress)
+        if of_particles is not None:
+            tables = replace(tables, particles=PARTICLES.part(tables.particles, of_particles))
     else:
         tables = tables.recalibrated(calibration.or_else(tables.calibration))
     return _sure(run, tables, options)

@@ -6,8 +6,11 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from temtrack.analysis.measure import analyze_run
 from temtrack.analysis.particles import ParticleHistory
@@ -33,13 +36,13 @@ from temtrack.review.edited import EditedRun
 from temtrack.review.elsewhere import read_elsewhere
 from temtrack.review.estimate import confidences_answered
 from temtrack.review.log import LOG_NAME, Entry, Log, append, read_log, unknown_to
-from temtrack.tables import DRIFT, Tables
+from temtrack.tables import DRIFT, PARTICLES, Tables
 from temtrack.tracking.checkpoint import remove_earlier_run
 
 _DEFAULT = CorrectOptions()
 
-#: Columns of particles that corrections rest on; the others of a long run are gigabytes.
-_REVIEWED_COLUMNS = ("frame", "particle_id", "y_px", "x_px", "area_px", "gap_filled")
+#: Columns of particles that a review rests on; the others of a long run are gigabytes.
+_REVIEWED_COLUMNS = ("frame", "particle_id", "y_px", "x_px", "area_px", "touches_border", "gap_filled")
 
 
 @dataclass(frozen=True)
@@ -131,16 +134,22 @@ def open_reviewed(masks: Run | Path | str, progress: Progress = silent) -> Revie
         Where masks, tables or corrections cannot be read.
     """
     run = masks if isinstance(masks, Run) else open_run(masks)
-    tables = tables_of(run, TableOptions(), None, progress)
+    tables = tables_of(run, TableOptions(), None, progress, _REVIEWED_COLUMNS)
     if tables.merges is None:  # a table without merges was asked for
         tables = analyze_run(run, None, tables.calibration, True, progress)
+        tables = replace(tables, particles=PARTICLES.part(tables.particles, _REVIEWED_COLUMNS))
     lineage = lineage_of(observe(tables)) if run.lineage is None else run.lineage
-    tables = replace(tables, particles=tables.particles.select([*_REVIEWED_COLUMNS, "touches_border"]))
-    pa.default_memory_pool().release_unused()  # of the other columns: as much again in a long run
-    columns = {name: tables.particles[name].to_numpy(zero_copy_only=False) for name in _REVIEWED_COLUMNS}
+    columns = {name: _values(tables.particles[name]) for name in _REVIEWED_COLUMNS}
     edited = EditedRun(ids_of(run, tables), ParticleHistory(columns), lineage, run.frame_range, run.quality)
     folder = run.path if run.path.is_dir() else run.path.parent
     return Reviewed(run, tables, edited, read_log(folder / LOG_NAME, run))
+
+
+def _values(column: pa.ChunkedArray) -> NDArray[Any]:
+    """Return a column's values (N,), without a copy where they allow it; all ``None`` take no memory."""
+    if column.null_count == len(column):
+        return np.broadcast_to(np.array(None), len(column))
+    return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
 def correct(

@@ -26,7 +26,8 @@ class EditedRun(EditedFamily):
     Parameters
     ----------
     masks, history, lineage
-        The run as it was tracked: its masks, the rows of its particles, its family tree.
+        The run as it was tracked: its masks, the rows of its particles, its family tree. Of the rows centre,
+        area, ``touches_border`` and ``gap_filled`` are used.
     frames
         The movie's number of each of its frames.
     quality
@@ -42,7 +43,7 @@ class EditedRun(EditedFamily):
         quality: Iterable[str | None] | None = None,
     ) -> None:
         super().__init__(lineage, len(masks))
-        self._regions = Regions(masks, history)
+        self.history, self._regions = history, Regions(masks, history)
         self.frames = range(len(masks)) if frames is None else frames
         self.quality: list[str | None] = [None] * len(masks) if quality is None else list(quality)
         self._lives: dict[int, list[Region]] = {}  # of the particles that were changed

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from temtrack.analysis.out_of_line import frames_out_of_line
@@ -32,6 +30,7 @@ from temtrack.review.corrections import (
 from temtrack.review.edited import EditedRun
 from temtrack.review.outlines import ParticleCopied
 from temtrack.review.places import Place
+from temtrack.review.rows import MIN_JUMP, ParticleRows
 from temtrack.tables import BAD_FRAMES, Tables
 
 #: A particle that ended may go on as one that begins at most so many frames later.
@@ -43,17 +42,12 @@ MAX_AREA_FACTOR = 1.8
 #: Tracks of at most so many frames that come from nowhere and go nowhere are often specks.
 SPECK_FRAMES = 3
 
-#: Steps beyond so many times the usual are looked at,
-MIN_JUMP = 8.0
-
-#: and only where place and area differ by so much: way in radii plus the logarithm of the areas' ratio.
+#: Jumps are looked at only where place and area differ by so much: way in radii plus the logarithm of the
+#: areas' ratio.
 MIN_UNLIKE = 0.5
 
 #: Of the queue every so-manieth item is drawn at random, so that all can be judged by those reviewed.
 SAMPLE_EVERY = 4
-
-#: What is looked at of particles; by the first two they are sorted.
-_COLUMNS = ["particle_id", "frame", "y_px", "x_px", "area_px", "touches_border"]
 
 #: Doubt of what nobody gave a confidence.
 _UNKNOWN_DOUBT = 0.5
@@ -143,15 +137,12 @@ class _Finder:
 
     def __init__(self, run: EditedRun, tables: Tables) -> None:
         self.run, self.tables = run, tables
-        rows = tables.particles.select(_COLUMNS).sort_by([(name, "ascending") for name in _COLUMNS[:2]])
-        self.rows = rows.to_pandas().set_index(_COLUMNS[:2], drop=False)
+        self.rows = ParticleRows(run.history)
         self.lineage = run.lineage()
-        self._by_frame = self.rows.groupby(level="frame")
         began = [t for t in self.lineage.tracks if t.origin in ("appeared", "nucleated", "entered")]
         self._began = sorted(began, key=lambda track: track.start)
         self._starts = [track.start for track in self._began]
-        firsts = pd.MultiIndex.from_arrays([[track.id for track in self._began], self._starts])
-        self._firsts = self.rows[["y_px", "x_px", "area_px"]].reindex(firsts).to_numpy()  # NaN where hidden
+        self._firsts = np.array([self._where(track.id, track.start) for track in self._began]).reshape(-1, 3)
         self.confidence = _by(tables.merges, ("frame", "child_id"), "confidence")
         self.fates = _by(tables.tracks, ("particle_id",), "fate_confidence")
         words = tables.frames["quality"].to_pylist()
@@ -183,31 +174,33 @@ class _Finder:
         key = f"{kind} {frame} {'+'.join(map(str, ids))}"
         return Item(key, kind, t, tuple(ids), words, float(weight[0]), weight[1], yes, no)
 
+    def _where(self, one: int, t: int) -> tuple[float, float, float]:
+        """Return centre (y, x) and area of a particle in a frame; NaN where it is hidden."""
+        row = self.rows.at(one, t)
+        if row is None:
+            return np.nan, np.nan, np.nan
+        return float(self.rows.y[row]), float(self.rows.x[row]), float(self.rows.area[row])
+
     def _place(self, one: int, t: int) -> Place:
-        row = self.rows.loc[(one, t)]
-        return Place(self.run.frames[t], round(row.y_px, 2), round(row.x_px, 2), float(row.area_px))
+        row = self.rows.at(one, t)
+        assert row is not None
+        return self._place_of(row)
 
-    def _row(self, one: int, at: Place) -> pd.Series:
-        row: pd.Series = self.rows.loc[(one, self.run.frames.index(at.frame))]
-        return row
-
-    def _first(self, one: int, t: int) -> Place:
-        """Return where a particle is from a frame on; other programs hide some at first."""
-        return self._place(one, int(self.rows.loc[one].index[self.rows.loc[one].index >= t][0]))
-
-    def _last(self, one: int, t: int) -> Place:
-        """Return where a particle was before a frame."""
-        return self._place(one, int(self.rows.loc[one].index[self.rows.loc[one].index < t][-1]))
+    def _place_of(self, row: int) -> Place:
+        y, x = float(self.rows.y[row]), float(self.rows.x[row])
+        frame = self.run.frames[int(self.rows.frame[row])]
+        return Place(frame, round(y, 2), round(x, 2), float(self.rows.area[row]))
 
     def _merge(self, m: Merge) -> Item:
         sure = self.confidence.get((m.frame, m.child), np.nan)
         doubt = _UNKNOWN_DOUBT if np.isnan(sure) else 1 - sure
         question = f"Did {_listed(m.parents)} merge into {m.child} in frame {{f}}?"
-        at = self._first(m.child, m.frame)
-        child = self._row(m.child, at)
-        last = {one: self._last(one, m.frame) for one in m.parents}
-        heir = min(m.parents, key=lambda one: self._unlike(self._row(one, last[one]), child))
-        no = MergeRejected(at, last[heir])
+        child = self.rows.first(m.child, m.frame)  # other programs hide some at first
+        heir = min(
+            (self.rows.last(one, m.frame) for one in m.parents), key=lambda row: self.rows.unlike(row, child)
+        )
+        at = self._place_of(child)
+        no = MergeRejected(at, self._place_of(heir))
         weight = doubt, len(m.parents) - 1
         return self._item("merge", m.frame, (m.child, *m.parents), question, weight, MergeAccepted(at), no)
 
@@ -269,61 +262,46 @@ class _Finder:
     def _host(self, track: Track) -> tuple[int | None, float]:
         """Return the neighbour that gained most of what ended, and how likely it took it."""
         t = track.end
-        own = self.rows.loc[(track.id, t)]
-        rows = self._in_frame(t)
-        away = np.hypot(rows.y_px - own.y_px, rows.x_px - own.x_px) - np.sqrt(rows.area_px / np.pi)
-        near = rows[(away < 2 * np.sqrt(own.area_px / np.pi) + 2) & (rows.particle_id != track.id)]
+        rows, around = self.rows, self.rows.history.in_frame(t)
+        y, x, area = self._where(track.id, t)
+        away = np.hypot(rows.y[around] - y, rows.x[around] - x) - np.sqrt(rows.area[around] / np.pi)
+        near = rows.particle_id[around[away < 2 * np.sqrt(area / np.pi) + 2]]
         best: tuple[int | None, float] = None, 0.0
-        for one in near.particle_id.tolist():
-            life = self.rows.loc[one].area_px
-            before, after = (
-                life[(life.index > lo) & (life.index <= hi)] for lo, hi in ((t - 3, t), (t, t + 3))
-            )
-            if len(after) and t + 1 in after.index:
-                gain = float((after.median() - before.median()) / own.area_px)
+        for one in near[near != track.id].tolist():
+            life = rows.history.rows_of(one)
+            frames = rows.frame[life]
+            before, after = (life[(frames > low) & (frames <= low + 3)] for low in (t - 3, t))
+            if (rows.frame[after] == t + 1).any():
+                gain = float(np.median(rows.area[after]) - np.median(rows.area[before])) / area
                 if gain > max(best[1], 0.4):
                     best = one, min(gain, 1.0)
         return best[0], 0.9 * best[1]
 
-    def _in_frame(self, t: int) -> pd.DataFrame:
-        rows: pd.DataFrame = self._by_frame.get_group(t)
-        return rows
-
     def _jumps(self) -> Iterator[Item]:
         """Yield what is unlike itself a frame before: swapped, badly outlined, or another one."""
-        ones, frames, *yx, area, is_cut = (self.rows[name].to_numpy() for name in _COLUMNS)
-        is_good = ~np.isin(frames, list(self.bad))
-        later = np.flatnonzero((np.diff(ones) == 0) & (np.diff(frames) == 1) & is_good[1:] & is_good[:-1]) + 1
-        ones, frames = ones[later], frames[later]
-        if not len(later):
-            return
-        steps = pd.DataFrame(np.column_stack([at[later] - at[later - 1] for at in yx]))
-        off = np.hypot(*(steps - steps.groupby(frames).transform("median")).to_numpy().T)
-        grown = np.abs(np.log(area[later] / area[later - 1]))
-        grown[is_cut[later] | is_cut[later - 1]] = 0.0
-        jump = off / max(np.median(off), 0.2) + grown / max(np.median(grown), 0.02)
-        odd = np.flatnonzero(jump > MIN_JUMP)
-        odd = odd[np.argsort(-jump[odd], kind="stable")]
+        rows, jumps = self.rows, self.rows.jumps(self.bad)
+        by_frame: dict[int, list[int]] = {}
+        for row in jumps.rows.tolist():
+            by_frame.setdefault(int(rows.frame[row]), []).append(row)
         done: set[tuple[int, int]] = set()
-        for i in odd:
-            t, one = int(frames[i]), int(ones[i])
-            before, now = self.rows.loc[(one, t - 1)], self.rows.loc[(one, t)]
-            if {(t, one), (t - 1, one)} & done or self._unlike(before, now) < MIN_UNLIKE:
+        for row, size in zip(jumps.rows.tolist(), jumps.sizes.tolist(), strict=True):
+            t, one, was = int(rows.frame[row]), int(rows.particle_id[row]), int(jumps.before[row])
+            if {(t, one), (t - 1, one)} & done or rows.unlike(was, row) < MIN_UNLIKE:
                 continue
-            doubt = float(jump[i] / (jump[i] + MIN_JUMP))
-            other = self._swapped(one, t, [int(ones[j]) for j in odd if frames[j] == t])
+            others = [(int(jumps.before[other]), other) for other in by_frame[t] if other != row]
+            swapped = self._swapped((was, row), others)
+            other = None if swapped is None else int(rows.particle_id[swapped])
             done |= {(t, one), (t, other or one)}
-            yield self._jump(one, t, other, doubt)
+            yield self._jump(one, t, (was, row), other, size / (size + MIN_JUMP))
 
-    def _jump(self, one: int, t: int, other: int | None, doubt: float) -> Item:
+    def _jump(self, one: int, t: int, step: tuple[int, int], other: int | None, doubt: float) -> Item:
         at = self._place(one, t)
         if other is not None:
             question = f"Did {one} and {other} change names in frame {{f}}?"
             swap = IdsSwapped(at, self._place(other, t)), Confirmed("link", at.frame, at)
             return self._item("swap", t, (one, other), question, (doubt, 2), *swap)
-        life = self.rows.loc[one]
-        around = life.loc[t - 1], life.loc[t]
-        if t + 1 in life.index and self._unlike(around[0], life.loc[t + 1]) < 0.5 * self._unlike(*around):
+        after, unlike = self.rows.at(one, t + 1), self.rows.unlike
+        if after is not None and unlike(step[0], after) < 0.5 * unlike(*step):
             question = f"Is the outline of {one} in frame {{f}} right?"
             told = Confirmed("particle", at.frame, at), ParticleCopied(self._place(one, t - 1), at.frame)
             return self._item("outline", t, (one,), question, (doubt, 0.5), *told)
@@ -332,34 +310,25 @@ class _Finder:
             "link", t, (one,), question, (doubt, 2), Confirmed("link", at.frame, at), LinkCut(at)
         )
 
-    def _unlike(self, a: pd.Series, b: pd.Series) -> float:
-        """Return how unlike two rows are: way in radii, and logarithm of the areas' ratio."""
-        away = float(np.hypot(a.y_px - b.y_px, a.x_px - b.x_px) / np.sqrt(max(a.area_px, b.area_px) / np.pi))
-        return away + abs(float(np.log(a.area_px / b.area_px)))
-
-    def _swapped(self, one: int, t: int, others: Sequence[int]) -> int | None:
-        """Return the particle with which another fits its own frame before much better."""
-        a0, a1 = self.rows.loc[(one, t - 1)], self.rows.loc[(one, t)]
+    def _swapped(self, step: tuple[int, int], others: Sequence[tuple[int, int]]) -> int | None:
+        """Return which of other steps, rows before and after, fits another's row before much better."""
+        unlike = self.rows.unlike
         for other in others:
-            if other != one:
-                b0, b1 = self.rows.loc[(other, t - 1)], self.rows.loc[(other, t)]
-                if self._unlike(a0, b1) + self._unlike(b0, a1) < 0.5 * (
-                    self._unlike(a0, a1) + self._unlike(b0, b1)
-                ):
-                    return int(other)
+            crossed = unlike(step[0], other[1]) + unlike(other[0], step[1])
+            if crossed < 0.5 * (unlike(*step) + unlike(*other)):
+                return other[1]
         return None
 
     def _gaps(self) -> Iterator[Item]:
         """Yield the frames in which a particle lacks, though it is there before and after."""
         for track in self.lineage.tracks:
-            there = self.rows.loc[track.id].index
-            for before, after in pairwise(there.tolist()):
-                if after > before + 1:
-                    at = self._place(track.id, int(before))
-                    question = f"Does {track.id} lack in frame {{f}}?"
-                    yes = ParticleCopied(at, self.run.frames[before + 1])
-                    no = Confirmed("particle", self.run.frames[before + 1])
-                    yield self._item("outline", int(before) + 1, (track.id,), question, (0.8, 0.5), yes, no)
+            there = self.rows.frames_of(track.id)
+            for before in there[:-1][np.diff(there) > 1].tolist():
+                at = self._place(track.id, before)
+                question = f"Does {track.id} lack in frame {{f}}?"
+                yes = ParticleCopied(at, self.run.frames[before + 1])
+                no = Confirmed("particle", self.run.frames[before + 1])
+                yield self._item("outline", before + 1, (track.id,), question, (0.8, 0.5), yes, no)
 
     def _frames(self) -> Iterator[Item]:
         counts = self.tables.frames["n_particles"].to_pylist()

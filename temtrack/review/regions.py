@@ -92,9 +92,9 @@ class Regions:
     def gap_filled(self) -> dict[int, set[int]] | None:
         """Return by frame the particles that the tracker drew where it expected them; ``None`` if unknown."""
         columns = self._history.columns
-        is_filled = columns["gap_filled"] == True  # noqa: E712  null is not filled
-        if len(is_filled) and columns["gap_filled"][0] is None:
+        if columns["gap_filled"][:1].tolist() == [None]:
             return None
+        is_filled = columns["gap_filled"] == True  # noqa: E712  null is not filled
         found: dict[int, set[int]] = {}
         for t, region in zip(columns["frame"][is_filled], columns["particle_id"][is_filled], strict=True):
             if (one := self.id_of(int(t), int(region))) and region in self._of(int(t))[0]:

@@ -282,10 +282,11 @@ class Tables:
                 yield kind.name, table
 
     def recalibrated(self, calibration: Calibration) -> Tables:
-        """Return the tables with another scale, time and temperature."""
+        """Return the tables with another scale, time and temperature; a part of one stays as it is."""
+        kinds = {kind.name: kind for kind in TABLES}
         filled = {
-            kind.name: kind.recalibrated(getattr(self, kind.name), calibration)
-            for kind in TABLES
-            if getattr(self, kind.name) is not None
+            name: kinds[name].recalibrated(table, calibration)
+            for name, table in self.items()
+            if kinds[name].is_held_by(table.schema)
         }
         return replace(self, calibration=calibration, **filled)

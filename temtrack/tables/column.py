@@ -14,7 +14,8 @@ null, never 0.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -131,9 +132,16 @@ class Table:
         schema = self.schema(calibration)
         return pa.table([arrays[name] for name in schema.names], schema=schema)
 
-    def is_held_by(self, table: pa.Table) -> bool:
-        """Whether a table has all measured columns."""
-        return {column.name for column in self.columns if column.is_measured} <= set(table.column_names)
+    def is_held_by(self, schema: pa.Schema) -> bool:
+        """Whether a table of this schema has all measured columns."""
+        return {column.name for column in self.columns if column.is_measured} <= set(schema.names)
+
+    def part(self, table: pa.Table, names: Sequence[str]) -> pa.Table:
+        """Return some columns of a filled table, in half as many bytes where their values allow it.
+
+        Reals have 24 bits then. A part is no `fill`-ed table: it has no twins, and does not come to have any.
+        """
+        return pa.table({name: _in_less(table[name]) for name in names})
 
     def recalibrated(self, table: pa.Table, calibration: Calibration) -> pa.Table:
         """Return a filled table with the twins and times of another calibration; columns of others stay."""
@@ -153,6 +161,13 @@ class Table:
             dtype = re.sub(r"list<\w+: (\w+)>", r"list of \1", str(column.type)).replace("double", "float64")
             lines.append(f"| {names} | {dtype} | {units or '-'} | {column.meaning} |")
         return "\n".join(lines)
+
+
+def _in_less(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    narrow = {pa.int64(): pa.int32(), pa.float64(): pa.float32()}.get(column.type, column.type)
+    with suppress(pa.ArrowInvalid):  # an id may be larger
+        column = column.cast(narrow)
+    return pa.chunked_array([column.combine_chunks()])
 
 
 def _arrow(values: object, dtype: pa.DataType) -> pa.Array:

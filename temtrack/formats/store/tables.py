@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,10 +65,17 @@ def calibration_metadata(known: Calibration) -> dict[str, str]:
     }
 
 
-def read_tables(folder: Path, masks: Masks) -> Tables | None:
+def read_tables(folder: Path, masks: Masks, of_particles: Sequence[str] | None = None) -> Tables | None:
     """Read the tables of a run that lie in a folder.
 
     ``None`` where one lacks, was made of other masks, or by a version that measured less.
+
+    Parameters
+    ----------
+    folder, masks
+        Where they lie, and what they are of.
+    of_particles
+        The columns that are wanted of the particles, see `Table.part`; all where it is ``None``.
 
     Raises
     ------
@@ -81,9 +88,10 @@ def read_tables(folder: Path, masks: Masks) -> Tables | None:
     current = fingerprint(masks.files)
     if any(read_metadata(path).get("masks_sha256") != current for path in paths.values()):
         return None
-    found = {name: read_arrow(path) for name, path in paths.items()}
-    if any(not table.is_held_by(found[table.name]) for table in TABLES):
+    if any(not table.is_held_by(pq.read_schema(paths[table.name])) for table in TABLES):
         return None
+    found = {name: read_arrow(path) for name, path in paths.items() if name != PARTICLES.name}
+    found[PARTICLES.name] = _read_particles(paths[PARTICLES.name], of_particles)
     facts = read_metadata(paths[PARTICLES.name])
     field_px = masks.height, masks.width
     return Tables(
@@ -92,6 +100,16 @@ def read_tables(folder: Path, masks: Masks) -> Tables | None:
         calibration=_calibration(found[FRAMES.name], facts),
         is_relinked="ids" in facts,
     )
+
+
+def _read_particles(path: Path, names: Sequence[str] | None) -> pa.Table:
+    """Read some columns, one at a time: those of a long run are gigabytes as they lie in the file."""
+    if names is None:
+        return read_arrow(path)
+    with refused_as(f"{path}: cannot be read as a Parquet table"), pq.ParquetFile(path) as file:
+        parts = [PARTICLES.part(file.read([name]), [name]) for name in names]
+    pa.default_memory_pool().release_unused()
+    return pa.table({name: part[name] for name, part in zip(names, parts, strict=True)})
 
 
 def _calibration(frames: pa.Table, facts: Mapping[str, str]) -> Calibration:
