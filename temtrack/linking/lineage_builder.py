@@ -79,17 +79,22 @@ class LineageBuilder:
             self.add_fate(parent, "merged")
 
     def finalize(self, record: FrameRecord) -> LinkedFrame:
-        """Return a decided frame with final ids; frames must come in order."""
-        for i in sorted(record.area_px):
+        """Return a decided frame with final ids; frames must come in order.
+
+        Where a person told all that is there, what was filled in is left out.
+        """
+        hidden = record.gap_filled & self._entries.keys() if record.is_all_told else set()
+        shown = record.area_px.keys() - hidden
+        for i in sorted(shown):
             entry = self._entries.get(i)
             if entry is None:
                 entry = self._entries[i] = FinalTrack(len(self._entries) + 1, record.frame, record.frame)
             entry.end = record.frame
-        final = {i: self._entries[i].id for i in record.area_px}
+        final = {i: self._entries[i].id for i in shown}
         drawn = {old: final.get(new, 0) for old, new in record.new_ids.items()}
         self._n_frames = record.frame + 1
         gap_filled = tuple(sorted(final[i] for i in record.gap_filled if i in final))
-        image = record.drawn.renamed({**final, **drawn})
+        image = record.drawn.renamed({**dict.fromkeys(hidden, 0), **final, **drawn})
         return LinkedFrame(record.frame, image, gap_filled, len(final))
 
     def lineage(self) -> Lineage:

@@ -29,6 +29,7 @@ from temtrack.linking.occlusion import reidentify_after_occlusion
 from temtrack.linking.records import FrameRecord, Observation, TrackState, count_shared
 from temtrack.linking.rendering import Drawing, render_frame
 from temtrack.linking.state import LinkerState
+from temtrack.linking.told import Told
 
 #: Fewer tracks than this cannot tell a blank frame from particles that vanish.
 MIN_TRACKS_FOR_BLANK = 4
@@ -77,7 +78,7 @@ class Linker:
         propagated: LabelImage | None,
         detections: LabelImage,
         is_blank: bool = False,
-        is_told: bool = False,
+        told: Told | None = None,
     ) -> LabelImage:
         """Link the next frame and return its provisional labels.
 
@@ -89,8 +90,8 @@ class Linker:
             This frame's segmentation, ids from 1 on without gaps.
         is_blank
             The frame is known to be bad: tracks go on through it; nothing ends, begins or merges.
-        is_told
-            A person said what particles are there: each is one, though no other frame shows it.
+        told
+            What a person said of the frame: what was told is a particle, though no other frame shows it.
         """
         propagated = self._live(propagated or LabelImage(np.zeros(detections.shape, np.int32)))
         found, expected = detections.regions, propagated.regions
@@ -121,8 +122,9 @@ class Linker:
         record, memory = self._record(
             propagated, detections, links, is_blank, has_low_recall and is_excused and not is_blank
         )
-        if is_told:
-            for i in record.area_px.keys() - record.gap_filled:
+        if told is not None:
+            record.is_all_told = told.is_all
+            for i in told.ids_in(record.drawn) - record.gap_filled:
                 self.state.tracks[i].is_told = True
         self.state.window.append(record)
         self.state.n_frames += 1
@@ -200,8 +202,10 @@ class Linker:
     def finish(self) -> Lineage:
         """Decide all remaining frames on what is known, and return the lineage."""
         # A gap that may yet close proves nothing, unless the track was leaving or dissolving.
+        # So do those that a person did not see in the last frame.
         in_gap = [track for track in self.state.tracks.values() if track.gap_frames]
-        self.state.end([track for track in in_gap if classify_fate(track, self._shape) != "lost"])
+        is_told = bool(self.state.window) and self.state.window[-1].is_all_told
+        self.state.end([t for t in in_gap if is_told or classify_fate(t, self._shape) != "lost"])
         while self.state.window:
             decide_first_frame(self.state, self.config)
         return self.state.lineage_builder.lineage()

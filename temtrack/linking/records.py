@@ -158,6 +158,8 @@ class FrameRecord:
         False for a blank frame, which proves nothing.
     is_low_recall
         True where so many tracks lack a detection that the segmentation is to blame.
+    is_all_told
+        A person said that nothing else is there: what is filled in is drawn only until the frame is decided.
     """
 
     frame: int
@@ -173,6 +175,7 @@ class FrameRecord:
     step_px: Step = (0.0, 0.0)
     is_informative: bool = True
     is_low_recall: bool = False
+    is_all_told: bool = False
     new_ids: dict[int, int] = field(default_factory=dict)
 
     def alone(self) -> set[int]:

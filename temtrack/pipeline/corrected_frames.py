@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.errors import InputError
+from temtrack.linking.told import Told
 from temtrack.masks import Labels
 from temtrack.movie import Movie
 from temtrack.pipeline.labels import looked_at
@@ -55,7 +56,14 @@ class CorrectedFrames:
             raise InputError(f"{run}: none of the frames that were looked at is tracked; leave it out")
         return cls(found.source, {new: partial(found.edited.labels, t) for new, t in frames.items()})
 
-    def told(self, segment: Callable[[NDArray[Any]], Labels], first: int) -> Callable[[NDArray[Any]], Labels]:
+    def told(self, t: int) -> Told | None:
+        """Return what is known of a frame: its particles are those that a person left."""
+        read = self.read.get(t)
+        return None if read is None else Told(read() > 0, is_all=True)
+
+    def in_place_of(
+        self, segment: Callable[[NDArray[Any]], Labels], first: int
+    ) -> Callable[[NDArray[Any]], Labels]:
         """Return ``segment`` of frames from the first on, with what is known of some in its place."""
         frames = count(first)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.imaging.annotations import mask_out
+from temtrack.linking.told import ToldOf
 from temtrack.movie import Movie
 from temtrack.pipeline.ahead import may_go_ahead, one_ahead
 from temtrack.pipeline.neighbours import FramesWithNeighbours
@@ -42,7 +43,7 @@ class MovieSegmentation:
     grow
         Is given the movie with frames added to it.
     told
-        The frames of which a person said what particles are there.
+        What a person said of a frame, once it is segmented.
     """
 
     segment: Segment
@@ -52,7 +53,7 @@ class MovieSegmentation:
     resumed: Callable[[int], Segment] | None = None
     seen_fraction: Callable[[], float | None] = lambda: None
     grow: Callable[[Movie], None] = lambda movie: None
-    told: Set[int] = frozenset()
+    told: ToldOf = lambda t: None
 
 
 def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions) -> MovieSegmentation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, MutableMapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
@@ -74,28 +74,31 @@ class Followed:
             raise InputError(f"{self.first_mask}: is no file; give a mask of the first frame, TIFF or PNG")
         return read_labels(self.first_mask)
 
-    def told(
-        self, segment: Callable[[NDArray[Any]], Labels], ask: Ask | None, first: int
+    def put_into(
+        self,
+        segment: Callable[[NDArray[Any]], Labels],
+        ask: Ask | None,
+        first: int,
+        told: MutableMapping[int, NDArray[np.bool_]],
     ) -> Callable[[NDArray[Any]], Labels]:
-        """Return ``segment`` of frames from the first on, with what was told of some of them in its place."""
+        """Return ``segment`` of frames from the first on, with what was told of some of them in its place.
+
+        Its pixels (Y, X) are put into ``told`` by frame; prompts that a model does not answer put none there.
+        """
         frames = count(first)
 
         def segment_and_tell(image: NDArray[Any]) -> Labels:
             labels, t = segment(image), next(frames)
             if t == 0 and self.first_mask is not None:
-                labels = put_in_place(labels, self._mask)
+                labels, told[t] = put_in_place(labels, self._mask), self._mask > 0
             if ask is not None and len(prompts := self._prompts_of(t)):
                 is_point = prompts.shape[1] == 2
-                told = ask(image, prompts if is_point else None, None if is_point else prompts)
-                labels = put_in_place(labels, told)
+                answer = ask(image, prompts if is_point else None, None if is_point else prompts)
+                labels = put_in_place(labels, answer)
+                told[t] = told.get(t, False) | (answer > 0)
             return labels
 
         return segment_and_tell
-
-    def frames(self, can_ask: bool) -> set[int]:
-        """Return the frames of which something is told, by prompts where a model answers them."""
-        prompted = () if self.prompts is None or not can_ask else self.prompts[:, 0].astype(int).tolist()
-        return {*prompted, *([] if self.first_mask is None else [0])}
 
     def _prompts_of(self, t: int) -> NDArray[np.float64]:
         found = np.empty((0, 2)) if self.prompts is None else self.prompts

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.errors import UsageError, did_you_mean
@@ -15,6 +16,7 @@ from temtrack.formats.store.masks import read_masks_in_time
 from temtrack.formats.store.run import movie_source
 from temtrack.imaging.annotations import without_annotations
 from temtrack.linking.config import LinkingConfig
+from temtrack.linking.told import Told
 from temtrack.masks import Labels, Masks
 from temtrack.models.catalog import Kind, kind_of
 from temtrack.models.registry import RUN_FILE, find_model, names_for, verify
@@ -144,12 +146,13 @@ def corrected_by(segmentation: MovieSegmentation, corrected: CorrectedFrames) ->
     assert resumed is not None
 
     def resumed_and_corrected(first: int) -> Segment:
-        return corrected.told(resumed(first), first)
+        return corrected.in_place_of(resumed(first), first)
 
     inputs = {**segmentation.inputs, "corrections": corrected.source}
     own = resumed_and_corrected(0)
-    told = segmentation.told | corrected.read.keys()
-    return replace(segmentation, segment=own, inputs=inputs, resumed=resumed_and_corrected, told=told)
+    return replace(
+        segmentation, segment=own, inputs=inputs, resumed=resumed_and_corrected, told=corrected.told
+    )
 
 
 def told_of(
@@ -167,10 +170,17 @@ def told_of(
     if (mask := followed.first_mask) is not None:
         inputs["first_mask"] = Source(str(mask), fingerprint([mask]))
 
-    def resumed_and_told(first: int) -> Segment:
-        return followed.told(resumed(first), ask, first)
+    pointed_at: dict[int, NDArray[np.bool_]] = {}
 
-    told = segmentation.told | followed.frames(can_ask=ask is not None)
+    def resumed_and_told(first: int) -> Segment:
+        return followed.put_into(resumed(first), ask, first, pointed_at)
+
+    def told(t: int) -> Told | None:
+        mask, known = pointed_at.pop(t, None), segmentation.told(t)
+        if mask is None or known is None:
+            return known if mask is None else Told(mask)
+        return Told(known.mask | mask, known.is_all)
+
     return replace(
         segmentation, segment=resumed_and_told(0), inputs=inputs, resumed=resumed_and_told, told=told
     )

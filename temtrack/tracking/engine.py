@@ -7,7 +7,7 @@ knows stands in one dataclass, so that a run can stop after any frame and go on 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from temtrack.linking.lineage_builder import LinkedFrame
 from temtrack.linking.linker import Linker
 from temtrack.linking.motion import MotionModel, Prediction
 from temtrack.linking.state import LinkerState
+from temtrack.linking.told import ToldOf
 from temtrack.tracking.drift import DriftEstimator
 from temtrack.tracking.frame_quality import FrameQuality, QualityEstimator
 
@@ -124,7 +125,7 @@ class TrackingEngine:
     state
         What an earlier engine knew after its last frame; nothing where ``None``.
     told
-        The frames of which a person said what particles are there.
+        What a person said of some frames.
     """
 
     def __init__(
@@ -133,7 +134,7 @@ class TrackingEngine:
         tracker: Tracker,
         config: LinkingConfig | None = None,
         state: TrackingState | None = None,
-        told: Container[int] = (),
+        told: ToldOf = lambda t: None,
     ) -> None:
         self.state = state or TrackingState()
         self._segment = segment
@@ -144,9 +145,9 @@ class TrackingEngine:
     def push(self, frame: NDArray[np.generic]) -> list[TrackedFrame]:
         """Take the next frame (Y, X) and return those whose ids have become final, in order."""
         is_first, motion = self.state.next_frame == 0, self.state.motion
-        is_told = self.state.next_frame in self._told
         quality = self.state.quality.measure(frame)
         detections = LabelImage(self._segment(frame)).numbered()
+        told = self._told(self.state.next_frame)
         is_good = quality.is_good(detections.regions.ids.size, motion.n_particles)
         registration = self.state.drift.measure(frame, is_good)
         propagated = None
@@ -156,9 +157,8 @@ class TrackingEngine:
             prediction = motion.predict(registration.step_px)
             propagated = self._tracker.propagate(frame, detections, prediction)
         self.state.waiting.append((quality, registration))
-        labels = self._linker.push(
-            propagated, detections, is_blank=not is_good and not is_told, is_told=is_told
-        )
+        is_blank = not is_good and told is None
+        labels = self._linker.push(propagated, detections, is_blank=is_blank, told=told)
         if is_first or (is_good and not self.state.linker.is_bridged):
             self._tracker.add_reference(frame, labels)
             motion.learn(labels, registration.is_jump, self._linker.unseen, self._linker.tentative)

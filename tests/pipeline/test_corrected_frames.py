@@ -34,7 +34,9 @@ def reviewed(tmp_path):
 
 def test_corrected_frames_take_the_place_of_what_a_model_sees(reviewed):
     movie = movie_of_array(FRAMES)
-    segment = CorrectedFrames.of(reviewed, movie).told(lambda image: np.zeros(image.shape, np.int32), 3)
+    segment = CorrectedFrames.of(reviewed, movie).in_place_of(
+        lambda image: np.zeros(image.shape, np.int32), 3
+    )
     seen = [segment(FRAMES[t]) for t in range(3, N_FRAMES)]
     assert [t for t, labels in enumerate(seen, start=3) if labels.any()] == [4, 6]
     assert np.array_equal(seen[1], MASKS[4])
@@ -77,6 +79,16 @@ def test_what_only_a_person_sees_is_kept(tmp_path, tracker, told, shown):
     one = found.masks[told[0]][70, 70]
     assert {t for t, labels in enumerate(found.masks) if labels[70, 70]} == shown
     assert all(np.array_equal(found.masks[t] == one, MASKS[t] == 7) for t in told)
+
+
+def test_what_a_person_deleted_in_a_frame_is_not_drawn_there_again(reviewed, tmp_path):
+    write_movie(tmp_path / "film.tif", movie_of_array(FRAMES))
+    how = {"model": "otsu", "tracker": "overlap", "n_neighbours": 0, "corrections": reviewed}
+    temtrack.track(temtrack.read_movie(tmp_path / "film.tif"), tmp_path / "new", **how)
+    found = temtrack.open_run(tmp_path / "new")
+    one = found.masks[0][70, 88]
+    assert [labels[70, 88] == one for labels in found.masks] == [t != 6 for t in range(N_FRAMES)]
+    assert one not in found.gap_filled.get(6, ())
 
 
 def test_what_does_not_fit_the_movie_is_refused(reviewed, tmp_path):

@@ -64,16 +64,22 @@ def test_a_model_that_takes_prompts_is_asked_in_their_frames():
         return np.where(MASKS[0] == 4, 1, 0)
 
     movie = movie_of_array(FRAMES)
-    segment = Followed(movie, np.array([ONE, FOUR], float)).told(lambda image: MASKS[0] == 9, ask, 4)
+    told = {}
+    followed = Followed(movie, np.array([ONE, FOUR], float))
+    segment = followed.put_into(lambda image: MASKS[0] == 9, ask, 4, told)
     seen = [segment(np.full((2, 2), t)) for t in (4, 5, 6)]
     assert asked == [(5, [[70.0, 20.0]], None)]
     assert [len(np.unique(labels)) - 1 for labels in seen] == [1, 2, 1]
+    assert list(told) == [5]
+    assert np.array_equal(told[5], MASKS[0] == 4)
 
 
-def test_frames_are_told_where_there_is_an_answer():
-    followed = Followed(movie_of_array(FRAMES), np.array([ONE, FOUR], float))
-    assert followed.frames(can_ask=True) == {0, 5}
-    assert followed.frames(can_ask=False) == set()
+def test_without_such_a_model_nothing_is_told():
+    told = {}
+    followed = Followed(movie_of_array(FRAMES), np.array([FOUR], float))
+    segment = followed.put_into(lambda image: MASKS[0], None, 0, told)
+    assert np.array_equal(segment(FRAMES[0]), MASKS[0])
+    assert told == {}
 
 
 def test_what_is_told_takes_the_place_of_what_it_covers():

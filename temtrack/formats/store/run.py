@@ -58,7 +58,8 @@ def open_run(path: Path | str) -> Run:
     known = _read_record(path / RUN_NAME, masks) if (path / RUN_NAME).is_file() else {}
     if lineage is not None:
         record = known.get("provenance")
-        is_tracked = known.get("gap_filled") is not None and (record is None or record.action != "correct")
+        is_corrected = record is not None and (record.action == "correct" or "corrections" in record.inputs)
+        is_tracked = known.get("gap_filled") is not None and not is_corrected
         masks = fitted(masks, lineage, is_whole=is_tracked)
     return Run(masks, lineage, **known, ctc_parents=parents, contours=contours)
 
