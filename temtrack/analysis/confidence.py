@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -139,7 +140,14 @@ class MergeJudge:
         return MODEL(asdict(self._scene.features(merge))), None
 
 
-def predict_fate_confidence(lineage: Lineage, judge: MergeJudge) -> dict[int, float]:
+class Judge(Protocol):
+    """Tells how sure merges are."""
+
+    def judge(self, merge: Merge) -> tuple[float, str | None]:
+        """Return how likely a merge is true, 0 to 1, or NaN and why it is not known."""
+
+
+def predict_fate_confidence(lineage: Lineage, judge: Judge) -> dict[int, float]:
     """Return for each track how likely its fate is right; one whose fate is unknown is left out."""
     merged = {i: judge.judge(m)[0] for m in lineage.merges for i in m.parents}
     told = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,6 +144,10 @@ class EditedRun(EditedFamily):
     def gap_filled(self) -> dict[int, set[int]] | None:
         """Return by frame the particles that the tracker drew where it expected them; ``None`` if unknown."""
         return self._regions.gap_filled()
+
+    def rows(self) -> dict[str, NDArray[Any]]:
+        """Return the rows of all particles, see `Regions.rows`."""
+        return self._regions.rows()
 
     # What corrections are made of.
 

@@ -94,12 +94,48 @@ class Regions:
         columns = self._history.columns
         if columns["gap_filled"][:1].tolist() == [None]:
             return None
-        is_filled = columns["gap_filled"] == True  # noqa: E712  null is not filled
+        is_filled = self._is_filled()
         found: dict[int, set[int]] = {}
         for t, region in zip(columns["frame"][is_filled], columns["particle_id"][is_filled], strict=True):
             if (one := self.id_of(int(t), int(region))) and region in self._of(int(t))[0]:
                 found.setdefault(int(t), set()).add(one)
         return found
+
+    def rows(self) -> dict[str, NDArray[Any]]:
+        """Return the rows of all particles as corrected, one for each region, in no order.
+
+        ``frame``, ``particle_id``, ``area_px``, ``touches_border`` and ``gap_filled`` (N,); the last is
+        ``False`` where nobody knows.
+        """
+        known = self._history.columns
+        columns = {name: known[name] for name in ("frame", "particle_id", "area_px", "touches_border")}
+        columns["gap_filled"] = self._is_filled()
+        drawn = np.isin(columns["frame"], sorted(self._paints))
+        parts = [{name: column[~drawn] for name, column in columns.items()}]
+        parts[0]["particle_id"] = parts[0]["particle_id"].astype(np.int64)
+        parts += [self._drawn_rows(t) for t in sorted(self._paints)]
+        rows = {name: np.concatenate([part[name] for part in parts]) for name in columns}
+        renamed = np.flatnonzero(np.isin(rows["frame"], sorted(self._ids)))
+        frames, regions = (rows[name][renamed].tolist() for name in ("frame", "particle_id"))
+        rows["particle_id"][renamed] = [self.id_of(*one) for one in zip(frames, regions, strict=True)]
+        return {name: column[rows["particle_id"] != 0] for name, column in rows.items()}
+
+    def _drawn_rows(self, t: int) -> dict[str, NDArray[Any]]:
+        """Return the rows of a frame's regions, measured on what was drawn."""
+        found, filled = measure_regions(self._painted(t)), self._is_filled()
+        before = self._history.in_frame(t)
+        guests = self._history.columns["particle_id"][before[filled[before]]]
+        return {
+            "frame": np.full(found.ids.size, t),
+            "particle_id": found.ids,
+            "area_px": found.area_px,
+            "touches_border": found.touches_border,
+            "gap_filled": np.isin(found.ids, guests),
+        }
+
+    def _is_filled(self) -> NDArray[np.bool_]:
+        filled: NDArray[np.bool_] = self._history.columns["gap_filled"] == True  # noqa: E712  null is not filled
+        return filled
 
     def paint(self, t: int, mask: NDArray[np.bool_], region: int) -> list[int]:
         """Give pixels (Y, X) to a region; return the regions that have none left."""

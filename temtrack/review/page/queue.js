@@ -88,7 +88,7 @@ function showWhatIf() {
 }
 
 // Measures what the corrections change in the results, and what they would if all open questions of a kind
-// showed mistakes; each takes as long as the analysis of the run.
+// showed mistakes; seconds each in a long run.
 async function showChanges(kind) {
   $("measure").disabled = $("whatif").disabled = true;
   tell("measuring what changes …");
