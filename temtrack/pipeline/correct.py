@@ -121,8 +121,9 @@ class Reviewed:
             contours={},
         )
 
-    def measure_changes(self, edited: EditedRun) -> list[Change]:
+    def measure_changes(self, entries: Sequence[Entry]) -> list[Change]:
         """Measure what corrections change, in seconds: merges that nobody reviewed are as sure as before."""
+        edited, _ = Log(self.log.path, tuple(entries)).apply(self.edited)
         known = self.run.calibration.or_else(self.tables.calibration)
         return measure_changes(observe(self.tables), observe_edited(edited, self.tables, known))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from temtrack.errors import UsageError
@@ -19,8 +20,16 @@ from temtrack.pipeline.options import SegmentOptions
 from temtrack.progress import Progress, silent
 from temtrack.review.shown import ShownFrames
 
+#: Of longer runs changes are measured in another process: the server stays small, and answers meanwhile.
+_MANY_ROWS = 1_000_000
+
+#: So long the tables wait at most for the first picture.
+_MAX_WAIT_S = 1.0
+
 if TYPE_CHECKING:
+    from temtrack.kinetics.changes import Change
     from temtrack.review.drawing import Ask
+    from temtrack.review.log import Entry
     from temtrack.review.session import Session
     from temtrack.segmentation.segmenter import Segmenter
 
@@ -45,14 +54,32 @@ def _session(shown: ShownFrames, ask: Ask, progress: Progress) -> Session:
 
     reviewed = open_reviewed(shown.run, progress)
     queue = make_queue(reviewed.edited, reviewed.tables)
-    return Session(shown, reviewed.edited, reviewed.log, queue, ask, reviewed.measure_changes)
+    is_long = reviewed.tables.particles.num_rows > _MANY_ROWS
+    measure = partial(_changes_elsewhere, shown.run.path) if is_long else reviewed.measure_changes
+    return Session(shown, reviewed.edited, reviewed.log, queue, ask, measure)
 
 
-def _meanwhile(make: Callable[[], Session]) -> Future[Session]:
-    """Let another thread make what takes seconds to import and to read; the process need not wait for it."""
+def _changes(masks: Path, entries: Sequence[Entry]) -> list[Change]:
+    from temtrack.pipeline.correct import open_reviewed
+
+    return open_reviewed(masks).measure_changes(entries)
+
+
+def _changes_elsewhere(masks: Path, entries: Sequence[Entry]) -> list[Change]:
+    """Measure what corrections change in a process of its own, whose gigabytes go with it."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(_changes, masks, entries).result()
+
+
+def _meanwhile(make: Callable[[], Session], after: Event) -> Future[Session]:
+    """Let another thread make what takes seconds to import and to read; the process need not wait for it.
+
+    It begins after the first picture, which a browser asks for at once if at all.
+    """
     made: Future[Session] = Future()
 
     def run() -> None:
+        after.wait(_MAX_WAIT_S)
         try:
             made.set_result(make())
         except BaseException as error:
@@ -94,7 +121,7 @@ def serve_review(
         find_model(part)
     run = open_run(masks)
     shown = ShownFrames(run, find_movie(run, movie))
-    session = _meanwhile(lambda: _session(shown, _asking(model, device), progress))
+    session = _meanwhile(lambda: _session(shown, _asking(model, device), progress), shown.has_shown)
     with serving(shown, session, port) as (address, serve):
 
         def until_interrupted() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from threading import Lock
 from typing import Annotated, Any
@@ -18,7 +17,7 @@ from temtrack.review.corrections import Correction
 from temtrack.review.drawing import Ask, answered, brushed, parts_at
 from temtrack.review.edited import EditedRun
 from temtrack.review.estimate import estimate_merges
-from temtrack.review.log import Entry, Log, append, corrected, parse
+from temtrack.review.log import Entry, Log, append, parse
 from temtrack.review.outlines import ParticleDivided, ParticleOutlined, rings_of
 from temtrack.review.places import Stale
 from temtrack.review.queue import Item
@@ -48,7 +47,7 @@ class Session:
     ask
         The model that answers points and boxes; ``None`` where there is none.
     measure
-        Measures what corrections change in the results; ``None`` where nothing does.
+        Measures what entries of the log change in the results; ``None`` where nothing does.
     """
 
     shown: ShownFrames
@@ -56,7 +55,7 @@ class Session:
     log: Log
     queue: list[Item]
     ask: Ask | None = None
-    measure: Callable[[EditedRun], Sequence[Change]] | None = None
+    measure: Callable[[Sequence[Entry]], Sequence[Change]] | None = None
     _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
@@ -130,17 +129,13 @@ class Session:
 
         With a ``kind`` of the queue: what they would if every open question of it showed a mistake.
         """
-        with self._lock:
-            edited = self.edited.copy() if kind is None else self._mended(kind)
-        return [] if self.measure is None else [one.to_json() for one in self.measure(edited) if one.is_known]
-
-    def _mended(self, kind: str) -> EditedRun:
-        edited, answered = self.edited, {entry.item for entry in self.log.standing()}
-        for item in self.queue:
-            if item.kind == kind and item.key not in answered and item.mend is not None:
-                with suppress(Stale):
-                    edited = corrected(edited, item.mend)
-        return edited
+        entries = self.log.standing()
+        answered = {entry.item for entry in entries}
+        open_ones = [item for item in self.queue if item.kind == kind and item.key not in answered]
+        entries += [Entry.now(item.mend) for item in open_ones if item.mend is not None]
+        return (
+            [] if self.measure is None else [one.to_json() for one in self.measure(entries) if one.is_known]
+        )
 
     def contours(self, t: int) -> bytes:
         """Return the contours of a frame as corrected, as JSON."""

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from io import BytesIO
-from threading import RLock
+from threading import Event, RLock
 from typing import Any
 
 import numpy as np
@@ -32,10 +32,16 @@ class ShownFrames:
         Its masks give the size.
     movie
         ``None`` where it is not at hand: then all is grey.
+
+    Attributes
+    ----------
+    has_shown
+        Set as soon as there was a picture.
     """
 
     def __init__(self, run: Run, movie: Movie | None) -> None:
         self._reading = RLock()
+        self.has_shown = Event()
         self.run, self.movie = run, movie
         n_kept = max(_KEPT_BYTES // (run.masks.height * run.masks.width), _KEPT_PICTURES)
         self.picture = lru_cache(maxsize=n_kept)(self._picture)
@@ -85,6 +91,7 @@ class ShownFrames:
             grey = window.show(self.frame(t))
         content = BytesIO()
         Image.fromarray(grey).save(content, "BMP")
+        self.has_shown.set()
         return content.getvalue()
 
 

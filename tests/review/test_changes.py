@@ -13,7 +13,7 @@ from temtrack.review.corrections import (
     ParticleDeleted,
     ParticlesJoined,
 )
-from temtrack.review.log import corrected
+from temtrack.review.log import Entry, Log
 from temtrack.review.outlines import ParticleCopied, ParticleOutlined
 
 RING = ((60.0, 10.0), (60.0, 30.0), (75.0, 30.0), (75.0, 10.0))
@@ -45,11 +45,10 @@ def same(a, b):
 
 @pytest.mark.parametrize("done", DONE)
 def test_it_is_what_the_analysis_of_the_corrected_run_tells(reviewed, done):
-    edited = reviewed.edited
-    for one in DONE[done]:
-        edited = corrected(edited, one)
+    entries = [Entry.now(one) for one in DONE[done]]
+    edited, _ = Log(reviewed.log.path, tuple(entries)).apply(reviewed.edited)
     anew = Corrected(reviewed.as_run(edited), (), (), reviewed.tables).measure_changes()
-    found = [one.to_json() for one in reviewed.measure_changes(edited)]
+    found = [one.to_json() for one in reviewed.measure_changes(entries)]
     for one, told in zip(found, (one.to_json() for one in anew), strict=True):
         assert all(same(one[name], told[name]) for name in told), (one, told)
     n_changed = sum(one["before"] != one["after"] for one in found)
