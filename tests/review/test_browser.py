@@ -363,3 +363,16 @@ def test_a_model_answers_points_and_boxes(page):
     assert 0 < labels[70, 15] != labels[70, 25] > 0
     assert [points is None for _, points, _ in asked] == [False, True, False]
     check(page.session.edited)
+
+
+def test_a_number_leads_to_its_frame(page):
+    page.keyboard.press("g")
+    page.keyboard.type("7\n")
+    page.wait_for_selector("#stage[data-frame='7']")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("#stage[data-frame='8']")
+    assert page.input_value("#number") == "8"
+    page.fill("#number", "400")
+    page.press("#number", "Enter")
+    page.wait_for_selector(f"#stage[data-frame='{len(MASKS) - 1}']")
+    assert page.text_content("#now").startswith(f"of {len(MASKS) - 1}")

@@ -3,7 +3,7 @@
 
 const LOOK_KEYS = {
   ArrowRight: () => goTo(t + 1), ArrowLeft: () => goTo(t - 1), " ": () => play(playing === null),
-  0: () => { fit(); redraw(); },
+  0: () => { fit(); redraw(); }, g: () => $("number").select(),
 };
 
 const KEYS = {
@@ -20,10 +20,12 @@ function resizeBrush(by) {
   redraw();
 }
 
+const isTyping = (place) => place.id === "why" || place.id === "number";
+
 function listen(keys, buttons) {
   for (const [id, key] of Object.entries(buttons)) $(id).onclick = () => keys[key]();
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.id === "why") return;
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
     const act = keys[event.key];
     if (act) { event.preventDefault(); act(); }
   });
@@ -33,6 +35,11 @@ function listen(keys, buttons) {
 function connectMovie() {
   listen(LOOK_KEYS, { play: " ", fit: "0" });
   $("slider").oninput = () => goTo(Number($("slider").value));
+  $("number").onchange = () => {
+    const wanted = Number($("number").value);
+    $("number").blur();
+    goTo(Math.round((wanted - run.first_frame) / run.frame_step));
+  };
   $("outlines").onchange = redraw;
   const look = () => { $("picture").style.filter = `brightness(${$("brightness").value}%) contrast(${$("contrast").value}%)`; };
   $("brightness").oninput = $("contrast").oninput = look;

@@ -48,7 +48,8 @@ function draw() {
   drawTool(pen);
   const time = run.seconds ? ` · ${Number(run.seconds[frame].toPrecision(5))} s` : "";
   const known = state ? ` · ${outlines.size} particles${state.excluded.includes(frame) ? " · excluded" : ""}` : "";
-  $("now").textContent = `frame ${movieFrame(frame)}${time}${known}`;
+  if (document.activeElement !== $("number")) $("number").value = movieFrame(frame);
+  $("now").textContent = `of ${movieFrame(run.n_frames - 1)}${time}${known}`;
   $("stage").dataset.frame = frame;
   $("stage").dataset.revision = state?.revision ?? "";
 }
