@@ -18,7 +18,7 @@ from temtrack.imaging.labels import map_ids, overlap_counts
 from temtrack.lineage import Lineage
 from temtrack.masks import Labels
 from temtrack.movie import Movie
-from temtrack.review.drawing import Ask
+from temtrack.review.drawing import Ask, asked_for
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ class Followed:
             if ask is not None and len(prompts := self._prompts_of(t)):
                 is_point = prompts.shape[1] == 2
                 answer = ask(image, prompts if is_point else None, None if is_point else prompts)
+                answer = asked_for(answer, prompts)
                 labels = put_in_place(labels, answer)
                 told[t] = told.get(t, False) | (answer > 0)
             return labels

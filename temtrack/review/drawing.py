@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from temtrack.masks import Labels
@@ -19,6 +20,9 @@ Ask = Callable[[NDArray[Any], NDArray[Any] | None, NDArray[Any] | None], Labels]
 Place = tuple[float, float]
 
 _STROKE_STEP_PX = 0.25
+
+#: A point so near to what a model sees is on it.
+_REACH_PX = 3.0
 
 #: What a model sees around prompts: as much as so many diameters of a particle, and at least so many pixels.
 _SEEN_DIAMETERS, _MIN_SEEN_PX = 6.0, 96
@@ -59,8 +63,30 @@ def answered(
     seen = slice(low[0], high[0]), slice(low[1], high[1])
     local = told - np.tile(low, told.shape[1] // 2)
     labels = np.zeros(image.shape, np.int32)
-    labels[seen] = ask(image[seen], local if len(points) else None, None if len(points) else local)
+    found = ask(image[seen], local if len(points) else None, None if len(points) else local)
+    labels[seen] = asked_for(found, local)
     return labels
+
+
+def asked_for(answers: Labels, prompts: NDArray[np.floating]) -> Labels:
+    """Return answers (Y, X) without what nobody asked for: a model may see other particles beside.
+
+    Of the answer n + 1 to the n-th of the ``prompts`` that piece is kept which holds the point (N, 2), or is
+    the largest of those in the box (N, 4). A point on the support has no answer, whatever the model sees.
+    """
+    kept = np.zeros_like(answers)
+    for number, prompt in enumerate(prompts, start=1):
+        pieces, n_pieces = ndimage.label(answers == number, structure=np.ones((3, 3)))
+        at = np.argwhere(pieces)
+        if not n_pieces:
+            continue
+        if len(prompt) == 2:
+            away = np.hypot(*(at + 0.5 - prompt).T)
+            wanted = pieces[tuple(at[away.argmin()])] if away.min() <= _REACH_PX else 0
+        else:
+            wanted = np.bincount(pieces[tuple(at.T)]).argmax()
+        kept[(pieces == wanted) & (pieces > 0)] = number
+    return kept
 
 
 def parts_at(

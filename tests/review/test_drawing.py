@@ -9,7 +9,7 @@ from temtrack.analysis.measure import analyze_run
 from temtrack.calibration import UNCALIBRATED
 from temtrack.formats.store.run import open_run
 from temtrack.pipeline.review import _asking
-from temtrack.review.drawing import answered, brushed, parts_at
+from temtrack.review.drawing import answered, asked_for, brushed, parts_at
 from temtrack.review.log import read_log
 from temtrack.review.outlines import ParticleDivided, rings_of
 from temtrack.review.places import Stale
@@ -45,6 +45,17 @@ def test_a_model_sees_what_is_around_a_prompt():
     assert labels.sum() == 360 * 200
     answered(ask, image, [], [(100.0, 100.0, 120.0, 140.0)], 0.0)
     assert asked[1][2].tolist() == [[96.0, 96.0, 116.0, 136.0]]
+
+
+def test_what_nobody_asked_for_is_left_out():
+    answers = np.zeros((20, 30), np.int32)
+    answers[2:8, 2:8], answers[2:8, 20:29], answers[15:18, 15:18] = 1, 1, 2
+    at_points = asked_for(answers, np.array([(5.0, 9.5), (10.0, 10.0)]))
+    assert at_points[5, 5] == 1
+    assert at_points.sum() == 36  # not what is far from its point
+    in_boxes = asked_for(answers, np.array([(0.0, 0.0, 9.0, 30.0), (14.0, 14.0, 19.0, 19.0)]))
+    assert (in_boxes[5, 5], in_boxes[5, 25], in_boxes[16, 16]) == (0, 1, 2)
+    assert not asked_for(np.zeros((4, 4), np.int32), np.array([(1.0, 1.0)])).any()
 
 
 def test_a_particle_is_divided_at_points_and_as_a_model_sees_it():
