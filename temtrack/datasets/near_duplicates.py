@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 from scipy.signal import correlate
 
-from temtrack.imaging.intensity import rescale_intensity
+from temtrack.imaging.intensity import rescale_intensity, robust_sigma
 
 #: Two fields never came above 0.25 among 203 published images; one field seen twice, a third of it in common,
 #: not below 0.27.
@@ -47,7 +47,7 @@ def sign(tile: NDArray[Any]) -> Signature | None:
         return None
     small = _reduce(rescale_intensity(tile), _FINE_PX)
     coarse, fine = _detail(_reduce(small, _COARSE_PX), _COARSE_WIDTH), _detail(small, _FINE_WIDTH)
-    spread = 1.4826 * float(np.median(np.abs(fine)))
+    spread = robust_sigma(fine)
     norm = float(np.linalg.norm(coarse))
     if spread == 0 or norm == 0:
         return None

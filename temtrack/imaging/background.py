@@ -10,6 +10,8 @@ from scipy import ndimage
 from skimage.filters import rank
 from skimage.morphology import disk
 
+from temtrack.imaging.blocks import block_means
+
 #: Width of the disc whose median is the background, in particle diameters: no particle fills half of it, and
 #: the edge of a support stays where it is.
 BACKGROUND_DIAMETERS = 3.0
@@ -72,8 +74,7 @@ def _coarser(grey: NDArray[np.float32], step: int) -> NDArray[np.float32]:
     if step == 1:
         return grey
     padded = np.pad(grey, [(0, -n % step) for n in grey.shape], mode="symmetric")
-    rows, columns = (n // step for n in padded.shape)
-    return np.asarray(padded.reshape(rows, step, columns, step).mean(axis=(1, 3)), np.float32)
+    return np.asarray(block_means(padded, step), np.float32)
 
 
 def _finer(coarse: NDArray[np.float32], step: int, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from temtrack.imaging.blocks import block_means
+
 #: Diameters (px) that are looked for.
 DIAMETERS_PX = np.geomspace(4.0, 128.0, 16)
 
@@ -84,10 +86,9 @@ def _at_width(grey: NDArray[np.float32], diameter_px: float) -> list[NDArray[np.
     """Return prominent bright and dark blobs of a width, (N, 5): y, x, diameter, answer, prominence."""
     sigma = diameter_px / np.sqrt(8)
     step = max(1, int(sigma / _MAX_SIGMA_POINTS))
-    rows, columns = (n // step for n in grey.shape)
-    if min(rows, columns) < 2:
+    if min(grey.shape) // step < 2:
         return [np.zeros((0, 5))] * 2
-    coarse = grey[: rows * step, : columns * step].reshape(rows, step, columns, step).mean(axis=(1, 3))
+    coarse = block_means(grey, step)
     answers = -((sigma / step) ** 2) * ndimage.gaussian_laplace(coarse, sigma / step)
     reach = AROUND_DIAMETERS * diameter_px / step
     around = np.sqrt(ndimage.gaussian_filter(answers**2, reach, truncate=2.0))

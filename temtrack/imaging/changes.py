@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from temtrack.imaging.intensity import robust_sigma
 from temtrack.imaging.labels import Labels
 from temtrack.imaging.registration import Step
 from temtrack.imaging.spans import Box, grown, hull, size
@@ -40,8 +41,6 @@ _N_FITS = 5
 
 #: Scale of Cauchy's weights, in median absolute differences (2.385 standard deviations).
 _CAUCHY_SCALE = 3.5
-
-_MAD_TO_SIGMA = 1.4826
 
 T = TypeVar("T", bound=np.generic)
 
@@ -92,7 +91,7 @@ def find_changes(reference: Reference, picture: NDArray[np.float32]) -> NDArray[
         return None
     difference = _without_common(picture - reference.picture, reference.picture, every)
     sampled, grey = (each[::every, ::every] for each in (difference, reference.picture))
-    sigma = _MAD_TO_SIGMA * float(np.median(np.abs(sampled)))
+    sigma = robust_sigma(sampled)
     contrast = abs(float(np.median(grey[inside])) - float(np.median(grey[~inside])))
     if sigma > MAX_NOISE_FRACTION * contrast or contrast == 0:
         return None

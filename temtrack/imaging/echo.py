@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
+from temtrack.imaging.blocks import block_means
+from temtrack.imaging.intensity import robust_sigma
 from temtrack.imaging.registration import MAX_GRID, Step
 
 #: Shifts shorter than this, in grid points, are taken for the shape of particles.
@@ -68,11 +70,7 @@ def mean_on_grid(image: NDArray[np.generic]) -> NDArray[np.float32]:
     """Return an image (Y, X) averaged over squares, at most `MAX_GRID` of them a side."""
     grey = np.nan_to_num(image.astype(np.float32), posinf=0, neginf=0)
     n = -(-max(grey.shape) // MAX_GRID)
-    height, width = (max(size // n, 1) for size in grey.shape)
-    if n == 1 or min(grey.shape) < n:
-        return grey
-    blocks = grey[: height * n, : width * n].reshape(height, n, width, n)
-    return np.asarray(blocks.mean(axis=(1, 3)))
+    return grey if n == 1 or min(grey.shape) < n else block_means(grey, n)
 
 
 def find_echoes(
@@ -99,7 +97,7 @@ def find_echoes(
     y, x = (np.minimum(np.arange(n), n - np.arange(n)) for n in (height, width))
     far = np.hypot(y[:, None], x) >= MIN_ECHO
     far &= (y[:, None] <= MAX_ECHO_FRACTION * height) & (x <= MAX_ECHO_FRACTION * width)
-    scatter = 1.4826 * float(np.median(np.abs(cepstrum[far]))) if far.any() else 0.0
+    scatter = robust_sigma(cepstrum[far]) if far.any() else 0.0
     if scatter <= 0:
         return []
     left, echoes = np.where(far, cepstrum, -np.inf)[: height // 2 + 1], []

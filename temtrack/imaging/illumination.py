@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.filters import threshold_otsu
 
+from temtrack.imaging.blocks import block_means
+from temtrack.imaging.intensity import robust_sigma
+
 DEGREE = 3  # of the surface, a polynomial in y and x
 BLOCKS_A_SIDE = 96  # means of so many blocks tell the surface, and what is steep
 
@@ -63,12 +66,9 @@ def steepness(grey: Image) -> float:
 def _block_means(grey: Image) -> Image:
     """Return the means of square blocks; rows and columns that fill none are left out."""
     side = math.ceil(max(grey.shape) / BLOCKS_A_SIDE)
-    height, width = (max(length // side, 1) for length in grey.shape)
-    inner = grey[: height * side, : width * side]
     if min(grey.shape) < side:
-        return inner
-    means: Image = inner.reshape(height, side, width, side).mean(axis=(1, 3))
-    return means
+        return grey[tuple(slice(max(length // side, 1) * side) for length in grey.shape)]
+    return block_means(grey, side)
 
 
 def _grid(shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -101,6 +101,6 @@ def _fit(blocks: Image, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArr
         root = np.sqrt(counts)
         weights = np.asarray(np.linalg.lstsq(terms * root[:, None], values * root, rcond=None)[0])
         off = values - terms @ weights
-        scatter = 1.4826 * float(np.median(np.abs(off))) + np.finfo(np.float32).eps
+        scatter = robust_sigma(off) + np.finfo(np.float32).eps
         counts = np.clip(1 - (off / (REJECTED_AT * scatter)) ** 2, 0, None) ** 2
     return weights

@@ -19,6 +19,11 @@ LOW_PERCENTILE, HIGH_PERCENTILE = 0.5, 99.5
 _PIXELS_AT_ONCE = 65_536
 
 
+def robust_sigma(values: NDArray[Any]) -> float:
+    """Return the standard deviation of normal noise around 0, as the median of its absolute values tells."""
+    return 1.4826 * float(np.median(np.abs(values)))
+
+
 def rescale_intensity(image: NDArray[Any]) -> NDArray[np.float32]:
     """Stretch an image (..., Y, X) of any type to [0, 1] between its 0.5 and 99.5 percentiles.
 

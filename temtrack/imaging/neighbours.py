@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from temtrack.imaging.registration import Step, details_on_grid, find_shift, grid_spacing
+from temtrack.imaging.blocks import block_means
+from temtrack.imaging.intensity import robust_sigma
+from temtrack.imaging.registration import Step, details_on_grid, find_shift, grid_spacing, shift_pixels
 from temtrack.imaging.spans import Box, grown, within
 
 #: Frames on either side of one that are shown with it, at most.
@@ -29,9 +31,6 @@ _STILL_SIGMA, _MOVED_SIGMA = 1.0, 2.5
 
 #: Noise below this fraction of the spread of grey values needs no mean.
 _LEAST_NOISE = 0.035
-
-#: From a median of absolute values to the standard deviation of a normal distribution.
-_MAD_TO_SIGMA = 1.4826
 
 #: In place of no noise at all.
 _LEAST_SIGMA = float(np.finfo(np.float32).tiny)
@@ -134,12 +133,12 @@ class Excess:
             if not told.size:
                 continue
             brighter = np.median(told)  # the beam may have become so
-            if _MAD_TO_SIGMA * float(np.median(np.abs(told - brighter))) <= least_noise:
+            if robust_sigma(told - brighter) <= least_noise:
                 continue
             difference -= brighter
             difference[~is_known] = 0
             smooth = _smoothed(difference)
-            sigma = max(_MAD_TO_SIGMA * float(np.median(np.abs(smooth))), _LEAST_SIGMA)
+            sigma = max(robust_sigma(smooth), _LEAST_SIGMA)
             weight = _weight(smooth, sigma, frame.shape) * is_known
             if weight.mean() >= _MIN_WEIGHT:
                 total += weight * difference
@@ -161,21 +160,10 @@ def _moved(other: NDArray[np.float32], step: Step) -> NDArray[np.float32]:
     for axis, s in enumerate(step):
         whole = math.floor(s)
         part = np.float32(s - whole)
-        near = _rolled(other, whole, axis)
-        other = (1 - part) * near + part * _rolled(other, whole + 1, axis) if part else near
+        back = [(-n, 0) if axis == 0 else (0, -n) for n in (whole, whole + 1)]
+        near = shift_pixels(other, back[0], np.nan)
+        other = (1 - part) * near + part * shift_pixels(other, back[1], np.nan) if part else near
     return other
-
-
-def _rolled(picture: NDArray[np.float32], n_px: int, axis: int) -> NDArray[np.float32]:
-    """Return a picture (Y, X) moved back by whole pixels along an axis, NaN beyond it."""
-    out = np.full_like(picture, np.nan)
-    to = slice(max(-n_px, 0), max(picture.shape[axis] - max(n_px, 0), 0))
-    origin = slice(max(n_px, 0), max(picture.shape[axis] + min(n_px, 0), 0))
-    if axis == 0:
-        out[to] = picture[origin]
-    else:
-        out[:, to] = picture[:, origin]
-    return out
 
 
 def _need_of_mean(mean: NDArray[np.float32], noise: float) -> float:
@@ -185,8 +173,10 @@ def _need_of_mean(mean: NDArray[np.float32], noise: float) -> float:
     """
     if not noise:
         return 0.0
-    known = np.where(np.isfinite(mean), mean, np.nanmedian(mean))
-    low, high = np.percentile(_smoothed(known), _CONTRAST_PERCENT)
+    is_known = np.isfinite(mean)
+    if not is_known.all():
+        mean = np.where(is_known, mean, np.median(mean[is_known]))
+    low, high = np.percentile(_smoothed(mean), _CONTRAST_PERCENT)
     seen = float(high - low) / noise
     return float(np.clip((_CLEAR - seen) / (_CLEAR - _FAINT), 0, 1))
 
@@ -195,8 +185,7 @@ def _smoothed(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the mean of an image (Y, X) over the window, for every square."""
     n = _SQUARE_PX
     height, width = image.shape
-    squares = np.pad(image, ((0, -height % n), (0, -width % n)), mode="edge")
-    squares = squares.reshape(-(-height // n), n, -(-width // n), n).mean(axis=(1, 3))
+    squares = block_means(np.pad(image, ((0, -height % n), (0, -width % n)), mode="edge"), n)
     return np.asarray(ndimage.gaussian_filter(squares, _WINDOW_PX / n))
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
+
+T = TypeVar("T", bound=np.generic)
 
 #: Images are registered on a grid of at most this many points a side.
 MAX_GRID = 512
@@ -146,11 +149,11 @@ def find_mask_shift(
     return (y * spacing, x * spacing)
 
 
-def shift_mask(mask: NDArray[np.bool_], step: Step) -> NDArray[np.bool_]:
-    """Shift a mask by (y, x) pixels, rounded; what comes in from outside is background."""
-    out = np.zeros_like(mask)
-    (to_y, from_y), (to_x, from_x) = (_slices(round(s), n) for s, n in zip(step, mask.shape, strict=True))
-    out[to_y, to_x] = mask[from_y, from_x]
+def shift_pixels(image: NDArray[T], step: Step, outside: Any = 0) -> NDArray[T]:
+    """Shift an image or a mask by (y, x) pixels, rounded; ``outside`` comes in over the border."""
+    out = np.full_like(image, outside)
+    (to_y, from_y), (to_x, from_x) = (_slices(round(s), n) for s, n in zip(step, image.shape, strict=True))
+    out[to_y, to_x] = image[from_y, from_x]
     return out
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from temtrack.imaging.registration import shift_mask
+from temtrack.imaging.registration import shift_pixels
 from temtrack.lineage import MIN_CHILD_FRAMES, Merge
 from temtrack.linking.config import LinkingConfig
 from temtrack.linking.evidence import area_sigma
@@ -100,7 +100,7 @@ def _divide_joined(state: LinkerState, config: LinkingConfig) -> None:
         mask, back = first.mask_of(whole), (-later[0].step_px[0], -later[0].step_px[1])
         members = np.zeros(mask.shape, np.int32)
         for i in (whole, fragment):
-            members[shift_mask(later[0].mask_of(i), back)] = i
+            members[shift_pixels(later[0].mask_of(i), back)] = i
         shared = divide_detection(mask, members)
         parts = [np.argwhere(shared == i) for i in (whole, fragment)]
         if all(map(len, parts)) and neck_ratio(np.argwhere(mask), *parts) < MAX_NECK_OF_CONTACT:

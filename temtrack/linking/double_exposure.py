@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.imaging.labels import LabelImage
-from temtrack.imaging.registration import Step, find_mask_shift, shift_mask
+from temtrack.imaging.registration import Step, find_mask_shift, shift_pixels
 
 #: A frame that shows its scene twice has at least so many times the area that was expected.
 MIN_AREA_RATIO = 1.2
@@ -46,4 +46,4 @@ def shows_twice(predicted: LabelImage, detections: LabelImage) -> bool:
 def _place(expected: NDArray[np.bool_], found: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the expected foreground, shifted so that it covers as much as it can of what is found."""
     step: Step = find_mask_shift(expected, found, spacing=1)
-    return shift_mask(expected, step)
+    return shift_pixels(expected, step)

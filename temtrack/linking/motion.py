@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from temtrack.imaging.constellation import register_regions
 from temtrack.imaging.labels import LabelImage, Regions
-from temtrack.imaging.registration import FrameRegistration, Step, find_mask_shift, shift_mask
+from temtrack.imaging.registration import FrameRegistration, Step, find_mask_shift, shift_pixels
 from temtrack.imaging.runs import RunLengths, paint_runs, stable_order
 
 #: A median step so many times its standard error tells half of the newest drift: of a few particles it may be
@@ -129,7 +129,7 @@ class MotionModel:
         before, after = _without(self._last.regions, self._spurious), detections.regions
         step, share = register_regions(before, after, self.drift, told.step_px)
         if share < MIN_SHARE and min(before.ids.size, after.ids.size) >= MIN_OVERLAPPING:
-            found = find_jump(shift_mask(self._last.labels != 0, step), detections.labels != 0)
+            found = find_jump(shift_pixels(self._last.labels != 0, step), detections.labels != 0)
             step = (step[0] + found[0], step[1] + found[1])
         radius_px = float(np.median(before.radius_px)) if before.ids.size else 0.0
         if told.step_px is not None and math.dist(step, told.step_px) <= AGREEMENT_RADII * radius_px:
@@ -201,7 +201,7 @@ def find_jump(moved: NDArray[np.bool_], found: NDArray[np.bool_]) -> tuple[int, 
     if 2 * n_found < n_moved or overlap >= EXPECTED_OVERLAP * min(n_moved, n_found):
         return (0, 0)
     step = find_mask_shift(moved, found)
-    shifted = int((shift_mask(moved, step) & found).sum())
+    shifted = int((shift_pixels(moved, step) & found).sum())
     return step if shifted > MIN_JUMP_ADVANTAGE * overlap else (0, 0)
 
 

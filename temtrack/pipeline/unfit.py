@@ -80,8 +80,8 @@ def looks_like_masks(movie: Movie) -> bool:
     if movie.dtype.kind not in "ui":
         return False
     frame = movie.read_frame(0)
-    values = np.unique(frame)
-    if values[0] != 0 or len(values) < 3:
+    if frame.min() != 0:
         return False
     n_beside, n_different = count_beside(frame)
-    return n_beside >= MIN_BESIDE and n_different <= MAX_DIFFERENT * n_beside
+    is_in_patches = n_beside >= MIN_BESIDE and n_different <= MAX_DIFFERENT * n_beside
+    return is_in_patches and len(np.unique(frame)) >= 3

@@ -12,7 +12,10 @@ from matplotlib.axes import Axes
 
 from temtrack.kinetics.estimate import Estimate
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73")
+#: Okabe and Ito's colours that stand out on white.
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+
+_COLOURS = (BLUE, RED, GREEN)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,7 @@ from temtrack.kinetics.necks import LARGEST_NECK, read_neck
 from temtrack.kinetics.neighbours import gather_gains
 from temtrack.kinetics.observed import ObservedRun
 from temtrack.kinetics.rates import gather_rates
-from temtrack.report.curves import say_why
-
-_BLUE, _RED = "#0072B2", "#D55E00"
+from temtrack.report.curves import BLUE, RED, say_why
 
 _RATIOS = ("area", "volume", "mass")
 
@@ -30,14 +28,14 @@ def draw_neighbours(axes: Axes, run: ObservedRun, estimates: Sequence[Estimate])
     except Refused as refused:
         say_why(axes, refused.reason)
         return
-    axes.plot(gains.loss, gains.gain, ".", color=_BLUE, alpha=0.4, markersize=4)
+    axes.plot(gains.loss, gains.gain, ".", color=BLUE, alpha=0.4, markersize=4)
     told = next(row for row in estimates if row.quantity == "neighbour_correlation")
     if told.value is None or told.low is None or told.high is None:
         return
     x = np.array([gains.loss.min(), gains.loss.max()])
     words = f"correlation {told.value:.2f}, {told.low:.2f} to {told.high:.2f}"
-    axes.plot(x, told.value * x, color=_RED, label=words)
-    axes.fill_between(x, told.low * x, told.high * x, color=_RED, alpha=0.15, linewidth=0)
+    axes.plot(x, told.value * x, color=RED, label=words)
+    axes.fill_between(x, told.low * x, told.high * x, color=RED, alpha=0.15, linewidth=0)
     axes.legend(frameon=False, fontsize=8)
 
 
@@ -56,13 +54,13 @@ def draw_necks(axes: Axes, run: ObservedRun, estimates: Sequence[Estimate]) -> N
         say_why(axes, pooled.reason or "no neck was measured")
         return
     for neck in necks:
-        axes.plot(neck.seconds - neck.seconds[0], neck.ratios, color=_BLUE, alpha=0.4, linewidth=0.8)
+        axes.plot(neck.seconds - neck.seconds[0], neck.ratios, color=BLUE, alpha=0.4, linewidth=0.8)
     if pooled.value is not None:
         longest = max(float(np.ptp(neck.seconds)) for neck in necks)
         t = np.linspace(0, longest, 100)
         ends = [float(np.median(neck.ratios[-3:])) for neck in necks]
         law = np.median(ends) * (t / longest) ** (1 / pooled.value)
-        axes.plot(t, law, "--", color=_RED, label=f"x/R ~ t^(1/n), n = {pooled.value:.2g}")
+        axes.plot(t, law, "--", color=RED, label=f"x/R ~ t^(1/n), n = {pooled.value:.2g}")
         axes.legend(frameon=False, fontsize=8)
     axes.set_ylim(0, LARGEST_NECK)
 
@@ -77,7 +75,7 @@ def draw_conserved(axes: Axes, estimates: Sequence[Estimate]) -> None:
         return
     names = [row.quantity.split("_")[1] for row in told]
     value, low, high = (np.array([getattr(r, end) for r in told], float) for end in ("value", "low", "high"))
-    axes.errorbar(names, value, np.abs([value - low, high - value]), fmt="o", color=_BLUE, capsize=4)
+    axes.errorbar(names, value, np.abs([value - low, high - value]), fmt="o", color=BLUE, capsize=4)
     axes.axhline(1, color="0.6", linewidth=0.8)
     axes.margins(x=0.3)
 

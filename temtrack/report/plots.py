@@ -21,10 +21,17 @@ from temtrack.kinetics.estimate import Estimate
 from temtrack.kinetics.mechanisms import MECHANISMS
 from temtrack.kinetics.observed import ObservedRun
 from temtrack.report import panels
-from temtrack.report.curves import curves_of, draw_curves, points_of, say_why, unit_words
-
-#: Okabe and Ito's colours that stand out on white.
-_BLUE, _ORANGE, _GREEN, _RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+from temtrack.report.curves import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    RED,
+    curves_of,
+    draw_curves,
+    points_of,
+    say_why,
+    unit_words,
+)
 
 Values = dict[str, float]
 
@@ -108,7 +115,7 @@ def write_comparison_plot(folder: Path, runs: Mapping[str, Sequence[Estimate]]) 
         points = [one.get(name) for one in found.values()]
         ends = [[getattr(row, end, None) for row in points] for end in ("value", "low", "high")]
         value, low, high = np.array(ends, dtype=np.float64)
-        axes.errorbar(range(len(points)), value, [value - low, high - value], fmt="o", capsize=4, color=_BLUE)
+        axes.errorbar(range(len(points)), value, [value - low, high - value], fmt="o", capsize=4, color=BLUE)
         unit = next(row.unit for row in points if row is not None)
         axes.set(title=name.replace("_", " "), ylabel=unit_words(unit), xlim=(-0.5, len(points) - 0.5))
         axes.set_xticks(range(len(points)), list(found), rotation=20)
@@ -134,8 +141,8 @@ def _draw_sizes(axes: Axes, run: ObservedRun, sums: PowerSums | None, found: Val
     by_frame = run.whole.groupby("frame")["diameter"]
     low, mean, high = by_frame.quantile(0.1), by_frame.mean(), by_frame.quantile(0.9)
     time = _time(axes, run, mean.index.to_numpy(dtype=np.intp))
-    axes.fill_between(time, low, high, color=_BLUE, alpha=0.15, linewidth=0, label="D10 to D90")
-    axes.plot(time, mean, color=_BLUE, label="mean")
+    axes.fill_between(time, low, high, color=BLUE, alpha=0.15, linewidth=0, label="D10 to D90")
+    axes.plot(time, mean, color=BLUE, label="mean")
     axes.set(ylabel=f"diameter ({run.length_unit})", title="Size")
     if sums is not None and "growth_exponent" in found and run.seconds is not None:
         n, total = found["growth_exponent"], sums.total()[:, 0]
@@ -143,7 +150,7 @@ def _draw_sizes(axes: Axes, run: ObservedRun, sums: PowerSums | None, found: Val
         line = np.polynomial.Polynomial.fit(sums.seconds, (y / y.mean()) ** n, 1)(sums.seconds)
         label = f"growth law, n = {n:.2g}"
         fitted = y.mean() * np.maximum(line, 0) ** (1 / n)
-        axes.plot(sums.seconds + run.seconds[0], fitted, "--", color=_RED, label=label)
+        axes.plot(sums.seconds + run.seconds[0], fitted, "--", color=RED, label=label)
     axes.legend(frameon=False, fontsize=8)
 
 
@@ -157,27 +164,27 @@ def _draw_distribution(axes: Axes, run: ObservedRun, estimates: Sequence[Estimat
     frame, sigma = told[-1].frame, told[-1].value
     d = run.whole.loc[run.whole["frame"] == frame, "diameter"].to_numpy()
     u = np.linspace(0.01, 2.5, 400)
-    axes.hist(d / d.mean(), bins="auto", density=True, color=_BLUE, alpha=0.25, label=f"frame {frame}")
+    axes.hist(d / d.mean(), bins="auto", density=True, color=BLUE, alpha=0.25, label=f"frame {frame}")
     lognormal = stats.lognorm.pdf(u, sigma, scale=np.exp(-(sigma**2) / 2))
-    axes.plot(u, lognormal, color=_BLUE, label="log-normal")
-    axes.plot(u, lsw_density(u), color=_RED, label="LSW")
-    axes.plot(u, 8 / 9 * wagner_density(8 / 9 * u), "--", color=_GREEN, label="Wagner")  # <r> = 8/9 r_c
+    axes.plot(u, lognormal, color=BLUE, label="log-normal")
+    axes.plot(u, lsw_density(u), color=RED, label="LSW")
+    axes.plot(u, 8 / 9 * wagner_density(8 / 9 * u), "--", color=GREEN, label="Wagner")  # <r> = 8/9 r_c
     mean = gamma(4 / 3)  # of the self-similar law of coalescence
-    axes.plot(u, mean * smoluchowski_density(mean * u), ":", color=_ORANGE, label="coalescence")
+    axes.plot(u, mean * smoluchowski_density(mean * u), ":", color=ORANGE, label="coalescence")
     axes.legend(frameon=False, fontsize=8)
 
 
 def _draw_numbers(axes: Axes, run: ObservedRun, estimates: Sequence[Estimate]) -> None:
     count = np.bincount(run.particles["frame"].to_numpy(dtype=np.intp), minlength=run.n_frames)
-    axes.step(_time(axes, run, np.arange(run.n_frames)), count, where="post", color=_BLUE, label="seen")
+    axes.step(_time(axes, run, np.arange(run.n_frames)), count, where="post", color=BLUE, label="seen")
     axes.set(ylabel="particles", title="Number")
     if forecast := points_of(estimates, "forecast_number"):
         x, y, low, high = (
             np.array([getattr(row, end) for row in forecast], dtype=np.float64)
             for end in ("at", "value", "low", "high")
         )
-        axes.plot(x, y, "--", color=_RED, label="forecast by the first half")
-        axes.fill_between(x, low, high, color=_RED, alpha=0.15, linewidth=0)
+        axes.plot(x, y, "--", color=RED, label="forecast by the first half")
+        axes.fill_between(x, low, high, color=RED, alpha=0.15, linewidth=0)
         axes.legend(frameon=False, fontsize=8)
     axes.set_ylim(bottom=0)
 
@@ -189,7 +196,7 @@ def _draw_dispersion(axes: Axes, sums: PowerSums | None, found: Values) -> None:
         return
     series = moment_ratio(sums.total(), 2, 3)[0]
     first = series[: max(1, series.size // 10)].mean()
-    axes.plot(sums.seconds, series / first, ".", color=_BLUE)
+    axes.plot(sums.seconds, series / first, ".", color=BLUE)
     for order, style in ((1, "--"), (2, "-")):
         k, final = found.get(f"gple_rate_n{order}"), found.get(f"gple_final_dispersion_n{order}")
         if k is None or final is None:
@@ -197,7 +204,7 @@ def _draw_dispersion(axes: Axes, sums: PowerSums | None, found: Values) -> None:
         fall = np.exp(-k * sums.seconds) if order == 1 else 1 / (1 + k * (1 - final) * sums.seconds)
         y = final + (1 - final) * fall
         scale = (series @ y) / (y @ y) / first
-        axes.plot(sums.seconds, scale * y, style, color=_RED, label=f"GPLE, order {order}")
+        axes.plot(sums.seconds, scale * y, style, color=RED, label=f"GPLE, order {order}")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, fontsize=8)
 
@@ -209,7 +216,7 @@ def _draw_fractions(axes: Axes, estimates: Sequence[Estimate]) -> None:
         say_why(axes, rows[0].reason or "")
         return
     value, low, high = (np.array([getattr(r, end) for r in rows], float) for end in ("value", "low", "high"))
-    axes.bar(MECHANISMS, value, color=[_BLUE, _ORANGE, _GREEN], alpha=0.6)
+    axes.bar(MECHANISMS, value, color=[BLUE, ORANGE, GREEN], alpha=0.6)
     error = np.maximum([value - low, high - value], 0)
     axes.errorbar(MECHANISMS, value, error, fmt="none", ecolor="0.2", capsize=4)
 
@@ -221,11 +228,11 @@ def _draw_motion(axes: Axes, run: ObservedRun, found: Values) -> None:
         say_why(axes, "no particle is followed long enough")
         return
     lags = np.arange(1, squares.shape[1] + 1)
-    axes.plot(lags, squares.sum(axis=0) / np.maximum(n_steps.sum(axis=0), 1), "o", color=_BLUE)
+    axes.plot(lags, squares.sum(axis=0) / np.maximum(n_steps.sum(axis=0), 1), "o", color=BLUE)
     if "diffusion_coefficient" in found and run.seconds is not None:
         step_s = float(np.mean(np.diff(run.seconds)))
         (slope,), (offset,) = fit_line(squares.sum(axis=0)[None], n_steps.sum(axis=0)[None], step_s)
-        axes.plot(lags, 4 * (slope * lags * step_s + offset), color=_RED, label=f"D = {slope:.3g} nm²/s")
+        axes.plot(lags, 4 * (slope * lags * step_s + offset), color=RED, label=f"D = {slope:.3g} nm²/s")
         axes.legend(frameon=False, fontsize=8)
     axes.set_ylim(bottom=0)
 

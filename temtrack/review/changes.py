@@ -18,6 +18,8 @@ from temtrack.lineage import Merge
 from temtrack.review.edited import EditedRun
 from temtrack.tables import BAD_FRAMES, Tables
 
+_MERGE_COLUMNS = ("frame", "child_id", "parent_ids", "n_parents", "contact_frame")
+
 
 class _AsTracked:
     """Tells how sure the merges of a corrected run are: those reviewed surely, the others as before."""
@@ -59,7 +61,8 @@ def observe_edited(edited: EditedRun, tables: Tables, calibration: Calibration) 
         "fate": [t.fate for t in lineage.tracks],
         "fate_confidence": [fates.get(t.id, np.nan) for t in lineage.tracks],
     }
-    merges = {name: [m.as_row()[name] for m in lineage.merges] for name in _MERGE_COLUMNS}
+    told = [m.as_row() for m in lineage.merges]
+    merges = {name: [row[name] for row in told] for name in _MERGE_COLUMNS}
     merges["confidence"] = [judge.judge(m)[0] for m in lineage.merges]
     merges["area_ratio"] = [measure_area_ratio(m, history) for m in lineage.merges]
     return ObservedRun(
@@ -72,6 +75,3 @@ def observe_edited(edited: EditedRun, tables: Tables, calibration: Calibration) 
         seconds=calibration.frame_seconds,
         bad_frames=frozenset(t for t, word in enumerate(edited.quality) if word in BAD_FRAMES),
     )
-
-
-_MERGE_COLUMNS = ("frame", "child_id", "parent_ids", "n_parents", "contact_frame")

@@ -122,9 +122,8 @@ class Regions:
 
     def _drawn_rows(self, t: int) -> dict[str, NDArray[Any]]:
         """Return the rows of a frame's regions, measured on what was drawn."""
-        found, filled = measure_regions(self._painted(t)), self._is_filled()
-        before = self._history.in_frame(t)
-        guests = self._history.columns["particle_id"][before[filled[before]]]
+        found, before = measure_regions(self._painted(t)), self._history.in_frame(t)
+        guests = self._history.columns["particle_id"][before[self._is_filled(before)]]
         return {
             "frame": np.full(found.ids.size, t),
             "particle_id": found.ids,
@@ -133,8 +132,9 @@ class Regions:
             "gap_filled": np.isin(found.ids, guests),
         }
 
-    def _is_filled(self) -> NDArray[np.bool_]:
-        filled: NDArray[np.bool_] = self._history.columns["gap_filled"] == True  # noqa: E712  null is not filled
+    def _is_filled(self, rows: slice | NDArray[np.integer] = slice(None)) -> NDArray[np.bool_]:
+        told = self._history.columns["gap_filled"][rows]
+        filled: NDArray[np.bool_] = told == True  # noqa: E712  null is not filled
         return filled
 
     def paint(self, t: int, mask: NDArray[np.bool_], region: int) -> list[int]:

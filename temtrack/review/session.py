@@ -129,13 +129,13 @@ class Session:
 
         With a ``kind`` of the queue: what they would if every open question of it showed a mistake.
         """
+        if self.measure is None:
+            return []
         entries = self.log.standing()
         answered = {entry.item for entry in entries}
         open_ones = [item for item in self.queue if item.kind == kind and item.key not in answered]
         entries += [Entry.now(item.mend) for item in open_ones if item.mend is not None]
-        return (
-            [] if self.measure is None else [one.to_json() for one in self.measure(entries) if one.is_known]
-        )
+        return [one.to_json() for one in self.measure(entries) if one.is_known]
 
     def contours(self, t: int) -> bytes:
         """Return the contours of a frame as corrected, as JSON."""

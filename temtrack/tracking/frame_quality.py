@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from temtrack.imaging.echo import MIN_ECHO, Echo, find_echoes, log_power
+from temtrack.imaging.intensity import robust_sigma
 from temtrack.imaging.margins import fill_margins
 from temtrack.imaging.registration import Step
 from temtrack.imaging.tear import TwoCopies, explain_by_two, find_tear, tear_grid, tear_spacing
@@ -346,7 +347,7 @@ def _usual(values: Iterable[float]) -> tuple[float, float]:
     """Return the median, and the standard deviation as the median deviation from it tells."""
     of = np.array(list(values))
     median = float(np.median(of))
-    return median, 1.4826 * float(np.median(np.abs(of - median)))
+    return median, robust_sigma(of - median)
 
 
 def _are_near(one: Step, other: Step, far_px: float) -> bool:
