@@ -50,6 +50,9 @@ MIN_BLOBS, CLEAR_FACTOR = 4, 4.0
 #: A particle that a blob confirms, being about as wide, counts for so many more.
 CONFIRMED = 3.0
 
+#: Where the network is hardly sure, the share of its particles that blobs confirm vouches for them, so much.
+VOUCHED = 0.5
+
 #: An image as it is has this lead, where blobs do not deny it: so many times its worth, and a particle.
 LEAD = 0.25
 
@@ -223,7 +226,8 @@ class SightFinder:
             kept = self.scored(found, shown, each.sight).without_small(0)
             n_confirmed = blobs.confirm(kept.labels, (rows, columns), each.sight.is_bright)
             worth = float(np.sum(2 * kept.scores - 1)) + CONFIRMED * n_confirmed
-            worth *= max(2 * found.confidence - 1, 0.0)
+            share = n_confirmed / max(len(kept.scores), 1)
+            worth *= max(2 * found.confidence - 1, VOUCHED * share)
             if each is tried[0] and each.sight.background_px is None and not blobs.deny(each.sight.is_bright):
                 worth += 1 + LEAD * abs(worth)
             estimate = replace(each, confidence=found.confidence, prediction=found if is_whole else None)

@@ -81,19 +81,31 @@ def test_a_clear_image_overrules_a_network_that_is_not_sure():
     assert not evidence.deny(is_bright=True)
 
 
-def test_many_likely_particles_count_for_more_than_one_of_which_the_network_is_surer():
-    """A hill of the support is seen with a confidence of 0.85, particles that stand out with 0.7."""
-    grey, _ = discs(bright=True, support=True)
+def sees_a_hill(of_particles, of_the_hill):
+    """A network that sees particles with one confidence, and where it sees none a hill 220 px wide."""
 
     def predict(part, scale):
         found = dark_discs(part, scale)
         if found.confidence > 0.5:
-            return Prediction(found.labels, found.scores, 0.7)
+            return Prediction(found.labels, found.scores, of_particles)
         hill = np.zeros(part.shape, np.int32)
         hill[10:-10, 10:-10] = 1
-        return Prediction(hill, np.ones(1, np.float32), 0.85)
+        return Prediction(hill, np.ones(1, np.float32), of_the_hill)
 
-    found = find_with(predict, grey)
+    return predict
+
+
+@pytest.mark.parametrize(
+    ("of_particles", "of_the_hill"),
+    [(0.7, 0.85), (0.45, 0.85)],
+    ids=["less sure", "vouched for by blobs"],
+)
+def test_many_likely_particles_count_for_more_than_one_of_which_the_network_is_surer(
+    of_particles, of_the_hill
+):
+    """A hill of the support is seen, and particles that stand out, of which each is a blob."""
+    grey, _ = discs(bright=True, support=True)
+    found = find_with(sees_a_hill(of_particles, of_the_hill), grey)
     assert found.sight.is_bright
     assert found.sight.background_px is not None
 
