@@ -26,8 +26,8 @@ class LabelledImage:
     """An image (Y, X) in [0, 1] with labels.
 
     ``semantic`` marks a mask that tells particles from background but not from each other, so that only its
-    foreground can be learned. Where only ``boxes`` (N, 4), y0, x0, y1, x1, are known, labels are ellipses in
-    them.
+    foreground can be learned where particles may touch. Where only ``boxes`` (N, 4), y0, x0, y1, x1, are
+    known, labels are ellipses in them.
     """
 
     image: NDArray[np.float32]

@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from skimage.measure import regionprops
 
 from temtrack.datasets.labelled import LabelledImage
 from temtrack.errors import UsageError
@@ -34,6 +35,8 @@ WRONG_FACTORS = (2.0, 6.0)  # of a particle's true diameter, by which that is ta
 TRIAL_WIDTHS_PX = (20.0, 56.0)  # of what is taken for particles then
 SEEN_WIDTHS_PX = (7.0, 130.0)  # of particles that are to be found on a support
 SUPPORTED_SCALES = (0.15, 6.0)
+CONVEX_SOLIDITY = 0.94  # a part of a mask that fills less of its convex hull may be particles that touch
+SPECK_AREA_PX = 50  # what is smaller has no outline to judge
 UNKNOWN_DIAMETER_PX = 30.0  # of particles in a crop that shows none
 
 T = TypeVar("T")
@@ -67,9 +70,15 @@ def image_source(
             image = centre_intensity(rescale_intensity(draw_degradation(rng)(image, rng)), centring_blur_px)
         if _by_chance(config.flattened_fraction, rng):
             image = flattened(image, labels, centring_blur_px, rng)
-        return LabelledImage(image, labels, images[n].semantic)
+        return LabelledImage(image, labels, images[n].semantic and _may_be_joined(labels))
 
     return draw
+
+
+def _may_be_joined(labels: NDArray[np.int32]) -> bool:
+    """Whether a connected part bulges inward as particles that touch do; without one each is a particle."""
+    parts = regionprops(labels)
+    return any(part.area >= SPECK_AREA_PX and part.solidity < CONVEX_SOLIDITY for part in parts)
 
 
 def flattened(

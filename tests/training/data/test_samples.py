@@ -21,6 +21,9 @@ from temtrack.training.data.samples import (
     supported_source,
 )
 
+#: Crops that hold an image of 128 px as it is.
+WHOLE = TrainConfig(crop_px=128, min_diameter_px=10, max_diameter_px=99, unaugmented_fraction=1.0)
+
 
 @pytest.fixture
 def images():
@@ -41,6 +44,15 @@ def test_crops_show_particles_at_the_wanted_size(images):
         assert sample.image.shape == (128, 128)
         areas += list(np.bincount(sample.labels.ravel())[1:])
     assert 2 * np.sqrt(np.percentile(areas, 75) / np.pi) == pytest.approx(40, rel=0.15)
+
+
+@pytest.mark.parametrize("apart_px", [27, 45])
+def test_a_mask_of_two_values_teaches_particles_in_a_crop_where_none_can_be_joined(apart_px):
+    mask = np.zeros((128, 128), np.int32)
+    mask[disk((64, 40), 15)] = mask[disk((64, 40 + apart_px), 15)] = 1
+    draw = image_source([LabelledImage(1 - 0.5 * mask.astype(np.float32), mask, semantic=True)], WHOLE)
+    samples = [draw(np.random.default_rng(seed)) for seed in range(6)]
+    assert all(sample.semantic == (apart_px == 27) for sample in samples)
 
 
 def test_at_one_scale_pixels_are_shown_as_they_were_taken_at_the_level_of_the_whole_image(images):
