@@ -165,10 +165,16 @@ class SegmentStage:
                 kept = filter_fragments(found.labels, min_area_fraction=0.0, min_area_px=int(least))
                 found = replace(found, labels=kept)
         else:
-            seen = sight or find_sight(self.segmenter, image, movie, options)
+            seen = sight or self._find_sight(movie, image)
             found = self.segmenter.segment(image, seen, options.min_area_px)
         found = found.without_unsure(options.min_score)
         return replace(found, labels=mask_out(found.labels, movie.burned_in))
+
+    def _find_sight(self, movie: Movie, image: NDArray[Any]) -> SightEstimate:
+        """Return how a frame of a movie is shown, in one view if it is large and that is enough."""
+        seen = find_sight(self.segmenter, image, movie, self.options)
+        sight = with_views(self.segmenter, seen.sight, lambda _: image, movie, self.options)
+        return replace(seen, sight=sight)
 
     def segment_file(
         self, source: Path, target: Path, request: Request, movie_suffix: str = ""
@@ -263,14 +269,16 @@ class SegmentStage:
 
 def find_sight(
     segmenter: Segmenter, image: NDArray[Any], movie: Movie, options: ModelOptions
-) -> Sight | SightEstimate:
+) -> SightEstimate:
     """Return how an image of a movie is shown to the model, by what the user said and by what it shows.
 
     A polarity that contradicts the image is done as told, and said.
     """
+    from temtrack.segmentation.sight import SightEstimate
+
     found = segmenter.find_sight(image, options.polarity, given_scale(options, movie))
     _tell_doubts(movie, options, [found])
-    return found or _given_sight(options, movie)
+    return found or SightEstimate(_given_sight(options, movie))
 
 
 def find_common_sight(

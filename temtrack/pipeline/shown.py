@@ -111,4 +111,4 @@ def write_picture(path: Path, movie: Movie, image: NDArray[Any], labels: NDArray
 
     picture = Image.fromarray(Overlay(movie, None).draw(0, image, labels))
     with whole_file(path) as part:
-        picture.save(part, format="PNG")
+        picture.save(part, format="PNG", compress_level=1)  # of a large image higher ones take seconds

@@ -1,8 +1,9 @@
-"""In how many views the frames of a movie are shown to a network: in one where a second shows nothing else.
+"""In how many views images are shown to a network: in one where a second shows nothing else.
 
 The mean of two views has finer outlines where an image is noisy or unlike what the network knows, at twice
-the cost. Whether a movie needs that it tells itself: some of its frames are shown in both ways. What is
-decided depends on the whole movie alone, so a run that goes on and each piece of a movie decide the same.
+the cost. Whether that is needed a long movie or a large image tells itself: some frames, or the middle of the
+image, are shown in both ways. What is decided depends on the whole movie alone, so a run that goes on and
+each piece of a movie decide the same.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from skimage.segmentation import clear_border
 
 from temtrack.errors import TemtrackNotice, warn
 from temtrack.imaging.spans import Box, middle_box
@@ -34,6 +36,9 @@ MIN_FRAMES = 30
 #: No more of a frame's middle is tried than this, in pixels of the network's input.
 TRIED_SIDE_PX = 1024
 
+#: A single frame is asked where the network sees so many times more of it than is tried.
+MIN_TIMES_TRIED = 12
+
 
 def with_views(
     segmenter: Segmenter,
@@ -43,7 +48,7 @@ def with_views(
     options: ModelOptions,
     min_frames: int = MIN_FRAMES,
 ) -> Sight:
-    """Return how a movie is shown, with the number of views where its frames are to tell that.
+    """Return how a movie or image is shown, with the number of views where it is long or large.
 
     Parameters
     ----------
@@ -54,9 +59,11 @@ def with_views(
     movie, options
         The movie, and what the user said.
     min_frames
-        A shorter movie is not asked.
+        A shorter movie is not asked, unless its frames are large.
     """
-    if options.tta is not None or not segmenter.averages_views or movie.n_frames < min_frames:
+    n_seen_px = movie.height * movie.width * sight.scale**2
+    pays = movie.n_frames >= min_frames or n_seen_px >= MIN_TIMES_TRIED * TRIED_SIDE_PX**2
+    if options.tta is not None or not segmenter.averages_views or not pays:
         return sight
     once, twice = replace(sight, n_views=1), replace(sight, n_views=2)
     total = Agreement()
@@ -73,8 +80,8 @@ def with_views(
     if not is_enough:
         return twice
     warn(
-        f"{movie.path}: a second view of its frames shows nothing else, so each is shown once, in half the "
-        "time (--tta shows each twice)",
+        f"{movie.path}: a second view shows nothing else, so one is taken, in half the time (--tta takes "
+        "both)",
         TemtrackNotice,
     )
     return once
@@ -88,7 +95,7 @@ def sample_frames(movie: Movie) -> list[int]:
 def _seen(
     segmenter: Segmenter, image: NDArray[Any], box: Box, sight: Sight, options: ModelOptions
 ) -> NDArray[np.int32]:
-    """Return what counts as a particle of a part of an image."""
+    """Return what counts as a particle of a part of an image, and is not cut by its edge."""
     found = segmenter.segment_parts(image, [box], sight).without_unsure(options.min_score)
     least_px = segmenter.min_area_px if options.min_area_px is None else options.min_area_px
-    return drop_small(found.labels, least_px)
+    return drop_small(clear_border(found.labels[box]), least_px)

@@ -37,6 +37,7 @@ class TwoViews:
         return SightEstimate(Sight(), 1.0)
 
     def segment(self, image, sight, min_area_px=None):
+        sight = sight.sight if isinstance(sight, SightEstimate) else sight
         self.views.append(sight.n_views)
         labels, n = ndimage.label(middle_frame(image) < 120)
         labels = labels if sight.n_views != 1 else self.see_once(labels)
@@ -84,6 +85,18 @@ def test_a_movie_of_which_one_view_shows_less_is_shown_twice(see_once):
     segmenter = TwoViews(see_once)
     assert n_views(segmenter, film()) == 2
     assert segmenter.views == [2, 1]  # the first frame tells enough
+
+
+@pytest.mark.parametrize(("see_once", "wanted"), [(np.asarray, 1), (thinner, 2)])
+@pytest.mark.filterwarnings("ignore::temtrack.errors.TemtrackNotice")
+def test_a_large_image_is_asked_by_its_middle_and_a_small_one_not(monkeypatch, see_once, wanted):
+    movie = movie_of_array(film(1), Path("film.tif"))
+    for times_tried, n_views in ((4, wanted), (4.1, None)):
+        monkeypatch.setattr("temtrack.pipeline.views.MIN_TIMES_TRIED", times_tried)
+        monkeypatch.setattr("temtrack.pipeline.views.TRIED_SIDE_PX", 32)
+        monkeypatch.setattr("temtrack.pipeline.views.MIN_PARTICLES", 4)
+        found = SegmentStage(TwoViews(see_once), SegmentOptions()).segment(movie, movie.read_frame(0))
+        assert found.sight.n_views == n_views
 
 
 def test_particles_that_come_late_count_too():
