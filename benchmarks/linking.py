@@ -77,9 +77,9 @@ MEASURES = {
 
 #: What was seen of the real movie's switches by `temtrack`, each looked at beside the table of its particles.
 REAL_NOTE = (
-    "Of the 39 switches of `temtrack` 20 lie where the labels give two ids to one particle, 13 where an id of "
-    "theirs jumps by two to five diameters or from a particle to a speck, 2 after gaps of 16 and 18 frames, 4 "
-    "in one contact that parts again."
+    "Of the 39 switches of `temtrack` 20 lie where the labels give two ids to one particle, 13 where an id "
+    "of theirs jumps by two to five diameters or from a particle to a speck, 2 after gaps of 16 and 18 "
+    "frames, 4 in one contact that parts again."
 )
 
 #: Columns that name a cell.

@@ -24,8 +24,6 @@ class LinkingConfig:
     min_member_fraction
         A track counts as inside an under-segmented detection (a detection as part of a track) with at least
         this part of it.
-    reach_radii
-        Without overlap, track and detection are linked up to this distance, in sums of their radii.
     min_neck_ratio
         An under-segmented detection whose neck's half width, over the smaller radius, is below this is
         contact only. Below ``lineage.NECK_RATIO``, since here the segmentation already says one particle.
@@ -49,7 +47,6 @@ class LinkingConfig:
     min_seen_frames: int = 2
     min_overlap_fraction: float = 0.1
     min_member_fraction: float = 0.4
-    reach_radii: float = 1.5
     min_neck_ratio: float = 0.25
     necks_join: bool = False
     contact_gap_px: int = 1

@@ -97,21 +97,6 @@ class Expected:
     is_established: NDArray[np.bool_]
     company: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
 
-    @classmethod
-    def of_regions(cls, regions: Regions) -> Expected:
-        """Return the regions as tracks that were seen just before."""
-        at = np.stack([regions.y_px, regions.x_px], axis=1)
-        none = np.zeros(regions.ids.size, np.int64)
-        return cls(
-            ids=regions.ids,
-            at=at,
-            area_px=regions.area_px.astype(np.float64),
-            touches_border=regions.touches_border,
-            is_outside=none > 0,
-            gap_frames=none,
-            is_established=none == 0,
-        )
-
     @cached_property
     def radius_px(self) -> NDArray[np.float64]:
         """Radius of the disc of equal area, (N,)."""

@@ -6,11 +6,23 @@ from temtrack.linking.association import associate
 from temtrack.linking.likelihood import Expected
 
 
-def link(propagated, detections):
-    tracks, found = measure_regions(propagated), measure_regions(detections)
-    result = associate(
-        Expected.of_regions(tracks), found, overlap_counts(propagated, detections), float(propagated.size)
+def just_seen(regions):
+    """Return regions as tracks that were seen in the frame before."""
+    n = regions.ids.size
+    return Expected(
+        ids=regions.ids,
+        at=np.stack([regions.y_px, regions.x_px], axis=1),
+        area_px=regions.area_px.astype(float),
+        touches_border=regions.touches_border,
+        is_outside=np.zeros(n, bool),
+        gap_frames=np.zeros(n, int),
+        is_established=np.ones(n, bool),
     )
+
+
+def link(propagated, detections):
+    tracks, found = just_seen(measure_regions(propagated)), measure_regions(detections)
+    result = associate(tracks, found, overlap_counts(propagated, detections), float(propagated.size))
     return {(tuple(sorted(x.tracks)), tuple(sorted(x.detections))) for x in result.links}, result
 
 
