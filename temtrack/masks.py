@@ -1,4 +1,4 @@
-"""Masks: which pixel is which particle in each frame; a run: masks with all that is known of them."""
+"""Masks: which pixel is which particle in each frame; where a model saw them; a run with all of that."""
 
 from __future__ import annotations
 
@@ -107,6 +107,75 @@ def _refuse_no_labels(labels: NDArray[Any], frame: int) -> None:
 
 
 @dataclass(frozen=True)
+class Sightings:
+    """Particles that a model saw in a frame, whatever ids they bear in the end.
+
+    Parameters
+    ----------
+    at_px
+        (N, 2) int32, y and x of a pixel well inside each.
+    score
+        (N,) float32, how likely each is a particle, 0 to 1.
+    """
+
+    at_px: NDArray[np.int32]
+    score: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, labels: NDArray[np.integer], score: NDArray[np.float32]) -> Sightings:
+        """Return the particles of labels (Y, X) whose score, at ``id - 1``, is known."""
+        ids, at_px = _middles(labels)
+        of_each = score[ids - 1].astype(np.float32)
+        is_known = np.isfinite(of_each)
+        return cls(at_px[is_known], of_each[is_known])
+
+    def moved(self, step_px: tuple[int, int], labels: NDArray[np.integer]) -> Sightings:
+        """Return those of a picture that has moved by (y, x), which lie in particles of its labels (Y, X)."""
+        at = self.at_px + np.asarray(step_px, np.int32)
+        is_left = _ids_at(at, labels) > 0
+        return Sightings(at[is_left], self.score[is_left])
+
+    def updated(self, newer: Sightings, labels: NDArray[np.integer]) -> Sightings:
+        """Return one for each particle of labels (Y, X) that has any, the newer one where it has both."""
+        at = np.concatenate([newer.at_px, self.at_px])
+        ids, first = np.unique(_ids_at(at, labels), return_index=True)
+        first = first[ids > 0]
+        return Sightings(at[first], np.concatenate([newer.score, self.score])[first])
+
+    def scores(self, labels: NDArray[np.integer], ids: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Return the score of each id (N,), ascending, in labels (Y, X); of several the best, NaN of none."""
+        here = _ids_at(self.at_px, labels)
+        place = np.searchsorted(ids, here)
+        is_one = (here > 0) & (place < ids.size)
+        best = np.full(ids.size, -np.inf)
+        np.maximum.at(best, place[is_one], self.score[is_one])
+        return np.where(np.isfinite(best), best, np.nan)
+
+
+def _middles(labels: NDArray[np.integer]) -> tuple[NDArray[np.integer], NDArray[np.int32]]:
+    """Return the ids (N,) of labels (Y, X), and the middle (N, 2) of the run that has half of each above."""
+    flat = labels.ravel()
+    starts = np.flatnonzero(np.append(True, flat[1:] != flat[:-1]))
+    lengths, ids = np.diff(starts, append=flat.size), flat[starts]
+    order = np.argsort(ids, kind="stable")
+    order = order[ids[order] > 0]
+    stops = np.cumsum(lengths[order])
+    is_last = np.diff(ids[order], append=-1) != 0
+    ends = stops[is_last]
+    half = (ends + np.append(0, ends)[: ends.size]) // 2
+    middle = order[np.searchsorted(stops, half, side="right")]
+    at_px = np.stack(np.divmod(starts[middle] + lengths[middle] // 2, labels.shape[1]), axis=1)
+    return ids[middle], at_px.astype(np.int32)
+
+
+def _ids_at(at_px: NDArray[np.int32], labels: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Return the id at each place (N, 2), 0 outside of the image."""
+    y, x = at_px.T
+    is_inside = (y >= 0) & (y < labels.shape[0]) & (x >= 0) & (x < labels.shape[1])
+    return np.where(is_inside, labels[np.where(is_inside, y, 0), np.where(is_inside, x, 0)], 0)
+
+
+@dataclass(frozen=True)
 class Run:
     """Masks and what is known of them; of another program's masks nearly all is unknown.
 
@@ -139,6 +208,8 @@ class Run:
     seen_fraction
         The share of each frame (T,) that a model saw, where it saw only what had changed; ``None`` where
         unknown.
+    sightings
+        By frame, where a model saw particles, and how likely each is one; often none.
     """
 
     masks: Masks
@@ -153,6 +224,7 @@ class Run:
     ctc_parents: Mapping[int, int] = field(default_factory=dict)
     contours: Mapping[int, Path] = field(default_factory=dict)
     seen_fraction: Sequence[float | None] | None = None
+    sightings: Mapping[int, Sightings] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from temtrack.analysis.shape import Reals, count_hull_pixels, measure_axes, measure_perimeters
 from temtrack.imaging.labels import LabelImage
+from temtrack.masks import Sightings
 
 #: Below this area (px) a region has no shape worth a number: perimeter, axes and what follows are null.
 MIN_SHAPE_AREA_PX = 4
@@ -32,6 +33,7 @@ def measure_particles(
     image: NDArray[Any] | None,
     frame: int,
     gap_filled: Set[int] | None = None,
+    sightings: Sightings | None = None,
 ) -> Columns:
     """Measure all particles of a frame, in pixels.
 
@@ -45,6 +47,8 @@ def measure_particles(
         Frame number, from 0.
     gap_filled
         Ids that were drawn where they were expected, not segmented; ``None`` where nobody knows.
+    sightings
+        Where a model saw particles, and how likely each is one; ``None`` where there was none.
 
     Returns
     -------
@@ -57,6 +61,8 @@ def measure_particles(
         Where image and labels differ in size.
     """
     regions, n = labels.regions, labels.ids.size
+    is_filled = None if gap_filled is None else np.isin(regions.ids, list(gap_filled))
+    score = np.full(n, np.nan) if sightings is None else sightings.scores(labels.labels, regions.ids)
     return {
         "frame": np.full(n, frame, dtype=np.int64),
         "particle_id": regions.ids,
@@ -67,7 +73,8 @@ def measure_particles(
         **_shape_columns(labels),
         **_image_columns(labels, image),
         "touches_border": regions.touches_border,
-        "gap_filled": np.full(n, None) if gap_filled is None else np.isin(regions.ids, list(gap_filled)),
+        "gap_filled": np.full(n, None) if is_filled is None else is_filled,
+        "score": score if is_filled is None else np.where(is_filled, np.nan, score),
     }
 
 

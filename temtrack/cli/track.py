@@ -47,10 +47,11 @@ def track(
     Writes mask0000.tif and so on with the same id for the same particle (into
     a DIR that ends in .zarr one OME-Zarr label image in place of these),
     res_track.txt for CTC tools, lineage.json with all parents of every merge,
-    drift.parquet with how the field of view moved, and run.json with what was
-    run. Frames are counted from the first that is tracked. A run that was
-    stopped, however it was, goes on with --resume to the same result; with
-    --force too it starts again where it was one with other options.
+    drift.parquet with how the field of view moved, scores.parquet with how
+    sure the model was of each particle, and run.json with what was run. Frames
+    are counted from the first that is tracked. A run that was stopped, however
+    it was, goes on with --resume to the same result; with --force too it starts
+    again where it was one with other options.
 
     Of many movies each gets a folder of its name in DIR, and batch.jsonl there
     tells what has become of it. One that fails does not stop the others.

@@ -37,7 +37,7 @@ from temtrack.review.edited import EditedRun
 from temtrack.review.elsewhere import read_elsewhere
 from temtrack.review.estimate import confidences_answered
 from temtrack.review.log import LOG_NAME, Entry, Log, append, read_log, unknown_to
-from temtrack.tables import DRIFT, PARTICLES, Tables
+from temtrack.tables import DRIFT, PARTICLES, SCORES, Tables
 from temtrack.tracking.checkpoint import remove_earlier_run
 
 _DEFAULT = CorrectOptions()
@@ -264,8 +264,9 @@ def correct_file(
     with locked(target):
         remove_earlier_run(target)
         _write_run(target, found.run, record, request.progress)
-        if (drift := reviewed.run.path / f"{DRIFT.name}.parquet").is_file():
-            shutil.copyfile(drift, target / drift.name)
+        for table in (DRIFT, SCORES):
+            if (beside := reviewed.run.path / f"{table.name}.parquet").is_file():
+                shutil.copyfile(beside, target / beside.name)
         tables = _write_tables(target, found.run, counts, request)
     return found, tables
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from temtrack.movie import Movie
 from temtrack.pipeline.ahead import may_go_ahead, one_ahead
 from temtrack.pipeline.neighbours import FramesWithNeighbours
 from temtrack.pipeline.options import N_FIRST, TrackOptions
-from temtrack.pipeline.reuse import SparingSegmentation
+from temtrack.pipeline.reuse import SeenFrame, SparingSegmentation
 from temtrack.pipeline.segment import find_common_sight
 from temtrack.pipeline.views import MIN_FRAMES, with_views
 from temtrack.provenance import Source
@@ -38,8 +38,8 @@ class MovieSegmentation:
         For the record; see `temtrack.provenance.Provenance`.
     resumed
         Returns ``segment`` for a run that goes on from a frame, where the labels come in order.
-    seen_fraction
-        Returns the share of the last frame that the model saw; ``None`` where there is no model.
+    seen
+        Returns what the model saw of the last frame; ``None`` where there is no model.
     grow
         Is given the movie with frames added to it.
     told
@@ -51,7 +51,7 @@ class MovieSegmentation:
     models: Mapping[str, Source] = field(default_factory=dict)
     found: Mapping[str, Any] = field(default_factory=dict)
     resumed: Callable[[int], Segment] | None = None
-    seen_fraction: Callable[[], float | None] = lambda: None
+    seen: Callable[[], SeenFrame | None] = lambda: None
     grow: Callable[[Movie], None] = lambda movie: None
     told: ToldOf = lambda t: None
 
@@ -66,10 +66,11 @@ def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions
     sight = find_common_sight(segmenter, sample, first, options)
     min_frames = 1 if options.follow else MIN_FRAMES  # how many will come nobody knows
     sight = with_views(segmenter, sight, sample, first, options, min_frames)
-    last: list[float] = []
+    last: list[SeenFrame] = []
 
-    def finish(found: Segmentation) -> NDArray[np.int32]:
-        return mask_out(found.without_unsure(options.min_score).labels, movie.burned_in)
+    def finish(found: Segmentation) -> Segmentation:
+        sure = found.without_unsure(options.min_score)
+        return replace(sure, labels=mask_out(sure.labels, movie.burned_in))
 
     sparing = SparingSegmentation(segmenter, sight, options.min_area_px, shown, finish, options.every_frame)
 
@@ -84,7 +85,7 @@ def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions
 
         def segment(image: NDArray[np.generic]) -> NDArray[np.integer]:
             frame = next(left)
-            last[:] = [frame.seen_fraction]
+            last[:] = [frame]
             return frame.labels
 
         return segment
@@ -94,7 +95,7 @@ def segmented_by_model(segmenter: Segmenter, movie: Movie, options: TrackOptions
         models={"model": Source(segmenter.spec.name, segmenter.sha256)},
         found=facts_of([sight]),
         resumed=resumed,
-        seen_fraction=lambda: last[0],
+        seen=lambda: last[0],
         grow=shown.grow,
     )
 

@@ -25,6 +25,7 @@ from temtrack.imaging.changes import (
 )
 from temtrack.imaging.registration import Step
 from temtrack.imaging.spans import size
+from temtrack.masks import Sightings
 from temtrack.pipeline.neighbours import FramesWithNeighbours
 from temtrack.segmentation.model import Segmentation, drop_small
 
@@ -47,10 +48,26 @@ MARGIN_PX = 64
 
 @dataclass(frozen=True)
 class SeenFrame:
-    """The particles of a frame, labels (Y, X), and the share of it that the model was shown for them."""
+    """The particles of a frame.
+
+    Parameters
+    ----------
+    labels
+        Ids (Y, X).
+    sightings
+        Where the model saw them, and how likely each is one.
+    seen_fraction
+        The share of the frame that the model was shown for them.
+    """
 
     labels: NDArray[np.int32]
+    sightings: Sightings
     seen_fraction: float = 1.0
+
+    @classmethod
+    def of(cls, found: Segmentation) -> SeenFrame:
+        """Return a frame of which the model was shown all."""
+        return cls(found.labels, Sightings.of(found.labels, found.scores))
 
 
 @dataclass(frozen=True)
@@ -58,6 +75,7 @@ class _Known:
     """What is known of the frames so far: a reference, and by how much the picture has moved since."""
 
     reference: Reference
+    sightings: Sightings
     step_px: Step = (0.0, 0.0)
 
 
@@ -81,13 +99,13 @@ class SparingSegmentation:
     sight: Sight
     min_area_px: float | None
     shown: FramesWithNeighbours
-    finish: Callable[[Segmentation], NDArray[np.int32]]
+    finish: Callable[[Segmentation], Segmentation]
     every_frame: bool = False
 
     def frames(self, first: int) -> Iterator[SeenFrame]:
         """Yield the frames from one on, also those that the movie has only when they are asked for."""
         if self.every_frame:
-            yield from (SeenFrame(self._whole(t)) for t in count(first))
+            yield from map(self._whole, count(first))
             return
         known: _Known | None = None
         for t in count(first - first % WHOLE_EVERY):
@@ -111,24 +129,29 @@ class SparingSegmentation:
             way = whole_part(known.step_px)
             here = known.reference.moved(way)
             changed = find_changes(here, picture)
+            last = SeenFrame(here.labels, known.sightings.moved(way, here.labels), 0.0)
             if changed is not None and not changed.any():
-                return SeenFrame(here.labels, 0.0), known
-            if changed is not None and (parts := self._parts(t, changed, here.labels)) is not None:
+                return last, known
+            if changed is not None and (parts := self._parts(t, changed, last)) is not None:
                 rest = (known.step_px[0] - way[0], known.step_px[1] - way[1])
-                return parts, _Known(here.renewed(changed, picture, parts.labels), rest)
-        labels = self._whole(t)
-        return SeenFrame(labels), _Known(Reference(picture, labels))
+                return parts, _Known(here.renewed(changed, picture, parts.labels), parts.sightings, rest)
+        whole = self._whole(t)
+        return whole, _Known(Reference(picture, whole.labels), whole.sightings)
 
-    def _whole(self, t: int) -> NDArray[np.int32]:
-        return self.finish(self.segmenter.segment(self.shown.show(t), self.sight, self.min_area_px))
+    def _whole(self, t: int) -> SeenFrame:
+        return SeenFrame.of(
+            self.finish(self.segmenter.segment(self.shown.show(t), self.sight, self.min_area_px))
+        )
 
-    def _parts(self, t: int, changed: NDArray[np.bool_], labels: NDArray[np.int32]) -> SeenFrame | None:
-        """Segment what has changed; ``None`` where that is too much of the frame."""
+    def _parts(self, t: int, changed: NDArray[np.bool_], last: SeenFrame) -> SeenFrame | None:
+        """Segment what has changed since the last frame; ``None`` where that is too much of the frame."""
+        labels = last.labels
         boxes = boxes_around(changed, labels, round(MARGIN_PX / self.sight.scale))
         n_px = sum(map(size, boxes))
         if n_px > MAX_PARTS_FRACTION * labels.size:
             return None
         found = self.finish(self.segmenter.segment_parts(self.shown.show(t, boxes), boxes, self.sight))
         least_px = self.segmenter.min_area_px if self.min_area_px is None else self.min_area_px
-        whole = drop_small(replace_particles(labels, found, changed), least_px)
-        return SeenFrame(whole, n_px / labels.size)
+        whole = drop_small(replace_particles(labels, found.labels, changed), least_px)
+        seen = Sightings.of(found.labels, found.scores)
+        return SeenFrame(whole, last.sightings.updated(seen, whole), n_px / labels.size)

@@ -14,6 +14,7 @@ from temtrack.analysis.particles import measure_particles
 from temtrack.formats.store.atomic import check_output_file, whole_file
 from temtrack.formats.store.tables import calibration_metadata, write_table
 from temtrack.imaging.labels import LabelImage
+from temtrack.masks import Sightings
 from temtrack.movie import Movie
 from temtrack.provenance import Provenance
 from temtrack.tables import SEGMENTED
@@ -96,11 +97,11 @@ def write_sheet(folder: Path, masks: Sequence[tuple[Path, int, bool]]) -> list[P
 
 def table_of(movie: Movie, image: NDArray[Any], found: Segmentation) -> pa.Table:
     """Return the table of an image's particles, each with its score."""
-    columns = measure_particles(LabelImage(found.labels), image, frame=0)
-    scores = np.asarray(found.scores, np.float64)[np.asarray(columns["particle_id"]) - 1]
+    seen = Sightings.of(found.labels, found.scores)
+    columns = measure_particles(LabelImage(found.labels), image, frame=0, sightings=seen)
     wanted = {column.name for column in SEGMENTED.columns if column.is_measured}
     measured = {name: values for name, values in columns.items() if name in wanted}
-    return SEGMENTED.fill(measured | {"score": scores}, movie.calibration)
+    return SEGMENTED.fill(measured, movie.calibration)
 
 
 def write_picture(path: Path, movie: Movie, image: NDArray[Any], labels: NDArray[np.int32]) -> None:

@@ -22,7 +22,7 @@ from temtrack.pipeline.prompted import Followed, families_of, only, without_othe
 from temtrack.pipeline.tracking_plan import TrackingPlan
 from temtrack.pipeline.writing import MasksInTurn, written_beside
 from temtrack.progress import Progress, silent
-from temtrack.tables import DRIFT
+from temtrack.tables import DRIFT, SCORES
 from temtrack.tracking.checkpoint import Checkpoint, CheckpointFile, remove_earlier_run
 from temtrack.tracking.engine import TrackedFrame, TrackingEngine
 from temtrack.tracking.report import TrackingReport
@@ -85,7 +85,9 @@ def begin_run(
 def take(engine: TrackingEngine, plan: TrackingPlan, t: int, report: TrackingReport) -> list[TrackedFrame]:
     """Return the frames that a frame makes final; note what the model saw of it."""
     decided = engine.push(plan.movie.read_frame(t))
-    report.seen_fraction.append(plan.segmentation.seen_fraction())
+    seen = plan.segmentation.seen()
+    report.seen_fraction.append(None if seen is None else seen.seen_fraction)
+    report.sightings.append(None if seen is None else seen.sightings)
     return decided
 
 
@@ -140,12 +142,14 @@ def _remove_others(
 
 
 def _write_record(folder: Path, run: Checkpoint, movie: Movie) -> None:
-    """Write the lineage, the drift, and what was run on what."""
+    """Write the lineage, the drift, the scores, and what was run on what."""
     report, provenance = run.report, run.provenance
     write_ctc_table(folder / CTC_TABLE_NAME, report.lineage)
     write_lineage(folder / LINEAGE_NAME, report.lineage)
     drift = report.drift_table(movie.calibration)
     write_table(folder / f"{DRIFT.name}.parquet", drift, provenance.metadata())
+    if (scores := report.scores_table()) is not None:
+        write_table(folder / f"{SCORES.name}.parquet", scores, provenance.metadata())
     whole = movie.frame_range and movie.frame_range.frames
     frames = {
         "frame_range": [whole.start, whole.stop, whole.step] if whole else None,
@@ -182,4 +186,5 @@ def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:
         report.quality,
         frame_range=None if movie.frame_range is None else movie.frame_range.frames,
         seen_fraction=report.seen_fraction,
+        sightings={t: one for t, one in enumerate(report.sightings) if one is not None},
     )

@@ -35,6 +35,9 @@ PARTICLES = Table(
         ),
         Column("touches_border", FLAG, "", "a pixel lies on the edge of the frame"),
         Column("gap_filled", FLAG, "", "drawn where it was expected, not segmented; null if unknown"),
+        Column(
+            "score", REAL, "1", "how likely it is a particle, by the model's own measure; null if it has none"
+        ),
     ),
 )
 
@@ -43,12 +46,7 @@ _UNMEASURED_OF_IMAGES = ("frame", "time_s", "gap_filled")
 SEGMENTED = Table(
     "particles",
     "One row per particle of an image, as `temtrack segment` finds it.",
-    (
-        *(column for column in PARTICLES.columns if column.name not in _UNMEASURED_OF_IMAGES),
-        Column(
-            "score", REAL, "1", "how likely it is a particle, by the model's own measure; null if it has none"
-        ),
-    ),
+    tuple(column for column in PARTICLES.columns if column.name not in _UNMEASURED_OF_IMAGES),
 )
 
 TRACKS = Table(
@@ -220,6 +218,18 @@ DRIFT = Table(
     ),
 )
 
+SCORES = Table(
+    "scores",
+    "One row per particle that the model saw in a frame, by a pixel inside it. Its id stands there in the"
+    " masks.",
+    (
+        Column("frame", FRAME, "frame", "frame number, from 0"),
+        Column("y_px", COUNT, "px", "row of the pixel"),
+        Column("x_px", COUNT, "px", "its column"),
+        Column("score", REAL, "1", "how likely it is a particle, by the model's own measure"),
+    ),
+)
+
 MANIFEST = Table(
     "manifest",
     "One row per tile that `temtrack slice` wrote.",
@@ -247,7 +257,7 @@ MANIFEST = Table(
 
 #: What `temtrack analyze` writes, and every table there is.
 TABLES = (PARTICLES, TRACKS, FRAMES, MERGES)
-ALL_TABLES = (*TABLES, DRIFT, KINETICS, MANIFEST)
+ALL_TABLES = (*TABLES, DRIFT, SCORES, KINETICS, MANIFEST)
 
 
 @dataclass(frozen=True)

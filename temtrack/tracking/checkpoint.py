@@ -21,8 +21,9 @@ from temtrack.imaging.registration import FrameRegistration
 from temtrack.lineage import Lineage, Track
 from temtrack.linking.motion import MotionModel
 from temtrack.linking.state import STATE_CLASSES
+from temtrack.masks import Sightings
 from temtrack.provenance import Provenance, Source
-from temtrack.tables import DRIFT, KINETICS, TABLES
+from temtrack.tables import DRIFT, KINETICS, SCORES, TABLES
 from temtrack.tracking.drift import DriftEstimator
 from temtrack.tracking.engine import ResumableTracker, TrackingState
 from temtrack.tracking.frame_quality import FrameQuality, QualityEstimator
@@ -59,7 +60,7 @@ class Checkpoint:
 
 _CLASSES = (
     *(Checkpoint, Provenance, Source, TrackingState, TrackingReport, Lineage, Track),
-    *(QualityEstimator, FrameQuality, DriftEstimator, FrameRegistration, MotionModel),
+    *(QualityEstimator, FrameQuality, DriftEstimator, FrameRegistration, MotionModel, Sightings),
     *STATE_CLASSES,
 )
 
@@ -174,6 +175,6 @@ def remove_earlier_run(folder: Path) -> None:
     """Remove what an earlier run left, so that no file tells of another one."""
     (folder / RESUME_NAME).unlink(missing_ok=True)  # first: it must never outlive the masks that it counts on
     remove_masks(folder)
-    tables = [f"{table.name}.parquet" for table in (*TABLES, DRIFT, KINETICS)]
+    tables = [f"{table.name}.parquet" for table in (*TABLES, DRIFT, SCORES, KINETICS)]
     for name in (CTC_TABLE_NAME, LINEAGE_NAME, RUN_NAME, "kinetics.png", "kinetics.svg", *tables):
         (folder / name).unlink(missing_ok=True)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from temtrack.calibration import Calibration
+from temtrack.calibration import UNCALIBRATED, Calibration
 from temtrack.imaging.registration import FrameRegistration
 from temtrack.lineage import Lineage
-from temtrack.tables import DRIFT
+from temtrack.masks import Sightings
+from temtrack.tables import DRIFT, SCORES
 from temtrack.tracking.engine import TrackedFrame
 
 _UNKNOWN = (float("nan"), float("nan"))
@@ -20,7 +21,8 @@ _UNKNOWN = (float("nan"), float("nan"))
 class TrackingReport:
     """What tracking did: the lineage; flag, measures, particles and gap-filled ids of each frame.
 
-    ``seen_fraction`` is known of frames as they are taken, the rest once their ids are final.
+    ``seen_fraction`` and ``sightings`` are known of frames as they are taken, the rest once their ids are
+    final.
     """
 
     lineage: Lineage = field(default_factory=lambda: Lineage(0, (), ()))
@@ -31,6 +33,7 @@ class TrackingReport:
     gap_filled: dict[int, list[int]] = field(default_factory=dict)
     n_particles: list[int] = field(default_factory=list)
     seen_fraction: list[float | None] = field(default_factory=list)
+    sightings: list[Sightings | None] = field(default_factory=list)
 
     @property
     def n_masks(self) -> int:
@@ -53,6 +56,20 @@ class TrackingReport:
         self.lineage, ids = lineage, {track.id for track in lineage.tracks}
         kept = {t: [one for one in filled if one in ids] for t, filled in self.gap_filled.items()}
         self.gap_filled = {t: filled for t, filled in kept.items() if filled}
+
+    def scores_table(self) -> pa.Table | None:
+        """Return what a model saw, as `temtrack.tables.SCORES`; ``None`` where it tells no scores."""
+        known = {t: one for t, one in enumerate(self.sightings) if one is not None and one.score.size}
+        if not known:
+            return None
+        at_px = np.concatenate([one.at_px for one in known.values()])
+        measured = {
+            "frame": np.repeat(list(known), [one.score.size for one in known.values()]),
+            "y_px": at_px[:, 0],
+            "x_px": at_px[:, 1],
+            "score": np.concatenate([one.score for one in known.values()]).astype(np.float64),
+        }
+        return SCORES.fill(measured, UNCALIBRATED)
 
     def frames_flagged(self, *flags: str) -> dict[int, str]:
         """Return number and flag of the frames that are such."""

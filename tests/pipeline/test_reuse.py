@@ -1,5 +1,6 @@
 """Where a movie stands still the last masks are used again, and nothing that happens is missed."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -25,11 +26,25 @@ def simulated():
     return movie, np.stack([movie.frame(t) for t in range(len(movie))])
 
 
+class Scoring(Segmenter):
+    """Otsu's threshold with a score for each particle: the larger the surer."""
+
+    def _scored(self, found):
+        area = np.bincount(found.labels.ravel(), minlength=len(found.scores) + 1)[1:]
+        return replace(found, scores=(area / (1 + area)).astype(np.float32))
+
+    def segment(self, *words):
+        return self._scored(super().segment(*words))
+
+    def segment_parts(self, *words):
+        return self._scored(super().segment_parts(*words))
+
+
 def seen_of(frames, first=0, every_frame=False):
     """Return what is seen of the frames from one on."""
     shown = FramesWithNeighbours(movie_of_array(frames), 0)
-    segmenter = Segmenter("otsu")
-    seen = SparingSegmentation(segmenter, Sight(), None, shown, lambda found: found.labels, every_frame)
+    segmenter = Scoring("otsu")
+    seen = SparingSegmentation(segmenter, Sight(), None, shown, lambda found: found, every_frame)
     return list(islice(seen.frames(first), len(frames) - first))
 
 
@@ -54,7 +69,16 @@ def test_a_run_that_goes_on_sees_the_same(simulated):
     for first in (7, 10, 25):
         for now, then in zip(seen_of(frames, first), unbroken[first:], strict=True):
             np.testing.assert_array_equal(now.labels, then.labels)
+            np.testing.assert_array_equal(now.sightings.at_px, then.sightings.at_px)
+            np.testing.assert_array_equal(now.sightings.score, then.sightings.score)
             assert now.seen_fraction == then.seen_fraction
+
+
+def test_each_particle_keeps_its_score_until_it_is_seen_anew(simulated):
+    _, frames = simulated
+    for seen in seen_of(frames):
+        ids = np.unique(seen.labels[seen.labels > 0])
+        assert np.isfinite(seen.sightings.scores(seen.labels, ids)).all()
 
 
 def discs(radius_px, y0=40.0, shape=(96, 96)):

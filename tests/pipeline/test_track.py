@@ -14,18 +14,20 @@ from temtrack.formats.readers import read_movie
 from temtrack.formats.store.lineage import read_lineage, write_lineage
 from temtrack.formats.store.masks import mask_name, read_masks, write_mask
 from temtrack.formats.store.movies import write_movie
+from temtrack.formats.store.run import open_run
 from temtrack.linking.lineage_builder import FinalTrack
 from temtrack.models.import_checkpoint import import_checkpoint
 from temtrack.models.registry import find_model, new_model_folder, verify, weights_of
 from temtrack.movie import Movie
 from temtrack.nets.deaot.model import deaot_t
 from temtrack.pipeline.analyze import analyze_file
-from temtrack.pipeline.movie_segmentation import MovieSegmentation
+from temtrack.pipeline.movie_segmentation import MovieSegmentation, segmented_by_model
 from temtrack.pipeline.options import AnalyzeOptions, TrackOptions
 from temtrack.pipeline.request import Request
 from temtrack.pipeline.tracking_plan import TrackingPlan, load_tracker, segmented_by_masks
 from temtrack.pipeline.tracking_run import track_into
 from temtrack.provenance import Source
+from temtrack.segmentation.segmenter import Segmenter
 from temtrack.simulation.config import MovieConfig
 from temtrack.simulation.movie import simulate_movie
 from temtrack.tracking import checkpoint
@@ -187,6 +189,49 @@ def begin_after(n_before, folder, plan):
     lineage_builder._origins = dict.fromkeys(lineage_builder._entries, ("present", ()))
     lineage_builder._fates = dict.fromkeys(lineage_builder._entries, "lost")
     CheckpointFile(folder, OverlapTracker()).save(run)
+
+
+class Sure(Segmenter):
+    """Otsu's threshold, as sure of each particle as its place in the frame says."""
+
+    def segment(self, *words):
+        found = super().segment(*words)
+        return replace(found, scores=np.linspace(0.5, 0.9, len(found.scores), dtype=np.float32))
+
+
+@pytest.mark.filterwarnings("ignore::temtrack.errors.TemtrackNotice")
+def test_what_the_model_says_of_each_particle_stands_in_the_tables(simulated, tmp_path, monkeypatch):
+    movie = read_movie(simulated[0] / "film.tif")
+    monkeypatch.setattr(checkpoint, "INTERVAL_S", 0.0)
+    monkeypatch.setattr(checkpoint, "MAX_TIME_FRACTION", np.inf)
+
+    def go(out, resume=False):
+        out.mkdir(exist_ok=True)
+        seen = segmented_by_model(Sure("otsu"), movie, TrackOptions(n_neighbours=0, every_frame=True))
+        track_into(out, plan_of(movie, seen, n_neighbours=0), resume=resume)
+        return (out / "scores.parquet").read_bytes()
+
+    unbroken, stopped = go(tmp_path / "a"), tmp_path / "b"
+    with monkeypatch.context() as patch:
+        die_at(31, patch)
+        with pytest.raises(Killed):
+            go(stopped)
+    assert go(stopped, resume=True) == unbroken
+    _, tables = analyze_file(stopped, stopped, None, AnalyzeOptions(), Request("temtrack analyze"))
+    for row in tables.particles.to_pylist():
+        assert row["gap_filled"] if row["score"] is None else 0.499 < row["score"] < 0.901
+    assert sum(row["score"] is not None for row in tables.particles.to_pylist()) > 100
+
+
+@pytest.mark.parametrize("damage", [b"no table", None])
+def test_damaged_scores_are_refused_in_one_line(finished, damage):
+    path = finished / "scores.parquet"
+    if damage is None:
+        pq.write_table(pq.read_table(finished / "drift.parquet"), path)
+    else:
+        path.write_bytes(damage)
+    with pytest.raises(InputError, match=r"scores\.parquet: (cannot be read|lacks columns)"):
+        open_run(finished)
 
 
 def test_ids_beyond_16_bits_do_not_wrap(simulated, tmp_path):

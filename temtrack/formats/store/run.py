@@ -18,6 +18,7 @@ from temtrack.formats.store.atomic import whole_file
 from temtrack.formats.store.fit import fitted, refuse_other_frames
 from temtrack.formats.store.lineage import LINEAGE_NAME, ctc_parents, read_ctc_table, read_lineage
 from temtrack.formats.store.masks import list_masks, read_masks_in_time
+from temtrack.formats.store.scores import SCORES_NAME, read_scores
 from temtrack.masks import Masks, Run
 from temtrack.movie import Movie
 from temtrack.provenance import Provenance, Source
@@ -56,6 +57,7 @@ def open_run(path: Path | str) -> Run:
         refuse_other_frames(path, masks, lineage)  # before the record, which tells of each frame
         parents = ctc_parents(lineage)
     known = _read_record(path / RUN_NAME, masks) if (path / RUN_NAME).is_file() else {}
+    known["sightings"] = read_scores(path)
     if lineage is not None:
         record = known.get("provenance")
         is_corrected = record is not None and (record.action == "correct" or "corrections" in record.inputs)
@@ -132,8 +134,9 @@ def fingerprint_run(path: Path, tables: Iterable[Table] = ()) -> str:
 
 
 def list_beside(path: Path) -> list[Path]:
-    """Return what a tracker left beside the masks of a folder, where it is there: lineage and record."""
-    return [path / name for name in (LINEAGE_NAME, RUN_NAME) if (path / name).is_file()]
+    """Return what a tracker left beside the masks of a folder, where it is there: lineage, record, scores."""
+    names = (LINEAGE_NAME, RUN_NAME, SCORES_NAME)
+    return [path / name for name in names if (path / name).is_file()]
 
 
 def _read_record(path: Path, masks: Masks) -> dict[str, Any]:
