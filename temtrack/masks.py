@@ -209,7 +209,8 @@ class Run:
         The share of each frame (T,) that a model saw, where it saw only what had changed; ``None`` where
         unknown.
     sightings
-        By frame, where a model saw particles, and how likely each is one; often none.
+        Tells by a frame's number where a model saw particles, and how likely each is one; ``None`` where
+        nobody knows.
     """
 
     masks: Masks
@@ -224,7 +225,7 @@ class Run:
     ctc_parents: Mapping[int, int] = field(default_factory=dict)
     contours: Mapping[int, Path] = field(default_factory=dict)
     seen_fraction: Sequence[float | None] | None = None
-    sightings: Mapping[int, Sightings] = field(default_factory=dict)
+    sightings: Callable[[int], Sightings | None] = lambda t: None
 
     @property
     def path(self) -> Path:

@@ -90,7 +90,7 @@ def _measure_all_particles(
     for frame, labels in enumerate(images):
         image = None if movie is None else movie.read_frame(frame)
         filled = None if run.gap_filled is None else run.gap_filled.get(frame, frozenset())
-        parts.append(measure_particles(labels, image, frame, filled, run.sightings.get(frame)))
+        parts.append(measure_particles(labels, image, frame, filled, run.sightings(frame)))
         for watch in watches:
             watch.add(frame, labels)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

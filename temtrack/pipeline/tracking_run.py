@@ -186,5 +186,5 @@ def track_in_memory(plan: TrackingPlan, progress: Progress = silent) -> Run:
         report.quality,
         frame_range=None if movie.frame_range is None else movie.frame_range.frames,
         seen_fraction=report.seen_fraction,
-        sightings={t: one for t, one in enumerate(report.sightings) if one is not None},
+        sightings=report.sightings.__getitem__,
     )

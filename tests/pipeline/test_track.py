@@ -230,8 +230,9 @@ def test_damaged_scores_are_refused_in_one_line(finished, damage):
         pq.write_table(pq.read_table(finished / "drift.parquet"), path)
     else:
         path.write_bytes(damage)
+    opened = open_run(finished)
     with pytest.raises(InputError, match=r"scores\.parquet: (cannot be read|lacks columns)"):
-        open_run(finished)
+        opened.sightings(0)
 
 
 def test_ids_beyond_16_bits_do_not_wrap(simulated, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +17,20 @@ from temtrack.tables import SCORES
 SCORES_NAME = f"{SCORES.name}.parquet"
 
 
-def read_scores(folder: Path) -> dict[int, Sightings]:
-    """Return what a model saw, by frame; nothing where a folder has no such file.
+def read_scores(folder: Path) -> Callable[[int], Sightings | None]:
+    """Return what tells by a frame's number what a model saw there, ``None`` where nobody knows.
 
-    Raises
-    ------
-    InputError
-        Where the file is damaged.
+    Of long movies it is much, so it is read when a frame is asked for first. Then `InputError` is raised
+    where the file is damaged.
     """
     path = folder / SCORES_NAME
     if not path.is_file():
-        return {}
+        return lambda t: None
+    whole = cache(partial(_read, path))
+    return lambda t: whole().get(t)
+
+
+def _read(path: Path) -> dict[int, Sightings]:
     with refused_as(f"{path}: cannot be read as a Parquet table"):
         table = pq.read_table(path)
     if not SCORES.is_held_by(table.schema):
