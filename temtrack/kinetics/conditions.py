@@ -1,4 +1,4 @@
-"""Rates of events and of growth against what was logged beside the movie: temperature, pressure, dose."""
+"""Events, growth and motion against what was logged beside the movie: temperature, pressure, dose."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temtrack.calibration import DoseRate
-from temtrack.kinetics.bootstrap import MIN_FAMILIES, bootstrapped, draw_families_and_errors
+from temtrack.kinetics.bootstrap import MIN_FAMILIES, bootstrapped, draw_counts, draw_families_and_errors
 from temtrack.kinetics.estimate import NO_SCALE, Estimate, Measured, Reals, Refused, fill_rows, require
 from temtrack.kinetics.events import count_present, event_rate, frame_steps, gather_events
+from temtrack.kinetics.motion import DIFFUSION_SOURCE, fit_diffusion, gather_walks
 from temtrack.kinetics.observed import ObservedRun
 from temtrack.kinetics.rates import MIN_LEAP_PX, number_pieces
 from temtrack.kinetics.sizes import POISSON_SOURCE
@@ -21,13 +22,14 @@ from temtrack.kinetics.sizes import POISSON_SOURCE
 N_BINS, MIN_FRAMES = 4, 8
 
 _METHOD = "events, each as sure as it is, / {} in bins of what was logged; Poisson interval"
+_DIFFUSION = "MSD = 4 D t + 4 sigma^2 in bins of what was logged, drift removed; bootstrap of families"
 _GROWTH = "mean dr/dt from frame to frame in bins of what was logged; bootstrap of families and contours"
 
 
 def measure_conditions(
     run: ObservedRun, name: str, unit: str, values: Reals, rng: np.random.Generator
 ) -> list[Estimate]:
-    """Measure rates of events and of growth in bins of a logged value (T,), NaN where unknown."""
+    """Measure rates of events, of growth and of motion in bins of a logged value (T,), NaN where unknown."""
     word = re.sub(r"\W+", "_", name).strip("_").lower() or "value"
     u = run.length_unit
     units = {"coalescence": "1/s", "dissolution": "1/s", "nucleation": f"1/{u}2/s"}
@@ -38,13 +40,14 @@ def measure_conditions(
         for kind in units
     ]
     growth = Estimate(f"radius_rate_over_{word}", f"{u}/s", _GROWTH, "by definition", at_unit=unit)
+    motion = Estimate(f"diffusion_over_{word}", "nm2/s", _DIFFUSION, DIFFUSION_SOURCE, at_unit=unit)
     try:
         known = np.isfinite(values)
         require(int(known.sum()), MIN_FRAMES, f"frames with a {name}")
         if np.ptp(values[known]) == 0:
             raise Refused(f"{name} is the same in all frames")
     except Refused as refused:
-        return [row.filled(refused) for row in (*rows, growth)]
+        return [row.filled(refused) for row in (*rows, growth, motion)]
     edges = _edges(values[known])
     group = np.where(known, np.clip(np.searchsorted(edges, values, side="right") - 1, 0, edges.size - 2), -1)
     bins = np.unique(group[known])
@@ -52,6 +55,7 @@ def measure_conditions(
     return [
         *_event_rates(run, rows, group, bins, middles),
         *_growth_rates(run, growth, group, bins, middles, rng),
+        *_diffusion(run, motion, group, bins, middles, rng),
     ]
 
 
@@ -116,6 +120,27 @@ def _growth_rates(
         found
         for one, middle in zip(bins, middles, strict=True)
         for found in fill_rows([replace(row, at=middle)], lambda held=of_step == one: list(tell(held)))
+    ]
+
+
+def _diffusion(
+    run: ObservedRun,
+    row: Estimate,
+    group: NDArray[np.intp],
+    bins: NDArray[np.intp],
+    middles: list[float],
+    rng: np.random.Generator,
+) -> list[Estimate]:
+    """Return the diffusion coefficient in each bin, by the steps that begin and end in it."""
+    try:
+        walks = gather_walks(run)
+    except Refused as refused:
+        return [row.filled(refused)]
+    draws = draw_counts(walks.n_families, rng)
+    return [
+        found
+        for one, middle in zip(bins, middles, strict=True)
+        for found in fill_rows([replace(row, at=middle)], fit_diffusion, walks, group == one, draws)
     ]
 
 

@@ -46,7 +46,7 @@ _ALPHA = "MSD = 4 D t^alpha + 4 sigma^2, up to a quarter of the movie; bootstrap
 _GAUSS = "<r^4> / (2 <r^2>^2) - 1 of steps over `at`, 0 for Gaussian ones; bootstrap of families"
 _VELOCITY = "<v(t) v(t + at)> / <v^2> of steps of one frame; bootstrap of families"
 _MOBILE = "two kinds of Brownian particles by maximum likelihood; bootstrap of families"
-_SOURCE = "Michalet 2010, doi:10.1103/PhysRevE.82.041914"
+DIFFUSION_SOURCE = "Michalet 2010, doi:10.1103/PhysRevE.82.041914"
 _GAUSS_SOURCE = "Rahman 1964, Phys. Rev. 136, A405"
 
 
@@ -98,9 +98,9 @@ def gather_walks(run: ObservedRun) -> Walks:
 
 def measure_motion(run: ObservedRun, rng: np.random.Generator) -> list[Estimate]:
     """Measure D(r) and its exponent, alpha, non-Gaussian parameter, velocity correlation and mobile share."""
-    of_radius = Estimate("diffusion_over_radius", "nm2/s", _MSD, _SOURCE, at_unit="nm")
-    size = Estimate("diffusion_size_exponent", "1", _SIZE, _SOURCE)
-    alpha = Estimate("anomalous_exponent", "1", _ALPHA, _SOURCE)
+    of_radius = Estimate("diffusion_over_radius", "nm2/s", _MSD, DIFFUSION_SOURCE, at_unit="nm")
+    size = Estimate("diffusion_size_exponent", "1", _SIZE, DIFFUSION_SOURCE)
+    alpha = Estimate("anomalous_exponent", "1", _ALPHA, DIFFUSION_SOURCE)
     gauss = Estimate("non_gaussian_parameter", "1", _GAUSS, _GAUSS_SOURCE, at_unit="s")
     velocity = Estimate("velocity_correlation", "1", _VELOCITY, "by definition", at_unit="s")
     mobile = [
@@ -122,6 +122,14 @@ def measure_motion(run: ObservedRun, rng: np.random.Generator) -> list[Estimate]
         *fill_rows(later, _correlate, walks, draws),
         *fill_rows(mobile, _split, walks, draws),
     ]
+
+
+def fit_diffusion(walks: Walks, among: NDArray[np.bool_], draws: Reals) -> list[Measured]:
+    """Fit the diffusion coefficient of the steps that begin and end in some frames (T,)."""
+    there = replace(walks, places=np.where(among[:, None], walks.places, np.nan))
+    parts = [walks.by_family(part) for part in _squares(there, range(1, MAX_LAG_FRAMES + 1))]
+    n = int((parts[1].min(axis=1) > 0).sum())
+    return _fit_bin(parts, draws, walks.interval_s, n)
 
 
 def _squares(walks: Walks, lags: range) -> tuple[Reals, Reals]:
@@ -158,7 +166,7 @@ def _over_radius(row: Estimate, walks: Walks, draws: Reals) -> list[Estimate]:
 
 
 def _fit_bin(parts: list[Reals], draws: Reals, interval_s: float, n: int) -> list[Measured]:
-    require(n, MIN_FAMILIES, "families of this size")
+    require(n, MIN_FAMILIES, "families")
     (value, drawn) = (
         fit_line(counts @ parts[0], counts @ parts[1], interval_s)[0]
         for counts in (np.ones((1, draws.shape[1])), draws)

@@ -65,6 +65,7 @@ def _over(word: str, x: str) -> list[CurvePlot]:
         CurvePlot(events, f"Rates per particle over {x}", x, "rate"),
         CurvePlot((f"nucleation_rate_over_{word}",), f"Nucleation over {x}", x, "rate"),
         CurvePlot((f"radius_rate_over_{word}",), f"Growth rate over {x}", x, "dr/dt"),
+        CurvePlot((f"diffusion_over_{word}",), f"Diffusion over {x}", x, "D"),
     ]
 
 

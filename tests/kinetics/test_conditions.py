@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from kinetic_laws import World, disappearing, observe
+from kinetic_laws import World, disappearing, observe, uncalibrated
 
 from temtrack.errors import InputError
 from temtrack.formats.run_log import read_run_log
@@ -31,7 +31,8 @@ def test_rates_follow_what_was_logged():
     assert "too few frames with a dose" in few.reason
     unknown = measure_conditions(replace(run, merges=None), "dose", "1", pressure, rng(0))
     assert "--merges" in unknown[0].reason
-    assert unknown[-1].value is not None  # growth needs no merges
+    growth = [row for row in unknown if row.quantity == "radius_rate_over_dose"]
+    assert growth[-1].value is not None  # growth needs no merges
 
 
 def test_levels_of_what_was_logged_are_kept_apart():
@@ -57,6 +58,22 @@ def test_growth_follows_what_was_logged():
     assert cold.low < slow < cold.high < hot.low < fast < hot.high
     nucleation = [row for row in told if row.quantity == "nucleation_rate_over_temperature"]
     assert [(row.value, row.unit) for row in nucleation] == [(0, "1/nm2/s")] * 2
+
+
+def test_diffusion_follows_what_was_logged():
+    world = World(n_frames=60)
+    slow, fast = 0.1, 0.8  # nm2/s
+    heat = np.where(np.arange(world.n_frames) < 30, 300.0, 700.0)
+    spread = np.sqrt(2 * np.where(heat < 500, slow, fast) * world.frame_time_s)
+    steps = rng(1).normal(0, 1, (world.n_particles, world.n_frames, 2)) * spread[:, None]
+    sizes = np.broadcast_to(world.diameter_nm * world.relative_sizes(rng(2))[:, None], steps.shape[:2])
+    run = observe(world, sizes, rng(3), steps_nm=np.cumsum(steps, axis=1))
+    told = measure_conditions(run, "temperature", "°C", heat, rng(0))
+    cold, hot = (row for row in told if row.quantity == "diffusion_over_temperature")
+    assert (cold.at, hot.at, hot.unit, hot.at_unit) == (300, 700, "nm2/s", "°C")
+    assert cold.low < slow < cold.high < hot.low < fast < hot.high
+    no_scale = measure_conditions(uncalibrated(run, times=False), "temperature", "°C", heat, rng(0))
+    assert "pixel size" in no_scale[-1].reason
 
 
 def test_a_dose_rate_gives_the_dose(tmp_path):

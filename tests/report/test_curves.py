@@ -14,10 +14,11 @@ def test_units_are_printed_with_their_powers():
 
 
 def test_rates_over_what_was_logged_get_a_panel():
-    plot, nucleation, growth = curves_of([RATE])[len(CURVES) :]
+    plot, nucleation, growth, motion = curves_of([RATE])[len(CURVES) :]
     assert plot.title == "Rates per particle over gas pressure"
     assert nucleation.quantities == ("nucleation_rate_over_gas_pressure",)
     assert (growth.quantities, growth.y) == (("radius_rate_over_gas_pressure",), "dr/dt")
+    assert (motion.quantities, motion.y) == (("diffusion_over_gas_pressure",), "D")
     axes = Figure().subplots()
     draw_curves(axes, plot, [RATE])
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("gas pressure (mbar)", "rate (1/s)")
