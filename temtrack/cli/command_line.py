@@ -34,6 +34,6 @@ def remember(words: Sequence[str]) -> None:
     _WORDS.set(tuple(word for word in words if word != "--resume"))
 
 
-def request(force: bool = False, resume: bool = False, begun: bool = False) -> Request:
+def request(force: bool = False, resume: bool = False) -> Request:
     """Return what the command at hand asks a stage for."""
-    return Request(command_line(), with_progress, force, resume, begun)
+    return Request(command_line(), with_progress, force, resume)

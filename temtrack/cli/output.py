@@ -146,18 +146,16 @@ def warnings_in_one_line() -> Iterator[None]:
         yield
 
 
-def with_progress(
-    items: Iterable[T], description: str, total: int | None = None, unit: str | None = None
-) -> Iterator[T]:
+def with_progress(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
     """Yield the items and show how far they are: under a bar in a terminal, which vanishes at the end.
 
-    Elsewhere a line tells now and then, and at the end, of work that takes long. The ``unit`` of the items
-    may be ``frames``, say. Where there are fewer of them than ``total``, the others were done before. Items
-    alone, as the pipeline gives them, are the frames of a movie.
+    Elsewhere a line tells now and then, and at the end, of work that takes long. Where there are fewer items
+    than ``total``, the others were done before. Items alone, as the pipeline gives them, are the frames of a
+    movie.
     """
     n_items = len(items) if isinstance(items, Sized) else None
-    if total is None and n_items is not None:
-        total, unit = n_items, unit or "frames"
+    unit = "frames" if total is None and n_items is not None else None
+    total = n_items if total is None else total
     done = total - n_items if total is not None and n_items is not None else 0
     stage = Stage(description, total, unit, done)
     yield from follow(items, stage, _MESSAGES)

@@ -49,6 +49,9 @@ MIN_UNLIKE = 0.5
 #: Of the queue every so-manieth item is drawn at random, so that all can be judged by those reviewed.
 SAMPLE_EVERY = 4
 
+#: Of that drawing, so that the queue of a run is the same each time.
+_SEED = 0
+
 #: Doubt of what nobody gave a confidence.
 _UNKNOWN_DOUBT = 0.5
 
@@ -102,19 +105,17 @@ class Item:
         return self.no if isinstance(self.yes, Confirmed | MergeAccepted) else self.yes
 
 
-def make_queue(run: EditedRun, tables: Tables, seed: int = 0) -> list[Item]:
+def make_queue(run: EditedRun, tables: Tables) -> list[Item]:
     """Return what to look at in an uncorrected run, in order.
 
     Parameters
     ----------
     run, tables
         As tracked, and its tables.
-    seed
-        Of what is drawn at random.
     """
     items = [*_Finder(run, tables).find()]
     items.sort(key=lambda item: (-item.weight, item.frame, item.key))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_SEED)
     drawn = [items[i] for i in rng.permutation(len(items)) if items[i].kind in ("merge", *ENDS)]
     queue: dict[str, Item] = {}
     ordered, sampled = iter(items), iter(drawn)

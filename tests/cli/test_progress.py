@@ -22,13 +22,13 @@ def clock(monkeypatch):
 
 
 def test_progress_of_long_work_is_a_line_now_and_then_outside_a_terminal(capsys, clock):
-    for _ in output.with_progress(range(20, 100), "tracking", total=100, unit="frames"):
+    for _ in output.with_progress(range(20, 100), "segment", total=100):
         clock[0] += 2
     shown = capsys.readouterr()
     assert shown.out == ""
     first, *_, last = shown.err.splitlines()
-    assert first == "tracking 35/100 frames, 0.5 frames/s, 2 min 10 s left"
-    assert last == "tracking 100/100 frames in 2 min 40 s"
+    assert first == "segment 35/100, 0.5/s, 2 min 10 s left"
+    assert last == "segment 100/100 in 2 min 40 s"
     assert len(shown.err.splitlines()) == 160 // 30 + 1
 
 
@@ -44,7 +44,7 @@ def test_slow_work_is_told_by_the_time_that_each_takes(capsys, clock):
 
 def test_lines_of_one_of_many_tell_which_and_no_more_often(capsys, clock):
     for _ in output.with_progress(range(3), "track", total=3):
-        for _ in output.with_progress(range(10), "tracking", total=10, unit="frames"):
+        for _ in output.with_progress(range(10), "tracking"):
             clock[0] += 4
     assert capsys.readouterr().err.splitlines() == [
         "track 0/3: tracking 8/10 frames, 0.25 frames/s, 8 s left",
@@ -65,8 +65,10 @@ def test_progress_in_a_terminal_shows_the_rate_and_counts_what_was_done_before(m
     written = io.StringIO()
     console = Console(file=written, force_terminal=True, width=100)
     monkeypatch.setattr(output, "_MESSAGES", console)
-    for _ in output.with_progress(range(6, 10), "tracking", total=10, unit="frames"):
+    for _ in output.with_progress(range(6, 10), "segment", total=10):
         time.sleep(0.12)  # bars are drawn ten times a second
+    for _ in output.with_progress(range(2), "tracking"):
+        time.sleep(0.12)
     assert "frames/s" in written.getvalue()
     assert "6/10" in written.getvalue()
     assert "10/10" in written.getvalue()
