@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from temtrack.lineage import Fate, Origin
-from temtrack.linking.hypotheses import is_dissolving
+from temtrack.linking.hypotheses import is_dissolving, is_shrinking
+from temtrack.linking.noise import MovieNoise
 from temtrack.linking.records import FrameRecord, TrackState
 
 #: A new particle below this share of its own area at the end of the look-ahead is growing ...
@@ -31,13 +32,14 @@ def classify_origin(track_id: int, window: list[FrameRecord], usual_area_px: flo
     return "nucleated" if is_small or area <= GROWING_FRACTION * latest else "appeared"
 
 
-def classify_fate(track: TrackState, shape: tuple[int, int]) -> Fate:
+def classify_fate(track: TrackState, shape: tuple[int, int], noise: MovieNoise) -> Fate:
     """Return the fate of a track that was not found again after its last observation."""
     if track.touches_border or _is_outside(track, shape):
         return "left"
     after = track.last_seen + 1
     areas = track.areas_before(after)
-    if is_dissolving(track, after) or (areas and areas[-1] <= TINY_AREA_PX):
+    is_tiny = bool(areas) and areas[-1] <= TINY_AREA_PX
+    if is_tiny or is_dissolving(track, after) or is_shrinking(track, after, noise):
         return "dissolved"
     return "lost"
 

@@ -205,7 +205,8 @@ class Linker:
         # So do those that a person did not see in the last frame.
         in_gap = [track for track in self.state.tracks.values() if track.gap_frames]
         is_told = bool(self.state.window) and self.state.window[-1].is_all_told
-        self.state.end([t for t in in_gap if is_told or classify_fate(t, self._shape) != "lost"])
+        noise = self.state.noise
+        self.state.end([t for t in in_gap if is_told or classify_fate(t, self._shape, noise) != "lost"])
         while self.state.window:
             decide_first_frame(self.state, self.config)
         return self.state.lineage_builder.lineage()

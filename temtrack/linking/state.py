@@ -102,7 +102,7 @@ class LinkerState:
             return
         height, width = self.window[-1].drawn.shape
         for track in tracks:
-            self.lineage_builder.add_fate(track.id, classify_fate(track, (height, width)))
+            self.lineage_builder.add_fate(track.id, classify_fate(track, (height, width), self.noise))
         for record in self.window:
             removed = {track.id: 0 for track in tracks if record.frame > track.last_seen}
             if removed:

@@ -100,6 +100,17 @@ def test_a_gap_beyond_the_limit_ends_the_track_at_its_last_sighting():
     assert all(f.gap_filled_ids == () for f in frames)
 
 
+@pytest.mark.parametrize(("last_radius_px", "fate"), [(9.0, "lost"), (7.0, "dissolved")])
+def test_what_was_shrinking_when_it_was_seen_last_has_dissolved(last_radius_px, fate):
+    """Before it is too faint to be found it has lost two fifths of its area, not half."""
+    radii = np.linspace(9.0, last_radius_px, 10)
+    masks = np.concatenate(
+        [draw([Disc(1, 20, 20, 9), Disc(2, 20, 60, r)], 1) for r in radii] + [draw([Disc(1, 20, 20, 9)], 12)]
+    )
+    _, lineage = link(masks)
+    assert [(t.end, t.fate) for t in lineage.tracks] == [(21, "present"), (9, fate)]
+
+
 def test_spurious_detections_do_not_excuse_a_particle_that_is_gone():
     """They are missed in the next frames; that makes no frame of low recall, in which no gap counts."""
     masks = draw([*(Disc(i, 12, 12 * i, 5) for i in range(1, 7)), Disc(7, 40, 20, 6)], 30)
