@@ -88,6 +88,12 @@ ARCHITECTURES = {
         Architecture("sam-vit-b", _DETECTOR, "sam", "sam_vit_b", extra="sam"),
         Architecture("sam-vit-l", _DETECTOR, "sam", "sam_vit_l", extra="sam"),
         Architecture("sam-vit-h", _DETECTOR, "sam", "sam_vit_h", extra="sam"),
+        Architecture("mobile-sam", _DETECTOR, "sam2", "mobile_sam", extra="yolo"),
+        *(
+            Architecture(f"sam2{minor}-{size}", _DETECTOR, "sam2", f"sam2{part}_{size}", extra="yolo")
+            for minor, part in (("", ""), (".1", "_1"))
+            for size in "tsbl"
+        ),
         Architecture("otsu", _SEGMENTER),
         Architecture("deaot-t", _TRACKER, "deaot.model", "deaot_t", "deaot"),
         Architecture("deaot-s", _TRACKER, "deaot.model", "deaot_s", "deaot"),

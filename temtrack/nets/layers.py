@@ -10,8 +10,10 @@ import math
 from collections import OrderedDict
 from functools import cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 PATCH = 4
@@ -139,6 +141,12 @@ def init_linear(module: nn.Module) -> None:
         nn.init.trunc_normal_(module.weight, std=0.02)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+def to_picture(tile: Tensor) -> NDArray[np.uint8]:
+    """Return a tile, 1x3xHxW in [0, 1], as a picture (H, W, 3)."""
+    picture = (255 * tile[0].clamp(0, 1).movedim(0, -1)).round().byte().cpu().numpy()
+    return np.ascontiguousarray(picture)
 
 
 def imagenet_normalize(images: Tensor) -> Tensor:

@@ -20,11 +20,18 @@ from torch import Tensor, nn
 from temtrack.imaging.labels import mean_values, nearest_pixels
 from temtrack.nets.device import bf16_where_native
 from temtrack.nets.efficient_sam import PATCH, EfficientSam
-from temtrack.segmentation import dense_maps, detections, prompts
-from temtrack.segmentation.automatic import detect_by_points, detect_objects
+from temtrack.segmentation import dense_maps, detections
+from temtrack.segmentation.automatic import detect_by_grid, detect_by_points, detect_objects
 from temtrack.segmentation.detections import Detection
 from temtrack.segmentation.model import Segmentation
-from temtrack.segmentation.prompts import Prompts
+from temtrack.segmentation.prompts import (
+    TILING,
+    Prompts,
+    answer_by_efficient_sam,
+    answer_by_sam,
+    answer_by_sam2,
+    predict_prompts,
+)
 from temtrack.segmentation.scale import Prediction, foreground_confidence
 from temtrack.segmentation.tiling import Logits, Tiling, View, detect_in_tiles, mean_maps, predict_logits
 
@@ -41,11 +48,14 @@ class DenseAdapter:
         Predicts maps of everything, Bx3xHxW in [0, 1] -> BxCxH/gxW/g logits on the tiling's grid g.
     predict_prompts
         Finds single particles, see `prompts.predict_prompts`; ``None`` where the network takes no prompts.
+    scale
+        At which an image is seen where nobody says otherwise; ``None`` where that which suits it is found.
     """
 
     tiling: Tiling
     predict_dense: Callable[[Any, Tensor], Tensor]
     predict_prompts: Callable[[Any, Tensor, Prompts], Segmentation] | None = None
+    scale: float | None = None
     averages_views: ClassVar = True
     encode = staticmethod(dense_maps.encode)
 
@@ -79,11 +89,16 @@ class DetectionAdapter:
         The tiles in which the network sees an image.
     detect
         Detects the particles of a tile, 1x3xHxW in [0, 1].
+    predict_prompts
+        As that of a `DenseAdapter`.
+    scale
+        As that of a `DenseAdapter`.
     """
 
     tiling: Tiling
     detect: Callable[[Any, Tensor], list[Detection]]
-    predict_prompts: ClassVar = None
+    predict_prompts: Callable[[Any, Tensor, Prompts], Segmentation] | None = None
+    scale: float | None = None
     averages_views: ClassVar = False
     encode = staticmethod(detections.encode)
 
@@ -127,14 +142,21 @@ def predict_directly(net: nn.Module, images: Tensor) -> Tensor:
 
 # An image of 512 px, shifted by half the multiple, fits into one tile.
 EFFICIENT_SAM = DenseAdapter(
-    Tiling(512 + PATCH, 128, multiple=PATCH, grid=4), predict_without_points, prompts.predict_prompts
+    Tiling(512 + PATCH, 128, multiple=PATCH, grid=4),
+    predict_without_points,
+    partial(predict_prompts, tiling=TILING, answer=answer_by_efficient_sam),
 )
 # Swin-UNet mirrors a tile out to whole windows, a multiple of 224 px: better it sees the image there.
 SWIN_UNET = DenseAdapter(Tiling(448, 96, multiple=32, grid=1, whole=True), predict_directly)
 VM_UNET = DenseAdapter(Tiling(512 + 32, 128, multiple=32, grid=1), predict_directly)
 YOLO = DetectionAdapter(Tiling(640, 160, multiple=32, grid=4), detections.detect)
 FASTSAM = DetectionAdapter(Tiling(1024, 256, multiple=32, grid=4), detect_objects)
-SAM = DetectionAdapter(Tiling(1024, 256, multiple=16, grid=1), detect_by_points)
+# Segment Anything knows outlines of any size, and trying several takes minutes each.
+_SAM_TILING = Tiling(1024, 256, multiple=16, grid=1)
+SAM, SAM2 = (
+    DetectionAdapter(_SAM_TILING, detect, partial(predict_prompts, tiling=_SAM_TILING, answer=answer), 1.0)
+    for detect, answer in ((detect_by_points, answer_by_sam), (detect_by_grid, answer_by_sam2))
+)
 
 #: By the families of `temtrack.models.catalog`.
 ADAPTERS: dict[str, Adapter] = {
@@ -144,4 +166,5 @@ ADAPTERS: dict[str, Adapter] = {
     "yolo": YOLO,
     "fastsam": FASTSAM,
     "sam": SAM,
+    "sam2": SAM2,
 }

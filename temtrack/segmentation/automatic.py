@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
+from temtrack.nets.layers import to_picture
 from temtrack.segmentation.detections import CELL_PX, Detection, detect
 
 if TYPE_CHECKING:
@@ -23,10 +24,17 @@ def detect_by_points(net: Sam, tile: Tensor) -> list[Detection]:
     """Detect what may be particles in a tile, 1x3xHxW, by a grid of 32 by 32 points."""
     from segment_anything import SamAutomaticMaskGenerator
 
-    image = (255 * tile[0].clamp(0, 1).movedim(0, -1)).round().byte().cpu().numpy()
-    found = SamAutomaticMaskGenerator(net).generate(np.ascontiguousarray(image))
+    found = SamAutomaticMaskGenerator(net).generate(to_picture(tile))
     scores = [min(1.0, each["predicted_iou"] * each["stability_score"]) for each in found]
     return detections_of([each["segmentation"] for each in found], scores)
+
+
+def detect_by_grid(net: nn.Module, tile: Tensor) -> list[Detection]:
+    """Detect what may be particles in a tile, 1x3xHxW, by the same grid asked of SAM 2 or MobileSAM."""
+    from temtrack.nets.sam2 import outline_everything
+
+    masks, scores = outline_everything(net, tile)
+    return detections_of(list(masks), [min(1.0, score) for score in scores.tolist()])
 
 
 def detect_objects(net: YoloSeg, tile: Tensor) -> list[Detection]:

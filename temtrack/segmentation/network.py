@@ -54,7 +54,7 @@ class NetworkModel(SegmentationModel):
         self.device = device
         self.averages_views = tta and adapter.averages_views
         self.takes_prompts = adapter.predict_prompts is not None
-        self.scale = spec.number("scale")
+        self.scale = spec.number("scale") or adapter.scale
         self.min_area_px = spec.number("min_area_px")
         self.centring_blur_px = spec.number("centring_blur_px") or CENTRING_BLUR_PX
         self.sure = spec.number("sure_confidence") or 0.0

@@ -9,11 +9,13 @@ from typer.testing import CliRunner
 
 from temtrack.cli.app import app
 from temtrack.models.registry import ModelSpec
+from temtrack.nets.layers import to_picture
 from temtrack.segmentation import automatic
 from temtrack.segmentation.adapters import SAM
 from temtrack.segmentation.automatic import detect_by_points, detections_of
 from temtrack.segmentation.detections import Detection, decode
 from temtrack.segmentation.network import NetworkModel
+from temtrack.segmentation.prompts import Prompts, answer_by_sam
 from temtrack.segmentation.segmenter import Segmenter
 
 
@@ -74,6 +76,26 @@ def test_every_tile_of_an_image_is_asked_and_answered(tiny_sam, monkeypatch):
     assert asked == [(1, 3, 112, 128)]
     assert (labels.shape, labels.dtype) == (image.shape, np.int32)
     assert not segmenter.takes_prompts
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"points": np.array([[10, 20], [30, 50]])}, {"boxes": np.array([[5, 5, 20, 30], [25, 40, 40, 60]])}],
+    ids=["points", "boxes"],
+)
+def test_points_and_boxes_are_answered_as_the_package_does(tiny_sam, asked):
+    from segment_anything import SamPredictor
+
+    tile, prompts = torch.rand(1, 3, 48, 64), Prompts.of(**asked)
+    found = torch.stack(list(answer_by_sam(tiny_sam, tile, prompts.xy, prompts.kinds)))
+    predictor = SamPredictor(tiny_sam)
+    predictor.set_image(to_picture(tile))
+    for logits, (y, x, *opposite) in zip(found, next(iter(asked.values())).tolist(), strict=True):
+        own = {"point_coords": np.array([[x, y]]), "point_labels": np.ones(1)}
+        if opposite:
+            own = {"box": np.array([x, y, *opposite[::-1]])}
+        (wanted,), _, _ = predictor.predict(**own, multimask_output=False, return_logits=True)
+        np.testing.assert_allclose(logits.numpy(), wanted, atol=1e-5)
 
 
 def test_masks_of_the_network_become_detections_as_they_are(tiny_sam, monkeypatch):

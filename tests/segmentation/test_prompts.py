@@ -3,7 +3,10 @@ import torch
 
 from temtrack.nets.efficient_sam import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, INVALID, POINT, EfficientSam
 from temtrack.segmentation import prompts
-from temtrack.segmentation.prompts import Prompts, predict_prompts
+from temtrack.segmentation.adapters import EFFICIENT_SAM
+from temtrack.segmentation.prompts import Prompts
+
+ask = EFFICIENT_SAM.predict_prompts
 
 
 def test_points_and_boxes_turn_from_y_x_to_the_networks_x_y():
@@ -31,9 +34,9 @@ def test_many_prompts_share_one_embedding_and_batches_change_nothing(monkeypatch
     embed, n_embedded = net.embed, []
     monkeypatch.setattr(net, "embed", lambda tile: n_embedded.append(1) or embed(tile))
     with torch.inference_mode():
-        whole = predict_prompts(net, image, asked)
+        whole = ask(net, image, asked)
         monkeypatch.setattr(prompts, "QUERIES_A_BATCH", 2)
-        again = predict_prompts(net, image, asked)
+        again = ask(net, image, asked)
     np.testing.assert_array_equal(again.labels, whole.labels)
     np.testing.assert_allclose(again.scores, whole.scores, rtol=1e-5)
     assert len(n_embedded) == 2
@@ -53,7 +56,7 @@ def test_where_two_answers_meet_the_surer_one_has_the_pixel():
             logits = sure[None, :, None, None].expand(1, -1, 3, embedding.shape[-2] // 4, -1)
             return logits, None
 
-    labels = predict_prompts(
+    labels = ask(
         Halves(),
         torch.zeros(1, 3, 32, 64),
         Prompts.of(np.array([[8, 50], [20, 10]])),
