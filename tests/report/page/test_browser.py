@@ -9,6 +9,7 @@ import page_scene
 import pytest
 from page_scene import EVIL, make_bare_source
 
+from temtrack.kinetics.estimate import Estimate, fill_kinetics
 from temtrack.report.page.build import Beside, write_page
 from temtrack.review.corrections import MergeAccepted
 from temtrack.review.log import Entry
@@ -297,6 +298,27 @@ def test_refused_kinetics_say_why(page):
     assert "4 to 5" in page.text_content("#kinetics-table table")
     page.click("#kinetics-table summary")
     assert "too few families" in page.text_content("#kinetics-table details")
+
+
+@pytest.mark.parametrize(("seconds", "axis"), [(2.0, "time (s)"), (None, "frame")])
+def test_the_critical_radius_is_drawn_over_the_frames_that_tell_it(browser, tmp_path, seconds, axis):
+    rows = [
+        Estimate("critical_radius", "nm", "by windows", "", frame=t, value=r, low=r - 1, high=r + 1)
+        for t, r in ((9, 6.0), (3, 5.0))
+    ]
+    of_one_frame = [
+        Estimate("mean_diameter", "nm", "m", "", frame=t, value=4.0, low=3.0, high=5.0) for t in (0, 11)
+    ]
+    source = page_scene.make_source(kinetics=fill_kinetics([*rows, *of_one_frame]).to_pandas())
+    if seconds is None:
+        source = replace(source, run=replace(source.run, seconds=None))
+    write_page(tmp_path / "windows.html", [source])
+    page = open_page(browser, tmp_path / "windows.html")
+    assert page.locator("#kinetics-curves figure h3").all_text_contents() == ["Critical radius"]
+    told = page.locator("#figure-curve-critical_radius svg text").all_text_contents()
+    assert {axis, "nm"} | ({"6", "18"} if seconds else {"3", "9"}) <= set(told)
+    page.close()
+    assert page.complaints == []
 
 
 @pytest.mark.parametrize("width", [360, 768, 1600])

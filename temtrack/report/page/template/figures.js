@@ -167,10 +167,19 @@ function drawFigures() {
     tell: (frame) => series.quality[frame] ?? "unknown", words: "The tracker's word on each frame; in a blank or blurred one it carries masks over from other frames." });
 }
 
+// Quantities of windows of the movie, told by a frame in the middle; others of single frames describe that frame alone.
+const OF_WINDOWS = new Set(["critical_radius"]);
+
+// Where a row stands on its curve, as `at` and its unit.
+function placed(row) {
+  const told = (row.at ?? null) === null && OF_WINDOWS.has(row.quantity) && (row.frame ?? null) !== null;
+  return told ? { ...row, at: timeOf(row.frame), at_unit: seconds ? "s" : "frame" } : row;
+}
+
 // The curves of the kinetics: rows of one quantity, each at a radius, a time or a distance, with 95 % bands.
 function drawCurves() {
   const curves = new Map();
-  for (const row of numbers.kinetics) {
+  for (const row of numbers.kinetics.map(placed)) {
     if ((row.at ?? null) === null || row.value === null) continue;
     curves.set(row.quantity, [...(curves.get(row.quantity) ?? []), row]);
   }
