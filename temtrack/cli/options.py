@@ -150,7 +150,10 @@ OPTIONS = {
         help="Drop particles of fewer pixels. By default those below a twentieth of the typical one.",
     ),
     "min_score": typer.Option(
-        "--min-score", min=0, max=1, help="Drop particles that the model is less sure of."
+        "--min-score",
+        min=0,
+        max=1,
+        help="Drop particles that the model is less sure of. Those without a score stay.",
     ),
     "tracker": typer.Option(
         "--tracker",

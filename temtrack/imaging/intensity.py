@@ -15,13 +15,16 @@ CENTRING_BLUR_PX = 2.0  # noise of single pixels would fill the valley between t
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.5, 99.5
 
+#: A standard deviation is so many medians of absolute deviations, where values are normal.
+SIGMA_OF_MAD = 1.4826
+
 #: So many pixels are stretched at once: they stay in the cache, and large images need no copies.
 _PIXELS_AT_ONCE = 65_536
 
 
 def robust_sigma(values: NDArray[Any]) -> float:
     """Return the standard deviation of normal noise around 0, as the median of its absolute values tells."""
-    return 1.4826 * float(np.median(np.abs(values)))
+    return SIGMA_OF_MAD * float(np.median(np.abs(values)))
 
 
 def rescale_intensity(image: NDArray[Any]) -> NDArray[np.float32]:

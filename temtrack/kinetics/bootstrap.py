@@ -41,9 +41,8 @@ MIN_SPAN_PX = 5.0
 #: Where a fit is made anew for each common error of the contours, so many of them are drawn.
 N_OFFSETS = 20
 
-#: Changes of a size beyond so many standard deviations of their particle are faults of a mask; a standard
-#: deviation is so many median absolute deviations, where values are Gaussian.
-FAULT_SIGMAS, SIGMA_OF_MAD = 6.0, 1.4826
+#: Changes of a size beyond so many standard deviations of their particle are faults of a mask.
+FAULT_SIGMAS = 6.0
 
 #: Frames are gathered into so many times at most: more do not add knowledge to a smooth curve.
 MAX_TIMES = 120

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.imaging.intensity import SIGMA_OF_MAD
 from temtrack.kinetics.bootstrap import (
     FAULT_SIGMAS,
     MIN_FAMILIES,
-    SIGMA_OF_MAD,
     ContourError,
     bootstrapped,
     draw_families_and_errors,

@@ -14,10 +14,10 @@ import pandas as pd
 from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
 
+from temtrack.imaging.intensity import SIGMA_OF_MAD
 from temtrack.kinetics.bootstrap import (
     FAULT_SIGMAS,
     MIN_FAMILIES,
-    SIGMA_OF_MAD,
     ContourError,
     bootstrapped,
     draw_families_and_errors,

@@ -68,8 +68,8 @@ def leave_out(
 def _scores(rows: pd.DataFrame) -> pd.Series:
     if "score" not in rows or rows["score"].isna().all():
         raise InputError(
-            "--min-score: particles.parquet has no scores; give it to `temtrack track`, which leaves such"
-            " particles out before it links them"
+            "--min-score: no particle has a score, as of `otsu` and of masks that were given; track with"
+            " another model of `temtrack models`, or leave particles out by --min-diameter"
         )
     return rows["score"]
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from temtrack.imaging.intensity import robust_sigma
+
 #: Frames whose noise is remembered.
 N_FRAMES_KNOWN = 15
 
@@ -47,8 +49,8 @@ LEAST_MOTION_PX, LEAST_AREA = 0.4, 0.03
 #: Standard deviations of an area in the ratio of two.
 _SIGMAS_OF_RATIO = 2**0.5
 
-#: From the median of a magnitude to a standard deviation, along one axis and in the plane.
-_SIGMA_OF_MEDIAN, SIGMA_OF_MEDIAN_LENGTH = 1.4826, 0.8493
+#: From the median length of a step in the plane to a standard deviation along one axis.
+SIGMA_OF_MEDIAN_LENGTH = 0.8493
 
 
 @dataclass
@@ -100,7 +102,7 @@ class MovieNoise:
         if n:
             length = float(np.median(np.hypot(*steps_px.T)))
             self.motion.append((n, SIGMA_OF_MEDIAN_LENGTH * length))
-            self.area.append((n, _SIGMA_OF_MEDIAN * float(np.median(np.abs(log_ratios)))))
+            self.area.append((n, robust_sigma(log_ratios)))
         self.counts.append((n + n_missed, n_missed, n_born, n_specks))
 
     def learn_merge(self, other_px: float, gone_px: float, after_px: float, sigma: float) -> None:

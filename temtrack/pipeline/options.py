@@ -313,7 +313,7 @@ class KineticsOptions(MeasureOptions):
     min_diameter
         Particles are left out while they are smaller, as ``8px`` or ``4nm``.
     min_score
-        Particles are left out in frames where their score is lower, of tables with a column ``score``.
+        Particles are left out in frames where their score is lower; those without a score stay.
     log
         CSV of what else was logged, with a column ``time (s)``: rates are told over each of its columns.
     material

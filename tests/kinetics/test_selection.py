@@ -46,7 +46,7 @@ def test_particles_are_left_out_where_they_are_unsure():
         ({"frames": [60]}, "no frame 60; frames are 0 to 59"),
         ({"ids": [5, 900]}, "no particle has the id 900"),
         ({"min_diameter_px": 1e4}, "nothing is left"),
-        ({"min_score": 0.5}, "has no scores; give it to `temtrack track`"),
+        ({"min_score": 0.5}, "no particle has a score, as of `otsu` and of masks that were given"),
         ({"frames": range(60)}, "nothing is left"),
     ],
 )
