@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from temtrack.analysis.contrast import estimate_support, measure_edge_diameters, measure_optical_mass
 from temtrack.analysis.shape import Reals, count_hull_pixels, measure_axes, measure_perimeters
 from temtrack.imaging.labels import LabelImage
 from temtrack.masks import Sightings
@@ -16,14 +16,8 @@ from temtrack.masks import Sightings
 #: Below this area (px) a region has no shape worth a number: perimeter, axes and what follows are null.
 MIN_SHAPE_AREA_PX = 4
 
-#: The support's brightness is averaged over a square of so many typical particle diameters.
-_SURROUNDINGS_DIAMETERS = 3.0
-
-#: Pixels so near a particle may lie in its fringe or blur and are no support.
-_RIM_PX = 2
-
-#: Darker than this fraction of the support's brightness a pixel is as good as black.
-_DARKEST = 0.01
+#: Columns that only an image tells.
+_OF_IMAGE = ("edge_diameter_px", "mean_intensity", "optical_mass")
 
 Columns = dict[str, NDArray[Any]]
 
@@ -95,14 +89,17 @@ def _shape_columns(labels: LabelImage) -> dict[str, Reals]:
 
 
 def _image_columns(labels: LabelImage, image: NDArray[Any] | None) -> dict[str, Reals]:
+    columns = {name: np.full(labels.ids.size, np.nan) for name in _OF_IMAGE}
     if image is None:
-        return {name: np.full(labels.ids.size, np.nan) for name in ("mean_intensity", "optical_mass")}
+        return columns
     if image.shape != labels.shape:
         raise ValueError(f"image {image.shape} and labels {labels.shape} differ in size")
-    return {
-        "mean_intensity": _mean_intensity(labels, image),
-        "optical_mass": measure_optical_mass(labels, image),
-    }
+    columns["mean_intensity"] = _mean_intensity(labels, image)
+    grey = image.astype(np.float64)
+    if (support := estimate_support(labels, grey)) is not None:
+        columns["optical_mass"] = measure_optical_mass(labels, grey, support)
+        columns["edge_diameter_px"] = measure_edge_diameters(labels, grey, support)
+    return columns
 
 
 def _mean_intensity(labels: LabelImage, image: NDArray[Any]) -> Reals:
@@ -113,31 +110,6 @@ def _mean_intensity(labels: LabelImage, image: NDArray[Any]) -> Reals:
     total = labels.total_of_pixels(np.where(finite, grey, 0))
     np.divide(total, n_finite, out=mean, where=n_finite > 0)
     return mean
-
-
-def measure_optical_mass(labels: LabelImage, image: NDArray[Any]) -> Reals:
-    """Integrate the optical density ``-ln(I / I0)`` over each region, (N,) in px2; I0 is the support nearby.
-
-    This integrated optical density is called optical mass: in bright field it is proportional to the
-    projected mass (Beer-Lambert), so the child of a merge has as much as its parents together, whatever its
-    shape. It takes grey value 0 for no electrons; diffraction makes it waver. NaN where the frame shows no
-    support.
-    """
-    grey = image.astype(np.float64)
-    is_covered = ndimage.maximum_filter(labels.labels != 0, size=2 * _RIM_PX + 1)
-    is_support = ~is_covered & np.isfinite(grey)
-    if not is_support.any() or not labels.ids.size:
-        return np.full(labels.ids.size, np.nan)
-    diameter = 2 * np.sqrt(np.median(labels.regions.area_px) / np.pi)
-    size = int(np.ceil(_SURROUNDINGS_DIAMETERS * diameter)) + 2 * _RIM_PX
-    total = ndimage.uniform_filter(np.where(is_support, grey, 0.0), size)
-    fraction = ndimage.uniform_filter(is_support.astype(np.float64), size)
-    everywhere = float(np.median(grey[is_support]))
-    support = np.where(fraction > 1 / size**2, total / np.maximum(fraction, 1 / size**2), everywhere)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        transmitted = grey.ravel()[labels.pixels] / support.ravel()[labels.pixels]
-        density = -np.log(np.maximum(transmitted, _DARKEST))
-    return labels.total_of_pixels(np.where(np.isfinite(density), density, 0.0))
 
 
 class ParticleHistory:

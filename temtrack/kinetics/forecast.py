@@ -103,8 +103,8 @@ def _carry_on(run: ObservedRun, half: int, times: Reals, rng: np.random.Generato
     require(good.size, 1, "good frames")
     rows = first.seen[first.seen["frame"] == good[-1]]
     require(len(rows), MIN_PARTICLES, "particles at the end of the first half")
-    radius = rows["equivalent_diameter_px"].to_numpy(dtype=np.float64) / 2 * run.unit_per_px
-    least = float(first.seen["equivalent_diameter_px"].quantile(0.002)) / 2 * run.unit_per_px
+    radius = run.diameters(rows).to_numpy(dtype=np.float64) / 2
+    least = float(run.diameters(first.seen).quantile(0.002)) / 2
     scale = float(count_present(first)[-1]) / len(rows)  # some are unseen in that frame
     numbers = advance(np.tile(radius, (N_POPULATIONS, 1)), times, rates, (least, *run.field), rng)
     return scale * numbers

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from temtrack.kinetics.edges import find_steadier_diameters
 from temtrack.kinetics.estimate import NO_TIMES, Reals, Refused
 from temtrack.tables import BAD_FRAMES, Tables
 
@@ -25,7 +26,8 @@ class ObservedRun:
     Parameters
     ----------
     particles, tracks
-        ``particles.parquet`` and ``tracks.parquet``; their pixel columns are used.
+        ``particles.parquet`` and ``tracks.parquet``; their pixel columns are used. Of the particles
+        ``diameter_px`` where it is another than that of the masks.
     merges
         ``merges.parquet``; ``None`` where merges are unknown.
     field_px
@@ -86,6 +88,11 @@ class ObservedRun:
             seen &= rows["gap_filled"].to_numpy() != True  # noqa: E712  null is not filled
         return rows.loc[seen]
 
+    def diameters(self, rows: pd.DataFrame) -> pd.Series:
+        """Return the diameters of particles in `length_unit`, by their own edges where those are steadier."""
+        name = "diameter_px" if "diameter_px" in rows else "equivalent_diameter_px"
+        return rows[name] * self.unit_per_px
+
     @cached_property
     def whole(self) -> pd.DataFrame:
         """Rows of particles that are seen whole: those of `seen` that the border does not cut.
@@ -93,7 +100,7 @@ class ObservedRun:
         With columns ``diameter``, ``y``, ``x`` in `length_unit` and ``family``.
         """
         rows = self.seen[~self.seen["touches_border"].to_numpy(dtype=bool)].copy()
-        rows["diameter"] = rows["equivalent_diameter_px"] * self.unit_per_px
+        rows["diameter"] = self.diameters(rows)
         rows["y"], rows["x"] = rows["y_px"] * self.unit_per_px, rows["x_px"] * self.unit_per_px
         rows["family"] = self.families.reindex(rows["particle_id"]).to_numpy()
         return rows
@@ -144,7 +151,7 @@ def observe(tables: Tables) -> ObservedRun:
     """Return what the fits are made on, from a movie's tables."""
     words = tables.frames["quality"].to_pylist() if "quality" in tables.frames.column_names else []
     return ObservedRun(
-        particles=tables.particles.to_pandas(),
+        particles=find_steadier_diameters(tables.particles.to_pandas()),
         tracks=tables.tracks.to_pandas(),
         merges=None if tables.merges is None else tables.merges.to_pandas(),
         field_px=tables.field_px,

@@ -21,6 +21,11 @@ PARTICLES = Table(
         px("x_px", "column of the centroid"),
         Column("area_px", COUNT, "px2", "projected area", length_power=2),
         px("equivalent_diameter_px", "diameter of the disc of the same area"),
+        px(
+            "edge_diameter_px",
+            "diameter of the disc as large as what has 0.4 of the particle's own contrast with the support"
+            " nearby, and more; null without an image, or where that is far from the mask",
+        ),
         px("perimeter_px", "length of the contour (Crofton, 4 directions); null below 4 px of area"),
         px("major_axis_px", "long axis of the ellipse with the same second moments; null below 4 px"),
         px("minor_axis_px", "short axis of that ellipse; null below 4 px"),
