@@ -1,7 +1,8 @@
 """How often the intervals of the kinetics hold the true value, from simulated movies of known laws.
 
 Run ``PYTHONPATH=tests python benchmarks/kinetics_of_movies.py`` (about half an hour on one core). Each movie
-is measured twice: on its true masks, and as a user would, segmented, tracked (``overlap``) and analysed. For
+is measured twice: on its true masks, and as a user would, segmented, tracked (``overlap``) and analysed with
+its frames. For
 each quantity it prints in how many of all estimates the true value lies within the 95 % interval, how many
 are refused, and how much wider the intervals are than on true masks, as a ratio of medians; then in how many
 movies the mechanism that prevails is told. ``--only growth`` tries one kind of movie, ``--seeds`` and
@@ -160,7 +161,7 @@ def tables_of_truth(movie: SimulatedMovie, world: World) -> Tables:
 def tables_of_frames(movie: SimulatedMovie, world: World, model: str) -> Tables:
     """Segment, track and measure the frames."""
     seen = movie.to_movie().calibrated(NM_PER_PX, world.frame_time_s)
-    return temtrack.analyze(temtrack.track(seen, model=model, tracker="overlap"))
+    return temtrack.analyze(temtrack.track(seen, model=model, tracker="overlap"), seen)
 
 
 def fit(tables: Tables, rng: Rng) -> list[Estimate]:

@@ -40,7 +40,8 @@ def analyze_run(
     run
         The masks and what is known of them.
     movie
-        Grey frames for ``mean_intensity`` and ``optical_mass``, those of the masks; or ``None``.
+        Grey frames, those of the masks, for ``mean_intensity``, ``optical_mass`` and ``edge_diameter_px``; or
+        ``None``.
     calibration
         Scale and time as far as they are known.
     merges

@@ -87,7 +87,7 @@ OPTIONS = {
     "movie": typer.Option(
         "--movie",
         metavar="MOVIE",
-        help="The movie of the masks, for its pictures, intensities and scale bar.",
+        help="The movie of the masks, for its pictures, intensities, edges and scale bar.",
     ),
     "model": typer.Option(
         "--model",

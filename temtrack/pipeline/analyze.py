@@ -52,7 +52,7 @@ def analyze(
         What `track` gave, a folder of masks of any program, or ids (T, Y, X) or (Y, X), 0 background; where
         no family tree lies beside them merges are found from the masks alone.
     movie
-        For intensities and optical masses.
+        For intensities, optical masses and edges, by which kinetics know sizes better than by masks.
     merges, pixel_size_nm, frame_time_s, scale_bar_nm, min_confidence
         See `AnalyzeOptions`.
     heater_log, heater_columns, heater_offset_s
