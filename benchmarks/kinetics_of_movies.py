@@ -2,11 +2,10 @@
 
 Run ``PYTHONPATH=tests python benchmarks/kinetics_of_movies.py`` (about half an hour on one core). Each movie
 is measured twice: on its true masks, and as a user would, segmented, tracked (``overlap``) and analysed with
-its frames. For
-each quantity it prints in how many of all estimates the true value lies within the 95 % interval, how many
-are refused, and how much wider the intervals are than on true masks, as a ratio of medians; then in how many
-movies the mechanism that prevails is told. ``--only growth`` tries one kind of movie, ``--seeds`` and
-``--first-seed`` say which, ``--model`` what segments.
+its frames. For each quantity it prints in how many of all estimates the true value lies within the 95 %
+interval, how many are refused, and how much wider the intervals are than on true masks, as a ratio of
+medians; then in how many movies the mechanism that prevails is told. ``--only growth`` tries one kind of
+movie, ``--seeds`` and ``--first-seed`` say which, ``--model`` what segments.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -18,10 +21,10 @@ _RIM_PX = 2
 #: Darker than this fraction of the support's brightness a pixel is as good as black.
 _DARKEST = 0.01
 
-#: A particle ends at this part of its own contrast. At a half a disc does, but a sphere, thin at its rim, is
-#: 5 to 10 % too narrow; at 0.4 the one is 3 % too wide and the other 4 % too narrow (simulated movies of
-#: both, seeds 900 to 905).
-EDGE_LEVEL = 0.4
+#: A particle ends somewhere between these parts of its own contrast: a pixel counts from nothing at the first
+#: to all at the second. A disc then is 2 % too wide, and a sphere, thin at its rim, 4 to 5 % too narrow
+#: (simulated movies of both, seeds 900 to 905).
+EDGE_LEVELS = 0.1, 0.8
 
 #: The edge is looked for so many pixels around the mask, and this part of the typical radius more.
 REACH_PX, REACH_RADII = 2, 0.125
@@ -33,7 +36,10 @@ N_PASSES = 2
 BLUR_PX = 1.0
 
 #: Where the edge is farther from that of the mask than by this factor of the diameter, it is another's.
-MAX_FACTOR = 1.5
+MAX_FACTOR = 2.5
+
+#: Where so much of what lies farthest out still counts, the edge is still farther.
+MAX_OUTERMOST = 0.5
 
 
 def estimate_support(labels: LabelImage, grey: Reals) -> Reals | None:
@@ -65,59 +71,65 @@ def measure_optical_mass(labels: LabelImage, grey: Reals, support: Reals) -> Rea
 
 
 def measure_edge_diameters(labels: LabelImage, grey: Reals, support: Reals) -> Reals:
-    """Return the diameter (N,) px of the disc as large as what has 0.4 of a particle's own contrast or more.
+    """Return the diameter (N,) px of the disc as large as each particle above a part of its own contrast.
 
     A mask ends where one threshold, or a network, sees an edge, so that it widens as the diffraction contrast
-    of its particle grows. A part of the particle's own contrast does not. Its own contrast is the mean over
-    its mask of what it differs from the support nearby, weighted by that difference, so that it hardly
-    depends on where that ends; pixels on the edge count in part. NaN where that is far from the mask.
+    of its particle grows. A part of the particle's own contrast does not: it is the area above levels from
+    0.1 to 0.8 of it, their mean. Its own contrast is the mean of what it differs from the support nearby,
+    weighted by that difference, so that it hardly depends on where the mask ends. NaN where the edge is far
+    from that of the mask.
     """
     signal = np.where(np.isfinite(grey), support - grey, 0.0).astype(np.float32)
     signal = ndimage.gaussian_filter(signal, BLUR_PX, output=signal)
     radius = labels.regions.radius_px
-    reach_px = REACH_PX + round(REACH_RADII * float(np.median(radius)))
-    pixels, place = _grown(labels, reach_px)
-    slope, value = np.maximum(_slopes(signal, pixels), 1e-9), signal.ravel()[pixels].astype(np.float64)
-    inside = (labels.labels.ravel()[pixels] != 0).astype(np.float64)
-    for _ in range(N_PASSES):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            contrast = np.bincount(place, inside * value**2) / np.bincount(place, inside * value)
-        beyond = (value - EDGE_LEVEL * contrast[place]) * np.sign(contrast[place])
-        inside = np.clip(0.5 + beyond / slope, 0, 1)
-    diameter = 2 * np.sqrt(np.bincount(place, inside) / np.pi)
-    is_near = np.abs(np.log(np.maximum(diameter, 1e-9) / (2 * radius))) <= np.log(MAX_FACTOR)
-    return np.where(np.isfinite(diameter) & is_near, diameter, np.nan)
+    around = _grown(labels, REACH_PX + round(REACH_RADII * float(np.median(radius))))
+    value = signal.ravel()[around.pixels].astype(np.float64)
+    low, high = EDGE_LEVELS
+    inside = (around.step == 0).astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for _ in range(N_PASSES):
+            contrast = around.total(inside * value**2) / around.total(inside * value)
+            inside = np.clip((value / contrast[around.place] - low) / (high - low), 0, 1)
+        is_last = around.step == around.step.max(initial=0)
+        is_beyond = around.total(inside * is_last) / around.total(is_last) > MAX_OUTERMOST
+        diameter = 2 * np.sqrt(around.total(inside) / np.pi)
+        factor = diameter / (2 * radius)
+    is_near = (factor >= 1 / MAX_FACTOR) & (factor <= MAX_FACTOR) & ~is_beyond
+    return np.where(is_near, diameter, np.nan)
 
 
-def _grown(labels: LabelImage, n_px: int) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
-    """Return the pixels (P,) of the regions and around them, and the place of each pixel's id."""
+@dataclass(frozen=True)
+class _Around:
+    """Pixels of regions and around them, (P,): flat places, the place of the region's id, steps from it."""
+
+    pixels: NDArray[np.int64]
+    place: NDArray[np.intp]
+    step: NDArray[np.int8]
+    n: int
+
+    def total(self, values: NDArray[Any]) -> Reals:
+        """Sum values (P,) over each region, (N,)."""
+        return np.bincount(self.place, values, self.n).astype(np.float64)
+
+
+def _grown(labels: LabelImage, n_px: int) -> _Around:
+    """Grow the regions by steps of one pixel to four sides, as far as they meet no other."""
     height, width = labels.shape
-    place = np.repeat(labels.region, labels.runs.n_px)
-    owner = np.full((height + 2) * (width + 2), -1, np.int32)
-    y, x = np.divmod(labels.pixels, width)
-    edge = (y + 1) * (width + 2) + x + 1
-    owner[edge] = place
-    frame = owner.reshape(height + 2, width + 2)
+    row = width + 2
+    owner, step = np.full((2, (height + 2) * row), -1, np.int32)
+    frame = owner.reshape(height + 2, row)
     frame[[0, -1]], frame[:, [0, -1]] = -2, -2
-    for _ in range(n_px):
-        around = [edge + step for step in (1, -1, width + 2, -width - 2)]
-        owners = [owner[edge]] * 4
-        near, of = np.concatenate(around), np.concatenate(owners)
+    y, x = np.divmod(labels.pixels, width)
+    edge = (y + 1) * row + x + 1
+    owner[edge], step[edge] = np.repeat(labels.region, labels.runs.n_px), 0
+    for n in range(1, n_px + 1):
+        near = np.concatenate([edge + to for to in (1, -1, row, -row)])
+        of = np.tile(owner[edge], 4)
         is_free = owner[near] == -1
         owner[near[is_free]] = of[is_free]
         edge = np.unique(near[is_free])
+        step[edge] = n
     held = np.flatnonzero(owner >= 0)
-    y, x = np.divmod(held, width + 2)
-    return (y - 1) * width + x - 1, owner[held].astype(np.intp)
-
-
-def _slopes(signal: NDArray[np.float32], pixels: NDArray[np.int64]) -> Reals:
-    """Return the length of the gradient (P,) of a signal (Y, X) at some of its pixels."""
-    height, width = signal.shape
-    y, x = np.divmod(pixels, width)
-    up, down = np.maximum(y - 1, 0), np.minimum(y + 1, height - 1)
-    left, right = np.maximum(x - 1, 0), np.minimum(x + 1, width - 1)
-    along = (signal[down, x] - signal[up, x]) / np.maximum(down - up, 1)
-    across = (signal[y, right] - signal[y, left]) / np.maximum(right - left, 1)
-    slopes: Reals = np.hypot(along, across)
-    return slopes
+    y, x = np.divmod(held, row)
+    places = owner[held].astype(np.intp)
+    return _Around((y - 1) * width + x - 1, places, step[held].astype(np.int8), labels.ids.size)

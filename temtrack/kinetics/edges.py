@@ -8,6 +8,9 @@ import pandas as pd
 #: Fewer of the particles' edges say too little of the image.
 MIN_KNOWN_FRACTION = 0.9
 
+#: Edges are taken where they wander less than this part of what the masks do: clearly less.
+MAX_UNREST = 0.85
+
 #: What wanders is told by second differences of means of so many frames: even growth has none.
 FRAMES_OF_MEAN = 4
 
@@ -19,8 +22,8 @@ def find_steadier_diameters(particles: pd.DataFrame) -> pd.DataFrame:
 
     What draws outlines follows contrast, which wanders by diffraction for many frames alike, as growth does;
     ``edge_diameter_px`` does not follow it. It may be noisier, and outlines of a person, or true ones, better
-    than either, so the masks are believed unless the edges wander less. A row whose edge is unknown has the
-    diameter of its mask, times the median ratio of all.
+    than either, so the masks are believed unless the edges wander clearly less. A row whose edge is unknown
+    has the diameter of its mask, times the median ratio of all.
     """
     if _EDGE not in particles:
         return particles
@@ -32,7 +35,8 @@ def find_steadier_diameters(particles: pd.DataFrame) -> pd.DataFrame:
     edge = particles[_EDGE].fillna(particles[_MASK] * ratio)
     rows = rows.assign(**{_EDGE: edge}).sort_values(["particle_id", "frame"])
     unrest = {name: _measure_unrest(rows, name) for name in (_EDGE, _MASK)}
-    return particles.assign(diameter_px=edge) if unrest[_EDGE] < unrest[_MASK] else particles
+    is_steadier = unrest[_EDGE] < MAX_UNREST * unrest[_MASK]
+    return particles.assign(diameter_px=edge) if is_steadier else particles
 
 
 def _measure_unrest(rows: pd.DataFrame, name: str) -> float:

@@ -23,8 +23,8 @@ PARTICLES = Table(
         px("equivalent_diameter_px", "diameter of the disc of the same area"),
         px(
             "edge_diameter_px",
-            "diameter of the disc as large as what has 0.4 of the particle's own contrast with the support"
-            " nearby, and more; null without an image, or where that is far from the mask",
+            "diameter of the disc as large as what stands out by a part of the particle's own contrast with"
+            " the support nearby (0.1 to 0.8); null without an image, or where that is far from the mask",
         ),
         px("perimeter_px", "length of the contour (Crofton, 4 directions); null below 4 px of area"),
         px("major_axis_px", "long axis of the ellipse with the same second moments; null below 4 px"),

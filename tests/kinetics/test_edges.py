@@ -23,13 +23,13 @@ def particles():
 
 
 def test_edges_are_taken_where_masks_wander(particles):
-    found = find_steadier_diameters(wandering(particles, "equivalent_diameter_px", 0.2))
+    found = find_steadier_diameters(wandering(particles, "equivalent_diameter_px", 0.5))
     assert found["diameter_px"].equals(particles["edge_diameter_px"])
 
 
 def test_masks_are_kept_where_edges_wander_or_are_unknown(particles):
     for told in (
-        wandering(particles, "edge_diameter_px", 0.2),
+        wandering(particles, "edge_diameter_px", 0.5),
         particles.assign(edge_diameter_px=np.nan),
         particles.drop(columns="edge_diameter_px"),
     ):
@@ -37,7 +37,7 @@ def test_masks_are_kept_where_edges_wander_or_are_unknown(particles):
 
 
 def test_an_unknown_edge_is_that_of_the_mask_as_much_wider_as_others_are(particles):
-    told = wandering(particles, "equivalent_diameter_px", 0.2)
+    told = wandering(particles, "equivalent_diameter_px", 0.5)
     row = told.index[70]
     told.loc[row, "edge_diameter_px"] = np.nan
     found = find_steadier_diameters(told)

@@ -150,7 +150,7 @@ function drawQuality(width) {
 const figureList = () => [
   { name: "number", title: "Number of particles", draw: drawNumber, tell: (frame) => `${series.n_particles[frame]} particles` },
   { name: "size", title: "Mean diameter", draw: drawSize, tell: (frame) => `${short(series.size.mean[frame], 3)} ${unit}`,
-    words: "Equivalent diameter of whole particles: those cut by the border or gap-filled do not count. 95 % is the interval of the mean, by Student's t." },
+    words: "Diameter of whole particles, of mask or edge as in the kinetics: those cut by the border or gap-filled do not count. 95 % is the interval of the mean, by Student's t." },
   { name: "distribution", title: "Size distribution", draw: drawRidges, shape: "tall",
     words: "Gaussian kernel densities of Scott's width on one scale, each of the whole particles of one frame; a tick is a particle." },
   { name: "coverage", title: "Coverage", draw: drawCoverage, tell: (frame) => `${short(series.coverage[frame] * 100, 3)} %` },
