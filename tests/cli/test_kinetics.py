@@ -181,7 +181,7 @@ def test_frames_ids_and_small_particles_are_left_out(run, masks):
         (("--exclude-frames", "5:2"), 2, "give numbers and ranges, as in 0:5,17"),
         (("--min-diameter", "6"), 2, "8px or 4nm"),
         (("--material", "Xx"), 2, "known are Ag, Au"),
-        (("--min-score", "0.5"), 1, "has no scores"),
+        (("--min-score", "0.5"), 1, "no particle has a score"),
     ):
         refused = run(*given, *wrong)
         assert refused.exit_code == code
