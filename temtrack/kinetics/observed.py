@@ -88,6 +88,11 @@ class ObservedRun:
             seen &= rows["gap_filled"].to_numpy() != True  # noqa: E712  null is not filled
         return rows.loc[seen]
 
+    @property
+    def has_edges(self) -> bool:
+        """Whether diameters are those of the particles' own edges."""
+        return "diameter_px" in self.particles
+
     def diameters(self, rows: pd.DataFrame) -> pd.Series:
         """Return the diameters of particles in `length_unit`, by their own edges where those are steadier."""
         name = "diameter_px" if "diameter_px" in rows else "equivalent_diameter_px"

@@ -225,6 +225,7 @@ def kinetics_into(
         facts["temperature_K"] = repr(kelvin)
     with locked(target):
         observed, rows = _measure(tables, options)
+        facts["diameters"] = "edge_diameter_px" if observed.has_edges else "equivalent_diameter_px"
         write_table(target / KINETICS_FILES[0], fill_kinetics(rows), facts)
         write_kinetics_plots(target, observed, rows)
     return kelvin

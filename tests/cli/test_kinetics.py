@@ -46,6 +46,7 @@ def test_a_folder_gets_its_table_and_plots(run, masks):
     table = pq.read_table(masks / "kinetics.parquet")
     assert table.schema.names == KINETICS.schema(Calibration()).names
     assert table.schema.metadata[b"pixel_size_nm"] == b"0.5"
+    assert table.schema.metadata[b"diameters"] == b"equivalent_diameter_px"
     rows = table.to_pylist()
     assert value_of(rows, "growth_constant_n3")["value"] > 0
     assert value_of(rows, "mean_diameter")["unit"] == "nm"

@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 from kinetic_laws import growing
+from skimage.measure import label
 
+import temtrack
 from temtrack.kinetics.edges import find_steadier_diameters
+from temtrack.kinetics.observed import observe
 
 rng = np.random.default_rng
 
@@ -49,3 +52,21 @@ def test_an_unknown_edge_is_that_of_the_mask_as_much_wider_as_others_are(particl
 
 def test_tracks_too_short_to_wander_keep_their_masks(particles):
     assert "diameter_px" not in find_steadier_diameters(particles[particles["frame"] < 11])
+
+
+def test_a_movie_tells_sizes_where_a_threshold_follows_contrast():
+    y, x = np.indices((120, 120))
+    depth = sum(
+        np.sqrt(np.maximum(81 - (y - 20 - 40 * (one // 3)) ** 2 - (x - 20 - 40 * (one % 3)) ** 2, 0))
+        for one in range(9)
+    )
+    grey = np.stack([200 * np.exp(-depth * (0.08 + 0.02 * np.sin(t / 2))) for t in range(16)])
+    run = observe(temtrack.analyze(ids_of(grey < 150), grey.astype(np.float32)))
+    assert run.has_edges
+    masks = run.whole.groupby("particle_id")["equivalent_diameter_px"].std()
+    assert (run.whole.groupby("particle_id")["diameter"].std() < 0.3 * masks).all()
+    assert not observe(temtrack.analyze(ids_of(grey < 150))).has_edges
+
+
+def ids_of(is_particle):
+    return np.stack([label(one) for one in is_particle]).astype(np.int32)
