@@ -15,7 +15,7 @@ from temtrack.calibration import UNCALIBRATED, Calibration
 from temtrack.errors import TemtrackNotice, UsageError, warn
 from temtrack.formats.fingerprint import fingerprint
 from temtrack.formats.readers import read_movie
-from temtrack.formats.store.atomic import check_output_file, check_output_folder, locked
+from temtrack.formats.store.atomic import check_output_file, check_output_folder, locked, remove_leftovers
 from temtrack.formats.store.run import movie_source, open_run, sources_of
 from temtrack.formats.store.tables import read_tables, write_tables
 from temtrack.masks import Masks, Run, masks_of_arrays
@@ -171,9 +171,11 @@ def analyze_file(
         Where masks or movie cannot be read or do not fit, or the tables cannot be written.
     """
     run = open_run(masks)
-    check_tables_folder(masks, target, [f"{table.name}.parquet" for table in TABLES], request.may_overwrite)
+    names = [f"{table.name}.parquet" for table in TABLES]
+    check_tables_folder(masks, target, names, request.may_overwrite)
     shown = None if movie is None else run.frames_of(read_movie(movie))
     with locked(target):
+        remove_leftovers(target, *names)
         tables = _analyze(run, shown, options, request.progress)
         inputs = sources_of(run) | log_sources(options)
         if known := run.movie if shown is None else movie_source(shown):

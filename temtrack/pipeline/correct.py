@@ -17,7 +17,7 @@ from temtrack.analysis.particles import ParticleHistory
 from temtrack.analysis.refit import fit_refit
 from temtrack.errors import UsageError, warn
 from temtrack.formats.fingerprint import fingerprint
-from temtrack.formats.store.atomic import check_output_folder, locked
+from temtrack.formats.store.atomic import check_output_folder, locked, remove_leftovers
 from temtrack.formats.store.lineage import CTC_TABLE_NAME, LINEAGE_NAME, write_ctc_table, write_lineage
 from temtrack.formats.store.masks import mask_writer
 from temtrack.formats.store.run import open_run, sources_of, write_run
@@ -262,6 +262,7 @@ def correct_file(
     models = reviewed.run.models
     record = Provenance("correct", request.command, inputs, models, options.to_json(), told)
     with locked(target):
+        remove_leftovers(target)
         remove_earlier_run(target)
         _write_run(target, found.run, record, request.progress)
         for table in (DRIFT, SCORES):

@@ -14,7 +14,7 @@ from scipy.constants import zero_Celsius
 from temtrack.calibration import Calibration, DoseRate
 from temtrack.errors import InputError, TemtrackNotice, warn
 from temtrack.formats.decoding import refused_as
-from temtrack.formats.store.atomic import locked
+from temtrack.formats.store.atomic import locked, remove_leftovers
 from temtrack.formats.store.run import open_run, sources_of
 from temtrack.formats.store.tables import calibration_metadata, read_arrow, write_table
 from temtrack.masks import Run
@@ -224,6 +224,7 @@ def kinetics_into(
     if kelvin is not None:
         facts["temperature_K"] = repr(kelvin)
     with locked(target):
+        remove_leftovers(target, *KINETICS_FILES)
         observed, rows = _measure(tables, options)
         facts["diameters"] = "edge_diameter_px" if observed.has_edges else "equivalent_diameter_px"
         write_table(target / KINETICS_FILES[0], fill_kinetics(rows), facts)

@@ -9,6 +9,7 @@ from skimage.draw import disk
 from temtrack.calibration import Calibration, DoseRate
 from temtrack.cli.quantities import parse_temperature
 from temtrack.errors import UsageError
+from temtrack.formats.store.atomic import whole_file
 from temtrack.formats.store.masks import mask_name, write_mask
 from temtrack.formats.store.run import write_run
 from temtrack.provenance import Provenance
@@ -53,6 +54,18 @@ def test_a_folder_gets_its_table_and_plots(run, masks):
     assert (masks / "kinetics.png").read_bytes()[1:4] == b"PNG"
     assert b"<svg" in (masks / "kinetics.svg").read_bytes()
     assert "growth_exponent" in result.stdout
+
+
+def test_what_killed_processes_left_of_the_files_that_are_written_goes(run, masks):
+    kept = masks / ".writing-of-another-file"
+    kept.touch()
+    for name in ("kinetics.parquet", "kinetics.png"):
+        with whole_file(masks / name) as part:
+            left = masks / part.name.replace(part.suffix, f"-killed{part.suffix}")
+        left.touch()
+        (masks / name).unlink()
+    assert run("kinetics", masks).exit_code == 0
+    assert list(masks.glob(".writing-*")) == [kept]
 
 
 def test_without_scale_and_times_the_fits_name_the_flag(run, masks):

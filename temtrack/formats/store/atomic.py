@@ -63,10 +63,11 @@ def whole_folder(path: Path) -> Iterator[Path]:
         raise _cannot_write(path, error) from error
 
 
-def remove_leftovers(folder: Path, name: str | None = None) -> None:
-    """Delete the unfinished files that a killed process left in a folder: all, or those of one file."""
-    for path in folder.glob(f"{_PREFIX if name is None else _unfinished(name)}*"):
-        path.unlink(missing_ok=True)
+def remove_leftovers(folder: Path, *names: str) -> None:
+    """Delete unfinished files that a killed process left in a folder: all, or those of the files named."""
+    for prefix in map(_unfinished, names) if names else (_PREFIX,):
+        for path in folder.glob(f"{prefix}*"):
+            path.unlink(missing_ok=True)
 
 
 def _unfinished(name: str) -> str:
