@@ -207,6 +207,13 @@ def kinetics_file(masks: Path, target: Path, options: KineticsOptions, request: 
     check_tables_folder(masks, target, KINETICS_FILES, request.may_overwrite)
     tables = tables_of(run, options, None, request.progress)
     tables = tables.recalibrated(with_temperature(tables.calibration, options))
+    edges = tables.particles["edge_diameter_px"]
+    if run.movie is not None and edges.null_count == len(edges) > 0:
+        warn(
+            f"{masks}: sizes are those of the outlines; `temtrack analyze {masks} --movie FILE --force` also "
+            "measures each particle's own edge, which often wanders less",
+            TemtrackNotice,
+        )
     return kinetics_into(target, run, tables, options, request.command)
 
 

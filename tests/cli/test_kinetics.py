@@ -10,8 +10,10 @@ from temtrack.calibration import Calibration, DoseRate
 from temtrack.cli.quantities import parse_temperature
 from temtrack.errors import UsageError
 from temtrack.formats.store.atomic import whole_file
-from temtrack.formats.store.masks import mask_name, write_mask
+from temtrack.formats.store.masks import mask_name, read_labels, write_mask
+from temtrack.formats.store.movies import write_movie
 from temtrack.formats.store.run import write_run
+from temtrack.movie import movie_of_array
 from temtrack.provenance import Provenance
 from temtrack.tables import KINETICS
 
@@ -66,6 +68,16 @@ def test_what_killed_processes_left_of_the_files_that_are_written_goes(run, mask
         (masks / name).unlink()
     assert run("kinetics", masks).exit_code == 0
     assert list(masks.glob(".writing-*")) == [kept]
+
+
+def test_where_the_movie_is_known_but_was_not_measured_a_line_says_what_it_would_add(run, masks, tmp_path):
+    film, out = tmp_path / "film.tif", tmp_path / "tracked"
+    seen = [np.where(read_labels(masks / mask_name(t)) > 0, 90, 200) for t in range(10)]
+    write_movie(film, movie_of_array(np.array(seen, np.uint8), film))
+    assert run("track", film, "--masks", masks, "--tracker", "overlap", "-o", out).exit_code == 0
+    assert f"temtrack analyze {out} --movie" in run("kinetics", out).stderr.replace("\n", " ")
+    assert run("analyze", out, "--movie", film, "--force").exit_code == 0
+    assert "--movie" not in run("kinetics", out, "--force").stderr
 
 
 def test_without_scale_and_times_the_fits_name_the_flag(run, masks):
